@@ -1,0 +1,58 @@
+// The import rule of the house: arrows point towards shared/; use cases and edges meet only in
+// server/ports.ts; only server/app.ts knows both. Each heavy package has one home.
+const npm = ["npm", "npm-dev", "npm-peer", "npm-optional", "core"]
+const only = (name, from, allowed) => ({
+  name,
+  severity: "error",
+  from: { path: from },
+  to: { pathNot: allowed, dependencyTypesNot: npm },
+})
+const home = (pkg, homes) => ({
+  name: `${pkg}-has-a-home`,
+  severity: "error",
+  from: { path: "^(shared|server|client)/", pathNot: homes },
+  to: { path: `node_modules/${pkg}/` },
+})
+const useCases = "server/(gate|token|settlement|worker|revocations|whitelist|grants/[^/]+)\\.ts$"
+const edges = "server/(stores|chains|keys)/"
+
+module.exports = {
+  forbidden: [
+    { name: "no-cycles", severity: "error", from: {}, to: { circular: true } },
+    { name: "resolvable", severity: "error", from: {}, to: { couldNotResolve: true } },
+    only("shared-stands-alone", "^shared/", "^shared/"),
+    only("client-knows-shared", "^client/", "^(client|shared)/"),
+    only("server-knows-shared", "^server/", "^(server|shared)/"),
+    only("core-is-pure", "^server/core/", "^(shared/|server/core/)"),
+    only("ports-know-core", "^server/ports\\.ts$", "^(shared/|server/core/)"),
+    only("use-cases-know-ports", `^${useCases}`, `^(shared/|server/core/|server/ports\\.ts$|${useCases})`),
+    only("edges-know-ports", `^${edges}`, `^(shared/|server/core/|server/ports\\.ts$|${edges})`),
+    only("http-knows-use-cases", "^server/http/", `^(shared/|server/core/|server/ports\\.ts$|server/http/|${useCases})`),
+    only("adapters-know-http", "^server/adapters/", "^(shared/|server/core/|server/(ports|app|gate)\\.ts$|server/(http|adapters)/)"),
+    {
+      name: "core-and-shared-do-no-io",
+      severity: "error",
+      from: { path: "^(shared|server/core)/" },
+      to: { dependencyTypes: ["core"] },
+    },
+    {
+      name: "client-runs-anywhere",
+      severity: "error",
+      comment: "the client is for agents: no node-only or native module",
+      from: { path: "^client/" },
+      to: { dependencyTypes: ["core"] },
+    },
+    home("better-sqlite3", "^server/stores/"),
+    home("express", "^server/(adapters/|app\\.ts|main\\.ts)"),
+    home("pino", "^server/(app|main|log)\\.ts"),
+    home("jose", "^(server/keys/|client/)"),
+    home("viem", "^(shared/evm\\.ts|server/chains/|client/)"),
+  ],
+  options: {
+    doNotFollow: { path: "node_modules" },
+    exclude: { path: "^dist/" },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: "tsconfig.json" },
+    enhancedResolveOptions: { exportsFields: ["exports"], conditionNames: ["import", "node", "default", "types"] },
+  },
+}
