@@ -1,0 +1,146 @@
+/** A grant, the paid seat: what access tokens are issued from, and the rules by which its refresh tokens rotate. */
+import type { Reason } from "../../shared/errors.ts"
+import type { Hex } from "../../shared/evm.ts"
+import type { SettlementState } from "../../shared/oauth.ts"
+
+/** The last access token issued from a grant; with the grant's row it determines the token's claims. */
+export type TokenRecord = {
+  /** 128 random bits, base64url. */
+  readonly jti: string
+  readonly issuedAt: number
+  readonly expiresAt: number
+  /** Whether the money was in when it was issued. */
+  readonly settled: boolean
+}
+
+export type GrantEnd = "settlement_failed" | "refresh_token_reused" | "revoked"
+
+export type Grant = {
+  /** 128 random bits, base64url. */
+  readonly id: string
+  /** Reference of the offer bought. */
+  readonly offer: string
+  readonly scope: string
+  /** CAIP-10 of the payer in lower case, or a client id. */
+  readonly subject: string
+  /** False for whitelisted callers. */
+  readonly paid: boolean
+  readonly startsAt: number
+  readonly expiresAt: number
+  /** sha256 of the buyer's secret; null for a plain client, which cannot refresh. */
+  readonly opening: Hex | null
+  /** SHA-256 (hex) of the Idempotency-Key of a plain client. */
+  readonly idempotencyHash: string | null
+  /** Of the refresh token that is valid now. */
+  readonly generation: number
+  readonly rotatedAt: number
+  /** The generation before was already answered once more. */
+  readonly graced: boolean
+  readonly token: TokenRecord
+  readonly ended: { readonly reason: GrantEnd; readonly at: number } | null
+}
+
+/** A grant before it is stored. */
+export type NewGrant = Omit<Grant, "generation" | "rotatedAt" | "graced" | "ended">
+
+export const openGrant = (grant: NewGrant): Grant => ({
+  ...grant,
+  generation: 0,
+  rotatedAt: grant.startsAt,
+  graced: false,
+  ended: null,
+})
+
+/** Lives of access tokens in seconds. */
+export type TokenLives = {
+  readonly full: number
+  /** While settlement is pending. */
+  readonly pending: number
+}
+
+/** What a plain client, which cannot refresh, gets at most (wire.md §5). */
+export const plainTokenSeconds = 600
+/** How long the refresh token before the current one is answered once more, with proof. */
+export const graceSeconds = 10
+/** How long an Idempotency-Key proves a retry. */
+export const idempotencySeconds = 24 * 3600
+
+/** The first token of a grant: short while the money is not in, longer once for a client that cannot refresh. */
+export function firstToken(
+  grant: { readonly expiresAt: number; readonly opening: Hex | null; readonly paid: boolean },
+  jti: string,
+  now: number,
+  lives: TokenLives,
+): TokenRecord {
+  const life = !grant.paid ? lives.full : grant.opening === null ? plainTokenSeconds : lives.pending
+  return { jti, issuedAt: now, expiresAt: Math.min(now + life, grant.expiresAt), settled: !grant.paid }
+}
+
+export type RotateRequest = {
+  readonly generation: number
+  /** sha256 of the secret the request showed, if it showed one. */
+  readonly opening: Hex | null
+  readonly jti: string
+  readonly now: number
+  readonly lives: TokenLives
+}
+
+export type RotateDecision =
+  /** `grant` replaces the row; answer from it. */
+  | { readonly kind: "rotated" | "graced"; readonly grant: Grant }
+  /** `grant`, when given, replaces the row (it has ended). */
+  | { readonly kind: "refused"; readonly reason: Reason; readonly grant?: Grant }
+
+/** Decides what a refresh token of `request.generation` yields (wire.md §5, RFC 9700 §4.14.2). */
+export function rotate(grant: Grant, settlement: SettlementState, request: RotateRequest): RotateDecision {
+  const { now } = request
+  const over = whyOver(grant, settlement, now)
+  if (over) return { kind: "refused", reason: over }
+  if (request.generation === grant.generation) {
+    const life = settlement === "pending" ? request.lives.pending : request.lives.full
+    return {
+      kind: "rotated",
+      grant: {
+        ...grant,
+        generation: grant.generation + 1,
+        rotatedAt: now,
+        graced: false,
+        token: {
+          jti: request.jti,
+          issuedAt: now,
+          expiresAt: Math.min(now + life, grant.expiresAt),
+          settled: settlement !== "pending",
+        },
+      },
+    }
+  }
+  const lostAnswer =
+    request.generation === grant.generation - 1 && now - grant.rotatedAt <= graceSeconds && !grant.graced
+  if (lostAnswer && request.opening !== null && request.opening === grant.opening)
+    return { kind: "graced", grant: { ...grant, graced: true } }
+  return {
+    kind: "refused",
+    reason: "refresh_token_reused",
+    grant: { ...grant, ended: { reason: "refresh_token_reused", at: now } },
+  }
+}
+
+/** Why nothing more comes out of a grant, or undefined while it lives. */
+export function whyOver(grant: Grant, settlement: SettlementState, now: number): Reason | undefined {
+  if (settlement === "failed") return "settlement_failed"
+  if (grant.ended) return grant.ended.reason === "revoked" ? "grant_revoked" : grant.ended.reason
+  if (now >= grant.expiresAt) return "grant_over"
+  return undefined
+}
+
+/** Whether a repeated payment is proven to come from its buyer (wire.md §4). */
+export function provesOwner(
+  grant: Grant,
+  shown: { readonly opening: Hex | null; readonly idempotencyHash: string | null },
+  now: number,
+): boolean {
+  if (grant.opening !== null && shown.opening !== null) return grant.opening === shown.opening
+  if (grant.idempotencyHash !== null && shown.idempotencyHash !== null)
+    return grant.idempotencyHash === shown.idempotencyHash && now <= grant.startsAt + idempotencySeconds
+  return false
+}

@@ -1,0 +1,75 @@
+/** Offers: what is on sale, each under a reference that is also its quote. */
+import type { Address } from "../../shared/evm.ts"
+
+export type Price = {
+  /** CAIP-2. */
+  readonly network: string
+  readonly scheme: string
+  /** Lower-case address. */
+  readonly asset: Address
+  /** Atomic units. */
+  readonly amount: bigint
+  readonly payTo: Address
+  readonly maxTimeoutSeconds: number
+}
+
+export type OfferContent = {
+  readonly id: string
+  readonly scope: string
+  readonly durationSeconds: number
+  readonly settle: "background"
+  readonly prices: readonly Price[]
+}
+
+export type Offer = OfferContent & {
+  /** The id, `@`, and 8 hex digits of the SHA-256 of the canonical content (wire.md §1). */
+  readonly ref: string
+}
+
+/** An offer as the store remembers it. */
+export type OfferRecord = {
+  readonly offer: Offer
+  /** Seconds; null while the offer is on sale. */
+  readonly replacedAt: number | null
+}
+
+/** The text whose hash names the offer; equal content gives equal text, whatever the order of keys in a configuration. */
+export const canonicalContent = (offer: OfferContent): string =>
+  JSON.stringify([
+    "ticket402/offer/1",
+    offer.id,
+    offer.scope,
+    offer.durationSeconds,
+    offer.settle,
+    offer.prices.map((price) => [
+      price.network,
+      price.scheme,
+      price.asset,
+      price.amount.toString(),
+      price.payTo,
+      price.maxTimeoutSeconds,
+    ]),
+  ])
+
+/** The server's own table of current and replaced offers, by reference. */
+export type OfferBoard = {
+  readonly current: readonly Offer[]
+  /**
+   * Finds what a payment refers to. A replaced offer is honoured for `quoteSeconds`, judged at `signedAt`, the moment the
+   * payer must have read it: `validBefore − maxTimeoutSeconds`.
+   */
+  find(ref: string, signedAt: (offer: Offer) => number): Offer | "unknown" | "expired"
+}
+
+export function createOfferBoard(records: readonly OfferRecord[], quoteSeconds: number): OfferBoard {
+  const byRef = new Map(records.map((record) => [record.offer.ref, record]))
+  return {
+    current: records.filter((record) => record.replacedAt === null).map((record) => record.offer),
+    find(ref, signedAt) {
+      const record = byRef.get(ref)
+      if (!record) return "unknown"
+      const { offer, replacedAt } = record
+      return replacedAt === null || signedAt(offer) <= replacedAt + quoteSeconds ? offer : "expired"
+    },
+  }
+}

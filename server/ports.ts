@@ -1,0 +1,286 @@
+/** What the use cases may ask of the world; edges implement it, and only `app.ts` brings the two together. */
+import type { Address, Hex } from "../shared/evm.ts"
+import type { NetworkInfo } from "../shared/network.ts"
+import type { ChainLog, SignedTransfer } from "../shared/scheme.ts"
+import type { Claims } from "./core/claims.ts"
+import type { Grant, GrantEnd, NewGrant, RotateDecision, RotateRequest } from "./core/grant.ts"
+import type { Offer, OfferRecord } from "./core/offers.ts"
+import type { LedgerKind, Move, Redemption } from "./core/redemption.ts"
+
+/** Seconds since the epoch. */
+export type Now = () => number
+/** That many random bytes. */
+export type Random = (bytes: number) => Uint8Array
+
+export type Logger = {
+  debug(fields: Record<string, unknown>, message: string): void
+  info(fields: Record<string, unknown>, message: string): void
+  warn(fields: Record<string, unknown>, message: string): void
+  error(fields: Record<string, unknown>, message: string): void
+}
+
+// ── Store ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export type RedeemOrder = {
+  readonly key: string
+  readonly grant: NewGrant
+  readonly network: string
+  readonly scheme: string
+  readonly asset: Address
+  readonly transfer: SignedTransfer
+  /** In millionths of the asset's nominal currency. */
+  readonly nominal: bigint
+  /** False for a whitelisted caller: nothing is settled and the signature is not stored. */
+  readonly settle: boolean
+  /** What the chain read said: the payer's balance as of a block. */
+  readonly intake: { readonly blockNumber: bigint; readonly balance: bigint }
+  readonly limits: ExposureLimits
+  readonly now: number
+}
+
+export type ExposureLimits = {
+  /** Rows that may wait for settlement. */
+  readonly queue: number
+  /** Unsettled value per payer and in total, in millionths of the nominal currency. */
+  readonly perPayer: bigint
+  readonly total: bigint
+}
+
+/** A redemption with the grant it bought. */
+export type Redeemed = { readonly redemption: Redemption; readonly grant: Grant }
+
+export type RedeemOutcome =
+  | { readonly kind: "redeemed"; readonly grant: Grant }
+  /** The key was claimed before; nothing changed. */
+  | ({ readonly kind: "repeated" } & Redeemed)
+  | {
+      readonly kind: "refused"
+      readonly reason: "insufficient_funds" | "queue_full" | "exposure_reached" | "idempotency_conflict"
+    }
+
+export type LedgerEntry = {
+  /** Ascending, without duplicates; gaps mean nothing. */
+  readonly sequence: number
+  readonly at: number
+  readonly kind: LedgerKind
+  readonly grantId: string
+  /** Null for a grant without payment. */
+  readonly redemptionKey: string | null
+  /** Facts of the entry as strings (value, payer, transaction …). */
+  readonly facts: Readonly<Record<string, string>>
+}
+
+export type EndedGrant = { readonly grantId: string; readonly reason: GrantEnd; readonly expiresAt: number }
+
+/** Bytes of a relayer's transaction under one hash. */
+export type SignedBytes = {
+  readonly hash: Hex
+  readonly raw: Hex
+  readonly maxFeePerGas: bigint
+  readonly maxPriorityFeePerGas: bigint
+}
+
+/** One nonce of the relayer. */
+export type RelayTransaction = {
+  readonly id: number
+  readonly network: string
+  readonly relayer: Address
+  readonly nonce: number
+  /** `signed`: stored, perhaps sent; `broadcast`: a node took it; `done`: its nonce is used up on chain. */
+  readonly state: "signed" | "broadcast" | "done"
+  readonly to: Address
+  readonly data: Hex
+  readonly gas: bigint
+  /** Oldest first; every hash ever sent for the nonce. */
+  readonly versions: readonly SignedBytes[]
+  /** Seconds; when the newest version was stored, and when bytes were last handed to a node. */
+  readonly storedAt: number
+  readonly sentAt: number | null
+}
+
+export type InFlight = { readonly transaction: RelayTransaction; readonly redemptions: readonly Redemption[] }
+
+/** The store cannot answer now (busy beyond its deadline, disk full, closed). Nothing was written. */
+export class StoreUnavailable extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = "StoreUnavailable"
+  }
+}
+
+/** The caller no longer holds the worker's lease; nothing was written. */
+export class Fenced extends Error {
+  constructor() {
+    super("another process holds the settlement lease")
+    this.name = "Fenced"
+  }
+}
+
+/**
+ * Every verb is one transaction and is durable when it resolves. Verbs that carry a `fence` throw {@link Fenced} when a
+ * newer lease was given out. All throw {@link StoreUnavailable} when they could not be carried out.
+ */
+export type Store = {
+  /** Puts these offers on sale and marks all others as replaced; answers every offer remembered. */
+  publishOffers(input: { offers: readonly Offer[]; now: number }): Promise<readonly OfferRecord[]>
+
+  /** Claims the key, opens the grant, books the entry and queues the settlement, or does nothing. */
+  redeem(order: RedeemOrder): Promise<RedeemOutcome>
+  /** What is stored under a key; for answering repeats, never for deciding whether to claim. */
+  recall(input: { key: string }): Promise<Redeemed | null>
+  /** Rotates the refresh token of a grant as `core/grant.ts` decides; null when there is no such grant. */
+  rotate(
+    input: { grantId: string } & RotateRequest,
+  ): Promise<{ decision: RotateDecision; redemption: Redemption | null } | null>
+
+  /** Grants that ended after the cursor and whose tokens may still live; start with cursor 0. */
+  endedGrants(input: {
+    cursor: number
+    now: number
+  }): Promise<{ cursor: number; ended: readonly EndedGrant[] }>
+  entries(input: { after: number; limit: number }): Promise<readonly LedgerEntry[]>
+
+  /** Takes, or renews for the same holder, the one lease to settle; null while another's is alive. */
+  lease(input: { holder: string; seconds: number; now: number }): Promise<{ fence: number } | null>
+  release(input: { fence: number }): Promise<void>
+
+  /** Accepted rows that are due, the one that expires first first; and failed rows due for a last look. */
+  due(input: { fence: number; network: string; now: number; limit: number }): Promise<readonly Redemption[]>
+  /** The nonce the next transaction of this relayer must have; `chainNonce` is what the chain has counted (latest). */
+  nextNonce(input: { fence: number; network: string; relayer: Address; chainNonce: number }): Promise<number>
+  /**
+   * Uses up the nonce, stores the bytes and moves the redemptions to `sent`, before anything is sent. Throws when the
+   * nonce is not the next one or a redemption is not `accepted`.
+   */
+  prepare(input: {
+    fence: number
+    network: string
+    relayer: Address
+    nonce: number
+    to: Address
+    data: Hex
+    gas: bigint
+    version: SignedBytes
+    redemptions: readonly string[]
+    now: number
+  }): Promise<RelayTransaction>
+  /** Stores replacement bytes for the same nonce, before they are sent. */
+  replace(input: { fence: number; transactionId: number; version: SignedBytes; now: number }): Promise<void>
+  /** A node took the bytes. */
+  broadcast(input: { fence: number; transactionId: number; now: number }): Promise<void>
+  /** Transactions whose nonce is not known to be used up, lowest nonce first, with what rides in them. */
+  inFlight(input: { fence: number; network: string }): Promise<readonly InFlight[]>
+  /** Rows in state `mined`. */
+  mined(input: { fence: number; network: string }): Promise<readonly Redemption[]>
+  /** Records what was found out: all moves, and the transaction's end, together or not at all. */
+  conclude(input: {
+    fence: number
+    /** The transaction's nonce is used up on chain. */
+    done?: number
+    /** The transaction's block went away: its bytes are to be sent again. */
+    reopened?: number
+    moves: readonly { key: string; move: Move }[]
+    now: number
+  }): Promise<void>
+
+  close(): Promise<void>
+}
+
+// ── Keys ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export type VerifiedToken =
+  | { readonly kind: "valid" | "expired"; readonly claims: Claims }
+  | { readonly kind: "invalid" }
+
+export type Keys = {
+  sign(claims: Claims): Promise<string>
+  /** Checks form, signature and claims' types; issuer, audience and time against `expected`. Never throws for a bad token. */
+  verify(token: string, expected: { issuer: string; audience: string; now: number }): Promise<VerifiedToken>
+  jwks(): { keys: readonly Record<string, unknown>[] }
+  refreshToken(grantId: string, generation: number): string
+  /** Undefined for anything this service did not make. */
+  readRefreshToken(token: string): { grantId: string; generation: number } | undefined
+}
+
+// ── Chain ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** The node does not answer, or not with an answer. Says nothing about the payment. */
+export class ChainUnavailable extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = "ChainUnavailable"
+  }
+}
+
+/** The node is of another chain, or the asset's domain is not the configured one: a configuration error. */
+export class ChainMismatch extends Error {
+  constructor(message: string) {
+    super(message)
+    this.name = "ChainMismatch"
+  }
+}
+
+/** One read of everything that matters about a payment, at one block (settlement.md, chain reads at intake). */
+export type TransferReading = {
+  readonly payerHasCode: boolean
+  /** Atomic units of the asset. */
+  readonly balance: bigint
+  /** ERC-3009 authorizationState: used or cancelled. */
+  readonly used: boolean
+  /** The exact transfer succeeds, and this much arrives at payTo. */
+  readonly transferred: boolean
+  readonly received: bigint
+  readonly blockNumber: bigint
+  readonly blockTime: number
+}
+
+export type Receipt = {
+  readonly transactionHash: Hex
+  readonly blockNumber: bigint
+  readonly blockHash: Hex
+  readonly success: boolean
+  readonly logs: readonly ChainLog[]
+}
+
+export type FoundLog = { readonly transactionHash: Hex; readonly blockNumber: bigint }
+
+export type Fees = { readonly maxFeePerGas: bigint; readonly maxPriorityFeePerGas: bigint }
+
+export type SendResult = "taken" | "nonce_too_low" | "underpriced" | "unfunded"
+
+/** A live connection to one network. Every verb throws {@link ChainUnavailable} when the node does not answer in time. */
+export type Chain = {
+  readonly network: NetworkInfo
+  /** Resolves once the node proved to be of this chain and every asset's domain separator to be the configured one. */
+  ready(): Promise<void>
+  readTransfer(input: { asset: Address; transfer: SignedTransfer; call: Hex }): Promise<TransferReading>
+  head(): Promise<{ number: bigint; hash: Hex; time: number }>
+  blockHash(number: bigint): Promise<Hex | null>
+  /** Transactions of the account in blocks (`latest`). */
+  nonceOf(address: Address): Promise<number>
+  /** Wei. */
+  gasBalance(address: Address): Promise<bigint>
+  fees(): Promise<Fees>
+  /** Gas the call needs, or null when it reverts. */
+  estimateGas(call: { from: Address; to: Address; data: Hex }): Promise<bigint | null>
+  send(raw: Hex): Promise<SendResult>
+  receipt(hash: Hex): Promise<Receipt | null>
+  findLogs(input: {
+    asset: Address
+    topics: readonly (Hex | readonly Hex[] | null)[]
+    fromBlock: bigint
+  }): Promise<readonly FoundLog[]>
+}
+
+/** The account that pays gas; it signs settlement calls and nothing else. */
+export type Relayer = {
+  readonly address: Address
+  sign(transaction: {
+    chainId: number
+    nonce: number
+    to: Address
+    data: Hex
+    gas: bigint
+    fees: Fees
+  }): Promise<SignedBytes>
+}

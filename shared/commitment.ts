@@ -1,0 +1,29 @@
+/** The commitment in a nonce: lets the buyer prove later, with a secret that never reaches the chain, that a payment is his (wire.md §4). */
+import { concat, type Hex, keccak256, sha256, stringToBytes } from "./evm.ts"
+
+export type CommitmentTerms = {
+  /** `accepted.extra.offer`, with `.` and `accepted.extra.quote` appended if there is one. */
+  readonly offerRef: string
+  /** `extensions["access-token"].info.resource`, byte for byte. */
+  readonly resource: string
+}
+
+/** 32 random bytes of a purchase → the value the purchase shows in `Ticket402-Commitment`. */
+export const openingOf = (secret: Hex): Hex => sha256(secret)
+
+/** The EIP-3009 nonce that commits to the secret, the offer and the resource. */
+export const commitmentNonce = (opening: Hex, terms: CommitmentTerms): Hex =>
+  keccak256(
+    concat([
+      stringToHex("ticket402/1"),
+      opening,
+      sha256(stringToBytes(terms.offerRef)),
+      sha256(stringToBytes(terms.resource)),
+    ]),
+  )
+
+function stringToHex(text: string): Hex {
+  let hex = "0x"
+  for (const byte of stringToBytes(text)) hex += byte.toString(16).padStart(2, "0")
+  return hex as Hex
+}

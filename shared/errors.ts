@@ -1,0 +1,236 @@
+/** Every refusal ticket402 can give, in one table: reason → HTTP status, OAuth error code, what the client should do. */
+
+/** What a client does next. Clients act on this and never on text (wire.md §2). */
+export type NextAction = "buy" | "retry" | "refresh" | "fix" | "stop"
+
+export type RefusalRow = {
+  readonly status: number
+  /** RFC 6749 §5.2 / RFC 6750 §3.1 error code. */
+  readonly error: string
+  readonly action: NextAction
+  /** One public sentence, limited to the characters RFC 6749 §5.2 allows. */
+  readonly description: string
+  /** Sent as `Retry-After` and in `next`. */
+  readonly retryAfterSeconds?: number
+}
+
+const grant = (action: NextAction, description: string): RefusalRow => ({
+  status: 400,
+  error: "invalid_grant",
+  action,
+  description,
+})
+const away = (retryAfterSeconds: number, description: string): RefusalRow => ({
+  status: 503,
+  error: "temporarily_unavailable",
+  action: "retry",
+  description,
+  retryAfterSeconds,
+})
+const request = (status: number, description: string): RefusalRow => ({
+  status,
+  error: "invalid_request",
+  action: "fix",
+  description,
+})
+
+/** Refusals of the token endpoint and of the other endpoints that speak JSON errors. */
+export const refusals = {
+  malformed: request(400, "The request is malformed."),
+  payment_malformed: request(400, "The payment does not have the form of an x402 v2 payment."),
+  method_not_allowed: request(405, "This endpoint does not have that method."),
+  not_found: request(404, "There is no such endpoint."),
+  body_too_large: request(413, "The body is larger than this endpoint reads."),
+  body_timeout: request(408, "The body did not arrive in time."),
+  media_type_unsupported: request(
+    415,
+    "The body must be application/json or application/x-www-form-urlencoded in UTF-8.",
+  ),
+  grant_type_unsupported: {
+    status: 400,
+    error: "unsupported_grant_type",
+    action: "fix",
+    description: "This grant type is not supported.",
+  },
+
+  amount_mismatch: grant("fix", "The signed amount is not the price of the offer."),
+  asset_mismatch: grant("fix", "The payment names another asset than the offer."),
+  network_mismatch: grant("fix", "The payment names another network than the offer."),
+  recipient_mismatch: grant("fix", "The payment goes to another recipient than the offer names."),
+  scheme_mismatch: grant("fix", "The payment uses another scheme than the offer."),
+  offer_unknown: grant("fix", "The payment names no offer of this service."),
+  offer_expired: grant("fix", "The offer was replaced and its price no longer holds."),
+  commitment_mismatch: grant("fix", "The commitment does not open the nonce of the payment."),
+  signature_invalid: grant("fix", "The signature is not the payer's."),
+  signature_not_canonical: grant("fix", "The signature must have 65 bytes, a low s, and v 27 or 28."),
+  validity_too_short: grant("fix", "The payment expires before it could be settled."),
+  validity_too_long: grant("fix", "The payment stays valid for longer than this service accepts."),
+  not_yet_valid: grant("fix", "The payment is not valid yet."),
+  payer_unacceptable: grant("stop", "This payer cannot pay here."),
+  insufficient_funds: grant(
+    "stop",
+    "The payer's balance does not cover this payment and those still pending.",
+  ),
+  authorization_used: grant("stop", "The nonce of the payment is already used or cancelled on chain."),
+  simulation_failed: grant("stop", "The asset refuses this transfer."),
+  contract_payer_unsupported: grant(
+    "stop",
+    "The payer has code on chain; contract payers are not supported.",
+  ),
+  settlement_failed: grant("stop", "The payment of this grant could not be settled."),
+  refresh_token_invalid: grant("buy", "The refresh token is not one of this service."),
+  refresh_token_reused: grant("buy", "An old refresh token was used again; the grant has ended."),
+  grant_over: grant("buy", "The grant is over."),
+  grant_revoked: grant("stop", "The grant was ended by the operator."),
+
+  authorization_conflict: {
+    status: 409,
+    error: "authorization_conflict",
+    action: "stop",
+    description: "This payment was already redeemed, and the request does not prove to come from its owner.",
+  },
+  idempotency_conflict: {
+    status: 409,
+    error: "authorization_conflict",
+    action: "stop",
+    description: "This Idempotency-Key belongs to another payment.",
+  },
+  queue_full: {
+    status: 429,
+    error: "temporarily_unavailable",
+    action: "retry",
+    description: "Too many payments wait for settlement. Send the same payment again later.",
+    retryAfterSeconds: 5,
+  },
+  exposure_reached: {
+    status: 429,
+    error: "temporarily_unavailable",
+    action: "retry",
+    description: "Too much value waits for settlement. Send the same payment again later.",
+    retryAfterSeconds: 5,
+  },
+  store_unavailable: away(1, "The service cannot record a payment now. Send the same payment again."),
+  chain_unavailable: away(2, "The service cannot read the chain now. Send the same payment again."),
+  relayer_unfunded: away(30, "The service cannot settle payments now. Send the same payment again later."),
+  shutting_down: away(2, "The service is stopping. Send the same payment again."),
+  internal: {
+    status: 500,
+    error: "server_error",
+    action: "retry",
+    description: "The service failed. Send the same payment again.",
+    retryAfterSeconds: 2,
+  },
+} as const satisfies Record<string, RefusalRow>
+
+export type Reason = keyof typeof refusals
+
+/**
+ * What the gate says of a request it does not let in (wire.md §1). `error` null means that the challenge carries no
+ * error attribute, because no credential was presented (RFC 6750 §3.1).
+ */
+export const gateRefusals = {
+  token_missing: { status: 402, error: null, action: "buy", description: "A token is needed." },
+  pay_at_token_endpoint: {
+    status: 402,
+    error: null,
+    action: "buy",
+    description: "Payments are taken at the token endpoint only.",
+  },
+  token_expired: {
+    status: 402,
+    error: "invalid_token",
+    action: "refresh",
+    description: "The token has expired.",
+  },
+  settlement_failed: {
+    status: 402,
+    error: "invalid_token",
+    action: "buy",
+    description: "The payment behind the token could not be settled.",
+  },
+  grant_over: {
+    status: 402,
+    error: "invalid_token",
+    action: "buy",
+    description: "The grant of the token has ended.",
+  },
+  insufficient_scope: {
+    status: 402,
+    error: "insufficient_scope",
+    action: "buy",
+    description: "The token does not cover this resource.",
+  },
+  token_invalid: {
+    status: 401,
+    error: "invalid_token",
+    action: "stop",
+    description: "The token is not one for this service.",
+  },
+  token_revoked: {
+    status: 401,
+    error: "invalid_token",
+    action: "stop",
+    description: "The token was revoked.",
+  },
+  token_ambiguous: {
+    status: 400,
+    error: "invalid_request",
+    action: "fix",
+    description: "Send exactly one token, in one Authorization header.",
+  },
+  gate_unavailable: {
+    status: 503,
+    error: "temporarily_unavailable",
+    action: "retry",
+    description: "The service cannot check tokens now.",
+    retryAfterSeconds: 1,
+  },
+} as const satisfies Record<string, Omit<RefusalRow, "error"> & { error: string | null }>
+
+export type GateReason = keyof typeof gateRefusals
+
+/** The JSON body of every refusal that is not a 402. */
+export type ErrorBody = {
+  error: string
+  error_description: string
+  reason?: string
+  next: { action: NextAction; retryAfterSeconds?: number }
+}
+
+/** Thrown inside the service to refuse a request; `detail` goes to the log, never to the client. */
+export class Refusal extends Error {
+  readonly reason: Reason
+  /** A public addition to the table's sentence: what was found and what was wanted. */
+  readonly found: string | undefined
+  readonly detail: unknown
+
+  constructor(reason: Reason, found?: string, detail?: unknown) {
+    super(reason)
+    this.name = "Refusal"
+    this.reason = reason
+    this.found = found
+    this.detail = detail
+  }
+}
+
+/** The wire form of a refusal. */
+export function errorBody(reason: Reason, found?: string): ErrorBody {
+  const row: RefusalRow = refusals[reason]
+  return {
+    error: row.error,
+    error_description: printable(found === undefined ? row.description : `${row.description} ${found}`),
+    reason,
+    next: {
+      action: row.action,
+      ...(row.retryAfterSeconds !== undefined && { retryAfterSeconds: row.retryAfterSeconds }),
+    },
+  }
+}
+
+/** RFC 6749 §5.2: error_description is limited to %x20-21 / %x23-5B / %x5D-7E. */
+export function printable(text: string): string {
+  return text
+    .replace(/"/g, "'")
+    .replace(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, "?")
+    .slice(0, 300)
+}

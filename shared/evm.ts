@@ -1,0 +1,78 @@
+/** What shared code needs of the EVM (addresses, hashes, typed data, recovery); the one place in shared/ that knows viem. */
+import {
+  type Address,
+  concat,
+  encodeFunctionData,
+  getAddress,
+  type Hex,
+  hashDomain,
+  hashTypedData,
+  isAddress,
+  keccak256,
+  parseAbi,
+  recoverAddress,
+  sha256,
+  size,
+  stringToBytes,
+} from "viem"
+
+export type { Address, Hex }
+export { concat, encodeFunctionData, hashTypedData, keccak256, parseAbi, sha256, size, stringToBytes }
+
+/** Tells who signed a digest. A port, so that a native implementation can take its place. */
+export type Recover = (digest: Hex, signature: Hex) => Promise<Address>
+
+export const recoverSigner: Recover = async (digest, signature) =>
+  lowerAddress(await recoverAddress({ hash: digest, signature }))
+
+/**
+ * An address as 20 canonical bytes (lower-case hex), or undefined when the text is not one. A mixed-case spelling must
+ * have the right EIP-55 checksum, because a wrong one is a typing error.
+ */
+export function parseAddress(text: string): Address | undefined {
+  if (!/^0x[0-9a-fA-F]{40}$/.test(text)) return undefined
+  const lower = text.toLowerCase()
+  const hex = text.slice(2)
+  const plain = hex === hex.toLowerCase() || hex === hex.toUpperCase()
+  return plain || isAddress(text, { strict: true }) ? (lower as Address) : undefined
+}
+
+export const lowerAddress = (address: Address): Address => address.toLowerCase() as Address
+
+/** The EIP-55 spelling, for the wire and for people. */
+export const checksumAddress = (address: Address): Address => getAddress(address)
+
+export const zeroAddress: Address = "0x0000000000000000000000000000000000000000"
+
+/** The EIP-712 domain of an asset (or of another verifying contract). */
+export type Domain = { name: string; version: string; chainId: number; verifyingContract: Address }
+
+export const domainSeparator = (domain: Domain): Hex =>
+  hashDomain({
+    domain: { ...domain, chainId: BigInt(domain.chainId) },
+    types: {
+      EIP712Domain: [
+        { name: "name", type: "string" },
+        { name: "version", type: "string" },
+        { name: "chainId", type: "uint256" },
+        { name: "verifyingContract", type: "address" },
+      ],
+    },
+  })
+
+/** CAIP-10 in lower case: the `sub` of a payer's token. */
+export const accountId = (network: string, address: Address): string => `${network}:${lowerAddress(address)}`
+
+const halfOrder = 0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0n
+
+/**
+ * USDC's contract takes one spelling of a signature: 65 bytes, s in the lower half, v 27 or 28. Every other spelling
+ * recovers off chain and reverts on chain, so it would be a free token (security.md §0.1).
+ */
+export function isCanonicalSignature(signature: Hex): boolean {
+  if (!/^0x[0-9a-f]{130}$/.test(signature)) return false
+  const v = signature.slice(130)
+  if (v !== "1b" && v !== "1c") return false
+  const s = BigInt(`0x${signature.slice(66, 130)}`)
+  return s > 0n && s <= halfOrder
+}

@@ -1,0 +1,75 @@
+/** The OAuth side of the wire: grant types, header names, the token response and the metadata documents. */
+import { z } from "zod"
+
+export const paymentGrantType = "urn:ticket402:payment"
+export const refreshGrantType = "refresh_token"
+
+/** Shows, at the purchase, sha256 of the secret that the nonce commits to. */
+export const commitmentHeader = "Ticket402-Commitment"
+/** Proves, at a retry only, that the payment is the sender's. */
+export const secretHeader = "Ticket402-Secret"
+export const idempotencyHeader = "Idempotency-Key"
+export const replayedHeader = "Idempotent-Replayed"
+
+/** 32 bytes in hex, with or without 0x, as both Ticket402 headers carry them. */
+export function parseHex32(text: string): `0x${string}` | undefined {
+  const match = /^(?:0x)?([0-9a-fA-F]{64})$/.exec(text)
+  return match?.[1] === undefined ? undefined : `0x${match[1].toLowerCase()}`
+}
+
+export const settlementStates = ["pending", "settled", "failed", "none"] as const
+export type SettlementState = (typeof settlementStates)[number]
+
+/** The 200 of `POST /token` (RFC 6749 §5.1, with `grant`). */
+export const tokenResponseSchema = z.object({
+  access_token: z.string().min(1).max(16_384),
+  token_type: z.literal("Bearer"),
+  /** Seconds; 0 when a proven retry finds the last token of the grant expired. */
+  expires_in: z.number().int().nonnegative(),
+  scope: z.string().max(512),
+  /** Absent for a purchase without commitment, which cannot refresh. */
+  refresh_token: z.string().min(1).max(512).optional(),
+  grant: z.object({
+    id: z.string().max(64),
+    /** Seconds since the epoch. */
+    expires_at: z.number().int(),
+    calls_remaining: z.number().int().nullable(),
+    settlement: z.object({
+      state: z.enum(settlementStates),
+      network: z.string().max(64).optional(),
+      transaction: z.string().max(128).optional(),
+    }),
+  }),
+})
+export type TokenResponse = z.infer<typeof tokenResponseSchema>
+
+export const errorBodySchema = z.object({
+  error: z.string().max(128),
+  error_description: z.string().max(1024).optional(),
+  reason: z.string().max(128).optional(),
+  next: z
+    .object({
+      action: z.enum(["buy", "retry", "refresh", "fix", "stop"]),
+      retryAfterSeconds: z.number().nonnegative().optional(),
+    })
+    .optional(),
+})
+
+/** RFC 8414 §2, the members ticket402 has. */
+export type AuthorizationServerMetadata = {
+  issuer: string
+  token_endpoint: string
+  jwks_uri: string
+  grant_types_supported: string[]
+  token_endpoint_auth_methods_supported: string[]
+  response_types_supported: string[]
+  scopes_supported: string[]
+}
+
+/** RFC 9728 §2. */
+export type ProtectedResourceMetadata = {
+  resource: string
+  authorization_servers: string[]
+  scopes_supported: string[]
+  bearer_methods_supported: string[]
+}

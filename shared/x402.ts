@@ -1,0 +1,86 @@
+/** The x402 v2 messages as ticket402 reads and writes them: lenient in the envelope, which decides nothing (wire.md §2). */
+import { z } from "zod"
+import { atomicPattern } from "./amount.ts"
+
+export const paymentRequiredHeader = "PAYMENT-REQUIRED"
+export const paymentSignatureHeader = "PAYMENT-SIGNATURE"
+export const paymentResponseHeader = "PAYMENT-RESPONSE"
+/** The v1 name; the gate recognises it, to say that nothing is sold at this door. */
+export const paymentHeaderV1 = "X-PAYMENT"
+
+const text = (max: number) => z.string().max(max)
+
+/** One entry of `accepts`, and `accepted` of a payment. */
+export const requirementsSchema = z.object({
+  scheme: text(64),
+  network: text(64),
+  amount: z.string().regex(atomicPattern),
+  asset: text(128),
+  payTo: text(128),
+  maxTimeoutSeconds: z.number().int().positive().max(Number.MAX_SAFE_INTEGER),
+  extra: z
+    .object({
+      name: text(128).optional(),
+      version: text(32).optional(),
+      /** The offer's id, `@`, and 8 hex digits of its content's hash. */
+      offer: text(200).optional(),
+      paymentFlow: text(64).optional(),
+      assetTransferMethod: text(64).optional(),
+    })
+    .nullish(),
+})
+export type PaymentRequirements = z.infer<typeof requirementsSchema>
+
+/** How an offer is described beside `accepts`. */
+export const offerTermsSchema = z.object({
+  scope: text(512),
+  durationSeconds: z.number().int().positive(),
+  settle: z.enum(["background", "first"]),
+})
+export type OfferTerms = z.infer<typeof offerTermsSchema>
+
+/** `extensions["access-token"].info`: what `accepts` lacks, so that a client knows where to buy and for what audience. */
+export const accessTokenInfoSchema = z.object({
+  tokenEndpoint: text(2048),
+  resource: text(2048),
+  /** By offer reference, as in `accepts[].extra.offer`. */
+  offers: z.record(text(200), offerTermsSchema),
+})
+export type AccessTokenInfo = z.infer<typeof accessTokenInfoSchema>
+
+export const accessTokenExtension = "access-token"
+export const paymentIdentifierExtension = "payment-identifier"
+
+export const paymentRequiredSchema = z.object({
+  x402Version: z.literal(2),
+  error: text(512).nullish(),
+  resource: z.object({
+    url: text(2048),
+    description: text(1024).nullish(),
+    mimeType: text(128).nullish(),
+  }),
+  /** Entries of schemes this client does not know may have any form: each is read by itself. */
+  accepts: z.array(z.unknown()).max(100),
+  extensions: z
+    .object({ [accessTokenExtension]: z.object({ info: accessTokenInfoSchema }).optional() })
+    .nullish(),
+})
+export type PaymentRequired = z.infer<typeof paymentRequiredSchema>
+
+export const paymentPayloadSchema = z.object({
+  x402Version: z.literal(2),
+  accepted: requirementsSchema,
+  /** Read by the scheme, strictly. */
+  payload: z.unknown(),
+  extensions: z
+    .object({
+      [paymentIdentifierExtension]: z
+        .object({ info: z.object({ id: text(200).optional() }).optional() })
+        .optional(),
+    })
+    .nullish(),
+})
+export type PaymentPayload = z.infer<typeof paymentPayloadSchema>
+
+/** `PAYMENT-RESPONSE`; sent only when the money is in. */
+export type SettlementResponse = { success: boolean; transaction: string; network: string; payer: string }
