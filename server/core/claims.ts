@@ -39,3 +39,8 @@ export const claimsOf = (grant: Grant, issuer: string, audience: string): Claims
 
 /** Whether a space-separated scope list contains the scope. */
 export const hasScope = (granted: string, wanted: string): boolean => granted.split(" ").includes(wanted)
+
+/** How far two clocks may be apart. */
+export const leewaySeconds = 5
+
+export const isExpired = (claims: Claims, now: number): boolean => now >= claims.exp + leewaySeconds

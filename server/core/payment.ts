@@ -1,0 +1,112 @@
+/** A payment: what a payload claims, matched against the server's own offers (wire.md §2). Pure; refuses by throwing. */
+import { Refusal } from "../../shared/errors.ts"
+import { parseAddress } from "../../shared/evm.ts"
+import { type AssetInfo, findAsset, type NetworkInfo } from "../../shared/network.ts"
+import { networks } from "../../shared/networks/index.ts"
+import { PayloadError, type Scheme, type SignedTransfer } from "../../shared/scheme.ts"
+import { schemes } from "../../shared/schemes/index.ts"
+import { type PaymentPayload, paymentPayloadSchema } from "../../shared/x402.ts"
+import type { Offer, OfferBoard, Price } from "./offers.ts"
+
+/** A payload read and located: enough to know its once-only key, nothing about whether it is acceptable. */
+export type LocatedPayment = {
+  readonly accepted: PaymentPayload["accepted"]
+  /** Of the x402 `payment-identifier` extension, read as an Idempotency-Key. */
+  readonly identifier: string | undefined
+  readonly scheme: Scheme
+  readonly network: NetworkInfo
+  readonly asset: AssetInfo
+  readonly transfer: SignedTransfer
+  /** The redemption key. */
+  readonly key: string
+}
+
+/** A payment that matches an offer on every point that can be checked without a signature or a chain. */
+export type Payment = LocatedPayment & { readonly offer: Offer; readonly price: Price }
+
+/** Reads the envelope leniently and the payload strictly. */
+export function locatePayment(input: unknown): LocatedPayment {
+  const parsed = paymentPayloadSchema.safeParse(input)
+  if (!parsed.success) {
+    const where = parsed.error.issues[0]?.path.join(".")
+    throw new Refusal("payment_malformed", where ? `Look at ${where}.` : undefined)
+  }
+  const { accepted, payload, extensions } = parsed.data
+  const scheme = schemes.get(accepted.scheme)
+  if (!scheme) throw new Refusal("scheme_mismatch", `Wanted ${[...schemes.keys()].join(" or ")}.`)
+  const network = networks.get(accepted.network)
+  if (!network) throw new Refusal("network_mismatch", "The network is not known here.")
+  const address = parseAddress(accepted.asset)
+  if (!address) throw new Refusal("payment_malformed", "Look at accepted.asset.")
+  const asset = findAsset(network, address)
+  if (!asset) throw new Refusal("asset_mismatch", "The asset is not known on this network.")
+  const transfer = readTransfer(scheme, payload)
+  return {
+    accepted,
+    identifier: extensions?.["payment-identifier"]?.info?.id,
+    scheme,
+    network,
+    asset,
+    transfer,
+    key: scheme.redemptionKey(network.chainId, address, transfer),
+  }
+}
+
+function readTransfer(scheme: Scheme, payload: unknown): SignedTransfer {
+  try {
+    return scheme.parse(payload)
+  } catch (error) {
+    if (error instanceof PayloadError) throw new Refusal("payment_malformed", error.message)
+    throw error
+  }
+}
+
+/** How long before its end a payment must arrive, beside the time its settlement is expected to take. */
+export const minimumValiditySeconds = 60
+export const maximumValiditySeconds = 3600
+
+/**
+ * Finds the offer by the reference in `accepted.extra.offer` and compares everything with the server's own terms: the
+ * amount, asset, network, recipient and window of an offer are never read from the payload.
+ */
+export function matchPayment(payment: LocatedPayment, board: OfferBoard, now: number): Payment {
+  const { accepted, transfer, network } = payment
+  const ref = accepted.extra?.offer
+  if (ref === undefined)
+    throw new Refusal("offer_unknown", "Wanted the reference of an offer in accepted.extra.offer.")
+  const offer = board.find(
+    ref,
+    (found) => Number(transfer.validBefore) - (found.prices[0]?.maxTimeoutSeconds ?? 0),
+  )
+  if (offer === "unknown") throw new Refusal("offer_unknown")
+  if (offer === "expired") throw new Refusal("offer_expired")
+
+  const onNetwork = offer.prices.filter((price) => price.network === network.id)
+  if (onNetwork.length === 0) throw new Refusal("network_mismatch")
+  const ofAsset = onNetwork.filter((price) => price.asset === parseAddress(payment.asset.address))
+  if (ofAsset.length === 0) throw new Refusal("asset_mismatch")
+  const price = ofAsset.find((each) => each.scheme === payment.scheme.name)
+  if (!price) throw new Refusal("scheme_mismatch")
+  if (transfer.payTo !== price.payTo) throw new Refusal("recipient_mismatch")
+  if (transfer.value !== price.amount || accepted.amount !== price.amount.toString())
+    throw new Refusal("amount_mismatch", `Wanted ${price.amount}.`)
+  if (transfer.payer === price.payTo) throw new Refusal("payer_unacceptable", "The payer is the recipient.")
+
+  checkWindow(transfer, network, now)
+  return { ...payment, offer, price }
+}
+
+function checkWindow(transfer: SignedTransfer, network: NetworkInfo, now: number): void {
+  const wanted = minimumValiditySeconds + 2 * network.blockSeconds
+  if (transfer.validBefore < BigInt(now + wanted))
+    throw new Refusal("validity_too_short", `Wanted at least ${wanted} seconds.`)
+  if (transfer.validBefore > BigInt(now + maximumValiditySeconds))
+    throw new Refusal("validity_too_long", `Wanted at most ${maximumValiditySeconds} seconds.`)
+  if (transfer.validAfter >= BigInt(now)) throw new Refusal("not_yet_valid")
+}
+
+/** The value in millionths of the asset's nominal currency, rounded up: what exposure is counted in. */
+export function nominalValue(value: bigint, asset: AssetInfo): bigint {
+  const unit = 10n ** BigInt(asset.decimals)
+  return (value * 1_000_000n + unit - 1n) / unit
+}

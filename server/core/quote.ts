@@ -1,0 +1,103 @@
+/** The quote: the x402 `PaymentRequired` that tells what is on sale, at which price and where. */
+import { encodeHeader } from "../../shared/codec.ts"
+import { checksumAddress } from "../../shared/evm.ts"
+import { findAsset } from "../../shared/network.ts"
+import { networks } from "../../shared/networks/index.ts"
+import {
+  type AccessTokenInfo,
+  accessTokenExtension,
+  type PaymentRequirements,
+  paymentIdentifierExtension,
+} from "../../shared/x402.ts"
+import { hasScope } from "./claims.ts"
+import type { Offer } from "./offers.ts"
+
+/** A stock nginx breaks at about 3,800 characters of header. */
+export const headerLimit = 3072
+
+export type QuoteTerms = {
+  /** The resource that is refused: the resource identifier plus the route's pattern, or the token endpoint. */
+  readonly url: string
+  readonly error: string
+  readonly offers: readonly Offer[]
+  readonly tokenEndpoint: string
+  /** The audience of tokens. */
+  readonly resource: string
+  /**
+   * At the gate a value no stock client knows, so that it refuses before it signs instead of paying a door that sells
+   * nothing; absent at the token endpoint (wire.md §1).
+   */
+  readonly paymentFlow?: "access-token"
+}
+
+export type Quote = {
+  /** The value of `PAYMENT-REQUIRED`, at most {@link headerLimit} characters. */
+  readonly header: string
+  /** The same as JSON, with every entry. */
+  readonly body: string
+}
+
+/** The offers that open a scope; all of them when no scope is asked for. */
+export const offersFor = (offers: readonly Offer[], scope: string | undefined): readonly Offer[] =>
+  scope === undefined ? offers : offers.filter((offer) => hasScope(offer.scope, scope))
+
+export function quote(terms: QuoteTerms): Quote {
+  const entries = terms.offers.flatMap((offer) =>
+    requirements(offer, terms.paymentFlow).map((accepted) => ({ offer, accepted })),
+  )
+  const document = (count: number) => paymentRequired(terms, entries.slice(0, count))
+  const body = JSON.stringify(document(entries.length))
+  let count = entries.length
+  let header = encodeHeader(document(count))
+  // Entries that do not fit stay in the body only; the first always goes out, or a client would have nothing to buy.
+  while (header.length > headerLimit && count > 1) {
+    count -= 1
+    header = encodeHeader(document(count))
+  }
+  return { header, body }
+}
+
+type Entry = { readonly offer: Offer; readonly accepted: PaymentRequirements }
+
+function paymentRequired(terms: QuoteTerms, entries: readonly Entry[]) {
+  const info: AccessTokenInfo = {
+    tokenEndpoint: terms.tokenEndpoint,
+    resource: terms.resource,
+    offers: Object.fromEntries(
+      entries.map(({ offer }) => [
+        offer.ref,
+        { scope: offer.scope, durationSeconds: offer.durationSeconds, settle: offer.settle },
+      ]),
+    ),
+  }
+  return {
+    x402Version: 2,
+    error: terms.error,
+    resource: { url: terms.url, mimeType: "application/json" },
+    accepts: entries.map((entry) => entry.accepted),
+    extensions: {
+      [accessTokenExtension]: { info, schema: { type: "object" } },
+      [paymentIdentifierExtension]: { info: { required: false }, schema: { type: "object" } },
+    },
+  }
+}
+
+function requirements(offer: Offer, paymentFlow: "access-token" | undefined): PaymentRequirements[] {
+  return offer.prices.map((price) => {
+    const network = networks.get(price.network)
+    const asset = network && findAsset(network, price.asset)
+    return {
+      scheme: price.scheme,
+      network: price.network,
+      amount: price.amount.toString(),
+      asset: checksumAddress(price.asset),
+      payTo: checksumAddress(price.payTo),
+      maxTimeoutSeconds: price.maxTimeoutSeconds,
+      extra: {
+        ...asset?.eip712,
+        offer: offer.ref,
+        ...(paymentFlow !== undefined && { paymentFlow }),
+      },
+    }
+  })
+}

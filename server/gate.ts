@@ -1,0 +1,76 @@
+/** The gate: looks at the token of a request and says whether the door opens (wire.md §1). Sells nothing, does no I/O. */
+import { createHash } from "node:crypto"
+import { LRUCache } from "lru-cache"
+import type { GateReason } from "../shared/errors.ts"
+import { type Claims, hasScope, isExpired, leewaySeconds } from "./core/claims.ts"
+import type { Keys, Now } from "./ports.ts"
+import type { Revocations } from "./revocations.ts"
+
+export type GateRequest = {
+  /** The raw values of every Authorization header field, in order: joining or dropping one would hide an attack. */
+  readonly authorization: readonly string[]
+  /** The request carries an x402 payment header. */
+  readonly payment: boolean
+  /** The request carries a token in its query string. */
+  readonly queryToken: boolean
+  /** What the route wants. */
+  readonly scope: string
+}
+
+export type GateVerdict =
+  | { readonly kind: "pass"; readonly claims: Claims }
+  | { readonly kind: "refuse"; readonly reason: GateReason }
+
+export type Gate = (request: GateRequest) => Promise<GateVerdict>
+
+export type GateOptions = {
+  readonly issuer: string
+  /** The audience tokens must have. */
+  readonly resource: string
+}
+
+const cacheSize = 10_000
+/** A feed older than this may hide a failed settlement, so tokens issued before the money was in are not trusted. */
+const feedMaximumSeconds = 15
+const bearer = /^bearer +([A-Za-z0-9\-._~+/]+=*) *$/i
+const maximumLength = 8192
+
+export function createGate(
+  deps: { keys: Keys; revocations: Revocations; now: Now },
+  options: GateOptions,
+): Gate {
+  const { keys, revocations, now } = deps
+  // Keyed by the hash of the exact bytes, signature included: a forged token with known claims must never hit.
+  const verified = new LRUCache<string, Claims>({ max: cacheSize })
+
+  async function authenticate(token: string): Promise<Claims | undefined> {
+    const key = createHash("sha256").update(token).digest("base64")
+    const known = verified.get(key)
+    if (known) return known
+    const claims = await keys.verify(token)
+    if (!claims || claims.iss !== options.issuer || claims.aud !== options.resource) return undefined
+    verified.set(key, claims)
+    return claims
+  }
+
+  return async function gate(request) {
+    const [value, ...more] = request.authorization
+    if (value === undefined) return refuse(request.payment ? "pay_at_token_endpoint" : "token_missing")
+    if (more.length > 0 || request.queryToken || value.includes(",")) return refuse("token_ambiguous")
+    const token = value.length <= maximumLength ? bearer.exec(value)?.[1] : undefined
+    const claims = token === undefined ? undefined : await authenticate(token)
+    if (!claims) return refuse("token_invalid")
+    const at = now()
+    if (claims.iat > at + leewaySeconds) return refuse("token_invalid")
+    const ended = revocations.reasonFor(claims.grant)
+    if (ended === "settlement_failed") return refuse("settlement_failed")
+    if (ended === "revoked") return refuse("token_revoked")
+    if (ended !== undefined) return refuse("grant_over")
+    if (isExpired(claims, at)) return refuse("token_expired")
+    if (!hasScope(claims.scope, request.scope)) return refuse("insufficient_scope")
+    if (!claims.settled && revocations.age() > feedMaximumSeconds) return refuse("gate_unavailable")
+    return { kind: "pass", claims }
+  }
+}
+
+const refuse = (reason: GateReason): GateVerdict => ({ kind: "refuse", reason })

@@ -1,0 +1,33 @@
+/** Refresh tokens: derived by HMAC from the grant and its generation, so that none is stored (wire.md §5). */
+import { createHmac, timingSafeEqual } from "node:crypto"
+
+const grantIdBytes = 16
+const generationBytes = 4
+const form = /^([A-Za-z0-9_-]{27})\.([A-Za-z0-9_-]{43})$/
+
+export function createRefreshTokens(key: Uint8Array) {
+  const mac = (handle: Uint8Array) =>
+    createHmac("sha256", key).update("ticket402/refresh/1").update(handle).digest()
+
+  return {
+    issue(grantId: string, generation: number): string {
+      const handle = Buffer.alloc(grantIdBytes + generationBytes)
+      Buffer.from(grantId, "base64url").copy(handle)
+      handle.writeUInt32BE(generation, grantIdBytes)
+      return `${handle.toString("base64url")}.${mac(handle).toString("base64url")}`
+    },
+
+    read(token: string): { grantId: string; generation: number } | undefined {
+      const match = form.exec(token)
+      if (!match?.[1] || !match[2]) return undefined
+      const handle = Buffer.from(match[1], "base64url")
+      const shown = Buffer.from(match[2], "base64url")
+      const canonical = handle.toString("base64url") === match[1] && shown.toString("base64url") === match[2]
+      if (!canonical || !timingSafeEqual(shown, mac(handle))) return undefined
+      return {
+        grantId: handle.subarray(0, grantIdBytes).toString("base64url"),
+        generation: handle.readUInt32BE(grantIdBytes),
+      }
+    },
+  }
+}
