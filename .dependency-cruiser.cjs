@@ -13,7 +13,7 @@ const home = (pkg, homes) => ({
   from: { path: "^(shared|server|client)/", pathNot: homes },
   to: { path: `node_modules/${pkg}/` },
 })
-const useCases = "server/(gate|token|settlement|worker|revocations|whitelist|grants/[^/]+)\\.ts$"
+const useCases = "server/(gate|token|funding|settlement|worker|revocations|whitelist|grants/[^/]+)\\.ts$"
 const edges = "server/(stores|chains|keys)/"
 
 module.exports = {
@@ -27,8 +27,16 @@ module.exports = {
     only("ports-know-core", "^server/ports\\.ts$", "^(shared/|server/core/)"),
     only("use-cases-know-ports", `^${useCases}`, `^(shared/|server/core/|server/ports\\.ts$|${useCases})`),
     only("edges-know-ports", `^${edges}`, `^(shared/|server/core/|server/ports\\.ts$|${edges})`),
-    only("http-knows-use-cases", "^server/http/", `^(shared/|server/core/|server/ports\\.ts$|server/http/|${useCases})`),
-    only("adapters-know-http", "^server/adapters/", "^(shared/|server/core/|server/(ports|app|gate)\\.ts$|server/(http|adapters)/)"),
+    only(
+      "http-knows-use-cases",
+      "^server/http/",
+      `^(shared/|server/core/|server/ports\\.ts$|server/http/|${useCases})`,
+    ),
+    only(
+      "adapters-know-http",
+      "^server/adapters/",
+      "^(shared/|server/core/|server/(ports|app|gate)\\.ts$|server/(http|adapters)/)",
+    ),
     {
       name: "core-and-shared-do-no-io",
       severity: "error",
@@ -53,6 +61,9 @@ module.exports = {
     exclude: { path: "^dist/" },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: "tsconfig.json" },
-    enhancedResolveOptions: { exportsFields: ["exports"], conditionNames: ["import", "node", "default", "types"] },
+    enhancedResolveOptions: {
+      exportsFields: ["exports"],
+      conditionNames: ["import", "node", "default", "types"],
+    },
   },
 }

@@ -1,0 +1,271 @@
+/** The configuration: one schema whose descriptions feed the README's table, read once, with errors that help. */
+import { distance } from "fastest-levenshtein"
+import { z } from "zod"
+import { AmountError, parseAmount } from "../shared/amount.ts"
+import { type Address, parseAddress, sha256, stringToBytes, zeroAddress } from "../shared/evm.ts"
+import { findAsset } from "../shared/network.ts"
+import { networks } from "../shared/networks/index.ts"
+import { canonicalContent, type Offer, type OfferContent, type Price } from "./core/offers.ts"
+
+const seconds = (minimum: number, maximum: number) => z.number().int().min(minimum).max(maximum)
+const amount = z.string().regex(/^[0-9.]{1,80}$/, 'wanted a decimal string such as "0.01"')
+const listen = z.string().regex(/^[^\s:]+:[0-9]{1,5}$|^\[[0-9a-fA-F:]+\]:[0-9]{1,5}$/, "wanted host:port")
+const scope = z
+  .string()
+  .regex(
+    /^[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*$/,
+    "wanted scope names separated by single spaces",
+  )
+  .max(256)
+
+const priceSchema = z.strictObject({
+  network: z.string().describe("CAIP-2 id of one of `networks`"),
+  asset: z.string().describe("symbol or address of an asset known on the network"),
+  amount: amount.describe('decimal string of the asset, e.g. `"0.01"`'),
+})
+
+const offerSchema = z.strictObject({
+  id: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, "wanted letters, digits, - and _"),
+  scope,
+  durationSeconds: seconds(1, 10 * 365 * 86_400),
+  settle: z.enum(["background"]).default("background"),
+  prices: z.array(priceSchema).min(1).max(16),
+})
+
+const networkSchema = z.strictObject({
+  rpcUrls: z
+    .array(z.url({ protocol: /^https?$/ }))
+    .min(1)
+    .max(8),
+  confirmations: z.number().int().min(1).max(1000).default(1).describe("1 = the block itself"),
+})
+
+export const configSchema = z.strictObject({
+  issuer: z
+    .string()
+    .describe("public URL of the service; http only for loopback or with `allowInsecureHttp`"),
+  resource: z
+    .string()
+    .optional()
+    .describe("resource identifier, the audience of tokens; default: the issuer"),
+  listen: listen.default("127.0.0.1:8402").describe("where `serve` listens"),
+  database: z
+    .string()
+    .default("sqlite:./data/ticket402.db")
+    .describe("`sqlite:FILE`, or `memory:` to try things out"),
+  keys: z
+    .string()
+    .min(1)
+    .default("./data/keys")
+    .describe("folder of the signing keys; created on first start, mode 0600"),
+  payTo: z.string().describe("cold address the money goes to"),
+  relayer: z
+    .strictObject({
+      privateKeyFile: z
+        .string()
+        .min(1)
+        .default("./data/relayer.key")
+        .describe("key of the account that pays gas; created if missing"),
+    })
+    .prefault({}),
+  networks: z.record(z.string(), networkSchema).describe("by CAIP-2 id: `rpcUrls`, `confirmations`"),
+  offers: z.array(offerSchema).min(1).max(64).describe("`id`, `scope`, `durationSeconds`, `prices`"),
+  tokenLifeSeconds: seconds(10, 3600).default(300).describe("life of an access token once the money is in"),
+  pendingLifeSeconds: seconds(10, 3600)
+    .default(60)
+    .describe("life of an access token while settlement is pending"),
+  maxTimeoutSeconds: seconds(120, 3600).default(600).describe("for how long a payment is asked to be valid"),
+  quoteSeconds: seconds(0, 86_400).default(900).describe("how long a replaced offer is honoured"),
+  limits: z
+    .strictObject({
+      queue: z
+        .number()
+        .int()
+        .min(1)
+        .max(1_000_000)
+        .default(10_000)
+        .describe("payments that may wait for settlement"),
+      perPayer: amount.default("1").describe("unsettled value per payer, in the currency of the assets"),
+      total: amount.default("50").describe("unsettled value in total"),
+    })
+    .prefault({}),
+  allowInsecureHttp: z.boolean().default(false).describe("allow an http issuer that is not on loopback"),
+  logLevel: z
+    .enum(["debug", "info", "warn", "error", "silent"])
+    .default("info")
+    .describe("least severe line that is logged"),
+})
+
+/** What a person writes. */
+export type ConfigInput = z.input<typeof configSchema>
+
+/** What the service works with: canonical, complete, checked. */
+export type Config = Omit<z.output<typeof configSchema>, "offers" | "limits" | "payTo" | "resource"> & {
+  readonly resource: string
+  readonly payTo: Address
+  readonly offers: readonly Offer[]
+  /** In millionths of the currency. */
+  readonly limits: { readonly queue: number; readonly perPayer: bigint; readonly total: bigint }
+}
+
+/** Everything wrong with a configuration, one line each: the key, what was found, what is wanted. */
+export class ConfigError extends Error {
+  readonly problems: readonly string[]
+
+  constructor(problems: readonly string[]) {
+    super(problems.join("\n"))
+    this.name = "ConfigError"
+    this.problems = problems
+  }
+}
+
+/** Scalars that may come from the environment, e.g. `TICKET402_ISSUER`. */
+const fromEnvironment = {
+  TICKET402_ISSUER: "issuer",
+  TICKET402_RESOURCE: "resource",
+  TICKET402_LISTEN: "listen",
+  TICKET402_DATABASE: "database",
+  TICKET402_KEYS: "keys",
+  TICKET402_PAY_TO: "payTo",
+  TICKET402_LOG_LEVEL: "logLevel",
+} as const
+
+/** Throws {@link ConfigError}. */
+export function parseConfig(input: unknown, environment: Record<string, string | undefined> = {}): Config {
+  if (typeof input !== "object" || input === null || Array.isArray(input))
+    throw new ConfigError(["wanted a JSON object"])
+  const overrides = Object.entries(fromEnvironment).flatMap(([variable, key]) => {
+    const value = environment[variable]
+    return value === undefined ? [] : [[key, value]]
+  })
+  const parsed = configSchema.safeParse({ ...input, ...Object.fromEntries(overrides) })
+  if (!parsed.success) throw new ConfigError(parsed.error.issues.flatMap((issue) => explain(issue, input)))
+  return complete(parsed.data)
+}
+
+function complete(raw: z.output<typeof configSchema>): Config {
+  const problems: string[] = []
+  const check = <T>(key: string, read: () => T): T | undefined => {
+    try {
+      return read()
+    } catch (error) {
+      if (!(error instanceof WrongValue || error instanceof AmountError)) throw error
+      problems.push(`${key}: ${error.message}`)
+      return undefined
+    }
+  }
+  const issuer = check("issuer", () => wantIdentifier(raw.issuer, raw.allowInsecureHttp))
+  const resource = check("resource", () => wantIdentifier(raw.resource ?? raw.issuer, raw.allowInsecureHttp))
+  const payTo = check("payTo", () => wantAddress(raw.payTo))
+  for (const id of Object.keys(raw.networks))
+    if (!networks.has(id))
+      problems.push(`networks: found ${show(id)}, wanted one of ${[...networks.keys()].join(", ")}`)
+  const offers = raw.offers.map((offer, index) =>
+    check(`offers.${index}`, () => readOffer(offer, { ...raw, payTo: payTo ?? zeroAddress })),
+  )
+  const ids = raw.offers.map((offer) => offer.id)
+  const twice = ids.find((id, index) => ids.indexOf(id) !== index)
+  if (twice !== undefined) problems.push(`offers: found the id ${show(twice)} twice, wanted each once`)
+  const perPayer = check("limits.perPayer", () => parseAmount(raw.limits.perPayer, 6))
+  const total = check("limits.total", () => parseAmount(raw.limits.total, 6))
+  if (problems.length > 0) throw new ConfigError(problems)
+  return {
+    ...raw,
+    issuer: issuer ?? "",
+    resource: resource ?? "",
+    payTo: payTo ?? zeroAddress,
+    offers: offers.filter((offer) => offer !== undefined),
+    limits: { queue: raw.limits.queue, perPayer: perPayer ?? 0n, total: total ?? 0n },
+  }
+}
+
+class WrongValue extends Error {}
+
+/** An issuer or resource identifier: compared byte for byte, so only its one normal spelling is taken. */
+function wantIdentifier(text: string, allowInsecureHttp: boolean): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (!url || (url.protocol !== "https:" && url.protocol !== "http:"))
+    throw new WrongValue(`found ${show(text)}, wanted an http(s) URL`)
+  if (url.search || url.hash || url.username || url.password)
+    throw new WrongValue(`found ${show(text)}, wanted no query, fragment or credentials`)
+  const normal = url.pathname === "/" ? url.origin : `${url.origin}${url.pathname}`
+  if (text !== normal || normal.endsWith("/"))
+    throw new WrongValue(`found ${show(text)}, wanted ${show(normal.replace(/\/+$/, ""))}`)
+  if (url.protocol === "http:" && !allowInsecureHttp && !isLoopback(url.hostname))
+    throw new WrongValue(`found http on ${url.hostname}, wanted https (or "allowInsecureHttp": true)`)
+  return text
+}
+
+export const isLoopback = (hostname: string): boolean =>
+  hostname === "localhost" || hostname === "[::1]" || /^127(?:\.[0-9]{1,3}){3}$/.test(hostname)
+
+function wantAddress(text: string): Address {
+  const address = parseAddress(text)
+  if (!address || address === zeroAddress)
+    throw new WrongValue(`found ${show(text)}, wanted an address of 20 bytes in hex with a right checksum`)
+  return address
+}
+
+type OfferContext = { payTo: Address; maxTimeoutSeconds: number; networks: Record<string, unknown> }
+
+function readOffer(raw: z.output<typeof offerSchema>, context: OfferContext): Offer {
+  const content: OfferContent = {
+    id: raw.id,
+    scope: raw.scope,
+    durationSeconds: raw.durationSeconds,
+    settle: raw.settle,
+    prices: raw.prices.map((price) => readPrice(price, context)),
+  }
+  return { ...content, ref: `${raw.id}@${sha256(stringToBytes(canonicalContent(content))).slice(2, 10)}` }
+}
+
+function readPrice(raw: z.output<typeof priceSchema>, context: OfferContext): Price {
+  const network = networks.get(raw.network)
+  if (!network || !(raw.network in context.networks))
+    throw new WrongValue(`prices: found the network ${show(raw.network)}, wanted one of "networks"`)
+  const asset = findAsset(network, raw.asset)
+  if (!asset)
+    throw new WrongValue(
+      `prices: found the asset ${show(raw.asset)}, wanted ${network.assets.map((each) => each.symbol).join(" or ")}`,
+    )
+  const units = parseAmount(raw.amount, asset.decimals)
+  if (units === 0n)
+    throw new WrongValue("prices: found a price of 0; nothing is given away by a slip of the pen")
+  return {
+    network: network.id,
+    scheme: "exact",
+    asset: wantAddress(asset.address),
+    amount: units,
+    payTo: context.payTo,
+    maxTimeoutSeconds: context.maxTimeoutSeconds,
+  }
+}
+
+/** One line per problem of the schema, with the nearest known name for an unknown key. */
+function explain(issue: z.core.$ZodIssue, input: unknown): string[] {
+  const path = issue.path.join(".")
+  if (issue.code === "unrecognized_keys")
+    return issue.keys.map((key) => {
+      const nearest = nearestKey(key)
+      return `${path ? `${path}.` : ""}${key}: unknown key${nearest ? `, did you mean ${show(nearest)}?` : ""}`
+    })
+  const found = issue.path.reduce<unknown>(
+    (value, key) => (typeof value === "object" && value !== null ? Reflect.get(value, key) : undefined),
+    input,
+  )
+  return [`${path}: found ${show(found)}, ${issue.message.replace(/^Invalid input: expected/, "wanted")}`]
+}
+
+const knownKeys = [configSchema, configSchema.shape.relayer.unwrap(), offerSchema, priceSchema, networkSchema]
+  .flatMap((schema) => Object.keys(schema.shape))
+  .concat("queue", "perPayer", "total")
+
+function nearestKey(key: string): string | undefined {
+  const [best] = knownKeys
+    .map((known) => ({ known, steps: distance(known.toLowerCase(), key.toLowerCase()) }))
+    .sort((a, b) => a.steps - b.steps)
+  return best && best.steps <= Math.max(2, key.length / 3) ? best.known : undefined
+}
+
+const show = (value: unknown): string =>
+  value === undefined ? "nothing" : (JSON.stringify(value) ?? "").slice(0, 80)

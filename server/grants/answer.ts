@@ -1,0 +1,67 @@
+/** The 200 of the token endpoint, the same for every grant type. */
+import { createHash } from "node:crypto"
+import type { Address, Hex } from "../../shared/evm.ts"
+import type { SettlementState } from "../../shared/oauth.ts"
+import { claimsOf } from "../core/claims.ts"
+import type { Grant } from "../core/grant.ts"
+import { type Redemption, settlementState } from "../core/redemption.ts"
+import type { Random } from "../ports.ts"
+import type { TokenAnswer, TokenDeps, TokenOptions } from "./grant-type.ts"
+
+/** How far the money of a grant is, as the buyer is told. */
+export type SettlementView = {
+  readonly state: SettlementState
+  readonly network?: string
+  readonly payer?: Address
+  /** Present once the money is in. */
+  readonly transaction?: Hex
+}
+
+export function settlementView(redemption: Redemption | null): SettlementView {
+  if (!redemption || redemption.state === "free") return { state: "none" }
+  const state = settlementState(redemption.state)
+  const transaction = state === "settled" ? redemption.evidence?.transactionHash : undefined
+  return {
+    state,
+    network: redemption.network,
+    payer: redemption.transfer.payer,
+    ...(transaction !== undefined && { transaction }),
+  }
+}
+
+/** The token of a grant's stored row. Signing comes after the commit, so a crash between the two costs nothing. */
+export async function answerFrom(
+  grant: Grant,
+  view: SettlementView,
+  replayed: boolean,
+  deps: TokenDeps,
+  options: TokenOptions,
+): Promise<TokenAnswer> {
+  const { state, network, payer, transaction } = view
+  return {
+    body: {
+      access_token: await deps.keys.sign(claimsOf(grant, options.issuer, options.resource)),
+      token_type: "Bearer",
+      expires_in: Math.max(0, grant.token.expiresAt - deps.now()),
+      scope: grant.scope,
+      ...(grant.opening !== null && { refresh_token: deps.keys.refreshToken(grant.id, grant.generation) }),
+      grant: {
+        id: grant.id,
+        expires_at: grant.expiresAt,
+        calls_remaining: null,
+        settlement: {
+          state,
+          ...(network !== undefined && { network }),
+          ...(transaction !== undefined && { transaction }),
+        },
+      },
+    },
+    replayed,
+    settlement: transaction && network && payer ? { success: true, transaction, network, payer } : undefined,
+  }
+}
+
+/** 128 random bits. */
+export const freshId = (random: Random): string => Buffer.from(random(16)).toString("base64url")
+
+export const sha256Hex = (text: string): string => createHash("sha256").update(text).digest("hex")

@@ -1,0 +1,57 @@
+/** What a grant type of the token endpoint is: one module with a name, its parameters and a handler. */
+import type { Hex } from "../../shared/evm.ts"
+import type { TokenResponse } from "../../shared/oauth.ts"
+import type { SettlementResponse } from "../../shared/x402.ts"
+import type { TokenLives } from "../core/grant.ts"
+import type { OfferBoard } from "../core/offers.ts"
+import type { Funding } from "../funding.ts"
+import type { Chain, ExposureLimits, Keys, Logger, Now, Random, Store } from "../ports.ts"
+
+export type TokenDeps = {
+  readonly store: Store
+  readonly keys: Keys
+  readonly board: OfferBoard
+  /** By CAIP-2 id. */
+  readonly chains: ReadonlyMap<string, Chain>
+  readonly funding: ReadonlyMap<string, Funding>
+  readonly now: Now
+  readonly random: Random
+  readonly log: Logger
+  /** A payment was accepted: the worker need not wait for its next poll. */
+  readonly onRedeemed: () => void
+  /** A grant ended: the gate need not wait for its next poll. */
+  readonly onEnded: () => void
+}
+
+export type TokenOptions = {
+  readonly issuer: string
+  readonly resource: string
+  readonly lives: TokenLives
+  readonly limits: ExposureLimits
+}
+
+/** A request to the token endpoint, read but not judged. */
+export type TokenRequest = {
+  readonly grantType: string
+  readonly parameters: ReadonlyMap<string, unknown>
+  /** sha256 of a secret, shown with a purchase. */
+  readonly commitment: Hex | undefined
+  /** The secret itself, shown with a retry. */
+  readonly secret: Hex | undefined
+  readonly idempotencyKey: string | undefined
+}
+
+export type TokenAnswer = {
+  readonly body: TokenResponse
+  /** The answer repeats an earlier one. */
+  readonly replayed: boolean
+  /** Present only when the money is in. */
+  readonly settlement: SettlementResponse | undefined
+}
+
+export type GrantType = {
+  readonly grantType: string
+  /** The parameters it reads; others change nothing. */
+  readonly parameters: readonly string[]
+  handle(request: TokenRequest, deps: TokenDeps, options: TokenOptions): Promise<TokenAnswer>
+}

@@ -1,0 +1,3 @@
+/** The grant types of the token endpoint; adding one is a module and a line here. */
+export * as payment from "./payment.ts"
+export * as refreshToken from "./refresh-token.ts"

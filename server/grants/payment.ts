@@ -1,0 +1,180 @@
+/** The payment grant: a signed x402 payment for a token, claimed once, settled later (wire.md §2). */
+import { commitmentNonce, openingOf } from "../../shared/commitment.ts"
+import { Refusal } from "../../shared/errors.ts"
+import { accountId, type Hex, recoverSigner } from "../../shared/evm.ts"
+import { domainOf } from "../../shared/network.ts"
+import { paymentGrantType } from "../../shared/oauth.ts"
+import { firstToken, provesOwner, whyOver } from "../core/grant.ts"
+import {
+  type LocatedPayment,
+  locatePayment,
+  matchPayment,
+  nominalValue,
+  type Payment,
+} from "../core/payment.ts"
+import { settlementState } from "../core/redemption.ts"
+import type { Chain, Redeemed, TransferReading } from "../ports.ts"
+import { answerFrom, freshId, settlementView, sha256Hex } from "./answer.ts"
+import type { TokenAnswer, TokenDeps, TokenOptions, TokenRequest } from "./grant-type.ts"
+
+export const grantType = paymentGrantType
+export const parameters = ["payment"] as const
+
+/** What a request shows of the buyer. */
+type Shown = {
+  /** What a new grant commits to: sha256 of the secret. */
+  readonly opening: Hex | null
+  /** What proves that a payment seen before is the sender's. The commitment does not: the first request carried it. */
+  readonly proof: { readonly opening: Hex | null; readonly idempotencyHash: string | null }
+}
+
+export async function handle(
+  request: TokenRequest,
+  deps: TokenDeps,
+  options: TokenOptions,
+): Promise<TokenAnswer> {
+  const located = locatePayment(request.parameters.get("payment"))
+  const shown = readShown(request, located)
+
+  // Before offers and windows are judged: a retry may come when the offer is gone or the payment nearly expired.
+  const known = await deps.store.recall({ key: located.key })
+  if (known) return replay(known, located, shown.proof, deps, options)
+
+  const payment = matchPayment(located, deps.board, deps.now())
+  checkCommitment(payment, shown.opening, options.resource)
+  await checkSignature(payment)
+  const reading = await readChain(payment, deps)
+  checkReading(payment, reading)
+
+  const now = deps.now()
+  const expiresAt = now + payment.offer.durationSeconds
+  const grant = {
+    id: freshId(deps.random),
+    offer: payment.offer.ref,
+    scope: payment.offer.scope,
+    subject: accountId(payment.network.id, payment.transfer.payer),
+    paid: true,
+    startsAt: now,
+    expiresAt,
+    opening: shown.opening,
+    idempotencyHash: shown.proof.idempotencyHash,
+    token: firstToken(
+      { expiresAt, opening: shown.opening, paid: true },
+      freshId(deps.random),
+      now,
+      options.lives,
+    ),
+  }
+  const outcome = await deps.store.redeem({
+    key: payment.key,
+    grant,
+    network: payment.network.id,
+    scheme: payment.scheme.name,
+    asset: payment.price.asset,
+    transfer: payment.transfer,
+    nominal: nominalValue(payment.transfer.value, payment.asset),
+    settle: true,
+    intake: { blockNumber: reading.blockNumber, balance: reading.balance },
+    limits: options.limits,
+    now,
+  })
+  switch (outcome.kind) {
+    case "refused":
+      throw new Refusal(outcome.reason)
+    case "repeated":
+      return replay(outcome, located, shown.proof, deps, options)
+    case "redeemed": {
+      deps.onRedeemed()
+      deps.log.info(
+        { grant: grant.id, offer: grant.offer, payer: payment.transfer.payer, network: payment.network.id },
+        "payment redeemed",
+      )
+      return answerFrom(
+        outcome.grant,
+        { state: "pending", network: payment.network.id },
+        false,
+        deps,
+        options,
+      )
+    }
+  }
+}
+
+function readShown(request: TokenRequest, payment: LocatedPayment): Shown {
+  const key = request.idempotencyKey ?? payment.identifier
+  if (key !== undefined && (key.length < 22 || key.length > 255))
+    throw new Refusal("malformed", "Wanted an idempotency key of 22 to 255 characters.")
+  const opened = request.secret === undefined ? null : openingOf(request.secret)
+  if (opened !== null && request.commitment !== undefined && opened !== request.commitment)
+    throw new Refusal("commitment_mismatch", "The secret does not open the commitment.")
+  return {
+    opening: opened ?? request.commitment ?? null,
+    proof: { opening: opened, idempotencyHash: key === undefined ? null : sha256Hex(key) },
+  }
+}
+
+/** Answers a payment whose key was claimed before: its owner gets the grant's current state, nobody else anything. */
+async function replay(
+  known: Redeemed,
+  payment: LocatedPayment,
+  proof: Shown["proof"],
+  deps: TokenDeps,
+  options: TokenOptions,
+): Promise<TokenAnswer> {
+  const { grant, redemption } = known
+  const same = isSameTransfer(redemption.transfer, payment.transfer)
+  if (!same || !provesOwner(grant, proof, deps.now())) throw new Refusal("authorization_conflict")
+  const over = whyOver(grant, settlementState(redemption.state), deps.now())
+  if (over) throw new Refusal(over)
+  return answerFrom(grant, settlementView(redemption), true, deps, options)
+}
+
+/** Everything but the signature: a free redemption stores none, and the key and terms already say what was signed. */
+function isSameTransfer(a: Payment["transfer"], b: Payment["transfer"]): boolean {
+  return (
+    a.payer === b.payer &&
+    a.payTo === b.payTo &&
+    a.value === b.value &&
+    a.validAfter === b.validAfter &&
+    a.validBefore === b.validBefore &&
+    a.nonce === b.nonce
+  )
+}
+
+function checkCommitment(payment: Payment, opening: Hex | null, resource: string): void {
+  if (opening === null) return
+  const nonce = commitmentNonce(opening, { offerRef: payment.offer.ref, resource })
+  if (nonce !== payment.transfer.nonce) throw new Refusal("commitment_mismatch")
+}
+
+async function checkSignature(payment: Payment): Promise<void> {
+  const domain = domainOf(payment.network, payment.asset)
+  const verdict = await payment.scheme.verify(payment.transfer, domain, recoverSigner)
+  if (verdict !== "valid") throw new Refusal(verdict)
+}
+
+async function readChain(payment: Payment, deps: TokenDeps): Promise<TransferReading> {
+  const chain = connected(deps.chains, payment.network.id)
+  await chain.ready()
+  await deps.funding.get(payment.network.id)?.check()
+  return chain.readTransfer({
+    asset: payment.price.asset,
+    transfer: payment.transfer,
+    call: payment.scheme.settlementCall(payment.transfer),
+  })
+}
+
+function connected(chains: ReadonlyMap<string, Chain>, network: string): Chain {
+  const chain = chains.get(network)
+  if (!chain) throw new Refusal("network_mismatch", "The network is not served here.")
+  return chain
+}
+
+/** A payer with code, a used nonce and an empty purse have reasons of their own; the rest is the asset's refusal. */
+function checkReading(payment: Payment, reading: TransferReading): void {
+  if (reading.payerHasCode) throw new Refusal("contract_payer_unsupported")
+  if (reading.used) throw new Refusal("authorization_used")
+  if (reading.balance < payment.transfer.value) throw new Refusal("insufficient_funds")
+  const arrives = reading.transferred && reading.received === payment.transfer.value
+  if (!arrives) throw new Refusal("simulation_failed")
+}

@@ -1,0 +1,37 @@
+/** The refresh grant (RFC 6749 §6): another token from a living grant, by rotation of its refresh token. */
+
+import { openingOf } from "../../shared/commitment.ts"
+import { Refusal } from "../../shared/errors.ts"
+import { refreshGrantType } from "../../shared/oauth.ts"
+import { answerFrom, freshId, settlementView } from "./answer.ts"
+import type { TokenAnswer, TokenDeps, TokenOptions, TokenRequest } from "./grant-type.ts"
+
+export const grantType = refreshGrantType
+export const parameters = ["refresh_token"] as const
+
+export async function handle(
+  request: TokenRequest,
+  deps: TokenDeps,
+  options: TokenOptions,
+): Promise<TokenAnswer> {
+  const token = request.parameters.get("refresh_token")
+  if (typeof token !== "string") throw new Refusal("malformed", "Wanted refresh_token, a string.")
+  const read = deps.keys.readRefreshToken(token)
+  if (!read) throw new Refusal("refresh_token_invalid")
+
+  const outcome = await deps.store.rotate({
+    grantId: read.grantId,
+    generation: read.generation,
+    opening: request.secret === undefined ? null : openingOf(request.secret),
+    jti: freshId(deps.random),
+    now: deps.now(),
+    lives: options.lives,
+  })
+  if (!outcome) throw new Refusal("refresh_token_invalid")
+  const { decision, redemption } = outcome
+  if (decision.kind === "refused") {
+    if (decision.grant?.ended) deps.onEnded()
+    throw new Refusal(decision.reason)
+  }
+  return answerFrom(decision.grant, settlementView(redemption), decision.kind === "graced", deps, options)
+}

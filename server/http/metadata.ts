@@ -1,0 +1,56 @@
+/** The documents by which a client finds its way: JWKS, RFC 8414 and RFC 9728. */
+import type { AuthorizationServerMetadata, ProtectedResourceMetadata } from "../../shared/oauth.ts"
+import type { Offer } from "../core/offers.ts"
+
+/** Where everything is, as absolute URLs made from the configuration, never from a request's `Host`. */
+export type Endpoints = {
+  readonly token: string
+  readonly jwks: string
+  readonly authorizationServer: string
+  readonly protectedResource: string
+}
+
+export function endpointsOf(issuer: string, resource: string): Endpoints {
+  return {
+    token: `${issuer}/token`,
+    jwks: `${issuer}/.well-known/jwks.json`,
+    authorizationServer: wellKnown(issuer, "oauth-authorization-server"),
+    protectedResource: wellKnown(resource, "oauth-protected-resource"),
+  }
+}
+
+/** RFC 8414 §3.1, RFC 9728 §3.1: the well-known segment goes between host and path. */
+function wellKnown(identifier: string, name: string): string {
+  const url = new URL(identifier)
+  return `${url.origin}/.well-known/${name}${url.pathname === "/" ? "" : url.pathname}`
+}
+
+export const authorizationServerMetadata = (
+  issuer: string,
+  endpoints: Endpoints,
+  offers: readonly Offer[],
+  grantTypes: readonly string[],
+): AuthorizationServerMetadata => ({
+  issuer,
+  token_endpoint: endpoints.token,
+  jwks_uri: endpoints.jwks,
+  grant_types_supported: [...grantTypes],
+  token_endpoint_auth_methods_supported: ["none"],
+  response_types_supported: [],
+  scopes_supported: scopesOf(offers),
+})
+
+export const protectedResourceMetadata = (
+  issuer: string,
+  resource: string,
+  offers: readonly Offer[],
+): ProtectedResourceMetadata => ({
+  resource,
+  authorization_servers: [issuer],
+  scopes_supported: scopesOf(offers),
+  bearer_methods_supported: ["header"],
+})
+
+const scopesOf = (offers: readonly Offer[]): string[] => [
+  ...new Set(offers.flatMap((offer) => offer.scope.split(" "))),
+]

@@ -1,0 +1,40 @@
+/** Answers in the web's words: JSON, refusals, and the headers every answer of the office carries. */
+import { type ErrorBody, errorBody, type Reason, Refusal, refusals } from "../../shared/errors.ts"
+import { ChainMismatch, ChainUnavailable, type Logger, StoreUnavailable } from "../ports.ts"
+
+export const noStore = { "cache-control": "no-store", "x-content-type-options": "nosniff" } as const
+
+export function json(status: number, body: unknown, headers: Record<string, string> = {}): Response {
+  return new Response(JSON.stringify(body), {
+    status,
+    headers: { ...noStore, "content-type": "application/json", ...headers },
+  })
+}
+
+/** Every error of the process becomes one row of the table in shared/errors.ts; only the log sees the rest. */
+export function refusalResponse(error: unknown, log: Logger, allow: readonly string[] = []): Response {
+  const { reason, found } = reasonFor(error, log)
+  const body: ErrorBody = errorBody(reason, found)
+  const retryAfter = body.next.retryAfterSeconds
+  return json(refusals[reason].status, body, {
+    ...(retryAfter !== undefined && { "retry-after": String(retryAfter) }),
+    ...(reason === "method_not_allowed" && { allow: allow.join(", ") }),
+  })
+}
+
+function reasonFor(error: unknown, log: Logger): { reason: Reason; found?: string | undefined } {
+  if (error instanceof Refusal) {
+    log.info({ reason: error.reason, ...(error.detail !== undefined && { err: error.detail }) }, "refused")
+    return { reason: error.reason, found: error.found }
+  }
+  if (error instanceof StoreUnavailable) {
+    log.error({ err: error }, "the store is away")
+    return { reason: "store_unavailable" }
+  }
+  if (error instanceof ChainUnavailable || error instanceof ChainMismatch) {
+    log.error({ err: error }, "the chain is away")
+    return { reason: "chain_unavailable" }
+  }
+  log.error({ err: error }, "a request failed")
+  return { reason: "internal" }
+}

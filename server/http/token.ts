@@ -1,0 +1,111 @@
+/** `POST /token` over HTTP: reads the request within limits, and writes what the ticket office answers. */
+import { CodecError, decodeHeader, encodeHeader } from "../../shared/codec.ts"
+import { Refusal } from "../../shared/errors.ts"
+import type { Hex } from "../../shared/evm.ts"
+import { JsonError } from "../../shared/json.ts"
+import {
+  commitmentHeader,
+  idempotencyHeader,
+  parseHex32,
+  paymentGrantType,
+  replayedHeader,
+  secretHeader,
+} from "../../shared/oauth.ts"
+import { paymentRequiredHeader, paymentResponseHeader, paymentSignatureHeader } from "../../shared/x402.ts"
+import type { Offer } from "../core/offers.ts"
+import { type Quote, quote } from "../core/quote.ts"
+import type { TokenAnswer, TokenRequest } from "../grants/grant-type.ts"
+import type { TokenEndpoint } from "../token.ts"
+import { readParameters } from "./read-body.ts"
+import { json, noStore } from "./respond.ts"
+
+export type TokenHttpOptions = {
+  readonly tokenEndpoint: string
+  readonly resource: string
+  readonly offers: readonly Offer[]
+}
+
+/** Answers, or throws what `refusalResponse` turns into an answer. */
+export function createTokenHandler(
+  endpoint: TokenEndpoint,
+  options: TokenHttpOptions,
+): (request: Request) => Promise<Response> {
+  const quotes = new Map<string | undefined, Quote>()
+
+  /** What is on sale, or the one offer that `?offer=` asks for by id or reference. */
+  function quoteFor(wanted: string | null): Quote {
+    const found = options.offers.find((offer) => offer.id === wanted || offer.ref === wanted)
+    if (wanted !== null && !found) throw new Refusal("offer_unknown")
+    const known = quotes.get(found?.ref)
+    if (known) return known
+    const made = quote({
+      url: options.tokenEndpoint,
+      error: "payment_missing",
+      offers: found ? [found] : options.offers,
+      tokenEndpoint: options.tokenEndpoint,
+      resource: options.resource,
+    })
+    quotes.set(found?.ref, made)
+    return made
+  }
+
+  return async function token(request) {
+    const parameters = await readParameters(request)
+    const tokenRequest = readTokenRequest(request.headers, parameters)
+    if (tokenRequest) return tokenResponse(await endpoint(tokenRequest))
+    const { header, body } = quoteFor(new URL(request.url).searchParams.get("offer"))
+    return new Response(body, {
+      status: 402,
+      headers: { ...noStore, "content-type": "application/json", [paymentRequiredHeader]: header },
+    })
+  }
+}
+
+/** Undefined when the request brings nothing to exchange for a token. */
+function readTokenRequest(headers: Headers, parameters: Map<string, unknown>): TokenRequest | undefined {
+  const payment = headers.get(paymentSignatureHeader)
+  const grantType = parameters.get("grant_type")
+  if (grantType !== undefined && typeof grantType !== "string")
+    throw new Refusal("malformed", "Wanted grant_type, a string.")
+  const shown = {
+    commitment: hexHeader(headers, commitmentHeader),
+    secret: hexHeader(headers, secretHeader),
+    idempotencyKey: headers.get(idempotencyHeader) ?? undefined,
+  }
+  if (payment !== null) {
+    if (parameters.has("payment") || (grantType !== undefined && grantType !== paymentGrantType))
+      throw new Refusal("malformed", "Found a payment header and another grant in one request.")
+    return {
+      ...shown,
+      grantType: paymentGrantType,
+      parameters: new Map([["payment", decodePayment(payment)]]),
+    }
+  }
+  return grantType === undefined ? undefined : { ...shown, grantType, parameters }
+}
+
+function decodePayment(header: string): unknown {
+  try {
+    return decodeHeader(header)
+  } catch (error) {
+    if (error instanceof CodecError || error instanceof JsonError)
+      throw new Refusal("payment_malformed", `In the header: ${error.message}.`)
+    throw error
+  }
+}
+
+function hexHeader(headers: Headers, name: string): Hex | undefined {
+  const text = headers.get(name)
+  if (text === null) return undefined
+  const value = parseHex32(text)
+  if (!value) throw new Refusal("malformed", `Wanted 32 bytes in hex in ${name}.`)
+  return value
+}
+
+function tokenResponse({ body, replayed, settlement }: TokenAnswer): Response {
+  return json(200, body, {
+    pragma: "no-cache",
+    ...(replayed && { [replayedHeader]: "true" }),
+    ...(settlement && { [paymentResponseHeader]: encodeHeader(settlement) }),
+  })
+}
