@@ -1,5 +1,5 @@
 /** What a grant type of the token endpoint is: one module with a name, its parameters and a handler. */
-import type { Hex } from "../../shared/evm.ts"
+import type { Hex, Recover } from "../../shared/evm.ts"
 import type { TokenResponse } from "../../shared/oauth.ts"
 import type { SettlementResponse } from "../../shared/x402.ts"
 import type { TokenLives } from "../core/grant.ts"
@@ -16,6 +16,7 @@ export type TokenDeps = {
   readonly funding: ReadonlyMap<string, Funding>
   readonly now: Now
   readonly random: Random
+  readonly recover: Recover
   readonly log: Logger
   /** A payment was accepted: the worker need not wait for its next poll. */
   readonly onRedeemed: () => void

@@ -1,7 +1,7 @@
 /** The payment grant: a signed x402 payment for a token, claimed once, settled later (wire.md §2). */
 import { commitmentNonce, openingOf } from "../../shared/commitment.ts"
 import { Refusal } from "../../shared/errors.ts"
-import { accountId, type Hex, recoverSigner } from "../../shared/evm.ts"
+import { accountId, type Hex, type Recover } from "../../shared/evm.ts"
 import { domainOf } from "../../shared/network.ts"
 import { paymentGrantType } from "../../shared/oauth.ts"
 import { firstToken, provesOwner, whyOver } from "../core/grant.ts"
@@ -42,7 +42,7 @@ export async function handle(
 
   const payment = matchPayment(located, deps.board, deps.now())
   checkCommitment(payment, shown.opening, options.resource)
-  await checkSignature(payment)
+  await checkSignature(payment, deps.recover)
   const reading = await readChain(payment, deps)
   checkReading(payment, reading)
 
@@ -147,9 +147,9 @@ function checkCommitment(payment: Payment, opening: Hex | null, resource: string
   if (nonce !== payment.transfer.nonce) throw new Refusal("commitment_mismatch")
 }
 
-async function checkSignature(payment: Payment): Promise<void> {
+async function checkSignature(payment: Payment, recover: Recover): Promise<void> {
   const domain = domainOf(payment.network, payment.asset)
-  const verdict = await payment.scheme.verify(payment.transfer, domain, recoverSigner)
+  const verdict = await payment.scheme.verify(payment.transfer, domain, recover)
   if (verdict !== "valid") throw new Refusal(verdict)
 }
 
