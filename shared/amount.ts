@@ -3,7 +3,7 @@
 /** Canonical decimal string of an unsigned integer of at most 78 digits (a uint256): no sign, no leading zero, no space. */
 export const atomicPattern = /^(?:0|[1-9][0-9]{0,77})$/
 
-const decimalPattern = /^(0|[1-9][0-9]{0,60})(?:\.([0-9]{1,60}))?$/
+const decimalPattern = /^(0|[1-9][0-9]{0,77})(?:\.([0-9]{1,77}))?$/
 
 export class AmountError extends Error {
   constructor(message: string) {

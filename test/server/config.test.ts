@@ -1,0 +1,105 @@
+import { describe, expect, it } from "vitest"
+import { ConfigError, parseConfig } from "../../server/config.ts"
+import { configInput, payTo, sepoliaId } from "../support/offers.ts"
+
+const problems = (input: unknown): readonly string[] => {
+  try {
+    parseConfig(input)
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems
+    throw error
+  }
+  return []
+}
+const price = { network: sepoliaId, asset: "USDC", amount: "0.01" }
+const offer = { id: "hour", scope: "movies:read", durationSeconds: 3600, prices: [price] }
+
+describe("the configuration", () => {
+  it("needs only issuer, payTo, networks and offers", () => {
+    const config = parseConfig(configInput())
+    expect(config.resource).toBe("http://127.0.0.1:8402")
+    expect(config.payTo).toBe(payTo.toLowerCase())
+    expect(config.offers[0]?.ref).toMatch(/^hour@[0-9a-f]{8}$/)
+    expect(config.offers[0]?.prices[0]).toMatchObject({ amount: 10_000n, maxTimeoutSeconds: 600 })
+    expect(config.limits).toEqual({ queue: 10_000, perPayer: 1_000_000n, total: 50_000_000n })
+  })
+
+  it("names an offer by its content: any change of terms is another reference", () => {
+    const ref = (changes: object) =>
+      parseConfig(configInput({ offers: [{ ...offer, ...changes }] })).offers[0]?.ref
+    const refs = [
+      ref({}),
+      ref({ scope: "a" }),
+      ref({ durationSeconds: 60 }),
+      ref({ prices: [{ ...price, amount: "0.02" }] }),
+    ]
+    expect(new Set(refs).size).toBe(4)
+    expect(ref({})).toBe(ref({}))
+    const elsewhere = parseConfig(configInput({ payTo: `0x${"1".repeat(40)}` })).offers[0]?.ref
+    expect(elsewhere).not.toBe(refs[0])
+  })
+
+  it("refuses an unknown key with the nearest known name", () => {
+    expect(problems({ ...configInput(), pay_to: payTo })).toEqual([
+      'pay_to: unknown key, did you mean "payTo"?',
+    ])
+    expect(problems(configInput({ limits: { que: 1 } as never }))).toEqual([
+      'limits.que: unknown key, did you mean "queue"?',
+    ])
+    expect(problems({ ...configInput(), zzzzzzzz: 1 })).toEqual(["zzzzzzzz: unknown key"])
+  })
+
+  it("names the key, what was found and what is wanted", () => {
+    expect(problems(configInput({ payTo: "0x123" }))[0]).toMatch(/^payTo: found "0x123", wanted an address/)
+    expect(
+      problems(configInput({ offers: [{ ...offer, prices: [{ ...price, amount: "0.0000001" }] }] }))[0],
+    ).toMatch(/^offers\.0: found 7 decimal places, the asset has 6/)
+    expect(problems(configInput({ tokenLifeSeconds: 86_400 }))[0]).toMatch(/^tokenLifeSeconds: found 86400/)
+    expect(
+      problems(configInput({ networks: { "eip155:999": { rpcUrls: ["http://127.0.0.1:1"] } } })).join("\n"),
+    ).toMatch(/networks: found "eip155:999", wanted one of/)
+    expect(problems({}).length).toBeGreaterThan(3)
+    for (const input of [null, [], "x", 1]) expect(problems(input)).toEqual(["wanted a JSON object"])
+  })
+
+  it("QTE-08: a price of zero, negative or not a plain decimal stops the start", () => {
+    for (const amount of ["0", "0.000000", "-1", "1e3", " 1", "1,5", "", "0x1", "NaN"])
+      expect(
+        problems(configInput({ offers: [{ ...offer, prices: [{ ...price, amount }] }] })),
+        amount,
+      ).not.toEqual([])
+  })
+
+  it("N-6750-6: wants https unless the service is on loopback or told otherwise", () => {
+    for (const issuer of [
+      "http://127.0.0.1:1",
+      "http://localhost:1",
+      "http://[::1]:1",
+      "https://api.example.com",
+      "https://api.example.com/v1",
+    ])
+      expect(problems(configInput({ issuer })), issuer).toEqual([])
+    for (const issuer of [
+      "http://api.example.com",
+      "https://a.example/?q",
+      "https://a.example/#f",
+      "https://u:p@a.example",
+      "https://a.example/",
+      "HTTPS://a.example",
+      "ftp://a.example",
+      "a.example",
+      "http://127.0.0.1.evil.example",
+    ])
+      expect(problems(configInput({ issuer })), issuer).not.toEqual([])
+    expect(problems(configInput({ issuer: "http://api.example.com", allowInsecureHttp: true }))).toEqual([])
+  })
+
+  it("takes scalars from the environment", () => {
+    const config = parseConfig(configInput(), {
+      TICKET402_ISSUER: "https://a.example",
+      TICKET402_LISTEN: "0.0.0.0:80",
+    })
+    expect(config.issuer).toBe("https://a.example")
+    expect(config.listen).toBe("0.0.0.0:80")
+  })
+})

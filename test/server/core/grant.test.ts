@@ -1,0 +1,85 @@
+import { describe, expect, it } from "vitest"
+import { firstToken, type Grant, openGrant, provesOwner, rotate } from "../../../server/core/grant.ts"
+
+const lives = { full: 300, pending: 60 }
+const opening = `0x${"ab".repeat(32)}` as const
+const grant: Grant = openGrant({
+  id: "grant",
+  offer: "hour@00000000",
+  scope: "movies:read",
+  subject: "eip155:1:0xabc",
+  paid: true,
+  startsAt: 1000,
+  expiresAt: 4600,
+  opening,
+  idempotencyHash: null,
+  token: { jti: "first", issuedAt: 1000, expiresAt: 1060, settled: false },
+})
+const at = (now: number, generation: number, shown: typeof opening | null = null) => ({
+  generation,
+  opening: shown,
+  jti: `jti-${now}`,
+  now,
+  lives,
+})
+
+describe("a grant", () => {
+  it("yields a minute at a time while the money is not in, and full tokens afterwards", () => {
+    const pending = rotate(grant, "pending", at(1050, 0))
+    expect(pending).toMatchObject({
+      kind: "rotated",
+      grant: { generation: 1, token: { expiresAt: 1110, settled: false } },
+    })
+    const settled = rotate(grant, "settled", at(1050, 0))
+    expect(settled).toMatchObject({ kind: "rotated", grant: { token: { expiresAt: 1350, settled: true } } })
+  })
+
+  it("never outlives its end", () => {
+    expect(rotate(grant, "settled", at(4590, 0))).toMatchObject({ grant: { token: { expiresAt: 4600 } } })
+    expect(rotate(grant, "settled", at(4600, 0))).toEqual({ kind: "refused", reason: "grant_over" })
+  })
+
+  it("yields nothing more after its settlement failed", () => {
+    expect(rotate(grant, "failed", at(1050, 0))).toEqual({ kind: "refused", reason: "settlement_failed" })
+  })
+
+  it("TOK-30: ends when an old refresh token is used again", () => {
+    const rotated = { ...grant, generation: 3, rotatedAt: 2000 }
+    expect(rotate(rotated, "settled", at(2005, 1, opening))).toMatchObject({
+      kind: "refused",
+      reason: "refresh_token_reused",
+      grant: { ended: { reason: "refresh_token_reused", at: 2005 } },
+    })
+    const ended = { ...rotated, ended: { reason: "refresh_token_reused" as const, at: 2005 } }
+    expect(rotate(ended, "settled", at(2006, 3))).toEqual({ kind: "refused", reason: "refresh_token_reused" })
+  })
+
+  it("answers a lost refresh once more within 10 s, to whoever has the secret", () => {
+    const rotated = { ...grant, generation: 3, rotatedAt: 2000 }
+    expect(rotate(rotated, "settled", at(2010, 2, opening))).toMatchObject({
+      kind: "graced",
+      grant: { generation: 3 },
+    })
+    expect(rotate(rotated, "settled", at(2011, 2, opening))).toMatchObject({ reason: "refresh_token_reused" })
+    expect(rotate(rotated, "settled", at(2010, 2))).toMatchObject({ reason: "refresh_token_reused" })
+    expect(rotate({ ...rotated, graced: true }, "settled", at(2010, 2, opening))).toMatchObject({
+      reason: "refresh_token_reused",
+    })
+  })
+
+  it("gives a plain client one token of at most ten minutes", () => {
+    expect(firstToken({ expiresAt: 9999, opening: null, paid: true }, "j", 1000, lives).expiresAt).toBe(1600)
+    expect(firstToken({ expiresAt: 1100, opening: null, paid: true }, "j", 1000, lives).expiresAt).toBe(1100)
+    expect(firstToken({ expiresAt: 9999, opening, paid: true }, "j", 1000, lives).expiresAt).toBe(1060)
+  })
+
+  it("is proven by its secret, or for a day by its idempotency key, and by nothing else", () => {
+    expect(provesOwner(grant, { opening, idempotencyHash: null }, 2000)).toBe(true)
+    expect(provesOwner(grant, { opening: `0x${"cd".repeat(32)}`, idempotencyHash: null }, 2000)).toBe(false)
+    expect(provesOwner(grant, { opening: null, idempotencyHash: null }, 2000)).toBe(false)
+    const plain = { ...grant, opening: null, idempotencyHash: "k" }
+    expect(provesOwner(plain, { opening: null, idempotencyHash: "k" }, 1000 + 86_400)).toBe(true)
+    expect(provesOwner(plain, { opening: null, idempotencyHash: "k" }, 1001 + 86_400)).toBe(false)
+    expect(provesOwner(plain, { opening, idempotencyHash: null }, 1000)).toBe(false)
+  })
+})

@@ -1,0 +1,55 @@
+import fc from "fast-check"
+import { describe, expect, it } from "vitest"
+import { decodeHeader, encodeHeader } from "../../shared/codec.ts"
+import { parseJson } from "../../shared/json.ts"
+
+const safeKey = fc.string().filter((key) => !["__proto__", "constructor", "prototype"].includes(key))
+
+describe("the header codec", () => {
+  it("decoding gives back what was encoded, for any JSON", () => {
+    const value = fc.dictionary(
+      safeKey,
+      fc.oneof(fc.string({ unit: "grapheme" }), fc.integer(), fc.boolean()),
+    )
+    fc.assert(
+      fc.property(value, (object) => {
+        expect(decodeHeader(encodeHeader(object))).toEqual(JSON.parse(JSON.stringify(object)))
+      }),
+    )
+  })
+
+  it("there is one spelling of a header: base64url, missing padding, stray bits and white space are refused", () => {
+    const good = encodeHeader({ a: "??>>" })
+    expect(decodeHeader(good)).toEqual({ a: "??>>" })
+    const spellings = [
+      good.replaceAll("+", "-").replaceAll("/", "_"),
+      good.replace(/=+$/, ""),
+      ` ${good}`,
+      `${good}\n`,
+    ]
+    for (const spelling of spellings.filter((text) => text !== good))
+      expect(() => decodeHeader(spelling)).toThrow()
+    expect(() => decodeHeader("e30")).toThrow()
+    expect(() => decodeHeader("e31=")).toThrow(/stray bits|JSON/)
+    expect(() => decodeHeader("")).toThrow()
+    expect(() => decodeHeader("/////w==")).toThrow(/UTF-8/)
+  })
+
+  it("PRS-04: keys named like prototype members are refused at any depth", () => {
+    for (const key of ["__proto__", "constructor", "prototype"]) {
+      expect(() => parseJson(`{"${key}":{}}`)).toThrow(/forbidden key/)
+      expect(() => parseJson(`[{"a":{"${key}":1}}]`)).toThrow(/forbidden key/)
+    }
+    expect(parseJson('{"toString":"1","hasOwnProperty":2}')).toEqual({ toString: "1", hasOwnProperty: 2 })
+  })
+
+  it("PRS-05: of a key given twice every reader sees the last", () => {
+    expect(parseJson('{"value":"1","value":"10000"}')).toEqual({ value: "10000" })
+  })
+
+  it("JSON nested too deep is refused, whatever its size", () => {
+    expect(() => parseJson("[".repeat(17) + "]".repeat(17))).toThrow(/too deep/)
+    expect(() => parseJson("[".repeat(100_000) + "]".repeat(100_000))).toThrow()
+    expect(parseJson("[".repeat(16) + "]".repeat(16))).toBeDefined()
+  })
+})

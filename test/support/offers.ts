@@ -1,0 +1,22 @@
+/** Offers and configurations for tests. */
+import type { ConfigInput } from "../../server/config.ts"
+
+export const payTo = "0x209693Bc6afc0C5328bA36FaF03C514EF312287C"
+export const sepoliaId = "eip155:11155111"
+
+/** A configuration that is complete but for what a test changes. */
+export const configInput = (changes: Partial<ConfigInput> = {}): ConfigInput => ({
+  issuer: "http://127.0.0.1:8402",
+  payTo,
+  networks: { [sepoliaId]: { rpcUrls: ["http://127.0.0.1:8545"] } },
+  offers: [
+    {
+      id: "hour",
+      scope: "movies:read",
+      durationSeconds: 3600,
+      prices: [{ network: sepoliaId, asset: "USDC", amount: "0.01" }],
+    },
+  ],
+  logLevel: "silent",
+  ...changes,
+})
