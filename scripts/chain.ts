@@ -1,0 +1,64 @@
+/** `npm run chain`: the local chain until Ctrl-C, its coordinates as one JSON line on stdout. */
+import { Command, CommanderError, InvalidArgumentError } from "commander"
+import { startLocalChain } from "./local-chain.ts"
+
+type Options = { port: number; blockTime: number }
+
+const badOption = 78
+
+const warning = `WARNING: chain id, USDC address and EIP-712 domain here are those of the real Sepolia, so a
+signature made for this chain is valid there as well. Use throw-away keys only, such as the ones printed.
+`
+
+function wholeNumber(most: number): (text: string) => number {
+  return (text) => {
+    if (/^\d{1,6}$/.test(text) && Number(text) <= most) return Number(text)
+    throw new InvalidArgumentError(`Wanted: a whole number from 0 to ${most}.`)
+  }
+}
+
+function readOptions(): Options {
+  return new Command("chain")
+    .description("Runs a local chain that passes for Sepolia, with USDC to spend.")
+    .option("--port <number>", "port on 127.0.0.1, 0 for any free one", wholeNumber(65_535), 8545)
+    .option("--block-time <seconds>", "seconds between blocks, 0 mines at once", wholeNumber(86_400), 2)
+    .allowExcessArguments(false)
+    .exitOverride()
+    .parse()
+    .opts<Options>()
+}
+
+async function main(): Promise<void> {
+  const { port, blockTime } = readOptions()
+  // Listened for before the node starts: a Ctrl-C meanwhile is an end, not a failure.
+  let asked = false
+  let stop = async () => {}
+  const end = () => {
+    asked = true
+    void stop()
+  }
+  process.once("SIGINT", end).once("SIGTERM", end)
+  try {
+    const chain = await startLocalChain({ port, blockTimeSeconds: blockTime })
+    stop = chain.stop
+    process.stderr.write(warning)
+    const { rpcUrl, chainId, asset, accounts } = chain
+    process.stdout.write(`${JSON.stringify({ rpcUrl, chainId, asset, accounts })}\n`)
+    await chain.ended
+    if (!asked) throw new Error("the local chain ended by itself")
+  } catch (error) {
+    if (!asked) throw error
+  }
+}
+
+try {
+  await main()
+} catch (error) {
+  if (error instanceof CommanderError) {
+    // Commander has told what is wrong, or printed the help that was asked for.
+    process.exitCode = error.exitCode === 0 ? 0 : badOption
+  } else {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+    process.exitCode = 1
+  }
+}

@@ -1,0 +1,105 @@
+/** Compiles the Solidity sources beside it and writes them down as TypeScript: `npm run contracts`. */
+import { readFileSync, writeFileSync } from "node:fs"
+import { createRequire } from "node:module"
+import { fileURLToPath, pathToFileURL } from "node:url"
+import solc from "solc"
+import type { Abi, AbiParameter, Hex } from "viem"
+
+export type Artifact = { abi: Abi; bytecode: Hex }
+export type Artifacts = { testUsdc: Artifact; intakeRead: Artifact }
+export type GeneratedFile = { url: URL; text: string }
+
+type Compiled = { abi: Abi; evm: { bytecode: { object: string } } }
+type CompilerOutput = {
+  errors?: { severity: string; formattedMessage: string }[]
+  contracts?: Record<string, Record<string, Compiled>>
+}
+
+/** A constructor that answers by assembly has no outputs in its ABI: this is the order of its abi.encode. */
+const intakeReadResult: readonly AbiParameter[] = [
+  { name: "payerCodeLength", type: "uint256" },
+  { name: "balance", type: "uint256" },
+  { name: "used", type: "bool" },
+  { name: "transferred", type: "bool" },
+  { name: "received", type: "uint256" },
+  { name: "blockNumber", type: "uint256" },
+  { name: "blockTime", type: "uint256" },
+]
+
+const sources = ["TestUSDC", "IntakeRead"]
+
+// No metadata hash and no trailer, so that the same source gives the same bytes in every checkout.
+const settings = {
+  optimizer: { enabled: true, runs: 200 },
+  evmVersion: "cancun",
+  metadata: { bytecodeHash: "none", appendCBOR: false },
+  outputSelection: { "*": { "*": ["abi", "evm.bytecode.object"] } },
+}
+
+export function compileContracts(): Artifacts {
+  const input = {
+    language: "Solidity",
+    sources: Object.fromEntries(
+      sources.map((name) => [
+        `${name}.sol`,
+        { content: readFileSync(new URL(`./${name}.sol`, import.meta.url), "utf8") },
+      ]),
+    ),
+    settings,
+  }
+  const output: CompilerOutput = JSON.parse(solc.compile(JSON.stringify(input), { import: readPackage }))
+  // A warning fails as well: a contract that nobody but us reads has no reason to keep one.
+  const complaints = output.errors ?? []
+  if (complaints.length > 0) throw new Error(complaints.map((each) => each.formattedMessage).join("\n"))
+  return { testUsdc: artifact(output, "TestUSDC"), intakeRead: artifact(output, "IntakeRead") }
+}
+
+export function generatedFiles({ testUsdc, intakeRead }: Artifacts): GeneratedFile[] {
+  return [
+    {
+      url: new URL("./artifacts/test-usdc.ts", import.meta.url),
+      text: module("TestUSDC", [`export const testUsdc = ${json(testUsdc)} as const`]),
+    },
+    {
+      url: new URL("../../server/chains/intake-read.ts", import.meta.url),
+      text: module("IntakeRead", [
+        `export const intakeReadCode: \`0x\${string}\` =\n  ${json(intakeRead.bytecode)}`,
+        `export const intakeReadAbi = ${json(intakeRead.abi)} as const`,
+        `export const intakeReadResult = ${json(intakeReadResult)} as const`,
+      ]),
+    },
+  ]
+}
+
+function readPackage(path: string): { contents: string } | { error: string } {
+  try {
+    return { contents: readFileSync(createRequire(import.meta.url).resolve(path), "utf8") }
+  } catch (error) {
+    return { error: String(error) }
+  }
+}
+
+function artifact(output: CompilerOutput, name: string): Artifact {
+  const compiled = output.contracts?.[`${name}.sol`]?.[name]
+  if (compiled === undefined) throw new Error(`the compiler returned no contract ${name}`)
+  return { abi: compiled.abi, bytecode: `0x${compiled.evm.bytecode.object}` }
+}
+
+function module(source: string, declarations: string[]): string {
+  const header = `/** Generated from scripts/contracts/${source}.sol by \`npm run contracts\`: change it there. */`
+  return `${[header, ...declarations].join("\n\n")}\n`
+}
+
+/** Solidity's own type names say nothing that viem reads. */
+function json(value: unknown): string {
+  return JSON.stringify(value, (key, each) => (key === "internalType" ? undefined : each), 2)
+}
+
+function main(): void {
+  for (const { url, text } of generatedFiles(compileContracts())) {
+    writeFileSync(url, text)
+    console.log(`wrote ${fileURLToPath(url)}`)
+  }
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) main()
