@@ -1,0 +1,72 @@
+/** Signed x402 payments for tests, of throw-away accounts. */
+import { randomBytes } from "node:crypto"
+import { generatePrivateKey, privateKeyToAccount } from "viem/accounts"
+import type { Offer } from "../../server/core/offers.ts"
+import { commitmentNonce, openingOf } from "../../shared/commitment.ts"
+import { type Hex, lowerAddress, parseAddress } from "../../shared/evm.ts"
+import { domainOf, findAsset } from "../../shared/network.ts"
+import { networks } from "../../shared/networks/index.ts"
+import type { SignedTransfer, TransferTerms } from "../../shared/scheme.ts"
+import { exactEip3009 } from "../../shared/schemes/exact-eip3009.ts"
+import type { PaymentRequirements } from "../../shared/x402.ts"
+
+export type Account = ReturnType<typeof privateKeyToAccount>
+
+export const randomAccount = (): Account => privateKeyToAccount(generatePrivateKey())
+export const randomHex32 = (): Hex => `0x${randomBytes(32).toString("hex")}`
+
+/** The entry of `accepts` that an offer's first price makes at the token endpoint. */
+export function acceptedOf(offer: Offer): PaymentRequirements {
+  const price = offer.prices[0]
+  if (!price) throw new Error("the offer has no price")
+  return {
+    scheme: price.scheme,
+    network: price.network,
+    amount: price.amount.toString(),
+    asset: price.asset,
+    payTo: price.payTo,
+    maxTimeoutSeconds: price.maxTimeoutSeconds,
+    extra: { offer: offer.ref },
+  }
+}
+
+export type SignOptions = {
+  readonly accepted: PaymentRequirements
+  readonly account: Account
+  readonly now?: number
+  /** Makes the nonce a commitment to it, for this audience. */
+  readonly secret?: Hex
+  readonly resource?: string
+  /** Overrides what is signed. */
+  readonly terms?: Partial<TransferTerms>
+}
+
+/** A payment as the payer of `@x402/evm` signs it: validAfter 0, validBefore now + maxTimeoutSeconds. */
+export async function signPayment(options: SignOptions): Promise<{
+  payload: Record<string, unknown>
+  transfer: SignedTransfer
+}> {
+  const { accepted, account, secret, resource } = options
+  const now = options.now ?? Math.floor(Date.now() / 1000)
+  const network = networks.get(accepted.network)
+  const asset = network && findAsset(network, accepted.asset)
+  if (!network || !asset) throw new Error("the network or asset is not known")
+  const payTo = parseAddress(accepted.payTo)
+  if (!payTo) throw new Error("payTo is not an address")
+  const nonce =
+    secret !== undefined && resource !== undefined
+      ? commitmentNonce(openingOf(secret), { offerRef: accepted.extra?.offer ?? "", resource })
+      : randomHex32()
+  const terms: TransferTerms = {
+    payer: lowerAddress(account.address),
+    payTo,
+    value: BigInt(accepted.amount),
+    validAfter: 0n,
+    validBefore: BigInt(now + accepted.maxTimeoutSeconds),
+    nonce,
+    ...options.terms,
+  }
+  const signature = await exactEip3009.sign(terms, domainOf(network, asset), account)
+  const transfer = { ...terms, signature }
+  return { payload: { x402Version: 2, accepted, payload: exactEip3009.serialize(transfer) }, transfer }
+}
