@@ -37,7 +37,8 @@ async function main(): Promise<void> {
     asked = true
     void stop()
   }
-  process.once("SIGINT", end).once("SIGTERM", end)
+  // Not once: a terminal signals the whole group and a runner passes it on, so the same one comes twice.
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, end)
   try {
     const chain = await startLocalChain({ port, blockTimeSeconds: blockTime })
     stop = chain.stop

@@ -251,7 +251,8 @@ const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const
 function endTogether(node: Node): void {
   if (running.size === 0) {
     process.on("exit", endAll)
-    for (const signal of signals) process.on(signal, endBySignal)
+    // First in line, to see whoever else listens before a once-listener takes itself off the list.
+    for (const signal of signals) process.prependListener(signal, endBySignal)
   }
   running.add(node)
   node.once("close", () => forget(node))

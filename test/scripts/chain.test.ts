@@ -1,0 +1,151 @@
+import type { ChildProcess } from "node:child_process"
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { createConnection, createServer } from "node:net"
+import { text } from "node:stream/consumers"
+import { fileURLToPath } from "node:url"
+import { privateKeyToAddress } from "viem/accounts"
+import { afterEach, expect, test } from "vitest"
+import { startLocalChain } from "../../scripts/local-chain.ts"
+
+const entry = fileURLToPath(new URL("../../scripts/chain.ts", import.meta.url))
+const children: ChildProcess[] = []
+
+afterEach(async () => {
+  for (const child of children.splice(0)) {
+    if (child.exitCode === null && child.signalCode === null) {
+      child.kill("SIGTERM")
+      await once(child, "exit")
+    }
+  }
+})
+
+function run(...options: string[]) {
+  return start(entry, ...options)
+}
+
+function start(...options: string[]) {
+  const child = spawn(process.execPath, ["--import", "tsx", ...options], {
+    stdio: ["ignore", "pipe", "pipe"],
+  })
+  children.push(child)
+  const closed = once(child, "close").then(([code]) => code as number | null)
+  return { child, closed, stderr: text(child.stderr) }
+}
+
+/** The first line, and everything that came after it until the end. */
+function linesOf({ child, closed }: ReturnType<typeof run>) {
+  let all = ""
+  let told: (line: string) => void
+  const first = new Promise<string>((resolve) => {
+    told = resolve
+  })
+  child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
+    all += chunk
+    if (all.includes("\n")) told(all.slice(0, all.indexOf("\n")))
+  })
+  return { first, all: closed.then(() => all) }
+}
+
+async function ask(rpcUrl: string, method: string): Promise<unknown> {
+  const response = await fetch(rpcUrl, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ jsonrpc: "2.0", id: 1, method, params: [] }),
+  })
+  return ((await response.json()) as { result: unknown }).result
+}
+
+function connects(rpcUrl: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection(Number(new URL(rpcUrl).port), "127.0.0.1").resume()
+    socket.once("connect", () => resolve(true)).once("error", () => resolve(false))
+    socket.once("connect", () => socket.destroy())
+  })
+}
+
+for (const signal of ["SIGTERM", "SIGINT"] as const) {
+  test(`the chain tells its coordinates in one line, and ${signal} leaves nothing behind`, async () => {
+    const running = run("--port", "0", "--block-time", "0")
+    const { first, all } = linesOf(running)
+    const line = await first
+    const told = JSON.parse(line)
+    expect(Object.keys(told)).toEqual(["rpcUrl", "chainId", "asset", "accounts"])
+    expect(told).toMatchObject({ chainId: 11155111, asset: "0x1c7D4B196Cb0C7B01d743Fbc6116a902379C7238" })
+    for (const { address, privateKey } of told.accounts) expect(privateKeyToAddress(privateKey)).toBe(address)
+    expect(await ask(told.rpcUrl, "eth_chainId")).toBe("0xaa36a7")
+    expect(await ask(told.rpcUrl, "eth_accounts")).toEqual([])
+
+    running.child.kill(signal)
+    expect(await running.closed).toBe(0)
+    expect(await all).toBe(`${line}\n`)
+    expect(await connects(told.rpcUrl)).toBe(false)
+    expect(await running.stderr).toContain("valid there as well. Use throw-away keys only")
+  })
+}
+
+test("a process that dies by a signal takes its chain along", async () => {
+  const module = JSON.stringify(new URL("../../scripts/local-chain.ts", import.meta.url))
+  const script = `import(${module}).then((m) => m.startLocalChain()).then((c) => console.log(c.rpcUrl))`
+  const running = start("--eval", script)
+  const rpcUrl = await linesOf(running).first
+  const socket = createConnection(Number(new URL(rpcUrl).port), "127.0.0.1").resume()
+  await once(socket, "connect")
+  running.child.kill("SIGTERM")
+  await running.closed
+  expect(running.child.signalCode).toBe("SIGTERM")
+  if (!socket.closed) await once(socket, "close")
+  expect(await connects(rpcUrl)).toBe(false)
+})
+
+test("an option the chain does not understand ends it with 78 and a sentence", async () => {
+  const wrong = [
+    ["--port", "x"],
+    ["--port", "65536"],
+    ["--block-time", "-1"],
+    ["--block-time", "1.5"],
+    ["--speed"],
+  ]
+  await Promise.all(
+    wrong.map(async (options) => {
+      const { child, closed, stderr } = run(...options)
+      const said = text(child.stdout)
+      expect(await closed, options.join(" ")).toBe(78)
+      expect(await stderr).toContain(options[0])
+      expect(await said).toBe("")
+    }),
+  )
+})
+
+test("a port somebody else holds is named in the refusal", async () => {
+  const holder = createServer().listen(0, "127.0.0.1")
+  await once(holder, "listening")
+  const { port } = holder.address() as { port: number }
+  await expect(startLocalChain({ port })).rejects.toThrow(`port ${port} is taken`)
+  holder.close()
+})
+
+test("accounts come with gas and USDC, and more of both on demand", async () => {
+  const chain = await startLocalChain({ accounts: 1, blockTimeSeconds: 1 })
+  try {
+    const { address } = chain.accounts[0]!
+    const balanceOf = `0x70a08231${address.slice(2).padStart(64, "0")}`
+    const usdc = async () =>
+      BigInt(String(await chain.request("eth_call", [{ to: chain.asset, data: balanceOf }])))
+    const wei = async () => BigInt(String(await chain.request("eth_getBalance", [address, "latest"])))
+    expect([await usdc(), await wei()]).toEqual([1_000_000_000n, 100n * 10n ** 18n])
+    await Promise.all([chain.mint(address, 5n), chain.mint(address, 7n), chain.fund(address, 3n)])
+    expect([await usdc(), await wei()]).toEqual([1_000_000_012n, 3n])
+  } finally {
+    await chain.stop()
+    await chain.stop()
+  }
+})
+
+test("a refused request names its method, and stopping twice is stopping once", async () => {
+  const chain = await startLocalChain()
+  await expect(chain.request("eth_nonsense")).rejects.toThrow("eth_nonsense: ")
+  await Promise.all([chain.stop(), chain.stop()])
+  await chain.ended
+  expect(await connects(chain.rpcUrl)).toBe(false)
+})
