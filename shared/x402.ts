@@ -24,6 +24,8 @@ export const requirementsSchema = z.object({
       version: text(32).optional(),
       /** The offer's id, `@`, and 8 hex digits of its content's hash. */
       offer: text(200).optional(),
+      /** A signed compact quote, for prices that are not fixed (wire.md §3). */
+      quote: text(200).optional(),
       paymentFlow: text(64).optional(),
       assetTransferMethod: text(64).optional(),
     })

@@ -1,0 +1,84 @@
+/** Reading a 402: what is on sale, where, and for what audience; or that this 402 is none of ours. */
+import { decodeHeader } from "../shared/codec.ts"
+import { parseJson } from "../shared/json.ts"
+import {
+  type AccessTokenInfo,
+  accessTokenExtension,
+  type PaymentRequired,
+  paymentRequiredHeader,
+  paymentRequiredSchema,
+} from "../shared/x402.ts"
+import { readText } from "./bodies.ts"
+import { TicketError } from "./errors.ts"
+
+const maxBytes = 65_536
+
+export type Challenge = {
+  /** Entries as received: a payment repeats its entry byte for byte. */
+  readonly accepts: readonly unknown[]
+  readonly info: AccessTokenInfo
+  /** The token was good, but for other things. */
+  readonly insufficientScope: boolean
+}
+
+/**
+ * The challenge of a 402: from the header, or from the body when there is none. Undefined for a 402 of another kind,
+ * whose body is left unread. Throws `challenge_malformed` for one that claims to be ours and is not readable (CLI-18).
+ */
+export async function readChallenge(response: Response): Promise<Challenge | undefined> {
+  const header = response.headers.get(paymentRequiredHeader)
+  if (header !== null) {
+    if (header.length > maxBytes) throw malformed(`a header of ${header.length} characters`)
+    return interpret(parsed(() => decodeHeader(header)))
+  }
+  return readBodyChallenge(response)
+}
+
+/** The challenge in the body, where the entries are that did not fit the header (wire.md §1). */
+export async function readBodyChallenge(response: Response): Promise<Challenge | undefined> {
+  if (response.body === null || response.bodyUsed || !isJson(response)) return undefined
+  // A copy, because a 402 that turns out to be none of ours goes to the caller whole.
+  const text = await readText(response.clone(), maxBytes)
+  if (text === undefined) throw malformed(`a body of more than ${maxBytes} bytes, or not UTF-8`)
+  if (text === "") return undefined
+  return interpret(parsed(() => parseJson(text)))
+}
+
+const isJson = (response: Response): boolean =>
+  /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(response.headers.get("content-type") ?? "")
+
+function parsed(read: () => unknown): unknown {
+  try {
+    return read()
+  } catch (error) {
+    throw malformed(error instanceof Error ? error.message : "unreadable text")
+  }
+}
+
+function interpret(json: unknown): Challenge | undefined {
+  if (!isOurs(json)) return undefined
+  const result = paymentRequiredSchema.safeParse(json)
+  if (!result.success) {
+    const issue = result.error.issues[0]
+    throw malformed(`${issue?.message ?? "another form"} at ${issue?.path.join(".") || "the top"}`)
+  }
+  const { accepts, error, extensions }: PaymentRequired = result.data
+  const info = extensions?.[accessTokenExtension]?.info
+  if (!info) return undefined
+  return { accepts, info, insufficientScope: error === "insufficient_scope" }
+}
+
+/** x402 v2 with our extension; anything else is somebody else's 402. */
+function isOurs(json: unknown): boolean {
+  if (typeof json !== "object" || json === null) return false
+  const { x402Version, extensions } = json as { x402Version?: unknown; extensions?: unknown }
+  return (
+    x402Version === 2 &&
+    typeof extensions === "object" &&
+    extensions !== null &&
+    Object.hasOwn(extensions, accessTokenExtension)
+  )
+}
+
+const malformed = (found: string): TicketError =>
+  new TicketError("challenge_malformed", "The 402 is not readable.", { action: "stop", found })

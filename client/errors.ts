@@ -1,0 +1,100 @@
+/** Every refusal of the client, by stable code: what a program acts on, and a sentence that is safe to log. */
+import { type NextAction, printable } from "../shared/errors.ts"
+
+/** Rules of the payer's own policy: broken before anything was signed, so nothing was sent. */
+export type PolicyRule =
+  | "entry_malformed"
+  | "scheme_unknown"
+  | "network_not_allowed"
+  | "asset_unknown"
+  | "transfer_method_unknown"
+  | "payment_flow_unknown"
+  | "offer_unlisted"
+  | "domain_mismatch"
+  | "pay_to_invalid"
+  | "amount_zero"
+  | "nothing_on_offer"
+  | "insecure_url"
+  | "foreign_challenge"
+  | "token_endpoint_foreign"
+  | "resource_foreign"
+
+/** Limits in money: broken before anything was signed, so nothing was sent. */
+export type BudgetRule = "amount_over_limit" | "day_budget_spent" | "origin_budget_spent"
+
+export type TicketErrorCode =
+  | PolicyRule
+  | BudgetRule
+  /** A wrong argument of createClient. */
+  | "option_invalid"
+  | "body_too_large"
+  /** A redirect to another origin, which could carry a token or a payment there. */
+  | "redirect_origin"
+  | "redirect_limit"
+  /** The caller asked for `redirect: "error"`. */
+  | "redirect_refused"
+  /** A 402 or an answer of the token endpoint that is not what it claims to be, or is too large. */
+  | "challenge_malformed"
+  | "answer_malformed"
+  /** The token endpoint answered a payment with a redirect. It was not followed. */
+  | "answer_redirected"
+  /** The token endpoint asked for money in answer to a payment. It was not paid again. */
+  | "asked_to_pay_again"
+  /** 409: the payment belongs to somebody else, or the proof of owning it was not accepted. */
+  | "payment_conflict"
+  | "signing_failed"
+  | "purchase_refused"
+  /** A signed payment has no answer yet. It is kept, and the next call sends the same one first. */
+  | "outcome_unknown"
+  | "refresh_refused"
+  | "refresh_unanswered"
+
+export type ErrorDetail = {
+  /** What the one who reads the error does next, where the service said so. */
+  readonly action?: NextAction
+  /** The service's reason, a code such as `insufficient_funds`. */
+  readonly reason?: string
+  readonly found?: string
+  readonly wanted?: string
+}
+
+/** The base of all errors of this client. Never holds a key, a token, a secret or a signature, nor a `cause` that could. */
+export class TicketError extends Error {
+  readonly code: TicketErrorCode
+  readonly action: NextAction | undefined
+  readonly reason: string | undefined
+  readonly found: string | undefined
+  readonly wanted: string | undefined
+
+  constructor(code: TicketErrorCode, sentence: string, detail: ErrorDetail = {}) {
+    const found = detail.found === undefined ? undefined : safe(detail.found)
+    const wanted = detail.wanted === undefined ? undefined : safe(detail.wanted)
+    const facts = [found && `found ${found}`, wanted && `wanted ${wanted}`].filter(Boolean).join(", ")
+    super(`${sentence}${facts === "" ? "" : ` (${facts})`} [${code}]`)
+    this.name = "TicketError"
+    this.code = code
+    this.action = detail.action
+    this.reason = detail.reason
+    this.found = found
+    this.wanted = wanted
+  }
+}
+
+/** What is on sale, or where it is sold, breaks a rule of the payer. */
+export class PolicyRefusal extends TicketError {
+  constructor(rule: PolicyRule, sentence: string, detail?: ErrorDetail) {
+    super(rule, sentence, detail)
+    this.name = "PolicyRefusal"
+  }
+}
+
+/** What is on sale costs more than the payer allows. */
+export class BudgetRefusal extends TicketError {
+  constructor(rule: BudgetRule, sentence: string, detail?: ErrorDetail) {
+    super(rule, sentence, detail)
+    this.name = "BudgetRefusal"
+  }
+}
+
+/** Text of a stranger, cut to what a log line and a reader of it can stand. */
+const safe = (text: string): string => printable(text).slice(0, 120)

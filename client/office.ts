@@ -1,0 +1,133 @@
+/** One exchange with a token endpoint, and its repetition until the answer is definite. */
+import type { NextAction } from "../shared/errors.ts"
+import { parseJson } from "../shared/json.ts"
+import { errorBodySchema, type TokenResponse, tokenResponseSchema } from "../shared/oauth.ts"
+import { discard, readText } from "./bodies.ts"
+
+const maxBytes = 65_536
+const firstWaitSeconds = 0.25
+const longestWaitSeconds = 8
+
+export type Answer =
+  | { readonly kind: "token"; readonly token: TokenResponse; readonly askedAt: number }
+  /** Definite, in the service's own words. */
+  | { readonly kind: "refused"; readonly action: NextAction; readonly reason: string | undefined }
+  /** Definite, and outside the contract. */
+  | {
+      readonly kind: "odd"
+      readonly code: "answer_malformed" | "answer_redirected" | "asked_to_pay_again" | "payment_conflict"
+    }
+  /** To be sent again. `declined`: the service said that it did nothing. */
+  | { readonly kind: "lost"; readonly declined: boolean; readonly retryAfterSeconds: number }
+
+export type OfficeTools = {
+  readonly fetch: typeof globalThis.fetch
+  readonly now: () => number
+  readonly random: (length: number) => Uint8Array
+  readonly delay: (seconds: number) => Promise<void>
+  readonly timeoutMs: number
+}
+
+export type Message = {
+  readonly url: URL
+  readonly headers: Record<string, string>
+  readonly body?: URLSearchParams
+}
+
+/** Sends one message. Never throws: trouble on the way is an answer like the others. */
+export async function exchange(message: Message, tools: OfficeTools): Promise<Answer> {
+  const askedAt = tools.now()
+  try {
+    const response = await tools.fetch(message.url, {
+      method: "POST",
+      headers: { accept: "application/json", ...message.headers },
+      ...(message.body && { body: message.body }),
+      // A payment or a refresh token goes to the one address that was checked, and no further (security.md §0.9).
+      redirect: "manual",
+      credentials: "omit",
+      cache: "no-store",
+      referrerPolicy: "no-referrer",
+      signal: AbortSignal.timeout(tools.timeoutMs),
+    })
+    return await interpret(response, askedAt)
+  } catch {
+    return { kind: "lost", declined: false, retryAfterSeconds: 0 }
+  }
+}
+
+async function interpret(response: Response, askedAt: number): Promise<Answer> {
+  const { status } = response
+  if (response.redirected || response.type === "opaqueredirect" || (status >= 300 && status < 400)) {
+    discard(response)
+    return { kind: "odd", code: "answer_redirected" }
+  }
+  const text = await readText(response, maxBytes)
+  const json = text === undefined ? undefined : jsonOf(text)
+  if (status === 200) {
+    const parsed = tokenResponseSchema.safeParse(json)
+    // b64token, RFC 6750 §2.1: what a header can carry.
+    return parsed.success && /^[A-Za-z0-9\-._~+/]+=*$/.test(parsed.data.access_token)
+      ? { kind: "token", token: parsed.data, askedAt }
+      : { kind: "odd", code: "answer_malformed" }
+  }
+  if (status === 402) return { kind: "odd", code: "asked_to_pay_again" }
+  if (status === 409) return { kind: "odd", code: "payment_conflict" }
+
+  const body = errorBodySchema.safeParse(json)
+  const next = body.success ? body.data.next : undefined
+  if (status === 202 || status === 408 || status === 429 || status >= 500 || next?.action === "retry")
+    return {
+      kind: "lost",
+      // 429 and 503 in the service's own words mean that nothing was taken (wire.md §2).
+      declined: (status === 429 || status === 503) && next?.action === "retry",
+      retryAfterSeconds: Math.max(
+        retryAfter(response.headers.get("retry-after"), askedAt),
+        next?.retryAfterSeconds ?? 0,
+      ),
+    }
+  if ((status === 400 || status === 401 || status === 403) && body.success && next)
+    return { kind: "refused", action: next.action, reason: codeOf(body.data.reason ?? body.data.error) }
+  return { kind: "odd", code: "answer_malformed" }
+}
+
+/** Sends until the answer is definite or the next sending would come after `until` (seconds). */
+export async function persist(
+  send: () => Promise<Answer>,
+  until: number,
+  tools: OfficeTools,
+): Promise<{ readonly answer: Answer; readonly uncertain: boolean }> {
+  let uncertain = false
+  for (let attempt = 0; ; attempt++) {
+    const answer = await send()
+    if (answer.kind !== "lost") return { answer, uncertain }
+    uncertain ||= !answer.declined
+    const wait = Math.max(answer.retryAfterSeconds, backoff(attempt, tools.random))
+    if (tools.now() + wait >= until) return { answer, uncertain }
+    await tools.delay(wait)
+  }
+}
+
+/** Doubling, between half and the whole of it, so that many clients do not come back together. */
+function backoff(attempt: number, random: (length: number) => Uint8Array): number {
+  const full = Math.min(firstWaitSeconds * 2 ** attempt, longestWaitSeconds)
+  return full * (0.5 + (random(1)[0] ?? 0) / 512)
+}
+
+/** Seconds, or an HTTP date (RFC 9110 §10.2.3). */
+function retryAfter(text: string | null, now: number): number {
+  if (text === null) return 0
+  if (/^[0-9]{1,9}$/.test(text)) return Number(text)
+  const at = Date.parse(text)
+  return Number.isNaN(at) ? 0 : Math.max(0, at / 1000 - now)
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return parseJson(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** A reason is a code; free text of a stranger does not get into errors that an agent reads (CLI-21). */
+const codeOf = (text: string): string | undefined => (/^[a-z][a-z0-9_]{0,63}$/.test(text) ? text : undefined)

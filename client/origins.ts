@@ -1,0 +1,72 @@
+/** Which addresses may be paid or be shown a token: the URL rules of the client, all in one place. */
+import { PolicyRefusal } from "./errors.ts"
+
+/** Hosts that cannot leave this machine, where plain http loses nothing. */
+export function isLoopback(url: URL): boolean {
+  const host = url.hostname
+  return (
+    host === "localhost" ||
+    host.endsWith(".localhost") ||
+    host === "[::1]" ||
+    /^127(?:\.[0-9]{1,3}){3}$/.test(host)
+  )
+}
+
+/** https, or http where nobody listens (CLI-22). */
+export const isPrivateEnough = (url: URL, allowInsecureHttp: boolean): boolean =>
+  url.protocol === "https:" || (url.protocol === "http:" && (allowInsecureHttp || isLoopback(url)))
+
+export function parseUrl(text: string, base?: URL): URL | undefined {
+  try {
+    return new URL(text, base)
+  } catch {
+    return undefined
+  }
+}
+
+/** Whether a request to `url` is for the resource: same origin, and the resource's path or one below it (CLI-12). */
+export function isWithin(resource: URL, url: URL): boolean {
+  if (resource.origin !== url.origin) return false
+  const path = resource.pathname.replace(/\/+$/, "")
+  return path === "" || url.pathname === path || url.pathname.startsWith(`${path}/`)
+}
+
+export type PlaceRules = {
+  readonly allowInsecureHttp: boolean
+  /** Token endpoints on other origins, by exact URL. */
+  readonly tokenEndpoints: ReadonlySet<string>
+}
+
+/**
+ * The token endpoint a 402 of `asked` may name. Resolved as a URL and never pasted together from text, so that
+ * `@evil.com/token` stays a path and `//evil.com` is seen as the host that it is (CLI-05).
+ */
+export function tokenEndpointOf(text: string, asked: URL, rules: PlaceRules): URL {
+  const url = parseUrl(text, asked)
+  const allowed = url && (url.origin === asked.origin || rules.tokenEndpoints.has(url.href))
+  if (!url || !allowed || url.username !== "" || url.password !== "" || url.hash !== "") {
+    throw new PolicyRefusal("token_endpoint_foreign", "The 402 sends the payment to another place.", {
+      found: url?.origin ?? "no URL",
+      wanted: `${asked.origin} or an entry of tokenEndpoints`,
+    })
+  }
+  if (!isPrivateEnough(url, rules.allowInsecureHttp)) throw insecure(url)
+  return url
+}
+
+/** The audience a 402 of `asked` may name: the asked origin, at or above the asked path. */
+export function resourceOf(text: string, asked: URL): URL {
+  const url = parseUrl(text)
+  if (!url || !isWithin(url, asked) || url.username !== "" || url.password !== "")
+    throw new PolicyRefusal("resource_foreign", "The 402 sells tokens for another resource.", {
+      found: text,
+      wanted: `a resource of ${asked.origin} that holds the path asked for`,
+    })
+  return url
+}
+
+export const insecure = (url: URL): PolicyRefusal =>
+  new PolicyRefusal("insecure_url", "Nothing is paid and no token is shown over plain http.", {
+    found: url.origin,
+    wanted: "https, or a loopback host",
+  })

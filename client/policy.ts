@@ -1,0 +1,157 @@
+/** What may be bought: every entry of a 402 against the payer's own table and rules, before anything is signed. */
+import { parseAtomic } from "../shared/amount.ts"
+import { type Address, parseAddress, zeroAddress } from "../shared/evm.ts"
+import { type AssetInfo, findAsset, type NetworkInfo } from "../shared/network.ts"
+import type { Scheme } from "../shared/scheme.ts"
+import { schemes } from "../shared/schemes/index.ts"
+import { type OfferTerms, requirementsSchema } from "../shared/x402.ts"
+import { formatMicros, microsOf } from "./budget.ts"
+import type { Challenge } from "./challenge.ts"
+import { BudgetRefusal, PolicyRefusal, type PolicyRule } from "./errors.ts"
+
+/** The currency budgets are written in; assets of another would be added up as if they were this one. */
+const currency = "USD"
+const maxWindowSeconds = 600
+/** An entry travels back inside a header; servers stop reading headers at 8 or 16 kB. */
+const maxEntryCharacters = 4_096
+
+export type Policy = {
+  readonly payer: Address
+  /** The networks the payer allows, by CAIP-2 id. */
+  readonly networks: ReadonlyMap<string, NetworkInfo>
+  /** Millionths of the currency. */
+  readonly perPurchase: bigint
+}
+
+/** An entry that passed every rule, in the payer's own terms. */
+export type Choice = {
+  readonly entry: unknown
+  readonly scheme: Scheme
+  readonly network: NetworkInfo
+  readonly asset: AssetInfo
+  readonly offer: string
+  /** What the nonce commits to: the offer, and its quote if there is one (wire.md §4). */
+  readonly offerRef: string
+  readonly terms: OfferTerms
+  readonly payTo: Address
+  /** Atomic units. */
+  readonly amount: bigint
+  /** Millionths of the currency, rounded up. */
+  readonly micros: bigint
+  /** How long the signature stays good: the seller's wish, at most 600 s (CLI-10). */
+  readonly windowSeconds: number
+}
+
+/** The cheapest entry that passes, and of equal ones the longest; else throws for the entry that came furthest. */
+export function choose(challenge: Challenge, policy: Policy): Choice {
+  const refused: Refused[] = []
+  let best: Choice | undefined
+  for (const entry of challenge.accepts) {
+    const verdict = judge(entry, challenge, policy)
+    if ("rule" in verdict) refused.push(verdict)
+    else if (best === undefined || isBetter(verdict, best)) best = verdict
+  }
+  if (best) return best
+  throw refusalOf(refused)
+}
+
+const isBetter = (a: Choice, b: Choice): boolean =>
+  a.micros < b.micros || (a.micros === b.micros && a.terms.durationSeconds > b.terms.durationSeconds)
+
+/** In the order the rules are applied, so that the last one broken tells most. */
+const order = [
+  "nothing_on_offer",
+  "entry_malformed",
+  "scheme_unknown",
+  "network_not_allowed",
+  "asset_unknown",
+  "transfer_method_unknown",
+  "payment_flow_unknown",
+  "offer_unlisted",
+  "domain_mismatch",
+  "pay_to_invalid",
+  "amount_zero",
+  "amount_over_limit",
+] as const satisfies readonly (PolicyRule | "amount_over_limit")[]
+type Rule = (typeof order)[number]
+type Refused = { readonly rule: Rule; readonly found: string; readonly wanted: string }
+
+function judge(entry: unknown, { info }: Challenge, policy: Policy): Choice | Refused {
+  const no = (rule: Rule, found: string | undefined, wanted: string): Refused => ({
+    rule,
+    found: found ?? "nothing",
+    wanted,
+  })
+  const parsed = requirementsSchema.safeParse(entry)
+  if (!parsed.success)
+    return no("entry_malformed", parsed.error.issues[0]?.path.join("."), "an x402 v2 requirement")
+  if (JSON.stringify(entry).length > maxEntryCharacters)
+    return no("entry_malformed", "a long entry", `at most ${maxEntryCharacters} characters`)
+  const wanted = parsed.data
+  const extra = wanted.extra ?? {}
+
+  const scheme = schemes.get(wanted.scheme)
+  if (!scheme) return no("scheme_unknown", wanted.scheme, [...schemes.keys()].join(" or "))
+  const network = policy.networks.get(wanted.network)
+  if (!network) return no("network_not_allowed", wanted.network, [...policy.networks.keys()].join(" or "))
+  const address = parseAddress(wanted.asset)
+  const asset = address && findAsset(network, address)
+  if (!asset || asset.currency !== currency)
+    return no("asset_unknown", wanted.asset, `an asset of the own table on ${network.name}`)
+  if (extra.assetTransferMethod !== undefined && extra.assetTransferMethod !== "eip3009")
+    return no("transfer_method_unknown", extra.assetTransferMethod, "eip3009")
+  if (
+    extra.paymentFlow !== undefined &&
+    extra.paymentFlow !== "access-token" &&
+    extra.paymentFlow !== "upfront"
+  )
+    return no("payment_flow_unknown", extra.paymentFlow, "access-token or upfront")
+  const terms =
+    extra.offer !== undefined && Object.hasOwn(info.offers, extra.offer)
+      ? info.offers[extra.offer]
+      : undefined
+  if (extra.offer === undefined || !terms)
+    return no("offer_unlisted", extra.offer, "an offer the 402 describes")
+  // The domain that is signed comes from the own table in any case; a seller who names another one expects a
+  // signature that this client does not give (CLI-08).
+  const { name, version } = asset.eip712
+  if ((extra.name ?? name) !== name || (extra.version ?? version) !== version)
+    return no(
+      "domain_mismatch",
+      `${extra.name ?? name} ${extra.version ?? version}`,
+      `${name} ${version} for ${asset.symbol} on ${network.name}`,
+    )
+  const payTo = parseAddress(wanted.payTo)
+  if (!payTo || payTo === zeroAddress || payTo === policy.payer)
+    return no("pay_to_invalid", wanted.payTo, "an address that is neither zero nor the payer's")
+  const amount = parseAtomic(wanted.amount)
+  if (amount === 0n) return no("amount_zero", "0", "a price")
+  const micros = microsOf(amount, asset.decimals)
+  if (micros > policy.perPurchase)
+    return no("amount_over_limit", formatMicros(micros), `at most ${formatMicros(policy.perPurchase)}`)
+
+  return {
+    entry,
+    scheme,
+    network,
+    asset,
+    offer: extra.offer,
+    offerRef: extra.quote === undefined ? extra.offer : `${extra.offer}.${extra.quote}`,
+    terms,
+    payTo,
+    amount,
+    micros,
+    windowSeconds: Math.min(wanted.maxTimeoutSeconds, maxWindowSeconds),
+  }
+}
+
+function refusalOf(refused: readonly Refused[]): PolicyRefusal | BudgetRefusal {
+  const worst = refused.reduce<Refused>(
+    (best, next) => (order.indexOf(next.rule) > order.indexOf(best.rule) ? next : best),
+    { rule: "nothing_on_offer", found: "no entry", wanted: "something to buy" },
+  )
+  const { rule, found, wanted } = worst
+  return rule === "amount_over_limit"
+    ? new BudgetRefusal(rule, "The price is over the limit of one purchase.", { found, wanted })
+    : new PolicyRefusal(rule, "Nothing on offer may be bought.", { found, wanted })
+}

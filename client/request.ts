@@ -1,0 +1,93 @@
+/** A request that can be made again: its body in memory, its redirects followed by hand. */
+import { readBounded } from "./bodies.ts"
+import { TicketError } from "./errors.ts"
+
+const maxBodyBytes = 10 * 1024 * 1024
+/** Members of a Request that travel along with every repetition. */
+const kept = ["cache", "credentials", "keepalive", "referrerPolicy"] as const
+
+export type RepeatableRequest = {
+  readonly url: URL
+  readonly method: string
+  readonly headers: Headers
+  readonly body: Uint8Array<ArrayBuffer> | undefined
+  /** What the caller wants done with redirects; underneath it is always "manual". */
+  readonly redirect: RequestRedirect
+  readonly signal: AbortSignal | undefined
+  /** The rest of the caller's init, handed through. */
+  readonly rest: RequestInit
+}
+
+/**
+ * Reads the arguments of a fetch, and its body once, whatever it is. A body of more than 10 MiB is refused before
+ * anything is sent: it could not be sent twice (CLI-17). Throws the TypeErrors of `Request` for what is no request.
+ */
+export async function repeatable(input: RequestInfo | URL, init?: RequestInit): Promise<RepeatableRequest> {
+  // A stream as body wants `duplex`, which the type does not know yet.
+  const request = new Request(input, { ...init, duplex: "half" } as RequestInit)
+  const signal = init?.signal ?? (input instanceof Request ? input.signal : undefined)
+  signal?.throwIfAborted()
+  const hasBody = request.method !== "GET" && request.method !== "HEAD" && request.body !== null
+  const body = hasBody ? await readBounded(request.body, maxBodyBytes) : undefined
+  if (hasBody && body === undefined)
+    throw new TicketError("body_too_large", "The body is too large to be kept for a repetition.", {
+      action: "stop",
+      wanted: `at most ${maxBodyBytes} bytes`,
+    })
+  return {
+    url: new URL(request.url),
+    method: request.method,
+    headers: new Headers(request.headers),
+    body,
+    redirect: request.redirect,
+    signal,
+    rest: { ...init, ...Object.fromEntries(kept.map((member) => [member, request[member]])) },
+  }
+}
+
+/** Makes the request once, with a token or without. */
+export function send(
+  fetch: typeof globalThis.fetch,
+  request: RepeatableRequest,
+  token: string | undefined,
+): Promise<Response> {
+  const headers = new Headers(request.headers)
+  if (token !== undefined) headers.set("authorization", `Bearer ${token}`)
+  return fetch(request.url, {
+    ...request.rest,
+    method: request.method,
+    headers,
+    body: request.body ?? null,
+    redirect: "manual",
+    signal: request.signal ?? null,
+  })
+}
+
+/**
+ * The request a redirect asks for; undefined when the answer is none, or when the caller wants to see it. Only the same
+ * origin is followed: fetch itself would carry payment headers and bodies to any other (CLI-04).
+ */
+export function redirectOf(request: RepeatableRequest, response: Response): RepeatableRequest | undefined {
+  const hidden = response.type === "opaqueredirect"
+  const location = response.headers.get("location")
+  if (!hidden && (![301, 302, 303, 307, 308].includes(response.status) || location === null)) return undefined
+  if (request.redirect === "manual") return undefined
+  if (request.redirect === "error")
+    throw new TicketError("redirect_refused", "The answer is a redirect, which the call forbids.")
+  const url = location !== null && URL.canParse(location, request.url) ? new URL(location, request.url) : null
+  if (url?.origin !== request.url.origin || url.username !== "" || url.password !== "")
+    throw new TicketError("redirect_origin", "A redirect to another origin is not followed.", {
+      action: "stop",
+      found: url?.origin ?? (hidden ? "a redirect this runtime hides" : "no URL"),
+      wanted: request.url.origin,
+    })
+  const { status } = response
+  const post = request.method === "POST"
+  const becomesGet =
+    (status === 303 && request.method !== "GET" && request.method !== "HEAD") ||
+    ((status === 301 || status === 302) && post)
+  if (!becomesGet) return { ...request, url }
+  const headers = new Headers(request.headers)
+  for (const name of ["encoding", "language", "length", "location", "type"]) headers.delete(`content-${name}`)
+  return { ...request, url, method: "GET", headers, body: undefined }
+}

@@ -1,0 +1,244 @@
+/** A seller for tests of the client: gate and ticket office over real HTTP, whose every answer a test can replace. */
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http"
+import type { AddressInfo } from "node:net"
+import { decodeHeader, encodeHeader } from "../../shared/codec.ts"
+import { commitmentNonce, openingOf } from "../../shared/commitment.ts"
+import { errorBody, type GateReason, gateRefusals, type Reason, refusals } from "../../shared/errors.ts"
+import { recoverSigner } from "../../shared/evm.ts"
+import { domainOf } from "../../shared/network.ts"
+import { sepolia } from "../../shared/networks/sepolia.ts"
+import { parseHex32 } from "../../shared/oauth.ts"
+import type { SignedTransfer } from "../../shared/scheme.ts"
+import { exactEip3009 } from "../../shared/schemes/exact-eip3009.ts"
+import { paymentPayloadSchema } from "../../shared/x402.ts"
+
+export type Recorded = {
+  readonly method: string
+  readonly path: string
+  readonly headers: IncomingHttpHeaders
+  readonly body: string
+}
+export type Handler = (
+  request: Recorded,
+  response: ServerResponse,
+  socket: IncomingMessage["socket"],
+) => void | Promise<void>
+export type FakeOffer = { scope: string; durationSeconds: number; amount: string; ref: string }
+type FakeGrant = {
+  id: string
+  scope: string
+  endsAt: number
+  tokens: Map<string, number>
+  generation: number
+  opening: string
+  state: "pending" | "settled" | "failed"
+}
+export type FakeOrigin = Awaited<ReturnType<typeof createFakeOrigin>>
+
+export const payTo = "0x209693Bc6afc0C5328bA36FaF03C514EF312287C"
+export const [usdc] = sepolia.assets
+export const hour: FakeOffer = { ref: "hour@9f3c2a71", scope: "read", durationSeconds: 3600, amount: "10000" }
+
+export const json = (response: ServerResponse, status: number, body: unknown, headers = {}): void => {
+  response.writeHead(status, { "content-type": "application/json", ...headers }).end(JSON.stringify(body))
+}
+/** Cuts the connection without an answer. */
+export const hangUp: Handler = (_request, _response, socket) => void socket.destroy()
+/** A refusal of the ticket office, by its table. */
+export const refuse =
+  (reason: Reason, headers = {}): Handler =>
+  (_request, response) =>
+    json(response, refusals[reason].status, errorBody(reason), headers)
+export const redirect =
+  (location: string, status = 302): Handler =>
+  (_request, response) =>
+    void response.writeHead(status, { location }).end()
+
+export async function createFakeOrigin(clock: { now: number }) {
+  const requests: Recorded[] = []
+  const scripts = new Map<string, Handler[]>()
+  const routes = new Map<string, Handler>()
+  const grants: FakeGrant[] = []
+  const redeemed = new Map<string, FakeGrant>()
+  const transfers: SignedTransfer[] = []
+  const handled: Recorded[] = []
+  const server = createServer((request, response) => {
+    const chunks: Buffer[] = []
+    request.on("data", (chunk: Buffer) => chunks.push(chunk))
+    request.on("error", () => {})
+    request.on("end", () => {
+      const { method = "", url: path = "", headers } = request
+      const recorded = { method, path, headers, body: Buffer.concat(chunks).toString("utf8") }
+      requests.push(recorded)
+      const key = `${method} ${path.split("?")[0]}`
+      const handler = scripts.get(key)?.shift() ?? routes.get(key) ?? builtIn
+      void Promise.resolve(handler(recorded, response, request.socket)).catch(() => response.destroy())
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+
+  const self = {
+    url,
+    requests,
+    /** Every distinct valid payment the office has seen, taken or not. */
+    transfers,
+    /** Requests that reached the handler behind the gate. */
+    handled,
+    grants,
+    resource: url,
+    tokenEndpoint: `${url}/token`,
+    offers: [hour] as FakeOffer[],
+    tokenLifeSeconds: 300,
+    /** Changes an entry of `accepts` on its way out. */
+    dress: (entry: Record<string, unknown>): unknown => entry,
+    /** The scope a path wants. */
+    scopeOf: (path: string): string => (path.startsWith("/write") ? "write" : "read"),
+    /** The next answers to `"POST /token"` and the like, instead of the built-in ones. */
+    script: (key: string, ...handlers: Handler[]) =>
+      scripts.set(key, [...(scripts.get(key) ?? []), ...handlers]),
+    always: (key: string, handler: Handler) => routes.set(key, handler),
+    seen: (key: string) => requests.filter((r) => `${r.method} ${r.path.split("?")[0]}` === key),
+    challenge,
+    gate,
+    office,
+    close: () =>
+      new Promise<void>((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+  return self
+
+  function challenge(error: string, scope: string | undefined) {
+    const offers = self.offers.filter(
+      (offer) => scope === undefined || offer.scope.split(" ").includes(scope),
+    )
+    return {
+      x402Version: 2,
+      error,
+      resource: { url: `${self.resource}/` },
+      accepts: offers.map((offer) =>
+        self.dress({
+          scheme: "exact",
+          network: sepolia.id,
+          amount: offer.amount,
+          asset: usdc.address,
+          payTo,
+          maxTimeoutSeconds: 600,
+          extra: { ...usdc.eip712, offer: offer.ref, paymentFlow: "access-token" },
+        }),
+      ),
+      extensions: {
+        "access-token": {
+          info: {
+            tokenEndpoint: self.tokenEndpoint,
+            resource: self.resource,
+            offers: Object.fromEntries(
+              offers.map(({ ref, scope, durationSeconds }) => [
+                ref,
+                { scope, durationSeconds, settle: "background" },
+              ]),
+            ),
+          },
+        },
+      },
+    }
+  }
+
+  function builtIn(request: Recorded, response: ServerResponse): void | Promise<void> {
+    return request.path.split("?")[0] === "/token" ? office(request, response) : gate(request, response)
+  }
+
+  function gate(request: Recorded, response: ServerResponse): void {
+    const scope = self.scopeOf(request.path)
+    const reason = judge(request, scope)
+    if (reason === undefined) {
+      handled.push(request)
+      json(response, 200, { path: request.path, method: request.method, body: request.body })
+    } else if (gateRefusals[reason].status === 402) {
+      const body = challenge(reason, scope)
+      json(response, 402, body, { "payment-required": encodeHeader(body) })
+    } else json(response, gateRefusals[reason].status, { error: reason })
+  }
+
+  function judge(request: Recorded, scope: string): GateReason | undefined {
+    const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? "")?.[1]
+    if (token === undefined) return "token_missing"
+    const grant = grants.find((candidate) => candidate.tokens.has(token))
+    if (!grant) return "token_invalid"
+    if (grant.state === "failed") return "settlement_failed"
+    if ((grant.tokens.get(token) ?? 0) <= clock.now) return "token_expired"
+    return grant.scope.split(" ").includes(scope) ? undefined : "insufficient_scope"
+  }
+
+  async function office(request: Recorded, response: ServerResponse): Promise<void> {
+    const secret = parseHex32(String(request.headers["ticket402-secret"] ?? ""))
+    const payment = request.headers["payment-signature"]
+    const no = (reason: Reason) => json(response, refusals[reason].status, errorBody(reason))
+    if (payment === undefined) {
+      const form = new URLSearchParams(request.body)
+      const [id, generation] = (form.get("refresh_token") ?? "").split(".")
+      const grant = grants.find((candidate) => candidate.id === id)
+      if (!grant) return no("refresh_token_invalid")
+      if (grant.state === "failed") return no("settlement_failed")
+      if (grant.endsAt <= clock.now) return no("grant_over")
+      const proven = secret !== undefined && openingOf(secret) === grant.opening
+      const current = Number(generation) === grant.generation
+      if (!current && !(Number(generation) === grant.generation - 1 && proven))
+        return no("refresh_token_reused")
+      if (current) grant.generation++
+      return answer(grant, response)
+    }
+
+    const payload = paymentPayloadSchema.parse(decodeHeader(String(payment)))
+    const transfer = exactEip3009.parse(payload.payload)
+    const domain = domainOf(sepolia, usdc)
+    if ((await exactEip3009.verify(transfer, domain, recoverSigner)) !== "valid")
+      return no("signature_invalid")
+    const key = exactEip3009.redemptionKey(sepolia.chainId, usdc.address, transfer)
+    if (!transfers.some((other) => other.nonce === transfer.nonce)) transfers.push(transfer)
+    const opening = parseHex32(String(request.headers["ticket402-commitment"] ?? "")) ?? openingOf(secret!)
+    const known = redeemed.get(key)
+    if (known)
+      return secret !== undefined && openingOf(secret) === known.opening
+        ? answer(known, response)
+        : no("authorization_conflict")
+    const offer = self.offers.find((candidate) => candidate.ref === payload.accepted.extra?.offer)
+    if (!offer) return no("offer_unknown")
+    if (commitmentNonce(opening, { offerRef: offer.ref, resource: self.resource }) !== transfer.nonce)
+      return no("commitment_mismatch")
+    if (transfer.value !== BigInt(offer.amount)) return no("amount_mismatch")
+    if (transfer.payTo !== payTo.toLowerCase()) return no("recipient_mismatch")
+    const grant: FakeGrant = {
+      id: `grant${grants.length}x${url.slice(-5).replace(":", "")}`,
+      scope: offer.scope,
+      endsAt: Math.floor(clock.now) + offer.durationSeconds,
+      tokens: new Map(),
+      generation: 0,
+      opening,
+      state: "pending",
+    }
+    grants.push(grant)
+    redeemed.set(key, grant)
+    answer(grant, response)
+  }
+
+  function answer(grant: FakeGrant, response: ServerResponse): void {
+    const token = `token.${grant.id}.${grant.tokens.size}`
+    grant.tokens.set(token, clock.now + self.tokenLifeSeconds)
+    json(response, 200, {
+      access_token: token,
+      token_type: "Bearer",
+      expires_in: self.tokenLifeSeconds,
+      scope: grant.scope,
+      refresh_token: `${grant.id}.${grant.generation}`,
+      grant: {
+        id: grant.id,
+        expires_at: grant.endsAt,
+        calls_remaining: null,
+        settlement: { state: grant.state, network: sepolia.id },
+      },
+    })
+  }
+}
