@@ -65,7 +65,7 @@ export function createClient(options: ClientOptions): Client {
   const { account, onEvent, delay = sleep, resendSeconds = 60, timeoutMs = 30_000 } = options
   const { now = () => Date.now() / 1000, random = randomBytes } = options
   const fetch = options.fetch ?? ((input, init) => globalThis.fetch(input, init))
-  const payer = parseAddress(account.address)
+  const payer = parseAddress(account?.address ?? "")
   if (!payer) throw wrong("account", "no address", "an account with an address")
   const perDay = limit("perDay", options.budget?.perDay)
   const limits = {

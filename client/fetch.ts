@@ -56,11 +56,11 @@ export function createFetch(deps: FetchDeps): Fetch {
     /** The hop of a redirect chain that is being asked; a repetition never starts the chain anew (CLI-17). */
     let request = first
     let grant = wallet.grantsFor(request.url)[0]
-    let since = purchases.tick()
+    const since = purchases.tick()
     let redirects = 0
     let refreshed = false
     let bought = false
-    let corrected = false
+    let attempt: 1 | 2 = 1
     const unsuitable = new Set<Grant>()
 
     for (;;) {
@@ -132,14 +132,13 @@ export function createFetch(deps: FetchDeps): Fetch {
       const arrived = heldFor(challenge, place)
       if (arrived) return arrived
       try {
-        const grant = await waitFor(() => purchases.buy({ choice, challenge, place, since }), signal)
+        const grant = await waitFor(() => purchases.buy({ choice, challenge, place, since, attempt }), signal)
         bought = true
         return grant
       } catch (error) {
         // The offers may have changed: read them once more, and sign once more (wire.md §8).
-        if (!isCorrectable(error) || corrected) throw error
-        corrected = true
-        since = purchases.tick()
+        if (!isCorrectable(error) || attempt === 2) throw error
+        attempt = 2
         return undefined
       }
     }

@@ -42,7 +42,8 @@ export type PlaceRules = {
  * `@evil.com/token` stays a path and `//evil.com` is seen as the host that it is (CLI-05).
  */
 export function tokenEndpointOf(text: string, asked: URL, rules: PlaceRules): URL {
-  const url = parseUrl(text, asked)
+  // An empty reference would be the asked page itself.
+  const url = text === "" ? undefined : parseUrl(text, asked)
   const allowed = url && (url.origin === asked.origin || rules.tokenEndpoints.has(url.href))
   if (!url || !allowed || url.username !== "" || url.password !== "" || url.hash !== "") {
     throw new PolicyRefusal("token_endpoint_foreign", "The 402 sends the payment to another place.", {

@@ -84,7 +84,11 @@ function judge(entry: unknown, { info }: Challenge, policy: Policy): Choice | Re
   })
   const parsed = requirementsSchema.safeParse(entry)
   if (!parsed.success)
-    return no("entry_malformed", parsed.error.issues[0]?.path.join("."), "an x402 v2 requirement")
+    return no(
+      "entry_malformed",
+      `a wrong ${parsed.error.issues[0]?.path.join(".") || "entry"}`,
+      "an x402 v2 requirement",
+    )
   if (JSON.stringify(entry).length > maxEntryCharacters)
     return no("entry_malformed", "a long entry", `at most ${maxEntryCharacters} characters`)
   const wanted = parsed.data

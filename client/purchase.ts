@@ -31,8 +31,10 @@ export type Order = {
   readonly choice: Choice
   readonly challenge: Challenge
   readonly place: Place
-  /** When the call began to want it, on the counter of {@link Purchases.tick}. */
+  /** When the call began, on the counter of {@link Purchases.tick}. */
   readonly since: number
+  /** 2 once the offers were read again after a correctable refusal. */
+  readonly attempt: 1 | 2
 }
 
 export type Purchases = {
@@ -41,6 +43,8 @@ export type Purchases = {
   /** A counter that tells calls from before a failure from calls after it. */
   tick(): number
 }
+
+type Failure = { readonly error: unknown; readonly at: number; readonly attempt: 1 | 2 }
 
 export type PurchaseDeps = OfficeTools &
   SigningTools & {
@@ -54,7 +58,7 @@ export function createPurchases(deps: PurchaseDeps): Purchases {
   const { wallet, budget, emit, now } = deps
   const flights = createSingleFlight<string, Grant>()
   const queues = new Map<string, LimitFunction>()
-  const failures = new Map<string, { readonly error: unknown; readonly at: number }>()
+  const failures = new Map<string, Failure>()
   let ticks = 0
 
   return {
@@ -64,21 +68,22 @@ export function createPurchases(deps: PurchaseDeps): Purchases {
       const key = `${place.resourceText} ${choice.offer}`
       // Of many parallel calls some hear their 402 only after the purchase of the others failed: it was theirs too.
       const failure = failures.get(key)
-      if (failure && failure.at > order.since && !flights.has(key)) throw failure.error
+      const itsOwn = failure && failure.at > order.since && failure.attempt >= order.attempt
+      if (itsOwn && !flights.has(key)) throw failure.error
       return flights.share(key, async () => {
         try {
           return await inTurn(place.resource, () => purchaseOne(order))
         } catch (error) {
-          remember(key, error)
+          remember(key, { error, at: ++ticks, attempt: order.attempt })
           throw error
         }
       })
     },
   }
 
-  function remember(key: string, error: unknown): void {
+  function remember(key: string, failure: Failure): void {
     failures.delete(key)
-    failures.set(key, { error, at: ++ticks })
+    failures.set(key, failure)
     for (const oldest of failures.keys()) {
       if (failures.size <= failuresRemembered) break
       failures.delete(oldest)
