@@ -1,0 +1,134 @@
+/** What becomes of a redemption, given what the chain was found to say of it (security.md §4.3). */
+import type { TransferOutcome } from "../../shared/scheme.ts"
+import type { Evidence, FailureReason, Move, Redemption } from "./redemption.ts"
+import { retryDelay } from "./retry.ts"
+
+/** One read of the payment at one block. */
+export type Reading = {
+  readonly payerHasCode: boolean
+  readonly balance: bigint
+  /** The nonce: used or cancelled. */
+  readonly used: boolean
+  readonly transferred: boolean
+  readonly received: bigint
+  readonly blockNumber: bigint
+  readonly blockTime: number
+}
+
+/** What one receipt says of the payment. */
+export type Finding = {
+  readonly outcome: TransferOutcome
+  readonly block: Pick<Evidence, "transactionHash" | "blockNumber" | "blockHash">
+}
+
+/** Why the payment may be lost, and the block at which it was first seen so. */
+export type Doubt = { readonly failure: FailureReason; readonly sinceBlock: bigint }
+
+export type Verdict =
+  /** The transfer goes through now. */
+  | { readonly kind: "send" }
+  | { readonly kind: "move"; readonly move: Move }
+  /** Nothing is proven: look again. */
+  | { readonly kind: "wait"; readonly seconds: number; readonly doubt: Doubt | null }
+
+export type Examined = {
+  /** In state `accepted` or `failed`, or `sent` in a transaction that did not pay. */
+  readonly redemption: Redemption
+  readonly reading: Reading
+  /** Receipts with a log of the nonce; looked for once the nonce is used. */
+  readonly findings: readonly Finding[]
+  /** From the look before, if there was one. */
+  readonly doubt: Doubt | null
+  readonly confirmations: number
+  readonly blockSeconds: number
+  readonly now: number
+  /** In [0, 1). */
+  readonly chance: number
+}
+
+/** An asset that refuses may be paused for a moment: so many looks before it is a failure. */
+const refusals = 3
+/** How long after `validBefore` a failed payment is looked at once more: somebody else may have submitted it. */
+const lastLookSeconds = 60
+
+export function judge(examined: Examined): Verdict {
+  const { redemption, reading } = examined
+  if (reading.used) return judgeUsed(examined)
+  const { validBefore, value } = redemption.transfer
+  if (reading.blockTime >= validBefore) {
+    if (isExpired(examined)) return fail(redemption.failure ?? "expired", null)
+    return wait(examined.blockSeconds)
+  }
+  if (redemption.failure) return wait(Number(validBefore) - reading.blockTime + lastLookSeconds)
+  if (reading.transferred && reading.received >= value) return { kind: "send" }
+  return judgeRefused(examined)
+}
+
+/** "Used" may mean paid, diverted or cancelled: the logs decide, and without a log nothing does. */
+function judgeUsed({ redemption, reading, findings, confirmations, chance }: Examined): Verdict {
+  const paid = findings.find(({ outcome }) => outcome.kind === "paid")
+  const found = paid ?? findings.find(({ outcome }) => outcome.kind !== "silent")
+  if (!found) return wait(retryDelay(redemption.attempts, chance))
+  const { outcome, block } = found
+  const deep = depthOf(block.blockNumber, reading.blockNumber) >= confirmations
+  if (outcome.kind === "paid") {
+    const evidence = { ...block, logIndex: outcome.logIndex }
+    if (deep) return { kind: "move", move: { to: "paid", evidence } }
+    // A failure is undone by money that is in for good only.
+    if (redemption.state === "failed") return wait(lastLookSeconds)
+    return { kind: "move", move: { to: "mined", evidence } }
+  }
+  if (outcome.kind === "silent" || !deep) return wait(retryDelay(redemption.attempts, chance, 8))
+  // The ledger has named a failure already, so it keeps its name.
+  return fail(redemption.failure ?? outcome.kind, null)
+}
+
+/** The transfer does not go through though its nonce is free; one look proves nothing, so the first is a doubt. */
+function judgeRefused({ redemption, reading, doubt, confirmations, chance }: Examined): Verdict {
+  const { value, validBefore } = redemption.transfer
+  const failure = reading.payerHasCode
+    ? "contract_payer"
+    : reading.balance < value
+      ? "insufficient_funds"
+      : "refused_by_asset"
+  const before = doubt?.failure === failure ? doubt : null
+  const deep = before !== null && depthOf(before.sinceBlock, reading.blockNumber) >= confirmations
+  const patient = failure === "refused_by_asset"
+  if (deep && (!patient || redemption.attempts >= refusals))
+    return fail(failure, Number(validBefore) + lastLookSeconds)
+  const seconds = retryDelay(redemption.attempts, chance, patient ? 60 : 8)
+  return wait(seconds, before ?? { failure, sinceBlock: reading.blockNumber })
+}
+
+/** The first block too late to hold the transfer is as deep as the blocks' rhythm tells. */
+const isExpired = ({ redemption, reading, confirmations, blockSeconds }: Examined): boolean =>
+  reading.blockTime >= Number(redemption.transfer.validBefore) + (confirmations - 1) * blockSeconds
+
+/** What the row becomes when it is not sent at once. */
+export function moveOf(
+  verdict: Verdict,
+  { redemption, now, chance }: Pick<Examined, "redemption" | "now" | "chance">,
+): Move {
+  if (verdict.kind === "move") return verdict.move
+  if (verdict.kind === "send") {
+    // Simulated well and then not paid: again at once, but not again and again.
+    const seconds = redemption.attempts === 0 ? 0 : retryDelay(redemption.attempts, chance)
+    return { to: "accepted", dueAt: now + seconds }
+  }
+  if (redemption.failure)
+    return {
+      to: "failed",
+      failure: redemption.failure,
+      dueAt: now + Math.max(verdict.seconds, lastLookSeconds),
+    }
+  return { to: "accepted", dueAt: now + verdict.seconds }
+}
+
+/** Blocks from this one to the newest, both counted. */
+export const depthOf = (blockNumber: bigint, head: bigint): number => Number(head - blockNumber + 1n)
+
+const wait = (seconds: number, doubt: Doubt | null = null): Verdict => ({ kind: "wait", seconds, doubt })
+const fail = (failure: FailureReason, dueAt: number | null): Verdict => ({
+  kind: "move",
+  move: { to: "failed", failure, dueAt },
+})
