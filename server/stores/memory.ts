@@ -1,0 +1,251 @@
+/** A store in memory: for trying things out and for tests. It forgets everything when the process ends. */
+import { idempotencySeconds, openGrant, rotate } from "../core/grant.ts"
+import { applyMove, isUnsettled, type Redemption, settlementState } from "../core/redemption.ts"
+import { Fenced, type RedeemOrder, type RelayTransaction, type Store, StoreUnavailable } from "../ports.ts"
+import { createMemoryTables } from "./memory-tables.ts"
+import {
+  endedSlackSeconds,
+  evidenceTaken,
+  noSuch,
+  notAccepted,
+  notInFlight,
+  redeemedFacts,
+  redemptionOf,
+  refusalOf,
+  type Standing,
+  wrongNonce,
+} from "./rules.ts"
+import { perform, storeOf, type VerbOutput, type Verbs } from "./verbs.ts"
+
+export function createMemoryStore(): Store {
+  const verbs = createMemoryVerbs()
+  let closed = false
+  return storeOf(
+    async (verb, input) => {
+      if (closed) throw new StoreUnavailable("the store is closed")
+      return perform(verbs, verb, input) as VerbOutput<typeof verb>
+    },
+    async () => {
+      closed = true
+    },
+  )
+}
+
+export function createMemoryVerbs(): Verbs {
+  const tables = createMemoryTables()
+  const { atomically, put, grants, redemptions, transactions, nonces, offers, entries, singles } = tables
+
+  function hold(fence: number): void {
+    const lease = singles.get("lease")
+    if (lease?.fence !== fence) throw new Fenced()
+  }
+
+  function standingOf(order: RedeemOrder): Standing {
+    const { payer } = order.transfer
+    const mine = tables.redemptionsOf(payer)
+    const pending = mine
+      .filter((row) => row.network === order.network && row.asset === order.asset)
+      .filter((row) => row.state !== "failed" && row.state !== "free")
+      .filter((row) => row.evidence === null || row.evidence.blockNumber > order.intake.blockNumber)
+    return {
+      queued: tables.queued(),
+      pending: sum(pending.map((row) => row.transfer.value)),
+      payerUnsettled: sum(mine.filter((row) => isUnsettled(row.state)).map((row) => row.nominal)),
+      totalUnsettled: tables.unsettled(),
+    }
+  }
+
+  const isHashTaken = (order: RedeemOrder): boolean =>
+    order.grant.idempotencyHash !== null &&
+    [...grants.values()].some(
+      (grant) =>
+        grant.idempotencyHash === order.grant.idempotencyHash &&
+        order.now <= grant.startsAt + idempotencySeconds,
+    )
+
+  const riding = (id: number): readonly Redemption[] =>
+    [...redemptions.values()].filter((row) => row.transactionId === id)
+
+  const inNetwork = (network: string): readonly Redemption[] =>
+    [...redemptions.values()].filter((row) => row.network === network)
+
+  function transaction(id: number): RelayTransaction {
+    const found = transactions.get(id)
+    if (!found) throw noSuch("transaction", id)
+    return found
+  }
+
+  function transactionInFlight(id: number): RelayTransaction {
+    const found = transaction(id)
+    if (found.state === "done") throw notInFlight(id)
+    return found
+  }
+
+  function redemption(key: string): Redemption {
+    const found = redemptions.get(key)
+    if (!found) throw noSuch("redemption", key)
+    return found
+  }
+
+  const verbs: Verbs = {
+    publishOffers({ offers: onSale, now }) {
+      const refs = new Set(onSale.map((offer) => offer.ref))
+      for (const [ref, record] of offers)
+        if (!refs.has(ref) && record.replacedAt === null) put(offers, ref, { ...record, replacedAt: now })
+      for (const offer of onSale)
+        put(offers, offer.ref, { offer: offers.get(offer.ref)?.offer ?? offer, replacedAt: null })
+      return [...offers.values()]
+    },
+
+    redeem(order) {
+      const known = verbs.recall({ key: order.key })
+      if (known) return { kind: "repeated", ...known }
+      if (isHashTaken(order)) return { kind: "refused", reason: "idempotency_conflict" }
+      const reason = order.settle ? refusalOf(order, standingOf(order)) : undefined
+      if (reason) return { kind: "refused", reason }
+      const grant = openGrant(order.grant)
+      if (grants.has(grant.id)) throw new Error("this grant exists already")
+      const row = redemptionOf(order)
+      put(grants, grant.id, grant)
+      tables.saveRedemption(undefined, row)
+      tables.book("redeemed", row.grantId, row.key, redeemedFacts(order, row), order.now)
+      return { kind: "redeemed", grant }
+    },
+
+    recall({ key }) {
+      const row = redemptions.get(key)
+      const grant = row && grants.get(row.grantId)
+      return row && grant ? { redemption: row, grant } : null
+    },
+
+    rotate({ grantId, ...request }) {
+      const grant = grants.get(grantId)
+      if (!grant) return null
+      const row = tables.redemptionFor(grantId)
+      const decision = rotate(grant, row ? settlementState(row.state) : "none", request)
+      if (decision.grant) tables.saveGrant(decision.grant, row?.key ?? null, request.now)
+      return { decision, redemption: row }
+    },
+
+    endedGrants({ cursor, now }) {
+      const news = [...entries.values()].filter((entry) => entry.kind === "ended" && entry.sequence > cursor)
+      const ended = news.flatMap(({ grantId }) => {
+        const grant = grants.get(grantId)
+        const live = grant?.ended && grant.expiresAt + endedSlackSeconds >= now
+        return live && grant.ended
+          ? [{ grantId, reason: grant.ended.reason, expiresAt: grant.expiresAt }]
+          : []
+      })
+      return { cursor: news.at(-1)?.sequence ?? cursor, ended }
+    },
+
+    entries: ({ after, limit }) =>
+      [...entries.values()].filter((entry) => entry.sequence > after).slice(0, limit),
+
+    lease({ holder, seconds, now }) {
+      const current = singles.get("lease")
+      const alive = current && current.expiresAt > now
+      if (alive && current.holder !== holder) return null
+      const fence = alive ? current.fence : (current?.fence ?? 0) + 1
+      put(singles, "lease", { holder, fence, expiresAt: now + seconds })
+      return { fence }
+    },
+
+    release({ fence }) {
+      hold(fence)
+      put(singles, "lease", { holder: "", fence, expiresAt: 0 })
+    },
+
+    due({ fence, network, now, limit }) {
+      hold(fence)
+      return inNetwork(network)
+        .filter((row) => row.dueAt !== null && row.dueAt <= now)
+        .sort((a, b) => Number(a.transfer.validBefore - b.transfer.validBefore))
+        .slice(0, limit)
+    },
+
+    nextNonce({ fence, network, relayer, chainNonce }) {
+      hold(fence)
+      const next = Math.max(nonces.get(`${network} ${relayer}`) ?? 0, chainNonce)
+      put(nonces, `${network} ${relayer}`, next)
+      return next
+    },
+
+    prepare({ fence, network, relayer, nonce, to, data, gas, version, redemptions: keys, now }) {
+      hold(fence)
+      const next = nonces.get(`${network} ${relayer}`) ?? 0
+      if (nonce !== next) throw wrongNonce(nonce, next)
+      put(nonces, `${network} ${relayer}`, next + 1)
+      const id = transactions.size + 1
+      const stored: RelayTransaction = {
+        id,
+        network,
+        relayer,
+        nonce,
+        state: "signed",
+        to,
+        data,
+        gas,
+        versions: [version],
+        storedAt: now,
+        sentAt: null,
+      }
+      put(transactions, id, stored)
+      for (const key of keys) {
+        const row = redemption(key)
+        if (row.network !== network) throw noSuch(`redemption on ${network}`, key)
+        if (row.state !== "accepted") throw notAccepted(row)
+        tables.saveRedemption(row, { ...row, state: "sent", dueAt: null, transactionId: id })
+      }
+      return stored
+    },
+
+    replace({ fence, transactionId, version, now }) {
+      hold(fence)
+      const found = transactionInFlight(transactionId)
+      put(transactions, found.id, { ...found, versions: [...found.versions, version], storedAt: now })
+    },
+
+    broadcast({ fence, transactionId, now }) {
+      hold(fence)
+      const found = transactionInFlight(transactionId)
+      put(transactions, found.id, { ...found, state: "broadcast", sentAt: now })
+    },
+
+    inFlight({ fence, network }) {
+      hold(fence)
+      return [...transactions.values()]
+        .filter((each) => each.network === network && each.state !== "done")
+        .sort((a, b) => a.nonce - b.nonce || a.id - b.id)
+        .map((each) => ({ transaction: each, redemptions: riding(each.id) }))
+    },
+
+    mined({ fence, network }) {
+      hold(fence)
+      return inNetwork(network).filter((row) => row.state === "mined")
+    },
+
+    conclude({ fence, done, reopened, moves, now }) {
+      hold(fence)
+      if (done !== undefined) put(transactions, done, { ...transaction(done), state: "done" })
+      if (reopened !== undefined)
+        put(transactions, reopened, { ...transaction(reopened), state: "broadcast" })
+      for (const { key, move } of moves) {
+        const before = redemption(key)
+        const effect = applyMove(before, move)
+        if (effect.redemption.evidence && tables.isEvidenceOfOther(effect.redemption)) throw evidenceTaken()
+        tables.saveRedemption(before, effect.redemption)
+        tables.bookMove(before, effect, now)
+      }
+    },
+  }
+
+  return Object.fromEntries(
+    Object.entries(verbs).map(([name, verb]) => [
+      name,
+      (input: unknown) => atomically(() => (verb as (input: unknown) => unknown)(input)),
+    ]),
+  ) as unknown as Verbs
+}
+
+const sum = (values: readonly bigint[]): bigint => values.reduce((total, value) => total + value, 0n)

@@ -1,0 +1,85 @@
+/** What every store decides alike: whether an order is refused, the row it becomes, and what the ledger says of it. */
+import type { GrantEnd } from "../core/grant.ts"
+import type { Redemption } from "../core/redemption.ts"
+import type { RedeemOrder, RedeemOutcome } from "../ports.ts"
+
+/** How much is under way when an order arrives. */
+export type Standing = {
+  /** Rows that wait for settlement or ride in a transaction not yet mined. */
+  readonly queued: number
+  /** Atomic units the payer's balance must still cover, as seen from the order's intake block. */
+  readonly pending: bigint
+  /** Unsettled value in millionths: of the payer on all networks, and of everybody. */
+  readonly payerUnsettled: bigint
+  readonly totalUnsettled: bigint
+}
+
+type Refused = Extract<RedeemOutcome, { kind: "refused" }>["reason"]
+
+/** Why a paying order cannot be taken now, or undefined. */
+export function refusalOf(order: RedeemOrder, standing: Standing): Refused | undefined {
+  const { limits, nominal } = order
+  if (standing.queued >= limits.queue) return "queue_full"
+  if (order.intake.balance - standing.pending < order.transfer.value) return "insufficient_funds"
+  if (standing.payerUnsettled + nominal > limits.perPayer) return "exposure_reached"
+  if (standing.totalUnsettled + nominal > limits.total) return "exposure_reached"
+  return undefined
+}
+
+/** Grants that ended are listed until this long after they would have been over anyway: clocks differ. */
+export const endedSlackSeconds = 10
+
+export const redemptionOf = (order: RedeemOrder): Redemption => ({
+  key: order.key,
+  grantId: order.grant.id,
+  network: order.network,
+  scheme: order.scheme,
+  asset: order.asset,
+  // What is never settled needs no signature, and what is not stored cannot leak.
+  transfer: order.settle ? order.transfer : { ...order.transfer, signature: "0x" },
+  nominal: order.nominal,
+  state: order.settle ? "accepted" : "free",
+  fromBlock: order.intake.blockNumber,
+  acceptedAt: order.now,
+  dueAt: order.settle ? order.now : null,
+  attempts: 0,
+  transactionId: null,
+  evidence: null,
+  failure: null,
+})
+
+type Facts = Readonly<Record<string, string>>
+
+const commonFacts = ({ transfer, network, asset }: Redemption): Facts => ({
+  value: transfer.value.toString(),
+  payer: transfer.payer,
+  network,
+  asset,
+})
+
+export const redeemedFacts = (order: RedeemOrder, redemption: Redemption): Facts => ({
+  ...commonFacts(redemption),
+  offer: order.grant.offer,
+  paid: String(order.settle),
+})
+
+/** Of an entry `settled`, `failed` or `reopened`; `transaction` and `block` are those that settled or went away. */
+export function movedFacts(before: Redemption, after: Redemption): Facts {
+  const evidence = after.evidence ?? before.evidence
+  return {
+    ...commonFacts(after),
+    ...(evidence && { transaction: evidence.transactionHash, block: evidence.blockNumber.toString() }),
+    ...(after.failure && { failure: after.failure }),
+  }
+}
+
+export const endedFacts = (reason: GrantEnd): Facts => ({ reason })
+
+/** Worker verbs that name what does not exist or is not in the state they need; nothing was written. */
+export const noSuch = (what: string, id: string | number): Error => new Error(`there is no ${what} ${id}`)
+export const notInFlight = (id: number): Error => new Error(`transaction ${id} is not in flight`)
+export const wrongNonce = (found: number, wanted: number): Error =>
+  new Error(`found nonce ${found}, wanted the next one, ${wanted}`)
+export const notAccepted = (redemption: Redemption): Error =>
+  new Error(`a redemption in state ${redemption.state} cannot be sent`)
+export const evidenceTaken = (): Error => new Error("this transfer already pays for another redemption")

@@ -1,0 +1,117 @@
+/** The verbs of the ticket office and of those who read the ledger, on SQLite. */
+import type BetterSqlite3 from "better-sqlite3"
+import { type GrantEnd, idempotencySeconds, openGrant, rotate } from "../core/grant.ts"
+import { settlementState } from "../core/redemption.ts"
+import type { RedeemOrder } from "../ports.ts"
+import { endedSlackSeconds, redeemedFacts, redemptionOf, refusalOf, type Standing } from "./rules.ts"
+import type { Records } from "./sqlite-records.ts"
+import { amount, entryFrom, integer, offerContentOf, offerRecordFrom, type Row, text } from "./sqlite-rows.ts"
+import type { Verbs } from "./verbs.ts"
+
+type IntakeVerbs = Pick<Verbs, "publishOffers" | "redeem" | "recall" | "rotate" | "endedGrants" | "entries">
+
+export function createIntakeVerbs(db: BetterSqlite3.Database, records: Records): IntakeVerbs {
+  const replaceOffers = db.prepare("UPDATE offers SET replaced_at = ? WHERE ref = ?")
+  const putOffer = db.prepare(
+    "INSERT INTO offers (ref, content) VALUES (?, ?) ON CONFLICT (ref) DO UPDATE SET replaced_at = NULL",
+  )
+  const allOffers = db.prepare<[], Row>("SELECT * FROM offers ORDER BY id")
+  const hashTaken = db.prepare<[string, number], Row>(
+    "SELECT 1 FROM grants WHERE idempotency_hash = ? AND starts_at >= ? LIMIT 1",
+  )
+  const unmined = db.prepare<[string, string, string], Row>(`
+    SELECT value FROM redemptions
+    WHERE network = ? AND asset = ? AND payer = ? AND block_number IS NULL AND state NOT IN ('failed', 'free')`)
+  const minedAfter = db.prepare<[string, string, string, bigint], Row>(`
+    SELECT value FROM redemptions
+    WHERE network = ? AND asset = ? AND payer = ? AND block_number > ? AND state NOT IN ('failed', 'free')`)
+  const unsettled = db.prepare<[string], Row>(
+    "SELECT nominal FROM redemptions WHERE payer = ? AND state IN ('accepted', 'sent', 'mined')",
+  )
+  const ended = db.prepare<[number, number], Row>(`
+    SELECT grants.id, grants.end_reason, grants.expires_at
+    FROM entries JOIN grants ON grants.id = entries.grant_id
+    WHERE entries.kind = 'ended' AND entries.sequence > ? AND grants.expires_at >= ?
+    ORDER BY entries.sequence`)
+  const lastEnded = db.prepare<[], Row>("SELECT max(sequence) AS sequence FROM entries WHERE kind = 'ended'")
+  const entriesAfter = db.prepare<[number, number], Row>(
+    "SELECT * FROM entries WHERE sequence > ? ORDER BY sequence LIMIT ?",
+  )
+
+  function recall({ key }: { key: string }) {
+    const redemption = records.redemption(key)
+    const grant = redemption && records.grant(redemption.grantId)
+    return redemption && grant ? { redemption, grant } : null
+  }
+
+  // Summed here and not in SQL: SQLite's SUM goes through floats.
+  function standingOf(order: RedeemOrder): Standing {
+    const { payer } = order.transfer
+    const pending = [
+      ...unmined.all(order.network, order.asset, payer),
+      ...minedAfter.all(order.network, order.asset, payer, order.intake.blockNumber),
+    ]
+    const totals = records.totals()
+    return {
+      queued: totals.queued,
+      pending: sum(pending.map((row) => amount(row.value))),
+      payerUnsettled: sum(unsettled.all(payer).map((row) => amount(row.nominal))),
+      totalUnsettled: totals.unsettled,
+    }
+  }
+
+  const isHashTaken = ({ grant, now }: RedeemOrder): boolean =>
+    grant.idempotencyHash !== null &&
+    hashTaken.get(grant.idempotencyHash, now - idempotencySeconds) !== undefined
+
+  return {
+    publishOffers({ offers, now }) {
+      const refs = new Set(offers.map((offer) => offer.ref))
+      for (const row of allOffers.all())
+        if (row.replaced_at === null && !refs.has(text(row.ref))) replaceOffers.run(now, row.ref)
+      for (const offer of offers) putOffer.run(offer.ref, offerContentOf(offer))
+      return allOffers.all().map(offerRecordFrom)
+    },
+
+    redeem(order) {
+      const known = recall(order)
+      if (known) return { kind: "repeated", ...known }
+      if (isHashTaken(order)) return { kind: "refused", reason: "idempotency_conflict" }
+      const reason = order.settle ? refusalOf(order, standingOf(order)) : undefined
+      if (reason) return { kind: "refused", reason }
+      const grant = openGrant(order.grant)
+      const redemption = redemptionOf(order)
+      records.addGrant(grant)
+      records.saveRedemption(null, redemption)
+      records.book("redeemed", grant.id, order.key, redeemedFacts(order, redemption), order.now)
+      return { kind: "redeemed", grant }
+    },
+
+    recall,
+
+    rotate({ grantId, ...request }) {
+      const grant = records.grant(grantId)
+      if (!grant) return null
+      const redemption = records.redemptionFor(grantId)
+      const decision = rotate(grant, redemption ? settlementState(redemption.state) : "none", request)
+      if (decision.grant) records.saveGrant(grant, decision.grant, redemption?.key ?? null, request.now)
+      return { decision, redemption }
+    },
+
+    endedGrants({ cursor, now }) {
+      const last = lastEnded.get()?.sequence ?? null
+      return {
+        cursor: Math.max(cursor, last === null ? 0 : integer(last)),
+        ended: ended.all(cursor, now - endedSlackSeconds).map((row) => ({
+          grantId: text(row.id),
+          reason: text<GrantEnd>(row.end_reason),
+          expiresAt: integer(row.expires_at),
+        })),
+      }
+    },
+
+    entries: ({ after, limit }) => entriesAfter.all(after, limit).map(entryFrom),
+  }
+}
+
+const sum = (values: readonly bigint[]): bigint => values.reduce((total, value) => total + value, 0n)

@@ -1,0 +1,114 @@
+/** What several verbs do to the rows: read, save, count what is unsettled, and book the ledger. */
+import type BetterSqlite3 from "better-sqlite3"
+import type { Grant } from "../core/grant.ts"
+import { isUnsettled, type LedgerKind, type MoveEffect, type Redemption } from "../core/redemption.ts"
+import type { LedgerEntry } from "../ports.ts"
+import { endedFacts, movedFacts } from "./rules.ts"
+import {
+  amount,
+  fixedColumnsOf,
+  grantColumnsOf,
+  grantFrom,
+  integer,
+  movingColumnsOf,
+  type Row,
+  redemptionFrom,
+} from "./sqlite-rows.ts"
+
+export type Records = ReturnType<typeof createRecords>
+
+export function createRecords(db: BetterSqlite3.Database) {
+  const redemptionByKey = db.prepare<[string], Row>("SELECT * FROM redemptions WHERE key = ?")
+  const redemptionByGrant = db.prepare<[string], Row>("SELECT * FROM redemptions WHERE grant_id = ?")
+  const grantById = db.prepare<[string], Row>("SELECT * FROM grants WHERE id = ?")
+  const insertRedemption = db.prepare(`
+    INSERT INTO redemptions (key, grant_id, network, scheme, asset, payer, pay_to, value, valid_after, valid_before,
+      nonce, signature, nominal, state, from_block, accepted_at, due_at, attempts, transaction_id, transaction_hash,
+      log_index, block_number, block_hash, failure)
+    VALUES (:key, :grant_id, :network, :scheme, :asset, :payer, :pay_to, :value, :valid_after, :valid_before,
+      :nonce, :signature, :nominal, :state, :from_block, :accepted_at, :due_at, :attempts, :transaction_id,
+      :transaction_hash, :log_index, :block_number, :block_hash, :failure)`)
+  const updateRedemption = db.prepare(`
+    UPDATE redemptions SET state = :state, due_at = :due_at, attempts = :attempts, transaction_id = :transaction_id,
+      transaction_hash = :transaction_hash, log_index = :log_index, block_number = :block_number,
+      block_hash = :block_hash, failure = :failure
+    WHERE key = :key`)
+  const insertGrant = db.prepare(`
+    INSERT INTO grants (id, offer, scope, subject, paid, starts_at, expires_at, opening, idempotency_hash, generation,
+      rotated_at, graced, token_jti, token_issued_at, token_expires_at, token_settled, end_reason, ended_at)
+    VALUES (:id, :offer, :scope, :subject, :paid, :starts_at, :expires_at, :opening, :idempotency_hash, :generation,
+      :rotated_at, :graced, :token_jti, :token_issued_at, :token_expires_at, :token_settled, :end_reason, :ended_at)`)
+  const updateGrant = db.prepare(`
+    UPDATE grants SET generation = :generation, rotated_at = :rotated_at, graced = :graced, token_jti = :token_jti,
+      token_issued_at = :token_issued_at, token_expires_at = :token_expires_at, token_settled = :token_settled,
+      end_reason = :end_reason, ended_at = :ended_at
+    WHERE id = :id`)
+  const insertEntry = db.prepare(
+    "INSERT INTO entries (at, kind, grant_id, redemption_key, facts) VALUES (?, ?, ?, ?, ?)",
+  )
+  const readTotals = db.prepare<[], Row>("SELECT unsettled, queued FROM totals")
+  const writeTotals = db.prepare("UPDATE totals SET unsettled = ?, queued = ?")
+
+  const redemption = (row: Row | undefined): Redemption | null => (row ? redemptionFrom(row) : null)
+
+  function totals(): { readonly unsettled: bigint; readonly queued: number } {
+    const row = readTotals.get()
+    return { unsettled: amount(row?.unsettled), queued: integer(row?.queued) }
+  }
+
+  function saveRedemption(before: Redemption | null, after: Redemption): void {
+    if (before) updateRedemption.run(movingColumnsOf(after))
+    else insertRedemption.run({ ...fixedColumnsOf(after), ...movingColumnsOf(after) })
+    const unsettled = unsettledOf(after) - unsettledOf(before)
+    const queued = queuedOf(after) - queuedOf(before)
+    if (unsettled === 0n && queued === 0) return
+    const now = totals()
+    writeTotals.run((now.unsettled + unsettled).toString(), now.queued + queued)
+  }
+
+  function grant(id: string): Grant | null {
+    const row = grantById.get(id)
+    return row ? grantFrom(row) : null
+  }
+
+  function book(
+    kind: LedgerKind,
+    grantId: string,
+    redemptionKey: string | null,
+    facts: LedgerEntry["facts"],
+    at: number,
+  ): void {
+    insertEntry.run(at, kind, grantId, redemptionKey, JSON.stringify(facts))
+  }
+
+  /** Replaces the grant, and books its end when that is news. */
+  function saveGrant(before: Grant, after: Grant, redemptionKey: string | null, at: number): void {
+    updateGrant.run(grantColumnsOf(after))
+    if (after.ended && !before.ended)
+      book("ended", after.id, redemptionKey, endedFacts(after.ended.reason), at)
+  }
+
+  function bookMove(before: Redemption, effect: MoveEffect, at: number): void {
+    const { redemption: after, entry, endsGrant } = effect
+    if (entry) book(entry, after.grantId, after.key, movedFacts(before, after), at)
+    const open = endsGrant ? grant(after.grantId) : null
+    if (open && !open.ended)
+      saveGrant(open, { ...open, ended: { reason: "settlement_failed", at } }, after.key, at)
+  }
+
+  return {
+    redemption: (key: string) => redemption(redemptionByKey.get(key)),
+    redemptionFor: (grantId: string) => redemption(redemptionByGrant.get(grantId)),
+    saveRedemption,
+    grant,
+    addGrant: (added: Grant) => void insertGrant.run(grantColumnsOf(added)),
+    saveGrant,
+    book,
+    bookMove,
+    totals,
+  }
+}
+
+const unsettledOf = (row: Redemption | null): bigint => (row && isUnsettled(row.state) ? row.nominal : 0n)
+const queuedOf = (row: Redemption | null): number =>
+  row?.state === "accepted" || row?.state === "sent" ? 1 : 0

@@ -1,0 +1,186 @@
+/** The tables of the SQLite store, and which version of them a file holds. */
+import type BetterSqlite3 from "better-sqlite3"
+import { StoreFileError } from "./sqlite-errors.ts"
+
+export const schemaVersion = 1
+/** `t402` in ASCII, in the file's header: another program's database is not touched. */
+export const applicationId = 0x74343032
+
+/** A canonical decimal of at most 78 digits (a uint256); TEXT, because SQLite's integers end at 2^63. */
+const decimal = (column: string) =>
+  `${column} TEXT NOT NULL CHECK (length(${column}) BETWEEN 1 AND 78 AND ${column} NOT GLOB '*[^0-9]*'
+    AND (${column} = '0' OR ${column} NOT GLOB '0*'))`
+
+/** Lower-case hex after 0x, of so many bytes. */
+const hex = (column: string, bytes: number) =>
+  `${column} TEXT NOT NULL CHECK (length(${column}) = ${2 + bytes * 2} AND ${column} GLOB '0x*'
+    AND substr(${column}, 3) NOT GLOB '*[^0-9a-f]*')`
+
+const instant = (column: string) => `${column} INTEGER NOT NULL CHECK (${column} >= 0)`
+
+export const schema = `
+CREATE TABLE offers (
+  id INTEGER PRIMARY KEY,
+  ref TEXT NOT NULL UNIQUE,
+  content TEXT NOT NULL CHECK (json_valid(content)),
+  replaced_at INTEGER
+) STRICT;
+
+CREATE TABLE grants (
+  id TEXT PRIMARY KEY,
+  offer TEXT NOT NULL,
+  scope TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  paid INTEGER NOT NULL CHECK (paid IN (0, 1)),
+  ${instant("starts_at")},
+  ${instant("expires_at")},
+  opening TEXT,
+  idempotency_hash TEXT,
+  generation INTEGER NOT NULL CHECK (generation >= 0),
+  rotated_at INTEGER NOT NULL,
+  graced INTEGER NOT NULL CHECK (graced IN (0, 1)),
+  token_jti TEXT NOT NULL,
+  token_issued_at INTEGER NOT NULL,
+  token_expires_at INTEGER NOT NULL,
+  token_settled INTEGER NOT NULL CHECK (token_settled IN (0, 1)),
+  end_reason TEXT CHECK (end_reason IN ('settlement_failed', 'refresh_token_reused', 'revoked')),
+  ended_at INTEGER,
+  CHECK ((end_reason IS NULL) = (ended_at IS NULL))
+) STRICT;
+CREATE INDEX grants_by_idempotency ON grants (idempotency_hash, starts_at) WHERE idempotency_hash IS NOT NULL;
+
+CREATE TABLE transactions (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  network TEXT NOT NULL,
+  ${hex("relayer", 20)},
+  nonce INTEGER NOT NULL CHECK (nonce >= 0),
+  state TEXT NOT NULL CHECK (state IN ('signed', 'broadcast', 'done')),
+  ${hex("recipient", 20)},
+  data TEXT NOT NULL,
+  ${decimal("gas")},
+  ${instant("stored_at")},
+  sent_at INTEGER,
+  UNIQUE (network, relayer, nonce)
+) STRICT;
+CREATE INDEX transactions_in_flight ON transactions (network, nonce) WHERE state IN ('signed', 'broadcast');
+
+CREATE TABLE versions (
+  id INTEGER PRIMARY KEY,
+  transaction_id INTEGER NOT NULL REFERENCES transactions (id),
+  hash TEXT NOT NULL,
+  raw TEXT NOT NULL,
+  ${decimal("max_fee")},
+  ${decimal("max_priority_fee")}
+) STRICT;
+CREATE INDEX versions_by_transaction ON versions (transaction_id);
+
+CREATE TABLE nonces (
+  network TEXT NOT NULL,
+  relayer TEXT NOT NULL,
+  next INTEGER NOT NULL CHECK (next >= 0),
+  PRIMARY KEY (network, relayer)
+) STRICT;
+
+CREATE TABLE redemptions (
+  id INTEGER PRIMARY KEY,
+  key TEXT NOT NULL UNIQUE,
+  grant_id TEXT NOT NULL UNIQUE REFERENCES grants (id),
+  network TEXT NOT NULL,
+  scheme TEXT NOT NULL,
+  ${hex("asset", 20)},
+  ${hex("payer", 20)},
+  ${hex("pay_to", 20)},
+  ${decimal("value")},
+  ${decimal("valid_after")},
+  ${decimal("valid_before")},
+  ${hex("nonce", 32)},
+  signature TEXT NOT NULL,
+  ${decimal("nominal")},
+  state TEXT NOT NULL CHECK (state IN ('accepted', 'sent', 'mined', 'paid', 'failed', 'free')),
+  from_block INTEGER NOT NULL CHECK (from_block >= 0),
+  ${instant("accepted_at")},
+  due_at INTEGER,
+  attempts INTEGER NOT NULL CHECK (attempts >= 0),
+  transaction_id INTEGER REFERENCES transactions (id),
+  transaction_hash TEXT,
+  log_index INTEGER,
+  block_number INTEGER,
+  block_hash TEXT,
+  failure TEXT CHECK (failure IN ('cancelled', 'diverted', 'short', 'insufficient_funds', 'expired',
+    'contract_payer', 'refused_by_asset')),
+  CHECK (state <> 'free' OR signature = '0x'),
+  CHECK (due_at IS NULL OR state IN ('accepted', 'failed')),
+  CHECK (due_at IS NOT NULL OR state <> 'accepted'),
+  CHECK ((state = 'failed') = (failure IS NOT NULL)),
+  CHECK ((state IN ('mined', 'paid')) = (transaction_hash IS NOT NULL)),
+  CHECK ((transaction_hash IS NULL) = (log_index IS NULL) AND (transaction_hash IS NULL) = (block_number IS NULL)
+    AND (transaction_hash IS NULL) = (block_hash IS NULL))
+) STRICT;
+-- One Transfer pays for one redemption.
+CREATE UNIQUE INDEX redemptions_by_evidence ON redemptions (network, transaction_hash, log_index)
+  WHERE transaction_hash IS NOT NULL;
+CREATE INDEX redemptions_due ON redemptions (network, due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX redemptions_pending ON redemptions (network, asset, payer, block_number)
+  WHERE state NOT IN ('failed', 'free');
+CREATE INDEX redemptions_unsettled ON redemptions (payer) WHERE state IN ('accepted', 'sent', 'mined');
+CREATE INDEX redemptions_mined ON redemptions (network) WHERE state = 'mined';
+CREATE INDEX redemptions_by_transaction ON redemptions (transaction_id) WHERE transaction_id IS NOT NULL;
+
+CREATE TABLE entries (
+  sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+  ${instant("at")},
+  kind TEXT NOT NULL CHECK (kind IN ('redeemed', 'settled', 'failed', 'reopened', 'ended')),
+  grant_id TEXT NOT NULL REFERENCES grants (id),
+  redemption_key TEXT REFERENCES redemptions (key),
+  facts TEXT NOT NULL CHECK (json_valid(facts))
+) STRICT;
+CREATE UNIQUE INDEX entries_ended ON entries (grant_id) WHERE kind = 'ended';
+CREATE INDEX entries_ended_by_sequence ON entries (sequence) WHERE kind = 'ended';
+
+-- What SUM and COUNT over the unsettled rows would give, changed with them.
+CREATE TABLE totals (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  ${decimal("unsettled")},
+  queued INTEGER NOT NULL CHECK (queued >= 0)
+) STRICT;
+INSERT INTO totals VALUES (1, '0', 0);
+
+CREATE TABLE lease (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  holder TEXT NOT NULL,
+  fence INTEGER NOT NULL CHECK (fence >= 0),
+  expires_at INTEGER NOT NULL
+) STRICT;
+INSERT INTO lease VALUES (1, '', 0, 0);
+
+PRAGMA application_id = ${applicationId};
+PRAGMA user_version = ${schemaVersion};
+`
+
+/** Throws for a file of a newer release or of another program; true when the schema is there already. */
+export function checkSchema(db: BetterSqlite3.Database, file: string): boolean {
+  const version = Number(db.pragma("user_version", { simple: true }))
+  const application = Number(db.pragma("application_id", { simple: true }))
+  const isEmpty = db.prepare("SELECT 1 FROM sqlite_schema LIMIT 1").get() === undefined
+  if (isEmpty && version === 0) return false
+  if (application !== applicationId)
+    throw new StoreFileError(`${file}: found a database of another program, wanted one of ticket402`)
+  if (version > schemaVersion)
+    throw new StoreFileError(
+      `${file}: found schema version ${version}, this release of ticket402 knows up to ${schemaVersion}; upgrade it`,
+    )
+  return true
+}
+
+/** Creates the tables in an empty file; of several processes that start at once, one does it. */
+export function applySchema(db: BetterSqlite3.Database, file: string): void {
+  if (checkSchema(db, file)) return
+  db.exec("BEGIN IMMEDIATE")
+  try {
+    if (!checkSchema(db, file)) db.exec(schema)
+    db.exec("COMMIT")
+  } catch (error) {
+    if (db.inTransaction) db.exec("ROLLBACK")
+    throw error
+  }
+}

@@ -1,0 +1,175 @@
+/** The verbs of the process that settles, on SQLite; each but `lease` proves by its fence that it still may. */
+import type BetterSqlite3 from "better-sqlite3"
+import { applyMove, type Redemption } from "../core/redemption.ts"
+import { Fenced, type RelayTransaction } from "../ports.ts"
+import { evidenceTaken, noSuch, notAccepted, notInFlight, wrongNonce } from "./rules.ts"
+import type { Records } from "./sqlite-records.ts"
+import { integer, type Row, redemptionFrom, text, transactionFrom, versionColumnsOf } from "./sqlite-rows.ts"
+import type { Verbs } from "./verbs.ts"
+
+type WorkerVerbs = Omit<Verbs, "publishOffers" | "redeem" | "recall" | "rotate" | "endedGrants" | "entries">
+
+export function createWorkerVerbs(db: BetterSqlite3.Database, records: Records): WorkerVerbs {
+  const readLease = db.prepare<[], Row>("SELECT holder, fence, expires_at FROM lease")
+  const writeLease = db.prepare("UPDATE lease SET holder = ?, fence = ?, expires_at = ?")
+  const dueRows = db.prepare<[string, number, number], Row>(`
+    SELECT * FROM redemptions WHERE network = ? AND due_at IS NOT NULL AND due_at <= ?
+    ORDER BY length(valid_before), valid_before, id LIMIT ?`)
+  const minedRows = db.prepare<[string], Row>(
+    "SELECT * FROM redemptions WHERE network = ? AND state = 'mined' ORDER BY id",
+  )
+  const ridingRows = db.prepare<[number], Row>(
+    "SELECT * FROM redemptions WHERE transaction_id = ? ORDER BY id",
+  )
+  const evidenceRows = db.prepare<[string, string, number, string], Row>(
+    "SELECT 1 FROM redemptions WHERE network = ? AND transaction_hash = ? AND log_index = ? AND key <> ?",
+  )
+  const readNonce = db.prepare<[string, string], Row>(
+    "SELECT next FROM nonces WHERE network = ? AND relayer = ?",
+  )
+  const writeNonce = db.prepare(`
+    INSERT INTO nonces (network, relayer, next) VALUES (?, ?, ?)
+    ON CONFLICT (network, relayer) DO UPDATE SET next = excluded.next`)
+  const transactionById = db.prepare<[number], Row>("SELECT * FROM transactions WHERE id = ?")
+  const openTransactions = db.prepare<[string], Row>(`
+    SELECT * FROM transactions WHERE network = ? AND state IN ('signed', 'broadcast') ORDER BY nonce, id`)
+  const insertTransaction = db.prepare(`
+    INSERT INTO transactions (network, relayer, nonce, state, recipient, data, gas, stored_at)
+    VALUES (?, ?, ?, 'signed', ?, ?, ?, ?)`)
+  const versionRows = db.prepare<[number], Row>("SELECT * FROM versions WHERE transaction_id = ? ORDER BY id")
+  const insertVersion = db.prepare(`
+    INSERT INTO versions (transaction_id, hash, raw, max_fee, max_priority_fee)
+    VALUES (:transaction_id, :hash, :raw, :max_fee, :max_priority_fee)`)
+  const setStoredAt = db.prepare("UPDATE transactions SET stored_at = ? WHERE id = ?")
+  const setBroadcast = db.prepare("UPDATE transactions SET state = 'broadcast', sent_at = ? WHERE id = ?")
+  const setState = db.prepare("UPDATE transactions SET state = ? WHERE id = ?")
+
+  /** Throws unless the fence is of the newest lease. Fence 0 was never given out. */
+  function hold(fence: number): void {
+    if (fence === 0 || integer(readLease.get()?.fence) !== fence) throw new Fenced()
+  }
+
+  function transaction(id: number): RelayTransaction {
+    const row = transactionById.get(id)
+    if (!row) throw noSuch("transaction", id)
+    return transactionFrom(row, versionRows.all(id))
+  }
+
+  function transactionInFlight(id: number): RelayTransaction {
+    const found = transaction(id)
+    if (found.state === "done") throw notInFlight(id)
+    return found
+  }
+
+  function redemption(key: string): Redemption {
+    const found = records.redemption(key)
+    if (!found) throw noSuch("redemption", key)
+    return found
+  }
+
+  function nextOf(network: string, relayer: string): number {
+    const row = readNonce.get(network, relayer)
+    return row ? integer(row.next) : 0
+  }
+
+  /** Whether the Transfer that would pay for this row already pays for another. */
+  function isEvidenceOfOther({ key, network, evidence }: Redemption): boolean {
+    if (!evidence) return false
+    return evidenceRows.get(network, evidence.transactionHash, evidence.logIndex, key) !== undefined
+  }
+
+  return {
+    lease({ holder, seconds, now }) {
+      const row = readLease.get()
+      const fence = integer(row?.fence)
+      const alive = integer(row?.expires_at) > now
+      if (alive && text(row?.holder) !== holder) return null
+      const held = alive ? fence : fence + 1
+      writeLease.run(holder, held, now + seconds)
+      return { fence: held }
+    },
+
+    release({ fence }) {
+      hold(fence)
+      writeLease.run("", fence, 0)
+    },
+
+    due({ fence, network, now, limit }) {
+      hold(fence)
+      return dueRows.all(network, now, limit).map(redemptionFrom)
+    },
+
+    nextNonce({ fence, network, relayer, chainNonce }) {
+      hold(fence)
+      const next = Math.max(nextOf(network, relayer), chainNonce)
+      writeNonce.run(network, relayer, next)
+      return next
+    },
+
+    prepare({ fence, network, relayer, nonce, to, data, gas, version, redemptions, now }) {
+      hold(fence)
+      const next = nextOf(network, relayer)
+      if (nonce !== next) throw wrongNonce(nonce, next)
+      writeNonce.run(network, relayer, next + 1)
+      const { lastInsertRowid } = insertTransaction.run(
+        network,
+        relayer,
+        nonce,
+        to,
+        data,
+        gas.toString(),
+        now,
+      )
+      const id = Number(lastInsertRowid)
+      insertVersion.run(versionColumnsOf(id, version))
+      for (const key of redemptions) {
+        const row = redemption(key)
+        if (row.network !== network) throw noSuch(`redemption on ${network}`, key)
+        if (row.state !== "accepted") throw notAccepted(row)
+        records.saveRedemption(row, { ...row, state: "sent", dueAt: null, transactionId: id })
+      }
+      return transaction(id)
+    },
+
+    replace({ fence, transactionId, version, now }) {
+      hold(fence)
+      const { id } = transactionInFlight(transactionId)
+      insertVersion.run(versionColumnsOf(id, version))
+      setStoredAt.run(now, id)
+    },
+
+    broadcast({ fence, transactionId, now }) {
+      hold(fence)
+      setBroadcast.run(now, transactionInFlight(transactionId).id)
+    },
+
+    inFlight({ fence, network }) {
+      hold(fence)
+      return openTransactions.all(network).map((row) => {
+        const id = integer(row.id)
+        return {
+          transaction: transactionFrom(row, versionRows.all(id)),
+          redemptions: ridingRows.all(id).map(redemptionFrom),
+        }
+      })
+    },
+
+    mined({ fence, network }) {
+      hold(fence)
+      return minedRows.all(network).map(redemptionFrom)
+    },
+
+    conclude({ fence, done, reopened, moves, now }) {
+      hold(fence)
+      if (done !== undefined) setState.run("done", transaction(done).id)
+      if (reopened !== undefined) setState.run("broadcast", transaction(reopened).id)
+      for (const { key, move } of moves) {
+        const before = redemption(key)
+        const effect = applyMove(before, move)
+        if (isEvidenceOfOther(effect.redemption)) throw evidenceTaken()
+        records.saveRedemption(before, effect.redemption)
+        records.bookMove(before, effect, now)
+      }
+    },
+  }
+}

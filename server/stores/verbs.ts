@@ -1,0 +1,46 @@
+/** The verbs of a store without their promises, and how a store is made of them. */
+import type { Store } from "../ports.ts"
+
+export type Verb = Exclude<keyof Store, "close">
+export type VerbInput<V extends Verb> = Parameters<Store[V]>[0]
+export type VerbOutput<V extends Verb> = Awaited<ReturnType<Store[V]>>
+
+/** Each verb is one transaction: it returns, or throws and has changed nothing. */
+export type Verbs = { readonly [V in Verb]: (input: VerbInput<V>) => VerbOutput<V> }
+
+/** Verbs that write nothing. */
+export const readingVerbs: ReadonlySet<string> = new Set<Verb>([
+  "recall",
+  "endedGrants",
+  "entries",
+  "due",
+  "inFlight",
+  "mined",
+])
+
+/** Carries a verb out, wherever that happens. */
+export type Call = <V extends Verb>(verb: V, input: VerbInput<V>) => Promise<VerbOutput<V>>
+
+export const storeOf = (call: Call, close: () => Promise<void>): Store => ({
+  publishOffers: (input) => call("publishOffers", input),
+  redeem: (order) => call("redeem", order),
+  recall: (input) => call("recall", input),
+  rotate: (input) => call("rotate", input),
+  endedGrants: (input) => call("endedGrants", input),
+  entries: (input) => call("entries", input),
+  lease: (input) => call("lease", input),
+  release: (input) => call("release", input),
+  due: (input) => call("due", input),
+  nextNonce: (input) => call("nextNonce", input),
+  prepare: (input) => call("prepare", input),
+  replace: (input) => call("replace", input),
+  broadcast: (input) => call("broadcast", input),
+  inFlight: (input) => call("inFlight", input),
+  mined: (input) => call("mined", input),
+  conclude: (input) => call("conclude", input),
+  close,
+})
+
+/** A verb by its name; the compiler cannot see that name and input belong together. */
+export const perform = (verbs: Verbs, verb: Verb, input: unknown): unknown =>
+  (verbs[verb] as (input: unknown) => unknown)(input)

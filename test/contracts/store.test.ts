@@ -1,0 +1,30 @@
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { createMemoryStore } from "../../server/stores/memory.ts"
+import { openSqliteStore } from "../../server/stores/sqlite.ts"
+import { storeContract } from "./store.ts"
+
+storeContract("memory", async () => {
+  const store = createMemoryStore()
+  // It forgets at a restart, and says so; what is left to promise is that nothing is lost before.
+  return { store, reopen: async () => store, cleanup: () => store.close() }
+})
+
+storeContract("SQLite", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "ticket402-"))
+  const file = join(directory, "ticket402.db")
+  let store = await openSqliteStore({ file })
+  return {
+    store,
+    async reopen() {
+      await store.close()
+      store = await openSqliteStore({ file })
+      return store
+    },
+    async cleanup() {
+      await store.close()
+      await rm(directory, { recursive: true })
+    },
+  }
+})

@@ -1,0 +1,582 @@
+/** What every store promises; run it against each implementation. */
+import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import type { Offer } from "../../server/core/offers.ts"
+import { Fenced, type RelayTransaction, type Store, StoreUnavailable } from "../../server/ports.ts"
+import {
+  asset,
+  evidenceOf,
+  network,
+  orderOf,
+  preparation,
+  randomAddress,
+  randomHex,
+  relayer,
+  start,
+  versionOf,
+} from "../support/orders.ts"
+
+export type OpenedStore = {
+  readonly store: Store
+  /** The store as it is found after a restart. */
+  reopen(): Promise<Store>
+  cleanup(): Promise<void>
+}
+
+const lives = { full: 300, pending: 60 }
+
+export function storeContract(name: string, open: () => Promise<OpenedStore>): void {
+  describe(`the ${name} store`, () => {
+    let opened: OpenedStore
+    let store: Store
+    beforeEach(async () => {
+      opened = await open()
+      store = opened.store
+    })
+    afterEach(() => opened.cleanup())
+
+    const lease = async (): Promise<number> => {
+      const held = await store.lease({ holder: "worker", seconds: 30, now: start })
+      if (!held) throw new Error("the lease is taken")
+      return held.fence
+    }
+    const redeem = async (changes: Parameters<typeof orderOf>[0] = {}) => {
+      const order = orderOf(changes)
+      expect(await store.redeem(order)).toMatchObject({ kind: "redeemed" })
+      return order
+    }
+    const send = async (fence: number, keys: readonly string[]): Promise<RelayTransaction> => {
+      const nonce = await store.nextNonce({ fence, network, relayer, chainNonce: 0 })
+      return store.prepare({ fence, nonce, ...preparation(keys) })
+    }
+    const stateOf = async (key: string) => (await store.recall({ key }))?.redemption
+    const ledger = () => store.entries({ after: 0, limit: 10_000 })
+    const kinds = async () => (await ledger()).map((entry) => entry.kind)
+
+    describe("intake", () => {
+      it("redeems a payment once among 50 concurrent claims", async () => {
+        const transfer = orderOf().transfer
+        const claims = Array.from({ length: 50 }, () => orderOf({ payer: transfer.payer, transfer }))
+        const outcomes = await Promise.all(claims.map((claim) => store.redeem(claim)))
+        const redeemed = outcomes.filter((outcome) => outcome.kind === "redeemed")
+        expect(redeemed).toHaveLength(1)
+        for (const outcome of outcomes)
+          expect("grant" in outcome && outcome.grant).toEqual(redeemed[0]?.grant)
+        expect(await kinds()).toEqual(["redeemed"])
+      })
+
+      it("gives back what it was given", async () => {
+        const value = 2n ** 200n + 1n
+        const order = await redeem({
+          transfer: { value, validBefore: 2n ** 255n },
+          nominal: value,
+          intake: { balance: value },
+          limits: { perPayer: value, total: value },
+          grant: { idempotencyHash: "ab".repeat(32), opening: null },
+        })
+        expect(await store.recall({ key: order.key })).toEqual({
+          redemption: {
+            key: order.key,
+            grantId: order.grant.id,
+            network,
+            scheme: "exact",
+            asset,
+            transfer: order.transfer,
+            nominal: value,
+            state: "accepted",
+            fromBlock: 100n,
+            acceptedAt: start,
+            dueAt: start,
+            attempts: 0,
+            transactionId: null,
+            evidence: null,
+            failure: null,
+          },
+          grant: { ...order.grant, generation: 0, rotatedAt: start, graced: false, ended: null },
+        })
+        expect(await ledger()).toEqual([
+          {
+            sequence: 1,
+            at: start,
+            kind: "redeemed",
+            grantId: order.grant.id,
+            redemptionKey: order.key,
+            facts: {
+              value: value.toString(),
+              payer: order.transfer.payer,
+              network,
+              asset,
+              offer: "hour@00000000",
+              paid: "true",
+            },
+          },
+        ])
+      })
+
+      it("changes nothing at a repeated claim, whatever it says", async () => {
+        const order = await redeem()
+        const before = await store.recall({ key: order.key })
+        const again = orderOf({
+          key: order.key,
+          limits: { queue: 0, perPayer: 0n, total: 0n },
+          intake: { balance: 0n },
+        })
+        expect(await store.redeem(again)).toEqual({ kind: "repeated", ...before })
+        expect(await kinds()).toEqual(["redeemed"])
+      })
+
+      it("knows nothing of a key that was never claimed", async () => {
+        expect(await store.recall({ key: "nobody's" })).toBeNull()
+      })
+
+      it("stores no signature of a free redemption, and never settles it", async () => {
+        const fence = await lease()
+        const order = await redeem({
+          settle: false,
+          grant: { paid: false },
+          intake: { balance: 0n },
+          limits: { queue: 0, perPayer: 0n, total: 0n },
+        })
+        expect(await stateOf(order.key)).toMatchObject({
+          state: "free",
+          dueAt: null,
+          transfer: { signature: "0x" },
+        })
+        expect(await store.due({ fence, network, now: start + 9999, limit: 10 })).toEqual([])
+        expect((await ledger())[0]?.facts.paid).toBe("false")
+      })
+
+      it("refuses an idempotency key that belongs to another payment, for 24 hours", async () => {
+        const idempotencyHash = "cd".repeat(32)
+        await redeem({ grant: { idempotencyHash } })
+        const other = (now: number) => orderOf({ now, grant: { idempotencyHash } })
+        const conflict = { kind: "refused", reason: "idempotency_conflict" }
+        expect(await store.redeem(other(start + 86_400))).toEqual(conflict)
+        expect(await store.redeem(other(start + 86_401))).toMatchObject({ kind: "redeemed" })
+      })
+
+      it("refuses when the queue is full, and takes payments again when one is mined", async () => {
+        const fence = await lease()
+        const first = await redeem({ limits: { queue: 1 } })
+        const next = orderOf({ limits: { queue: 1 } })
+        expect(await store.redeem(next)).toEqual({ kind: "refused", reason: "queue_full" })
+        await send(fence, [first.key])
+        expect(await store.redeem(next)).toEqual({ kind: "refused", reason: "queue_full" })
+        const moves = [{ key: first.key, move: { to: "mined", evidence: evidenceOf() } }] as const
+        await store.conclude({ fence, moves, now: start })
+        expect(await store.redeem(next)).toMatchObject({ kind: "redeemed" })
+      })
+
+      it("counts pending value against the balance until its block is seen", async () => {
+        const fence = await lease()
+        const payer = randomAddress()
+        const first = await redeem({ payer, intake: { balance: 15_000n } })
+        const as = (blockNumber: bigint, balance: bigint) =>
+          orderOf({ payer, intake: { blockNumber, balance } })
+        const poor = { kind: "refused", reason: "insufficient_funds" }
+        expect(await store.redeem(as(105n, 15_000n))).toEqual(poor)
+        const evidence = evidenceOf({ blockNumber: 110n })
+        await store.conclude({
+          fence,
+          moves: [{ key: first.key, move: { to: "mined", evidence } }],
+          now: start,
+        })
+        // A lagging read shows the old balance: the money is spent all the same.
+        expect(await store.redeem(as(109n, 15_000n))).toEqual(poor)
+        await store.conclude({
+          fence,
+          moves: [{ key: first.key, move: { to: "paid", evidence } }],
+          now: start,
+        })
+        expect(await store.redeem(as(109n, 15_000n))).toEqual(poor)
+        expect(await store.redeem(as(110n, 9_999n))).toEqual(poor)
+        expect(await store.redeem(as(110n, 10_000n))).toMatchObject({ kind: "redeemed" })
+      })
+
+      it("counts nothing of other payers, assets, networks, or of failed payments against the balance", async () => {
+        const fence = await lease()
+        const payer = randomAddress()
+        const intake = { balance: 10_000n }
+        await redeem({ intake })
+        await redeem({ payer, intake, asset: randomAddress() })
+        await redeem({ payer, intake, network: "eip155:8453" })
+        const failed = await redeem({ payer, intake })
+        const move = { to: "failed", failure: "expired", dueAt: null } as const
+        await store.conclude({ fence, moves: [{ key: failed.key, move }], now: start })
+        await redeem({ payer, intake })
+      })
+
+      it("refuses what would exceed the payer's or the total exposure, over all networks", async () => {
+        const payer = randomAddress()
+        const limits = { perPayer: 25_000n, total: 35_000n }
+        const reached = { kind: "refused", reason: "exposure_reached" }
+        await redeem({ payer, limits })
+        await redeem({ payer, limits, network: "eip155:8453" })
+        expect(await store.redeem(orderOf({ payer, limits }))).toEqual(reached)
+        await redeem({ limits })
+        expect(await store.redeem(orderOf({ limits }))).toEqual(reached)
+      })
+
+      it("frees exposure when a payment is paid or failed", async () => {
+        const fence = await lease()
+        const limits = { total: 20_000n }
+        const [paid, failed] = [await redeem({ limits }), await redeem({ limits })]
+        await store.conclude({
+          fence,
+          moves: [
+            { key: paid.key, move: { to: "paid", evidence: evidenceOf() } },
+            { key: failed.key, move: { to: "failed", failure: "expired", dueAt: null } },
+          ],
+          now: start,
+        })
+        await redeem({ limits })
+        await redeem({ limits })
+        expect(await store.redeem(orderOf({ limits }))).toMatchObject({ kind: "refused" })
+      })
+
+      it("remembers every offer, and when it was replaced", async () => {
+        const offer = (ref: string): Offer => ({
+          ref,
+          id: "hour",
+          scope: "movies:read",
+          durationSeconds: 3600,
+          settle: "background",
+          prices: [
+            { network, scheme: "exact", asset, amount: 2n ** 80n, payTo: relayer, maxTimeoutSeconds: 600 },
+          ],
+        })
+        const [a, b] = [offer("hour@0000000a"), offer("hour@0000000b")]
+        expect(await store.publishOffers({ offers: [a], now: 1 })).toEqual([{ offer: a, replacedAt: null }])
+        await store.publishOffers({ offers: [b], now: 2 })
+        expect(await store.publishOffers({ offers: [b], now: 3 })).toEqual([
+          { offer: a, replacedAt: 2 },
+          { offer: b, replacedAt: null },
+        ])
+        expect(await store.publishOffers({ offers: [a], now: 4 })).toEqual([
+          { offer: a, replacedAt: null },
+          { offer: b, replacedAt: 4 },
+        ])
+      })
+    })
+
+    describe("grants", () => {
+      const turn = (grantId: string, generation: number, now = start + 1) =>
+        store.rotate({ grantId, generation, opening: null, jti: randomHex(16), now, lives })
+
+      it("takes a refresh token once among 20 concurrent refreshes, and ends the grant", async () => {
+        const { grant } = await redeem()
+        const turns = await Promise.all(Array.from({ length: 20 }, () => turn(grant.id, 0)))
+        expect(turns.filter((each) => each?.decision.kind === "rotated")).toHaveLength(1)
+        const { ended } = await store.endedGrants({ cursor: 0, now: start })
+        expect(ended).toEqual([
+          { grantId: grant.id, reason: "refresh_token_reused", expiresAt: grant.expiresAt },
+        ])
+        expect(await kinds()).toEqual(["redeemed", "ended"])
+      })
+
+      it("stores a rotated refresh token before it is answered", async () => {
+        const order = await redeem()
+        const outcome = await turn(order.grant.id, 0)
+        expect(outcome).toMatchObject({
+          decision: { kind: "rotated", grant: { generation: 1, token: { expiresAt: start + 61 } } },
+          redemption: { key: order.key, state: "accepted" },
+        })
+        const stored = await store.recall({ key: order.key })
+        expect(outcome?.decision.grant).toEqual(stored?.grant)
+        expect(await turn("nobody's", 0)).toBeNull()
+      })
+
+      it("gives full tokens once the money is in, and none of a failed payment", async () => {
+        const fence = await lease()
+        const [good, bad] = [await redeem(), await redeem()]
+        await store.conclude({
+          fence,
+          moves: [
+            { key: good.key, move: { to: "paid", evidence: evidenceOf() } },
+            { key: bad.key, move: { to: "failed", failure: "cancelled", dueAt: null } },
+          ],
+          now: start,
+        })
+        expect(await turn(good.grant.id, 0)).toMatchObject({
+          decision: { grant: { token: { settled: true, expiresAt: start + 301 } } },
+        })
+        expect(await turn(bad.grant.id, 0)).toMatchObject({
+          decision: { kind: "refused", reason: "settlement_failed" },
+        })
+      })
+
+      it("tells a reader of ended grants each one once, while its tokens may live", async () => {
+        const fence = await lease()
+        const fail = async (expiresAt: number) => {
+          const { key, grant } = await redeem({ grant: { expiresAt } })
+          const move = { to: "failed", failure: "expired", dueAt: null } as const
+          await store.conclude({ fence, moves: [{ key, move }], now: start })
+          return { grantId: grant.id, reason: "settlement_failed", expiresAt }
+        }
+        expect(await store.endedGrants({ cursor: 0, now: start })).toEqual({ cursor: 0, ended: [] })
+        const first = await fail(start + 100)
+        const second = await fail(start + 1000)
+        const all = await store.endedGrants({ cursor: 0, now: start })
+        expect(all.ended).toEqual([first, second])
+        expect(await store.endedGrants({ cursor: all.cursor, now: start })).toEqual({
+          cursor: all.cursor,
+          ended: [],
+        })
+        expect((await store.endedGrants({ cursor: 0, now: start + 110 })).ended).toEqual([first, second])
+        expect(await store.endedGrants({ cursor: 0, now: start + 111 })).toEqual({
+          cursor: all.cursor,
+          ended: [second],
+        })
+      })
+    })
+
+    describe("the lease", () => {
+      it("is one holder's at a time, and renewing it keeps its fence", async () => {
+        const first = await store.lease({ holder: "a", seconds: 10, now: 100 })
+        expect(await store.lease({ holder: "b", seconds: 10, now: 109 })).toBeNull()
+        expect(await store.lease({ holder: "a", seconds: 10, now: 109 })).toEqual(first)
+        expect(await store.lease({ holder: "b", seconds: 10, now: 118 })).toBeNull()
+        expect(await store.lease({ holder: "b", seconds: 10, now: 119 })).toEqual({ fence: first!.fence + 1 })
+      })
+
+      it("has a new fence when its holder had lost it in between", async () => {
+        const first = await store.lease({ holder: "a", seconds: 10, now: 100 })
+        expect(await store.lease({ holder: "a", seconds: 10, now: 110 })).toEqual({ fence: first!.fence + 1 })
+      })
+
+      it("is free at once when it is released", async () => {
+        const first = await store.lease({ holder: "a", seconds: 10, now: 100 })
+        await store.release({ fence: first!.fence })
+        expect(await store.lease({ holder: "b", seconds: 10, now: 100 })).toEqual({ fence: first!.fence + 1 })
+      })
+
+      it("lets an old fence write nothing", async () => {
+        const old = await lease()
+        const order = await redeem()
+        const sent = await send(old, [order.key])
+        const spare = await redeem()
+        await store.lease({ holder: "other", seconds: 30, now: start + 30 })
+        const before = await ledger()
+        const fence = old
+        const now = start
+        const evidence = evidenceOf()
+        const tries: Promise<unknown>[] = [
+          store.due({ fence, network, now, limit: 1 }),
+          store.nextNonce({ fence, network, relayer, chainNonce: 9 }),
+          store.prepare({ fence, nonce: 1, ...preparation([spare.key]) }),
+          store.replace({ fence, transactionId: sent.id, version: versionOf(), now }),
+          store.broadcast({ fence, transactionId: sent.id, now }),
+          store.inFlight({ fence, network }),
+          store.mined({ fence, network }),
+          store.conclude({ fence, moves: [{ key: order.key, move: { to: "paid", evidence } }], now }),
+          store.release({ fence }),
+          store.mined({ fence: 0, network }),
+        ]
+        for (const outcome of await Promise.allSettled(tries))
+          expect(outcome.status === "rejected" && outcome.reason).toBeInstanceOf(Fenced)
+        expect(await ledger()).toEqual(before)
+        expect((await stateOf(order.key))?.state).toBe("sent")
+        expect((await stateOf(spare.key))?.state).toBe("accepted")
+      })
+    })
+
+    describe("settlement", () => {
+      it("hands out what is due, the payment that expires first first", async () => {
+        const fence = await lease()
+        const until = (validBefore: bigint) => redeem({ transfer: { validBefore } })
+        const [later, soon, sooner] = [await until(10_000n), await until(9_999n), await until(300n)]
+        const elsewhere = await redeem({ network: "eip155:8453" })
+        const due = (limit: number) => store.due({ fence, network, now: start, limit })
+        expect((await due(10)).map((row) => row.key)).toEqual([sooner.key, soon.key, later.key])
+        expect((await due(1)).map((row) => row.key)).toEqual([sooner.key])
+        expect(await store.due({ fence, network, now: start - 1, limit: 10 })).toEqual([])
+        expect(await stateOf(elsewhere.key)).toMatchObject({ state: "accepted" })
+      })
+
+      it("hands out a failed payment for a last look, and books the money that came all the same", async () => {
+        const fence = await lease()
+        const { key } = await redeem()
+        const conclude = (move: Parameters<Store["conclude"]>[0]["moves"][number]["move"]) =>
+          store.conclude({ fence, moves: [{ key, move }], now: start })
+        await conclude({ to: "failed", failure: "expired", dueAt: start + 60 })
+        expect(await store.due({ fence, network, now: start + 59, limit: 1 })).toEqual([])
+        expect(await store.due({ fence, network, now: start + 60, limit: 1 })).toMatchObject([{ key }])
+        await conclude({ to: "failed", failure: "expired", dueAt: null })
+        expect(await store.due({ fence, network, now: start + 999, limit: 1 })).toEqual([])
+        await conclude({ to: "paid", evidence: evidenceOf() })
+        expect(await kinds()).toEqual(["redeemed", "failed", "ended", "settled"])
+        expect((await store.recall({ key }))?.grant.ended?.reason).toBe("settlement_failed")
+      })
+
+      it("uses a nonce once", async () => {
+        const fence = await lease()
+        const orders = await Promise.all(Array.from({ length: 10 }, () => redeem()))
+        const nonce = await store.nextNonce({ fence, network, relayer, chainNonce: 7 })
+        expect(nonce).toBe(7)
+        const tries = orders.map(({ key }) => store.prepare({ fence, nonce, ...preparation([key]) }))
+        const outcomes = await Promise.allSettled(tries)
+        expect(outcomes.filter((outcome) => outcome.status === "fulfilled")).toHaveLength(1)
+        expect(await store.nextNonce({ fence, network, relayer, chainNonce: 0 })).toBe(8)
+        expect(await store.due({ fence, network, now: start, limit: 99 })).toHaveLength(9)
+        expect(await store.nextNonce({ fence, network, relayer: randomAddress(), chainNonce: 0 })).toBe(0)
+      })
+
+      it("moves every payment of a transaction or none", async () => {
+        const fence = await lease()
+        const [a, b] = [await redeem(), await redeem()]
+        const nonce = await store.nextNonce({ fence, network, relayer, chainNonce: 0 })
+        for (const keys of [
+          [a.key, "nobody's"],
+          [a.key, a.key],
+        ])
+          await expect(store.prepare({ fence, nonce, ...preparation(keys) })).rejects.toThrow()
+        expect(await stateOf(a.key)).toMatchObject({ state: "accepted", transactionId: null, dueAt: start })
+        const sent = await store.prepare({ fence, nonce, ...preparation([a.key, b.key]) })
+        expect(sent).toMatchObject({ nonce, state: "signed", storedAt: start, sentAt: null })
+        expect(await stateOf(b.key)).toMatchObject({ state: "sent", transactionId: sent.id, dueAt: null })
+        expect(await store.due({ fence, network, now: start, limit: 10 })).toEqual([])
+      })
+
+      it("keeps every version of a transaction and what rides in it, lowest nonce first", async () => {
+        const fence = await lease()
+        const [a, b, c] = [await redeem(), await redeem(), await redeem()]
+        const first = await send(fence, [a.key, b.key])
+        const second = await send(fence, [c.key])
+        const version = versionOf({ maxFeePerGas: 2n ** 70n })
+        await store.broadcast({ fence, transactionId: first.id, now: start + 1 })
+        await store.replace({ fence, transactionId: first.id, version, now: start + 2 })
+        const rows = async (keys: string[]) => Promise.all(keys.map(stateOf))
+        expect(await store.inFlight({ fence, network })).toEqual([
+          {
+            transaction: {
+              ...first,
+              state: "broadcast",
+              sentAt: start + 1,
+              storedAt: start + 2,
+              versions: [first.versions[0], version],
+            },
+            redemptions: await rows([a.key, b.key]),
+          },
+          { transaction: second, redemptions: await rows([c.key]) },
+        ])
+        expect(await store.inFlight({ fence, network: "eip155:8453" })).toEqual([])
+      })
+
+      it("follows a payment into its block, out of it by a reorg, and into another", async () => {
+        const fence = await lease()
+        const { key } = await redeem()
+        const { id } = await send(fence, [key])
+        const evidence = evidenceOf()
+        await store.conclude({
+          fence,
+          done: id,
+          moves: [{ key, move: { to: "mined", evidence } }],
+          now: start,
+        })
+        expect(await store.inFlight({ fence, network })).toEqual([])
+        expect(await store.mined({ fence, network })).toMatchObject([{ key, evidence, transactionId: id }])
+        await expect(store.broadcast({ fence, transactionId: id, now: start })).rejects.toThrow()
+        await store.conclude({ fence, reopened: id, moves: [{ key, move: { to: "sent" } }], now: start })
+        expect(await store.mined({ fence, network })).toEqual([])
+        expect(await store.inFlight({ fence, network })).toMatchObject([
+          { transaction: { id, state: "broadcast" }, redemptions: [{ key, state: "sent", evidence: null }] },
+        ])
+        const other = evidenceOf()
+        const moves = [{ key, move: { to: "paid", evidence: other } }] as const
+        await store.conclude({ fence, done: id, moves, now: start + 5 })
+        expect(await kinds()).toEqual(["redeemed", "reopened", "settled"])
+        expect((await ledger()).map((entry) => entry.facts.transaction)).toEqual([
+          undefined,
+          evidence.transactionHash,
+          other.transactionHash,
+        ])
+      })
+
+      it("makes all moves of a conclusion or none", async () => {
+        const fence = await lease()
+        const [a, b] = [await redeem(), await redeem()]
+        const { id } = await send(fence, [a.key, b.key])
+        const evidence = evidenceOf()
+        const before = await ledger()
+        for (const moves of [
+          [
+            { key: a.key, move: { to: "paid", evidence } },
+            { key: b.key, move: { to: "paid", evidence } },
+          ],
+          [
+            { key: a.key, move: { to: "paid", evidence } },
+            { key: a.key, move: { to: "accepted", dueAt: start } },
+          ],
+          [
+            { key: a.key, move: { to: "failed", failure: "short", dueAt: null } },
+            { key: "nobody's", move: { to: "sent" } },
+          ],
+        ] as const)
+          await expect(store.conclude({ fence, done: id, moves, now: start })).rejects.toThrow()
+        expect(await ledger()).toEqual(before)
+        expect(await store.inFlight({ fence, network })).toMatchObject([
+          { transaction: { id, state: "signed" }, redemptions: [{ state: "sent" }, { state: "sent" }] },
+        ])
+        expect((await store.endedGrants({ cursor: 0, now: start })).ended).toEqual([])
+      })
+
+      it("lets one Transfer pay for one redemption", async () => {
+        const fence = await lease()
+        const [a, b] = [await redeem(), await redeem()]
+        const evidence = evidenceOf()
+        const pay = (key: string, logIndex: number) =>
+          store.conclude({
+            fence,
+            moves: [{ key, move: { to: "paid", evidence: { ...evidence, logIndex } } }],
+            now: start,
+          })
+        await pay(a.key, 3)
+        await expect(pay(b.key, 3)).rejects.toThrow()
+        expect((await stateOf(b.key))?.state).toBe("accepted")
+        await pay(b.key, 5)
+      })
+
+      it("numbers every change in the ledger, in order", async () => {
+        const fence = await lease()
+        const orders = await Promise.all(Array.from({ length: 20 }, () => redeem()))
+        await store.conclude({
+          fence,
+          moves: orders.map(({ key }) => ({ key, move: { to: "paid", evidence: evidenceOf() } })),
+          now: start,
+        })
+        const all = await ledger()
+        expect(all).toHaveLength(40)
+        const sequences = all.map((entry) => entry.sequence)
+        expect(sequences).toEqual([...new Set(sequences)].sort((a, b) => a - b))
+        const page = await store.entries({ after: sequences[9] ?? 0, limit: 5 })
+        expect(page).toEqual(all.slice(10, 15))
+      })
+    })
+
+    it("has after a restart what it had before", async () => {
+      const fence = await lease()
+      const [a, b] = [await redeem(), await redeem()]
+      await send(fence, [a.key])
+      const view = async (from: Store) => ({
+        a: await from.recall({ key: a.key }),
+        b: await from.recall({ key: b.key }),
+        entries: await from.entries({ after: 0, limit: 99 }),
+        due: await from.due({ fence, network, now: start, limit: 9 }),
+        inFlight: await from.inFlight({ fence, network }),
+        nonce: await from.nextNonce({ fence, network, relayer, chainNonce: 0 }),
+      })
+      const before = await view(store)
+      const reopened = await opened.reopen()
+      expect(await view(reopened)).toEqual(before)
+      expect(await reopened.redeem(a)).toMatchObject({ kind: "repeated" })
+    })
+
+    it("finishes what was asked before it closes, and answers nothing afterwards", async () => {
+      const order = orderOf()
+      const asked = store.redeem(order)
+      await Promise.all([store.close(), store.close()])
+      expect(await asked).toMatchObject({ kind: "redeemed" })
+      await expect(store.recall({ key: order.key })).rejects.toBeInstanceOf(StoreUnavailable)
+      await store.close()
+    })
+  })
+}

@@ -1,0 +1,99 @@
+/** Orders, versions and evidence for tests of the store: random where nothing is said. */
+import { randomBytes } from "node:crypto"
+import type { Evidence } from "../../server/core/redemption.ts"
+import type { RedeemOrder, SignedBytes } from "../../server/ports.ts"
+import type { Address, Hex } from "../../shared/evm.ts"
+import type { SignedTransfer } from "../../shared/scheme.ts"
+
+/** When tests of the store begin, in seconds. */
+export const start = 1_700_000_000
+export const network = "eip155:84532"
+export const relayer: Address = `0x${"ee".repeat(20)}`
+export const asset: Address = `0x${"aa".repeat(20)}`
+export const settler: Address = `0x${"cc".repeat(20)}`
+
+export const randomHex = (bytes: number): Hex => `0x${randomBytes(bytes).toString("hex")}`
+export const randomAddress = (): Address => randomHex(20)
+
+export type OrderChanges = Partial<Omit<RedeemOrder, "grant" | "transfer" | "limits" | "intake">> & {
+  readonly payer?: Address
+  readonly grant?: Partial<RedeemOrder["grant"]>
+  readonly transfer?: Partial<SignedTransfer>
+  readonly limits?: Partial<RedeemOrder["limits"]>
+  readonly intake?: Partial<RedeemOrder["intake"]>
+}
+
+/** An order of a payer who has plenty, for 0.01 of an asset with 6 decimals, with limits that do not bite. */
+export function orderOf(changes: OrderChanges = {}): RedeemOrder {
+  const { payer = randomAddress(), grant, transfer, limits, intake, ...rest } = changes
+  const now = rest.now ?? start
+  const nonce = transfer?.nonce ?? randomHex(32)
+  return {
+    key: `exact:84532:${asset}:${payer}:${nonce}`,
+    network,
+    scheme: "exact",
+    asset,
+    nominal: transfer?.value ?? 10_000n,
+    settle: true,
+    now,
+    ...rest,
+    grant: {
+      id: randomBytes(16).toString("base64url"),
+      offer: "hour@00000000",
+      scope: "movies:read",
+      subject: `${network}:${payer}`,
+      paid: true,
+      startsAt: now,
+      expiresAt: now + 3600,
+      opening: randomHex(32),
+      idempotencyHash: null,
+      token: {
+        jti: randomBytes(16).toString("base64url"),
+        issuedAt: now,
+        expiresAt: now + 60,
+        settled: false,
+      },
+      ...grant,
+    },
+    transfer: {
+      payer,
+      payTo: `0x${"bb".repeat(20)}`,
+      value: 10_000n,
+      validAfter: 0n,
+      validBefore: BigInt(now + 600),
+      nonce,
+      signature: randomHex(65),
+      ...transfer,
+    },
+    limits: { queue: 1000, perPayer: 10n ** 12n, total: 10n ** 12n, ...limits },
+    intake: { blockNumber: 100n, balance: 10n ** 12n, ...intake },
+  }
+}
+
+export const versionOf = (changes: Partial<SignedBytes> = {}): SignedBytes => ({
+  hash: randomHex(32),
+  raw: randomHex(110),
+  maxFeePerGas: 2_000_000_000n,
+  maxPriorityFeePerGas: 1_000_000_000n,
+  ...changes,
+})
+
+export const evidenceOf = (changes: Partial<Evidence> = {}): Evidence => ({
+  transactionHash: randomHex(32),
+  logIndex: 1,
+  blockNumber: 110n,
+  blockHash: randomHex(32),
+  ...changes,
+})
+
+/** A transaction to prepare, but for the fence and the nonce. */
+export const preparation = (redemptions: readonly string[], now = start) => ({
+  network,
+  relayer,
+  to: settler,
+  data: randomHex(68),
+  gas: 100_000n,
+  version: versionOf(),
+  redemptions,
+  now,
+})
