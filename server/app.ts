@@ -1,0 +1,185 @@
+/** The composition root: the one place that knows both the use cases and the edges. */
+import { randomBytes } from "node:crypto"
+import { recoverSigner } from "../shared/evm.ts"
+import { networks } from "../shared/networks/index.ts"
+import { createEvmChain } from "./chains/evm.ts"
+import { createRelayer } from "./chains/relayer.ts"
+import { type Config, ConfigError, type ConfigInput, parseConfig } from "./config.ts"
+import { createOfferBoard } from "./core/offers.ts"
+import { createFunding } from "./funding.ts"
+import { createGate, type Gate } from "./gate.ts"
+import { type Challenges, createChallenges } from "./http/challenge.ts"
+import { authorizationServerMetadata, endpointsOf, protectedResourceMetadata } from "./http/metadata.ts"
+import { json } from "./http/respond.ts"
+import { createOffice, type Office, type Route } from "./http/routes.ts"
+import { createTokenHandler } from "./http/token.ts"
+import { openKeys, openRelayerKey } from "./keys/index.ts"
+import { createLogger } from "./log.ts"
+import { type Chain, ChainMismatch, ChainUnavailable, type Logger, type Now } from "./ports.ts"
+import { createRevocations } from "./revocations.ts"
+import { createSettlement } from "./settlement.ts"
+import { openStore } from "./stores/index.ts"
+import { createTokenEndpoint, supportedGrantTypes } from "./token.ts"
+import { createWorker } from "./worker.ts"
+
+export type IssuerOptions = {
+  /** Where scalars of the configuration may come from besides, e.g. `TICKET402_ISSUER`. */
+  readonly environment?: Record<string, string | undefined>
+  readonly log?: Logger
+  /** Seconds since the epoch. */
+  readonly now?: Now
+  /** Called at every step boundary of a settlement. */
+  readonly onStep?: (step: string) => void
+}
+
+/** A running service: a gate to put before routes, an office to mount, and the back office that settles. */
+export type Issuer = {
+  readonly config: Config
+  /** The account that pays gas; it must be funded on every network before tokens are sold. */
+  readonly relayer: `0x${string}`
+  readonly gate: Gate
+  readonly challenges: Challenges
+  readonly office: Office
+  /** Finishes the settlement step under way and closes the store. Idempotent. */
+  close(): Promise<void>
+}
+
+/** Throws ConfigError, KeyFileError or StoreUnavailable when it cannot start; a chain that is down only delays sales. */
+export async function createIssuer(input: ConfigInput, options: IssuerOptions = {}): Promise<Issuer> {
+  const config = parseConfig(input, options.environment)
+  const now = options.now ?? (() => Math.floor(Date.now() / 1000))
+  const log = options.log ?? createLogger(config.logLevel)
+  const endpoints = endpointsOf(config.issuer, config.resource)
+
+  const keys = await openKeys(config.keys)
+  const relayerKey = await openRelayerKey(config.relayer.privateKeyFile)
+  const relayer = createRelayer(relayerKey.privateKey)
+  const chains = connect(config)
+  await checkChains(chains, log)
+
+  const store = await openStore(config.database)
+  const records = await store.publishOffers({ offers: config.offers, now: now() })
+  const board = createOfferBoard(records, config.quoteSeconds)
+  const revocations = createRevocations({ store, now, log })
+  await revocations.refresh()
+
+  const noteEnded = () => {
+    revocations.refresh().catch((error: unknown) => log.warn({ err: error }, "revocations could not be read"))
+  }
+  const settlements = [...chains.values()].map((chain) =>
+    createSettlement({
+      store,
+      chain,
+      relayer,
+      confirmations: config.networks[chain.network.id]?.confirmations ?? 1,
+      now,
+      chance: Math.random,
+      log,
+      onStep: options.onStep ?? ((step) => log.debug({ step, network: chain.network.id }, "settlement step")),
+      onEnded: noteEnded,
+    }),
+  )
+  const worker = createWorker({ store, settlements, now, log, holder: randomBytes(16).toString("hex") })
+
+  const endpoint = createTokenEndpoint(
+    {
+      store,
+      keys,
+      board,
+      chains,
+      funding: new Map(
+        [...chains].map(([id, chain]) => [id, createFunding({ chain, relayer, now })] as const),
+      ),
+      now,
+      random: randomBytes,
+      recover: recoverSigner,
+      log,
+      onRedeemed: () => worker.wake(),
+      onEnded: noteEnded,
+    },
+    {
+      issuer: config.issuer,
+      resource: config.resource,
+      lives: { full: config.tokenLifeSeconds, pending: config.pendingLifeSeconds },
+      limits: config.limits,
+    },
+  )
+  const token = createTokenHandler(endpoint, {
+    tokenEndpoint: endpoints.token,
+    resource: config.resource,
+    offers: board.current,
+  })
+  const document = (path: string, body: unknown, maxAge: number): Route => ({
+    path: new URL(path).pathname,
+    methods: ["GET"],
+    handle: () => json(200, body, { "cache-control": `public, max-age=${maxAge}` }),
+  })
+  const office = createOffice(
+    [
+      { path: new URL(endpoints.token).pathname, methods: ["POST"], handle: token },
+      document(endpoints.jwks, keys.jwks(), 30),
+      document(
+        endpoints.authorizationServer,
+        authorizationServerMetadata(config.issuer, endpoints, board.current, supportedGrantTypes),
+        300,
+      ),
+      document(
+        endpoints.protectedResource,
+        protectedResourceMetadata(config.issuer, config.resource, board.current),
+        300,
+      ),
+    ],
+    log,
+  )
+
+  worker.start()
+  revocations.start()
+  if (relayerKey.created) log.warn({ relayer: relayer.address }, "a relayer key was created; send it gas")
+
+  let closing: Promise<void> | undefined
+  return {
+    config,
+    relayer: relayer.address,
+    gate: createGate({ keys, revocations, now }, { issuer: config.issuer, resource: config.resource }),
+    challenges: createChallenges({ resource: config.resource, endpoints, offers: board.current }),
+    office,
+    close() {
+      closing ??= Promise.all([worker.stop(), revocations.stop()]).then(() => store.close())
+      return closing
+    },
+  }
+}
+
+function connect(config: Config): ReadonlyMap<string, Chain> {
+  return new Map(
+    Object.entries(config.networks).flatMap(([id, { rpcUrls }]) => {
+      const network = networks.get(id)
+      if (!network) return []
+      const onSale = new Set(
+        config.offers
+          .flatMap((offer) => offer.prices.filter((price) => price.network === id))
+          .map((price) => price.asset),
+      )
+      const assets = network.assets.filter((asset) =>
+        onSale.has(asset.address.toLowerCase() as `0x${string}`),
+      )
+      return [[id, createEvmChain({ network, rpcUrls, assets })] as const]
+    }),
+  )
+}
+
+/** A node of the wrong chain is a configuration error; one that does not answer may come back. */
+async function checkChains(chains: ReadonlyMap<string, Chain>, log: Logger): Promise<void> {
+  for (const [id, chain] of chains) {
+    try {
+      await chain.ready()
+    } catch (error) {
+      if (error instanceof ChainMismatch) throw new ConfigError([`networks.${id}.rpcUrls: ${error.message}`])
+      if (!(error instanceof ChainUnavailable)) throw error
+      log.warn(
+        { err: error, network: id },
+        "the node does not answer yet; payments are refused with 503 until it does",
+      )
+    }
+  }
+}

@@ -1,0 +1,20 @@
+/** Structured logs on stderr, one JSON object a line; stdout belongs to what a command was asked for. */
+import pino from "pino"
+import type { Logger } from "./ports.ts"
+
+/** Library errors carry URLs and request bodies in their messages and causes: of a cause only its name is written. */
+function describe(error: unknown): Record<string, unknown> {
+  if (!(error instanceof Error)) return { type: typeof error }
+  const cause = error.cause instanceof Error ? error.cause.name : undefined
+  const frames = error.stack?.split("\n").filter((line) => /^\s+at /.test(line))
+  return {
+    type: error.name,
+    message: error.message.slice(0, 300),
+    ...(cause !== undefined && { cause }),
+    ...(frames !== undefined && { stack: frames.slice(0, 8).map((line) => line.trim()) }),
+  }
+}
+
+export function createLogger(level: string): Logger {
+  return pino({ level, base: null, serializers: { err: describe } }, pino.destination({ fd: 2, sync: true }))
+}

@@ -1,0 +1,125 @@
+/** `serve`: reads a configuration file and the environment, starts the service, and drains it when told to stop. */
+import { readFile } from "node:fs/promises"
+import type { Server } from "node:http"
+import type { AddressInfo } from "node:net"
+import { setTimeout as sleep } from "node:timers/promises"
+import { office } from "./adapters/express.ts"
+import { createIssuer } from "./app.ts"
+import { ConfigError, type ConfigInput } from "./config.ts"
+import { mountExample } from "./example.ts"
+import { KeyFileError } from "./keys/index.ts"
+
+/** EX_CONFIG of sysexits.h. */
+export const configExit = 78
+/** How long requests under way may take after SIGTERM. */
+const drainMilliseconds = 10_000
+
+export type ServeOptions = { readonly config: string; readonly example: boolean }
+
+/** Resolves with the exit code when the service has stopped. */
+export async function serve(options: ServeOptions): Promise<number> {
+  try {
+    return await run(options)
+  } catch (error) {
+    const problems = startProblems(error)
+    if (!problems) throw error
+    for (const problem of problems) process.stderr.write(`${options.config}: ${problem}\n`)
+    return configExit
+  }
+}
+
+async function run(options: ServeOptions): Promise<number> {
+  const express = await loadExpress()
+  const stopped = stopSignal()
+  const issuer = await createIssuer(await readConfig(options.config), { environment: process.env })
+  try {
+    const app = express()
+    app.disable("x-powered-by")
+    app.use(office(issuer))
+    if (options.example) mountExample(app, issuer)
+    const [, host = "", port = ""] = /^(.+):([0-9]+)$/.exec(issuer.config.listen) ?? []
+    const server = app.listen(Number(port), host.replace(/^\[|\]$/g, ""))
+    await listening(server, issuer.config.listen)
+    process.stdout.write(`${JSON.stringify({ listening: urlOf(server), relayer: issuer.relayer })}\n`)
+    await stopped
+    await drain(server)
+  } finally {
+    await issuer.close()
+  }
+  return 0
+}
+
+async function readConfig(file: string): Promise<ConfigInput> {
+  let text: string
+  try {
+    text = await readFile(file, "utf8")
+  } catch (error) {
+    throw new ConfigError([`cannot be read (${codeOf(error) ?? "unknown"}), wanted a JSON file`])
+  }
+  try {
+    return JSON.parse(text) as ConfigInput
+  } catch (error) {
+    throw new ConfigError([`is not JSON: ${error instanceof Error ? error.message : "unreadable"}`])
+  }
+}
+
+async function loadExpress() {
+  try {
+    return (await import("express")).default
+  } catch (error) {
+    if (codeOf(error) !== "ERR_MODULE_NOT_FOUND") throw error
+    throw new ConfigError(["serve needs the package express: npm i express"])
+  }
+}
+
+/** Problems a person can mend before the next start; undefined for a failure of the program. */
+function startProblems(error: unknown): readonly string[] | undefined {
+  if (error instanceof ConfigError) return error.problems
+  if (error instanceof KeyFileError || error instanceof ListenError) return [error.message]
+  return undefined
+}
+
+class ListenError extends Error {}
+
+function listening(server: Server, address: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("listening", resolve)
+    server.once("error", (error) =>
+      reject(
+        new ListenError(`listen: ${address} cannot be listened on (${codeOf(error)}), wanted a free address`),
+      ),
+    )
+  })
+}
+
+function urlOf(server: Server): string {
+  const { address, port, family } = server.address() as AddressInfo
+  return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`
+}
+
+/** The first SIGTERM or SIGINT; the second one ends the process at once. */
+function stopSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = () => {
+      for (const signal of ["SIGTERM", "SIGINT"] as const) {
+        process.off(signal, stop)
+        process.once(signal, () => process.exit(1))
+      }
+      resolve()
+    }
+    process.on("SIGTERM", stop)
+    process.on("SIGINT", stop)
+  })
+}
+
+/** Stops accepting, lets requests under way finish, then cuts what is left. */
+async function drain(server: Server): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+  server.closeIdleConnections()
+  await Promise.race([closed, sleep(drainMilliseconds, undefined, { ref: false })])
+  server.closeAllConnections()
+  await closed
+}
+
+const codeOf = (error: unknown): string | undefined =>
+  error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined

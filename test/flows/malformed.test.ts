@@ -1,0 +1,104 @@
+import { gzipSync } from "node:zlib"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { encodeHeader } from "../../shared/codec.ts"
+import { paymentSignatureHeader } from "../../shared/x402.ts"
+import { type Cinema, openCinema, postToken, preparePurchase, refresh } from "../support/cinema.ts"
+
+let cinema: Cinema
+beforeAll(async () => {
+  cinema = await openCinema()
+})
+afterAll(() => cinema.close())
+
+const json = { "content-type": "application/json" }
+const reason = async (headers: Record<string, string>, body?: string) => {
+  const answer = await postToken(cinema.url, headers, body)
+  return `${answer.status} ${answer.body.reason ?? answer.body.error}`
+}
+
+describe("bad input at the ticket office", () => {
+  it("PRS-14: a body that is not an object of parameters is refused", async () => {
+    for (const body of ["null", "[]", '"x"', "1", "{", "{}x", "\u0000", "{'a':1}"])
+      expect(await reason(json, body), body).toBe("400 malformed")
+    expect(await reason(json, "{}")).toBe("402 payment_missing")
+    expect(await reason(json, "")).toBe("402 payment_missing")
+  })
+
+  it("PRS-13: a body is JSON or a form in UTF-8, else 415", async () => {
+    const types = [
+      "text/plain",
+      "application/json; charset=utf-7",
+      "application/json;charset=utf-16",
+      "multipart/form-data",
+      "application/xml",
+      "application/jsonx",
+    ]
+    for (const type of types)
+      expect(await reason({ "content-type": type }, "{}"), type).toBe("415 media_type_unsupported")
+    expect(await reason({ "content-type": 'Application/JSON; charset="UTF-8"' }, "{}")).toBe(
+      "402 payment_missing",
+    )
+    expect(await reason({ "content-type": "text/plain" })).toBe("402 payment_missing")
+  })
+
+  it("PRS-01, PRS-02: a body too large or compressed is refused unread", async () => {
+    expect(await reason(json, JSON.stringify({ a: "x".repeat(70_000) }))).toBe("413 body_too_large")
+    const response = await fetch(`${cinema.url}/token`, {
+      method: "POST",
+      headers: { ...json, "content-encoding": "gzip" },
+      body: gzipSync("{}"),
+    })
+    expect(response.status).toBe(415)
+    const long = await fetch(`${cinema.url}/token`, {
+      method: "POST",
+      headers: { [paymentSignatureHeader]: "A".repeat(17_000) },
+    })
+    expect(long.status).toBe(431)
+  })
+
+  it("N-6749-2: a parameter given twice is refused, an unknown one changes nothing", async () => {
+    const form = { "content-type": "application/x-www-form-urlencoded" }
+    expect(await reason(form, "grant_type=refresh_token&grant_type=refresh_token")).toBe("400 malformed")
+    expect(await reason(form, "hello=1")).toBe("402 payment_missing")
+    expect(await reason(form, "grant_type=password")).toBe("400 grant_type_unsupported")
+    expect(await reason(form, "grant_type=refresh_token")).toBe("400 malformed")
+    expect(await reason(form, "grant_type=refresh_token&refresh_token=x")).toBe("400 refresh_token_invalid")
+    expect(await reason(json, '{"grant_type":1}')).toBe("400 malformed")
+  })
+
+  it("PRS-04: keys named like prototype members are refused in header and body", async () => {
+    const body =
+      '{"grant_type":"urn:ticket402:payment","payment":{"x402Version":2,"accepted":{"__proto__":{}}}}'
+    expect(await reason(json, body)).toBe("400 malformed")
+    expect(
+      await reason({ [paymentSignatureHeader]: Buffer.from('{"constructor":1}').toString("base64") }),
+    ).toBe("400 payment_malformed")
+  })
+
+  it("a payment header that is no payment is refused; two ways of paying at once are refused", async () => {
+    for (const header of ["x", "e30", "e30=", "bnVsbA==", Buffer.from("[]").toString("base64"), "e30=, e30="])
+      expect(await reason({ [paymentSignatureHeader]: header }), header).toBe("400 payment_malformed")
+    const { headers, payload } = await preparePurchase(cinema, await cinema.customer())
+    expect(await reason({ ...headers, ...json }, JSON.stringify({ grant_type: "refresh_token" }))).toBe(
+      "400 malformed",
+    )
+    expect(await reason({ ...headers, ...json }, JSON.stringify({ payment: payload }))).toBe("400 malformed")
+    expect(await reason({ ...headers, "Ticket402-Secret": "abc" })).toBe("400 malformed")
+    expect(await reason({ ...headers, "Idempotency-Key": "short" })).toBe("400 malformed")
+  })
+
+  it("every refusal has the documented form and leaks nothing", async () => {
+    const answers = [
+      await postToken(cinema.url, json, "{"),
+      await postToken(cinema.url, { [paymentSignatureHeader]: encodeHeader({ x402Version: 2 }) }),
+      await refresh(cinema.url, "x".repeat(71)),
+    ]
+    for (const { status, headers, body } of answers) {
+      expect(status).toBe(400)
+      expect(Object.keys(body).sort()).toEqual(["error", "error_description", "next", "reason"])
+      expect(body.error_description).toMatch(/^[\x20-\x21\x23-\x5b\x5d-\x7e]{1,300}$/)
+      expect(headers.get("cache-control")).toBe("no-store")
+      expect(JSON.stringify(body)).not.toMatch(/\/|node_modules|at .*:\d+/)
+    }
+  })
+})

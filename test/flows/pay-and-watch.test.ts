@@ -1,0 +1,140 @@
+import { decodeJwt } from "jose"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { decodeHeader } from "../../shared/codec.ts"
+import { paymentRequiredHeader, paymentRequiredSchema, paymentResponseHeader } from "../../shared/x402.ts"
+import {
+  type Cinema,
+  eventually,
+  openCinema,
+  postToken,
+  preparePurchase,
+  refresh,
+  watch,
+} from "../support/cinema.ts"
+
+let cinema: Cinema
+beforeAll(async () => {
+  cinema = await openCinema()
+})
+afterAll(() => cinema.close())
+
+describe("pay and watch", () => {
+  it("a request without a token is told what to buy and where", async () => {
+    const refused = await watch(cinema.url)
+    expect(refused.status).toBe(402)
+    expect(refused.headers.get("cache-control")).toBe("no-store")
+    expect(refused.headers.get("www-authenticate")).toBe(
+      `Bearer realm="${cinema.url}", resource_metadata="${cinema.url}/.well-known/oauth-protected-resource"`,
+    )
+    const quote = decodeHeader(refused.headers.get(paymentRequiredHeader)!)
+    expect(quote).toEqual(refused.body)
+    expect(refused.body.error).toBe("token_missing")
+    expect(refused.body.resource.url).toBe(`${cinema.url}/movies/{id}`)
+    const { accepts, extensions } = paymentRequiredSchema.parse(quote)
+    expect(accepts).toHaveLength(1)
+    expect(extensions?.["access-token"]?.info.tokenEndpoint).toBe(`${cinema.url}/token`)
+  })
+
+  it("one payment opens the door at once, for ten films, and the money arrives in the background", async () => {
+    const customer = await cinema.customer(30_000n)
+    const bought = await postToken(cinema.url, (await preparePurchase(cinema, customer)).headers)
+    expect(bought.status).toBe(200)
+    expect(bought.headers.get("cache-control")).toBe("no-store")
+    expect(bought.headers.get(paymentResponseHeader)).toBeNull()
+    expect(bought.body).toMatchObject({
+      token_type: "Bearer",
+      expires_in: 60,
+      scope: "movies:read",
+      grant: { calls_remaining: null, settlement: { state: "pending", network: "eip155:11155111" } },
+    })
+    for (let film = 1; film <= 10; film++) {
+      const seen = await watch(cinema.url, bought.body.access_token, `/movies/${film}`)
+      expect(seen).toMatchObject({ status: 200, body: { id: String(film) } })
+      expect(seen.headers.get("cache-control")).toBe("private, no-store")
+    }
+    await eventually(
+      () => cinema.balanceOf(cinema.payTo.address),
+      (balance) => balance === 10_000n,
+    )
+    expect(await cinema.balanceOf(customer.address)).toBe(20_000n)
+
+    const full = await eventually(
+      () => refresh(cinema.url, bought.body.refresh_token),
+      (answer) => answer.body.grant?.settlement.state === "settled" || answer.status !== 200,
+    )
+    expect(full.status).toBe(200)
+    expect(full.body.expires_in).toBe(300)
+    const settled = decodeHeader(full.headers.get(paymentResponseHeader)!)
+    expect(settled).toEqual({
+      success: true,
+      transaction: full.body.grant.settlement.transaction,
+      network: "eip155:11155111",
+      payer: customer.address.toLowerCase(),
+    })
+    const claims = decodeJwt(full.body.access_token)
+    expect(claims).toMatchObject({
+      iss: cinema.url,
+      aud: cinema.url,
+      sub: `eip155:11155111:${customer.address.toLowerCase()}`,
+      client_id: `eip155:11155111:${customer.address.toLowerCase()}`,
+      grant: bought.body.grant.id,
+      settled: true,
+      paid: true,
+    })
+    expect((await watch(cinema.url, full.body.access_token)).status).toBe(200)
+  })
+
+  it("a token opens what was bought and nothing else", async () => {
+    const bought = await postToken(
+      cinema.url,
+      (await preparePurchase(cinema, await cinema.customer())).headers,
+    )
+    const response = await fetch(`${cinema.url}/movies`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${bought.body.access_token}` },
+    })
+    expect(response.status).toBe(402)
+    expect(response.headers.get("www-authenticate")).toContain('error="insufficient_scope"')
+    expect(response.headers.get("www-authenticate")).toContain('scope="movies:write"')
+    const quote = paymentRequiredSchema.parse(await response.json())
+    expect(
+      Object.values(quote.extensions?.["access-token"]?.info.offers ?? {}).map((terms) => terms.scope),
+    ).toEqual(["movies:write"])
+  })
+
+  it("without a payment the ticket office shows all offers, or the one asked for", async () => {
+    const all = await postToken(cinema.url, {})
+    expect(all.status).toBe(402)
+    expect(all.body.accepts).toHaveLength(2)
+    expect(all.body.accepts[0].extra.paymentFlow).toBeUndefined()
+    const one = await fetch(`${cinema.url}/token?offer=studio`, { method: "POST" })
+    expect(((await one.json()) as { accepts: unknown[] }).accepts).toHaveLength(1)
+    expect((await fetch(`${cinema.url}/token?offer=none`, { method: "POST" })).status).toBe(400)
+  })
+
+  it("N-6749-1: the ticket office speaks POST only, and says so", async () => {
+    for (const method of ["GET", "PUT", "DELETE", "HEAD", "PATCH"]) {
+      const response = await fetch(`${cinema.url}/token`, { method })
+      expect(response.status, method).toBe(405)
+      expect(response.headers.get("allow"), method).toBe("POST")
+    }
+  })
+
+  it("N-8414-1, N-9728-1: the metadata name this service exactly", async () => {
+    const read = async (path: string) => (await fetch(`${cinema.url}/.well-known/${path}`)).json()
+    expect(await read("oauth-authorization-server")).toMatchObject({
+      issuer: cinema.url,
+      token_endpoint: `${cinema.url}/token`,
+      jwks_uri: `${cinema.url}/.well-known/jwks.json`,
+      scopes_supported: ["movies:read", "movies:write"],
+    })
+    expect(await read("oauth-protected-resource")).toMatchObject({
+      resource: cinema.url,
+      authorization_servers: [cinema.url],
+    })
+    const keys = (await read("jwks.json")) as { keys: { d?: string; alg: string }[] }
+    expect(keys.keys).toHaveLength(1)
+    expect(keys.keys[0]).toMatchObject({ alg: "ES256" })
+    expect(keys.keys[0]?.d).toBeUndefined()
+  })
+})

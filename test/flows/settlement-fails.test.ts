@@ -1,0 +1,93 @@
+import { encodeFunctionData, parseAbi } from "viem"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import {
+  type Cinema,
+  eventually,
+  openCinema,
+  postToken,
+  preparePurchase,
+  refresh,
+  retryHeaders,
+  watch,
+} from "../support/cinema.ts"
+import type { Account } from "../support/payments.ts"
+
+let cinema: Cinema
+beforeAll(async () => {
+  cinema = await openCinema()
+})
+afterAll(() => cinema.close())
+
+/** Moves everything away in a transaction of the payer's own. */
+async function drain(account: Account): Promise<void> {
+  const data = encodeFunctionData({
+    abi: parseAbi(["function transfer(address to, uint256 value)"]),
+    args: [`0x${"d".repeat(40)}`, await cinema.balanceOf(account.address)],
+  })
+  await cinema.chain.fund(account.address)
+  const hex = (value: bigint) => `0x${value.toString(16)}` as const
+  const raw = await account.signTransaction({
+    type: "eip1559",
+    chainId: cinema.chain.chainId,
+    nonce: 0,
+    to: cinema.chain.asset,
+    data,
+    gas: 200_000n,
+    maxFeePerGas: 100_000_000_000n,
+    maxPriorityFeePerGas: 1_000_000_000n,
+  })
+  await cinema.chain.request("eth_sendRawTransaction", [raw])
+  expect(await cinema.balanceOf(account.address), hex(0n)).toBe(0n)
+}
+
+describe("a settlement that fails", () => {
+  it("SET-03, TOK-21: ends the grant, and the gate refuses its tokens", async () => {
+    const customer = await cinema.customer(10_000n)
+    // The worker finds an empty purse: the money leaves between the ticket and the settlement.
+    await cinema.chain.request("evm_setAutomine", [false])
+    const purchase = await preparePurchase(cinema, customer)
+    const bought = await postToken(cinema.url, purchase.headers)
+    expect(bought.status).toBe(200)
+    expect((await watch(cinema.url, bought.body.access_token)).status).toBe(200)
+    await cinema.chain.request("anvil_dropAllTransactions")
+    await cinema.chain.request("evm_setAutomine", [true])
+    await drain(customer)
+
+    const refused = await eventually(
+      () => watch(cinema.url, bought.body.access_token),
+      (answer) => answer.status !== 200,
+      60,
+    )
+    expect(refused.status).toBe(402)
+    expect(refused.body.error).toBe("settlement_failed")
+    expect(refused.headers.get("www-authenticate")).toContain('error="invalid_token"')
+
+    const again = await refresh(cinema.url, bought.body.refresh_token)
+    expect(again).toMatchObject({
+      status: 400,
+      body: { reason: "settlement_failed", next: { action: "stop" } },
+    })
+    const retried = await postToken(cinema.url, retryHeaders(purchase))
+    expect(retried).toMatchObject({ status: 400, body: { reason: "settlement_failed" } })
+    expect((await postToken(cinema.url, purchase.headers)).status).toBe(409)
+  })
+
+  it("SET-01: an empty purse buys nothing in the first place", async () => {
+    const purchase = await preparePurchase(cinema, await cinema.customer(9_999n))
+    expect(await postToken(cinema.url, purchase.headers)).toMatchObject({
+      status: 400,
+      body: { error: "invalid_grant", reason: "insufficient_funds", next: { action: "stop" } },
+    })
+  })
+
+  it("SET-02: one price in the purse buys one ticket, however many payments come at once", async () => {
+    const customer = await cinema.customer(10_000n)
+    const purchases = await Promise.all(Array.from({ length: 20 }, () => preparePurchase(cinema, customer)))
+    const answers = await Promise.all(purchases.map((purchase) => postToken(cinema.url, purchase.headers)))
+    expect(answers.filter((answer) => answer.status === 200)).toHaveLength(1)
+    const reasons = new Set(
+      answers.filter((answer) => answer.status !== 200).map((answer) => answer.body.reason),
+    )
+    expect([...reasons].every((reason) => reason === "insufficient_funds")).toBe(true)
+  })
+})

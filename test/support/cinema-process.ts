@@ -1,0 +1,36 @@
+/** The service in a process of its own, which ends itself with SIGKILL at a named step when told to. */
+import express from "express"
+import { gate, office } from "../../server/adapters/express.ts"
+import { createIssuer } from "../../server/app.ts"
+import type { ConfigInput } from "../../server/config.ts"
+
+export type ProcessOrder = {
+  readonly config: ConfigInput
+  readonly port: number
+  /** Dies at the `count`-th time the step is reached. */
+  readonly killAt?: { readonly step: string; readonly count: number }
+}
+
+const order: ProcessOrder = JSON.parse(process.argv[2] ?? "")
+let seen = 0
+
+const issuer = await createIssuer(order.config, {
+  onStep(step) {
+    if (step !== order.killAt?.step) return
+    seen += 1
+    if (seen === order.killAt.count) process.kill(process.pid, "SIGKILL")
+  },
+})
+const app = express()
+app.use(office(issuer))
+app.get("/movies/:id", gate(issuer, "movies:read"), (req, res) => {
+  res.json({ id: req.params.id })
+})
+const server = app.listen(order.port, "127.0.0.1", () => {
+  process.stdout.write(`${JSON.stringify({ relayer: issuer.relayer })}\n`)
+})
+process.once("SIGTERM", () => {
+  server.close()
+  server.closeAllConnections()
+  void issuer.close()
+})

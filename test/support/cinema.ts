@@ -1,0 +1,198 @@
+/** A whole service on a local chain, in this process, for flow tests. */
+import { mkdtemp, rm } from "node:fs/promises"
+import { createServer, type Server } from "node:http"
+import type { AddressInfo } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import express, { type Express } from "express"
+import { type LocalChain, startLocalChain } from "../../scripts/local-chain.ts"
+import { gate, office } from "../../server/adapters/express.ts"
+import { createIssuer, type Issuer, type IssuerOptions } from "../../server/app.ts"
+import type { ConfigInput } from "../../server/config.ts"
+import { encodeHeader } from "../../shared/codec.ts"
+import { openingOf } from "../../shared/commitment.ts"
+import type { Hex } from "../../shared/evm.ts"
+import { commitmentHeader, secretHeader } from "../../shared/oauth.ts"
+import { type PaymentRequirements, paymentSignatureHeader } from "../../shared/x402.ts"
+import { sepoliaId } from "./offers.ts"
+import { type Account, acceptedOf, randomAccount, randomHex32, signPayment } from "./payments.ts"
+
+export type CinemaOptions = {
+  readonly chain?: LocalChain
+  /** Where the service reaches the chain; default: the chain itself. */
+  readonly rpcUrl?: string
+  readonly config?: Partial<ConfigInput>
+  readonly issuer?: IssuerOptions
+  readonly blockTimeSeconds?: number
+}
+
+export type Cinema = {
+  readonly chain: LocalChain
+  readonly url: string
+  readonly folder: string
+  readonly payTo: Account
+  readonly issuer: Issuer
+  readonly app: Express
+  readonly config: ConfigInput
+  /** What `accepts` says of the first offer. */
+  readonly accepted: PaymentRequirements
+  /** A new account with 1 USDC. */
+  customer(usdc?: bigint): Promise<Account>
+  /** USDC of an address, in atomic units. */
+  balanceOf(address: Hex): Promise<bigint>
+  close(): Promise<void>
+}
+
+export async function openCinema(options: CinemaOptions = {}): Promise<Cinema> {
+  const chain = options.chain ?? (await startLocalChain({ blockTimeSeconds: options.blockTimeSeconds ?? 0 }))
+  const folder = await mkdtemp(join(tmpdir(), "cinema-"))
+  const payTo = randomAccount()
+  const app = express()
+  const server: Server = createServer(app)
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const config: ConfigInput = {
+    issuer: url,
+    payTo: payTo.address,
+    database: `sqlite:${join(folder, "ticket402.db")}`,
+    keys: join(folder, "keys"),
+    relayer: { privateKeyFile: join(folder, "relayer.key") },
+    networks: { [sepoliaId]: { rpcUrls: [options.rpcUrl ?? chain.rpcUrl] } },
+    offers: [offer("hour", "movies:read", "0.01"), offer("studio", "movies:write", "0.05")],
+    limits: { perPayer: "1000", total: "1000" },
+    logLevel: "silent",
+    ...options.config,
+  }
+  const issuer = await createIssuer(config, options.issuer)
+  await chain.fund(issuer.relayer)
+  app.use(office(issuer))
+  app.get("/movies/:id", gate(issuer, "movies:read"), (req, res) => {
+    res.json({ id: req.params.id })
+  })
+  app.post("/movies", gate(issuer, "movies:write"), (_req, res) => {
+    res.status(201).json({})
+  })
+  const [first] = issuer.config.offers
+  if (!first) throw new Error("the configuration has no offer")
+
+  return {
+    chain,
+    url,
+    folder,
+    payTo,
+    issuer,
+    app,
+    config,
+    accepted: acceptedOf(first),
+    async customer(usdc = 1_000_000n) {
+      const account = randomAccount()
+      await chain.mint(account.address, usdc)
+      return account
+    },
+    balanceOf: (address) => balanceOf(chain, address),
+    async close() {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+      await issuer.close()
+      if (!options.chain) await chain.stop()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+export const offer = (id: string, scope: string, amount: string) => ({
+  id,
+  scope,
+  durationSeconds: 3600,
+  prices: [{ network: sepoliaId, asset: "USDC", amount }],
+})
+
+export async function balanceOf(chain: LocalChain, address: Hex): Promise<bigint> {
+  const data = `0x70a08231${address.slice(2).toLowerCase().padStart(64, "0")}`
+  return BigInt((await chain.request("eth_call", [{ to: chain.asset, data }, "latest"])) as string)
+}
+
+export type Purchase = Awaited<ReturnType<typeof signPayment>> & {
+  readonly secret: Hex
+  readonly headers: Record<string, string>
+}
+
+/** A payment with commitment, ready to be posted. */
+export async function preparePurchase(
+  cinema: Pick<Cinema, "accepted" | "url">,
+  account: Account,
+  changes: Partial<Parameters<typeof signPayment>[0]> = {},
+): Promise<Purchase> {
+  const secret = changes.secret ?? randomHex32()
+  const signed = await signPayment({
+    accepted: cinema.accepted,
+    account,
+    secret,
+    resource: cinema.url,
+    ...changes,
+  })
+  const headers = {
+    [paymentSignatureHeader]: encodeHeader(signed.payload),
+    [commitmentHeader]: openingOf(secret),
+  }
+  return { ...signed, secret, headers }
+}
+
+/** The headers of a proven retry. */
+export const retryHeaders = (purchase: Purchase): Record<string, string> => ({
+  [paymentSignatureHeader]: encodeHeader(purchase.payload),
+  [secretHeader]: purchase.secret,
+})
+
+// biome-ignore lint/suspicious/noExplicitAny: bodies are looked into freely in tests
+export type Answer = { status: number; headers: Headers; body: any }
+
+export async function postToken(
+  url: string,
+  headers: Record<string, string>,
+  body?: string,
+): Promise<Answer> {
+  return read(await fetch(`${url}/token`, { method: "POST", headers, ...(body !== undefined && { body }) }))
+}
+
+export const refresh = (
+  url: string,
+  refreshToken: string,
+  headers: Record<string, string> = {},
+): Promise<Answer> =>
+  postToken(
+    url,
+    { "content-type": "application/x-www-form-urlencoded", ...headers },
+    new URLSearchParams({ grant_type: "refresh_token", refresh_token: refreshToken }).toString(),
+  )
+
+export const watch = async (url: string, token?: string, path = "/movies/1"): Promise<Answer> =>
+  read(
+    await fetch(`${url}${path}`, {
+      headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
+    }),
+  )
+
+async function read(response: Response): Promise<Answer> {
+  const text = await response.text()
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: text === "" ? undefined : JSON.parse(text),
+  }
+}
+
+/** Asks until the answer is as wanted; fails after `seconds` with the last answer. */
+export async function eventually<T>(
+  ask: () => Promise<T>,
+  wanted: (answer: T) => boolean,
+  seconds = 15,
+): Promise<T> {
+  const deadline = Date.now() + seconds * 1000
+  for (;;) {
+    const answer = await ask()
+    if (wanted(answer)) return answer
+    if (Date.now() > deadline) throw new Error(`not as wanted after ${seconds} s: ${JSON.stringify(answer)}`)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}

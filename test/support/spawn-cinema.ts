@@ -1,0 +1,48 @@
+/** Starts the service as a child process, for tests that kill it. */
+import { type ChildProcess, spawn } from "node:child_process"
+import { once } from "node:events"
+import type { AddressInfo } from "node:net"
+import { createServer } from "node:net"
+import { fileURLToPath } from "node:url"
+import type { Hex } from "../../shared/evm.ts"
+import type { ProcessOrder } from "./cinema-process.ts"
+
+export type CinemaProcess = {
+  readonly relayer: Hex
+  /** Resolves with the signal or code when the process is gone. */
+  readonly gone: Promise<string | number | null>
+  kill(signal: NodeJS.Signals): Promise<void>
+}
+
+export async function spawnCinema(order: ProcessOrder): Promise<CinemaProcess> {
+  const script = fileURLToPath(new URL("./cinema-process.ts", import.meta.url))
+  const child: ChildProcess = spawn(process.execPath, ["--import", "tsx", script, JSON.stringify(order)], {
+    stdio: ["ignore", "pipe", "inherit"],
+  })
+  const gone = once(child, "exit").then(([code, signal]) => (signal ?? code) as string | number | null)
+  const line = await Promise.race([
+    once(child.stdout as NodeJS.ReadableStream, "data").then(([data]) => String(data)),
+    gone.then((why) => {
+      throw new Error(`the service ended before it listened: ${why}`)
+    }),
+  ])
+  return {
+    relayer: JSON.parse(line).relayer,
+    gone,
+    async kill(signal) {
+      child.kill(signal)
+      await gone
+    },
+  }
+}
+
+/** A port nobody listens on at the moment. */
+export async function freePort(): Promise<number> {
+  const server = createServer()
+  server.listen(0, "127.0.0.1")
+  await once(server, "listening")
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, "close")
+  return port
+}
