@@ -51,7 +51,7 @@ module.exports = {
       to: { dependencyTypes: ["core"] },
     },
     home("better-sqlite3", "^server/stores/"),
-    home("express", "^server/(adapters/|app\\.ts|main\\.ts)"),
+    home("express", "^server/(adapters/|app\\.ts|main\\.ts|example\\.ts)"),
     home("pino", "^server/(app|main|log)\\.ts"),
     home("jose", "^(server/keys/|client/)"),
     home("viem", "^(shared/evm\\.ts|server/chains/|client/)"),
