@@ -32,13 +32,12 @@ export type EvmChainOptions = {
   readonly rpcUrls: readonly string[]
   /** Of one request to one node. */
   readonly timeoutMs?: number
+  /** Blocks in one request for logs: providers refuse longer ranges. */
+  readonly logBlocks?: bigint
 }
 
-/** Providers refuse longer ranges in eth_getLogs. */
-const logBlocks = 5000n
-
 export function createEvmChain(options: EvmChainOptions): Chain {
-  const { network, assets, rpcUrls, timeoutMs = 5000 } = options
+  const { network, assets, rpcUrls, timeoutMs = 5000, logBlocks = 5000n } = options
   const client = createPublicClient({
     // Room for the base fee to double, which takes at least six full blocks.
     chain: defineChain({

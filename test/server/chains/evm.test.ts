@@ -1,0 +1,332 @@
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
+import { inspect } from "node:util"
+import { encodeFunctionData } from "viem"
+import { generatePrivateKey } from "viem/accounts"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { testUsdc } from "../../../scripts/contracts/artifacts/test-usdc.ts"
+import { type LocalChain, startLocalChain } from "../../../scripts/local-chain.ts"
+import { createEvmChain } from "../../../server/chains/evm.ts"
+import { createRelayer } from "../../../server/chains/relayer.ts"
+import { type Chain, ChainMismatch, ChainUnavailable } from "../../../server/ports.ts"
+import { type Hex, keccak256, lowerAddress } from "../../../shared/evm.ts"
+import { domainOf } from "../../../shared/network.ts"
+import { base } from "../../../shared/networks/base.ts"
+import { sepolia } from "../../../shared/networks/sepolia.ts"
+import type { SignedTransfer } from "../../../shared/scheme.ts"
+import { exactEip3009 } from "../../../shared/schemes/exact-eip3009.ts"
+import { type Account, randomAccount, randomHex32 } from "../../support/payments.ts"
+import { startRpcProxy } from "../../support/rpc-proxy.ts"
+
+const assets = sepolia.assets
+const [usdc] = assets
+const asset = lowerAddress(usdc.address)
+const value = 10_000n
+const secret = "a-secret-path"
+
+let node: LocalChain
+let chain: Chain
+const payTo = lowerAddress(randomAccount().address)
+
+beforeAll(async () => {
+  node = await startLocalChain({ blockTimeSeconds: 0 })
+  chain = createEvmChain({ network: sepolia, assets, rpcUrls: [node.rpcUrl] })
+})
+afterAll(() => node.stop())
+
+async function richAccount(): Promise<Account> {
+  const account = randomAccount()
+  await node.mint(account.address, 30_000n)
+  return account
+}
+
+async function pay(account: Account): Promise<SignedTransfer> {
+  const { time } = await chain.head()
+  const terms = {
+    payer: lowerAddress(account.address),
+    payTo,
+    value,
+    validAfter: 0n,
+    validBefore: BigInt(time + 300),
+    nonce: randomHex32(),
+  }
+  return { ...terms, signature: await exactEip3009.sign(terms, domainOf(sepolia, usdc), account) }
+}
+
+const read = (transfer: SignedTransfer) =>
+  chain.readTransfer({ asset, transfer, call: exactEip3009.settlementCall(transfer) })
+
+async function signedCall(data: Hex, nonce: number, relayer = createRelayer(generatePrivateKey())) {
+  await node.fund(relayer.address)
+  const fees = await chain.fees()
+  const { hash, raw } = await relayer.sign({
+    chainId: sepolia.chainId,
+    nonce,
+    to: asset,
+    data,
+    gas: 200_000n,
+    fees,
+  })
+  return { relayer, hash, raw }
+}
+
+async function switchAsset(functionName: "pause" | "unpause"): Promise<void> {
+  const { raw } = await signedCall(encodeFunctionData({ abi: testUsdc.abi, functionName }), 0)
+  expect(await chain.send(raw)).toBe("taken")
+}
+
+const rejection = (promise: Promise<unknown>): Promise<Error> =>
+  promise.then(
+    () => Promise.reject(new Error("it did not fail")),
+    (error: Error) => error,
+  )
+
+describe("ready", () => {
+  it("proves chain and domain once", async () => {
+    const proxy = await startRpcProxy(node.rpcUrl)
+    const proxied = createEvmChain({ network: sepolia, assets, rpcUrls: [proxy.url] })
+    await proxied.ready()
+    const asked = new Map(proxy.calls)
+    await proxied.ready()
+    expect(proxy.calls).toEqual(asked)
+    await proxy.close()
+  })
+
+  it("SET-30: a node of another chain is refused, at every request", async () => {
+    const stranger = createEvmChain({ network: base, assets: [], rpcUrls: [node.rpcUrl] })
+    await expect(stranger.ready()).rejects.toThrow(ChainMismatch)
+    await expect(stranger.head()).rejects.toThrow(ChainMismatch)
+  })
+
+  it("SET-34: an asset with another EIP-712 domain is refused", async () => {
+    const wrong = { ...usdc, eip712: { name: "USD Coin", version: "2" } }
+    const mistaken = createEvmChain({ network: sepolia, assets: [wrong], rpcUrls: [node.rpcUrl] })
+    await expect(mistaken.ready()).rejects.toThrow(ChainMismatch)
+    const nothing = { ...usdc, address: payTo }
+    const absent = createEvmChain({ network: sepolia, assets: [nothing], rpcUrls: [node.rpcUrl] })
+    await expect(absent.ready()).rejects.toThrow(ChainMismatch)
+  })
+
+  it("SET-26: a failure is not remembered", async () => {
+    const proxy = await startRpcProxy(node.rpcUrl)
+    const proxied = createEvmChain({ network: sepolia, assets, rpcUrls: [proxy.url] })
+    proxy.fault = { kind: "down" }
+    await expect(proxied.ready()).rejects.toThrow(ChainUnavailable)
+    proxy.fault = undefined
+    await proxied.ready()
+    await proxy.close()
+  })
+})
+
+describe("a node that does not answer", () => {
+  it("is ChainUnavailable, and the message tells nothing of the node", async () => {
+    const url = `http://127.0.0.1:9/${secret}`
+    const down = createEvmChain({ network: sepolia, assets, rpcUrls: [url], timeoutMs: 500 })
+    const transfer = await pay(randomAccount())
+    const asks = [
+      down.ready(),
+      down.readTransfer({ asset, transfer, call: "0x" }),
+      down.head(),
+      down.blockHash(1n),
+      down.nonceOf(payTo),
+      down.gasBalance(payTo),
+      down.fees(),
+      down.estimateGas({ from: payTo, to: asset, data: "0x" }),
+      down.send("0x02"),
+      down.receipt(randomHex32()),
+      down.findLogs({ asset, topics: [], fromBlock: 0n }),
+    ]
+    for (const error of await Promise.all(asks.map(rejection))) {
+      expect(error).toBeInstanceOf(ChainUnavailable)
+      expect(error.message).not.toMatch(/127\.0\.0\.1|:9|http|a-secret/)
+      expect(error.cause).toBeDefined()
+    }
+  })
+
+  it("answers too late: the next one is asked", async () => {
+    const silent = createServer(() => {})
+    await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve))
+    const url = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`
+    const patient = createEvmChain({
+      network: sepolia,
+      assets,
+      rpcUrls: [url, node.rpcUrl],
+      timeoutMs: 100,
+    })
+    expect((await patient.head()).number).toBe((await chain.head()).number)
+    silent.closeAllConnections()
+    await new Promise((resolve) => silent.close(resolve))
+  })
+})
+
+describe("readTransfer", () => {
+  it("a good payment arrives in full", async () => {
+    const head = await chain.head()
+    const transfer = await pay(await richAccount())
+    const reading = await read(transfer)
+    expect(reading).toMatchObject({
+      payerHasCode: false,
+      balance: 30_000n,
+      used: false,
+      transferred: true,
+      received: value,
+    })
+    expect(reading.blockNumber).toBeGreaterThanOrEqual(head.number)
+    expect(reading.blockTime).toBeGreaterThanOrEqual(head.time)
+  })
+
+  it("SET-01: without money nothing arrives", async () => {
+    expect(await read(await pay(randomAccount()))).toMatchObject({
+      balance: 0n,
+      used: false,
+      transferred: false,
+      received: 0n,
+    })
+  })
+
+  it("a wrong signature moves nothing", async () => {
+    const transfer = await pay(await richAccount())
+    const forged = { ...transfer, value: value + 1n }
+    expect(await read(forged)).toMatchObject({ balance: 30_000n, used: false, transferred: false })
+  })
+
+  it("a used nonce is used", async () => {
+    const transfer = await pay(await richAccount())
+    const { raw } = await signedCall(exactEip3009.settlementCall(transfer), 0)
+    expect(await chain.send(raw)).toBe("taken")
+    expect(await read(transfer)).toMatchObject({ balance: 20_000n, used: true, transferred: false })
+  })
+
+  it("a payer with code is seen", async () => {
+    const account = await richAccount()
+    await node.request("anvil_setCode", [account.address, `0xef0100${"11".repeat(20)}`])
+    expect(await read(await pay(account))).toMatchObject({ payerHasCode: true, transferred: false })
+  })
+
+  it("a paused asset moves nothing", async () => {
+    const transfer = await pay(await richAccount())
+    await switchAsset("pause")
+    expect(await read(transfer)).toMatchObject({ balance: 30_000n, used: false, transferred: false })
+    await switchAsset("unpause")
+    expect(await read(transfer)).toMatchObject({ transferred: true })
+  })
+})
+
+describe("send", () => {
+  it("maps what a node says of a transaction", async () => {
+    const payments = await Promise.all([richAccount(), richAccount()])
+    const calls = await Promise.all(
+      payments.map(async (account) => exactEip3009.settlementCall(await pay(account))),
+    )
+    await node.request("evm_setAutomine", [false])
+    const first = await signedCall(calls[0]!, 0)
+    expect(await chain.send(first.raw)).toBe("taken")
+    expect(await chain.send(first.raw)).toBe("taken")
+    const other = await signedCall(calls[1]!, 0, first.relayer)
+    expect(await chain.send(other.raw)).toBe("underpriced")
+    await node.request("evm_mine")
+    expect(await chain.send(other.raw)).toBe("nonce_too_low")
+    const poor = await signedCall("0x", 0)
+    await node.fund(poor.relayer.address, 1n)
+    expect(await chain.send(poor.raw)).toBe("unfunded")
+    await node.request("evm_setAutomine", [true])
+    await expect(chain.send("0x02ff")).rejects.toThrow(ChainUnavailable)
+  })
+
+  it("SET-16: says so when the answer is lost, and the same bytes again are taken", async () => {
+    const proxy = await startRpcProxy(node.rpcUrl)
+    const proxied = createEvmChain({ network: sepolia, assets, rpcUrls: [proxy.url] })
+    const data = exactEip3009.settlementCall(await pay(await richAccount()))
+    await node.request("evm_setAutomine", [false])
+    const { raw, hash } = await signedCall(data, 0)
+    proxy.fault = { kind: "lose-answer", method: "eth_sendRawTransaction" }
+    await expect(proxied.send(raw)).rejects.toThrow(ChainUnavailable)
+    proxy.fault = undefined
+    expect(await proxied.send(raw)).toBe("taken")
+    await node.request("evm_mine")
+    expect((await proxied.receipt(hash))?.success).toBe(true)
+    await node.request("evm_setAutomine", [true])
+    await proxy.close()
+  })
+})
+
+describe("what was mined", () => {
+  it("is found by hash and by its logs", async () => {
+    const { number } = await chain.head()
+    const transfer = await pay(await richAccount())
+    const { raw, hash } = await signedCall(exactEip3009.settlementCall(transfer), 0)
+    expect(await chain.receipt(hash)).toBeNull()
+    await chain.send(raw)
+    const receipt = await chain.receipt(hash)
+    expect(receipt).toMatchObject({ transactionHash: hash, success: true })
+    expect(exactEip3009.outcome(receipt!.logs, asset, transfer)).toMatchObject({ kind: "paid" })
+    expect(await chain.blockHash(receipt!.blockNumber)).toBe(receipt!.blockHash)
+    expect(await chain.blockHash(receipt!.blockNumber + 1_000_000n)).toBeNull()
+    const topics = exactEip3009.outcomeTopics(transfer)
+    const found = [{ transactionHash: hash, blockNumber: receipt!.blockNumber }]
+    expect(await chain.findLogs({ asset, topics, fromBlock: number })).toEqual(found)
+    expect(await chain.findLogs({ asset, topics, fromBlock: receipt!.blockNumber + 1n })).toEqual([])
+  })
+
+  it("is found over a range longer than providers allow in one request", async () => {
+    const account = await richAccount()
+    const fromBlock = (await chain.head()).number + 1n
+    const transfer = await pay(account)
+    const { raw, hash } = await signedCall(exactEip3009.settlementCall(transfer), 0)
+    await chain.send(raw)
+    await node.request("anvil_mine", ["0xb"])
+    const proxy = await startRpcProxy(node.rpcUrl)
+    const proxied = createEvmChain({ network: sepolia, assets, rpcUrls: [proxy.url], logBlocks: 5n })
+    const topics = exactEip3009.outcomeTopics(transfer)
+    expect(await proxied.findLogs({ asset, topics, fromBlock })).toMatchObject([{ transactionHash: hash }])
+    expect(proxy.calls.get("eth_getLogs")).toBe(3)
+    await proxy.close()
+  })
+})
+
+describe("gas", () => {
+  it("is estimated for what goes through, and null for what reverts", async () => {
+    const transfer = await pay(await richAccount())
+    const call = { from: payTo, to: asset }
+    const gas = await chain.estimateGas({ ...call, data: exactEip3009.settlementCall(transfer) })
+    expect(gas).toBeGreaterThan(50_000n)
+    expect(gas).toBeLessThan(150_000n)
+    const forged = exactEip3009.settlementCall({ ...transfer, value: 1n })
+    expect(await chain.estimateGas({ ...call, data: forged })).toBeNull()
+  })
+
+  it("fees leave room for the base fee to double", async () => {
+    await node.request("anvil_setNextBlockBaseFeePerGas", ["0x3b9aca00"])
+    await node.request("evm_mine")
+    const { maxFeePerGas, maxPriorityFeePerGas } = await chain.fees()
+    expect(maxFeePerGas - maxPriorityFeePerGas).toBe(2_000_000_000n)
+  })
+
+  it("the relayer's means are told", async () => {
+    const { relayer, raw } = await signedCall("0x", 0)
+    expect(await chain.gasBalance(relayer.address)).toBe(100n * 10n ** 18n)
+    expect(await chain.nonceOf(relayer.address)).toBe(0)
+    await chain.send(raw)
+    expect(await chain.nonceOf(relayer.address)).toBe(1)
+  })
+})
+
+describe("the relayer", () => {
+  it("signs the same transaction to the same bytes, under their hash", async () => {
+    const relayer = createRelayer(generatePrivateKey())
+    const fees = { maxFeePerGas: 2n, maxPriorityFeePerGas: 1n }
+    const order = { chainId: 1, nonce: 7, to: asset, data: "0x12", gas: 21_000n, fees } as const
+    const signed = await relayer.sign(order)
+    expect(await relayer.sign(order)).toEqual(signed)
+    expect(signed).toEqual({ raw: signed.raw, hash: keccak256(signed.raw), ...fees })
+    expect(signed.raw.startsWith("0x02")).toBe(true)
+  })
+
+  it("never shows its key", () => {
+    const key = generatePrivateKey()
+    const relayer = createRelayer(key)
+    const shown = inspect(relayer, { depth: 10, showHidden: true, getters: true }) + JSON.stringify(relayer)
+    expect(shown).not.toContain(key.slice(2))
+    expect(shown).not.toContain(BigInt(key).toString())
+  })
+})
