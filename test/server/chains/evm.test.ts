@@ -31,12 +31,16 @@ const payTo = lowerAddress(randomAccount().address)
 beforeAll(async () => {
   node = await startLocalChain({ blockTimeSeconds: 0 })
   chain = createEvmChain({ network: sepolia, assets, rpcUrls: [node.rpcUrl] })
+  // Blocks come when they are asked for and at no other time.
+  await node.request("evm_setAutomine", [false])
 })
 afterAll(() => node.stop())
 
 async function richAccount(): Promise<Account> {
   const account = randomAccount()
-  await node.mint(account.address, 30_000n)
+  await mined(
+    encodeFunctionData({ abi: testUsdc.abi, functionName: "mint", args: [account.address, 30_000n] }),
+  )
   return account
 }
 
@@ -70,10 +74,15 @@ async function signedCall(data: Hex, nonce: number, relayer = createRelayer(gene
   return { relayer, hash, raw }
 }
 
-async function switchAsset(functionName: "pause" | "unpause"): Promise<void> {
-  const { raw } = await signedCall(encodeFunctionData({ abi: testUsdc.abi, functionName }), 0)
+async function mined(data: Hex): Promise<Hex> {
+  const { hash, raw } = await signedCall(data, 0)
   expect(await chain.send(raw)).toBe("taken")
+  await node.request("evm_mine")
+  return hash
 }
+
+const switchAsset = (functionName: "pause" | "unpause") =>
+  mined(encodeFunctionData({ abi: testUsdc.abi, functionName }))
 
 const rejection = (promise: Promise<unknown>): Promise<Error> =>
   promise.then(
@@ -192,8 +201,7 @@ describe("readTransfer", () => {
 
   it("a used nonce is used", async () => {
     const transfer = await pay(await richAccount())
-    const { raw } = await signedCall(exactEip3009.settlementCall(transfer), 0)
-    expect(await chain.send(raw)).toBe("taken")
+    await mined(exactEip3009.settlementCall(transfer))
     expect(await read(transfer)).toMatchObject({ balance: 20_000n, used: true, transferred: false })
   })
 
@@ -218,7 +226,6 @@ describe("send", () => {
     const calls = await Promise.all(
       payments.map(async (account) => exactEip3009.settlementCall(await pay(account))),
     )
-    await node.request("evm_setAutomine", [false])
     const first = await signedCall(calls[0]!, 0)
     expect(await chain.send(first.raw)).toBe("taken")
     expect(await chain.send(first.raw)).toBe("taken")
@@ -229,7 +236,6 @@ describe("send", () => {
     const poor = await signedCall("0x", 0)
     await node.fund(poor.relayer.address, 1n)
     expect(await chain.send(poor.raw)).toBe("unfunded")
-    await node.request("evm_setAutomine", [true])
     await expect(chain.send("0x02ff")).rejects.toThrow(ChainUnavailable)
   })
 
@@ -237,7 +243,6 @@ describe("send", () => {
     const proxy = await startRpcProxy(node.rpcUrl)
     const proxied = createEvmChain({ network: sepolia, assets, rpcUrls: [proxy.url] })
     const data = exactEip3009.settlementCall(await pay(await richAccount()))
-    await node.request("evm_setAutomine", [false])
     const { raw, hash } = await signedCall(data, 0)
     proxy.fault = { kind: "lose-answer", method: "eth_sendRawTransaction" }
     await expect(proxied.send(raw)).rejects.toThrow(ChainUnavailable)
@@ -245,7 +250,6 @@ describe("send", () => {
     expect(await proxied.send(raw)).toBe("taken")
     await node.request("evm_mine")
     expect((await proxied.receipt(hash))?.success).toBe(true)
-    await node.request("evm_setAutomine", [true])
     await proxy.close()
   })
 })
@@ -257,6 +261,7 @@ describe("what was mined", () => {
     const { raw, hash } = await signedCall(exactEip3009.settlementCall(transfer), 0)
     expect(await chain.receipt(hash)).toBeNull()
     await chain.send(raw)
+    await node.request("evm_mine")
     const receipt = await chain.receipt(hash)
     expect(receipt).toMatchObject({ transactionHash: hash, success: true })
     expect(exactEip3009.outcome(receipt!.logs, asset, transfer)).toMatchObject({ kind: "paid" })
@@ -272,8 +277,7 @@ describe("what was mined", () => {
     const account = await richAccount()
     const fromBlock = (await chain.head()).number + 1n
     const transfer = await pay(account)
-    const { raw, hash } = await signedCall(exactEip3009.settlementCall(transfer), 0)
-    await chain.send(raw)
+    const hash = await mined(exactEip3009.settlementCall(transfer))
     await node.request("anvil_mine", ["0xb"])
     const proxy = await startRpcProxy(node.rpcUrl)
     const proxied = createEvmChain({ network: sepolia, assets, rpcUrls: [proxy.url], logBlocks: 5n })
@@ -307,6 +311,8 @@ describe("gas", () => {
     expect(await chain.gasBalance(relayer.address)).toBe(100n * 10n ** 18n)
     expect(await chain.nonceOf(relayer.address)).toBe(0)
     await chain.send(raw)
+    expect(await chain.nonceOf(relayer.address)).toBe(0)
+    await node.request("evm_mine")
     expect(await chain.nonceOf(relayer.address)).toBe(1)
   })
 })
