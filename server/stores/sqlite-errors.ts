@@ -1,10 +1,10 @@
 /** The errors of the SQLite store, and how they travel from its thread to the caller. */
 import { Fenced, StoreUnavailable } from "../ports.ts"
 
-/** better-sqlite3 is not installed; it is an optional peer. */
+/** better-sqlite3 is not installed, or without its native part; it is an optional peer. */
 export class MissingPackage extends Error {
-  constructor() {
-    super("The SQLite store needs the package better-sqlite3: npm i better-sqlite3")
+  constructor(message = "The SQLite store needs the package better-sqlite3: npm i better-sqlite3") {
+    super(message)
     this.name = "MissingPackage"
   }
 }
@@ -35,7 +35,7 @@ export function reviveError({ name, message }: SentError): Error {
     case "StoreUnavailable":
       return new StoreUnavailable(message)
     case "MissingPackage":
-      return new MissingPackage()
+      return new MissingPackage(message)
     case "StoreFileError":
       return new StoreFileError(message)
     default:

@@ -23,13 +23,17 @@ const post = (answer: Answer): void => port.postMessage(answer)
 const pause = (): Promise<void> => sleep(5 + Math.random() * 20)
 
 async function loadSqlite(): Promise<typeof BetterSqlite3> {
+  const { default: Sqlite } = await import("better-sqlite3").catch((error: unknown) => {
+    const missing = ["ERR_MODULE_NOT_FOUND", "MODULE_NOT_FOUND"].includes(codeOf(error) ?? "")
+    throw missing ? new MissingPackage() : error
+  })
   try {
-    return (await import("better-sqlite3")).default
-  } catch (error) {
-    const code = codeOf(error)
-    if (code === "ERR_MODULE_NOT_FOUND" || code === "MODULE_NOT_FOUND") throw new MissingPackage()
-    throw error
+    new Sqlite(":memory:").close()
+  } catch {
+    // The package loads its native part late; npm leaves it out when install scripts are not allowed.
+    throw new MissingPackage("better-sqlite3 has no native part for this Node.js: npm rebuild better-sqlite3")
   }
+  return Sqlite
 }
 
 async function open(): Promise<BetterSqlite3.Database> {

@@ -1,0 +1,250 @@
+import Sqlite from "better-sqlite3"
+import fc from "fast-check"
+import { expect, it } from "vitest"
+import type { Evidence, Move, Redemption } from "../../server/core/redemption.ts"
+import { createMemoryVerbs } from "../../server/stores/memory.ts"
+import { sendError } from "../../server/stores/sqlite-errors.ts"
+import { type Answer, createGroup } from "../../server/stores/sqlite-group.ts"
+import { schema } from "../../server/stores/sqlite-schema.ts"
+import { perform, type Verb } from "../../server/stores/verbs.ts"
+import type { Hex } from "../../shared/evm.ts"
+import {
+  network,
+  type OrderChanges,
+  orderOf,
+  preparation,
+  relayer,
+  start,
+  versionOf,
+} from "../support/orders.ts"
+
+const hexOf = (number: number, bytes: number): Hex => `0x${number.toString(16).padStart(bytes * 2, "0")}`
+const keyOf = (index: number) => `key-${index}`
+const upTo = (max: number) => fc.nat({ max })
+
+// Few of everything, so that steps meet.
+const key = upTo(5)
+const evidence: fc.Arbitrary<Evidence> = fc
+  .record({ hash: upTo(4), logIndex: upTo(2), block: upTo(3) })
+  .map(({ hash, logIndex, block }) => ({
+    transactionHash: hexOf(hash, 32),
+    logIndex,
+    blockNumber: 100n + BigInt(block),
+    blockHash: hexOf(block, 32),
+  }))
+const dueAt = upTo(200).map((seconds) => start + seconds)
+const move: fc.Arbitrary<Move> = fc.oneof(
+  fc.record({ to: fc.constant("mined" as const), evidence }),
+  fc.record({ to: fc.constant("paid" as const), evidence }),
+  fc.record({
+    to: fc.constant("failed" as const),
+    failure: fc.constantFrom("expired" as const, "short" as const),
+    dueAt: fc.option(dueAt),
+  }),
+  fc.record({ to: fc.constant("accepted" as const), dueAt }),
+  fc.record({ to: fc.constant("sent" as const) }),
+)
+const transactionId = upTo(1).map((id) => id + 1)
+const seldom = <T>(arbitrary: fc.Arbitrary<T>) =>
+  fc.oneof({ weight: 4, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary })
+const step = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      verb: fc.constant("redeem" as const),
+      key,
+      value: upTo(4),
+      balance: upTo(14),
+      block: upTo(4),
+      hash: fc.option(upTo(1), { freq: 2 }),
+      settle: fc.nat({ max: 9 }).map((chance) => chance > 0),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ verb: fc.constant("rotate" as const), key, generation: upTo(2) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ verb: fc.constant("lease" as const), holder: fc.constantFrom("a", "b") }),
+  },
+  { weight: 1, arbitrary: fc.record({ verb: fc.constant("release" as const) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      verb: fc.constant("prepare" as const),
+      ahead: fc.constantFrom(0, 0, 0, 1),
+      chainNonce: upTo(2),
+      keys: fc.array(key, { maxLength: 3 }),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ verb: fc.constantFrom("replace" as const, "broadcast"), transactionId }),
+  },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      verb: fc.constant("conclude" as const),
+      done: seldom(transactionId),
+      reopened: seldom(transactionId),
+      moves: fc.array(fc.record({ key, move }), { maxLength: 2 }),
+    }),
+  },
+)
+/** What happens, how many seconds later, and whether with an old fence. */
+const steps = fc.array(fc.tuple(step, upTo(20), upTo(9)), { minLength: 5, maxLength: 60, size: "max" })
+
+type Step = typeof step extends fc.Arbitrary<infer T> ? T : never
+
+type State = {
+  readonly now: number
+  readonly fence: number
+  readonly next: number
+  /** Keys that may be sent, so that most transactions can be prepared. */
+  readonly due: readonly string[]
+  readonly known: readonly string[]
+}
+
+/** What a step asks, with the state of the walk filled in. */
+function letterOf(each: Step, at: State): [Verb, unknown] {
+  const { now, fence } = at
+  const named = (keyed: { key: number; move: Move }) => ({
+    move: keyed.move,
+    key: at.known[keyed.key % (at.known.length + 1)] ?? keyOf(keyed.key),
+  })
+  switch (each.verb) {
+    case "redeem": {
+      const changes: OrderChanges = {
+        key: keyOf(each.key),
+        payer: hexOf(each.key % 2, 20),
+        now,
+        settle: each.settle,
+        grant: {
+          id: `grant-${each.key}`,
+          opening: null,
+          expiresAt: now + 300,
+          idempotencyHash: each.hash === null ? null : `hash-${each.hash}`,
+        },
+        transfer: { value: BigInt(each.value) * 1000n, validBefore: BigInt(start + each.block * 7) },
+        intake: { balance: BigInt(each.balance) * 1000n, blockNumber: 99n + BigInt(each.block) },
+        limits: { queue: 4, perPayer: 7000n, total: 11_000n },
+      }
+      return ["redeem", orderOf(changes)]
+    }
+    case "rotate": {
+      const lives = { full: 300, pending: 60 }
+      const grantId = `grant-${each.key}`
+      return [
+        "rotate",
+        { grantId, generation: each.generation, opening: null, jti: `jti-${now}`, now, lives },
+      ]
+    }
+    case "lease":
+      return ["lease", { holder: each.holder, seconds: 30, now }]
+    case "release":
+      return ["release", { fence }]
+    case "prepare": {
+      const keys = each.keys.map((index) => at.due[index] ?? keyOf(index))
+      return ["prepare", { fence, nonce: at.next + each.ahead, ...preparation(keys, now) }]
+    }
+    case "replace":
+      return ["replace", { fence, transactionId: each.transactionId, version: versionOf(), now }]
+    case "broadcast":
+      return ["broadcast", { fence, transactionId: each.transactionId, now }]
+    case "conclude":
+      return ["conclude", { ...each, fence, moves: each.moves.map(named), now }]
+  }
+}
+
+/** Both stores side by side: what one is asked the other is asked too, and they answer alike, errors included. */
+function openBoth() {
+  const memory = createMemoryVerbs()
+  const db = new Sqlite(":memory:")
+  db.pragma("foreign_keys = ON")
+  db.exec(schema)
+  db.defaultSafeIntegers(true)
+  const group = createGroup(db)
+
+  function remember(verb: Verb, input: unknown): Answer {
+    try {
+      return { id: 1, value: perform(memory, verb, input) }
+    } catch (error) {
+      return { id: 1, error: sendError(error) }
+    }
+  }
+
+  function ask(verb: Verb, input: unknown): { readonly value?: unknown; readonly ok: boolean } {
+    const [answer] = group([{ id: 1, verb, input }])
+    if (typeof answer === "string" || !answer) throw new Error("the database is busy")
+    expect(answer).toEqual(remember(verb, input))
+    return "value" in answer ? { value: answer.value, ok: true } : { ok: false }
+  }
+  return { db, ask }
+}
+
+/** I1, I3, I4 and I5 of security.md, section 4.3, recomputed from the rows. */
+function checkInvariants(db: Sqlite.Database): void {
+  const rows = db.prepare<[], Record<string, string | bigint | null>>("SELECT * FROM redemptions").all()
+  const claims = db.prepare("SELECT redemption_key FROM entries WHERE kind = 'redeemed'").pluck().all()
+  expect(new Set(claims).size).toBe(claims.length)
+  expect(new Set(claims)).toEqual(new Set(rows.map((row) => row.key)))
+
+  const unsettled = rows.filter((row) => ["accepted", "sent", "mined"].includes(String(row.state)))
+  const queued = rows.filter((row) => ["accepted", "sent"].includes(String(row.state)))
+  const sum = unsettled.reduce((total, row) => total + BigInt(row.nominal ?? 0), 0n)
+  expect(db.prepare("SELECT unsettled, queued FROM totals").get()).toEqual({
+    unsettled: sum.toString(),
+    queued: BigInt(queued.length),
+  })
+
+  const paid = rows.filter((row) => row.state === "paid")
+  const proofs = paid.map((row) => `${row.network} ${row.transaction_hash} ${row.log_index}`)
+  expect(new Set(proofs).size).toBe(paid.length)
+
+  const sent = db.prepare("SELECT network, relayer, nonce FROM transactions").raw().all()
+  expect(new Set(sent.map(String)).size).toBe(sent.length)
+  const unstored = "SELECT 1 FROM transactions WHERE id NOT IN (SELECT transaction_id FROM versions)"
+  expect(db.prepare(unstored).all()).toEqual([])
+}
+
+const opening: readonly [Step, number, number] = [{ verb: "lease", holder: "a" }, 0, 1]
+
+function walk(sequence: readonly (readonly [Step, number, number])[], carried: Map<string, number>): void {
+  const { db, ask } = openBoth()
+  let now = start
+  let fence = 0
+  let next = 0
+  let due: readonly string[] = []
+  let known: readonly string[] = []
+  for (const [each, seconds, late] of [opening, ...sequence]) {
+    now += seconds
+    if (each.verb === "prepare") {
+      const { value } = ask("nextNonce", { fence, network, relayer, chainNonce: each.chainNonce })
+      if (typeof value === "number") next = value
+    }
+    // Now and then somebody comes with the fence before the current one.
+    const [verb, input] = letterOf(each, { now, next, due, known, fence: late === 0 ? fence - 1 : fence })
+    const { value, ok } = ask(verb, input)
+    if (ok) carried.set(verb, (carried.get(verb) ?? 0) + 1)
+    if (verb === "lease" && value) fence = (value as { fence: number }).fence
+
+    known = [0, 1, 2, 3, 4, 5].map(keyOf).filter((name) => ask("recall", { key: name }).value)
+    ask("entries", { after: 0, limit: 1000 })
+    ask("endedGrants", { cursor: 0, now })
+    const waiting = ask("due", { fence, network, now, limit: 4 }).value
+    due = ((waiting ?? []) as Redemption[]).map((row) => row.key)
+    ask("inFlight", { fence, network })
+    ask("mined", { fence, network })
+    checkInvariants(db)
+  }
+  db.close()
+}
+
+it("keeps memory and SQLite equal, and the total exposure equal to the sum of unsettled rows", () => {
+  const carried = new Map<string, number>()
+  fc.assert(
+    fc.property(steps, (sequence) => walk(sequence, carried)),
+    { numRuns: 200 },
+  )
+  // A walk on which nothing ever succeeds would prove nothing.
+  for (const verb of ["redeem", "rotate", "lease", "release", "prepare", "replace", "broadcast", "conclude"])
+    expect(carried.get(verb) ?? 0, verb).toBeGreaterThan(5)
+}, 120_000)

@@ -1,0 +1,369 @@
+import { type ChildProcess, spawn } from "node:child_process"
+import { once } from "node:events"
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { createInterface } from "node:readline"
+import { fileURLToPath } from "node:url"
+import type { Worker } from "node:worker_threads"
+import Sqlite from "better-sqlite3"
+import typescript from "typescript"
+import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { type Store, StoreUnavailable } from "../../../server/ports.ts"
+import { openStore, UnknownStore } from "../../../server/stores/index.ts"
+import { openSqliteStore, StoreFileError } from "../../../server/stores/sqlite.ts"
+import { applyPragmas, openDatabase } from "../../../server/stores/sqlite-file.ts"
+import { createGroup } from "../../../server/stores/sqlite-group.ts"
+import { network, orderOf, preparation, relayer, start } from "../../support/orders.ts"
+
+let directory: string
+let file: string
+const opened: Store[] = []
+const databases: Sqlite.Database[] = []
+const children: ChildProcess[] = []
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), "ticket402-"))
+  file = join(directory, "ticket402.db")
+})
+afterEach(async () => {
+  for (const child of children.splice(0)) child.kill("SIGKILL")
+  for (const db of databases.splice(0)) db.close()
+  await Promise.all(opened.splice(0).map((store) => store.close()))
+  await rm(directory, { recursive: true })
+})
+
+async function open(deadlineMs = 5000): Promise<Store> {
+  const store = await openSqliteStore({ file, deadlineMs })
+  opened.push(store)
+  return store
+}
+
+/** A handle beside the store's. */
+function handle(make = () => openDatabase(Sqlite, file)): Sqlite.Database {
+  const db = make()
+  databases.push(db)
+  return db
+}
+
+function launch(parameters: readonly string[], cwd?: string) {
+  const spawned = spawn(process.execPath, parameters, { stdio: ["ignore", "pipe", "inherit"], cwd })
+  children.push(spawned)
+  if (!spawned.stdout) throw new Error("the child has no stdout")
+  return { spawned, lines: createInterface(spawned.stdout) }
+}
+
+function child(task: string, count = 0) {
+  const script = fileURLToPath(new URL("../../support/store-child.ts", import.meta.url))
+  return launch(["--import", "tsx", script, task, file, String(count)])
+}
+
+/** The stores and what they import, as JavaScript, away from every package. */
+async function compileStores(target: string): Promise<void> {
+  const server = new URL("../../../server/", import.meta.url)
+  await writeFile(join(target, "package.json"), '{ "type": "module" }')
+  for (const room of ["", "core/", "stores/"]) {
+    await mkdir(join(target, "server", room), { recursive: true })
+    const names = room === "" ? ["ports.ts"] : await readdir(new URL(room, server))
+    for (const name of names) {
+      const source = await readFile(new URL(room + name, server), "utf8")
+      const { outputText } = typescript.transpileModule(source, {
+        compilerOptions: {
+          target: typescript.ScriptTarget.ES2023,
+          module: typescript.ModuleKind.ESNext,
+          rewriteRelativeImportExtensions: true,
+          verbatimModuleSyntax: true,
+        },
+      })
+      await writeFile(join(target, "server", room, name.replace(/ts$/, "js")), outputText)
+    }
+  }
+}
+
+async function linesOf(lines: AsyncIterable<string>): Promise<string[]> {
+  const all: string[] = []
+  for await (const line of lines) all.push(line)
+  return all
+}
+
+describe("durability", () => {
+  it("reads synchronous=FULL back on every handle, after writing and after reopening", async () => {
+    const synchronous = (db: Sqlite.Database) => Number(db.pragma("synchronous", { simple: true }))
+    const [first, second] = [handle(), handle()]
+    for (const db of [first, second]) {
+      expect(createGroup(db)([{ id: 1, verb: "redeem", input: orderOf() }])).toMatchObject([{ id: 1 }])
+      expect(synchronous(db)).toBe(2)
+      expect(db.pragma("journal_mode", { simple: true })).toBe("wal")
+    }
+    first.close()
+    expect(synchronous(handle())).toBe(2)
+  })
+
+  it("does not go on with a handle whose synchronous is not FULL", () => {
+    const answers: Record<string, string> = { journal_mode: "wal", synchronous: "1" }
+    const lowered = { pragma: (text: string) => answers[text] }
+    expect(() => applyPragmas(lowered, "shop.db")).toThrow("shop.db: found synchronous=1, wanted 2")
+  })
+
+  it("loses nothing it acknowledged when the process is killed while writing", async () => {
+    const { spawned, lines } = child("write")
+    const said: string[] = []
+    for await (const line of lines) {
+      said.push(line)
+      if (said.length === 300) spawned.kill("SIGKILL")
+    }
+    expect(said.length).toBeGreaterThanOrEqual(300)
+    const store = await open()
+    const keys = said.slice(1)
+    const found = await Promise.all(keys.map((key) => store.recall({ key })))
+    expect(found.filter((each) => each === null)).toEqual([])
+    expect(handle().pragma("integrity_check", { simple: true })).toBe("ok")
+  })
+})
+
+describe("several processes on one file", () => {
+  it("claim each of 50 keys exactly once among 8", async () => {
+    const all = await Promise.all(Array.from({ length: 8 }, () => linesOf(child("claim", 50).lines)))
+    expect(all.map((lines) => lines[0])).toEqual(Array.from({ length: 8 }, () => "open"))
+    const claims = all.flatMap((lines) => lines.slice(1))
+    expect(claims.sort()).toEqual(Array.from({ length: 50 }, (_, index) => `race-${index}`).sort())
+    const entries = await (await open()).entries({ after: 0, limit: 1000 })
+    expect(entries).toHaveLength(50)
+  })
+
+  it("wait for each other's lock without stopping the event loop, and carry the call out", async () => {
+    const store = await open()
+    const other = handle()
+    other.exec("BEGIN IMMEDIATE")
+    let answered = false
+    const order = orderOf()
+    const claim = store.redeem(order).finally(() => {
+      answered = true
+    })
+    const until = performance.now() + 1000
+    let ticks = 0
+    await new Promise<void>((resolve) => {
+      const timer = setInterval(() => {
+        ticks++
+        if (performance.now() < until) return
+        clearInterval(timer)
+        resolve()
+      }, 10)
+    })
+    expect(answered).toBe(false)
+    expect(ticks).toBeGreaterThan(20)
+    other.exec("COMMIT")
+    expect(await claim).toMatchObject({ kind: "redeemed" })
+  })
+
+  it("read while another writes", async () => {
+    const store = await open()
+    const order = orderOf()
+    await store.redeem(order)
+    handle().exec("BEGIN IMMEDIATE")
+    expect(await store.recall({ key: order.key })).not.toBeNull()
+  })
+
+  it("answer StoreUnavailable, with nothing written, when a lock is held beyond the deadline", async () => {
+    const store = await open(150)
+    const other = handle()
+    other.exec("BEGIN IMMEDIATE")
+    const orders = [orderOf(), orderOf(), orderOf()]
+    const outcomes = await Promise.allSettled(orders.map((order) => store.redeem(order)))
+    for (const outcome of outcomes)
+      expect(outcome.status === "rejected" && outcome.reason).toBeInstanceOf(StoreUnavailable)
+    other.exec("COMMIT")
+    expect(await store.entries({ after: 0, limit: 9 })).toEqual([])
+    for (const order of orders) expect(await store.recall(order)).toBeNull()
+    expect(await store.redeem(orderOf())).toMatchObject({ kind: "redeemed" })
+  })
+
+  it("do not open a file that is held beyond the deadline", async () => {
+    await writeFile(file, "", { mode: 0o600 })
+    handle(() => new Sqlite(file)).exec("BEGIN EXCLUSIVE")
+    await expect(open(150)).rejects.toBeInstanceOf(StoreUnavailable)
+  })
+})
+
+describe("a group", () => {
+  it("keeps what its neighbours wrote when a verb throws", async () => {
+    const group = createGroup(handle())
+    const lease = { id: 1, verb: "lease", input: { holder: "a", seconds: 30, now: start } } as const
+    expect(group([lease])).toEqual([{ id: 1, value: { fence: 1 } }])
+    const [before, inside, after] = [orderOf(), orderOf(), orderOf()]
+    const bad = { fence: 1, nonce: 0, ...preparation([before.key, "nobody's"]) }
+    const answers = group([
+      { id: 2, verb: "redeem", input: before },
+      { id: 3, verb: "prepare", input: bad },
+      { id: 4, verb: "redeem", input: { ...inside, grant: before.grant } },
+      { id: 5, verb: "redeem", input: after },
+      { id: 6, verb: "inFlight", input: { fence: 1, network } },
+      { id: 7, verb: "nextNonce", input: { fence: 1, network, relayer, chainNonce: 0 } },
+    ])
+    expect(answers).toMatchObject([
+      { id: 2, value: { kind: "redeemed" } },
+      { id: 3, error: { message: "there is no redemption nobody's" } },
+      { id: 4, error: { message: "the store refused the write (SQLITE_CONSTRAINT_PRIMARYKEY)" } },
+      { id: 5, value: { kind: "redeemed" } },
+      { id: 6, value: [] },
+      { id: 7, value: 0 },
+    ])
+    const store = await open()
+    expect((await store.recall(before))?.redemption.state).toBe("accepted")
+    expect(await store.recall(inside)).toBeNull()
+    expect(await store.recall(after)).not.toBeNull()
+  })
+
+  it("writes nothing, and says that the store is unavailable, when the disk is full", async () => {
+    const db = handle()
+    const group = createGroup(db)
+    const pages = Number(db.pragma("page_count", { simple: true }))
+    db.pragma(`max_page_count = ${pages}`)
+    const orders = Array.from({ length: 100 }, () => orderOf())
+    const answers = group(orders.map((order, id) => ({ id, verb: "redeem", input: order })))
+    expect(answers).toEqual(
+      orders.map((_, id) => ({
+        id,
+        error: { name: "StoreUnavailable", message: "the database cannot be used (SQLITE_FULL)" },
+      })),
+    )
+    expect(await (await open()).entries({ after: 0, limit: 1 })).toEqual([])
+    db.pragma("max_page_count = 100000")
+    expect(group([{ id: 1, verb: "redeem", input: orders[0] }])).toMatchObject([
+      { value: { kind: "redeemed" } },
+    ])
+  })
+})
+
+describe("the thread", () => {
+  it("takes everything that waits with it when it dies, and every later call", async () => {
+    const started = once(process, "worker") as Promise<[Worker]>
+    const store = await open()
+    const [thread] = await started
+    handle().exec("BEGIN IMMEDIATE")
+    const waiting = [store.redeem(orderOf()), store.redeem(orderOf())]
+    await Promise.all([
+      ...waiting.map((claim) => expect(claim).rejects.toBeInstanceOf(StoreUnavailable)),
+      thread.terminate(),
+    ])
+    await expect(store.redeem(orderOf())).rejects.toBeInstanceOf(StoreUnavailable)
+    await store.close()
+  })
+
+  it("refuses what it cannot be sent, and goes on", async () => {
+    const store = await open()
+    const order = { ...orderOf(), key: (() => "") as unknown as string }
+    await expect(store.redeem(order)).rejects.toThrow()
+    await expect(store.redeem({ ...orderOf(), now: start + 0.5 })).rejects.toThrow("SQLITE_CONSTRAINT")
+    expect(await store.redeem(orderOf())).toMatchObject({ kind: "redeemed" })
+  })
+})
+
+describe("compiled", () => {
+  const script = `import { openStore } from "./server/stores/index.js"
+    const store = await openStore("sqlite:./data.db").catch((error) => console.log(error.name + ": " + error.message))
+    if (store) console.log(JSON.stringify(await store.lease({ holder: "a", seconds: 1, now: 1 })))
+    await store?.close()`
+
+  async function run(): Promise<string[]> {
+    await writeFile(join(directory, "run.mjs"), script)
+    const { lines } = launch(["run.mjs"], directory)
+    return linesOf(lines)
+  }
+
+  it("runs its thread from JavaScript", async () => {
+    await compileStores(directory)
+    await symlink(
+      fileURLToPath(new URL("../../../node_modules", import.meta.url)),
+      join(directory, "node_modules"),
+    )
+    expect(await run()).toEqual(['{"fence":1}'])
+  })
+
+  it("says which package to install when better-sqlite3 is missing", async () => {
+    await compileStores(directory)
+    expect(await run()).toEqual([
+      "MissingPackage: The SQLite store needs the package better-sqlite3: npm i better-sqlite3",
+    ])
+  })
+})
+
+describe("the file", () => {
+  it("is the owner's alone, with everything beside it, in a directory of the owner's", async () => {
+    file = join(directory, "data", "deep", "ticket402.db")
+    await (await open()).redeem(orderOf())
+    const data = join(directory, "data")
+    expect((await stat(data)).mode & 0o777).toBe(0o700)
+    const names = await readdir(join(data, "deep"))
+    expect(names.sort()).toEqual(["ticket402.db", "ticket402.db-shm", "ticket402.db-wal"])
+    for (const name of names) expect((await stat(join(data, "deep", name))).mode & 0o777).toBe(0o600)
+  })
+
+  it.each([0o644, 0o640, 0o620, 0o606, 0o700])("is refused with mode %o", async (mode) => {
+    await writeFile(file, "")
+    await chmod(file, mode)
+    const refused = open()
+    await expect(refused).rejects.toBeInstanceOf(StoreFileError)
+    await expect(refused).rejects.toThrow(`${file}: found mode 0${mode.toString(8)}, wanted 0600`)
+  })
+
+  it("is refused when it is a link, a directory, or no database", async () => {
+    await symlink(join(directory, "elsewhere.db"), file)
+    await expect(open()).rejects.toThrow("found a symbolic link, wanted a regular file")
+    expect(await readdir(directory)).toEqual(["ticket402.db"])
+    await rm(file)
+    await mkdir(file)
+    await expect(open()).rejects.toThrow("wanted a regular file")
+    await rm(file, { recursive: true })
+    await writeFile(file, "this is no database".repeat(100), { mode: 0o600 })
+    await expect(open()).rejects.toThrow("the database cannot be used (SQLITE_NOTADB)")
+  })
+
+  it("is refused, and left alone, when it is of a newer release or of another program", async () => {
+    const db = handle()
+    db.pragma("user_version = 99")
+    db.close()
+    await expect(open()).rejects.toThrow("found schema version 99, this release of ticket402 knows up to 1")
+    file = join(directory, "other.db")
+    await writeFile(file, "", { mode: 0o600 })
+    const other = handle(() => new Sqlite(file))
+    other.exec("CREATE TABLE recipes (name TEXT)")
+    await expect(open()).rejects.toBeInstanceOf(StoreFileError)
+    expect(other.pragma("journal_mode", { simple: true })).toBe("delete")
+  })
+
+  it("refuses rows that no code of this release would write", () => {
+    const db = handle()
+    createGroup(db)([{ id: 1, verb: "redeem", input: orderOf({ key: "k" }) }])
+    for (const change of [
+      "state = 'lost'",
+      "value = '007'",
+      "value = '-1'",
+      "value = '1e3'",
+      "value = ''",
+      "nominal = 0.5",
+      "log_index = 1",
+      "state = 'paid'",
+      "due_at = NULL",
+      "payer = '0xAB'",
+      "grant_id = 'nobody'",
+    ])
+      expect(() => db.exec(`UPDATE redemptions SET ${change}`), change).toThrow("constraint failed")
+    expect(() => db.exec("UPDATE redemptions SET from_block = 0.5")).toThrow("cannot store REAL value")
+  })
+})
+
+describe("the kinds of store", () => {
+  it("are opened by their URL", async () => {
+    for (const url of [`sqlite:${file}`, "memory:"]) {
+      const store = await openStore(url)
+      expect(await store.redeem(orderOf())).toMatchObject({ kind: "redeemed" })
+      await store.close()
+    }
+  })
+
+  it.each(["", "sqlite:", "memory:x", "postgres://host", "constructor:"])("refuse %j", async (url) => {
+    await expect(openStore(url)).rejects.toBeInstanceOf(UnknownStore)
+    await expect(openStore(url)).rejects.toThrow('wanted "sqlite:FILE" or "memory:"')
+  })
+})
