@@ -10,7 +10,7 @@ import { type Answer, exchange, type OfficeTools, persist } from "./office.ts"
 import { type Payment, paymentHeaders, type SigningTools, signPayment } from "./payment.ts"
 import type { Choice } from "./policy.ts"
 import { createSingleFlight } from "./single-flight.ts"
-import { applyAnswer, covers, type Grant, type Wallet } from "./wallet.ts"
+import { covers, type Grant, standingOf, type Wallet } from "./wallet.ts"
 
 /** A payment is not sent any more so shortly before its end. */
 const lastSecondsUnused = 5
@@ -183,16 +183,8 @@ export function createPurchases(deps: PurchaseDeps): Purchases {
           network: payment.choice.network.id,
           tokenEndpoint: payment.tokenEndpoint,
           secret: payment.secret,
-          scope: "",
-          accessToken: "",
-          tokenExpiresAt: 0,
-          refreshToken: undefined,
-          refreshSends: 0,
-          expiresAt: 0,
-          callsRemaining: null,
-          settlement: "none",
+          ...standingOf(token, askedAt),
         }
-        applyAnswer(grant, token, askedAt)
         wallet.drop(key)
         wallet.add(grant)
         emit({

@@ -4,7 +4,7 @@ import { TicketError } from "./errors.ts"
 import type { ClientEvent } from "./events.ts"
 import { exchange, type OfficeTools, persist } from "./office.ts"
 import { createSingleFlight } from "./single-flight.ts"
-import { applyAnswer, type Grant, type Wallet } from "./wallet.ts"
+import { type Grant, standingOf, type Wallet } from "./wallet.ts"
 
 export type RefreshDeps = OfficeTools & {
   readonly wallet: Wallet
@@ -42,7 +42,7 @@ export function createRefresh(deps: RefreshDeps): Refresh {
     const { answer } = await persist(send, now() + deps.resendSeconds, deps)
 
     if (answer.kind === "token" && answer.token.grant.id === grant.id) {
-      applyAnswer(grant, answer.token, answer.askedAt)
+      Object.assign(grant, standingOf(answer.token, answer.askedAt))
       emit({ type: "refreshed", origin, grant: grant.id, settlement: grant.settlement })
       return "refreshed"
     }

@@ -18,6 +18,10 @@ export type Grant = {
   readonly tokenEndpoint: URL
   /** Proves, at a repeated refresh, that the grant is ours. */
   readonly secret: Hex
+} & GrantStanding
+
+/** What changes with every answer. Instants in seconds. */
+export type GrantStanding = {
   scope: string
   accessToken: string
   tokenExpiresAt: number
@@ -94,17 +98,17 @@ export function createWallet(now: () => number) {
   }
 }
 
-/** Writes what an answer of the token endpoint says into a grant; `askedAt` in seconds, when the request left. */
-export function applyAnswer(grant: Grant, answer: TokenResponse, askedAt: number): void {
-  grant.scope = answer.scope
-  grant.accessToken = answer.access_token
-  grant.tokenExpiresAt = askedAt + answer.expires_in
-  grant.refreshToken = answer.refresh_token
-  grant.refreshSends = 0
-  grant.expiresAt = answer.grant.expires_at
-  grant.callsRemaining = answer.grant.calls_remaining
-  grant.settlement = answer.grant.settlement.state
-}
+/** What an answer of the token endpoint says of a grant; `askedAt` in seconds, when the request left. */
+export const standingOf = (answer: TokenResponse, askedAt: number): GrantStanding => ({
+  scope: answer.scope,
+  accessToken: answer.access_token,
+  tokenExpiresAt: askedAt + answer.expires_in,
+  refreshToken: answer.refresh_token,
+  refreshSends: 0,
+  expiresAt: answer.grant.expires_at,
+  callsRemaining: answer.grant.calls_remaining,
+  settlement: answer.grant.settlement.state,
+})
 
 /** Whether a grant of `scope` covers one of the scopes on offer. */
 export function covers(scope: string, offered: readonly string[]): boolean {

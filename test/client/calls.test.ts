@@ -192,6 +192,12 @@ test("CLI-22: nothing is paid over plain http except on this machine", async () 
   const { client } = buyer(clock, { fetch: elsewhere })
   expect((await failure(client.fetch("http://api.example.com/movies/7"))).code).toBe("insecure_url")
   expect(seen).toEqual(["/movies/7"])
+  // Not even when the payment itself would go over TLS: the token would not.
+  seller.tokenEndpoint = "https://pay.example/token"
+  const listed = buyer(clock, { fetch: elsewhere, tokenEndpoints: ["https://pay.example/token"] })
+  expect((await failure(listed.client.fetch("http://api.example.com/movies/7"))).code).toBe("insecure_url")
+  expect(seller.seen("POST /token")).toEqual([])
+  seller.tokenEndpoint = "/token"
   const trusting = buyer(clock, { fetch: elsewhere, allowInsecureHttp: true })
   expect((await trusting.client.fetch("http://api.example.com/movies/7")).status).toBe(200)
 })

@@ -165,6 +165,45 @@ test("CLI-14: a refusal after a lost answer proves nothing, so nothing new is si
   expect(new Set(sent).size).toBe(1)
 })
 
+test.each([
+  ["409", refuse("authorization_conflict")],
+  ["a redirect", redirect("/x", 307)],
+])("CLI-14: after %s a refusal of the same payment proves nothing", async (_name, odd) => {
+  const { client, seller } = await setup()
+  seller.script("POST /token", odd, refuse("offer_expired"))
+  await failure(client.fetch(`${seller.url}/movies/7`))
+  expect((await failure(client.fetch(`${seller.url}/movies/7`))).code).toBe("outcome_unknown")
+  expect(new Set(seller.seen("POST /token").map((r) => r.headers["payment-signature"])).size).toBe(1)
+})
+
+test("CLI-14: after a bare 500 a refusal proves nothing; after a 503 in the service's words it does", async () => {
+  const bare = await setup()
+  const silent: typeof hangUp = (_request, response) => void response.writeHead(500).end()
+  bare.seller.script("POST /token", silent, refuse("offer_expired"))
+  expect((await failure(bare.client.fetch(`${bare.seller.url}/movies/7`))).code).toBe("outcome_unknown")
+  const said = await setup()
+  said.seller.script("POST /token", refuse("store_unavailable"), refuse("offer_expired"))
+  expect((await said.client.fetch(`${said.seller.url}/movies/7`)).status).toBe(200)
+})
+
+test("CLI-14: while a payment has no answer, no other offer of that resource is signed either", async () => {
+  const { client, seller } = await setup()
+  seller.offers = [hour, { ...hour, ref: "write@00000001", scope: "write" }]
+  seller.always("POST /token", hangUp)
+  const calls = [client.fetch(`${seller.url}/movies/7`), client.fetch(`${seller.url}/write`)]
+  const errors = await Promise.all(calls.map(failure))
+  expect(errors.map((error) => error.code)).toEqual(["outcome_unknown", "outcome_unknown"])
+  expect(new Set(seller.seen("POST /token").map((r) => r.headers["payment-signature"])).size).toBe(1)
+})
+
+test("CLI-14: a payment is not sent any more when it is about to end", async () => {
+  const { client, seller, clock } = await setup()
+  seller.dress = (entry) => ({ ...entry, maxTimeoutSeconds: 20 })
+  seller.always("POST /token", hangUp)
+  await failure(client.fetch(`${seller.url}/movies/7`))
+  expect(clock.now).toBeLessThan(startedAt + 15)
+})
+
 test("an aborted caller stops waiting, and the payment is still carried to its answer", async () => {
   const { client, seller } = await setup()
   const control = new AbortController()
@@ -218,6 +257,31 @@ test("CLI-02: 20 parallel calls share even a refusal, and sign at most twice", a
   expect(seller.seen("POST /token")).toHaveLength(2)
 })
 
+test("CLI-02: a call that hears its 402 only after the purchase of the others failed signs nothing itself", async () => {
+  const { client, seller } = await setup()
+  seller.always("POST /token", refuse("not_yet_valid"))
+  let hear = (): void => {}
+  const failed = new Promise<void>((resolve) => {
+    hear = resolve
+  })
+  const late = new Promise<void>((resolve) => {
+    seller.script("GET /late", async (request, response) => {
+      resolve()
+      await failed
+      seller.gate(request, response)
+    })
+  })
+  const second = failure(client.fetch(`${seller.url}/late`))
+  await late
+  const first = await failure(client.fetch(`${seller.url}/movies/7`))
+  hear()
+  expect(await second).toBe(first)
+  expect(seller.seen("POST /token")).toHaveLength(2)
+  // Control: a call that begins afterwards is a new one.
+  await failure(client.fetch(`${seller.url}/movies/7`))
+  expect(seller.seen("POST /token")).toHaveLength(4)
+})
+
 test.each([
   ["400 stop", refuse("insufficient_funds"), "purchase_refused"],
   [
@@ -249,7 +313,18 @@ test("CLI-02: a gate that answers 402 to the bought token is not paid twice, and
   const response = await client.fetch(`${seller.url}/movies/7`)
   expect(response.status).toBe(402)
   expect(await response.json()).toMatchObject({ x402Version: 2 })
-  expect(seller.transfers).toHaveLength(1)
+  expect(seller.seen("POST /token")).toHaveLength(1)
+})
+
+test("CLI-02: a gate that finds every bought scope insufficient is paid once per call", async () => {
+  const { client, seller } = await setup()
+  seller.always("GET /movies/7", (_request, response) =>
+    json(response, 402, seller.challenge("insufficient_scope", "read")),
+  )
+  expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(402)
+  expect(seller.seen("POST /token")).toHaveLength(1)
+  expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(402)
+  expect(seller.seen("POST /token")).toHaveLength(2)
 })
 
 test("a token answer for another scope than the one bought is refused and the payment kept", async () => {

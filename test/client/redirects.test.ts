@@ -167,9 +167,14 @@ test("CLI-12: a token is for its origin: not for another port, and not for a sib
   a.always("GET /tenant2/movies", (_request, response) => json(response, 200, {}))
   a.always("GET /tenant10", (_request, response) => json(response, 200, {}))
   await client.fetch(`${a.url}/tenant2/movies`)
+  a.always("GET /tenant1/away", redirect("/tenant2/movies"))
+  await client.fetch(`${a.url}/tenant1/away`)
   await client.fetch(`${a.url}/tenant10`)
   await client.fetch(a.url.replace("127.0.0.1", "localhost")).catch(() => {})
-  expect(a.requests.filter((r) => r.headers.authorization).map((r) => r.path)).toEqual(["/tenant1/movies"])
+  expect(a.requests.filter((r) => r.headers.authorization).map((r) => r.path)).toEqual([
+    "/tenant1/movies",
+    "/tenant1/away",
+  ])
   expect(b.requests[0]?.headers.authorization).toBeUndefined()
   // A sibling cannot sell tokens for the other's path.
   expect((await failure(client.fetch(`${a.url}/tenant3/movies`))).code).toBe("resource_foreign")
