@@ -20,7 +20,7 @@ import { createRevocations } from "./revocations.ts"
 import { createSettlement } from "./settlement.ts"
 import { openStore } from "./stores/index.ts"
 import { createTokenEndpoint, supportedGrantTypes } from "./token.ts"
-import { createWorker } from "./worker.ts"
+import { createWorker, type WorkerOptions } from "./worker.ts"
 
 export type IssuerOptions = {
   /** Where scalars of the configuration may come from besides, e.g. `TICKET402_ISSUER`. */
@@ -28,8 +28,9 @@ export type IssuerOptions = {
   readonly log?: Logger
   /** Seconds since the epoch. */
   readonly now?: Now
-  /** Called at every step boundary of a settlement. */
+  /** Called at every step boundary of an intake or a settlement. */
   readonly onStep?: (step: string) => void
+  readonly worker?: WorkerOptions
 }
 
 /** A running service: a gate to put before routes, an office to mount, and the back office that settles. */
@@ -79,7 +80,8 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
       onEnded: noteEnded,
     }),
   )
-  const worker = createWorker({ store, settlements, now, log, holder: randomBytes(16).toString("hex") })
+  const holder = randomBytes(16).toString("hex")
+  const worker = createWorker({ store, settlements, now, log, holder }, options.worker)
 
   const endpoint = createTokenEndpoint(
     {
@@ -96,6 +98,7 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
       log,
       onRedeemed: () => worker.wake(),
       onEnded: noteEnded,
+      ...(options.onStep && { onStep: options.onStep }),
     },
     {
       issuer: config.issuer,

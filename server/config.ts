@@ -243,7 +243,7 @@ function readPrice(raw: z.output<typeof priceSchema>, context: OfferContext): Pr
 
 /** One line per problem of the schema, with the nearest known name for an unknown key. */
 function explain(issue: z.core.$ZodIssue, input: unknown): string[] {
-  const path = issue.path.join(".")
+  const path = issue.path.map(String).join(".")
   if (issue.code === "unrecognized_keys")
     return issue.keys.map((key) => {
       const nearest = nearestKey(key)
@@ -267,5 +267,12 @@ function nearestKey(key: string): string | undefined {
   return best && best.steps <= Math.max(2, key.length / 3) ? best.known : undefined
 }
 
-const show = (value: unknown): string =>
-  value === undefined ? "nothing" : (JSON.stringify(value) ?? "").slice(0, 80)
+/** What an embedder hands over may be no JSON at all, such as a bigint. */
+function show(value: unknown): string {
+  if (value === undefined) return "nothing"
+  try {
+    return (JSON.stringify(value) ?? typeof value).slice(0, 80)
+  } catch {
+    return typeof value
+  }
+}

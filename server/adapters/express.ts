@@ -52,7 +52,20 @@ export function office(issuer: Issuer): RequestHandler {
       next(new Error("office() must be mounted before body parsers: the body was already read"))
       return
     }
-    await sendResponse(res, await issuer.office.handle(createRequest(req, res, { protocol, host })))
+    const request = webRequest(req, res, { protocol, host })
+    const answer = request
+      ? issuer.office.handle(request)
+      : issuer.office.refuse(req.path, req.method === "TRACE" ? "method_not_allowed" : "malformed")
+    await sendResponse(res, await answer)
+  }
+}
+
+/** Undefined for what the web's `Request` does not know: TRACE, and targets in absolute form. */
+function webRequest(req: Request, res: Response, place: { protocol: string; host: string }) {
+  try {
+    return createRequest(req, res, place)
+  } catch {
+    return undefined
   }
 }
 

@@ -38,9 +38,11 @@ export async function answerFrom(
   options: TokenOptions,
 ): Promise<TokenAnswer> {
   const { state, network, payer, transaction } = view
+  const accessToken = await deps.keys.sign(claimsOf(grant, options.issuer, options.resource))
+  deps.onStep?.("token-signed")
   return {
     body: {
-      access_token: await deps.keys.sign(claimsOf(grant, options.issuer, options.resource)),
+      access_token: accessToken,
       token_type: "Bearer",
       expires_in: Math.max(0, grant.token.expiresAt - deps.now()),
       scope: grant.scope,

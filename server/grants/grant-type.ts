@@ -7,6 +7,10 @@ import type { OfferBoard } from "../core/offers.ts"
 import type { Funding } from "../funding.ts"
 import type { Chain, ExposureLimits, Keys, Logger, Now, Random, Store } from "../ports.ts"
 
+/** Boundaries at which the process may die before an answer is out; each is passed once for every token. */
+export const intakeSteps = ["payment-checked", "payment-redeemed", "refresh-rotated", "token-signed"] as const
+export type IntakeStep = (typeof intakeSteps)[number]
+
 export type TokenDeps = {
   readonly store: Store
   readonly keys: Keys
@@ -22,6 +26,7 @@ export type TokenDeps = {
   readonly onRedeemed: () => void
   /** A grant ended: the gate need not wait for its next poll. */
   readonly onEnded: () => void
+  readonly onStep?: (step: IntakeStep) => void
 }
 
 export type TokenOptions = {

@@ -45,6 +45,7 @@ export async function handle(
   await checkSignature(payment, deps.recover)
   const reading = await readChain(payment, deps)
   checkReading(payment, reading)
+  deps.onStep?.("payment-checked")
 
   const now = deps.now()
   const expiresAt = now + payment.offer.durationSeconds
@@ -84,6 +85,7 @@ export async function handle(
     case "repeated":
       return replay(outcome, located, shown.proof, deps, options)
     case "redeemed": {
+      deps.onStep?.("payment-redeemed")
       deps.onRedeemed()
       deps.log.info(
         { grant: grant.id, offer: grant.offer, payer: payment.transfer.payer, network: payment.network.id },

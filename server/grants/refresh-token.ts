@@ -33,5 +33,6 @@ export async function handle(
     if (decision.grant?.ended) deps.onEnded()
     throw new Refusal(decision.reason)
   }
+  deps.onStep?.("refresh-rotated")
   return answerFrom(decision.grant, settlementView(redemption), decision.kind === "graced", deps, options)
 }

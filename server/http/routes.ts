@@ -16,6 +16,8 @@ export type Office = {
   serves(path: string): boolean
   /** Always answers; never throws. */
   handle(request: Request): Promise<Response>
+  /** For adapters: the answer where no web `Request` can be made of what arrived. */
+  refuse(path: string, reason: "malformed" | "method_not_allowed"): Response
 }
 
 export function createOffice(routes: readonly Route[], log: Logger): Office {
@@ -38,5 +40,6 @@ export function createOffice(routes: readonly Route[], log: Logger): Office {
         return refusalResponse(error, log, route?.methods)
       }
     },
+    refuse: (path, reason) => refusalResponse(new Refusal(reason), log, byPath.get(path)?.methods),
   }
 }

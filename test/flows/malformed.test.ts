@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { encodeHeader } from "../../shared/codec.ts"
 import { paymentSignatureHeader } from "../../shared/x402.ts"
 import { type Cinema, openCinema, postToken, preparePurchase, refresh } from "../support/cinema.ts"
+import { sendRaw, statusesOf } from "../support/raw-http.ts"
 
 let cinema: Cinema
 beforeAll(async () => {
@@ -85,6 +86,15 @@ describe("bad input at the ticket office", () => {
     expect(await reason({ ...headers, ...json }, JSON.stringify({ payment: payload }))).toBe("400 malformed")
     expect(await reason({ ...headers, "Ticket402-Secret": "abc" })).toBe("400 malformed")
     expect(await reason({ ...headers, "Idempotency-Key": "short" })).toBe("400 malformed")
+  })
+
+  it("HTP-04, HTP-05: what is no request of the web is refused, never failed at", async () => {
+    const port = Number(new URL(cinema.url).port)
+    const head = "HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    const statuses = async (line: string) => statusesOf(await sendRaw(port, `${line} ${head}`))
+    expect(await statuses("TRACE /token")).toEqual([405])
+    for (const target of ["http://127.0.0.1/token", "http://elsewhere:99999/token", "https://@/token"])
+      expect(await statuses(`POST ${target}`), target).toEqual([400])
   })
 
   it("every refusal has the documented form and leaks nothing", async () => {

@@ -94,6 +94,20 @@ describe("the configuration", () => {
     expect(problems(configInput({ issuer: "http://api.example.com", allowInsecureHttp: true }))).toEqual([])
   })
 
+  it("refuses what is no JSON, from an embedder, like anything else", () => {
+    const circular: Record<string, unknown> = {}
+    circular.self = circular
+    const throwing = {
+      toJSON() {
+        throw new Error("no")
+      },
+    }
+    for (const value of [10n, circular, throwing, Symbol("x"), () => 1, Number.NaN])
+      for (const key of ["issuer", "limits", "networks", "offers"])
+        expect(() => parseConfig({ ...configInput(), [key]: value }), key).toThrow(ConfigError)
+    expect(() => parseConfig({ ...configInput(), networks: { [Symbol("x")]: 1 } })).toThrow(ConfigError)
+  })
+
   it("takes scalars from the environment", () => {
     const config = parseConfig(configInput(), {
       TICKET402_ISSUER: "https://a.example",
