@@ -198,6 +198,7 @@ async function cancelCall(account: Account, nonce: Hex): Promise<Hex> {
   })
 }
 
+/** Moves everything away; a transaction of ours in the same block comes after it. */
 async function drain(account: Account): Promise<void> {
   await node.request("anvil_impersonateAccount", [account.address])
   await node.fund(account.address)
@@ -395,6 +396,20 @@ describe("a transfer that does not go through", () => {
     })
     expect(await grantEnd(sale)).toBe("settlement_failed")
     expect(await flying()).toEqual([])
+  })
+
+  it("SET-03: drained while our transaction is on its way, it failed and the money is not there", async () => {
+    const sale = await sell()
+    await settle()
+    await drain(sale.account)
+    const { hash } = (await flying())[0]!.transaction.versions[0]!
+    expect((await chain.receipt(hash))?.success).toBe(false)
+    await settle()
+    expect(await row(sale)).toMatchObject({ state: "accepted", transactionId: null })
+    clock += 1
+    await settle()
+    expect(await row(sale)).toMatchObject({ state: "failed", failure: "insufficient_funds" })
+    expect(await balanceOf(payTo)).toBe(0n)
   })
 
   it("a payer whose balance was short for a moment is not lost", async () => {
