@@ -176,23 +176,56 @@ test.each([
   expect(new Set(seller.seen("POST /token").map((r) => r.headers["payment-signature"])).size).toBe(1)
 })
 
-test("CLI-14: after a bare 500 a refusal proves nothing; after a 503 in the service's words it does", async () => {
-  const bare = await setup()
-  const silent: typeof hangUp = (_request, response) => void response.writeHead(500).end()
-  bare.seller.script("POST /token", silent, refuse("offer_expired"))
-  expect((await failure(bare.client.fetch(`${bare.seller.url}/movies/7`))).code).toBe("outcome_unknown")
-  const said = await setup()
-  said.seller.script("POST /token", refuse("store_unavailable"), refuse("offer_expired"))
-  expect((await said.client.fetch(`${said.seller.url}/movies/7`)).status).toBe(200)
+const bare =
+  (status: number): typeof hangUp =>
+  (_request, response) =>
+    void response.writeHead(status).end()
+
+test.each([
+  ["a bare 500", bare(500)],
+  ["a bare 503, which may be a proxy's", bare(503)],
+  ["an internal error", refuse("internal")],
+])("CLI-14: after %s a refusal proves nothing", async (_name, trouble) => {
+  const { client, seller } = await setup()
+  seller.script("POST /token", trouble, refuse("offer_expired"))
+  expect((await failure(client.fetch(`${seller.url}/movies/7`))).code).toBe("outcome_unknown")
+})
+
+test("CLI-14 control: after a 503 in the service's own words a refusal is one, and the offers are read again", async () => {
+  const { client, seller } = await setup()
+  seller.script("POST /token", refuse("store_unavailable"), refuse("offer_expired"))
+  expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(200)
 })
 
 test("CLI-14: while a payment has no answer, no other offer of that resource is signed either", async () => {
-  const { client, seller } = await setup()
+  const { account } = buyer({ now: startedAt })
+  let signatures = 0
+  let heard = (): void => {}
+  const both = new Promise<void>((resolve) => {
+    heard = resolve
+  })
+  const slow = {
+    address: account.address,
+    async signTypedData(data: Parameters<typeof account.signTypedData>[0]) {
+      signatures++
+      // The other call has heard its 402, and two round trips to act on it.
+      await both
+      for (const path of ["/free", "/free"]) await fetch(`${seller.url}${path}`)
+      return account.signTypedData(data)
+    },
+  }
+  const { client, seller } = await setup({ account: slow as never })
   seller.offers = [hour, { ...hour, ref: "write@00000001", scope: "write" }]
   seller.always("POST /token", hangUp)
-  const calls = [client.fetch(`${seller.url}/movies/7`), client.fetch(`${seller.url}/write`)]
-  const errors = await Promise.all(calls.map(failure))
-  expect(errors.map((error) => error.code)).toEqual(["outcome_unknown", "outcome_unknown"])
+  seller.always("GET /free", (_request, response) => json(response, 200, {}))
+  const first = failure(client.fetch(`${seller.url}/movies/7`))
+  const second = failure(client.fetch(`${seller.url}/write`))
+  seller.script("GET /write", (request, response) => {
+    response.on("finish", heard)
+    seller.gate(request, response)
+  })
+  expect([(await first).code, (await second).code]).toEqual(["outcome_unknown", "outcome_unknown"])
+  expect(signatures).toBe(1)
   expect(new Set(seller.seen("POST /token").map((r) => r.headers["payment-signature"])).size).toBe(1)
 })
 
