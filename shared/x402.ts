@@ -37,6 +37,8 @@ export type PaymentRequirements = z.infer<typeof requirementsSchema>
 export const offerTermsSchema = z.object({
   scope: text(512),
   durationSeconds: z.number().int().positive(),
+  /** How many calls it buys; null when time alone ends it. */
+  calls: z.number().int().positive().nullish(),
   settle: z.enum(["background", "first"]),
 })
 export type OfferTerms = z.infer<typeof offerTermsSchema>

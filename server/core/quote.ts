@@ -66,7 +66,7 @@ function paymentRequired(terms: QuoteTerms, entries: readonly Entry[]) {
     offers: Object.fromEntries(
       entries.map(({ offer }) => [
         offer.ref,
-        { scope: offer.scope, durationSeconds: offer.durationSeconds, settle: offer.settle },
+        { scope: offer.scope, durationSeconds: offer.durationSeconds, calls: null, settle: offer.settle },
       ]),
     ),
   }
