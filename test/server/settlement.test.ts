@@ -267,12 +267,19 @@ describe("a payment", () => {
   it("waits while as many transactions are in flight as are allowed", async () => {
     settlement = open({}, { maxInFlight: 2 })
     const account = await customer()
-    const sales = [await sell(account), await sell(account), await sell(account)]
+    for (const _ of [1, 2]) await strange(call("mint", [account.address, purse]))
+    await mine()
+    const sales: Sale[] = []
+    for (let i = 0; i < 6; i += 1) sales.push(await sell(account))
     await settle()
     expect(await flying()).toHaveLength(2)
     await mine()
     await settle()
-    expect(await flying()).toHaveLength(1)
+    expect(await flying()).toHaveLength(2)
+    await settle(open({}, { maxInFlight: 1 }))
+    expect(await flying()).toHaveLength(2)
+    await mine()
+    await settle()
     await mine()
     await settle()
     for (const sale of sales) expect((await row(sale)).state).toBe("paid")
@@ -350,6 +357,22 @@ describe("a nonce that somebody else used", () => {
     expect(await balanceOf(payTo)).toBe(0n)
   })
 
+  it("SET-13: such an asset is not paid for again and again: what failed once is read before it is sent", async () => {
+    await strange(call("setSilent", [true]))
+    const sale = await sell()
+    await settle()
+    await strange(await cancelCall(sale.account, sale.transfer.nonce))
+    await mine()
+    const lagging = open({ chain: { ...chain, findLogs: async () => [] } })
+    for (let look = 0; look < 3; look += 1) {
+      await settle(lagging)
+      expect(await row(sale)).toMatchObject({ state: "accepted", attempts: look + 1 })
+      expect(await flying()).toEqual([])
+      clock += 61
+    }
+    expect(await chain.nonceOf(relayer.address)).toBe(1)
+  })
+
   it("SET-28: while no log of it is found, nothing is decided and nothing is sent", async () => {
     const sale = await sell()
     await strange(await cancelCall(sale.account, sale.transfer.nonce))
@@ -363,6 +386,25 @@ describe("a nonce that somebody else used", () => {
     expect(await flying()).toEqual([])
     await settle()
     expect(await row(sale)).toMatchObject({ state: "failed", failure: "cancelled" })
+  })
+
+  it("SET-32: a transaction that did not pay is left alone until its block is deep: it may yet pay in another", async () => {
+    settlement = open({ confirmations: 3 })
+    const sale = await sell()
+    await settle()
+    const theirs = await strange(await cancelCall(sale.account, sale.transfer.nonce))
+    await mine()
+    await settle()
+    expect((await row(sale)).state).toBe("sent")
+    expect(await flying()).toHaveLength(1)
+    await node.request("anvil_reorg", [1, []])
+    await drop(theirs)
+    clock += 15
+    await settle()
+    await mine(3)
+    await settle()
+    expect((await row(sale)).state).toBe("paid")
+    expect(await chain.nonceOf(relayer.address)).toBe(1)
   })
 
   it("SET-32: is judged at confirmation depth only", async () => {
@@ -647,8 +689,8 @@ describe("a transaction on its way", () => {
       await settle()
       clock += 5
     }
-    const complaints = logged.filter(({ message }) => message === "the relayer has no gas")
-    expect(complaints).toHaveLength(1)
+    const complaints = () => logged.filter(({ message }) => message === "the relayer has no gas")
+    expect(complaints()).toHaveLength(1)
     for (const sale of sales) expect((await row(sale)).state).toBe("sent")
     await node.fund(relayer.address)
     clock += 31
@@ -656,6 +698,10 @@ describe("a transaction on its way", () => {
     await mine()
     await settle()
     for (const sale of sales) expect((await row(sale)).state).toBe("paid")
+    await sell()
+    await node.fund(relayer.address, 0n)
+    await settle()
+    expect(complaints()).toHaveLength(2)
   })
 })
 
