@@ -343,6 +343,10 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
         expect(await store.lease({ holder: "a", seconds: 10, now: 110 })).toEqual({ fence: first!.fence + 1 })
       })
 
+      it("is needed before anything can be settled", async () => {
+        await expect(store.mined({ fence: 0, network })).rejects.toBeInstanceOf(Fenced)
+      })
+
       it("is free at once when it is released", async () => {
         const first = await store.lease({ holder: "a", seconds: 10, now: 100 })
         await store.release({ fence: first!.fence })
