@@ -13,7 +13,8 @@ const home = (pkg, homes) => ({
   from: { path: "^(shared|server|client)/", pathNot: homes },
   to: { path: `node_modules/${pkg}/` },
 })
-const useCases = "server/(gate|token|funding|settlement|worker|revocations|whitelist|grants/[^/]+)\\.ts$"
+const useCases =
+  "server/(gate|token|funding|settlement|worker|revocations|whitelist|(grants|settlement)/[^/]+)\\.ts$"
 const edges = "server/(stores|chains|keys)/"
 
 module.exports = {

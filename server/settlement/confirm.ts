@@ -1,0 +1,107 @@
+/** What became of what was sent: receipts, depth, reorgs, and nonces that others used. */
+import type { Hex } from "../../shared/evm.ts"
+import type { Redemption } from "../core/redemption.ts"
+import { depthOf } from "../core/verdict.ts"
+import type { InFlight, Receipt, RelayTransaction } from "../ports.ts"
+import type { KeyedMove, SettlementContext } from "./context.ts"
+import type { Examiner } from "./examine.ts"
+
+type Head = { readonly number: bigint; readonly time: number }
+
+export function createConfirmer(context: SettlementContext, { examine, paidBy }: Examiner) {
+  const { chain, confirmations, network, now, log, limits, noticed, onStep, conclude, moveFor, each } =
+    context
+
+  /** Mined payments become paid when deep enough, or return when their block went away. */
+  async function recheck(fence: number, mined: readonly Redemption[], head: bigint): Promise<void> {
+    const hashes = new Map<bigint, Promise<Hex | null>>()
+    const gone: Redemption[] = []
+    await each(mined, async (row) => {
+      const { evidence } = row
+      if (!evidence) return
+      const { blockNumber } = evidence
+      const asked = hashes.get(blockNumber) ?? chain.blockHash(blockNumber)
+      hashes.set(blockNumber, asked)
+      const canonical = await asked
+      // A node without that block lags behind, or its new chain is still shorter.
+      if (canonical === null) return
+      if (canonical !== evidence.blockHash) gone.push(row)
+      else if (depthOf(blockNumber, head) >= confirmations)
+        await conclude(fence, [{ key: row.key, move: { to: "paid", evidence } }])
+    })
+    await each(gone, async (row) => {
+      const receipt = row.evidence && (await chain.receipt(row.evidence.transactionHash))
+      const evidence = receipt && paidBy(receipt, row)
+      if (evidence) return conclude(fence, [{ key: row.key, move: { to: "mined", evidence } }])
+      log.warn({ network, key: row.key }, "a reorg took a payment back")
+      const { transactionId } = row
+      if (transactionId === null)
+        return conclude(fence, [{ key: row.key, move: { to: "accepted", dueAt: now() } }])
+      await conclude(fence, [{ key: row.key, move: { to: "sent" } }], { reopened: transactionId })
+      // To be sent again now, whenever it was sent last.
+      noticed.triedAt.set(transactionId, 0)
+    })
+  }
+
+  /** Transactions whose nonce is used up: the receipt of any of their hashes tells. */
+  async function confirm(
+    fence: number,
+    flying: readonly InFlight[],
+    head: Head,
+    chainNonce: number,
+  ): Promise<void> {
+    await each(flying, async ({ transaction, redemptions }) => {
+      const riding = redemptions.filter((row) => row.state === "sent")
+      if (transaction.nonce >= chainNonce) return overtaken(fence, riding, head.time)
+      const receipt = await receiptOfAny(transaction)
+      onStep("receipt-read")
+      if (!receipt) return lost(fence, transaction, riding, head.number)
+      noticed.unfound.delete(transaction.id)
+      const deep = depthOf(receipt.blockNumber, head.number) >= confirmations
+      const moves: KeyedMove[] = []
+      for (const row of riding) {
+        const evidence = paidBy(receipt, row)
+        if (evidence) moves.push({ key: row.key, move: { to: deep ? "paid" : "mined", evidence } })
+        // Until the block is deep the transaction may yet pay in another one.
+        else if (deep) moves.push(moveFor(row, await examine(row)))
+      }
+      // While a payment may come back to it, its nonce may as well.
+      if (moves.length === riding.length) await conclude(fence, moves, { done: transaction.id })
+      else if (moves.length > 0) await conclude(fence, moves)
+    })
+  }
+
+  async function receiptOfAny({ versions }: RelayTransaction): Promise<Receipt | null> {
+    for (const { hash } of versions.toReversed()) {
+      const receipt = await chain.receipt(hash)
+      if (receipt) return receipt
+    }
+    return null
+  }
+
+  /** A node that lags has no receipt yet; but a nonce that a stranger used never gets one. */
+  async function lost(
+    fence: number,
+    transaction: RelayTransaction,
+    riding: readonly Redemption[],
+    head: bigint,
+  ): Promise<void> {
+    const since = noticed.unfound.get(transaction.id) ?? head
+    noticed.unfound.set(transaction.id, since)
+    if (head - since < limits.lostAfterBlocks) return
+    log.error({ network, nonce: transaction.nonce }, "a nonce of the relayer was used by another transaction")
+    const moves = riding.map((row) => moveFor(row, { kind: "send" }))
+    await conclude(fence, moves, { done: transaction.id })
+  }
+
+  /** Not mined, and too late: its payments are not left waiting for it. */
+  async function overtaken(fence: number, riding: readonly Redemption[], time: number): Promise<void> {
+    for (const row of riding) {
+      if (time < row.transfer.validBefore) continue
+      const verdict = await examine(row)
+      if (verdict.kind === "move") await conclude(fence, [{ key: row.key, move: verdict.move }])
+    }
+  }
+
+  return { recheck, confirm }
+}

@@ -1,0 +1,220 @@
+/** What all parts of a network's settlement share: the world, the limits, what this process noticed, and how it writes. */
+import pLimit from "p-limit"
+import type { Address, Hex } from "../../shared/evm.ts"
+import type { Scheme } from "../../shared/scheme.ts"
+import { schemes as knownSchemes } from "../../shared/schemes/index.ts"
+import type { Move, Redemption } from "../core/redemption.ts"
+import { retryDelay } from "../core/retry.ts"
+import { type Doubt, moveOf, type Verdict } from "../core/verdict.ts"
+import {
+  type Chain,
+  ChainUnavailable,
+  Fenced,
+  type Logger,
+  type Now,
+  type Relayer,
+  type RelayTransaction,
+  type SignedBytes,
+  type Store,
+  StoreUnavailable,
+} from "../ports.ts"
+
+/** Boundaries at which the process may die; each is passed once for every payment, transaction or receipt. */
+export const settlementSteps = [
+  "simulated",
+  "signed",
+  "stored",
+  "sent",
+  "recorded",
+  "receipt-read",
+  "concluded",
+] as const
+export type SettlementStep = (typeof settlementSteps)[number]
+
+export type SettlementDeps = {
+  readonly store: Store
+  readonly chain: Chain
+  readonly relayer: Relayer
+  /** Blocks until a payment counts, its own included. */
+  readonly confirmations: number
+  readonly now: Now
+  /** In [0, 1). */
+  readonly chance: () => number
+  readonly log: Logger
+  readonly schemes?: ReadonlyMap<string, Scheme>
+  readonly onStep?: (step: SettlementStep) => void
+  /** A settlement failed, and a grant ended with it. */
+  readonly onEnded?: () => void
+}
+
+export type SettlementLimits = {
+  /** Transactions not known to be mined. */
+  readonly maxInFlight: number
+  readonly resendAfterSeconds: number
+  readonly bumpAfterSeconds: number
+  /** Hashes for one nonce, the first included. */
+  readonly maxVersions: number
+  /** Wei per gas that a transaction offers at most. */
+  readonly maxFeePerGas: bigint
+  /** Gas that a payment may take: a payer's code could burn more. */
+  readonly maxGas: bigint
+  /** A nonce was used, yet no hash of ours has a receipt: so long until the transaction is given up. */
+  readonly lostAfterBlocks: bigint
+}
+
+export const settlementLimits: SettlementLimits = {
+  maxInFlight: 64,
+  resendAfterSeconds: 15,
+  bumpAfterSeconds: 30,
+  maxVersions: 5,
+  maxFeePerGas: 500_000_000_000n,
+  maxGas: 300_000n,
+  lostAfterBlocks: 6n,
+}
+
+export type KeyedMove = { readonly key: string; readonly move: Move }
+
+/** Of a settlement whose node does not answer, or whose relayer has no gas. */
+export const longestRestSeconds = 30
+
+const parallel = 8
+
+export type SettlementContext = ReturnType<typeof createContext>
+
+export function createContext(deps: SettlementDeps, overrides: Partial<SettlementLimits>) {
+  const { store, chain, relayer, now, chance, log } = deps
+  const network = chain.network.id
+  const onStep = deps.onStep ?? (() => {})
+  const schemes = deps.schemes ?? knownSchemes
+
+  // What this process noticed; all of it may be forgotten, at the price of looking again.
+  const noticed = {
+    doubts: new Map<string, Doubt>(),
+    /** Transactions whose nonce is used without a receipt, with the block at which that was first seen. */
+    unfound: new Map<number, bigint>(),
+    /** When bytes were last handed to a node, whether it took them or not. */
+    triedAt: new Map<number, number>(),
+    underpriced: new Set<number>(),
+    /** The relayer has no gas: nothing is sent before this instant. */
+    parkedUntil: 0,
+    /** Writes of the step under way. */
+    written: 0,
+  }
+
+  async function conclude(
+    fence: number,
+    moves: readonly KeyedMove[],
+    transaction: { done?: number; reopened?: number } = {},
+  ): Promise<void> {
+    await store.conclude({ fence, ...transaction, moves, now: now() })
+    noticed.written += 1
+    if (transaction.done !== undefined) {
+      noticed.unfound.delete(transaction.done)
+      noticed.triedAt.delete(transaction.done)
+      noticed.underpriced.delete(transaction.done)
+    }
+    for (const { key, move } of moves) {
+      if (move.to === "paid")
+        log.info({ network, key, transaction: move.evidence.transactionHash }, "settled")
+      if (move.to === "failed") log.warn({ network, key, failure: move.failure }, "a settlement failed")
+    }
+    onStep("concluded")
+    if (moves.some(({ move }) => move.to === "failed")) deps.onEnded?.()
+  }
+
+  const moveFor = (row: Redemption, verdict: Verdict): KeyedMove => ({
+    key: row.key,
+    move: moveOf(verdict, { redemption: row, now: now(), chance: chance() }),
+  })
+
+  /** A payment that cannot be worked on gives way to the others. */
+  async function orPostpone<T>(
+    fence: number,
+    rows: readonly Redemption[],
+    work: () => Promise<T>,
+  ): Promise<T | undefined> {
+    try {
+      return await work()
+    } catch (error) {
+      if (isOutage(error)) throw error
+      const keys = rows.map((row) => row.key)
+      log.error({ network, keys, reason: messageOf(error) }, "a payment could not be worked on")
+      const later = rows.map((row) =>
+        moveFor(row, { kind: "wait", seconds: retryDelay(row.attempts, chance()), doubt: null }),
+      )
+      await conclude(fence, later)
+      return undefined
+    }
+  }
+
+  /** Works on a few at a time. What is wrong with one is logged; an outage ends all, once none is under way. */
+  async function each<T, R>(
+    items: readonly T[],
+    work: (item: T) => Promise<R>,
+  ): Promise<readonly (R | undefined)[]> {
+    const limit = pLimit(parallel)
+    let outage: unknown
+    const results = await Promise.all(
+      items.map((item) =>
+        limit(async () => {
+          if (outage !== undefined) return undefined
+          try {
+            return await work(item)
+          } catch (error) {
+            if (isOutage(error)) outage = error
+            else log.error({ network, reason: messageOf(error) }, "a settlement step failed")
+            return undefined
+          }
+        }),
+      ),
+    )
+    if (outage !== undefined) throw outage
+    return results
+  }
+
+  /** Whether an instant set by this process is still to come; a clock set back does not make it wait longer. */
+  function isAhead(until: number): boolean {
+    const left = until - now()
+    return left > 0 && left <= longestRestSeconds
+  }
+
+  function schemeOf(row: Redemption): Scheme {
+    const scheme = schemes.get(row.scheme)
+    if (!scheme) throw new Error(`there is no scheme ${row.scheme}`)
+    return scheme
+  }
+
+  const sign = (transaction: Omit<Parameters<Relayer["sign"]>[0], "chainId">): Promise<SignedBytes> =>
+    relayer.sign({ chainId: chain.network.chainId, ...transaction })
+
+  return {
+    ...deps,
+    network,
+    onStep,
+    limits: { ...settlementLimits, ...overrides },
+    noticed,
+    conclude,
+    moveFor,
+    orPostpone,
+    each,
+    isAhead,
+    isParked: () => isAhead(noticed.parkedUntil),
+    schemeOf,
+    sign,
+  }
+}
+
+/** What a transaction of the relayer calls. */
+export type Call = { readonly to: Address; readonly data: Hex; readonly gas: bigint }
+
+export function newestOf({ versions, nonce }: RelayTransaction): SignedBytes {
+  const newest = versions.at(-1)
+  if (!newest) throw new Error(`nothing is stored for nonce ${nonce}`)
+  return newest
+}
+
+/** Nothing is wrong with the payment at hand: the world does not answer, or another process settles. */
+export const isOutage = (error: unknown): boolean =>
+  error instanceof ChainUnavailable || error instanceof StoreUnavailable || error instanceof Fenced
+
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -1,0 +1,60 @@
+/** Reading the chain about one payment: its state, the logs of its nonce, and the verdict on it. */
+
+import type { Scheme } from "../../shared/scheme.ts"
+import type { Evidence, Redemption } from "../core/redemption.ts"
+import { type Finding, judge, type Verdict } from "../core/verdict.ts"
+import type { Receipt } from "../ports.ts"
+import type { SettlementContext } from "./context.ts"
+
+export type Examiner = ReturnType<typeof createExaminer>
+
+export function createExaminer(context: SettlementContext) {
+  const { chain, confirmations, now, chance, noticed, schemeOf } = context
+
+  async function examine(row: Redemption): Promise<Verdict> {
+    const scheme = schemeOf(row)
+    const { asset, transfer, key } = row
+    const reading = await chain.readTransfer({ asset, transfer, call: scheme.settlementCall(transfer) })
+    const findings = reading.used ? await find(scheme, row) : []
+    const doubt = noticed.doubts.get(key) ?? null
+    const { blockSeconds } = chain.network
+    const verdict = judge({
+      redemption: row,
+      reading,
+      findings,
+      doubt,
+      confirmations,
+      blockSeconds,
+      now: now(),
+      chance: chance(),
+    })
+    if (verdict.kind === "wait" && verdict.doubt) noticed.doubts.set(key, verdict.doubt)
+    else noticed.doubts.delete(key)
+    return verdict
+  }
+
+  async function find(scheme: Scheme, row: Redemption): Promise<readonly Finding[]> {
+    // A reorg may have put into an earlier block what came after the read.
+    const slack = BigInt(confirmations)
+    const fromBlock = row.fromBlock > slack ? row.fromBlock - slack : 0n
+    const { asset, transfer } = row
+    const logs = await chain.findLogs({ asset, topics: scheme.outcomeTopics(transfer), fromBlock })
+    const receipts = await Promise.all(logs.map((found) => chain.receipt(found.transactionHash)))
+    return receipts.flatMap((receipt) => (receipt ? [readReceipt(receipt, row)] : []))
+  }
+
+  function readReceipt(receipt: Receipt, row: Redemption): Finding {
+    const { transactionHash, blockNumber, blockHash, success, logs } = receipt
+    return {
+      outcome: success ? schemeOf(row).outcome(logs, row.asset, row.transfer) : { kind: "silent" },
+      block: { transactionHash, blockNumber, blockHash },
+    }
+  }
+
+  function paidBy(receipt: Receipt, row: Redemption): Evidence | undefined {
+    const { outcome, block } = readReceipt(receipt, row)
+    return outcome.kind === "paid" ? { ...block, logIndex: outcome.logIndex } : undefined
+  }
+
+  return { examine, paidBy }
+}

@@ -1,0 +1,87 @@
+/** What is due: simulated, built, stored and then sent, the payment that expires first first. */
+import { capFees } from "../core/fees.ts"
+import type { Redemption } from "../core/redemption.ts"
+import type { Verdict } from "../core/verdict.ts"
+import type { Fees, RelayTransaction } from "../ports.ts"
+import { type Call, newestOf, type SettlementContext } from "./context.ts"
+import type { Examiner } from "./examine.ts"
+import type { Resender } from "./resend.ts"
+
+/** A payment that goes through, with the call that makes it. */
+type Ready = { readonly row: Redemption; readonly call: Call }
+/** What shares a transaction. */
+type Group = { readonly rows: readonly Redemption[]; readonly call: Call }
+
+export function createSender(context: SettlementContext, { examine }: Examiner, { submit }: Resender) {
+  const { store, chain, relayer, network, now, limits, noticed, onStep } = context
+  const { conclude, moveFor, orPostpone, each, isParked, schemeOf, sign } = context
+
+  async function sendDue(fence: number, room: number): Promise<void> {
+    if (room <= 0) return
+    const rows = await store.due({ fence, network, now: now(), limit: room })
+    const looked = await each(rows, (row) => orPostpone(fence, [row], () => simulate(fence, row)))
+    const ready = looked.flatMap((each) => each ?? [])
+    if (ready.length === 0 || isParked()) return
+    const [chainNonce, suggested] = await Promise.all([chain.nonceOf(relayer.address), chain.fees()])
+    const fees = capFees(suggested, limits.maxFeePerGas)
+    const stored: RelayTransaction[] = []
+    // One after the other, so that nonces go by urgency; sending begins when all are stored.
+    for (const group of plan(ready)) {
+      const transaction = await orPostpone(fence, group.rows, () => build(fence, group, chainNonce, fees))
+      if (transaction) stored.push(transaction)
+    }
+    await each(stored, (transaction) => submit(fence, transaction.id, newestOf(transaction)))
+  }
+
+  /** The call of a payment that goes through now; of any other, what was found out is written. */
+  async function simulate(fence: number, row: Redemption): Promise<Ready | undefined> {
+    const to = row.asset
+    const data = schemeOf(row).settlementCall(row.transfer)
+    // An asset may take a used nonce without a word (security.md SET-13), so what failed once is read first.
+    let verdict: Verdict | undefined
+    if (row.state === "failed" || row.attempts > 0) verdict = await examine(row)
+    if (!verdict || verdict.kind === "send") {
+      const gas = await chain.estimateGas({ from: relayer.address, to, data })
+      onStep("simulated")
+      if (gas !== null && gas <= limits.maxGas) {
+        const roomy = (gas * 13n) / 10n
+        return { row, call: { to, data, gas: roomy < limits.maxGas ? roomy : limits.maxGas } }
+      }
+      verdict ??= await examine(row)
+    }
+    await conclude(fence, [moveFor(row, verdict)])
+    return undefined
+  }
+
+  async function build(
+    fence: number,
+    group: Group,
+    chainNonce: number,
+    fees: Fees,
+  ): Promise<RelayTransaction> {
+    const { address } = relayer
+    const nonce = await store.nextNonce({ fence, network, relayer: address, chainNonce })
+    const version = await sign({ nonce, fees, ...group.call })
+    onStep("signed")
+    const redemptions = group.rows.map((row) => row.key)
+    const stored = await store.prepare({
+      fence,
+      network,
+      relayer: address,
+      nonce,
+      ...group.call,
+      version,
+      redemptions,
+      now: now(),
+    })
+    noticed.written += 1
+    onStep("stored")
+    return stored
+  }
+
+  return { sendDue }
+}
+
+/** Which payments share a transaction: none yet; payments of batchable schemes may. */
+const plan = (ready: readonly Ready[]): readonly Group[] =>
+  ready.map(({ row, call }) => ({ rows: [row], call }))
