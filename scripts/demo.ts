@@ -6,7 +6,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Command } from "commander"
 import express from "express"
-import { office } from "../server/adapters/express.ts"
+import { hardenServer, hardServerOptions, office } from "../server/adapters/express.ts"
 import { createIssuer, type Issuer } from "../server/app.ts"
 import { mountExample } from "../server/example.ts"
 import { playDemo } from "./demo-story.ts"
@@ -23,7 +23,7 @@ async function openCinema(blockTimeSeconds: number): Promise<Cinema> {
   const folder = await mkdtemp(join(tmpdir(), "ticket402-demo-"))
   const chain = await startLocalChain({ blockTimeSeconds, accounts: 1 })
   const app = express()
-  const server = createServer(app)
+  const server = hardenServer(createServer(hardServerOptions, app))
   const url = `http://127.0.0.1:${await listen(server)}`
   const { address: payTo } = chain.accounts[0] ?? { address: chain.asset }
   const issuer = await createIssuer({

@@ -1,15 +1,20 @@
 /** The composition root: the one place that knows both the use cases and the edges. */
 import { randomBytes } from "node:crypto"
-import { recoverSigner } from "../shared/evm.ts"
+import type { Address } from "../shared/evm.ts"
 import { networks } from "../shared/networks/index.ts"
 import { createEvmChain } from "./chains/evm.ts"
+import { withReadBudget } from "./chains/read-budget.ts"
 import { createRelayer } from "./chains/relayer.ts"
+import { createSignaturePool } from "./chains/signature-pool.ts"
+import { isWellKnown } from "./chains/well-known.ts"
 import { type Config, ConfigError, type ConfigInput, parseConfig } from "./config.ts"
 import { createOfferBoard } from "./core/offers.ts"
 import { createFunding } from "./funding.ts"
 import { createGate, type Gate } from "./gate.ts"
 import { type Challenges, createChallenges } from "./http/challenge.ts"
+import { healthRoutes } from "./http/health.ts"
 import { authorizationServerMetadata, endpointsOf, protectedResourceMetadata } from "./http/metadata.ts"
+import { createRate } from "./http/rate.ts"
 import { json } from "./http/respond.ts"
 import { createOffice, type Office, type Route } from "./http/routes.ts"
 import { createTokenHandler } from "./http/token.ts"
@@ -31,6 +36,8 @@ export type IssuerOptions = {
   /** Called at every step boundary of an intake or a settlement. */
   readonly onStep?: (step: string) => void
   readonly worker?: WorkerOptions
+  /** How long the body of a request may take; 10 when not given. */
+  readonly bodySeconds?: number
 }
 
 /** A running service: a gate to put before routes, an office to mount, and the back office that settles. */
@@ -41,7 +48,9 @@ export type Issuer = {
   readonly gate: Gate
   readonly challenges: Challenges
   readonly office: Office
-  /** Finishes the settlement step under way and closes the store. Idempotent. */
+  /** Says that no more should be sent: not ready any more, and new requests for tokens are refused with 503. */
+  drain(): void
+  /** Drains, finishes the settlement step under way and closes the store. Idempotent. */
   close(): Promise<void>
 }
 
@@ -57,6 +66,7 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
   const relayer = createRelayer(relayerKey.privateKey)
   const chains = connect(config)
   await checkChains(chains, log)
+  await checkAccounts({ payTo: config.payTo, "relayer.privateKeyFile": relayer.address }, chains)
 
   const store = await openStore(config.database)
   const records = await store.publishOffers({ offers: config.offers, now: now() })
@@ -83,18 +93,23 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
   const holder = randomBytes(16).toString("hex")
   const worker = createWorker({ store, settlements, now, log, holder }, options.worker)
 
+  const funding = new Map(
+    [...chains].map(([id, chain]) => [id, createFunding({ chain, relayer, now })] as const),
+  )
+  const signatures = createSignaturePool(log)
+  let draining = false
+
   const endpoint = createTokenEndpoint(
     {
       store,
       keys,
       board,
-      chains,
-      funding: new Map(
-        [...chains].map(([id, chain]) => [id, createFunding({ chain, relayer, now })] as const),
-      ),
+      chains: new Map([...chains].map(([id, chain]) => [id, withReadBudget(chain)] as const)),
+      funding,
       now,
       random: randomBytes,
-      recover: recoverSigner,
+      recover: signatures.recover,
+      payers: createRate(config.limits.requestsPerPayer),
       log,
       onRedeemed: () => worker.wake(),
       onEnded: noteEnded,
@@ -111,6 +126,9 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
     tokenEndpoint: endpoints.token,
     resource: config.resource,
     offers: board.current,
+    peers: createRate(config.limits.requestsPerPeer),
+    draining: () => draining,
+    bodySeconds: options.bodySeconds,
   })
   const document = (path: string, body: unknown, maxAge: number): Route => ({
     path: new URL(path).pathname,
@@ -131,6 +149,17 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
         protectedResourceMetadata(config.issuer, config.resource, board.current),
         300,
       ),
+      ...healthRoutes(
+        { live: new URL(endpoints.live).pathname, ready: new URL(endpoints.ready).pathname },
+        {
+          draining: () => draining,
+          storeAge: revocations.age,
+          networks: [...chains].flatMap(([id, chain]) => {
+            const relayerFunding = funding.get(id)
+            return relayerFunding ? [{ chain, funding: relayerFunding }] : []
+          }),
+        },
+      ),
     ],
     log,
   )
@@ -146,8 +175,14 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
     gate: createGate({ keys, revocations, now }, { issuer: config.issuer, resource: config.resource }),
     challenges: createChallenges({ resource: config.resource, endpoints, offers: board.current }),
     office,
+    drain() {
+      draining = true
+    },
     close() {
-      closing ??= Promise.all([worker.stop(), revocations.stop()]).then(() => store.close())
+      draining = true
+      closing ??= Promise.all([worker.stop(), revocations.stop(), signatures.close()]).then(() =>
+        store.close(),
+      )
       return closing
     },
   }
@@ -185,4 +220,23 @@ async function checkChains(chains: ReadonlyMap<string, Chain>, log: Logger): Pro
       )
     }
   }
+}
+
+/** Money must not go where everybody has the key; only a node that says it is for development may have such accounts. */
+async function checkAccounts(
+  accounts: Readonly<Record<string, Address>>,
+  chains: ReadonlyMap<string, Chain>,
+): Promise<void> {
+  const known = Object.keys(accounts).filter((key) => isWellKnown(accounts[key] ?? "0x"))
+  if (known.length === 0) return
+  const development = await Promise.all(
+    [...chains.values()].map((chain) => chain.isDevelopment().catch(() => false)),
+  )
+  if (development.every(Boolean)) return
+  throw new ConfigError(
+    known.map(
+      (key) =>
+        `${key}: found a test account whose key is public, wanted one only you hold (the nodes are not anvil or hardhat)`,
+    ),
+  )
 }

@@ -1,4 +1,5 @@
 /** The configuration: one schema whose descriptions feed the README's table, read once, with errors that help. */
+import { isIP } from "node:net"
 import { distance } from "fastest-levenshtein"
 import { z } from "zod"
 import { AmountError, parseAmount } from "../shared/amount.ts"
@@ -8,6 +9,7 @@ import { networks } from "../shared/networks/index.ts"
 import { canonicalContent, type Offer, type OfferContent, type Price } from "./core/offers.ts"
 
 const seconds = (minimum: number, maximum: number) => z.number().int().min(minimum).max(maximum)
+const count = (fallback: number) => z.number().int().min(1).max(1_000_000).default(fallback)
 const amount = z.string().regex(/^[0-9.]{1,80}$/, 'wanted a decimal string such as "0.01"')
 const listen = z.string().regex(/^[^\s:]+:[0-9]{1,5}$|^\[[0-9a-fA-F:]+\]:[0-9]{1,5}$/, "wanted host:port")
 const scope = z
@@ -78,17 +80,26 @@ export const configSchema = z.strictObject({
   quoteSeconds: seconds(0, 86_400).default(900).describe("how long a replaced offer is honoured"),
   limits: z
     .strictObject({
-      queue: z
-        .number()
-        .int()
-        .min(1)
-        .max(1_000_000)
-        .default(10_000)
-        .describe("payments that may wait for settlement"),
+      queue: count(10_000).describe("payments that may wait for settlement"),
       perPayer: amount.default("1").describe("unsettled value per payer, in the currency of the assets"),
       total: amount.default("50").describe("unsettled value in total"),
+      requestsPerPeer: count(1000).describe(
+        "requests to `/token` per 10 s and peer: an IPv4 address, or a /64 of IPv6",
+      ),
+      requestsPerPayer: count(100).describe("signed payments per 10 s and payer"),
+      connections: count(10_000).describe("connections that `serve` holds open at once"),
     })
     .prefault({}),
+  cors: z
+    .array(z.string())
+    .max(64)
+    .default([])
+    .describe("origins whose pages may call the service, each exactly as a browser sends it"),
+  trustProxy: z
+    .array(z.string())
+    .max(64)
+    .default([])
+    .describe("addresses and CIDR blocks of reverse proxies whose `X-Forwarded-For` names the peer"),
   allowInsecureHttp: z.boolean().default(false).describe("allow an http issuer that is not on loopback"),
   logLevel: z
     .enum(["debug", "info", "warn", "error", "silent"])
@@ -105,7 +116,10 @@ export type Config = Omit<z.output<typeof configSchema>, "offers" | "limits" | "
   readonly payTo: Address
   readonly offers: readonly Offer[]
   /** In millionths of the currency. */
-  readonly limits: { readonly queue: number; readonly perPayer: bigint; readonly total: bigint }
+  readonly limits: Omit<z.output<typeof configSchema>["limits"], "perPayer" | "total"> & {
+    readonly perPayer: bigint
+    readonly total: bigint
+  }
 }
 
 /** Everything wrong with a configuration, one line each: the key, what was found, what is wanted. */
@@ -163,6 +177,8 @@ function complete(raw: z.output<typeof configSchema>): Config {
   const offers = raw.offers.map((offer, index) =>
     check(`offers.${index}`, () => readOffer(offer, { ...raw, payTo: payTo ?? zeroAddress })),
   )
+  for (const origin of raw.cors) check("cors", () => wantOrigin(origin))
+  for (const block of raw.trustProxy) check("trustProxy", () => wantBlock(block))
   const ids = raw.offers.map((offer) => offer.id)
   const twice = ids.find((id, index) => ids.indexOf(id) !== index)
   if (twice !== undefined) problems.push(`offers: found the id ${show(twice)} twice, wanted each once`)
@@ -175,7 +191,7 @@ function complete(raw: z.output<typeof configSchema>): Config {
     resource: resource ?? "",
     payTo: payTo ?? zeroAddress,
     offers: offers.filter((offer) => offer !== undefined),
-    limits: { queue: raw.limits.queue, perPayer: perPayer ?? 0n, total: total ?? 0n },
+    limits: { ...raw.limits, perPayer: perPayer ?? 0n, total: total ?? 0n },
   }
 }
 
@@ -198,6 +214,22 @@ function wantIdentifier(text: string, allowInsecureHttp: boolean): string {
 
 export const isLoopback = (hostname: string): boolean =>
   hostname === "localhost" || hostname === "[::1]" || /^127(?:\.[0-9]{1,3}){3}$/.test(hostname)
+
+/** Compared byte for byte with what browsers send, so only that spelling is taken; never `*` or `null`. */
+function wantOrigin(text: string): void {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (!url || url.origin !== text || !/^https?:$/.test(url.protocol))
+    throw new WrongValue(`found ${show(text)}, wanted an origin such as "https://app.example.com"`)
+}
+
+/** A block of all addresses would let everybody choose the address he is counted by. */
+function wantBlock(text: string): void {
+  const [address = "", prefix, ...more] = text.split("/")
+  const bits = isIP(address) === 6 ? 128 : 32
+  const good = prefix === undefined || (/^[1-9][0-9]{0,2}$/.test(prefix) && Number(prefix) <= bits)
+  if (isIP(address) === 0 || !good || more.length > 0)
+    throw new WrongValue(`found ${show(text)}, wanted an address or a CIDR block such as "10.0.0.0/8"`)
+}
 
 function wantAddress(text: string): Address {
   const address = parseAddress(text)
@@ -256,9 +288,14 @@ function explain(issue: z.core.$ZodIssue, input: unknown): string[] {
   return [`${path}: found ${show(found)}, ${issue.message.replace(/^Invalid input: expected/, "wanted")}`]
 }
 
-const knownKeys = [configSchema, configSchema.shape.relayer.unwrap(), offerSchema, priceSchema, networkSchema]
-  .flatMap((schema) => Object.keys(schema.shape))
-  .concat("queue", "perPayer", "total")
+const knownKeys = [
+  configSchema,
+  configSchema.shape.relayer.unwrap(),
+  configSchema.shape.limits.unwrap(),
+  offerSchema,
+  priceSchema,
+  networkSchema,
+].flatMap((schema) => Object.keys(schema.shape))
 
 function nearestKey(key: string): string | undefined {
   const [best] = knownKeys

@@ -11,9 +11,12 @@ function describe(error: unknown): Record<string, unknown> {
     type: error.name,
     message: error.message.slice(0, 300),
     ...(cause !== undefined && { cause }),
-    ...(frames !== undefined && { stack: frames.slice(0, 8).map((line) => line.trim()) }),
+    ...(frames !== undefined && { stack: frames.slice(0, 8).map(withoutFolder) }),
   }
 }
+
+/** `at work (evm.ts:12:3)`: where the software lives is nobody's business. */
+const withoutFolder = (frame: string): string => frame.trim().replace(/(?:file:\/\/)?(?:[^\s()]*\/)+/g, "")
 
 export function createLogger(level: string): Logger {
   return pino({ level, base: null, serializers: { err: describe } }, pino.destination({ fd: 2, sync: true }))

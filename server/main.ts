@@ -1,13 +1,16 @@
 /** `serve`: reads a configuration file and the environment, starts the service, and drains it when told to stop. */
 import { readFile } from "node:fs/promises"
-import type { Server } from "node:http"
+import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import { setTimeout as sleep } from "node:timers/promises"
-import { office } from "./adapters/express.ts"
+import type { ErrorRequestHandler } from "express"
+import { hardenServer, hardServerOptions, office } from "./adapters/express.ts"
 import { createIssuer } from "./app.ts"
 import { ConfigError, type ConfigInput } from "./config.ts"
 import { mountExample } from "./example.ts"
 import { KeyFileError } from "./keys/index.ts"
+import { createLogger } from "./log.ts"
+import type { Logger } from "./ports.ts"
 
 /** EX_CONFIG of sysexits.h. */
 export const configExit = 78
@@ -32,16 +35,23 @@ async function run(options: ServeOptions): Promise<number> {
   const express = await loadExpress()
   const stopped = stopSignal()
   const issuer = await createIssuer(await readConfig(options.config), { environment: process.env })
+  const log = createLogger(issuer.config.logLevel)
+  endOnBug(log)
   try {
     const app = express()
     app.disable("x-powered-by")
     app.use(office(issuer))
     if (options.example) mountExample(app, issuer)
+    app.use(plainErrors(log))
     const [, host = "", port = ""] = /^(.+):([0-9]+)$/.exec(issuer.config.listen) ?? []
-    const server = app.listen(Number(port), host.replace(/^\[|\]$/g, ""))
+    const server = hardenServer(createServer(hardServerOptions, app), {
+      maxConnections: issuer.config.limits.connections,
+    })
+    server.listen(Number(port), host.replace(/^\[|\]$/g, ""))
     await listening(server, issuer.config.listen)
     process.stdout.write(`${JSON.stringify({ listening: urlOf(server), relayer: issuer.relayer })}\n`)
     await stopped
+    issuer.drain()
     await drain(server)
   } finally {
     await issuer.close()
@@ -112,11 +122,34 @@ function stopSignal(): Promise<void> {
   })
 }
 
+/** A program that does not know its own state must not go on: one line, and the supervisor starts it anew. */
+function endOnBug(log: Logger): void {
+  const end = (error: unknown) => {
+    log.error({ err: error }, "ended by a bug")
+    process.exit(1)
+  }
+  process.on("uncaughtException", end)
+  process.on("unhandledRejection", end)
+}
+
+/** Express would show the stack of an error, and the paths in it, to whoever caused it. */
+const plainErrors =
+  (log: Logger): ErrorRequestHandler =>
+  (error, _req, res, _next) => {
+    const status: unknown = error instanceof Error && "status" in error ? error.status : undefined
+    const known = typeof status === "number" && status >= 400 && status < 500
+    if (!known) log.error({ err: error }, "a request failed")
+    if (res.headersSent) res.destroy()
+    else res.status(known ? status : 500).json({ error: known ? "invalid_request" : "server_error" })
+  }
+
 /** Stops accepting, lets requests under way finish, then cuts what is left. */
 async function drain(server: Server): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-  server.closeIdleConnections()
+  // A connection becomes idle when its answer is out, and would be kept for the next request.
+  const sweep = setInterval(() => server.closeIdleConnections(), 100)
   await Promise.race([closed, sleep(drainMilliseconds, undefined, { ref: false })])
+  clearInterval(sweep)
   server.closeAllConnections()
   await closed
 }

@@ -19,6 +19,22 @@ export type Logger = {
   error(fields: Record<string, unknown>, message: string): void
 }
 
+/** More work waits than this process takes on, or who does it has just failed. Nothing was done. */
+export class Overloaded extends Error {
+  constructor(what: string, options?: ErrorOptions) {
+    super(`no room for more ${what}`, options)
+    this.name = "Overloaded"
+  }
+}
+
+/** How often somebody may come. Both throw the refusal `rate_limited`. */
+export type Rate = {
+  /** Counts one more request of the key. */
+  take(key: string): Promise<void>
+  /** Only looks. */
+  check(key: string): Promise<void>
+}
+
 // ── Store ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 export type RedeemOrder = {
@@ -252,6 +268,8 @@ export type Chain = {
   readonly network: NetworkInfo
   /** Resolves once the node proved to be of this chain and every asset's domain separator to be the configured one. */
   ready(): Promise<void>
+  /** Whether the node is one for development, such as anvil, whose accounts everybody knows. */
+  isDevelopment(): Promise<boolean>
   readTransfer(input: { asset: Address; transfer: SignedTransfer; call: Hex }): Promise<TransferReading>
   head(): Promise<{ number: bigint; hash: Hex; time: number }>
   blockHash(number: bigint): Promise<Hex | null>

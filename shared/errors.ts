@@ -109,6 +109,20 @@ export const refusals = {
     description: "Too much value waits for settlement. Send the same payment again later.",
     retryAfterSeconds: 5,
   },
+  rate_limited: {
+    status: 429,
+    error: "temporarily_unavailable",
+    action: "retry",
+    description: "Too many requests. Send the same payment again later.",
+    retryAfterSeconds: 10,
+  },
+  verification_busy: {
+    status: 429,
+    error: "temporarily_unavailable",
+    action: "retry",
+    description: "Too many payments are being verified. Send the same payment again.",
+    retryAfterSeconds: 1,
+  },
   store_unavailable: away(1, "The service cannot record a payment now. Send the same payment again."),
   chain_unavailable: away(2, "The service cannot read the chain now. Send the same payment again."),
   relayer_unfunded: away(30, "The service cannot settle payments now. Send the same payment again later."),
@@ -177,6 +191,12 @@ export const gateRefusals = {
     error: "invalid_request",
     action: "fix",
     description: "Send exactly one token, in one Authorization header.",
+  },
+  host_ambiguous: {
+    status: 400,
+    error: "invalid_request",
+    action: "fix",
+    description: "Send exactly one Host header.",
   },
   gate_unavailable: {
     status: 503,

@@ -19,11 +19,20 @@ import {
 export type { Address, Hex }
 export { concat, encodeFunctionData, hashTypedData, keccak256, parseAbi, sha256, size, stringToBytes }
 
-/** Tells who signed a digest. A port, so that a native implementation can take its place. */
-export type Recover = (digest: Hex, signature: Hex) => Promise<Address>
+/**
+ * Tells who signed a digest; undefined when it is nobody's signature. A port, so that another thread or a native
+ * implementation can take its place; it throws only when it cannot tell.
+ */
+export type Recover = (digest: Hex, signature: Hex) => Promise<Address | undefined>
 
-export const recoverSigner: Recover = async (digest, signature) =>
-  lowerAddress(await recoverAddress({ hash: digest, signature }))
+export const recoverSigner: Recover = async (digest, signature) => {
+  try {
+    return lowerAddress(await recoverAddress({ hash: digest, signature }))
+  } catch {
+    // viem throws when r and s belong to no point of the curve.
+    return undefined
+  }
+}
 
 /**
  * An address as 20 canonical bytes (lower-case hex), or undefined when the text is not one. A mixed-case spelling must

@@ -2,11 +2,16 @@
 import { createRequest, sendResponse } from "@remix-run/node-fetch-server"
 import type { NextFunction, Request, RequestHandler, Response } from "express"
 import onHeaders from "on-headers"
+import proxyAddr from "proxy-addr"
 import { paymentHeaderV1, paymentSignatureHeader } from "../../shared/x402.ts"
 import type { Issuer } from "../app.ts"
 import type { Claims } from "../core/claims.ts"
 import type { GateRequest } from "../gate.ts"
 import type { PlainAnswer } from "../http/challenge.ts"
+import { createCors } from "./cors.ts"
+import { fieldsOf, repeatedHeader } from "./raw-headers.ts"
+
+export { type HardenOptions, hardenServer, hardServerOptions } from "./harden.ts"
 
 /** What the gate lets a handler know of the caller: `res.locals.ticket`. */
 export type Ticket = Readonly<Claims>
@@ -16,13 +21,16 @@ export type Ticket = Readonly<Claims>
  * (`app.get("/movies/:id", gate(issuer, "movies:read"), handler)`): a second path parser beside the router is a way in.
  */
 export function gate(issuer: Issuer, scope: string): RequestHandler {
+  const cors = createCors(issuer.config.cors)
   return async function ticketGate(req, res, next) {
     // Express answers OPTIONS for routes by itself; under app.use it would reach the handler.
-    if (req.method === "OPTIONS") {
-      res.status(204).end()
-      return
-    }
+    cors.apply(req, res)
+    if (req.method === "OPTIONS") return
     try {
+      if (fieldsOf(req.rawHeaders, "host").length > 1) {
+        sendAnswer(res, issuer.challenges("host_ambiguous", { scope, pattern: "" }))
+        return
+      }
       const verdict = await issuer.gate(readGateRequest(req, scope))
       if (verdict.kind === "refuse") {
         sendAnswer(res, issuer.challenges(verdict.reason, { scope, pattern: routePattern(req) }))
@@ -40,10 +48,21 @@ export function gate(issuer: Issuer, scope: string): RequestHandler {
   }
 }
 
-/** Serves the token endpoint and the metadata documents. Mount it at the root, before any body parser. */
+/**
+ * Serves the token endpoint, the metadata documents and the health checks. Mount it at the root, before any body parser.
+ * Preflights from the origins of `cors` are answered here for the whole application: express answers OPTIONS for its
+ * routes without asking the gate on them.
+ */
 export function office(issuer: Issuer): RequestHandler {
   const { protocol, host } = new URL(issuer.config.issuer)
+  const cors = createCors(issuer.config.cors)
+  const trusted = proxyAddr.compile([...issuer.config.trustProxy])
+
   return async function ticketOffice(req: Request, res: Response, next: NextFunction) {
+    if (cors.isPreflight(req)) {
+      cors.apply(req, res)
+      return
+    }
     if (!issuer.office.serves(req.path)) {
       next()
       return
@@ -52,9 +71,14 @@ export function office(issuer: Issuer): RequestHandler {
       next(new Error("office() must be mounted before body parsers: the body was already read"))
       return
     }
+    if (req.method !== "OPTIONS") cors.apply(req, res)
     const request = webRequest(req, res, { protocol, host })
+    const caller = {
+      peer: req.socket.remoteAddress === undefined ? "" : proxyAddr(req, trusted),
+      repeated: repeatedHeader(req.rawHeaders),
+    }
     const answer = request
-      ? issuer.office.handle(request)
+      ? issuer.office.handle(request, caller)
       : issuer.office.refuse(req.path, req.method === "TRACE" ? "method_not_allowed" : "malformed")
     await sendResponse(res, await answer)
   }
@@ -69,20 +93,11 @@ function webRequest(req: Request, res: Response, place: { protocol: string; host
   }
 }
 
-/** Node joins or drops duplicate header fields; the gate judges what really arrived. */
 function readGateRequest(req: Request, scope: string): GateRequest {
-  const authorization: string[] = []
-  let payment = false
-  for (let at = 0; at + 1 < req.rawHeaders.length; at += 2) {
-    const name = req.rawHeaders[at]?.toLowerCase()
-    if (name === "authorization") authorization.push(req.rawHeaders[at + 1] ?? "")
-    else if (name === paymentSignatureHeader.toLowerCase() || name === paymentHeaderV1.toLowerCase())
-      payment = true
-  }
   const query = req.originalUrl.indexOf("?")
   return {
-    authorization,
-    payment,
+    authorization: fieldsOf(req.rawHeaders, "authorization"),
+    payment: req.get(paymentSignatureHeader) !== undefined || req.get(paymentHeaderV1) !== undefined,
     queryToken: query !== -1 && /[?&]access_token=/.test(req.originalUrl.slice(query)),
     scope,
   }

@@ -23,6 +23,7 @@ import {
   type SendResult,
 } from "../ports.ts"
 import { intakeReadAbi, intakeReadCode, intakeReadResult } from "./intake-read.ts"
+import { isDevelopmentClient } from "./well-known.ts"
 
 export type EvmChainOptions = {
   readonly network: NetworkInfo
@@ -89,6 +90,11 @@ export function createEvmChain(options: EvmChainOptions): Chain {
       })
       return proven
     },
+
+    isDevelopment: () =>
+      asking("what it is", async () =>
+        isDevelopmentClient(await client.request({ method: "web3_clientVersion" })),
+      ),
 
     readTransfer: ({ asset, transfer, call: transferCall }) =>
       asking("about a payment", async () => {

@@ -5,7 +5,7 @@ import type { SettlementResponse } from "../../shared/x402.ts"
 import type { TokenLives } from "../core/grant.ts"
 import type { OfferBoard } from "../core/offers.ts"
 import type { Funding } from "../funding.ts"
-import type { Chain, ExposureLimits, Keys, Logger, Now, Random, Store } from "../ports.ts"
+import type { Chain, ExposureLimits, Keys, Logger, Now, Random, Rate, Store } from "../ports.ts"
 
 /** Boundaries at which the process may die before an answer is out; each is passed once for every token. */
 export const intakeSteps = ["payment-checked", "payment-redeemed", "refresh-rotated", "token-signed"] as const
@@ -21,6 +21,8 @@ export type TokenDeps = {
   readonly now: Now
   readonly random: Random
   readonly recover: Recover
+  /** Payments by payer. */
+  readonly payers: Rate
   readonly log: Logger
   /** A payment was accepted: the worker need not wait for its next poll. */
   readonly onRedeemed: () => void

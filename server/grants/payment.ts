@@ -42,7 +42,10 @@ export async function handle(
 
   const payment = matchPayment(located, deps.board, deps.now())
   checkCommitment(payment, shown.opening, options.resource)
+  // Counted only once the signature is known to be his: otherwise anybody could use up another payer's budget.
+  await deps.payers.check(payment.transfer.payer)
   await checkSignature(payment, deps.recover)
+  await deps.payers.take(payment.transfer.payer)
   const reading = await readChain(payment, deps)
   checkReading(payment, reading)
   deps.onStep?.("payment-checked")

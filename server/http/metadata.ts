@@ -8,6 +8,8 @@ export type Endpoints = {
   readonly jwks: string
   readonly authorizationServer: string
   readonly protectedResource: string
+  readonly live: string
+  readonly ready: string
 }
 
 export function endpointsOf(issuer: string, resource: string): Endpoints {
@@ -16,6 +18,8 @@ export function endpointsOf(issuer: string, resource: string): Endpoints {
     jwks: `${issuer}/.well-known/jwks.json`,
     authorizationServer: wellKnown(issuer, "oauth-authorization-server"),
     protectedResource: wellKnown(resource, "oauth-protected-resource"),
+    live: `${issuer}/health/live`,
+    ready: `${issuer}/health/ready`,
   }
 }
 

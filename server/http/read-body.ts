@@ -6,8 +6,11 @@ export const maximumBodyBytes = 64 * 1024
 const maximumBodySeconds = 10
 
 /** The parameters of a token request; none for an empty body. A parameter given twice is refused (RFC 6749 §3.2). */
-export async function readParameters(request: Request): Promise<Map<string, unknown>> {
-  const text = await readText(request)
+export async function readParameters(
+  request: Request,
+  seconds = maximumBodySeconds,
+): Promise<Map<string, unknown>> {
+  const text = await readText(request, seconds)
   if (text === "") return new Map()
   const type = contentType(request.headers.get("content-type"))
   if (type === "application/json") return jsonParameters(text)
@@ -47,7 +50,7 @@ function formParameters(text: string): Map<string, unknown> {
   return parameters
 }
 
-async function readText(request: Request): Promise<string> {
+async function readText(request: Request, seconds: number): Promise<string> {
   if (!request.body) return ""
   if (Number(request.headers.get("content-length") ?? 0) > maximumBodyBytes)
     throw new Refusal("body_too_large")
@@ -58,7 +61,7 @@ async function readText(request: Request): Promise<string> {
   let size = 0
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Refusal("body_timeout")), maximumBodySeconds * 1000)
+    timer = setTimeout(() => reject(new Refusal("body_timeout")), seconds * 1000)
   })
   try {
     for (;;) {

@@ -1,6 +1,6 @@
 /** Answers in the web's words: JSON, refusals, and the headers every answer of the office carries. */
 import { type ErrorBody, errorBody, type Reason, Refusal, refusals } from "../../shared/errors.ts"
-import { ChainMismatch, ChainUnavailable, type Logger, StoreUnavailable } from "../ports.ts"
+import { ChainMismatch, ChainUnavailable, type Logger, Overloaded, StoreUnavailable } from "../ports.ts"
 
 export const noStore = { "cache-control": "no-store", "x-content-type-options": "nosniff" } as const
 
@@ -26,6 +26,10 @@ function reasonFor(error: unknown, log: Logger): { reason: Reason; found?: strin
   if (error instanceof Refusal) {
     log.info({ reason: error.reason, ...(error.detail !== undefined && { err: error.detail }) }, "refused")
     return { reason: error.reason, found: error.found }
+  }
+  if (error instanceof Overloaded) {
+    log.warn({ err: error }, "refused for want of room")
+    return { reason: "verification_busy" }
   }
   if (error instanceof StoreUnavailable) {
     log.error({ err: error }, "the store is away")

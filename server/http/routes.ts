@@ -3,7 +3,15 @@ import { Refusal } from "../../shared/errors.ts"
 import type { Logger } from "../ports.ts"
 import { refusalResponse } from "./respond.ts"
 
-export type Handler = (request: Request) => Response | Promise<Response>
+/** What a Request does not say of who sent it. */
+export type Caller = {
+  /** The address it came from, as far as trusted proxies tell. */
+  readonly peer: string
+  /** A header that came twice though only one may count. */
+  readonly repeated: string | undefined
+}
+
+export type Handler = (request: Request, caller: Caller) => Response | Promise<Response>
 
 export type Route = {
   readonly path: string
@@ -15,7 +23,7 @@ export type Office = {
   /** Whether a path is one of the office's. */
   serves(path: string): boolean
   /** Always answers; never throws. */
-  handle(request: Request): Promise<Response>
+  handle(request: Request, caller: Caller): Promise<Response>
   /** For adapters: the answer where no web `Request` can be made of what arrived. */
   refuse(path: string, reason: "malformed" | "method_not_allowed"): Response
 }
@@ -23,19 +31,21 @@ export type Office = {
 export function createOffice(routes: readonly Route[], log: Logger): Office {
   const byPath = new Map(routes.map((route) => [route.path, route]))
 
-  async function answer(request: Request, route: Route | undefined): Promise<Response> {
+  async function answer(request: Request, caller: Caller, route: Route | undefined): Promise<Response> {
     if (!route) throw new Refusal("not_found")
     const method = request.method === "HEAD" ? "GET" : request.method
     if (!route.methods.includes(method)) throw new Refusal("method_not_allowed")
-    return route.handle(request)
+    if (caller.repeated !== undefined)
+      throw new Refusal("malformed", `Found the header ${caller.repeated} twice.`)
+    return route.handle(request, caller)
   }
 
   return {
     serves: (path) => byPath.has(path),
-    async handle(request) {
+    async handle(request, caller) {
       const route = byPath.get(new URL(request.url).pathname)
       try {
-        return await answer(request, route)
+        return await answer(request, caller, route)
       } catch (error) {
         return refusalResponse(error, log, route?.methods)
       }

@@ -15,21 +15,27 @@ import { paymentRequiredHeader, paymentResponseHeader, paymentSignatureHeader } 
 import type { Offer } from "../core/offers.ts"
 import { type Quote, quote } from "../core/quote.ts"
 import type { TokenAnswer, TokenRequest } from "../grants/grant-type.ts"
+import type { Rate } from "../ports.ts"
 import type { TokenEndpoint } from "../token.ts"
+import { peerKey } from "./rate.ts"
 import { readParameters } from "./read-body.ts"
 import { json, noStore } from "./respond.ts"
+import type { Handler } from "./routes.ts"
 
 export type TokenHttpOptions = {
   readonly tokenEndpoint: string
   readonly resource: string
   readonly offers: readonly Offer[]
+  /** Requests by peer. */
+  readonly peers: Rate
+  /** The service is stopping: what is under way is finished, and nothing new begins. */
+  readonly draining: () => boolean
+  /** How long a body may take; 10 when not given. */
+  readonly bodySeconds?: number | undefined
 }
 
 /** Answers, or throws what `refusalResponse` turns into an answer. */
-export function createTokenHandler(
-  endpoint: TokenEndpoint,
-  options: TokenHttpOptions,
-): (request: Request) => Promise<Response> {
+export function createTokenHandler(endpoint: TokenEndpoint, options: TokenHttpOptions): Handler {
   const quotes = new Map<string | undefined, Quote>()
 
   /** What is on sale, or the one offer that `?offer=` asks for by id or reference. */
@@ -49,8 +55,11 @@ export function createTokenHandler(
     return made
   }
 
-  return async function token(request) {
-    const parameters = await readParameters(request)
+  return async function token(request, caller) {
+    // Before anything is read.
+    if (options.draining()) throw new Refusal("shutting_down")
+    await options.peers.take(peerKey(caller.peer))
+    const parameters = await readParameters(request, options.bodySeconds)
     const tokenRequest = readTokenRequest(request.headers, parameters)
     if (tokenRequest) return tokenResponse(await endpoint(tokenRequest))
     const { header, body } = quoteFor(new URL(request.url).searchParams.get("offer"))

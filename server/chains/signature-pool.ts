@@ -1,0 +1,64 @@
+/** Recovery of signers in a thread of its own: a flood of payments keeps that thread busy, and nobody else. */
+import { Tinypool } from "tinypool"
+import type { Recover } from "../../shared/evm.ts"
+import { type Logger, Overloaded } from "../ports.ts"
+import type { SignatureTask } from "./signature-thread.ts"
+
+export type SignaturePoolOptions = {
+  readonly threads?: number
+  /** Checks that may wait; at about 2 ms each, an honest payer behind all of them still waits less than a second. */
+  readonly waiting?: number
+  /** A thread that was lost without a word is given up after this long. */
+  readonly timeoutMs?: number
+  /** What the threads run, as a URL; for tests. */
+  readonly module?: string
+}
+
+export type SignaturePool = {
+  /** Throws {@link Overloaded} when it cannot tell now. */
+  readonly recover: Recover
+  close(): Promise<void>
+}
+
+export function createSignaturePool(log: Logger, options: SignaturePoolOptions = {}): SignaturePool {
+  const { threads = 1, waiting = 256, timeoutMs = 10_000 } = options
+  const pool = new Tinypool({
+    filename: options.module ?? threadModule(),
+    name: "recoverTask",
+    // A fixed number, because tinypool starts a new thread for a dead one only to keep the minimum.
+    minThreads: threads,
+    maxThreads: threads,
+    maxQueue: waiting,
+  })
+  // Without a listener the death of an idle thread would end the process.
+  pool.on("error", (error: unknown) => log.error({ err: error }, "a signature thread failed"))
+  let closed = false
+
+  return {
+    async recover(digest, signature) {
+      if (closed || pool.queueSize >= waiting) throw new Overloaded("signature checks")
+      try {
+        const task: SignatureTask = { digest, signature }
+        return await pool.run(task, { signal: AbortSignal.timeout(timeoutMs) })
+      } catch (error) {
+        // What is wrong with a signature is an answer, not an error: here the thread has failed.
+        throw new Overloaded("signature checks", { cause: error })
+      }
+    },
+    async close() {
+      closed = true
+      await pool.destroy()
+    },
+  }
+}
+
+/** As for the store's thread: from source the thread needs tsx's loader, which it does not inherit. */
+function threadModule(): string {
+  if (!import.meta.url.endsWith(".ts")) return new URL("./signature-thread.js", import.meta.url).href
+  const loader = JSON.stringify(import.meta.resolve("tsx/esm/api"))
+  const entry = JSON.stringify(new URL("./signature-thread.ts", import.meta.url).href)
+  const boot = `import { register } from ${loader}
+register()
+export const { recoverTask } = await import(${entry})`
+  return `data:text/javascript,${encodeURIComponent(boot)}`
+}

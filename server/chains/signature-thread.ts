@@ -1,0 +1,7 @@
+/** What a signature thread does: one recovery at a time. */
+import { type Address, type Hex, recoverSigner } from "../../shared/evm.ts"
+
+export type SignatureTask = { readonly digest: Hex; readonly signature: Hex }
+
+export const recoverTask = ({ digest, signature }: SignatureTask): Promise<Address | undefined> =>
+  recoverSigner(digest, signature)
