@@ -1,0 +1,89 @@
+import { once } from "node:events"
+import { createServer, type Server } from "node:http"
+import { type AddressInfo, connect, type Socket } from "node:net"
+import { afterEach, describe, expect, it } from "vitest"
+import { type HardenOptions, hardenServer } from "../../../server/adapters/express.ts"
+
+let server: Server
+afterEach(() => {
+  server.closeAllConnections()
+  server.close()
+})
+
+async function start(options: HardenOptions = {}): Promise<() => Socket> {
+  server = hardenServer(
+    createServer({ connectionsCheckingInterval: 50 }, (req, res) => {
+      const names = req.rawHeaders.filter((_, at) => at % 2 === 0)
+      res.end(`seen ${names.length}, last ${names.at(-1)}`)
+    }),
+    options,
+  )
+  server.listen(0, "127.0.0.1")
+  await once(server, "listening")
+  return () => connect((server.address() as AddressInfo).port, "127.0.0.1").setEncoding("utf8")
+}
+
+/** Everything the server says until it closes the connection. */
+async function said(socket: Socket): Promise<string> {
+  let text = ""
+  socket.on("data", (part: string) => {
+    text += part
+  })
+  socket.on("error", () => undefined)
+  await once(socket, "close")
+  return text
+}
+
+describe("a hardened server", () => {
+  it("DOS-08: closes on who never ends the headers", async () => {
+    const socket = (await start({ headersTimeoutMs: 200, requestTimeoutMs: 10_000 }))()
+    socket.write("GET / HTTP/1.1\r\nHost: a\r\nX-Slow: ")
+    expect(await said(socket)).toMatch(/^HTTP\/1\.1 408/)
+  })
+
+  it("DOS-08: closes on who sends a body a byte at a time", async () => {
+    const socket = (await start({ headersTimeoutMs: 200, requestTimeoutMs: 400 }))()
+    socket.write("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n")
+    const trickle = setInterval(() => socket.write("x"), 50)
+    await said(socket)
+    clearInterval(trickle)
+  })
+
+  it("DOS-08: closes idle connections", async () => {
+    const socket = (await start({ keepAliveTimeoutMs: 100 }))()
+    socket.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    expect(await said(socket)).toMatch(/^HTTP\/1\.1 200/)
+  })
+
+  it("DOS-08: takes no more connections than it may hold", async () => {
+    const open = await start({ maxConnections: 2 })
+    const held = [open(), open()]
+    await Promise.all(held.map((socket) => once(socket, "connect")))
+    expect(await said(open())).toBe("")
+    held[0]?.end("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    expect(await said(held[0]!)).toMatch(/^HTTP\/1\.1 200/)
+  })
+
+  it("PRS-18: sees every header line, or refuses them all", async () => {
+    const open = await start()
+    const ask = (lines: number) => {
+      const socket = open()
+      socket.write(
+        `GET / HTTP/1.1\r\nHost: a\r\n${"a:b\r\n".repeat(lines)}Authorization: x\r\nConnection: close\r\n\r\n`,
+      )
+      return said(socket)
+    }
+    expect(await ask(2001)).toMatch(/seen 2004, last Connection/)
+    expect(await ask(20_000)).toMatch(/^HTTP\/1\.1 431/)
+  })
+
+  it("has bounds when none are given", async () => {
+    await start()
+    const { headersTimeout, requestTimeout, maxConnections } = server
+    expect({ headersTimeout, requestTimeout, maxConnections }).toEqual({
+      headersTimeout: 10_000,
+      requestTimeout: 30_000,
+      maxConnections: 10_000,
+    })
+  })
+})

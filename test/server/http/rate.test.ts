@@ -1,0 +1,53 @@
+import { describe, expect, it } from "vitest"
+import { createRate, peerKey } from "../../../server/http/rate.ts"
+
+const outcome = (asked: Promise<void>): Promise<string> =>
+  asked.then(
+    () => "in",
+    (error: unknown) => (error as Error).message,
+  )
+
+describe("request rates", () => {
+  it("let the allowed number in and refuse the next, for each key by itself", async () => {
+    const rate = createRate(3)
+    const take = (key: string) => outcome(rate.take(key))
+    expect(await Promise.all([take("a"), take("a"), take("a"), take("a"), take("b")])).toEqual([
+      "in",
+      "in",
+      "in",
+      "rate_limited",
+      "in",
+    ])
+  })
+
+  it("looking counts nothing", async () => {
+    const rate = createRate(1)
+    for (let look = 0; look < 5; look++) expect(await outcome(rate.check("a"))).toBe("in")
+    expect(await outcome(rate.take("a"))).toBe("in")
+    expect(await outcome(rate.check("a"))).toBe("rate_limited")
+  })
+
+  it("an IPv6 peer is its /64, an IPv4 peer the same by either spelling", () => {
+    expect(peerKey("2001:db8:1:2:3:4:5:6")).toBe("2001:db8:1:2::/64")
+    expect(peerKey("2001:0DB8:0001:0002:ffff::1")).toBe("2001:db8:1:2::/64")
+    expect(peerKey("2001:db8::1")).toBe("2001:db8:0:0::/64")
+    expect(peerKey("::1")).toBe("0:0:0:0::/64")
+    expect(peerKey("fe80::1%eth0")).toBe("fe80:0:0:0::/64")
+    expect(peerKey("64:ff9b::192.0.2.1")).toBe("64:ff9b:0:0::/64")
+    expect(peerKey("1:2:3:4:5:6:192.0.2.1")).toBe("1:2:3:4::/64")
+    expect(peerKey("::ffff:192.0.2.1")).toBe("192.0.2.1")
+    expect(peerKey("192.0.2.1")).toBe("192.0.2.1")
+  })
+
+  it("DOS-09: memory stays flat over a million distinct keys", async () => {
+    const rate = createRate(1000)
+    const fill = async (from: number, to: number) => {
+      for (let key = from; key < to; key++) await rate.take(`10.0.0.${key}`)
+      return process.memoryUsage().heapUsed / 2 ** 20
+    }
+    const early = await fill(0, 300_000)
+    const late = await fill(300_000, 1_000_000)
+    // A map of 700,000 more keys and their timers takes over 200 MB.
+    expect(late - early).toBeLessThan(60)
+  }, 120_000)
+})
