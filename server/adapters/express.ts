@@ -26,6 +26,11 @@ export function gate(issuer: Issuer, scope: string): RequestHandler {
     // Express answers OPTIONS for routes by itself; under app.use it would reach the handler.
     cors.apply(req, res)
     if (req.method === "OPTIONS") return
+    if (req.method === "TRACE") {
+      // It would send the ticket back to whatever page or proxy made it.
+      res.writeHead(405, { "cache-control": "no-store" }).end()
+      return
+    }
     try {
       if (fieldsOf(req.rawHeaders, "host").length > 1) {
         sendAnswer(res, issuer.challenges("host_ambiguous", { scope, pattern: "" }))

@@ -1,6 +1,6 @@
 /** The payment grant: a signed x402 payment for a token, claimed once, settled later (wire.md §2). */
 import { commitmentNonce, openingOf } from "../../shared/commitment.ts"
-import { Refusal } from "../../shared/errors.ts"
+import { type Reason, Refusal } from "../../shared/errors.ts"
 import { accountId, type Hex, type Recover } from "../../shared/evm.ts"
 import { domainOf } from "../../shared/network.ts"
 import { paymentGrantType } from "../../shared/oauth.ts"
@@ -47,7 +47,13 @@ export async function handle(
   await checkSignature(payment, deps.recover)
   await deps.payers.take(payment.transfer.payer)
   const reading = await readChain(payment, deps)
-  checkReading(payment, reading)
+  const refused = whyNot(payment, reading)
+  if (refused) {
+    // Another copy of this request may have been redeemed, and even settled, since the first look.
+    const meanwhile = await deps.store.recall({ key: payment.key })
+    if (meanwhile) return replay(meanwhile, located, shown.proof, deps, options)
+    throw new Refusal(refused)
+  }
   deps.onStep?.("payment-checked")
 
   const now = deps.now()
@@ -176,10 +182,10 @@ function connected(chains: ReadonlyMap<string, Chain>, network: string): Chain {
 }
 
 /** A payer with code, a used nonce and an empty purse have reasons of their own; the rest is the asset's refusal. */
-function checkReading(payment: Payment, reading: TransferReading): void {
-  if (reading.payerHasCode) throw new Refusal("contract_payer_unsupported")
-  if (reading.used) throw new Refusal("authorization_used")
-  if (reading.balance < payment.transfer.value) throw new Refusal("insufficient_funds")
+function whyNot(payment: Payment, reading: TransferReading): Reason | undefined {
+  if (reading.payerHasCode) return "contract_payer_unsupported"
+  if (reading.used) return "authorization_used"
+  if (reading.balance < payment.transfer.value) return "insufficient_funds"
   const arrives = reading.transferred && reading.received === payment.transfer.value
-  if (!arrives) throw new Refusal("simulation_failed")
+  return arrives ? undefined : "simulation_failed"
 }
