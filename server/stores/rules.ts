@@ -41,7 +41,8 @@ export const redemptionOf = (order: RedeemOrder): Redemption => ({
   state: order.settle ? "accepted" : "free",
   fromBlock: order.intake.blockNumber,
   acceptedAt: order.now,
-  dueAt: order.settle ? order.now : null,
+  // At once, also when the clock is set back after the sale.
+  dueAt: order.settle ? 0 : null,
   attempts: 0,
   transactionId: null,
   evidence: null,

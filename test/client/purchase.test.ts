@@ -105,7 +105,7 @@ test.each([
   for (const delay of delays) expect(delay).toBeGreaterThanOrEqual(wait)
 })
 
-test("CLI-14: a payment without an answer is kept, and the next call sends it first instead of signing", async () => {
+test("CLI-14, IDM-02: a payment without an answer is kept, and the next call sends it first instead of signing", async () => {
   const { client, seller, clock } = await setup()
   seller.always("POST /token", hangUp)
   const error = await failure(client.fetch(`${seller.url}/movies/7`))

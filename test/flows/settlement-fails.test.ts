@@ -41,7 +41,7 @@ async function drain(account: Account): Promise<void> {
 }
 
 describe("a settlement that fails", () => {
-  it("SET-03, TOK-21: ends the grant, and the gate refuses its tokens", async () => {
+  it("TOK-21: ends the grant, and the gate refuses its tokens", async () => {
     const customer = await cinema.customer(10_000n)
     // The money leaves between the ticket and the block that would have moved it.
     await cinema.chain.request("evm_setAutomine", [false])

@@ -2,7 +2,7 @@ import { mkdtemp } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { base64url, generateKeyPair, importJWK, SignJWT } from "jose"
-import { beforeAll, describe, expect, it } from "vitest"
+import { beforeAll, describe, expect, it, vi } from "vitest"
 import { type Claims, claimsOf } from "../../server/core/claims.ts"
 import { type GrantEnd, openGrant } from "../../server/core/grant.ts"
 import { createGate, type GateRequest } from "../../server/gate.ts"
@@ -146,6 +146,20 @@ describe("the gate", () => {
     expect(await reasonOf(await new SignJWT(claims).setProtectedHeader(own).sign(privateKey))).toBe(
       "token_invalid",
     )
+  })
+
+  it("TOK-25: a flood of unknown key ids is refused from memory, nobody is asked for keys", async () => {
+    const asked = vi.spyOn(globalThis, "fetch")
+    const [header, payload, signature] = (await keys.sign(claims)).split(".") as [string, string, string]
+    const own = JSON.parse(Buffer.from(header, "base64url").toString())
+    const gate = newGate()
+    for (let key = 0; key < 300; key++) {
+      const other = base64url.encode(JSON.stringify({ ...own, kid: `key-${key}` }))
+      expect(await reasonOf(`${other}.${payload}.${signature}`, gate)).toBe("token_invalid")
+    }
+    expect(asked).not.toHaveBeenCalled()
+    asked.mockRestore()
+    expect(await reasonOf(`${header}.${payload}.${signature}`, gate)).toBe("pass")
   })
 
   it("TOK-18, N-8725-4, N-9068-5: forged, foreign and mis-aimed tokens are refused without payment information", async () => {

@@ -13,6 +13,7 @@ import {
   type InFlight,
   type Relayer,
   type Store,
+  StoreUnavailable,
 } from "../../server/ports.ts"
 import {
   createSettlement,
@@ -440,7 +441,7 @@ describe("a transfer that does not go through", () => {
     expect(await flying()).toEqual([])
   })
 
-  it("SET-03: drained while our transaction is on its way, it failed and the money is not there", async () => {
+  it("drained while our transaction is on its way, it failed and the money is not there", async () => {
     const sale = await sell()
     await settle()
     await drain(sale.account)
@@ -812,6 +813,28 @@ describe("one bad thing does not spoil the rest", () => {
     expect(await row(sale)).toEqual(before)
     expect(await store.inFlight({ fence: next!.fence, network: sepolia.id })).toEqual([])
     expect(await chain.nonceOf(relayer.address)).toBe(0)
+  })
+
+  it("SET-44: what the store cannot keep is not sent, and is sent when it can", async () => {
+    const sale = await sell()
+    let sent = 0
+    const watched: Chain = {
+      ...chain,
+      send(raw) {
+        sent += 1
+        return chain.send(raw)
+      },
+    }
+    const full: Store = {
+      ...store,
+      prepare: () => Promise.reject(new StoreUnavailable("the database cannot be used (SQLITE_FULL)")),
+    }
+    await settle(open({ chain: watched, store: full }))
+    expect(sent).toBe(0)
+    expect((await row(sale)).state).toBe("accepted")
+    await settle(open({ chain: watched }))
+    expect(sent).toBe(1)
+    expect((await row(sale)).state).toBe("sent")
   })
 
   it("fenced between simulating and storing, nothing is sent", async () => {

@@ -87,7 +87,7 @@ async function linesOf(lines: AsyncIterable<string>): Promise<string[]> {
 }
 
 describe("durability", () => {
-  it("reads synchronous=FULL back on every handle, after writing and after reopening", async () => {
+  it("RPL-05: reads synchronous=FULL back on every handle, after writing and after reopening", async () => {
     const synchronous = (db: Sqlite.Database) => Number(db.pragma("synchronous", { simple: true }))
     const [first, second] = [handle(), handle()]
     for (const db of [first, second]) {

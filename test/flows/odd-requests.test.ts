@@ -1,0 +1,61 @@
+import { decodeJwt } from "jose"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { gate } from "../../server/adapters/express.ts"
+import { decodeHeader } from "../../shared/codec.ts"
+import { paymentRequiredHeader, paymentRequiredSchema } from "../../shared/x402.ts"
+import { type Cinema, openCinema, postToken, preparePurchase, watch } from "../support/cinema.ts"
+import { sendRaw, statusesOf } from "../support/raw-http.ts"
+
+let cinema: Cinema
+let port: number
+beforeAll(async () => {
+  cinema = await openCinema()
+  port = Number(new URL(cinema.url).port)
+})
+afterAll(() => cinema.close())
+
+describe("the quote", () => {
+  it("QTE-13: names the configured service, whatever host the request was meant for", async () => {
+    const lines = ["Host: evil.example", "X-Forwarded-Host: evil.example", "X-Forwarded-Proto: ftp"]
+    for (const path of ["/movies/7", "/token"]) {
+      const method = path === "/token" ? "POST" : "GET"
+      const answer = await sendRaw(port, `${method} ${path} HTTP/1.1\r\n${lines.join("\r\n")}\r\n\r\n`)
+      expect(statusesOf(answer)).toEqual([402])
+      expect(answer).not.toContain("evil")
+      const header = /^payment-required: (.+)\r$/im.exec(answer)?.[1]
+      expect(JSON.stringify(decodeHeader(header!))).not.toContain("evil")
+    }
+  })
+
+  it("QTE-12: carries what a route is called as data, never as a header of its own", async () => {
+    const pattern = 'films "noir"\r\nSet-Cookie: a=b, 🎬'
+    const { headers, body } = cinema.issuer.challenges("token_missing", { scope: "movies:read", pattern })
+    for (const value of Object.values(headers)) expect(value).toMatch(/^[\x20-\x7e]+$/)
+    const quote = paymentRequiredSchema.parse(decodeHeader(headers[paymentRequiredHeader]!))
+    expect(quote.resource?.url).toBe(`${cinema.url}${pattern}`)
+    expect(JSON.parse(body).resource.url).toBe(quote.resource?.url)
+  })
+})
+
+describe("the door", () => {
+  it("TOK-28: a token of any size is refused before it is read", async () => {
+    let reached = 0
+    cinema.app.get("/reached", gate(cinema.issuer, "movies:read"), (_req, res) => {
+      reached += 1
+      res.end()
+    })
+    const bought = await postToken(
+      cinema.url,
+      (await preparePurchase(cinema, await cinema.customer())).headers,
+    )
+    const [header, , signature] = bought.body.access_token.split(".")
+    const statusOf = async (size: number) => {
+      const claims = { ...decodeJwt(bought.body.access_token), more: "x".repeat(size) }
+      const token = `${header}.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.${signature}`
+      return (await watch(cinema.url, token, "/reached").catch(() => ({ status: 431 }))).status
+    }
+    expect(await statusOf(7_000)).toBe(401)
+    expect(await statusOf(100_000)).toBe(431)
+    expect(reached).toBe(0)
+  })
+})

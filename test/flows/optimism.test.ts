@@ -1,0 +1,142 @@
+import { join } from "node:path"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { type LocalChain, startLocalChain } from "../../scripts/local-chain.ts"
+import { parseConfig } from "../../server/config.ts"
+import { openStore } from "../../server/stores/index.ts"
+import {
+  type Cinema,
+  eventually,
+  openCinema,
+  postToken,
+  preparePurchase,
+  retryHeaders,
+} from "../support/cinema.ts"
+import { acceptedOf } from "../support/payments.ts"
+import { freePort, spawnCinema } from "../support/spawn-cinema.ts"
+
+const price = 10_000n
+
+let chain: LocalChain
+beforeAll(async () => {
+  chain = await startLocalChain({ blockTimeSeconds: 0 })
+})
+afterAll(() => chain.stop())
+
+/** While no block is mined nothing settles, so what is accepted stays owed. */
+async function withoutBlocks<T>(work: () => Promise<T>): Promise<T> {
+  await chain.request("evm_setAutomine", [false])
+  try {
+    return await work()
+  } finally {
+    await chain.request("anvil_mine", ["0x1"])
+    await chain.request("evm_setAutomine", [true])
+  }
+}
+
+/** `count` payments of different payers at once; those refused are sent again when blocks come, and all must settle. */
+async function crowd(cinema: Cinema, count: number) {
+  const customers = await Promise.all(Array.from({ length: count }, () => cinema.customer(price)))
+  const purchases = await Promise.all(customers.map((customer) => preparePurchase(cinema, customer)))
+  const answers = await withoutBlocks(() =>
+    Promise.all(purchases.map((purchase) => postToken(cinema.url, purchase.headers))),
+  )
+  for (const [at, purchase] of purchases.entries())
+    if (answers[at]?.status !== 200)
+      await eventually(
+        () => postToken(cinema.url, purchase.headers),
+        ({ status }) => status === 200,
+      )
+  await eventually(
+    () => cinema.balanceOf(cinema.payTo.address),
+    (balance) => balance === price * BigInt(count),
+  )
+  return answers
+}
+
+describe("what may be owed", () => {
+  it("SET-04: over any number of wallets no more than the total is owed, and who was refused pays later", async () => {
+    const cinema = await openCinema({ chain, config: { limits: { perPayer: "1", total: "0.03" } } })
+    const answers = await crowd(cinema, 8)
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(3)
+    for (const { status, body, headers } of answers.filter((answer) => answer.status !== 200)) {
+      expect({ status, ...body }).toMatchObject({
+        status: 429,
+        reason: "exposure_reached",
+        next: { action: "retry" },
+      })
+      expect(Number(headers.get("retry-after"))).toBeGreaterThan(0)
+    }
+    await cinema.close()
+  })
+
+  it("SET-40: a full queue takes nobody in, and nobody's payment is lost by it", async () => {
+    const cinema = await openCinema({ chain, config: { limits: { queue: 2, perPayer: "1", total: "1" } } })
+    const answers = await crowd(cinema, 5)
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(2)
+    const refused = answers.filter(({ status }) => status !== 200)
+    expect(refused.map(({ body }) => body.reason)).toEqual(["queue_full", "queue_full", "queue_full"])
+    await cinema.close()
+  })
+
+  it("SET-08, SET-25: a payer with code could take back its word or burn gas, so it is refused", async () => {
+    const cinema = await openCinema({ chain })
+    const customer = await cinema.customer()
+    // A delegation by EIP-7702, which makes the plain account's own signature worthless to the asset.
+    await chain.request("anvil_setCode", [customer.address, `0xef0100${"ab".repeat(20)}`])
+    const purchase = await preparePurchase(cinema, customer)
+    expect(await postToken(cinema.url, purchase.headers)).toMatchObject({
+      status: 400,
+      body: { reason: "contract_payer_unsupported", next: { action: "stop" } },
+    })
+    await cinema.close()
+  })
+})
+
+describe("the books", () => {
+  it("SET-45: what the ledger says was settled is what arrived, payment by payment", async () => {
+    const cinema = await openCinema({ chain })
+    await crowd(cinema, 6)
+    const store = await openStore(cinema.config.database ?? "")
+    const entries = await eventually(
+      () => store.entries({ after: 0, limit: 100 }),
+      (all) => all.filter(({ kind }) => kind === "settled").length === 6,
+    )
+    const settled = entries.filter(({ kind }) => kind === "settled")
+    expect(new Set(settled.map(({ redemptionKey }) => redemptionKey)).size).toBe(6)
+    const sum = settled.reduce((total, { facts }) => total + BigInt(facts.value ?? "0"), 0n)
+    expect(sum).toBe(await cinema.balanceOf(cinema.payTo.address))
+    await store.close()
+    await cinema.close()
+  })
+
+  it("IDM-10: killed as soon as it has answered, the service has one grant, one entry and one payment", async () => {
+    const cinema = await openCinema({ chain })
+    const port = await freePort()
+    const url = `http://127.0.0.1:${port}`
+    const config = { ...cinema.config, issuer: url, database: `sqlite:${join(cinema.folder, "killed.db")}` }
+    const first = parseConfig(config).offers[0]!
+    const customer = await cinema.customer(2n * price)
+    const purchase = await preparePurchase({ accepted: acceptedOf(first), url }, customer)
+
+    const service = await spawnCinema({ config, port })
+    expect((await postToken(url, purchase.headers)).status).toBe(200)
+    await service.kill("SIGKILL")
+    const store = await openStore(config.database)
+    const books = async (kind: string) =>
+      (await store.entries({ after: 0, limit: 100 })).filter((entry) => entry.kind === kind)
+    expect(await books("redeemed")).toHaveLength(1)
+
+    const again = await spawnCinema({ config, port })
+    const retried = await postToken(url, retryHeaders(purchase))
+    expect(retried.body.grant.id).toBe((await books("redeemed"))[0]!.grantId)
+    await eventually(
+      () => books("settled"),
+      (settled) => settled.length === 1,
+    )
+    expect(await books("redeemed")).toHaveLength(1)
+    expect(await cinema.balanceOf(customer.address)).toBe(price)
+    await again.kill("SIGTERM")
+    await store.close()
+    await cinema.close()
+  })
+})

@@ -1,0 +1,178 @@
+import { decodeFunctionData, type Hex } from "viem"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { testUsdc } from "../../scripts/contracts/artifacts/test-usdc.ts"
+import { type LocalChain, startLocalChain } from "../../scripts/local-chain.ts"
+import { encodeHeader } from "../../shared/codec.ts"
+import { openingOf } from "../../shared/commitment.ts"
+import { commitmentHeader, secretHeader } from "../../shared/oauth.ts"
+import { exactEip3009 } from "../../shared/schemes/exact-eip3009.ts"
+import { paymentSignatureHeader } from "../../shared/x402.ts"
+import {
+  type Cinema,
+  eventually,
+  openCinema,
+  postToken,
+  preparePurchase,
+  refresh,
+  retryHeaders,
+} from "../support/cinema.ts"
+import { randomAccount, randomHex32, signPayment } from "../support/payments.ts"
+
+const price = 10_000n
+
+let chain: LocalChain
+let cinema: Cinema
+/** Sells the same to the same purse on the same chain. */
+let sibling: Cinema
+let ahead = 0
+beforeAll(async () => {
+  chain = await startLocalChain({ blockTimeSeconds: 0 })
+  cinema = await openCinema({ chain, issuer: { now: () => Math.floor(Date.now() / 1000) + ahead } })
+  sibling = await openCinema({ chain, config: { payTo: cinema.payTo.address } })
+})
+afterAll(async () => {
+  await sibling.close()
+  await cinema.close()
+  await chain.stop()
+})
+
+const pay = (payload: unknown, headers: Record<string, string> = {}, url = cinema.url) =>
+  postToken(url, { [paymentSignatureHeader]: encodeHeader(payload), ...headers })
+
+const hasPaid = (address: Hex, left: bigint) =>
+  eventually(
+    () => cinema.balanceOf(address),
+    (balance) => balance === left,
+  )
+
+/** Puts a signed transfer on the chain without asking the cinema. */
+async function submit(data: Hex): Promise<void> {
+  const from = randomAccount().address
+  await chain.fund(from)
+  await chain.request("anvil_impersonateAccount", [from])
+  await chain.request("eth_sendTransaction", [{ from, to: chain.asset, data, gas: "0x493e0" }])
+}
+
+describe("a stranger who has somebody's payment", () => {
+  it("RPL-16: read from the chain after it settled, it buys nothing, with or without a commitment", async () => {
+    const customer = await cinema.customer(price)
+    const purchase = await preparePurchase(cinema, customer)
+    expect((await postToken(cinema.url, purchase.headers)).status).toBe(200)
+    const settled = await eventually(
+      () => postToken(cinema.url, retryHeaders(purchase)),
+      ({ body }) => body.grant.settlement.state === "settled",
+    )
+    const { transaction } = settled.body.grant.settlement
+    const { input } = (await chain.request("eth_getTransactionByHash", [transaction])) as { input: Hex }
+    const { args } = decodeFunctionData({ abi: testUsdc.abi, data: input })
+    expect(args).toContain(purchase.transfer.nonce)
+
+    expect((await pay(purchase.payload)).status).toBe(409)
+    const own = randomHex32()
+    expect((await pay(purchase.payload, { [commitmentHeader]: openingOf(own) })).status).toBe(409)
+    expect((await pay(purchase.payload, { [secretHeader]: own })).status).toBe(409)
+  })
+
+  it("RPL-16: settled elsewhere before it was shown, it buys nothing", async () => {
+    const customer = await cinema.customer(price)
+    const { payload, transfer } = await signPayment({ accepted: cinema.accepted, account: customer })
+    await submit(exactEip3009.settlementCall(transfer))
+    await hasPaid(customer.address, 0n)
+    expect(await pay(payload)).toMatchObject({ status: 400, body: { reason: "authorization_used" } })
+  })
+
+  it("RPL-17: who shows it first is served, as a plain client; the chain pays once and its owner gets nothing", async () => {
+    const customer = await cinema.customer(2n * price)
+    const purchase = await preparePurchase(cinema, customer)
+    const first = await pay(purchase.payload)
+    expect(first.status).toBe(200)
+    expect(first.body.refresh_token).toBeUndefined()
+    expect((await postToken(cinema.url, purchase.headers)).status).toBe(409)
+    expect((await postToken(cinema.url, retryHeaders(purchase))).status).toBe(409)
+    await hasPaid(customer.address, price)
+  })
+
+  it("RPL-18: another service with the same recipient finds it used", async () => {
+    const customer = await cinema.customer(2n * price)
+    expect(sibling.accepted).toEqual(cinema.accepted)
+    const { payload } = await signPayment({ accepted: cinema.accepted, account: customer })
+    expect((await pay(payload)).status).toBe(200)
+    await hasPaid(customer.address, price)
+    expect(await pay(payload, {}, sibling.url)).toMatchObject({
+      status: 400,
+      body: { reason: "authorization_used" },
+    })
+  })
+
+  it("RPL-18: a payment committed to one service is refused by another before the chain is asked", async () => {
+    const purchase = await preparePurchase(cinema, await cinema.customer())
+    expect((await postToken(sibling.url, purchase.headers)).body.reason).toBe("commitment_mismatch")
+  })
+
+  it("RPL-25: with the secret, an old refresh token is answered once more and no second time", async () => {
+    const purchase = await preparePurchase(cinema, await cinema.customer())
+    const { body } = await postToken(cinema.url, purchase.headers)
+    const secret = { [secretHeader]: purchase.secret }
+    const next = await refresh(cinema.url, body.refresh_token)
+    expect((await refresh(cinema.url, body.refresh_token, secret)).status).toBe(200)
+    const replayed = await refresh(cinema.url, body.refresh_token, secret)
+    expect(replayed).toMatchObject({ status: 400, body: { reason: "refresh_token_reused" } })
+    expect((await refresh(cinema.url, next.body.refresh_token)).status).toBe(400)
+  })
+})
+
+describe("a retry", () => {
+  it("IDM-06: with somebody's Idempotency-Key for another payment is a conflict, and takes nothing", async () => {
+    const key = { "Idempotency-Key": `key-${randomHex32()}` }
+    const first = await signPayment({ accepted: cinema.accepted, account: await cinema.customer() })
+    const other = await signPayment({ accepted: cinema.accepted, account: await cinema.customer() })
+    expect((await pay(first.payload, key)).status).toBe(200)
+    expect((await pay(first.payload, key)).headers.get("idempotent-replayed")).toBe("true")
+    expect(await pay(other.payload, key)).toMatchObject({
+      status: 409,
+      body: { reason: "idempotency_conflict", next: { action: "stop" } },
+    })
+    expect((await pay(other.payload)).status).toBe(200)
+  })
+
+  it("IDM-04: never lengthens what was bought: not the token's life, and nothing when the grant is over", async () => {
+    const purchase = await preparePurchase(cinema, await cinema.customer())
+    const first = await postToken(cinema.url, purchase.headers)
+    try {
+      ahead = 120
+      const late = await postToken(cinema.url, retryHeaders(purchase))
+      expect(late).toMatchObject({ status: 200, body: { access_token: expect.any(String), expires_in: 0 } })
+      expect(late.body.grant).toMatchObject({
+        id: first.body.grant.id,
+        expires_at: first.body.grant.expires_at,
+      })
+      ahead = 3601
+      expect(await postToken(cinema.url, retryHeaders(purchase))).toMatchObject({
+        status: 400,
+        body: { reason: "grant_over", next: { action: "buy" } },
+      })
+    } finally {
+      ahead = 0
+    }
+  })
+
+  it("RPL-06: a nonce stays claimed when its window and its grant are long over, whatever is signed over it", async () => {
+    const customer = await cinema.customer()
+    const purchase = await preparePurchase(cinema, customer)
+    expect((await postToken(cinema.url, purchase.headers)).status).toBe(200)
+    await hasPaid(customer.address, 1_000_000n - price)
+    try {
+      ahead = 400 * 24 * 3600
+      const validBefore = BigInt(Math.floor(Date.now() / 1000) + ahead + 600)
+      const anew = await preparePurchase(cinema, customer, {
+        secret: purchase.secret,
+        terms: { validBefore },
+      })
+      expect(anew.transfer.nonce).toBe(purchase.transfer.nonce)
+      for (const headers of [anew.headers, retryHeaders(anew)])
+        expect((await postToken(cinema.url, headers)).status).toBe(409)
+    } finally {
+      ahead = 0
+    }
+  })
+})
