@@ -11,9 +11,10 @@ import { mountExample } from "./example.ts"
 import { KeyFileError } from "./keys/index.ts"
 import { createLogger } from "./log.ts"
 import type { Logger } from "./ports.ts"
+import { MissingPackage, StoreFileError, UnknownStore } from "./stores/index.ts"
 
 /** EX_CONFIG of sysexits.h. */
-export const configExit = 78
+const configExit = 78
 /** How long requests under way may take after SIGTERM. */
 const drainMilliseconds = 10_000
 
@@ -85,7 +86,8 @@ async function loadExpress() {
 /** Problems a person can mend before the next start; undefined for a failure of the program. */
 function startProblems(error: unknown): readonly string[] | undefined {
   if (error instanceof ConfigError) return error.problems
-  if (error instanceof KeyFileError || error instanceof ListenError) return [error.message]
+  const mendable = [KeyFileError, ListenError, MissingPackage, StoreFileError, UnknownStore]
+  if (mendable.some((kind) => error instanceof kind)) return [(error as Error).message]
   return undefined
 }
 

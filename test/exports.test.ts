@@ -1,0 +1,116 @@
+import { fileURLToPath } from "node:url"
+import ts from "typescript"
+import { beforeAll, describe, expect, it } from "vitest"
+
+const entries = {
+  "ticket402/server": "server/index.ts",
+  "ticket402/server/express": "server/adapters/express.ts",
+  "ticket402/client": "client/index.ts",
+  "ticket402/shared": "shared/index.ts",
+} as const
+const fileOf = (entry: keyof typeof entries) =>
+  fileURLToPath(new URL(`../${entries[entry]}`, import.meta.url))
+
+let program: ts.Program
+beforeAll(() => {
+  program = ts.createProgram({
+    rootNames: Object.keys(entries).map((entry) => fileOf(entry as keyof typeof entries)),
+    options: {
+      target: ts.ScriptTarget.ES2023,
+      module: ts.ModuleKind.NodeNext,
+      allowImportingTsExtensions: true,
+      noEmit: true,
+      skipLibCheck: true,
+    },
+  })
+})
+
+/** Every public name of an entry point; `type` before those that are gone at run time. */
+function namesOf(entry: keyof typeof entries): string[] {
+  const checker = program.getTypeChecker()
+  const source = program.getSourceFile(fileOf(entry))
+  const module = source && checker.getSymbolAtLocation(source)
+  if (!module) throw new Error(`${entry} is no module`)
+  return checker
+    .getExportsOfModule(module)
+    .map((symbol) => {
+      const meant = symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol
+      return meant.flags & ts.SymbolFlags.Value ? symbol.name : `type ${symbol.name}`
+    })
+    .sort()
+}
+
+describe("what users may import", () => {
+  it("ticket402/server", () => {
+    expect(namesOf("ticket402/server")).toMatchInlineSnapshot(`
+      [
+        "ConfigError",
+        "KeyFileError",
+        "createIssuer",
+        "type ConfigInput",
+        "type Issuer",
+        "type IssuerOptions",
+        "type Logger",
+      ]
+    `)
+  })
+
+  it("ticket402/server/express", () => {
+    expect(namesOf("ticket402/server/express")).toMatchInlineSnapshot(`
+      [
+        "gate",
+        "hardServerOptions",
+        "hardenServer",
+        "office",
+        "type HardenOptions",
+        "type Ticket",
+      ]
+    `)
+  })
+
+  it("ticket402/client", () => {
+    expect(namesOf("ticket402/client")).toMatchInlineSnapshot(`
+      [
+        "BudgetRefusal",
+        "PolicyRefusal",
+        "TicketError",
+        "createClient",
+        "type BudgetRule",
+        "type Client",
+        "type ClientEvent",
+        "type ClientOptions",
+        "type ErrorDetail",
+        "type Fetch",
+        "type GrantSummary",
+        "type PolicyRule",
+        "type TicketErrorCode",
+      ]
+    `)
+  })
+
+  it("ticket402/shared", () => {
+    expect(namesOf("ticket402/shared")).toMatchInlineSnapshot(`
+      [
+        "AmountError",
+        "commitmentNonce",
+        "decodeHeader",
+        "encodeHeader",
+        "formatAmount",
+        "gateRefusals",
+        "networks",
+        "openingOf",
+        "parseAmount",
+        "parseAtomic",
+        "refusals",
+        "schemes",
+        "type AssetInfo",
+        "type ErrorBody",
+        "type NetworkInfo",
+        "type NextAction",
+        "type Scheme",
+        "type SignedTransfer",
+        "type TypedDataSigner",
+      ]
+    `)
+  })
+})

@@ -1,0 +1,185 @@
+import { execFile, spawn } from "node:child_process"
+import { once } from "node:events"
+import { cp, mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from "node:fs/promises"
+import { createRequire } from "node:module"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { configInput } from "./support/offers.ts"
+
+const root = fileURLToPath(new URL("..", import.meta.url))
+let folder: string
+/** What npm packed, as paths inside the package. */
+let packed: readonly string[]
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "package-"))
+  const project = join(folder, "project")
+  await mkdir(project)
+  for (const file of ["package.json", "README.md", "LICENSE"]) await cp(join(root, file), join(project, file))
+  const tsc = join(root, "node_modules/typescript/bin/tsc")
+  // Unchecked: `npm run check` sees to the types, and this is a matter of seconds.
+  const built = await run(root, [
+    tsc,
+    "-p",
+    "tsconfig.build.json",
+    "--noCheck",
+    "--outDir",
+    join(project, "dist"),
+  ])
+  expect(built).toMatchObject({ code: 0, output: "" })
+  const report = await command(project, "npm", ["pack", "--json", "--ignore-scripts", "--loglevel=error"])
+  const [tarball] = JSON.parse(report.stdout) as { filename: string; files: { path: string }[] }[]
+  packed = tarball!.files.map((file) => file.path)
+  await command(project, "tar", ["-xzf", tarball!.filename, "-C", folder])
+}, 120_000)
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+/** A directory with the package installed, its regular dependencies beside it, and of the others those named. */
+async function install(name: string, ...others: string[]): Promise<string> {
+  const app = join(folder, name)
+  const manifest = JSON.parse(await readFile(join(root, "package.json"), "utf8")) as {
+    dependencies: Record<string, string>
+  }
+  await cp(join(folder, "package"), join(app, "node_modules/ticket402"), { recursive: true })
+  for (const dependency of [...Object.keys(manifest.dependencies), ...others]) {
+    const link = join(app, "node_modules", dependency)
+    await mkdir(dirname(link), { recursive: true })
+    await symlink(await realpath(join(root, "node_modules", dependency)), link)
+  }
+  await writeFile(join(app, "package.json"), '{ "type": "module" }')
+  await writeFile(
+    join(app, "config.json"),
+    JSON.stringify(
+      configInput({
+        networks: { "eip155:11155111": { rpcUrls: ["http://127.0.0.1:9"] } },
+        listen: "127.0.0.1:0",
+      }),
+    ),
+  )
+  return app
+}
+
+async function command(cwd: string, file: string, args: readonly string[]) {
+  return new Promise<{ code: number; stdout: string; output: string }>((resolve) => {
+    execFile(file, args, { cwd, env: { PATH: process.env.PATH } }, (error, stdout, stderr) => {
+      const code = error ? (typeof error.code === "number" ? error.code : 1) : 0
+      resolve({ code, stdout, output: `${stdout}${stderr}` })
+    })
+  })
+}
+const run = (cwd: string, args: readonly string[]) => command(cwd, process.execPath, args)
+
+async function evaluate(app: string, code: string) {
+  await writeFile(join(app, "code.js"), code)
+  return run(app, ["code.js"])
+}
+
+const bin = "node_modules/ticket402/dist/scripts/ticket402.js"
+
+describe("the package", () => {
+  it("holds what was built, the README and the licence, and nothing of the house", () => {
+    expect(packed).toEqual(
+      expect.arrayContaining(["LICENSE", "README.md", "package.json", "dist/server/stores/sqlite-thread.js"]),
+    )
+    const roots =
+      /^(dist\/(client|server|shared)\/|dist\/scripts\/ticket402\.|LICENSE$|README\.md$|package\.json$)/
+    expect(packed.filter((path) => !roots.test(path))).toEqual([])
+    expect(packed.filter((path) => /\.ts$/.test(path) && !/\.d\.ts$/.test(path))).toEqual([])
+  })
+
+  it("gives an agent its client without a server framework or a native module in reach", async () => {
+    const app = await install("agent")
+    for (const absent of ["express", "better-sqlite3"])
+      expect((await evaluate(app, `await import("${absent}")`)).output).toContain("ERR_MODULE_NOT_FOUND")
+    const { output } = await evaluate(
+      app,
+      `import { createClient } from "ticket402/client"
+       import { networks } from "ticket402/shared"
+       import { privateKeyToAccount } from "viem/accounts"
+       const account = privateKeyToAccount("0x" + "7".repeat(64))
+       const client = createClient({ account, budget: { perPurchase: "0.05", perDay: "1" }, networks: [...networks.keys()] })
+       console.log(typeof client.fetch)`,
+    )
+    expect(output).toBe("function\n")
+  })
+
+  it("tells a seller which package is missing, and for what", async () => {
+    const app = await install("seller")
+    const { output } = await evaluate(
+      app,
+      `import { readFileSync } from "node:fs"
+       import { createIssuer } from "ticket402/server"
+       await createIssuer(JSON.parse(readFileSync("config.json", "utf8"))).catch((error) => console.log(error.message))`,
+    )
+    expect(output).toBe("The SQLite store needs the package better-sqlite3: npm i better-sqlite3\n")
+    const served = await run(app, [bin, "serve", "--config", "config.json"])
+    expect(served).toMatchObject({
+      code: 78,
+      output: "config.json: serve needs the package express: npm i express\n",
+    })
+    const withExpress = await run(await install("express", "express"), [
+      bin,
+      "serve",
+      "--config",
+      "config.json",
+    ])
+    expect(withExpress.code).toBe(78)
+    expect(withExpress.output).toBe(
+      "config.json: The SQLite store needs the package better-sqlite3: npm i better-sqlite3\n",
+    )
+  })
+
+  it("runs as a command of plain Node, with the store in its thread", async () => {
+    const app = await install("service", "express", "better-sqlite3")
+    const text = await readFile(join(app, bin), "utf8")
+    expect(text.split("\n")[0]).toBe("#!/usr/bin/env node")
+    expect((await run(app, [bin, "--help"])).output).toContain("serve [options]")
+    const service = spawn(process.execPath, [bin, "serve", "--config", "config.json", "--example"], {
+      cwd: app,
+      stdio: ["ignore", "pipe", "ignore"],
+    })
+    const [line] = await once(service.stdout, "data")
+    const { listening } = JSON.parse(String(line))
+    expect((await fetch(`${listening}/movies/1`)).status).toBe(402)
+    service.kill("SIGTERM")
+    expect(await once(service, "close")).toEqual([0, null])
+  })
+
+  it("leaks nothing of Node or of the server into the client", async () => {
+    const bundled = await bundle(join(folder, "package/dist/client/index.js"))
+    expect(leaks(bundled)).toEqual([])
+    const server = await bundle(join(folder, "package/dist/server/stores/sqlite.js"))
+    expect(leaks(server).join("\n"), "the check itself sees leaks").toMatch(/stores\/sqlite-thread|node:/)
+  })
+})
+
+/** Everything an entry brings with it, as one text in which a comment names each module. */
+async function bundle(entry: string): Promise<string> {
+  // esbuild comes with tsx; the one that is run by it is the one there is.
+  const { build } = createRequire(createRequire(import.meta.url).resolve("tsx"))("esbuild")
+  const { outputFiles } = await build({
+    entryPoints: [entry],
+    bundle: true,
+    write: false,
+    format: "esm",
+    platform: "neutral",
+    mainFields: ["module", "main"],
+    conditions: ["import", "browser"],
+    nodePaths: [join(root, "node_modules")],
+    external: ["node:*", "better-sqlite3", "express"],
+    legalComments: "none",
+    logLevel: "silent",
+  })
+  return outputFiles[0].text
+}
+
+/** The forbidden words with the module each was found in. */
+function leaks(text: string): string[] {
+  let module = ""
+  return text.split("\n").flatMap((line) => {
+    if (/^\/\/ .*\.m?js$/.test(line)) module = line.slice(3)
+    return /better-sqlite3|\bexpress\b|node:/.test(line) ? [`${module}: ${line.trim().slice(0, 80)}`] : []
+  })
+}
