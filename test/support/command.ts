@@ -12,14 +12,19 @@ export type Command = {
 }
 
 /** `script` is a path from the project's root. */
-export function runCommand(
+export const runCommand = (
   script: string,
   args: readonly string[],
   env: NodeJS.ProcessEnv = process.env,
+): Command => runFile(new URL(`../../${script}`, import.meta.url), args, { env })
+
+export function runFile(
+  file: URL,
+  args: readonly string[],
+  options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {},
 ): Command {
-  const file = fileURLToPath(new URL(`../../${script}`, import.meta.url))
-  const child = spawn(process.execPath, ["--import", "tsx", file, ...args], {
-    env,
+  const child = spawn(process.execPath, ["--import", "tsx", fileURLToPath(file), ...args], {
+    ...options,
     stdio: ["ignore", "pipe", "pipe"],
   })
   let stdout = ""

@@ -1,0 +1,141 @@
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath, pathToFileURL } from "node:url"
+import ts from "typescript"
+import { generatePrivateKey, privateKeyToAccount } from "viem/accounts"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { withTables } from "../scripts/docs.ts"
+import { type LocalChain, startLocalChain } from "../scripts/local-chain.ts"
+import { gateRefusals, refusals } from "../shared/errors.ts"
+import type { Hex } from "../shared/evm.ts"
+import { eventually } from "./support/cinema.ts"
+import { type Command, runFile } from "./support/command.ts"
+import { freePort } from "./support/spawn-cinema.ts"
+
+const root = new URL("../", import.meta.url)
+const readme = await readFile(new URL("README.md", root), "utf8")
+const manifest = JSON.parse(await readFile(new URL("package.json", root), "utf8")) as {
+  scripts: Record<string, string>
+}
+
+/** The bodies of the fences of a language, in order. */
+const fences = (language: string): string[] =>
+  [...readme.matchAll(new RegExp(`^\`\`\`${language}\n([\\s\\S]*?)^\`\`\`$`, "gm"))].map(
+    ([, body]) => body ?? "",
+  )
+
+const sources: Record<string, string> = {
+  "ticket402/server/express": "server/adapters/express.ts",
+  "ticket402/server": "server/index.ts",
+  "ticket402/client": "client/index.ts",
+  "ticket402/shared": "shared/index.ts",
+}
+
+describe("the README", () => {
+  it("has the tables the code makes", () => {
+    expect(withTables(readme) === readme, "run `npm run docs`").toBe(true)
+  })
+
+  it("documents every reason of a refusal, and no other", () => {
+    const documented = (part: string) => {
+      const [, table = ""] =
+        new RegExp(`<!-- ${part}:begin -->([\\s\\S]*?)<!-- ${part}:end -->`).exec(readme) ?? []
+      return [...table.matchAll(/^\| `([a-z_]+)` \|/gm)]
+        .map(([, reason]) => reason)
+        .filter((word) => word !== "reason")
+    }
+    expect(documented("errors")).toEqual(Object.keys(refusals))
+    expect(documented("gate")).toEqual(Object.keys(gateRefusals))
+  })
+
+  it("names only commands that exist, and all that are for users", () => {
+    const shown = [
+      ...fences("sh")
+        .join("\n")
+        .matchAll(/npm (?:run )?([a-z:]+)/g),
+      ...readme.matchAll(/`npm (?:run )?([a-z:]+)/g),
+    ]
+    const builtIn = ["ci", "i", "test"]
+    const names = new Set(shown.map(([, name]) => name ?? ""))
+    for (const name of names)
+      if (!builtIn.includes(name)) expect(Object.keys(manifest.scripts)).toContain(name)
+    for (const name of ["demo", "chain", "serve", "check"]) expect([...names]).toContain(name)
+  })
+})
+
+describe("the README's examples", () => {
+  let chain: LocalChain
+  let folder: string
+  let seller: Command | undefined
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "readme-"))
+    await symlink(fileURLToPath(new URL("node_modules", root)), join(folder, "node_modules"))
+    await writeFile(join(folder, "package.json"), '{ "type": "module" }')
+    chain = await startLocalChain({ blockTimeSeconds: 0 })
+  })
+  afterAll(async () => {
+    seller?.kill("SIGTERM")
+    await seller?.ended
+    await chain.stop()
+    await rm(folder, { recursive: true, force: true })
+  })
+
+  it("are correct TypeScript", async () => {
+    const files = await Promise.all(
+      fences("ts").map(async (body, at) => {
+        const file = join(folder, `example-${at}.ts`)
+        await writeFile(file, body)
+        return file
+      }),
+    )
+    expect(files.length).toBeGreaterThan(1)
+    const { config } = ts.readConfigFile(fileURLToPath(new URL("tsconfig.json", root)), ts.sys.readFile)
+    const { options } = ts.convertCompilerOptionsFromJson(config.compilerOptions, fileURLToPath(root))
+    const paths = Object.fromEntries(
+      Object.entries(sources).map(([entry, source]) => [entry, [fileURLToPath(new URL(source, root))]]),
+    )
+    const typeRoots = [fileURLToPath(new URL("node_modules/@types", root))]
+    const program = ts.createProgram(files, { ...options, paths, typeRoots })
+    const found = files.flatMap((file) => {
+      const source = program.getSourceFile(file)
+      return [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)]
+    })
+    expect(found.map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, "\n"))).toEqual([])
+  })
+
+  it("sell and buy on a local chain, with nothing changed but addresses and ports", async () => {
+    const [selling = "", buying = ""] = fences("ts")
+    const [port, customer] = [await freePort(), generatePrivateKey()]
+    const here = (code: string) =>
+      Object.entries(sources)
+        .reduce((text, [entry, source]) => text.replaceAll(`"${entry}"`, `"${new URL(source, root)}"`), code)
+        .replaceAll("8402", String(port))
+        .replaceAll("http://127.0.0.1:8545", chain.rpcUrl)
+    await mkdir(join(folder, "seller"))
+    for (const [name, code] of [
+      ["seller/seller.ts", selling],
+      ["agent.ts", buying],
+    ] as const)
+      await writeFile(join(folder, name), here(code))
+
+    seller = runFile(pathToFileURL(join(folder, "seller/seller.ts")), [], { cwd: join(folder, "seller") })
+    const url = `http://127.0.0.1:${port}/movies/7`
+    await eventually(
+      () =>
+        fetch(url).then(
+          ({ status }) => status,
+          () => 0,
+        ),
+      (status) => status === 402,
+    )
+    const relayerKey = (await readFile(join(folder, "seller/data/relayer.key"), "utf8")) as Hex
+    await chain.fund(privateKeyToAccount(relayerKey).address)
+    await chain.mint(privateKeyToAccount(customer).address, 1_000_000n)
+    const agent = await runFile(pathToFileURL(join(folder, "agent.ts")), [], {
+      cwd: folder,
+      env: { ...process.env, AGENT_KEY: customer },
+    }).ended
+    expect(agent).toMatchObject({ code: 0, stderr: "", stdout: '200 {"id":"7"}\n' })
+  })
+})
