@@ -2,7 +2,7 @@
 import { PolicyRefusal } from "./errors.ts"
 
 /** Hosts that cannot leave this machine, where plain http loses nothing. */
-export function isLoopback(url: URL): boolean {
+function isLoopback(url: URL): boolean {
   const host = url.hostname
   return (
     host === "localhost" ||

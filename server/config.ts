@@ -212,7 +212,7 @@ function wantIdentifier(text: string, allowInsecureHttp: boolean): string {
   return text
 }
 
-export const isLoopback = (hostname: string): boolean =>
+const isLoopback = (hostname: string): boolean =>
   hostname === "localhost" || hostname === "[::1]" || /^127(?:\.[0-9]{1,3}){3}$/.test(hostname)
 
 /** Compared byte for byte with what browsers send, so only that spelling is taken; never `*` or `null`. */

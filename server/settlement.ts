@@ -14,12 +14,7 @@ import { createExaminer } from "./settlement/examine.ts"
 import { createResender } from "./settlement/resend.ts"
 import { createSender } from "./settlement/send.ts"
 
-export {
-  type SettlementDeps,
-  type SettlementStep,
-  settlementLimits,
-  settlementSteps,
-} from "./settlement/context.ts"
+export { type SettlementDeps, settlementSteps } from "./settlement/context.ts"
 
 export type Settlement = {
   readonly network: string

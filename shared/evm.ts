@@ -12,12 +12,11 @@ import {
   parseAbi,
   recoverAddress,
   sha256,
-  size,
   stringToBytes,
 } from "viem"
 
 export type { Address, Hex }
-export { concat, encodeFunctionData, hashTypedData, keccak256, parseAbi, sha256, size, stringToBytes }
+export { concat, encodeFunctionData, hashTypedData, keccak256, parseAbi, sha256, stringToBytes }
 
 /**
  * Tells who signed a digest; undefined when it is nobody's signature. A port, so that another thread or a native

@@ -59,9 +59,9 @@ export type TokenLives = {
 }
 
 /** What a plain client, which cannot refresh, gets at most (wire.md §5). */
-export const plainTokenSeconds = 600
+const plainTokenSeconds = 600
 /** How long the refresh token before the current one is answered once more, with proof. */
-export const graceSeconds = 10
+const graceSeconds = 10
 /** How long an Idempotency-Key proves a retry. */
 export const idempotencySeconds = 24 * 3600
 

@@ -62,8 +62,8 @@ function readTransfer(scheme: Scheme, payload: unknown): SignedTransfer {
 }
 
 /** How long before its end a payment must arrive, beside the time its settlement is expected to take. */
-export const minimumValiditySeconds = 60
-export const maximumValiditySeconds = 3600
+const minimumValiditySeconds = 60
+const maximumValiditySeconds = 3600
 
 /**
  * Finds the offer by the reference in `accepted.extra.offer` and compares everything with the server's own terms: the

@@ -85,7 +85,7 @@ const allowed: Record<RedemptionState, readonly Move["to"][]> = {
   free: [],
 }
 
-export class IllegalMove extends Error {
+class IllegalMove extends Error {
   constructor(from: RedemptionState, to: Move["to"]) {
     super(`a redemption cannot go from ${from} to ${to}`)
     this.name = "IllegalMove"

@@ -6,7 +6,7 @@ import { Refusal, refusals } from "../../shared/errors.ts"
 import type { Rate } from "../ports.ts"
 
 /** The window is what a refused caller is told to wait. */
-export const rateWindowSeconds = refusals.rate_limited.retryAfterSeconds
+const rateWindowSeconds = refusals.rate_limited.retryAfterSeconds
 
 /**
  * Keys are counted by hash in this many buckets (at most about 10 MB). A map of keys would grow with every address an

@@ -2,7 +2,7 @@
 import { Refusal } from "../../shared/errors.ts"
 import { JsonError, parseJson } from "../../shared/json.ts"
 
-export const maximumBodyBytes = 64 * 1024
+const maximumBodyBytes = 64 * 1024
 const maximumBodySeconds = 10
 
 /** The parameters of a token request; none for an empty body. A parameter given twice is refused (RFC 6749 §3.2). */

@@ -62,7 +62,7 @@ export type SettlementLimits = {
   readonly lostAfterBlocks: bigint
 }
 
-export const settlementLimits: SettlementLimits = {
+const settlementLimits: SettlementLimits = {
   maxInFlight: 64,
   resendAfterSeconds: 15,
   bumpAfterSeconds: 30,

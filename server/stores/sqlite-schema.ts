@@ -2,9 +2,9 @@
 import type BetterSqlite3 from "better-sqlite3"
 import { StoreFileError } from "./sqlite-errors.ts"
 
-export const schemaVersion = 1
+const schemaVersion = 1
 /** `t402` in ASCII, in the file's header: another program's database is not touched. */
-export const applicationId = 0x74343032
+const applicationId = 0x74343032
 
 /** A canonical decimal of at most 78 digits (a uint256); TEXT, because SQLite's integers end at 2^63. */
 const decimal = (column: string) =>

@@ -35,7 +35,7 @@ type FakeGrant = {
 }
 export type FakeOrigin = Awaited<ReturnType<typeof createFakeOrigin>>
 
-export const payTo = "0x209693Bc6afc0C5328bA36FaF03C514EF312287C"
+const payTo = "0x209693Bc6afc0C5328bA36FaF03C514EF312287C"
 export const [usdc] = sepolia.assets
 export const hour: FakeOffer = { ref: "hour@9f3c2a71", scope: "read", durationSeconds: 3600, amount: "10000" }
 

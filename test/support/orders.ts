@@ -10,7 +10,7 @@ export const start = 1_700_000_000
 export const network = "eip155:84532"
 export const relayer: Address = `0x${"ee".repeat(20)}`
 export const asset: Address = `0x${"aa".repeat(20)}`
-export const settler: Address = `0x${"cc".repeat(20)}`
+const settler: Address = `0x${"cc".repeat(20)}`
 
 export const randomHex = (bytes: number): Hex => `0x${randomBytes(bytes).toString("hex")}`
 export const randomAddress = (): Address => randomHex(20)
