@@ -19,6 +19,8 @@ export async function openKeys(folder: string): Promise<Keys> {
   })
   if (!/^[0-9a-f]{64}$/.test(refresh.text.trim()))
     throw new KeyFileError(`${refreshFile}: wanted 32 bytes in hex`)
+  if (isGuessable(refresh.text.trim()))
+    throw new KeyFileError(`${refreshFile}: found a key that can be guessed, wanted 32 random bytes in hex`)
   const refreshTokens = createRefreshTokens(Buffer.from(refresh.text.trim(), "hex"))
 
   return {
@@ -35,5 +37,14 @@ export async function openRelayerKey(file: string): Promise<{ privateKey: `0x${s
   const { text, created } = await readOrCreateSecret(file, async () => `0x${randomBytes(32).toString("hex")}`)
   const match = /^(?:0x)?([0-9a-fA-F]{64})\s*$/.exec(text)
   if (!match?.[1]) throw new KeyFileError(`${file}: wanted a private key of 32 bytes in hex`)
-  return { privateKey: `0x${match[1].toLowerCase()}`, created }
+  const key = match[1].toLowerCase()
+  if (isGuessable(key) || BigInt(`0x${key}`) >= curveOrder)
+    throw new KeyFileError(`${file}: found a key that can be guessed, wanted 32 random bytes in hex`)
+  return { privateKey: `0x${key}`, created }
 }
+
+/** Of secp256k1. */
+const curveOrder = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n
+
+/** Of 32 random bytes fewer than 16 are different once in 10^16 keys; of what people type, nearly always. */
+const isGuessable = (hex: string): boolean => new Set(hex.match(/../g)).size < 16

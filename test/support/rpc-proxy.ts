@@ -5,6 +5,8 @@ import type { AddressInfo } from "node:net"
 export type RpcFault =
   /** Answers every request with HTTP 503. */
   | { kind: "down" }
+  /** Answers a method only when the promise is kept. */
+  | { kind: "hold"; method: string; until: Promise<void> }
   /** Does what was asked, then loses the answer. */
   | { kind: "lose-answer"; method: string }
   /** Changes the result of a method before it is handed on. */
@@ -39,6 +41,7 @@ export async function startRpcProxy(target: string): Promise<RpcProxy> {
     for (const { method } of asked) calls.set(method, (calls.get(method) ?? 0) + 1)
     const { fault } = proxy
     if (fault?.kind === "down") return { status: 503, body: "unavailable" }
+    if (fault?.kind === "hold" && asked.some(({ method }) => method === fault.method)) await fault.until
     const answer = await fetch(target, {
       method: "POST",
       headers: { "content-type": "application/json" },

@@ -1,0 +1,10 @@
+/** The command serve with a bug: on SIGUSR2 something nobody expected is thrown, or rejected. */
+import { serve } from "../../server/main.ts"
+
+const [config = "", kind] = process.argv.slice(2)
+process.once("SIGUSR2", () => {
+  const bug = new Error("nobody expected this")
+  if (kind === "throw") throw bug
+  void Promise.reject(bug)
+})
+process.exitCode = await serve({ config, example: false })
