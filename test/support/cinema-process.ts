@@ -9,6 +9,8 @@ export type ProcessOrder = {
   readonly port: number
   /** Dies at the `count`-th time the step is reached. */
   readonly killAt?: { readonly step: string; readonly count: number }
+  /** Shorter than the default where a test starts one process after the other. */
+  readonly leaseSeconds?: number
 }
 
 const order: ProcessOrder = JSON.parse(process.argv[2] ?? "")
@@ -20,6 +22,7 @@ const issuer = await createIssuer(order.config, {
     seen += 1
     if (seen === order.killAt.count) process.kill(process.pid, "SIGKILL")
   },
+  ...(order.leaseSeconds !== undefined && { worker: { leaseSeconds: order.leaseSeconds } }),
 })
 const app = express()
 app.use(office(issuer))

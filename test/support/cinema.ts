@@ -107,7 +107,7 @@ export const offer = (id: string, scope: string, amount: string) => ({
   prices: [{ network: sepoliaId, asset: "USDC", amount }],
 })
 
-export async function balanceOf(chain: LocalChain, address: Hex): Promise<bigint> {
+async function balanceOf(chain: LocalChain, address: Hex): Promise<bigint> {
   const data = `0x70a08231${address.slice(2).toLowerCase().padStart(64, "0")}`
   return BigInt((await chain.request("eth_call", [{ to: chain.asset, data }, "latest"])) as string)
 }

@@ -1,0 +1,105 @@
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { type LocalChain, startLocalChain } from "../../scripts/local-chain.ts"
+import { type ConfigInput, parseConfig } from "../../server/config.ts"
+import { eventually, offer, postToken, preparePurchase, retryHeaders, watch } from "../support/cinema.ts"
+import { checkInvariants } from "../support/invariants.ts"
+import { sepoliaId } from "../support/offers.ts"
+import { acceptedOf, randomAccount } from "../support/payments.ts"
+import { type CinemaProcess, freePort, spawnCinema } from "../support/spawn-cinema.ts"
+
+const payTo = randomAccount().address
+const ports: number[] = []
+let services: CinemaProcess[] = []
+let chain: LocalChain
+let folder: string
+let database: string
+let shop: Parameters<typeof preparePurchase>[0]
+
+/** The `at`-th request goes to the processes in turn. */
+const urlOf = (at: number) => `http://127.0.0.1:${ports[at % ports.length]}`
+const customer = async () => {
+  const account = randomAccount()
+  await chain.mint(account.address, 10_000n)
+  return account
+}
+const settled = () =>
+  eventually(
+    () => checkInvariants(database, chain, payTo),
+    ({ open }) => open === 0,
+    30,
+  )
+
+beforeAll(async () => {
+  chain = await startLocalChain({ blockTimeSeconds: 0 })
+  folder = await mkdtemp(join(tmpdir(), "processes-"))
+  database = join(folder, "ticket402.db")
+  while (ports.length < 4) ports.push(await freePort())
+  // One service behind one name: every process sells for, and accepts, the same resource.
+  const config: ConfigInput = {
+    issuer: urlOf(0),
+    payTo,
+    database: `sqlite:${database}`,
+    keys: join(folder, "keys"),
+    relayer: { privateKeyFile: join(folder, "relayer.key") },
+    networks: { [sepoliaId]: { rpcUrls: [chain.rpcUrl] } },
+    offers: [offer("hour", "movies:read", "0.01")],
+    limits: { perPayer: "1000", total: "1000", requestsPerPeer: 1_000_000 },
+    logLevel: "silent",
+  }
+  shop = { accepted: acceptedOf(parseConfig(config).offers[0]!), url: urlOf(0) }
+  services = await Promise.all(ports.map((port) => spawnCinema({ config, port })))
+  await chain.fund(services[0]!.relayer)
+})
+afterAll(async () => {
+  await Promise.all(services.map((service) => service.kill("SIGTERM")))
+  await chain.stop()
+  await rm(folder, { recursive: true, force: true })
+})
+
+describe("four processes on one database", () => {
+  it("have one relayer and one set of keys, though they started at once", async () => {
+    expect(new Set(services.map((service) => service.relayer)).size).toBe(1)
+    const { headers } = await preparePurchase(shop, await customer())
+    const token = (await postToken(urlOf(0), headers)).body.access_token
+    const seen = await Promise.all(ports.map((_, at) => watch(urlOf(at), token)))
+    expect(seen.map(({ status }) => status)).toEqual([200, 200, 200, 200])
+  })
+
+  it("MI-01, RPL-02: give one ticket for forty identical payments at once", async () => {
+    const purchase = await preparePurchase(shop, await customer())
+    const answers = await Promise.all(
+      Array.from({ length: 40 }, (_, at) => postToken(urlOf(at), purchase.headers)),
+    )
+    expect(answers.filter((answer) => answer.status === 200)).toHaveLength(1)
+    expect(answers.filter((answer) => answer.status === 409)).toHaveLength(39)
+    const proven = await Promise.all(ports.map((_, at) => postToken(urlOf(at), retryHeaders(purchase))))
+    expect(new Set(proven.map((answer) => answer.body.grant.id)).size).toBe(1)
+  })
+
+  it("SET-02: take one of many payments out of a purse that holds one price, wherever they arrive", async () => {
+    const account = await customer()
+    const purchases = await Promise.all(Array.from({ length: 12 }, () => preparePurchase(shop, account)))
+    const answers = await Promise.all(purchases.map((purchase, at) => postToken(urlOf(at), purchase.headers)))
+    expect(answers.filter((answer) => answer.status === 200)).toHaveLength(1)
+    expect(answers.filter((answer) => answer.body.reason === "insufficient_funds")).toHaveLength(11)
+  })
+
+  it("MI-04, SET-20: settle every payment once, with one transaction for each", async () => {
+    const before = await settled()
+    const purchases = await Promise.all(
+      Array.from({ length: 40 }, async () => preparePurchase(shop, await customer())),
+    )
+    const answers = await Promise.all(purchases.map((purchase, at) => postToken(urlOf(at), purchase.headers)))
+    expect(answers.map(({ status }) => status)).toEqual(purchases.map(() => 200))
+    const after = await settled()
+    expect(after.broken).toEqual([])
+    expect(after.paid - before.paid).toBe(40)
+    expect(after.owed).toBe(after.received)
+    // A second worker would have sent second transactions.
+    const nonce = await chain.request("eth_getTransactionCount", [services[0]!.relayer, "latest"])
+    expect(Number(nonce)).toBe(after.paid)
+  })
+})

@@ -1,0 +1,53 @@
+import fc from "fast-check"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { paymentGrantType } from "../../shared/oauth.ts"
+import { paymentSignatureHeader } from "../../shared/x402.ts"
+import { type Cinema, openCinema } from "../support/cinema.ts"
+import { type Roll, rollOf, spellJson, spellPayment } from "../support/json-text.ts"
+import { signPayment } from "../support/payments.ts"
+
+let cinema: Cinema
+beforeAll(async () => {
+  cinema = await openCinema()
+})
+afterAll(() => cinema.close())
+
+/** One request of the payment, in the header or in the body, in any spelling. */
+function requestOf(payment: Record<string, unknown>, roll: Roll): Request {
+  const spelled = spellPayment(payment, roll)
+  if (roll(2) === 0) {
+    const header = Buffer.from(spellJson(spelled, roll)).toString("base64")
+    const name = roll(2) === 0 ? paymentSignatureHeader : paymentSignatureHeader.toLowerCase()
+    return new Request(`${cinema.url}/token`, { method: "POST", headers: { [name]: header } })
+  }
+  const types = [
+    "application/json",
+    "APPLICATION/json;charset=utf-8",
+    'application/json ; x=y; charset="UTF-8"',
+  ]
+  return new Request(`${cinema.url}/token?more=1`, {
+    method: "POST",
+    headers: { "content-type": types[roll(3)] ?? "" },
+    body: spellJson({ grant_type: paymentGrantType, payment: spelled, more: 1 }, roll),
+  })
+}
+
+const caller = { peer: "127.0.0.1", repeated: undefined }
+const bytes = fc.uint8Array({ minLength: 1, maxLength: 200 })
+
+describe("one authorization", () => {
+  it("RPL-13, RPL-14: has one redemption key, whatever its spelling: two requests buy one ticket", async () => {
+    const property = fc.asyncProperty(bytes, bytes, async (first, second) => {
+      const account = await cinema.customer(10_000n)
+      const { payload } = await signPayment({ accepted: cinema.accepted, account })
+      const answers = await Promise.all(
+        [first, second].map(async (choice) => {
+          const answer = await cinema.issuer.office.handle(requestOf(payload, rollOf(choice)), caller)
+          return answer.status === 200 ? 200 : ((await answer.json()) as { reason: string }).reason
+        }),
+      )
+      expect(answers.sort()).toEqual([200, "authorization_conflict"])
+    })
+    await fc.assert(property, { numRuns: 60 })
+  }, 60_000)
+})
