@@ -26,9 +26,9 @@ export type Reservation = {
   /** Nothing was signed after all. */
   cancel(): void
   /**
-   * The service said no, and may be believed once the signature is worthless. Since only its word says that no money
-   * moved, no more than one purchase's worth a day is given back: a seller who refuses and settles all the same can
-   * take `perPurchase` over the day's budget, and never more.
+   * The service said no, or that it lets us in free, and may be believed once the signature is worthless. Since only its
+   * word says that no money moved, no more than one purchase's worth a day is given back: a seller who says so and settles
+   * all the same can take `perPurchase` over the day's budget, and never more.
    */
   release(validBefore: number): void
 }

@@ -187,6 +187,8 @@ export function createPurchases(deps: PurchaseDeps): Purchases {
         }
         wallet.drop(key)
         wallet.add(grant)
+        // Let in free; but the signature could be submitted all the same, so it counts until that is too late.
+        if (grant.settlement === "none") payment.reservation.release(payment.validBefore)
         emit({
           type: "purchased",
           origin: grant.resource.origin,

@@ -10,7 +10,7 @@ const folder = new URL("../test/", import.meta.url)
 async function namedRows(): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
   const found = new Map<string, Set<string>>()
   const files = await readdir(folder, { recursive: true })
-  for (const file of files.filter((name) => name.endsWith(".test.ts")).sort()) {
+  for (const file of files.filter((name) => /\.test\.ts$|^contracts\/.*\.ts$/.test(name)).sort()) {
     const text = await readFile(new URL(file, folder), "utf8")
     for (const name of testNames(ts.createSourceFile(file, text, ts.ScriptTarget.Latest)))
       for (const [id] of name.matchAll(rowPattern)) {

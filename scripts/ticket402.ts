@@ -5,6 +5,8 @@ import { Command } from "commander"
 const program = new Command("ticket402")
   .description("Sell access to HTTP APIs for stablecoins.")
   .showHelpAfterError()
+  // Wrong arguments end like a wrong configuration (EX_CONFIG); help is no error.
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 78))
 
 program
   .command("serve")
@@ -15,5 +17,36 @@ program
     const { serve } = await import("../server/main.ts")
     process.exitCode = await serve(options)
   })
+
+const whitelist = program.command("whitelist").description("who is let in without paying")
+const onWhitelist = (task: "add" | "remove" | "list") => async (options: { config: string }) => {
+  const { whitelist: run } = await import("../server/whitelist-command.ts")
+  process.exitCode = await run(task, options, {
+    environment: process.env,
+    print: (line) => process.stdout.write(`${line}\n`),
+    warn: (line) => process.stderr.write(`${line}\n`),
+  })
+}
+whitelist
+  .command("add")
+  .description("let a caller in; for a client a secret is made and printed once")
+  .requiredOption("-c, --config <file>", "configuration, a JSON file")
+  .option("--address <address>", "of a caller that signs with its key")
+  .option("--client-id <id>", "of a caller with a secret")
+  .option("--scope <scope>", "what it is let in for, names separated by spaces")
+  .option("--secret-sha256 <hex>", "hash of a secret of your own instead of a new one")
+  .action(onWhitelist("add"))
+whitelist
+  .command("remove")
+  .description("let a caller in no more; its tokens are refused within 5 s")
+  .requiredOption("-c, --config <file>", "configuration, a JSON file")
+  .option("--address <address>", "of the caller")
+  .option("--client-id <id>", "of the caller")
+  .action(onWhitelist("remove"))
+whitelist
+  .command("list")
+  .description("print who is let in, one JSON line each")
+  .requiredOption("-c, --config <file>", "configuration, a JSON file")
+  .action(onWhitelist("list"))
 
 await program.parseAsync()

@@ -1,6 +1,6 @@
 /** The composition root: the one place that knows both the use cases and the edges. */
 import { randomBytes } from "node:crypto"
-import type { Address } from "../shared/evm.ts"
+import { type Address, parseAddress } from "../shared/evm.ts"
 import { networks } from "../shared/networks/index.ts"
 import { createEvmChain } from "./chains/evm.ts"
 import { withReadBudget } from "./chains/read-budget.ts"
@@ -25,6 +25,7 @@ import { createRevocations } from "./revocations.ts"
 import { createSettlement } from "./settlement.ts"
 import { openStore } from "./stores/index.ts"
 import { createTokenEndpoint, supportedGrantTypes } from "./token.ts"
+import { createWhitelist } from "./whitelist.ts"
 import { createWorker, type WorkerOptions } from "./worker.ts"
 
 export type IssuerOptions = {
@@ -66,13 +67,20 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
   const relayer = createRelayer(relayerKey.privateKey)
   const chains = connect(config)
   await checkChains(chains, log)
-  await checkAccounts({ payTo: config.payTo, "relayer.privateKeyFile": relayer.address }, chains)
+  await checkAccounts(
+    { payTo: config.payTo, "relayer.privateKeyFile": relayer.address, ...whitelistedAccounts(config) },
+    chains,
+  )
 
   const store = await openStore(config.database)
   const records = await store.publishOffers({ offers: config.offers, now: now() })
   const board = createOfferBoard(records, config.quoteSeconds)
   const revocations = createRevocations({ store, now, log })
-  await revocations.refresh()
+  const { heldBack } = await store.publishWhitelist({ members: config.whitelist, now: now() })
+  for (const entry of heldBack)
+    log.warn({ entry }, "a command removed this entry of the configuration from the whitelist; it stays out")
+  const whitelist = createWhitelist({ store, now, log })
+  await Promise.all([revocations.refresh(), whitelist.refresh()])
 
   const noteEnded = () => {
     revocations.refresh().catch((error: unknown) => log.warn({ err: error }, "revocations could not be read"))
@@ -104,6 +112,7 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
       store,
       keys,
       board,
+      whitelist,
       chains: new Map([...chains].map(([id, chain]) => [id, withReadBudget(chain)] as const)),
       funding,
       now,
@@ -166,13 +175,17 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
 
   worker.start()
   revocations.start()
+  whitelist.start()
   if (relayerKey.created) log.warn({ relayer: relayer.address }, "a relayer key was created; send it gas")
 
   let closing: Promise<void> | undefined
   return {
     config,
     relayer: relayer.address,
-    gate: createGate({ keys, revocations, now }, { issuer: config.issuer, resource: config.resource }),
+    gate: createGate(
+      { keys, revocations, whitelist, now },
+      { issuer: config.issuer, resource: config.resource },
+    ),
     challenges: createChallenges({ resource: config.resource, endpoints, offers: board.current }),
     office,
     drain() {
@@ -180,8 +193,8 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
     },
     close() {
       draining = true
-      closing ??= Promise.all([worker.stop(), revocations.stop(), signatures.close()]).then(() =>
-        store.close(),
+      closing ??= Promise.all([worker.stop(), revocations.stop(), whitelist.stop(), signatures.close()]).then(
+        () => store.close(),
       )
       return closing
     },
@@ -222,7 +235,16 @@ async function checkChains(chains: ReadonlyMap<string, Chain>, log: Logger): Pro
   }
 }
 
-/** Money must not go where everybody has the key; only a node that says it is for development may have such accounts. */
+/** By their keys in the configuration. */
+const whitelistedAccounts = (config: Config): Record<string, Address> =>
+  Object.fromEntries(
+    config.whitelist.flatMap(({ id }, index) => {
+      const address = parseAddress(id)
+      return address ? [[`whitelist.${index}.address`, address] as const] : []
+    }),
+  )
+
+/** Neither money nor trust must go where everybody has the key; only a node that says it is for development may have such accounts. */
 async function checkAccounts(
   accounts: Readonly<Record<string, Address>>,
   chains: ReadonlyMap<string, Chain>,

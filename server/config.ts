@@ -6,19 +6,14 @@ import { AmountError, parseAmount } from "../shared/amount.ts"
 import { type Address, parseAddress, sha256, stringToBytes, zeroAddress } from "../shared/evm.ts"
 import { findAsset } from "../shared/network.ts"
 import { networks } from "../shared/networks/index.ts"
+import { memberShape, whitelistSchema } from "./config-whitelist.ts"
+import { scopeSchema } from "./core/claims.ts"
 import { canonicalContent, type Offer, type OfferContent, type Price } from "./core/offers.ts"
 
 const seconds = (minimum: number, maximum: number) => z.number().int().min(minimum).max(maximum)
 const count = (fallback: number) => z.number().int().min(1).max(1_000_000).default(fallback)
 const amount = z.string().regex(/^[0-9.]{1,80}$/, 'wanted a decimal string such as "0.01"')
 const listen = z.string().regex(/^[^\s:]+:[0-9]{1,5}$|^\[[0-9a-fA-F:]+\]:[0-9]{1,5}$/, "wanted host:port")
-const scope = z
-  .string()
-  .regex(
-    /^[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*$/,
-    "wanted scope names separated by single spaces",
-  )
-  .max(256)
 
 const priceSchema = z.strictObject({
   network: z.string().describe("CAIP-2 id of one of `networks`"),
@@ -28,7 +23,7 @@ const priceSchema = z.strictObject({
 
 const offerSchema = z.strictObject({
   id: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, "wanted letters, digits, - and _"),
-  scope,
+  scope: scopeSchema,
   durationSeconds: seconds(1, 10 * 365 * 86_400),
   settle: z.enum(["background"]).default("background"),
   prices: z.array(priceSchema).min(1).max(16),
@@ -72,6 +67,9 @@ export const configSchema = z.strictObject({
     .prefault({}),
   networks: z.record(z.string(), networkSchema).describe("by CAIP-2 id: `rpcUrls`, `confirmations`"),
   offers: z.array(offerSchema).min(1).max(64).describe("`id`, `scope`, `durationSeconds`, `prices`"),
+  whitelist: whitelistSchema
+    .default([])
+    .describe("who need not pay: `{ address, scope }` or `{ clientId, secretSha256, scope }`"),
   tokenLifeSeconds: seconds(10, 3600).default(300).describe("life of an access token once the money is in"),
   pendingLifeSeconds: seconds(10, 3600)
     .default(60)
@@ -285,7 +283,9 @@ function explain(issue: z.core.$ZodIssue, input: unknown): string[] {
     (value, key) => (typeof value === "object" && value !== null ? Reflect.get(value, key) : undefined),
     input,
   )
-  return [`${path}: found ${show(found)}, ${issue.message.replace(/^Invalid input: expected/, "wanted")}`]
+  // Whoever writes the secret itself in place of its hash must not find it in the log.
+  const shown = issue.path.at(-1) === "secretSha256" ? hide(found) : show(found)
+  return [`${path}: found ${shown}, ${issue.message.replace(/^Invalid input: expected/, "wanted")}`]
 }
 
 const knownKeys = [
@@ -295,6 +295,7 @@ const knownKeys = [
   offerSchema,
   priceSchema,
   networkSchema,
+  memberShape,
 ].flatMap((schema) => Object.keys(schema.shape))
 
 function nearestKey(key: string): string | undefined {
@@ -303,6 +304,9 @@ function nearestKey(key: string): string | undefined {
     .sort((a, b) => a.steps - b.steps)
   return best && best.steps <= Math.max(2, key.length / 3) ? best.known : undefined
 }
+
+const hide = (value: unknown): string =>
+  typeof value === "string" ? `${value.length} characters` : show(value)
 
 /** What an embedder hands over may be no JSON at all, such as a bigint. */
 function show(value: unknown): string {

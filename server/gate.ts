@@ -3,8 +3,10 @@ import { createHash } from "node:crypto"
 import { LRUCache } from "lru-cache"
 import type { GateReason } from "../shared/errors.ts"
 import { type Claims, hasScope, isExpired, leewaySeconds } from "./core/claims.ts"
+import { feedMaximumSeconds } from "./feed.ts"
 import type { Keys, Now } from "./ports.ts"
 import type { Revocations } from "./revocations.ts"
+import type { Whitelist } from "./whitelist.ts"
 
 export type GateRequest = {
   /** The raw values of every Authorization header field, in order: joining or dropping one would hide an attack. */
@@ -30,16 +32,14 @@ export type GateOptions = {
 }
 
 const cacheSize = 10_000
-/** A feed older than this may hide a failed settlement, so tokens issued before the money was in are not trusted. */
-const feedMaximumSeconds = 15
 const bearer = /^bearer +([A-Za-z0-9\-._~+/]+=*) *$/i
 const maximumLength = 8192
 
 export function createGate(
-  deps: { keys: Keys; revocations: Revocations; now: Now },
+  deps: { keys: Keys; revocations: Revocations; whitelist: Whitelist; now: Now },
   options: GateOptions,
 ): Gate {
-  const { keys, revocations, now } = deps
+  const { keys, revocations, whitelist, now } = deps
   // Keyed by the hash of the exact bytes, signature included: a forged token with known claims must never hit.
   const verified = new LRUCache<string, Claims>({ max: cacheSize })
 
@@ -51,6 +51,15 @@ export function createGate(
     if (!claims || claims.iss !== options.issuer || claims.aud !== options.resource) return undefined
     verified.set(key, claims)
     return claims
+  }
+
+  /** A token that nobody paid for is worth what the list says of its subject now, whatever it says itself. */
+  function whyDelisted(claims: Claims, wanted: string): GateReason | undefined {
+    if (whitelist.age() > feedMaximumSeconds) return "gate_unavailable"
+    const entry = whitelist.find(claims.sub, claims.iat)
+    // A scope the token never had is a matter of buying; one that its entry lost is not.
+    const lost = hasScope(claims.scope, wanted) && !hasScope(entry?.scope ?? "", wanted)
+    return !entry || lost ? "token_revoked" : undefined
   }
 
   return async function gate(request) {
@@ -66,8 +75,11 @@ export function createGate(
     if (ended === "settlement_failed") return refuse("settlement_failed")
     if (ended === "revoked") return refuse("token_revoked")
     if (ended !== undefined) return refuse("grant_over")
+    const delisted = claims.paid ? undefined : whyDelisted(claims, request.scope)
+    if (delisted) return refuse(delisted)
     if (isExpired(claims, at)) return refuse("token_expired")
     if (!hasScope(claims.scope, request.scope)) return refuse("insufficient_scope")
+    // A failed settlement may hide in a feed that is too old, so tokens issued before the money was in are not trusted.
     if (!claims.settled && revocations.age() > feedMaximumSeconds) return refuse("gate_unavailable")
     return { kind: "pass", claims }
   }

@@ -1,20 +1,16 @@
 /** `serve`: reads a configuration file and the environment, starts the service, and drains it when told to stop. */
-import { readFile } from "node:fs/promises"
 import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import { setTimeout as sleep } from "node:timers/promises"
 import type { ErrorRequestHandler } from "express"
 import { hardenServer, hardServerOptions, office } from "./adapters/express.ts"
 import { createIssuer } from "./app.ts"
-import { ConfigError, type ConfigInput } from "./config.ts"
+import { ConfigError } from "./config.ts"
+import { codeOf, configExit, mendableProblems, readConfig } from "./config-file.ts"
 import { mountExample } from "./example.ts"
-import { KeyFileError } from "./keys/index.ts"
 import { createLogger } from "./log.ts"
 import type { Logger } from "./ports.ts"
-import { MissingPackage, StoreFileError, UnknownStore } from "./stores/index.ts"
 
-/** EX_CONFIG of sysexits.h. */
-const configExit = 78
 /** How long requests under way may take after SIGTERM. */
 const drainMilliseconds = 10_000
 
@@ -25,7 +21,7 @@ export async function serve(options: ServeOptions): Promise<number> {
   try {
     return await run(options)
   } catch (error) {
-    const problems = startProblems(error)
+    const problems = mendableProblems(error)
     if (!problems) throw error
     for (const problem of problems) process.stderr.write(`${options.config}: ${problem}\n`)
     return configExit
@@ -60,20 +56,6 @@ async function run(options: ServeOptions): Promise<number> {
   return 0
 }
 
-async function readConfig(file: string): Promise<ConfigInput> {
-  let text: string
-  try {
-    text = await readFile(file, "utf8")
-  } catch (error) {
-    throw new ConfigError([`cannot be read (${codeOf(error) ?? "unknown"}), wanted a JSON file`])
-  }
-  try {
-    return JSON.parse(text) as ConfigInput
-  } catch (error) {
-    throw new ConfigError([`is not JSON: ${error instanceof Error ? error.message : "unreadable"}`])
-  }
-}
-
 async function loadExpress() {
   try {
     return (await import("express")).default
@@ -83,22 +65,14 @@ async function loadExpress() {
   }
 }
 
-/** Problems a person can mend before the next start; undefined for a failure of the program. */
-function startProblems(error: unknown): readonly string[] | undefined {
-  if (error instanceof ConfigError) return error.problems
-  const mendable = [KeyFileError, ListenError, MissingPackage, StoreFileError, UnknownStore]
-  if (mendable.some((kind) => error instanceof kind)) return [(error as Error).message]
-  return undefined
-}
-
-class ListenError extends Error {}
-
 function listening(server: Server, address: string): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("listening", resolve)
     server.once("error", (error) =>
       reject(
-        new ListenError(`listen: ${address} cannot be listened on (${codeOf(error)}), wanted a free address`),
+        new ConfigError([
+          `listen: ${address} cannot be listened on (${codeOf(error)}), wanted a free address`,
+        ]),
       ),
     )
   })
@@ -155,6 +129,3 @@ async function drain(server: Server): Promise<void> {
   server.closeAllConnections()
   await closed
 }
-
-const codeOf = (error: unknown): string | undefined =>
-  error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined

@@ -6,6 +6,7 @@ import type { Claims } from "./core/claims.ts"
 import type { Grant, GrantEnd, NewGrant, RotateDecision, RotateRequest } from "./core/grant.ts"
 import type { Offer, OfferRecord } from "./core/offers.ts"
 import type { LedgerKind, Move, Redemption } from "./core/redemption.ts"
+import type { WhitelistEntry, WhitelistMember } from "./core/whitelist.ts"
 
 /** Seconds since the epoch. */
 export type Now = () => number
@@ -46,7 +47,10 @@ export type RedeemOrder = {
   readonly transfer: SignedTransfer
   /** In millionths of the asset's nominal currency. */
   readonly nominal: bigint
-  /** False for a whitelisted caller: nothing is settled and the signature is not stored. */
+  /**
+   * False for a whitelisted caller: nothing is settled and the signature is not stored. Refused with `access_denied`
+   * when the payer is not on the list any more.
+   */
   readonly settle: boolean
   /** What the chain read said: the payer's balance as of a block. */
   readonly intake: { readonly blockNumber: bigint; readonly balance: bigint }
@@ -71,7 +75,12 @@ export type RedeemOutcome =
   | ({ readonly kind: "repeated" } & Redeemed)
   | {
       readonly kind: "refused"
-      readonly reason: "insufficient_funds" | "queue_full" | "exposure_reached" | "idempotency_conflict"
+      readonly reason:
+        | "insufficient_funds"
+        | "queue_full"
+        | "exposure_reached"
+        | "idempotency_conflict"
+        | "access_denied"
     }
 
 export type LedgerEntry = {
@@ -79,12 +88,16 @@ export type LedgerEntry = {
   readonly sequence: number
   readonly at: number
   readonly kind: LedgerKind
-  readonly grantId: string
+  /** Null for a change of the whitelist. */
+  readonly grantId: string | null
   /** Null for a grant without payment. */
   readonly redemptionKey: string | null
   /** Facts of the entry as strings (value, payer, transaction …). */
   readonly facts: Readonly<Record<string, string>>
 }
+
+/** The list as of its last change, named by the sequence of that change's ledger entry; 0 before the first. */
+export type WhitelistNews = { readonly version: number; readonly entries: readonly WhitelistEntry[] }
 
 export type EndedGrant = { readonly grantId: string; readonly reason: GrantEnd; readonly expiresAt: number }
 
@@ -155,6 +168,27 @@ export type Store = {
     now: number
   }): Promise<{ cursor: number; ended: readonly EndedGrant[] }>
   entries(input: { after: number; limit: number }): Promise<readonly LedgerEntry[]>
+
+  /**
+   * Makes the list agree with the configuration as `core/whitelist.ts` decides, and books every change. Answers the ids
+   * held back, because a command removed them.
+   */
+  publishWhitelist(input: {
+    members: readonly WhitelistMember[]
+    now: number
+  }): Promise<{ heldBack: readonly string[] }>
+  /** By command; puts a member on the list, or changes it. Books the change, if it is one. */
+  addToWhitelist(input: { member: WhitelistMember; now: number }): Promise<{ changed: boolean }>
+  /** By command; books the change, if it is one. */
+  removeFromWhitelist(input: { id: string; now: number }): Promise<{ changed: boolean }>
+  /** The list; null when it has not changed since that version. */
+  whitelist(input: { version: number }): Promise<WhitelistNews | null>
+  /** Opens a grant without payment and books it, if the client is on the list with that secret. */
+  admit(input: {
+    grant: NewGrant
+    secretSha256: string
+    now: number
+  }): Promise<{ readonly kind: "admitted"; readonly grant: Grant } | { readonly kind: "refused" }>
 
   /** Takes, or renews for the same holder, the one lease to settle; null while another's is alive. */
   lease(input: { holder: string; seconds: number; now: number }): Promise<{ fence: number } | null>

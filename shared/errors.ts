@@ -83,6 +83,25 @@ export const refusals = {
   grant_over: grant("buy", "The grant is over."),
   grant_revoked: grant("stop", "The grant was ended by the operator."),
 
+  invalid_client: {
+    status: 401,
+    error: "invalid_client",
+    action: "fix",
+    description: "The client is not known here, or its secret is wrong.",
+  },
+  invalid_scope: {
+    status: 400,
+    error: "invalid_scope",
+    action: "fix",
+    description: "The client may not have this scope.",
+  },
+  access_denied: {
+    status: 403,
+    error: "access_denied",
+    action: "stop",
+    description: "The whitelist no longer lets this caller in.",
+  },
+
   authorization_conflict: {
     status: 409,
     error: "authorization_conflict",

@@ -3,6 +3,10 @@ import { z } from "zod"
 
 export const paymentGrantType = "urn:ticket402:payment"
 export const refreshGrantType = "refresh_token"
+export const clientCredentialsGrantType = "client_credentials"
+
+/** How a client may authenticate at the token endpoint (RFC 8414 §2). */
+export const tokenEndpointAuthMethods = ["client_secret_basic", "client_secret_post", "none"] as const
 
 /** Shows, at the purchase, sha256 of the secret that the nonce commits to. */
 export const commitmentHeader = "Ticket402-Commitment"

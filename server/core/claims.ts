@@ -2,6 +2,15 @@
 import { z } from "zod"
 import type { Grant } from "./grant.ts"
 
+/** A scope as RFC 6749 §3.3 spells it: names separated by single spaces. */
+export const scopeSchema = z
+  .string()
+  .regex(
+    /^[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*$/,
+    "wanted scope names separated by single spaces",
+  )
+  .max(256)
+
 const seconds = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER)
 const id = z.string().min(1).max(512)
 

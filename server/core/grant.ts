@@ -18,8 +18,8 @@ export type GrantEnd = "settlement_failed" | "refresh_token_reused" | "revoked"
 export type Grant = {
   /** 128 random bits, base64url. */
   readonly id: string
-  /** Reference of the offer bought. */
-  readonly offer: string
+  /** Reference of the offer bought; null for a grant without a payment. */
+  readonly offer: string | null
   readonly scope: string
   /** CAIP-10 of the payer in lower case, or a client id. */
   readonly subject: string

@@ -66,7 +66,16 @@ export type Move =
   /** A reorg took the block away; the transaction's bytes are sent again. */
   | { readonly to: "sent" }
 
-export type LedgerKind = "redeemed" | "settled" | "failed" | "reopened" | "ended"
+export type LedgerKind =
+  | "redeemed"
+  | "settled"
+  | "failed"
+  | "reopened"
+  | "ended"
+  /** A grant without a payment. */
+  | "admitted"
+  | "whitelist_added"
+  | "whitelist_removed"
 
 export type MoveEffect = {
   readonly redemption: Redemption

@@ -6,6 +6,7 @@ import type { TokenLives } from "../core/grant.ts"
 import type { OfferBoard } from "../core/offers.ts"
 import type { Funding } from "../funding.ts"
 import type { Chain, ExposureLimits, Keys, Logger, Now, Random, Rate, Store } from "../ports.ts"
+import type { Whitelist } from "../whitelist.ts"
 
 /** Boundaries at which the process may die before an answer is out; each is passed once for every token. */
 export const intakeSteps = ["payment-checked", "payment-redeemed", "refresh-rotated", "token-signed"] as const
@@ -15,6 +16,7 @@ export type TokenDeps = {
   readonly store: Store
   readonly keys: Keys
   readonly board: OfferBoard
+  readonly whitelist: Whitelist
   /** By CAIP-2 id. */
   readonly chains: ReadonlyMap<string, Chain>
   readonly funding: ReadonlyMap<string, Funding>
@@ -42,6 +44,8 @@ export type TokenOptions = {
 export type TokenRequest = {
   readonly grantType: string
   readonly parameters: ReadonlyMap<string, unknown>
+  /** The Authorization header. */
+  readonly authorization: string | undefined
   /** sha256 of a secret, shown with a purchase. */
   readonly commitment: Hex | undefined
   /** The secret itself, shown with a retry. */

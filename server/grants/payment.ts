@@ -13,6 +13,7 @@ import {
   type Payment,
 } from "../core/payment.ts"
 import { settlementState } from "../core/redemption.ts"
+import { includesScope, type WhitelistEntry } from "../core/whitelist.ts"
 import type { Chain, Redeemed, TransferReading } from "../ports.ts"
 import { answerFrom, freshId, settlementView, sha256Hex } from "./answer.ts"
 import type { TokenAnswer, TokenDeps, TokenOptions, TokenRequest } from "./grant-type.ts"
@@ -46,8 +47,9 @@ export async function handle(
   await deps.payers.check(payment.transfer.payer)
   await checkSignature(payment, deps.recover)
   await deps.payers.take(payment.transfer.payer)
-  const reading = await readChain(payment, deps)
-  const refused = whyNot(payment, reading)
+  const free = findFree(payment, shown.opening, deps)
+  const reading = await readChain(payment, !free, deps)
+  const refused = whyNot(payment, !free, reading)
   if (refused) {
     // Another copy of this request may have been redeemed, and even settled, since the first look.
     const meanwhile = await deps.store.recall({ key: payment.key })
@@ -58,22 +60,18 @@ export async function handle(
 
   const now = deps.now()
   const expiresAt = now + payment.offer.durationSeconds
+  const paid = !free
   const grant = {
     id: freshId(deps.random),
     offer: payment.offer.ref,
-    scope: payment.offer.scope,
+    scope: free?.scope ?? payment.offer.scope,
     subject: accountId(payment.network.id, payment.transfer.payer),
-    paid: true,
+    paid,
     startsAt: now,
     expiresAt,
     opening: shown.opening,
     idempotencyHash: shown.proof.idempotencyHash,
-    token: firstToken(
-      { expiresAt, opening: shown.opening, paid: true },
-      freshId(deps.random),
-      now,
-      options.lives,
-    ),
+    token: firstToken({ expiresAt, opening: shown.opening, paid }, freshId(deps.random), now, options.lives),
   }
   const outcome = await deps.store.redeem({
     key: payment.key,
@@ -83,7 +81,7 @@ export async function handle(
     asset: payment.price.asset,
     transfer: payment.transfer,
     nominal: nominalValue(payment.transfer.value, payment.asset),
-    settle: true,
+    settle: paid,
     intake: { blockNumber: reading.blockNumber, balance: reading.balance },
     limits: options.limits,
     now,
@@ -95,18 +93,15 @@ export async function handle(
       return replay(outcome, located, shown.proof, deps, options)
     case "redeemed": {
       deps.onStep?.("payment-redeemed")
-      deps.onRedeemed()
+      if (paid) deps.onRedeemed()
+      const { payer } = payment.transfer
+      const network = payment.network.id
       deps.log.info(
-        { grant: grant.id, offer: grant.offer, payer: payment.transfer.payer, network: payment.network.id },
-        "payment redeemed",
+        { grant: grant.id, offer: grant.offer, payer, network },
+        paid ? "payment redeemed" : "payer admitted",
       )
-      return answerFrom(
-        outcome.grant,
-        { state: "pending", network: payment.network.id },
-        false,
-        deps,
-        options,
-      )
+      const view = paid ? ({ state: "pending", network } as const) : ({ state: "none" } as const)
+      return answerFrom(outcome.grant, view, false, deps, options)
     }
   }
 }
@@ -135,7 +130,8 @@ async function replay(
   const { grant, redemption } = known
   const same = isSameTransfer(redemption.transfer, payment.transfer)
   if (!same || !provesOwner(grant, proof, deps.now())) throw new Refusal("authorization_conflict")
-  const over = whyOver(grant, settlementState(redemption.state), deps.now())
+  const isDelisted = !grant.paid && !deps.whitelist.find(grant.subject, grant.startsAt)
+  const over = isDelisted ? "access_denied" : whyOver(grant, settlementState(redemption.state), deps.now())
   if (over) throw new Refusal(over)
   return answerFrom(grant, settlementView(redemption), true, deps, options)
 }
@@ -164,14 +160,28 @@ async function checkSignature(payment: Payment, recover: Recover): Promise<void>
   if (verdict !== "valid") throw new Refusal(verdict)
 }
 
-async function readChain(payment: Payment, deps: TokenDeps): Promise<TransferReading> {
+/**
+ * The payer's whitelist entry, if it lets this payment pass unpaid. Without a commitment nothing says that the payment was
+ * made for this service, so one made public elsewhere would be a free token; and what the entry does not cover is bought.
+ */
+function findFree(payment: Payment, opening: Hex | null, deps: TokenDeps): WhitelistEntry | undefined {
+  if (opening === null) return undefined
+  const entry = deps.whitelist.find(accountId(payment.network.id, payment.transfer.payer), deps.now())
+  return entry && includesScope(entry.scope, payment.offer.scope) ? entry : undefined
+}
+
+/** 65 zero bytes: a node is not shown a signature that nobody is to submit. */
+const noSignature: Hex = `0x${"00".repeat(65)}`
+
+async function readChain(payment: Payment, paid: boolean, deps: TokenDeps): Promise<TransferReading> {
   const chain = connected(deps.chains, payment.network.id)
   await chain.ready()
-  await deps.funding.get(payment.network.id)?.check()
+  if (paid) await deps.funding.get(payment.network.id)?.check()
+  const transfer = paid ? payment.transfer : { ...payment.transfer, signature: noSignature }
   return chain.readTransfer({
     asset: payment.price.asset,
-    transfer: payment.transfer,
-    call: payment.scheme.settlementCall(payment.transfer),
+    transfer,
+    call: payment.scheme.settlementCall(transfer),
   })
 }
 
@@ -182,9 +192,10 @@ function connected(chains: ReadonlyMap<string, Chain>, network: string): Chain {
 }
 
 /** A payer with code, a used nonce and an empty purse have reasons of their own; the rest is the asset's refusal. */
-function whyNot(payment: Payment, reading: TransferReading): Reason | undefined {
+function whyNot(payment: Payment, paid: boolean, reading: TransferReading): Reason | undefined {
   if (reading.payerHasCode) return "contract_payer_unsupported"
   if (reading.used) return "authorization_used"
+  if (!paid) return undefined
   if (reading.balance < payment.transfer.value) return "insufficient_funds"
   const arrives = reading.transferred && reading.received === payment.transfer.value
   return arrives ? undefined : "simulation_failed"

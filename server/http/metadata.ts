@@ -1,5 +1,9 @@
 /** The documents by which a client finds its way: JWKS, RFC 8414 and RFC 9728. */
-import type { AuthorizationServerMetadata, ProtectedResourceMetadata } from "../../shared/oauth.ts"
+import {
+  type AuthorizationServerMetadata,
+  type ProtectedResourceMetadata,
+  tokenEndpointAuthMethods,
+} from "../../shared/oauth.ts"
 import type { Offer } from "../core/offers.ts"
 
 /** Where everything is, as absolute URLs made from the configuration, never from a request's `Host`. */
@@ -39,7 +43,7 @@ export const authorizationServerMetadata = (
   token_endpoint: endpoints.token,
   jwks_uri: endpoints.jwks,
   grant_types_supported: [...grantTypes],
-  token_endpoint_auth_methods_supported: ["none"],
+  token_endpoint_auth_methods_supported: [...tokenEndpointAuthMethods],
   response_types_supported: [],
   scopes_supported: scopesOf(offers),
 })

@@ -19,6 +19,8 @@ export function refusalResponse(error: unknown, log: Logger, allow: readonly str
   return json(refusals[reason].status, body, {
     ...(retryAfter !== undefined && { "retry-after": String(retryAfter) }),
     ...(reason === "method_not_allowed" && { allow: allow.join(", ") }),
+    // RFC 6749 §5.2: a 401 names a scheme by which the client may authenticate.
+    ...(reason === "invalid_client" && { "www-authenticate": 'Basic realm="token", charset="UTF-8"' }),
   })
 }
 

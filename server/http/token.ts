@@ -77,6 +77,7 @@ function readTokenRequest(headers: Headers, parameters: Map<string, unknown>): T
   if (grantType !== undefined && typeof grantType !== "string")
     throw new Refusal("malformed", "Wanted grant_type, a string.")
   const shown = {
+    authorization: headers.get("authorization") ?? undefined,
     commitment: hexHeader(headers, commitmentHeader),
     secret: hexHeader(headers, secretHeader),
     idempotencyKey: headers.get(idempotencyHeader) ?? undefined,

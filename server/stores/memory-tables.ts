@@ -2,10 +2,13 @@
 import type { Grant } from "../core/grant.ts"
 import type { OfferRecord } from "../core/offers.ts"
 import { isUnsettled, type LedgerKind, type MoveEffect, type Redemption } from "../core/redemption.ts"
+import type { WhitelistRow } from "../core/whitelist.ts"
 import type { LedgerEntry, RelayTransaction } from "../ports.ts"
 import { endedFacts, movedFacts } from "./rules.ts"
 
 type Lease = { readonly holder: string; readonly fence: number; readonly expiresAt: number }
+
+export type MemoryTables = ReturnType<typeof createMemoryTables>
 
 export function createMemoryTables() {
   const offers = new Map<string, OfferRecord>()
@@ -15,6 +18,7 @@ export function createMemoryTables() {
   const keyByGrant = new Map<string, string>()
   const keyByEvidence = new Map<string, string>()
   const entries = new Map<number, LedgerEntry>()
+  const whitelist = new Map<string, WhitelistRow>()
   const transactions = new Map<number, RelayTransaction>()
   const nonces = new Map<string, number>()
   const singles = new Map<"lease", Lease>()
@@ -62,7 +66,7 @@ export function createMemoryTables() {
 
   function book(
     kind: LedgerKind,
-    grantId: string,
+    grantId: string | null,
     redemptionKey: string | null,
     facts: LedgerEntry["facts"],
     at: number,
@@ -94,6 +98,7 @@ export function createMemoryTables() {
     grants,
     redemptions,
     entries,
+    whitelist,
     transactions,
     nonces,
     singles,

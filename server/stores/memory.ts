@@ -1,17 +1,21 @@
 /** A store in memory: for trying things out and for tests. It forgets everything when the process ends. */
-import { idempotencySeconds, openGrant, rotate } from "../core/grant.ts"
-import { applyMove, isUnsettled, type Redemption, settlementState } from "../core/redemption.ts"
+import { idempotencySeconds, openGrant } from "../core/grant.ts"
+import { applyMove, isUnsettled, type Redemption } from "../core/redemption.ts"
+import { memberOf } from "../core/whitelist.ts"
 import { Fenced, type RedeemOrder, type RelayTransaction, type Store, StoreUnavailable } from "../ports.ts"
 import { createMemoryTables } from "./memory-tables.ts"
+import { createMemoryWhitelist } from "./memory-whitelist.ts"
 import {
   endedSlackSeconds,
   evidenceTaken,
+  isAdmitted,
   noSuch,
   notAccepted,
   notInFlight,
   redeemedFacts,
   redemptionOf,
   refusalOf,
+  rotationOf,
   type Standing,
   wrongNonce,
 } from "./rules.ts"
@@ -63,6 +67,8 @@ export function createMemoryVerbs(): Verbs {
         order.now <= grant.startsAt + idempotencySeconds,
     )
 
+  const rowFor = ({ subject }: { readonly subject: string }) => tables.whitelist.get(memberOf(subject))
+
   const riding = (id: number): readonly Redemption[] =>
     [...redemptions.values()].filter((row) => row.transactionId === id)
 
@@ -88,6 +94,8 @@ export function createMemoryVerbs(): Verbs {
   }
 
   const verbs: Verbs = {
+    ...createMemoryWhitelist(tables),
+
     publishOffers({ offers: onSale, now }) {
       const refs = new Set(onSale.map((offer) => offer.ref))
       for (const [ref, record] of offers)
@@ -101,6 +109,8 @@ export function createMemoryVerbs(): Verbs {
       const known = verbs.recall({ key: order.key })
       if (known) return { kind: "repeated", ...known }
       if (isHashTaken(order)) return { kind: "refused", reason: "idempotency_conflict" }
+      if (!order.settle && !isAdmitted(order.grant, rowFor(order.grant)))
+        return { kind: "refused", reason: "access_denied" }
       const reason = order.settle ? refusalOf(order, standingOf(order)) : undefined
       if (reason) return { kind: "refused", reason }
       const grant = openGrant(order.grant)
@@ -122,7 +132,7 @@ export function createMemoryVerbs(): Verbs {
       const grant = grants.get(grantId)
       if (!grant) return null
       const row = tables.redemptionFor(grantId)
-      const decision = rotate(grant, row ? settlementState(row.state) : "none", request)
+      const decision = rotationOf(grant, row, rowFor(grant), request)
       if (decision.grant) tables.saveGrant(decision.grant, row?.key ?? null, request.now)
       return { decision, redemption: row }
     },
@@ -130,10 +140,10 @@ export function createMemoryVerbs(): Verbs {
     endedGrants({ cursor, now }) {
       const news = [...entries.values()].filter((entry) => entry.kind === "ended" && entry.sequence > cursor)
       const ended = news.flatMap(({ grantId }) => {
-        const grant = grants.get(grantId)
+        const grant = grants.get(grantId ?? "")
         const live = grant?.ended && grant.expiresAt + endedSlackSeconds >= now
         return live && grant.ended
-          ? [{ grantId, reason: grant.ended.reason, expiresAt: grant.expiresAt }]
+          ? [{ grantId: grant.id, reason: grant.ended.reason, expiresAt: grant.expiresAt }]
           : []
       })
       return { cursor: news.at(-1)?.sequence ?? cursor, ended }

@@ -1,6 +1,7 @@
 /** What every store decides alike: whether an order is refused, the row it becomes, and what the ledger says of it. */
-import type { GrantEnd } from "../core/grant.ts"
-import type { Redemption } from "../core/redemption.ts"
+import { type Grant, type GrantEnd, type RotateDecision, type RotateRequest, rotate } from "../core/grant.ts"
+import { type Redemption, settlementState } from "../core/redemption.ts"
+import { standsFor, type WhitelistChange, type WhitelistRow } from "../core/whitelist.ts"
 import type { RedeemOrder, RedeemOutcome } from "../ports.ts"
 
 /** How much is under way when an order arrives. */
@@ -24,6 +25,21 @@ export function refusalOf(order: RedeemOrder, standing: Standing): Refused | und
   if (standing.payerUnsettled + nominal > limits.perPayer) return "exposure_reached"
   if (standing.totalUnsettled + nominal > limits.total) return "exposure_reached"
   return undefined
+}
+
+/** Whether a grant that was not paid may yield tokens: its subject is on the list, and was when the grant began. */
+export const isAdmitted = (grant: Pick<Grant, "startsAt">, row: WhitelistRow | null | undefined): boolean =>
+  standsFor(row, grant.startsAt)
+
+/** What a refresh token yields; `row` is the whitelist's for the grant's subject. */
+export function rotationOf(
+  grant: Grant,
+  redemption: Redemption | null,
+  row: WhitelistRow | null | undefined,
+  request: RotateRequest,
+): RotateDecision {
+  if (!grant.paid && !isAdmitted(grant, row)) return { kind: "refused", reason: "access_denied" }
+  return rotate(grant, redemption ? settlementState(redemption.state) : "none", request)
 }
 
 /** Grants that ended are listed until this long after they would have been over anyway: clocks differ. */
@@ -60,7 +76,7 @@ const commonFacts = ({ transfer, network, asset }: Redemption): Facts => ({
 
 export const redeemedFacts = (order: RedeemOrder, redemption: Redemption): Facts => ({
   ...commonFacts(redemption),
-  offer: order.grant.offer,
+  ...(order.grant.offer !== null && { offer: order.grant.offer }),
   paid: String(order.settle),
 })
 
@@ -73,6 +89,15 @@ export function movedFacts(before: Redemption, after: Redemption): Facts {
     ...(after.failure && { failure: after.failure }),
   }
 }
+
+export const admittedFacts = (grant: Grant): Facts => ({ client: grant.subject, scope: grant.scope })
+
+/** The hash of a secret stays out of the ledger: who reads it need not be able to try secrets. */
+export const listFacts = ({ row }: WhitelistChange): Facts => ({
+  entry: row.id,
+  scope: row.scope,
+  by: row.by,
+})
 
 export const endedFacts = (reason: GrantEnd): Facts => ({ reason })
 

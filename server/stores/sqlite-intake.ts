@@ -1,16 +1,22 @@
 /** The verbs of the ticket office and of those who read the ledger, on SQLite. */
 import type BetterSqlite3 from "better-sqlite3"
-import { type GrantEnd, idempotencySeconds, openGrant, rotate } from "../core/grant.ts"
-import { settlementState } from "../core/redemption.ts"
+import { type GrantEnd, idempotencySeconds, openGrant } from "../core/grant.ts"
+import { memberOf } from "../core/whitelist.ts"
 import type { RedeemOrder } from "../ports.ts"
-import { endedSlackSeconds, redeemedFacts, redemptionOf, refusalOf, type Standing } from "./rules.ts"
+import {
+  endedSlackSeconds,
+  isAdmitted,
+  redeemedFacts,
+  redemptionOf,
+  refusalOf,
+  rotationOf,
+  type Standing,
+} from "./rules.ts"
 import type { Records } from "./sqlite-records.ts"
 import { amount, entryFrom, integer, offerContentOf, offerRecordFrom, type Row, text } from "./sqlite-rows.ts"
-import type { Verbs } from "./verbs.ts"
+import type { IntakeVerb, Verbs } from "./verbs.ts"
 
-type IntakeVerbs = Pick<Verbs, "publishOffers" | "redeem" | "recall" | "rotate" | "endedGrants" | "entries">
-
-export function createIntakeVerbs(db: BetterSqlite3.Database, records: Records): IntakeVerbs {
+export function createIntakeVerbs(db: BetterSqlite3.Database, records: Records): Pick<Verbs, IntakeVerb> {
   const replaceOffers = db.prepare("UPDATE offers SET replaced_at = ? WHERE ref = ?")
   const putOffer = db.prepare(
     "INSERT INTO offers (ref, content) VALUES (?, ?) ON CONFLICT (ref) DO UPDATE SET replaced_at = NULL",
@@ -64,6 +70,8 @@ export function createIntakeVerbs(db: BetterSqlite3.Database, records: Records):
     grant.idempotencyHash !== null &&
     hashTaken.get(grant.idempotencyHash, now - idempotencySeconds) !== undefined
 
+  const rowFor = ({ subject }: { readonly subject: string }) => records.whitelisted(memberOf(subject))
+
   return {
     publishOffers({ offers, now }) {
       const refs = new Set(offers.map((offer) => offer.ref))
@@ -77,6 +85,8 @@ export function createIntakeVerbs(db: BetterSqlite3.Database, records: Records):
       const known = recall(order)
       if (known) return { kind: "repeated", ...known }
       if (isHashTaken(order)) return { kind: "refused", reason: "idempotency_conflict" }
+      if (!order.settle && !isAdmitted(order.grant, rowFor(order.grant)))
+        return { kind: "refused", reason: "access_denied" }
       const reason = order.settle ? refusalOf(order, standingOf(order)) : undefined
       if (reason) return { kind: "refused", reason }
       const grant = openGrant(order.grant)
@@ -93,7 +103,7 @@ export function createIntakeVerbs(db: BetterSqlite3.Database, records: Records):
       const grant = records.grant(grantId)
       if (!grant) return null
       const redemption = records.redemptionFor(grantId)
-      const decision = rotate(grant, redemption ? settlementState(redemption.state) : "none", request)
+      const decision = rotationOf(grant, redemption, rowFor(grant), request)
       if (decision.grant) records.saveGrant(grant, decision.grant, redemption?.key ?? null, request.now)
       return { decision, redemption }
     },

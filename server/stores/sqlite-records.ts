@@ -2,6 +2,7 @@
 import type BetterSqlite3 from "better-sqlite3"
 import type { Grant } from "../core/grant.ts"
 import { isUnsettled, type LedgerKind, type MoveEffect, type Redemption } from "../core/redemption.ts"
+import type { WhitelistRow } from "../core/whitelist.ts"
 import type { LedgerEntry } from "../ports.ts"
 import { endedFacts, movedFacts } from "./rules.ts"
 import {
@@ -13,6 +14,7 @@ import {
   movingColumnsOf,
   type Row,
   redemptionFrom,
+  whitelistRowFrom,
 } from "./sqlite-rows.ts"
 
 export type Records = ReturnType<typeof createRecords>
@@ -46,6 +48,7 @@ export function createRecords(db: BetterSqlite3.Database) {
   const insertEntry = db.prepare(
     "INSERT INTO entries (at, kind, grant_id, redemption_key, facts) VALUES (?, ?, ?, ?, ?)",
   )
+  const whitelistById = db.prepare<[string], Row>("SELECT * FROM whitelist WHERE id = ?")
   const readTotals = db.prepare<[], Row>("SELECT unsettled, queued FROM totals")
   const writeTotals = db.prepare("UPDATE totals SET unsettled = ?, queued = ?")
 
@@ -73,7 +76,7 @@ export function createRecords(db: BetterSqlite3.Database) {
 
   function book(
     kind: LedgerKind,
-    grantId: string,
+    grantId: string | null,
     redemptionKey: string | null,
     facts: LedgerEntry["facts"],
     at: number,
@@ -96,6 +99,11 @@ export function createRecords(db: BetterSqlite3.Database) {
       saveGrant(open, { ...open, ended: { reason: "settlement_failed", at } }, after.key, at)
   }
 
+  function whitelisted(id: string): WhitelistRow | null {
+    const row = whitelistById.get(id)
+    return row ? whitelistRowFrom(row) : null
+  }
+
   return {
     redemption: (key: string) => redemption(redemptionByKey.get(key)),
     redemptionFor: (grantId: string) => redemption(redemptionByGrant.get(grantId)),
@@ -105,6 +113,7 @@ export function createRecords(db: BetterSqlite3.Database) {
     saveGrant,
     book,
     bookMove,
+    whitelisted,
     totals,
   }
 }

@@ -3,6 +3,7 @@ import type { Address, Hex } from "../../shared/evm.ts"
 import type { Grant, GrantEnd } from "../core/grant.ts"
 import type { Offer, OfferRecord } from "../core/offers.ts"
 import type { FailureReason, LedgerKind, Redemption, RedemptionState } from "../core/redemption.ts"
+import type { WhitelistAuthor, WhitelistRow } from "../core/whitelist.ts"
 import type { LedgerEntry, RelayTransaction, SignedBytes } from "../ports.ts"
 
 /** A column as better-sqlite3 gives it with safe integers. */
@@ -99,7 +100,7 @@ export const movingColumnsOf = (redemption: Redemption) => ({
 
 export const grantFrom = (row: Row): Grant => ({
   id: text(row.id),
-  offer: text(row.offer),
+  offer: textOrNull(row.offer),
   scope: text(row.scope),
   subject: text(row.subject),
   paid: row.paid === 1n,
@@ -145,9 +146,27 @@ export const entryFrom = (row: Row): LedgerEntry => ({
   sequence: integer(row.sequence),
   at: integer(row.at),
   kind: text<LedgerKind>(row.kind),
-  grantId: text(row.grant_id),
+  grantId: textOrNull(row.grant_id),
   redemptionKey: textOrNull(row.redemption_key),
   facts: JSON.parse(text(row.facts)) as Record<string, string>,
+})
+
+export const whitelistRowFrom = (row: Row): WhitelistRow => ({
+  id: text(row.id),
+  secretSha256: textOrNull(row.secret_sha256),
+  scope: text(row.scope),
+  by: text<WhitelistAuthor>(row.changed_by),
+  listedAt: integer(row.listed_at),
+  removedAt: integerOrNull(row.removed_at),
+})
+
+export const whitelistColumnsOf = (row: WhitelistRow) => ({
+  id: row.id,
+  secret_sha256: row.secretSha256,
+  scope: row.scope,
+  changed_by: row.by,
+  listed_at: row.listedAt,
+  removed_at: row.removedAt,
 })
 
 export const transactionFrom = (row: Row, versions: readonly Row[]): RelayTransaction => ({

@@ -2,7 +2,7 @@
 import type BetterSqlite3 from "better-sqlite3"
 import { StoreFileError } from "./sqlite-errors.ts"
 
-const schemaVersion = 1
+const schemaVersion = 2
 /** `t402` in ASCII, in the file's header: another program's database is not touched. */
 const applicationId = 0x74343032
 
@@ -28,7 +28,7 @@ CREATE TABLE offers (
 
 CREATE TABLE grants (
   id TEXT PRIMARY KEY,
-  offer TEXT NOT NULL,
+  offer TEXT,
   scope TEXT NOT NULL,
   subject TEXT NOT NULL,
   paid INTEGER NOT NULL CHECK (paid IN (0, 1)),
@@ -129,13 +129,26 @@ CREATE INDEX redemptions_by_transaction ON redemptions (transaction_id) WHERE tr
 CREATE TABLE entries (
   sequence INTEGER PRIMARY KEY AUTOINCREMENT,
   ${instant("at")},
-  kind TEXT NOT NULL CHECK (kind IN ('redeemed', 'settled', 'failed', 'reopened', 'ended')),
-  grant_id TEXT NOT NULL REFERENCES grants (id),
+  kind TEXT NOT NULL CHECK (kind IN ('redeemed', 'settled', 'failed', 'reopened', 'ended', 'admitted',
+    'whitelist_added', 'whitelist_removed')),
+  grant_id TEXT REFERENCES grants (id),
   redemption_key TEXT REFERENCES redemptions (key),
-  facts TEXT NOT NULL CHECK (json_valid(facts))
+  facts TEXT NOT NULL CHECK (json_valid(facts)),
+  CHECK ((grant_id IS NULL) = (kind IN ('whitelist_added', 'whitelist_removed')))
 ) STRICT;
+CREATE INDEX entries_of_whitelist ON entries (sequence) WHERE kind IN ('whitelist_added', 'whitelist_removed');
 CREATE UNIQUE INDEX entries_ended ON entries (grant_id) WHERE kind = 'ended';
 CREATE INDEX entries_ended_by_sequence ON entries (sequence) WHERE kind = 'ended';
+
+-- Removed entries stay: no restart brings back what a command removed.
+CREATE TABLE whitelist (
+  id TEXT PRIMARY KEY,
+  secret_sha256 TEXT CHECK (length(secret_sha256) = 64 AND secret_sha256 NOT GLOB '*[^0-9a-f]*'),
+  scope TEXT NOT NULL,
+  changed_by TEXT NOT NULL CHECK (changed_by IN ('configuration', 'command')),
+  ${instant("listed_at")},
+  removed_at INTEGER
+) STRICT;
 
 -- What SUM and COUNT over the unsettled rows would give, changed with them.
 CREATE TABLE totals (
@@ -157,7 +170,7 @@ PRAGMA application_id = ${applicationId};
 PRAGMA user_version = ${schemaVersion};
 `
 
-/** Throws for a file of a newer release or of another program; true when the schema is there already. */
+/** Throws for a file of another release or of another program; true when the schema is there already. */
 export function checkSchema(db: BetterSqlite3.Database, file: string): boolean {
   const version = Number(db.pragma("user_version", { simple: true }))
   const application = Number(db.pragma("application_id", { simple: true }))
@@ -168,6 +181,11 @@ export function checkSchema(db: BetterSqlite3.Database, file: string): boolean {
   if (version > schemaVersion)
     throw new StoreFileError(
       `${file}: found schema version ${version}, this release of ticket402 knows up to ${schemaVersion}; upgrade it`,
+    )
+  // Nothing was released with an older schema, so there is nothing to migrate.
+  if (version < schemaVersion)
+    throw new StoreFileError(
+      `${file}: found schema version ${version} of a development version, wanted ${schemaVersion}; start with a new file`,
     )
   return true
 }

@@ -2,11 +2,16 @@
 import type BetterSqlite3 from "better-sqlite3"
 import { createIntakeVerbs } from "./sqlite-intake.ts"
 import { createRecords } from "./sqlite-records.ts"
+import { createWhitelistVerbs } from "./sqlite-whitelist.ts"
 import { createWorkerVerbs } from "./sqlite-worker.ts"
 import type { Verbs } from "./verbs.ts"
 
 /** The handle must be one of `openDatabase`: its integers come as bigint. */
 export function createVerbs(db: BetterSqlite3.Database): Verbs {
   const records = createRecords(db)
-  return { ...createIntakeVerbs(db, records), ...createWorkerVerbs(db, records) }
+  return {
+    ...createIntakeVerbs(db, records),
+    ...createWhitelistVerbs(db, records),
+    ...createWorkerVerbs(db, records),
+  }
 }

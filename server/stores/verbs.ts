@@ -8,11 +8,22 @@ export type VerbOutput<V extends Verb> = Awaited<ReturnType<Store[V]>>
 /** Each verb is one transaction: it returns, or throws and has changed nothing. */
 export type Verbs = { readonly [V in Verb]: (input: VerbInput<V>) => VerbOutput<V> }
 
+/** The verbs of the ticket office and of those who read the ledger. */
+export type IntakeVerb = "publishOffers" | "redeem" | "recall" | "rotate" | "endedGrants" | "entries"
+/** The verbs of the whitelist. */
+export type WhitelistVerb =
+  | "publishWhitelist"
+  | "addToWhitelist"
+  | "removeFromWhitelist"
+  | "whitelist"
+  | "admit"
+
 /** Verbs that write nothing. */
 export const readingVerbs: ReadonlySet<string> = new Set<Verb>([
   "recall",
   "endedGrants",
   "entries",
+  "whitelist",
   "due",
   "inFlight",
   "mined",
@@ -28,6 +39,11 @@ export const storeOf = (call: Call, close: () => Promise<void>): Store => ({
   rotate: (input) => call("rotate", input),
   endedGrants: (input) => call("endedGrants", input),
   entries: (input) => call("entries", input),
+  publishWhitelist: (input) => call("publishWhitelist", input),
+  addToWhitelist: (input) => call("addToWhitelist", input),
+  removeFromWhitelist: (input) => call("removeFromWhitelist", input),
+  whitelist: (input) => call("whitelist", input),
+  admit: (input) => call("admit", input),
   lease: (input) => call("lease", input),
   release: (input) => call("release", input),
   due: (input) => call("due", input),

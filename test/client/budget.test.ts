@@ -52,6 +52,29 @@ test("a refused payment counts until its validBefore, and then no more", async (
   expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(200)
 })
 
+test("a free grant counts until the signature is worthless, and then no more", async () => {
+  const { client, seller, clock, events } = await setup({ budget: { perPurchase: "0.01", perDay: "0.01" } })
+  seller.settlement = "none"
+  seller.offers = [{ ...hour, durationSeconds: 60 }]
+  expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(200)
+  expect(events).toContainEqual(expect.objectContaining({ type: "purchased", settlement: "none" }))
+  clock.now = startedAt + 599
+  expect(client.spent().day).toBe("0.01")
+  clock.now = startedAt + 600
+  expect(client.spent().day).toBe("0")
+})
+
+test("CLI-02: a seller who calls every grant free, and could settle all the same, gets at most one purchase over the day", async () => {
+  const { client, seller, clock } = await setup({ budget: { perPurchase: "0.01", perDay: "0.05" } })
+  seller.settlement = "none"
+  seller.offers = [{ ...hour, durationSeconds: 60 }]
+  for (let i = 0; i < 30; i++) {
+    await client.fetch(`${seller.url}/movies/7`).catch(() => undefined)
+    clock.now += 2000
+  }
+  expect(seller.transfers).toHaveLength(6)
+})
+
 test("CLI-02: a seller who always refuses, and could settle all the same, gets at most one purchase over the day", async () => {
   const { client, seller, clock } = await setup({ budget: { perPurchase: "0.01", perDay: "0.05" } })
   seller.always("POST /token", async (request, response) => {

@@ -20,6 +20,12 @@ import {
 
 const hexOf = (number: number, bytes: number): Hex => `0x${number.toString(16).padStart(bytes * 2, "0")}`
 const keyOf = (index: number) => `key-${index}`
+const secretHash = (secret: number) => hexOf(secret, 32).slice(2)
+const memberOf = (id: string, scope: string, secret: number) => ({
+  id,
+  scope,
+  secretSha256: id === "billing" ? secretHash(secret) : null,
+})
 const upTo = (max: number) => fc.nat({ max })
 
 // Few of everything, so that steps meet.
@@ -57,10 +63,27 @@ const step = fc.oneof(
       balance: upTo(14),
       block: upTo(4),
       hash: fc.option(upTo(1), { freq: 2 }),
-      settle: fc.nat({ max: 9 }).map((chance) => chance > 0),
+      settle: fc.nat({ max: 4 }).map((chance) => chance > 0),
     }),
   },
   { weight: 2, arbitrary: fc.record({ verb: fc.constant("rotate" as const), key, generation: upTo(2) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      verb: fc.constantFrom("addToWhitelist" as const, "removeFromWhitelist", "admit"),
+      id: fc.constantFrom(hexOf(0, 20), hexOf(1, 20), "billing"),
+      secret: upTo(1),
+      scope: fc.constantFrom("a", "b"),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      verb: fc.constant("publishWhitelist" as const),
+      ids: fc.uniqueArray(fc.constantFrom(hexOf(0, 20), "billing")),
+      scope: fc.constantFrom("a", "b"),
+    }),
+  },
   {
     weight: 2,
     arbitrary: fc.record({ verb: fc.constant("lease" as const), holder: fc.constantFrom("a", "b") }),
@@ -118,6 +141,7 @@ function letterOf(each: Step, at: State): [Verb, unknown] {
         now,
         settle: each.settle,
         grant: {
+          paid: each.settle,
           id: `grant-${each.key}`,
           opening: null,
           expiresAt: now + 300,
@@ -136,6 +160,16 @@ function letterOf(each: Step, at: State): [Verb, unknown] {
         "rotate",
         { grantId, generation: each.generation, opening: null, jti: `jti-${now}`, now, lives },
       ]
+    }
+    case "addToWhitelist":
+      return ["addToWhitelist", { member: memberOf(each.id, each.scope, each.secret), now }]
+    case "removeFromWhitelist":
+      return ["removeFromWhitelist", { id: each.id, now }]
+    case "publishWhitelist":
+      return ["publishWhitelist", { members: each.ids.map((id) => memberOf(id, each.scope, 0)), now }]
+    case "admit": {
+      const { grant } = orderOf({ now, grant: { id: `admitted-${now}`, subject: each.id, paid: false } })
+      return ["admit", { grant, secretSha256: secretHash(each.secret), now }]
     }
     case "lease":
       return ["lease", { holder: each.holder, seconds: 30, now }]
@@ -228,6 +262,7 @@ function walk(sequence: readonly (readonly [Step, number, number])[], carried: M
 
     known = [0, 1, 2, 3, 4, 5].map(keyOf).filter((name) => ask("recall", { key: name }).value)
     ask("entries", { after: 0, limit: 1000 })
+    ask("whitelist", { version: -1 })
     ask("endedGrants", { cursor: 0, now })
     const waiting = ask("due", { fence, network, now, limit: 4 }).value
     due = ((waiting ?? []) as Redemption[]).map((row) => row.key)
@@ -245,6 +280,15 @@ it("keeps memory and SQLite equal, and the total exposure equal to the sum of un
     { numRuns: 200 },
   )
   // A walk on which nothing ever succeeds would prove nothing.
-  for (const verb of ["redeem", "rotate", "lease", "release", "prepare", "replace", "broadcast", "conclude"])
+  for (const verb of [
+    "redeem",
+    "rotate",
+    "lease",
+    "release",
+    "prepare",
+    "replace",
+    "broadcast",
+    "conclude",
+  ].concat(["addToWhitelist", "removeFromWhitelist", "publishWhitelist", "admit"]))
     expect(carried.get(verb) ?? 0, verb).toBeGreaterThan(5)
 }, 120_000)

@@ -3,15 +3,16 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createMemoryStore } from "../../server/stores/memory.ts"
 import { openSqliteStore } from "../../server/stores/sqlite.ts"
-import { storeContract } from "./store.ts"
+import { type OpenedStore, storeContract } from "./store.ts"
+import { whitelistContract } from "./store-whitelist.ts"
 
-storeContract("memory", async () => {
+async function openMemory(): Promise<OpenedStore> {
   const store = createMemoryStore()
   // It forgets at a restart, and says so; what is left to promise is that nothing is lost before.
   return { store, reopen: async () => store, cleanup: () => store.close() }
-})
+}
 
-storeContract("SQLite", async () => {
+async function openSqlite(): Promise<OpenedStore> {
   const directory = await mkdtemp(join(tmpdir(), "ticket402-"))
   const file = join(directory, "ticket402.db")
   let store = await openSqliteStore({ file })
@@ -27,4 +28,8 @@ storeContract("SQLite", async () => {
       await rm(directory, { recursive: true })
     },
   }
-})
+}
+for (const contract of [storeContract, whitelistContract]) {
+  contract("memory", openMemory)
+  contract("SQLite", openSqlite)
+}

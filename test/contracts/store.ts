@@ -130,7 +130,11 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
 
       it("stores no signature of a free redemption, and never settles it", async () => {
         const fence = await lease()
+        const payer = randomAddress()
+        const member = { id: payer, secretSha256: null, scope: "movies:read" }
+        await store.addToWhitelist({ member, now: start })
         const order = await redeem({
+          payer,
           settle: false,
           grant: { paid: false },
           intake: { balance: 0n },
@@ -142,7 +146,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
           transfer: { signature: "0x" },
         })
         expect(await store.due({ fence, network, now: start + 9999, limit: 10 })).toEqual([])
-        expect((await ledger())[0]?.facts.paid).toBe("false")
+        expect((await ledger())[1]?.facts.paid).toBe("false")
       })
 
       it("refuses an idempotency key that belongs to another payment, for 24 hours", async () => {

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto"
 import { describe, expect, it } from "vitest"
 import { ConfigError, parseConfig } from "../../server/config.ts"
 import { configInput, payTo, sepoliaId } from "../support/offers.ts"
@@ -106,6 +107,66 @@ describe("the configuration", () => {
       for (const key of ["issuer", "limits", "networks", "offers"])
         expect(() => parseConfig({ ...configInput(), [key]: value }), key).toThrow(ConfigError)
     expect(() => parseConfig({ ...configInput(), networks: { [Symbol("x")]: 1 } })).toThrow(ConfigError)
+  })
+
+  it("WL-02: compares whitelisted addresses by their bytes, and takes no wrong checksum", () => {
+    const mixed = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
+    const read = (address: string) =>
+      parseConfig(configInput({ whitelist: [{ address, scope: "a b" }] })).whitelist
+    for (const spelling of [mixed, mixed.toLowerCase(), `0x${mixed.slice(2).toUpperCase()}`])
+      expect(read(spelling)).toEqual([{ id: mixed.toLowerCase(), secretSha256: null, scope: "a b" }])
+    const wrong = mixed.replace("aA", "Aa")
+    expect(problems(configInput({ whitelist: [{ address: wrong, scope: "a" }] }))).toEqual([
+      `whitelist.0.address: found "${wrong}", wanted an address of 20 bytes in hex with a right checksum`,
+    ])
+  })
+
+  it("WL-12: refuses whatever is no caller, and lets nobody in by default", () => {
+    expect(parseConfig(configInput()).whitelist).toEqual([])
+    const address = `0x${"1".repeat(40)}`
+    const secretSha256 = "0123456789abcdef".repeat(4)
+    const of = (...whitelist: unknown[]) => problems(configInput({ whitelist } as never))
+    for (const wrong of ["", "*", "0x", "0x0", `0x${"0".repeat(40)}`, "# nobody", `${address}\r`])
+      expect(of({ address: wrong, scope: "a" })[0], wrong).toMatch(/^whitelist\.0\.address: found/)
+    expect(of({ address: `\ufeff${address}`, scope: "a" })).toHaveLength(1)
+    for (const clientId of ["", "*", "eip155:1:0xabc", address, "a b", "a\r\n", "x".repeat(65), "-a"])
+      expect(of({ clientId, secretSha256, scope: "a" })[0], clientId).toMatch(
+        /^whitelist\.0\.clientId: found/,
+      )
+    for (const scope of ["", " ", "a  b", "a\n", "ä"])
+      expect(of({ address, scope })[0], scope).toMatch(/^whitelist\.0\.scope: found/)
+    for (const entry of [
+      {},
+      { scope: "a" },
+      { address },
+      { address, clientId: "a", secretSha256, scope: "a" },
+      { address, secretSha256, scope: "a" },
+      { clientId: "a", scope: "a" },
+      address,
+      null,
+    ])
+      expect(of(entry), JSON.stringify(entry)).not.toEqual([])
+    const caller = { address, scope: "a" }
+    expect(of(caller, { ...caller, address: address.toUpperCase().replace("X", "x") })[0]).toMatch(
+      /^whitelist\.1\.address: .*wanted each caller once$/,
+    )
+    const client = { clientId: "billing", secretSha256, scope: "a" }
+    expect(of(client, client)[0]).toMatch(/wanted each caller once$/)
+    expect(of(client, { ...client, clientId: "mail" })[0]).toMatch(/wanted a secret of its own/)
+    expect(of({ ...caller, scopes: "a" })).toEqual(['whitelist.0.scopes: unknown key, did you mean "scope"?'])
+  })
+
+  it("WL-12: refuses hashes of what is guessed first, and shows no secret that stands in place of its hash", () => {
+    const of = (secretSha256: string) =>
+      problems(configInput({ whitelist: [{ clientId: "billing", secretSha256, scope: "a" }] }))
+    const sha256 = (text: string) => createHash("sha256").update(text).digest("hex")
+    for (const guess of ["", "secret", "billing", "changeme"])
+      expect(of(sha256(guess))[0], guess).toMatch(/wanted the hash of a long random secret$/)
+    expect(of("0".repeat(64))[0]).toMatch(/wanted the hash of a long random secret$/)
+    expect(of("hunter2-hunter2")).toEqual([
+      "whitelist.0.secretSha256: found 15 characters, wanted the SHA-256 of the secret, 64 hex digits in lower case",
+    ])
+    expect(of(sha256("Ns2fD5mY0tWzq8Xc"))).toEqual([])
   })
 
   it("takes scalars from the environment", () => {

@@ -5,6 +5,7 @@ import { base64url, generateKeyPair, importJWK, SignJWT } from "jose"
 import { beforeAll, describe, expect, it, vi } from "vitest"
 import { type Claims, claimsOf } from "../../server/core/claims.ts"
 import { type GrantEnd, openGrant } from "../../server/core/grant.ts"
+import type { WhitelistEntry } from "../../server/core/whitelist.ts"
 import { createGate, type GateRequest } from "../../server/gate.ts"
 import { openKeys } from "../../server/keys/index.ts"
 import type { Keys } from "../../server/ports.ts"
@@ -25,7 +26,18 @@ const revocations = {
   start: () => {},
   stop: async () => {},
 }
-const newGate = () => createGate({ keys, revocations, now: () => time }, { issuer, resource: issuer })
+let listed: Record<string, WhitelistEntry> = {}
+let listAge = 0
+const whitelist = {
+  ...revocations,
+  age: () => listAge,
+  find: (subject: string, issuedAt: number) => {
+    const entry = listed[subject]
+    return entry && entry.listedAt <= issuedAt ? entry : undefined
+  },
+}
+const newGate = () =>
+  createGate({ keys, revocations, whitelist, now: () => time }, { issuer, resource: issuer })
 
 const grant = openGrant({
   id: "seat",
@@ -290,5 +302,51 @@ describe("the gate", () => {
     expect(jwk.d).toBeUndefined()
     const verified = await compactVerify(await keys.sign(claims), await importJWK(jwk, "ES256"))
     expect(JSON.parse(new TextDecoder().decode(verified.payload))).toEqual(claims)
+  })
+
+  describe("with a token that nobody paid for", () => {
+    const entry = {
+      id: "billing",
+      secretSha256: null,
+      scope: "movies:read",
+      by: "command",
+      listedAt: now,
+    } as const
+    const free = (changes: Partial<Claims> = {}) =>
+      keys.sign({ ...claims, sub: "billing", client_id: "billing", paid: false, ...changes })
+
+    it("WL-09: lets it through while its subject is on the list, and not a token older than the entry", async () => {
+      listed = { billing: entry }
+      expect(await reasonOf(await free())).toBe("pass")
+      listed = { billing: { ...entry, listedAt: now + 1 } }
+      expect(await reasonOf(await free())).toBe("token_revoked")
+      listed = {}
+      expect(await reasonOf(await free())).toBe("token_revoked")
+      time = now + 400
+      // Removed and expired: still no invitation to pay.
+      expect(await reasonOf(await free())).toBe("token_revoked")
+      listed = { billing: entry }
+      expect(await reasonOf(await free())).toBe("token_expired")
+      time = now
+    })
+
+    it("WL-10: opens what its entry names now, whatever the token says", async () => {
+      listed = { billing: { ...entry, scope: "movies:list" } }
+      expect(await reasonOf(await free())).toBe("token_revoked")
+      listed = { billing: { ...entry, scope: "movies:read movies:write" } }
+      expect(await reasonOf(await free({ scope: "movies:list" }))).toBe("insufficient_scope")
+      listed = {}
+    })
+
+    it("cannot tell with a list older than 15 s, and keeps letting paid tokens through", async () => {
+      listed = { billing: entry }
+      listAge = 15
+      expect(await reasonOf(await free())).toBe("pass")
+      listAge = 16
+      expect(await reasonOf(await free())).toBe("gate_unavailable")
+      expect(await reasonOf(await keys.sign(claims))).toBe("pass")
+      listAge = 0
+      listed = {}
+    })
   })
 })

@@ -31,7 +31,7 @@ type FakeGrant = {
   tokens: Map<string, number>
   generation: number
   opening: string
-  state: "pending" | "settled" | "failed"
+  state: "pending" | "settled" | "failed" | "none"
 }
 export type FakeOrigin = Awaited<ReturnType<typeof createFakeOrigin>>
 
@@ -90,6 +90,8 @@ export async function createFakeOrigin(clock: { now: number }) {
     tokenEndpoint: `${url}/token`,
     offers: [hour] as FakeOffer[],
     tokenLifeSeconds: 300,
+    /** What a new grant says of its money. */
+    settlement: "pending" as FakeGrant["state"],
     /** Changes an entry of `accepts` on its way out. */
     dress: (entry: Record<string, unknown>): unknown => entry,
     /** The scope a path wants. */
@@ -217,7 +219,7 @@ export async function createFakeOrigin(clock: { now: number }) {
       tokens: new Map(),
       generation: 0,
       opening,
-      state: "pending",
+      state: self.settlement,
     }
     grants.push(grant)
     redeemed.set(key, grant)

@@ -319,11 +319,13 @@ describe("the file", () => {
     await expect(open()).rejects.toThrow("the database cannot be used (SQLITE_NOTADB)")
   })
 
-  it("is refused, and left alone, when it is of a newer release or of another program", async () => {
+  it("is refused, and left alone, when it is of another release or of another program", async () => {
     const db = handle()
+    db.pragma("user_version = 1")
+    await expect(open()).rejects.toThrow("found schema version 1 of a development version, wanted 2")
     db.pragma("user_version = 99")
     db.close()
-    await expect(open()).rejects.toThrow("found schema version 99, this release of ticket402 knows up to 1")
+    await expect(open()).rejects.toThrow("found schema version 99, this release of ticket402 knows up to 2")
     file = join(directory, "other.db")
     await writeFile(file, "", { mode: 0o600 })
     const other = handle(() => new Sqlite(file))

@@ -1,0 +1,173 @@
+import { createHash } from "node:crypto"
+import { writeFile } from "node:fs/promises"
+import { join } from "node:path"
+import { afterAll, beforeAll, expect, it } from "vitest"
+import { createIssuer } from "../../server/app.ts"
+import {
+  type Cinema,
+  eventually,
+  openCinema,
+  postToken,
+  preparePurchase,
+  refresh,
+  retryHeaders,
+  watch,
+} from "../support/cinema.ts"
+import { runCommand } from "../support/command.ts"
+import { randomAccount } from "../support/payments.ts"
+
+const staff = randomAccount()
+const secret = "Ns2fD5mY0tWzq8Xc"
+let cinema: Cinema
+let file: string
+beforeAll(async () => {
+  const secretSha256 = createHash("sha256").update(secret).digest("hex")
+  cinema = await openCinema({
+    config: {
+      whitelist: [
+        { address: staff.address, scope: "movies:read" },
+        { clientId: "mail", secretSha256, scope: "movies:read" },
+      ],
+    },
+  })
+  file = join(cinema.folder, "config.json")
+  await writeFile(file, JSON.stringify(cinema.config))
+})
+afterAll(() => cinema.close())
+
+/** In a process of its own, as an operator would. */
+async function whitelist(...args: string[]) {
+  const { code, stdout, stderr } = await runCommand("scripts/ticket402.ts", [
+    "whitelist",
+    ...args,
+    "--config",
+    file,
+  ]).ended
+  return {
+    code,
+    stderr,
+    lines:
+      stdout.trim() === ""
+        ? []
+        : stdout
+            .trim()
+            .split("\n")
+            .map((line) => JSON.parse(line)),
+  }
+}
+const credentials = (id: string, password: string) =>
+  postToken(
+    cinema.url,
+    { "content-type": "application/x-www-form-urlencoded" },
+    new URLSearchParams({
+      grant_type: "client_credentials",
+      client_id: id,
+      client_secret: password,
+    }).toString(),
+  )
+/** Seconds until the answer is as wanted. */
+async function secondsUntil(ask: () => Promise<{ status: number }>, status: number): Promise<number> {
+  const from = performance.now()
+  await eventually(ask, (answer) => answer.status === status)
+  return (performance.now() - from) / 1000
+}
+
+it("WL-09: what another process removes is refused within 5 s, and stays out until it is added again", async () => {
+  const purchase = await preparePurchase(cinema, staff)
+  const { body } = await postToken(cinema.url, purchase.headers)
+  expect((await watch(cinema.url, body.access_token)).status).toBe(200)
+
+  const removed = await whitelist("remove", "--address", staff.address)
+  expect(removed).toMatchObject({ code: 0, lines: [{ removed: staff.address.toLowerCase() }] })
+  expect(removed.stderr).toMatch(/is in the configuration; it stays out/)
+  expect(await secondsUntil(() => watch(cinema.url, body.access_token), 401)).toBeLessThan(5)
+
+  const refused = await watch(cinema.url, body.access_token)
+  expect(refused.body).toMatchObject({
+    error: "invalid_token",
+    reason: "token_revoked",
+    next: { action: "stop" },
+  })
+  expect(refused.headers.get("payment-required")).toBeNull()
+  const denied = { status: 403, body: { error: "access_denied", next: { action: "stop" } } }
+  expect(await refresh(cinema.url, body.refresh_token)).toMatchObject(denied)
+  expect(await postToken(cinema.url, retryHeaders(purchase))).toMatchObject(denied)
+  // Now it is a payer like any other, and a poor one.
+  const next = await preparePurchase(cinema, staff)
+  expect((await postToken(cinema.url, next.headers)).body.reason).toBe("insufficient_funds")
+
+  const warnings: string[] = []
+  const quiet = () => {}
+  const log = {
+    debug: quiet,
+    info: quiet,
+    error: quiet,
+    warn: (fields: object, message: string) => void warnings.push(`${message} ${JSON.stringify(fields)}`),
+  }
+  const restarted = await createIssuer(cinema.config, { log })
+  await restarted.close()
+  expect(warnings.join("\n")).toContain(staff.address.toLowerCase())
+
+  expect(await whitelist("add", "--address", staff.address)).toMatchObject({ code: 0 })
+  const seconds = await secondsUntil(async () => {
+    const again = await preparePurchase(cinema, staff)
+    return postToken(cinema.url, again.headers)
+  }, 200)
+  expect(seconds).toBeLessThan(5)
+  // What it had before the removal does not revive.
+  expect((await watch(cinema.url, body.access_token)).status).toBe(401)
+  expect(await refresh(cinema.url, body.refresh_token)).toMatchObject(denied)
+  expect(await cinema.balanceOf(cinema.payTo.address)).toBe(0n)
+})
+
+it("WL-09: a client that is added gets a secret once, and loses everything with its entry", async () => {
+  const added = await whitelist("add", "--client-id", "billing", "--scope", "movies:read")
+  const { clientSecret } = added.lines[0]
+  expect(added).toMatchObject({ code: 0, lines: [{ clientId: "billing", scope: "movies:read" }] })
+  await eventually(
+    () => credentials("billing", clientSecret),
+    ({ status }) => status === 200,
+  )
+  const { body } = await credentials("billing", clientSecret)
+  expect((await watch(cinema.url, body.access_token)).status).toBe(200)
+
+  const { lines } = await whitelist("list")
+  expect(lines).toContainEqual({
+    clientId: "billing",
+    scope: "movies:read",
+    by: "command",
+    since: expect.any(Number),
+  })
+  expect(lines.map((line: { clientId?: string }) => line.clientId)).toContain("mail")
+  expect(JSON.stringify(lines)).not.toMatch(/[0-9a-f]{64}/)
+
+  expect((await whitelist("remove", "--client-id", "billing")).code).toBe(0)
+  // The store decides, so no new token is given even before the running service has read the list again.
+  expect(await credentials("billing", clientSecret)).toMatchObject({
+    status: 401,
+    body: { error: "invalid_client" },
+  })
+  expect(await secondsUntil(() => watch(cinema.url, body.access_token), 401)).toBeLessThan(5)
+  expect((await credentials("mail", secret)).status).toBe(200)
+})
+
+it("WL-12: exits 78 for what cannot be on the list, and changes nothing", async () => {
+  const before = await whitelist("list")
+  const cases: [string[], RegExp][] = [
+    [["add"], /--address: wanted either an address or a clientId/],
+    [["add", "--address", "*", "--scope", "a"], /--address: wanted an address/],
+    [["add", "--client-id", "a:b", "--scope", "a"], /--client-id: wanted a letter/],
+    [["add", "--client-id", "new"], /--scope: wanted/],
+    [["add", "--client-id", "new", "--scope", "a", "--secret-sha256", "hunter2"], /--secret-sha256: wanted/],
+    [["add", "--client-id", "mail", "--scope", "everything"], /in the configuration with other terms/],
+    [["remove", "--client-id", "nobody"], /not on the whitelist/],
+    [["remove", "--nobody"], /unknown option/],
+  ]
+  const answers = await Promise.all(cases.map(([args]) => whitelist(...args)))
+  for (const [index, { code, stderr, lines }] of answers.entries()) {
+    expect({ code, lines }, cases[index]?.[0].join(" ")).toEqual({ code: 78, lines: [] })
+    expect(stderr).toMatch(cases[index]?.[1] ?? /./)
+    expect(stderr).not.toContain("hunter2")
+  }
+  expect(await whitelist("list")).toEqual(before)
+}, 60_000)

@@ -1,0 +1,305 @@
+import { createHash } from "node:crypto"
+import { readdir, readFile } from "node:fs/promises"
+import { join } from "node:path"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { createClient } from "../../client/index.ts"
+import type { Logger } from "../../server/ports.ts"
+import { encodeHeader } from "../../shared/codec.ts"
+import { paymentSignatureHeader } from "../../shared/x402.ts"
+import {
+  type Answer,
+  type Cinema,
+  openCinema,
+  postToken,
+  preparePurchase,
+  refresh,
+  retryHeaders,
+  watch,
+} from "../support/cinema.ts"
+import { randomAccount, signPayment } from "../support/payments.ts"
+
+const sha256 = (text: string) => createHash("sha256").update(text).digest("hex")
+const staff = randomAccount()
+/** Listed in another spelling and for more than one scope. */
+const auditor = randomAccount()
+const secret = "s:p c+r%e/t ä 8Qm2vX"
+const clientId = "billing.service-1"
+const logged: string[] = []
+const note = (fields: Record<string, unknown>, message: string) => {
+  logged.push(
+    `${message} ${JSON.stringify(fields, (_, value) => (typeof value === "bigint" ? `${value}` : value))}`,
+  )
+}
+const log: Logger = { debug: note, info: note, warn: note, error: note }
+
+let cinema: Cinema
+beforeAll(async () => {
+  cinema = await openCinema({
+    issuer: { log },
+    config: {
+      whitelist: [
+        { address: staff.address, scope: "movies:read" },
+        { address: `0x${auditor.address.slice(2).toUpperCase()}`, scope: "movies:read movies:list" },
+        { clientId, secretSha256: sha256(secret), scope: "movies:read movies:write" },
+      ],
+    },
+  })
+})
+afterAll(() => cinema.close())
+
+const claimsOf = (token: string) => JSON.parse(Buffer.from(token.split(".")[1]!, "base64url").toString())
+const basic = (id: string, password: string): Record<string, string> => {
+  const form = (text: string) => new URLSearchParams({ _: text }).toString().slice(2)
+  return { authorization: `Basic ${Buffer.from(`${form(id)}:${form(password)}`).toString("base64")}` }
+}
+const asClient = (headers: Record<string, string>, body: Record<string, string> = {}): Promise<Answer> =>
+  postToken(
+    cinema.url,
+    { "content-type": "application/x-www-form-urlencoded", ...headers },
+    new URLSearchParams({ grant_type: "client_credentials", ...body }).toString(),
+  )
+/** Everything of an answer but what must differ. */
+const shapeOf = ({ status, headers, body }: Answer) => ({
+  status,
+  body,
+  headers: Object.fromEntries([...headers].filter(([name]) => name !== "date")),
+})
+
+describe("a whitelisted address", () => {
+  it("WL-10: signs, pays nothing, and gets a token of its own scope that says so", async () => {
+    const purchase = await preparePurchase(cinema, auditor)
+    const before = await cinema.balanceOf(cinema.payTo.address)
+    const { status, headers, body } = await postToken(cinema.url, purchase.headers)
+    expect({
+      status,
+      settlement: body.grant?.settlement,
+      expires_in: body.expires_in,
+      scope: body.scope,
+    }).toEqual({
+      status: 200,
+      settlement: { state: "none" },
+      expires_in: 300,
+      scope: "movies:read movies:list",
+    })
+    expect(headers.get("payment-response")).toBeNull()
+    expect(claimsOf(body.access_token)).toMatchObject({
+      paid: false,
+      settled: true,
+      scope: "movies:read movies:list",
+    })
+    expect((await watch(cinema.url, body.access_token)).status).toBe(200)
+    const more = await refresh(cinema.url, body.refresh_token)
+    expect(more).toMatchObject({ status: 200, body: { grant: { settlement: { state: "none" } } } })
+    expect(claimsOf(more.body.access_token).paid).toBe(false)
+    expect(await cinema.balanceOf(cinema.payTo.address)).toBe(before)
+  })
+
+  it("leaves no signature in the database or the logs, and nothing to settle", async () => {
+    const purchase = await preparePurchase(cinema, staff)
+    expect((await postToken(cinema.url, purchase.headers)).status).toBe(200)
+    const signature = purchase.transfer.signature.slice(2)
+    // A payment that is settled is found by the same search, so the search can find one.
+    const paying = await preparePurchase(cinema, await cinema.customer())
+    expect((await postToken(cinema.url, paying.headers)).status).toBe(200)
+    const files = (await readdir(cinema.folder)).filter((name) => name.startsWith("ticket402.db"))
+    const bytes = Buffer.concat(await Promise.all(files.map((name) => readFile(join(cinema.folder, name)))))
+    const holds = (hex: string) => bytes.includes(hex) || bytes.includes(Buffer.from(hex, "hex"))
+    expect(holds(paying.transfer.signature.slice(2))).toBe(true)
+    for (const part of [signature, signature.slice(0, 64), signature.slice(64, 128)]) {
+      expect(holds(part)).toBe(false)
+      expect(logged.join("\n").toLowerCase()).not.toContain(part)
+    }
+    expect(logged.join("\n")).toContain("payer admitted")
+  })
+
+  it("WL-01: is not let in by its name alone, nor by somebody else's signature", async () => {
+    const json = { "content-type": "application/json" }
+    const claim = { grant_type: "urn:ticket402:payment", payer: staff.address, address: staff.address }
+    expect((await postToken(cinema.url, json, JSON.stringify(claim))).status).toBe(400)
+    const forged = await preparePurchase(cinema, randomAccount(), {
+      terms: { payer: staff.address.toLowerCase() as `0x${string}` },
+    })
+    expect((await postToken(cinema.url, forged.headers)).body.reason).toBe("signature_invalid")
+    expect((await asClient({}, { client_id: staff.address, client_secret: "" })).body.error).toBe(
+      "invalid_client",
+    )
+    const open = { "x-payer": staff.address, from: staff.address }
+    expect((await postToken(cinema.url, open)).status).toBe(402)
+  })
+
+  it("WL-06: proves itself by what it signs for this purpose only, never by a text", async () => {
+    const purchase = await preparePurchase(cinema, staff)
+    const { payload } = purchase.payload as { payload: { authorization: Record<string, string> } }
+    for (const message of ["Sign in to cinema.example", JSON.stringify(payload.authorization)]) {
+      const signature = await staff.signMessage({ message })
+      const header = encodeHeader({ ...purchase.payload, payload: { ...payload, signature } })
+      const answer = await postToken(cinema.url, { ...purchase.headers, [paymentSignatureHeader]: header })
+      expect(answer.body.reason).toBe("signature_invalid")
+    }
+  })
+
+  it("pays like everybody without a commitment, and for what its entry does not cover", async () => {
+    const { payload } = await signPayment({ accepted: cinema.accepted, account: staff })
+    const plain = { [paymentSignatureHeader]: encodeHeader(payload) }
+    expect((await postToken(cinema.url, plain)).body.reason).toBe("insufficient_funds")
+    const studio = (await (await fetch(`${cinema.url}/token?offer=studio`, { method: "POST" })).json()) as {
+      accepts: [typeof cinema.accepted]
+    }
+    const dearer = await preparePurchase({ url: cinema.url, accepted: studio.accepts[0] }, staff)
+    expect((await postToken(cinema.url, dearer.headers)).body.reason).toBe("insufficient_funds")
+  })
+
+  it("WL-05: redeems a payment once, for this service, while it is valid", async () => {
+    const purchase = await preparePurchase(cinema, staff)
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () => postToken(cinema.url, purchase.headers)),
+    )
+    expect(answers.map((answer) => answer.status).sort()).toEqual([200, ...Array(19).fill(409)])
+    const retried = await postToken(cinema.url, retryHeaders(purchase))
+    expect(retried.headers.get("idempotent-replayed")).toBe("true")
+    expect(retried.body.grant.settlement).toEqual({ state: "none" })
+    const elsewhere = await preparePurchase(cinema, staff, { resource: "https://other.example" })
+    expect((await postToken(cinema.url, elsewhere.headers)).body.reason).toBe("commitment_mismatch")
+    const now = Math.floor(Date.now() / 1000)
+    const stale = await preparePurchase(cinema, staff, { terms: { validBefore: BigInt(now - 1) } })
+    expect((await postToken(cinema.url, stale.headers)).body.reason).toBe("validity_too_short")
+  })
+
+  it("WL-08: is refused while code stands at it", async () => {
+    const { chain } = cinema
+    await chain.request("anvil_setCode", [auditor.address, "0x00"])
+    const purchase = await preparePurchase(cinema, auditor)
+    expect((await postToken(cinema.url, purchase.headers)).body.reason).toBe("contract_payer_unsupported")
+    await chain.request("anvil_setCode", [auditor.address, "0x"])
+  })
+
+  it("WL-13, WL-14: is told apart by no refusal, and no answer shows the list", async () => {
+    const stranger = randomAccount()
+    const outcomes = async (account: typeof staff) => {
+      const wrong = await preparePurchase(cinema, account, { terms: { value: 1n } })
+      const forged = await preparePurchase(cinema, randomAccount(), {
+        terms: { payer: account.address.toLowerCase() as `0x${string}` },
+      })
+      const answers = [
+        await postToken(cinema.url, wrong.headers),
+        await postToken(cinema.url, forged.headers),
+      ]
+      return answers.map(shapeOf)
+    }
+    expect(await outcomes(staff)).toEqual(await outcomes(stranger))
+    const texts = [
+      ...(await outcomes(staff)),
+      shapeOf(await asClient(basic(clientId, "wrong"))),
+      shapeOf(await watch(cinema.url)),
+    ].map((each) => JSON.stringify(each).toLowerCase())
+    for (const listed of [auditor.address.toLowerCase(), staff.address.toLowerCase(), sha256(secret)])
+      expect(texts.join("\n")).not.toContain(listed)
+  })
+
+  it("is let in through the client library as it is, without money", async () => {
+    const client = createClient({
+      account: staff,
+      budget: { perPurchase: "0.05", perDay: "1.00" },
+      networks: ["eip155:11155111"],
+    })
+    const responses = await Promise.all([1, 2, 3].map((id) => client.fetch(`${cinema.url}/movies/${id}`)))
+    expect(responses.map((response) => response.status)).toEqual([200, 200, 200])
+    expect(client.grants()).toMatchObject([{ settlement: "none", scope: "movies:read" }])
+    expect(client.spent().day).toBe("0.01")
+    expect(await cinema.balanceOf(staff.address)).toBe(0n)
+  })
+})
+
+describe("client credentials", () => {
+  it("N-6749: give a token by Basic or by the body, without a refresh token", async () => {
+    for (const answer of [
+      await asClient(basic(clientId, secret)),
+      await asClient({}, { client_id: clientId, client_secret: secret }),
+    ]) {
+      expect(answer.status).toBe(200)
+      expect(answer.headers.get("cache-control")).toBe("no-store")
+      const { body } = answer
+      expect(body).toMatchObject({ token_type: "Bearer", expires_in: 300, scope: "movies:read movies:write" })
+      expect(body.refresh_token).toBeUndefined()
+      expect(claimsOf(body.access_token)).toMatchObject({
+        sub: clientId,
+        client_id: clientId,
+        paid: false,
+        settled: true,
+        scope: "movies:read movies:write",
+      })
+      expect((await watch(cinema.url, body.access_token)).status).toBe(200)
+    }
+  })
+
+  it("WL-10: give the part of the scope that is asked for, and no more than the entry has", async () => {
+    const narrow = await asClient(basic(clientId, secret), { scope: "movies:read" })
+    expect(narrow.body.scope).toBe("movies:read")
+    const write = await fetch(`${cinema.url}/movies`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${narrow.body.access_token}` },
+    })
+    expect(write.status).toBe(402)
+    for (const scope of ["admin", "movies:read admin", "", "movies:read  movies:write", "MOVIES:READ"])
+      expect(await asClient(basic(clientId, secret), { scope }), scope).toMatchObject({
+        status: 400,
+        body: { error: "invalid_scope", next: { action: "fix" } },
+      })
+  })
+
+  it("WL-13: refuse an unknown client and a wrong secret alike, with a challenge", async () => {
+    const { authorization = "" } = basic(clientId, secret)
+    const refused = [
+      await asClient(basic(clientId, "wrong")),
+      await asClient(basic("nobody", secret)),
+      await asClient(basic(clientId, "")),
+      await asClient({}, { client_id: clientId, client_secret: `${secret} ` }),
+      await asClient({}, { client_id: "nobody", client_secret: secret }),
+      await asClient({}, { client_id: clientId }),
+      await asClient({}),
+      await asClient({ authorization: "Basic !" }),
+      await asClient({ authorization: `Basic ${Buffer.from("%zz:%zz").toString("base64")}` }),
+      await asClient({ authorization: `Bearer ${authorization.slice(6)}` }),
+      await asClient({ authorization: `${authorization}, ${authorization}` }),
+    ].map(shapeOf)
+    for (const answer of refused) expect(answer).toEqual(refused[0])
+    expect(refused[0]).toMatchObject({
+      status: 401,
+      headers: { "www-authenticate": 'Basic realm="token", charset="UTF-8"', "cache-control": "no-store" },
+      body: { error: "invalid_client", next: { action: "fix" } },
+    })
+    expect(logged.join("\n")).not.toContain(secret)
+  })
+
+  it("N-6749: are refused when they come in two ways, or twice", async () => {
+    const both = await asClient(basic(clientId, secret), { client_id: clientId, client_secret: secret })
+    expect(both).toMatchObject({ status: 400, body: { error: "invalid_request" } })
+    const twice = await postToken(
+      cinema.url,
+      { "content-type": "application/x-www-form-urlencoded", ...basic(clientId, secret) },
+      "grant_type=client_credentials&scope=movies:read&scope=movies:write",
+    )
+    expect(twice).toMatchObject({ status: 400, body: { error: "invalid_request" } })
+  })
+
+  it("WL-04: headers that claim to come from inside change nothing", async () => {
+    const inside = {
+      "x-forwarded-for": "127.0.0.1",
+      "x-original-url": "/",
+      "x-internal-auth": "1",
+      "x-client-id": clientId,
+      forwarded: "for=127.0.0.1;host=localhost",
+    }
+    expect((await postToken(cinema.url, inside)).status).toBe(402)
+    expect((await asClient(inside, { client_id: clientId, client_secret: "wrong" })).status).toBe(401)
+    expect((await fetch(`${cinema.url}/movies/1`, { headers: inside })).status).toBe(402)
+  })
+
+  it("are announced in the metadata", async () => {
+    const metadata = await (await fetch(`${cinema.url}/.well-known/oauth-authorization-server`)).json()
+    expect(metadata).toMatchObject({
+      grant_types_supported: expect.arrayContaining(["client_credentials", "refresh_token"]),
+      token_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post", "none"],
+    })
+  })
+})
