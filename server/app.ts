@@ -4,7 +4,7 @@ import { type Address, parseAddress } from "../shared/evm.ts"
 import { networks } from "../shared/networks/index.ts"
 import { createEvmChain } from "./chains/evm.ts"
 import { withReadBudget } from "./chains/read-budget.ts"
-import { createRelayer } from "./chains/relayer.ts"
+import { createRelayer, onlySettlements } from "./chains/relayer.ts"
 import { createSignaturePool } from "./chains/signature-pool.ts"
 import { isWellKnown } from "./chains/well-known.ts"
 import { type Config, ConfigError, type ConfigInput, parseConfig } from "./config.ts"
@@ -64,7 +64,11 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
 
   const keys = await openKeys(config.keys)
   const relayerKey = await openRelayerKey(config.relayer.privateKeyFile)
-  const relayer = createRelayer(relayerKey.privateKey)
+  const relayer = onlySettlements(
+    createRelayer(relayerKey.privateKey),
+    // All that are known, because payments of an offer since replaced may still wait.
+    [...networks.values()].flatMap((network) => network.assets.map((asset) => asset.address)),
+  )
   const chains = connect(config)
   await checkChains(chains, log)
   await checkAccounts(

@@ -1,7 +1,7 @@
 /** The relayer by a private key in memory. */
-import { keccak256 } from "viem"
+import { keccak256, toFunctionSelector } from "viem"
 import { privateKeyToAccount } from "viem/accounts"
-import { type Hex, lowerAddress } from "../../shared/evm.ts"
+import { type Address, type Hex, lowerAddress } from "../../shared/evm.ts"
 import type { Relayer } from "../ports.ts"
 
 /** The key lives in this closure only, so that no log or inspection of the relayer can show it. */
@@ -24,6 +24,24 @@ export function createRelayer(privateKey: Hex): Relayer {
         maxPriorityFeePerGas,
       })
       return { hash: keccak256(raw), raw, maxFeePerGas, maxPriorityFeePerGas }
+    },
+  })
+}
+
+/** The settlement calls of all schemes; a new scheme that settles by another call needs a line here. */
+const settlementCalls: ReadonlySet<string> = new Set([
+  toFunctionSelector("transferWithAuthorization(address,address,uint256,uint256,uint256,bytes32,bytes)"),
+])
+
+/** The same relayer, which signs nothing but settlements of these assets, whoever asks and for whatever reason (KEY-08). */
+export function onlySettlements(relayer: Relayer, assets: Iterable<Address>): Relayer {
+  const allowed = new Set([...assets].map(lowerAddress))
+  return Object.freeze({
+    address: relayer.address,
+    async sign(transaction: Parameters<Relayer["sign"]>[0]) {
+      if (!allowed.has(lowerAddress(transaction.to)) || !settlementCalls.has(transaction.data.slice(0, 10)))
+        throw new Error("the relayer was asked to sign what is no settlement")
+      return relayer.sign(transaction)
     },
   })
 }

@@ -97,6 +97,50 @@ describe("bad input at the ticket office", () => {
       expect(await statuses(`POST ${target}`), target).toEqual([400])
   })
 
+  it("PRS-12: control characters and broken text in any string are refused or kept whole, never cut or thrown at", async () => {
+    const { payload } = await preparePurchase(cinema, await cinema.customer())
+    const inner = payload.payload as { signature: string; authorization: Record<string, string> }
+    const broken = ["\u0000", "\r\nx", "\u2028", "\ud800", "\u202e", "a\u0000b"]
+    for (const [text, key] of broken.flatMap((text) =>
+      Object.keys(inner.authorization).map((key) => [text, key] as const),
+    )) {
+      const authorization = { ...inner.authorization, [key]: inner.authorization[key] + text }
+      const payment = { ...payload, payload: { ...inner, authorization } }
+      const body = JSON.stringify({ grant_type: "urn:ticket402:payment", payment })
+      expect(await reason(json, body), key + JSON.stringify(text)).toMatch(/^400 /)
+    }
+    for (const text of broken) {
+      const body = JSON.stringify({ grant_type: text, payment: text, refresh_token: text })
+      expect(await reason(json, body)).toBe("400 grant_type_unsupported")
+      const refresh = JSON.stringify({ grant_type: "refresh_token", refresh_token: text })
+      expect(await reason(json, refresh)).toBe("400 refresh_token_invalid")
+    }
+  })
+
+  it("PRS-20, DOS-13: no string makes a pattern of ours slow", async () => {
+    const bombs = ["a", "=", ".", " ", "0", "0x", "a.", "-_", "bearer "].flatMap((part) => [
+      part.repeat(15_000 / part.length),
+      `${part.repeat(15_000 / part.length)}!`,
+    ])
+    const started = performance.now()
+    for (const bomb of bombs) {
+      const request = { authorization: [`Bearer ${bomb}`], payment: false, queryToken: false, scope: "x" }
+      expect(await cinema.issuer.gate(request)).toMatchObject({ kind: "refuse" })
+      const form = new URLSearchParams({ grant_type: "refresh_token", refresh_token: bomb })
+      const type = { "content-type": "application/x-www-form-urlencoded" }
+      expect(await reason(type, form.toString())).toBe("400 refresh_token_invalid")
+      for (const header of ["PAYMENT-SIGNATURE", "Ticket402-Secret", "Ticket402-Commitment"])
+        expect(await reason({ [header]: bomb }), header).toMatch(/^400 /)
+    }
+    // 90 requests; one pattern that backtracks takes minutes on one of them.
+    expect(performance.now() - started).toBeLessThan(20_000)
+  })
+
+  it("PRS-01: an address of 20 kB is refused before anything sees it", async () => {
+    const before = (await fetch(`${cinema.url}/movies/1?${"x".repeat(20_000)}`)).status
+    expect(before).toBe(431)
+  })
+
   it("every refusal has the documented form and leaks nothing", async () => {
     const answers = [
       await postToken(cinema.url, json, "{"),

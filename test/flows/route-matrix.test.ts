@@ -187,6 +187,31 @@ describe("every spelling of a gated route", () => {
   })
 })
 
+describe("what is not plain HTTP", () => {
+  it("HTP-17: an upgrade is an ordinary request to the gate, and is never taken up", async () => {
+    const upgrade = ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"]
+    expect(statusOf(await ask("GET", "/paid/data", ...upgrade))).toBe(402)
+    const seen = await ask("GET", "/paid/data", ...upgrade, bearer())
+    expect(statusOf(seen)).toBe(200)
+    expect(seen).toMatch(/\r\nconnection: close\r\n/i)
+    handled = 0
+  })
+
+  it("HTP-28: refusals are JSON that no browser takes for a page", async () => {
+    const markup = "<script>alert(1)</script>"
+    for (const [method, target] of [
+      ["GET", `/paid/any/${encodeURIComponent(markup)}`],
+      ["GET", `/paid/any/x?${markup}`],
+      ["POST", `/token?offer=${encodeURIComponent(markup)}`],
+    ] as const) {
+      const answer = await ask(method, target, "Content-Length: 0")
+      expect(statusOf(answer), target).toBeGreaterThanOrEqual(400)
+      expect(answer, target).toMatch(/\r\ncontent-type: application\/json\r\n/i)
+      expect(answer, target).not.toContain("<script")
+    }
+  })
+})
+
 describe("caches", () => {
   it("HTP-20: what was paid for is never left to a shared cache, whatever the handler says", async () => {
     const answer = await ask("GET", "/paid/data", bearer())

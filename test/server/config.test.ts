@@ -25,6 +25,35 @@ describe("the configuration", () => {
     expect(config.limits).toMatchObject({ queue: 10_000, perPayer: 1_000_000n, total: 50_000_000n })
   })
 
+  it("KEY-13: keys named like prototype members change nothing and reach no object", () => {
+    const text = JSON.stringify(configInput({ issuer: "http://cinema.example" }))
+    for (const key of ["__proto__", "constructor", "prototype"]) {
+      const input = JSON.parse(text.replace("{", `{"${key}":{"allowInsecureHttp":true,"polluted":true},`))
+      expect(problems(input).join(), key).toMatch(/issuer: found http|unknown key/)
+      expect(({} as Record<string, unknown>).polluted).toBeUndefined()
+    }
+  })
+
+  it("origins and proxies are named exactly, and never all of them", () => {
+    for (const origin of [
+      "*",
+      "null",
+      "https://a.example/",
+      "https://A.example",
+      "https://a.example:443",
+      "ftp://a",
+    ])
+      expect(problems(configInput({ cors: [origin] })), origin).toEqual([
+        expect.stringContaining("cors: found"),
+      ])
+    expect(problems(configInput({ cors: ["https://a.example", "http://localhost:3000"] }))).toEqual([])
+    for (const block of ["0.0.0.0/0", "::/0", "10.0.0.0/33", "loopback", "10.0.0", "10.0.0.0/8/8", "::1/129"])
+      expect(problems(configInput({ trustProxy: [block] })), block).toEqual([
+        expect.stringContaining("trustProxy: found"),
+      ])
+    expect(problems(configInput({ trustProxy: ["10.0.0.0/8", "::1", "fd00::/8", "192.0.2.7"] }))).toEqual([])
+  })
+
   it("names an offer by its content: any change of terms is another reference", () => {
     const ref = (changes: object) =>
       parseConfig(configInput({ offers: [{ ...offer, ...changes }] })).offers[0]?.ref

@@ -1,0 +1,44 @@
+import { mkdtemp } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import Database from "better-sqlite3"
+import { expect, it } from "vitest"
+import { openSqliteStore } from "../../../server/stores/sqlite.ts"
+
+it("KEY-12: whatever is in an id, it is only ever looked up", async () => {
+  const file = join(await mkdtemp(join(tmpdir(), "hostile-")), "ticket402.db")
+  const store = await openSqliteStore({ file })
+  const tables = () => {
+    const db = new Database(file, { readonly: true })
+    const names = db.prepare("select name, sql from sqlite_schema order by name").all()
+    db.close()
+    return names
+  }
+  const before = tables()
+  const quotes = ["'", '"', "`", "';", "\u0000'", "\\'", "')", "%27", "\u02bc", "1 or 1=1"]
+  const rests = [
+    "",
+    " or 1=1 --",
+    "; drop table redemptions --",
+    " union select * from grants",
+    "/*",
+    "|| 'x'",
+  ]
+  for (const quote of quotes)
+    for (const rest of rests)
+      for (const key of [quote + rest, `eip155:1${quote}${rest}`, rest + quote]) {
+        expect(await store.recall({ key })).toBeNull()
+        const rotated = store.rotate({
+          grantId: key,
+          generation: 0,
+          opening: null,
+          tokenId: key,
+          lives: { full: 300, pending: 60 },
+          now: 1,
+        } as never)
+        // Unknown to the store, by whichever way it says so; what matters is that nothing else happened.
+        await rotated.catch(() => undefined)
+      }
+  expect(tables()).toEqual(before)
+  await store.close()
+})
