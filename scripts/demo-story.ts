@@ -6,10 +6,17 @@ import { generatePrivateKey, privateKeyToAccount } from "viem/accounts"
 import { createClient } from "../client/index.ts"
 import { formatAmount } from "../shared/amount.ts"
 import { paymentSignatureHeader } from "../shared/x402.ts"
+import { playInternal, type Staff } from "./demo-internal.ts"
 import type { LocalChain } from "./local-chain.ts"
 import type { Screen } from "./screen.ts"
 
-export type Stage = { chain: LocalChain; url: string; payTo: `0x${string}`; network: string }
+export type Stage = {
+  chain: LocalChain
+  url: string
+  payTo: `0x${string}`
+  network: string
+  staff: Staff
+}
 
 const price = 10_000n
 const purse = 1_000_000n
@@ -138,6 +145,8 @@ export async function playDemo(screen: Screen, stage: Stage): Promise<string> {
     return bought.access_token
   })
 
+  await playInternal(screen, stage)
+
   await screen.step("The books", async () => {
     const takings = await poll(async () => {
       const received = (await balanceOf(payTo)) - takingsBefore
@@ -145,7 +154,9 @@ export async function playDemo(screen: Screen, stage: Stage): Promise<string> {
     })
     want(takings === 2n * price, `takings of ${usdc(2n * price)}, found ${usdc(takings)}`)
     want((await balanceOf(stranger.address)) === purse - price, "the price to have left the stranger")
-    screen.good(`2 purchases × ${usdc(price)} = ${usdc(takings)} received, difference 0`)
+    screen.good(
+      `2 purchases × ${usdc(price)} = ${usdc(takings)} received, difference 0; the internal callers paid nothing`,
+    )
   })
   return token
 }

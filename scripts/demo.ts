@@ -1,4 +1,5 @@
 /** `npm run demo`: the whole of ticket402 on a local chain, with accounts made up on the spot. */
+import { createHash, randomBytes } from "node:crypto"
 import { mkdtemp, rm } from "node:fs/promises"
 import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
@@ -6,9 +7,11 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Command } from "commander"
 import express from "express"
+import { generatePrivateKey, privateKeyToAccount } from "viem/accounts"
 import { hardenServer, hardServerOptions, office } from "../server/adapters/express.ts"
 import { createIssuer, type Issuer } from "../server/app.ts"
 import { mountExample } from "../server/example.ts"
+import type { Staff } from "./demo-internal.ts"
 import { playDemo } from "./demo-story.ts"
 import { type LocalChain, startLocalChain } from "./local-chain.ts"
 import { createScreen } from "./screen.ts"
@@ -17,7 +20,14 @@ const network = "eip155:11155111"
 const preferredPort = 8402
 
 /** Everything that runs, and the way to end it. */
-type Cinema = { chain: LocalChain; issuer: Issuer; url: string; payTo: `0x${string}`; close(): Promise<void> }
+type Cinema = {
+  chain: LocalChain
+  issuer: Issuer
+  url: string
+  payTo: `0x${string}`
+  staff: Staff
+  close(): Promise<void>
+}
 
 async function openCinema(blockTimeSeconds: number): Promise<Cinema> {
   const folder = await mkdtemp(join(tmpdir(), "ticket402-demo-"))
@@ -26,6 +36,10 @@ async function openCinema(blockTimeSeconds: number): Promise<Cinema> {
   const server = hardenServer(createServer(hardServerOptions, app))
   const url = `http://127.0.0.1:${await listen(server)}`
   const { address: payTo } = chain.accounts[0] ?? { address: chain.asset }
+  const staff: Staff = {
+    service: { clientId: "reporting", secret: randomBytes(32).toString("base64url") },
+    account: privateKeyToAccount(generatePrivateKey()),
+  }
   const issuer = await createIssuer({
     issuer: url,
     payTo,
@@ -41,6 +55,14 @@ async function openCinema(blockTimeSeconds: number): Promise<Cinema> {
         prices: [{ network, asset: "USDC", amount: "0.01" }],
       },
     ],
+    whitelist: [
+      {
+        clientId: staff.service.clientId,
+        secretSha256: createHash("sha256").update(staff.service.secret).digest("hex"),
+        scope: "movies:read",
+      },
+      { address: staff.account.address, scope: "movies:read" },
+    ],
     // Short, so that the first refresh is seen within seconds; the default is a minute.
     pendingLifeSeconds: 10,
     logLevel: "error",
@@ -54,6 +76,7 @@ async function openCinema(blockTimeSeconds: number): Promise<Cinema> {
     issuer,
     url,
     payTo,
+    staff,
     async close() {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto"
-import { writeFile } from "node:fs/promises"
+import { readFile, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { afterAll, beforeAll, expect, it } from "vitest"
 import { createIssuer } from "../../server/app.ts"
@@ -150,6 +150,25 @@ it("WL-09: a client that is added gets a secret once, and loses everything with 
   expect(await secondsUntil(() => watch(cinema.url, body.access_token), 401)).toBeLessThan(5)
   expect((await credentials("mail", secret)).status).toBe(200)
 })
+
+it("the README's commands do what it says, in their order", async () => {
+  const readme = await readFile(new URL("../../README.md", import.meta.url), "utf8")
+  const commands = [...readme.matchAll(/^npx ticket402 whitelist (.*)$/gm)].map(([, line = ""]) =>
+    line
+      .replace("--config ticket402.json", "")
+      .split(" ")
+      .filter((word) => word !== ""),
+  )
+  const answers = []
+  for (const args of commands) answers.push(await whitelist(...args))
+  expect(answers.map(({ code }) => code)).toEqual([0, 0, 0])
+  const [added, list, removed] = answers.map(({ lines }) => lines)
+  expect(added).toEqual([
+    { clientId: "reporting", scope: "movies:read", clientSecret: expect.stringMatching(/^[\w-]{43}$/) },
+  ])
+  expect(list).toContainEqual(expect.objectContaining({ clientId: "reporting", by: "command" }))
+  expect(removed).toEqual([{ removed: "reporting" }])
+}, 60_000)
 
 it("WL-12: exits 78 for what cannot be on the list, and changes nothing", async () => {
   const before = await whitelist("list")
