@@ -27,6 +27,14 @@ test("CLI-02: a seller who asks for the limit on every call gets the day's budge
   expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(200)
 })
 
+test("CLI-01: the limit of one purchase is the budget's, whatever the policy let through", () => {
+  const limits = { perPurchase: 10n, perDay: 100n, perOriginPerDay: 100n }
+  const budget = createBudget(limits, () => startedAt)
+  expect(() => budget.reserve(11n, "https://cinema.example")).toThrow(BudgetRefusal)
+  budget.reserve(10n, "https://cinema.example")
+  expect(budget.counted()).toBe(10n)
+})
+
 test("CLI-02: one origin gets its own share of the day at most", async () => {
   const clock = { now: startedAt }
   const [a, b] = await Promise.all([origin(clock), origin(clock)])

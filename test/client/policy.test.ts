@@ -1,7 +1,10 @@
 import { expect, test } from "vitest"
+import { readChallenge } from "../../client/challenge.ts"
 import { BudgetRefusal, PolicyRefusal } from "../../client/index.ts"
+import { choose } from "../../client/policy.ts"
 import { zeroAddress } from "../../shared/evm.ts"
 import { baseSepolia } from "../../shared/networks/base-sepolia.ts"
+import { networks } from "../../shared/networks/index.ts"
 import { hour, json, usdc } from "../support/fake-origin.ts"
 import { failure, setup, startedAt } from "./setup.ts"
 
@@ -72,6 +75,15 @@ test.each<[string, (entry: Entry) => unknown]>([
   seller.dress = dress as never
   expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(200)
   expect(seller.transfers).toHaveLength(1)
+})
+
+test("CLI-01: the limit of one purchase is the policy's, whatever the budget would say", async () => {
+  const { seller } = await setup()
+  const refused = Response.json(seller.challenge("token_missing", "read"), { status: 402 })
+  const challenge = (await readChallenge(refused))!
+  const policy = { payer: zeroAddress, networks, perPurchase: 10_000n }
+  expect(choose(challenge, policy).micros).toBe(10_000n)
+  expect(() => choose(challenge, { ...policy, perPurchase: 9_999n })).toThrow(BudgetRefusal)
 })
 
 test("CLI-10: a window of 10^9 seconds is cut to 600", async () => {

@@ -425,6 +425,10 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
         const outcomes = await Promise.allSettled(tries)
         expect(outcomes.filter((outcome) => outcome.status === "fulfilled")).toHaveLength(1)
         expect(await store.nextNonce({ fence, network, relayer, chainNonce: 0 })).toBe(8)
+        // A nonce left out would hold up every transaction after it.
+        const [spare] = await store.due({ fence, network, now: start, limit: 1 })
+        const leap = store.prepare({ fence, nonce: 10, ...preparation([spare!.key]) })
+        await expect(leap).rejects.toThrow("found nonce 10, wanted the next one, 8")
         expect(await store.due({ fence, network, now: start, limit: 99 })).toHaveLength(9)
         expect(await store.nextNonce({ fence, network, relayer: randomAddress(), chainNonce: 0 })).toBe(0)
       })

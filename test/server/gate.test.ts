@@ -1,4 +1,4 @@
-import { mkdtemp } from "node:fs/promises"
+import { mkdtemp, readFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { base64url, generateKeyPair, importJWK, SignJWT } from "jose"
@@ -172,6 +172,25 @@ describe("the gate", () => {
     expect(asked).not.toHaveBeenCalled()
     asked.mockRestore()
     expect(await reasonOf(`${header}.${payload}.${signature}`, gate)).toBe("pass")
+  })
+
+  it("TOK-12: what our own key signed for another use, or named otherwise, opens no door", async () => {
+    const jwk = JSON.parse(await readFile(join(folder, "ours", "access-token.jwk"), "utf8"))
+    const key = await importJWK(jwk, "ES256")
+    const own = JSON.parse(Buffer.from((await keys.sign(claims)).split(".")[0]!, "base64url").toString())
+    // Every other signature has a high s, which is refused for a reason of its own.
+    for (const header of [
+      { ...own, typ: "JWT" },
+      { ...own, typ: "dpop+jwt" },
+      { ...own, kid: "x" },
+      { alg: "ES256" },
+    ])
+      for (let round = 0; round < 8; round++) {
+        const token = await new SignJWT({ ...claims, jti: String(round) })
+          .setProtectedHeader(header)
+          .sign(key)
+        expect(await reasonOf(token), JSON.stringify(header)).toBe("token_invalid")
+      }
   })
 
   it("TOK-18, N-8725-4, N-9068-5: forged, foreign and mis-aimed tokens are refused without payment information", async () => {

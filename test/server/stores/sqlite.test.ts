@@ -334,6 +334,15 @@ describe("the file", () => {
     expect(other.pragma("journal_mode", { simple: true })).toBe("delete")
   })
 
+  it("RPL-02: refuses a second row of a key or of a transfer by itself, whatever the code above it asks", () => {
+    const db = handle()
+    const claim = (key: string) => createGroup(db)([{ id: 1, verb: "redeem", input: orderOf({ key }) }])
+    expect([claim("a"), claim("b")]).toMatchObject([[{ value: {} }], [{ value: {} }]])
+    expect(() => db.exec("UPDATE redemptions SET key = 'a' WHERE key = 'b'")).toThrow("UNIQUE constraint")
+    const evidence = `transaction_hash = 'h', log_index = 1, block_number = 1, block_hash = 'b', due_at = NULL, state = 'mined'`
+    expect(() => db.exec(`UPDATE redemptions SET ${evidence}`)).toThrow("UNIQUE constraint")
+  })
+
   it("refuses rows that no code of this release would write", () => {
     const db = handle()
     createGroup(db)([{ id: 1, verb: "redeem", input: orderOf({ key: "k" }) }])

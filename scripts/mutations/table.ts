@@ -1,0 +1,451 @@
+/** The defences of the house, each with the edit that removes it and the test that must see it gone. */
+
+export type Mutation = {
+  readonly defence: string
+  readonly file: string
+  /** Text that the file holds exactly once. */
+  readonly find: string
+  readonly replace: string
+  /** A test file, and a part of the names of the tests in it that guard the defence. */
+  readonly test: string
+  readonly name: string
+}
+
+type Edit = readonly [defence: string, find: string, replace: string, test: string, name: string]
+
+const of = (file: string, edits: readonly Edit[]): readonly Mutation[] =>
+  edits.map(([defence, find, replace, test, name]) => ({ defence, file, find, replace, test, name }))
+
+const store = "test/contracts/store.test.ts"
+const sqlite = "test/server/stores/sqlite.test.ts"
+const replay = "test/flows/replay.test.ts"
+const malformed = "test/flows/malformed.test.ts"
+const gate = "test/server/gate.test.ts"
+const payment = "test/server/core/payment.test.ts"
+const evm = "test/shared/evm.test.ts"
+const settlement = "test/server/settlement.test.ts"
+const keys = "test/server/keys.test.ts"
+const watch = "test/flows/pay-and-watch.test.ts"
+const node = "test/server/chains/evm.test.ts"
+const elsewhere = "test/flows/used-elsewhere.test.ts"
+
+const redeemedOnce: readonly Mutation[] = [
+  ...of("server/stores/sqlite-schema.ts", [
+    ["unique redemption key", "key TEXT NOT NULL UNIQUE,", "key TEXT NOT NULL,", sqlite, "RPL-02"],
+    [
+      "unique evidence",
+      "CREATE UNIQUE INDEX redemptions_by_evidence",
+      "CREATE INDEX redemptions_by_evidence",
+      sqlite,
+      "RPL-02",
+    ],
+  ]),
+  ...of("server/stores/sqlite-intake.ts", [
+    [
+      "claim and look-up in one transaction",
+      'if (known) return { kind: "repeated", ...known }',
+      "",
+      store,
+      "changes nothing at a repeated claim",
+    ],
+  ]),
+  ...of("shared/evm.ts", [
+    ["low s of payments", "return s > 0n && s <= halfOrder", "return s > 0n", evm, "RPL-09, RPL-10"],
+    ["v 27 or 28 only", 'if (v !== "1b" && v !== "1c") return false', "", evm, "RPL-09, RPL-10"],
+  ]),
+  ...of("server/grants/payment.ts", [
+    ["content equality on replay", "if (!same || !provesOwner(", "if (!provesOwner(", replay, "N-3009-2"],
+    [
+      "proof by the secret only",
+      "proof: { opening: opened,",
+      "proof: { opening: opened ?? request.commitment ?? null,",
+      replay,
+      "RPL-01",
+    ],
+    [
+      "the commitment opens the nonce",
+      'if (nonce !== payment.transfer.nonce) throw new Refusal("commitment_mismatch")',
+      "",
+      replay,
+      "a commitment that does not open the nonce",
+    ],
+    ["signature check", 'if (verdict !== "valid") throw new Refusal(verdict)', "", replay, "RPL-09, RPL-10"],
+    ["used nonce", 'if (reading.used) return "authorization_used"', "", elsewhere, "RPL-16"],
+    [
+      "payers without code",
+      'if (reading.payerHasCode) return "contract_payer_unsupported"',
+      "",
+      elsewhere,
+      "SET-08",
+    ],
+  ]),
+  ...of("server/core/grant.ts", [
+    [
+      "the secret is the buyer's",
+      "return grant.opening === shown.opening",
+      "return true",
+      "test/server/core/grant.test.ts",
+      "is proven by its secret",
+    ],
+    [
+      "refresh reuse ends the grant",
+      'grant: { ...grant, ended: { reason: "refresh_token_reused", at: now } },',
+      "",
+      "test/server/core/grant.test.ts",
+      "TOK-30",
+    ],
+  ]),
+  ...of("shared/errors.ts", [
+    [
+      "no 402 for an accepted payment",
+      "authorization_conflict: {\n    status: 409,",
+      "authorization_conflict: {\n    status: 402,",
+      replay,
+      "RPL-01",
+    ],
+  ]),
+]
+
+const offersAndLimits: readonly Mutation[] = [
+  ...of("server/core/payment.ts", [
+    [
+      "exact amount",
+      "if (transfer.value !== price.amount ||",
+      "if (transfer.value < price.amount ||",
+      payment,
+      "QTE-01, SET-36",
+    ],
+    [
+      "recipient",
+      'if (transfer.payTo !== price.payTo) throw new Refusal("recipient_mismatch")',
+      "",
+      payment,
+      "QTE-02, QTE-06",
+    ],
+    [
+      "time left",
+      "if (transfer.validBefore < BigInt(now + wanted))",
+      "if (false)",
+      payment,
+      "SET-09, SET-10",
+    ],
+    [
+      "longest window",
+      "if (transfer.validBefore > BigInt(now + maximumValiditySeconds))",
+      "if (false)",
+      payment,
+      "SET-09, SET-10",
+    ],
+    [
+      "valid already",
+      'if (transfer.validAfter >= BigInt(now)) throw new Refusal("not_yet_valid")',
+      "",
+      payment,
+      "SET-09, SET-10",
+    ],
+  ]),
+  ...of("server/stores/rules.ts", [
+    [
+      "balance minus pending",
+      "order.intake.balance - standing.pending <",
+      "order.intake.balance <",
+      store,
+      "counts pending value against the balance",
+    ],
+    [
+      "exposure per payer",
+      'if (standing.payerUnsettled + nominal > limits.perPayer) return "exposure_reached"',
+      "",
+      store,
+      "refuses what would exceed",
+    ],
+    [
+      "exposure in total",
+      'if (standing.totalUnsettled + nominal > limits.total) return "exposure_reached"',
+      "",
+      store,
+      "refuses what would exceed",
+    ],
+    [
+      "bounded queue",
+      'if (standing.queued >= limits.queue) return "queue_full"',
+      "",
+      store,
+      "refuses when the queue is full",
+    ],
+  ]),
+  ...of("server/http/rate.ts", [
+    [
+      "rate of a peer",
+      "if (spent.consumedPoints > requests)",
+      "if (false)",
+      "test/flows/limits.test.ts",
+      "a peer that asks too often",
+    ],
+  ]),
+]
+
+const tokens: readonly Mutation[] = [
+  ...of("server/gate.ts", [
+    ["audience", " || claims.aud !== options.resource", "", gate, "TOK-18"],
+    ["issuer", " || claims.iss !== options.issuer", "", gate, "TOK-18"],
+    [
+      "cache key of the exact bytes",
+      'createHash("sha256").update(token).digest("base64")',
+      'createHash("sha256").update(token.slice(0, token.lastIndexOf("."))).digest("base64")',
+      gate,
+      "a warm cache changes no verdict",
+    ],
+    [
+      "expiry at every look",
+      'if (isExpired(claims, at)) return refuse("token_expired")',
+      "",
+      gate,
+      "a warm cache changes no verdict",
+    ],
+    [
+      "revocation",
+      'if (ended === "settlement_failed") return refuse("settlement_failed")',
+      'if (ended === "settlement_failed") return { kind: "pass", claims }',
+      gate,
+      "TOK-21",
+    ],
+    [
+      "age of the revocation feed",
+      'if (!claims.settled && revocations.age() > feedMaximumSeconds) return refuse("gate_unavailable")',
+      "",
+      gate,
+      "TOK-22",
+    ],
+    ["one Authorization header", "more.length > 0 || ", "", gate, "N-6750-1, HTP-08"],
+  ]),
+  ...of("server/core/claims.ts", [
+    [
+      "whole match of scopes",
+      'granted.split(" ").includes(wanted)',
+      "granted.includes(wanted)",
+      gate,
+      "TOK-20",
+    ],
+  ]),
+  ...of("server/keys/access-tokens.ts", [
+    [
+      "low s of tokens",
+      "if (halves(signature).s > order / 2n) return undefined",
+      "",
+      gate,
+      "one token has one spelling",
+    ],
+    ["no spare bits", "{85}[AQgw]$/", "{86}$/", gate, "one token has one spelling"],
+    [
+      "exact token header",
+      'if (!token.startsWith(prefix)) return undefined\n      const [payload = "", signature = "", ...more] = token.slice(prefix.length).split(".")',
+      'const [, payload = "", signature = "", ...more] = token.split(".")',
+      gate,
+      "TOK-12: what our own key signed",
+    ],
+  ]),
+  ...of("server/keys/files.ts", [
+    [
+      "mode of key files",
+      "if ((mode & 0o177) !== 0)",
+      "if (mode > 0o777)",
+      keys,
+      "a file that others can read",
+    ],
+    ["O_NOFOLLOW", " | constants.O_NOFOLLOW", "", keys, "a file that others can read"],
+  ]),
+]
+
+const money: readonly Mutation[] = [
+  ...of("server/stores/sqlite-file.ts", [
+    [
+      "synchronous=FULL",
+      '["synchronous", "FULL", "2"]',
+      '["synchronous", "NORMAL", "1"]',
+      sqlite,
+      "reads synchronous=FULL back",
+    ],
+    [
+      "synchronous read back",
+      "if (found !== readBack)",
+      "if (false)",
+      sqlite,
+      "does not go on with a handle",
+    ],
+  ]),
+  ...of("server/settlement/send.ts", [
+    [
+      "stored before sent",
+      "    const redemptions = group.rows.map((row) => row.key)\n",
+      "    const redemptions = group.rows.map((row) => row.key)\n    await chain.send(version.raw)\n",
+      settlement,
+      "SET-44",
+    ],
+  ]),
+  ...of("server/stores/sqlite-worker.ts", [
+    [
+      "fencing",
+      "if (fence === 0 || integer(readLease.get()?.fence) !== fence) throw new Fenced()",
+      "if (fence === 0) throw new Fenced()",
+      store,
+      "lets an old fence write nothing",
+    ],
+    [
+      "one nonce, one transaction",
+      "if (nonce !== next) throw wrongNonce(nonce, next)",
+      "",
+      store,
+      "uses a nonce once",
+    ],
+  ]),
+  ...of("shared/schemes/exact-eip3009.ts", [
+    [
+      "paid by the asset's next log only",
+      "const next = ofAsset[at + 1]",
+      "const next = ofAsset.slice(at + 1).find((log) => amountMoved(log, transfer) !== undefined)",
+      evm,
+      "N-3009-3",
+    ],
+  ]),
+  ...of("server/chains/evm.ts", [
+    ["chain id of a node", "if (found !== wanted) throw", "if (false) throw", node, "SET-30"],
+  ]),
+]
+
+const wire: readonly Mutation[] = [
+  ...of("server/http/respond.ts", [
+    ["no-store on tokens", '"cache-control": "no-store", ', "", watch, "one payment opens the door at once"],
+  ]),
+  ...of("server/adapters/express.ts", [
+    [
+      "private, no-store on what was paid for",
+      'onHeaders(res, () => res.setHeader("cache-control", "private, no-store"))',
+      "",
+      watch,
+      "one payment opens the door at once",
+    ],
+    [
+      "no request of the web is no failure",
+      "return createRequest(req, res, place)\n  } catch {",
+      "return createRequest(req, res, place)\n  } catch (error) {\n    throw error",
+      malformed,
+      "HTP-04, HTP-05",
+    ],
+  ]),
+  ...of("server/http/read-body.ts", [
+    [
+      "a parameter once",
+      'if (parameters.has(name)) throw new Refusal("malformed", "Found a parameter given twice.")',
+      "",
+      malformed,
+      "N-6749-2",
+    ],
+    ["bounded body", "if (size > maximumBodyBytes) throw", "if (false) throw", malformed, "PRS-01"],
+  ]),
+  ...of("shared/json.ts", [
+    [
+      "no prototype keys",
+      "if (forbiddenKeys.has(key)) throw",
+      "if (false) throw",
+      "test/shared/codec.test.ts",
+      "PRS-04",
+    ],
+    [
+      "bounded depth",
+      "if (depth === 0) throw",
+      "if (false) throw",
+      "test/shared/codec.test.ts",
+      "nested too deep",
+    ],
+  ]),
+]
+
+const client: readonly Mutation[] = [
+  ...of("client/origins.ts", [
+    [
+      "token endpoint on the asked origin",
+      "const allowed = url && (url.origin === asked.origin || rules.tokenEndpoints.has(url.href))",
+      "const allowed = url",
+      "test/client/redirects.test.ts",
+      "on another place gets nothing",
+    ],
+  ]),
+  ...of("client/policy.ts", [
+    [
+      "domain of the own table",
+      "if ((extra.name ?? name) !== name || (extra.version ?? version) !== version)",
+      "if (false)",
+      "test/client/policy.test.ts",
+      "CLI-08",
+    ],
+    [
+      "limit of one purchase",
+      "if (micros > policy.perPurchase)",
+      "if (false)",
+      "test/client/policy.test.ts",
+      "CLI-01: the limit of one purchase",
+    ],
+  ]),
+  ...of("client/budget.ts", [
+    [
+      "limit of one purchase, again",
+      'refuseOver("amount_over_limit", 0n, micros, limits.perPurchase)',
+      "",
+      "test/client/budget.test.ts",
+      "CLI-01: the limit of one purchase",
+    ],
+  ]),
+  ...of("client/purchase.ts", [
+    [
+      "budget before signing",
+      "const reservation = budget.reserve(choice.micros, origin)",
+      "const reservation = { cancel() {}, release() {} }",
+      "test/client/budget.test.ts",
+      "gets the day's budget and no more",
+    ],
+    [
+      "the same payment again",
+      "wallet.keep(key, payment)",
+      "",
+      "test/client/purchase.test.ts",
+      "a payment without an answer is kept",
+    ],
+  ]),
+  ...of("client/payment.ts", [
+    [
+      "the secret stays out of the first sending",
+      "payment.sends > 0 &&",
+      "payment.sends >= 0 &&",
+      "test/client/purchase.test.ts",
+      "which the first sending lacks",
+    ],
+  ]),
+  ...of("client/request.ts", [
+    [
+      "redirects by hand",
+      'redirect: "manual",\n    signal',
+      'redirect: "follow",\n    signal',
+      "test/client/redirects.test.ts",
+      "to another origin is not followed",
+    ],
+  ]),
+  ...of("client/office.ts", [
+    [
+      "payments are not redirected",
+      'redirect: "manual",',
+      'redirect: "follow",',
+      "test/client/redirects.test.ts",
+      "a payment is not redirected",
+    ],
+  ]),
+]
+
+export const mutations: readonly Mutation[] = [
+  ...redeemedOnce,
+  ...offersAndLimits,
+  ...tokens,
+  ...money,
+  ...wire,
+  ...client,
+]

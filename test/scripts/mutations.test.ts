@@ -1,0 +1,26 @@
+import { readFile } from "node:fs/promises"
+import { describe, expect, it } from "vitest"
+import { mutate } from "../../scripts/mutations/run.ts"
+import { mutations } from "../../scripts/mutations/table.ts"
+
+const read = (file: string) => readFile(new URL(`../../${file}`, import.meta.url), "utf8")
+
+describe("the table of defences", () => {
+  it.each(mutations)("knows where $defence is, and which test guards it", async (mutation) => {
+    const text = await read(mutation.file)
+    expect(mutate(text, mutation)).not.toBe(text)
+    const tests = mutation.test === "test/contracts/store.test.ts" ? "test/contracts/store.ts" : mutation.test
+    expect(await read(tests)).toContain(mutation.name)
+  })
+
+  it("says which text is missing, or there twice", () => {
+    const mutation = { ...mutations[0]!, find: "x" }
+    expect(() => mutate("abc", mutation)).toThrow("found its text 0 times")
+    expect(() => mutate("xx", mutation)).toThrow("found its text 2 times")
+  })
+
+  it("holds at least twenty defences, each under a name of its own", () => {
+    expect(mutations.length).toBeGreaterThanOrEqual(20)
+    expect(new Set(mutations.map(({ defence }) => defence)).size).toBe(mutations.length)
+  })
+})
