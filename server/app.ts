@@ -12,17 +12,16 @@ import { createOfferBoard } from "./core/offers.ts"
 import { createFunding } from "./funding.ts"
 import { createGate, type Gate } from "./gate.ts"
 import { type Challenges, createChallenges } from "./http/challenge.ts"
-import { healthRoutes } from "./http/health.ts"
-import { authorizationServerMetadata, endpointsOf, protectedResourceMetadata } from "./http/metadata.ts"
+import { endpointsOf } from "./http/metadata.ts"
+import { officeRoutes } from "./http/office.ts"
 import { createRate } from "./http/rate.ts"
-import { json } from "./http/respond.ts"
-import { createOffice, type Office, type Route } from "./http/routes.ts"
-import { createTokenHandler } from "./http/token.ts"
+import { createOffice, type Office } from "./http/routes.ts"
 import { openKeys, openRelayerKey } from "./keys/index.ts"
 import { createLogger } from "./log.ts"
 import { type Chain, ChainMismatch, ChainUnavailable, type Logger, type Now } from "./ports.ts"
 import { createRevocations } from "./revocations.ts"
 import { createSettlement } from "./settlement.ts"
+import { createStatus } from "./status.ts"
 import { openStore } from "./stores/index.ts"
 import { createTokenEndpoint, supportedGrantTypes } from "./token.ts"
 import { createWhitelist } from "./whitelist.ts"
@@ -60,6 +59,8 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
   const config = parseConfig(input, options.environment)
   const now = options.now ?? (() => Math.floor(Date.now() / 1000))
   const log = options.log ?? createLogger(config.logLevel)
+  /** Who issues tokens, and for whom. */
+  const names = { issuer: config.issuer, resource: config.resource }
   const endpoints = endpointsOf(config.issuer, config.resource)
 
   const keys = await openKeys(config.keys)
@@ -129,51 +130,31 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
       ...(options.onStep && { onStep: options.onStep }),
     },
     {
-      issuer: config.issuer,
-      resource: config.resource,
+      ...names,
       lives: { full: config.tokenLifeSeconds, pending: config.pendingLifeSeconds },
       limits: config.limits,
     },
   )
-  const token = createTokenHandler(endpoint, {
-    tokenEndpoint: endpoints.token,
-    resource: config.resource,
-    offers: board.current,
-    peers: createRate(config.limits.requestsPerPeer),
-    draining: () => draining,
-    bodySeconds: options.bodySeconds,
-  })
-  const document = (path: string, body: unknown, maxAge: number): Route => ({
-    path: new URL(path).pathname,
-    methods: ["GET"],
-    handle: () => json(200, body, { "cache-control": `public, max-age=${maxAge}` }),
-  })
   const office = createOffice(
-    [
-      { path: new URL(endpoints.token).pathname, methods: ["POST"], handle: token },
-      document(endpoints.jwks, keys.jwks(), 30),
-      document(
-        endpoints.authorizationServer,
-        authorizationServerMetadata(config.issuer, endpoints, board.current, supportedGrantTypes),
-        300,
-      ),
-      document(
-        endpoints.protectedResource,
-        protectedResourceMetadata(config.issuer, config.resource, board.current),
-        300,
-      ),
-      ...healthRoutes(
-        { live: new URL(endpoints.live).pathname, ready: new URL(endpoints.ready).pathname },
-        {
-          draining: () => draining,
-          storeAge: revocations.age,
-          networks: [...chains].flatMap(([id, chain]) => {
-            const relayerFunding = funding.get(id)
-            return relayerFunding ? [{ chain, funding: relayerFunding }] : []
-          }),
-        },
-      ),
-    ],
+    officeRoutes({
+      ...names,
+      endpoints,
+      endpoint,
+      status: createStatus({ store, keys, now }, names),
+      jwks: keys.jwks(),
+      offers: board.current,
+      grantTypes: supportedGrantTypes,
+      peers: createRate(config.limits.requestsPerPeer),
+      bodySeconds: options.bodySeconds,
+      health: {
+        draining: () => draining,
+        storeAge: revocations.age,
+        networks: [...chains].flatMap(([id, chain]) => {
+          const relayerFunding = funding.get(id)
+          return relayerFunding ? [{ chain, funding: relayerFunding }] : []
+        }),
+      },
+    }),
     log,
   )
 
@@ -186,10 +167,7 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
   return {
     config,
     relayer: relayer.address,
-    gate: createGate(
-      { keys, revocations, whitelist, now },
-      { issuer: config.issuer, resource: config.resource },
-    ),
+    gate: createGate({ keys, revocations, whitelist, now }, names),
     challenges: createChallenges({ resource: config.resource, endpoints, offers: board.current }),
     office,
     drain() {

@@ -66,6 +66,11 @@ export type ExposureLimits = {
   readonly total: bigint
 }
 
+/** By what a grant may be asked for: its id (from a token), its secret's opening, or its idempotency key's hash. */
+export type GrantHandle =
+  | { readonly by: "id" | "idempotencyHash"; readonly value: string }
+  | { readonly by: "opening"; readonly value: Hex }
+
 /** A redemption with the grant it bought. */
 export type Redeemed = { readonly redemption: Redemption; readonly grant: Grant }
 
@@ -157,6 +162,8 @@ export type Store = {
   redeem(order: RedeemOrder): Promise<RedeemOutcome>
   /** What is stored under a key; for answering repeats, never for deciding whether to claim. */
   recall(input: { key: string }): Promise<Redeemed | null>
+  /** The grant a handle names, the newest if several; null when there is none. */
+  findGrant(input: GrantHandle): Promise<{ grant: Grant; redemption: Redemption | null } | null>
   /** Rotates the refresh token of a grant as `core/grant.ts` decides; null when there is no such grant. */
   rotate(
     input: { grantId: string } & RotateRequest,

@@ -102,6 +102,20 @@ export const refusals = {
     description: "The whitelist no longer lets this caller in.",
   },
 
+  grant_unknown: {
+    status: 404,
+    error: "invalid_grant",
+    action: "retry",
+    description: "There is no grant for this proof. If a payment was sent, send the same one again.",
+  },
+  proof_missing: {
+    status: 401,
+    error: "invalid_token",
+    action: "fix",
+    description:
+      "Wanted an access token, a secret or an idempotency key that shows whose grant is asked for.",
+  },
+
   authorization_conflict: {
     status: 409,
     error: "authorization_conflict",

@@ -1,7 +1,7 @@
 /** The 200 of the token endpoint, the same for every grant type. */
 import { createHash } from "node:crypto"
 import type { Address, Hex } from "../../shared/evm.ts"
-import type { SettlementState } from "../../shared/oauth.ts"
+import type { SettlementState, TokenResponse } from "../../shared/oauth.ts"
 import { claimsOf } from "../core/claims.ts"
 import type { Grant } from "../core/grant.ts"
 import { type Redemption, settlementState } from "../core/redemption.ts"
@@ -29,6 +29,21 @@ export function settlementView(redemption: Redemption | null): SettlementView {
   }
 }
 
+/** `grant` of a token response, and of a status. */
+export const grantBody = (
+  grant: Grant,
+  { state, network, transaction }: SettlementView,
+): TokenResponse["grant"] => ({
+  id: grant.id,
+  expires_at: grant.expiresAt,
+  calls_remaining: null,
+  settlement: {
+    state,
+    ...(network !== undefined && { network }),
+    ...(transaction !== undefined && { transaction }),
+  },
+})
+
 /** The token of a grant's stored row. Signing comes after the commit, so a crash between the two costs nothing. */
 export async function answerFrom(
   grant: Grant,
@@ -37,7 +52,7 @@ export async function answerFrom(
   deps: TokenDeps,
   options: TokenOptions,
 ): Promise<TokenAnswer> {
-  const { state, network, payer, transaction } = view
+  const { network, payer, transaction } = view
   const accessToken = await deps.keys.sign(claimsOf(grant, options.issuer, options.resource))
   deps.onStep?.("token-signed")
   return {
@@ -47,16 +62,7 @@ export async function answerFrom(
       expires_in: Math.max(0, grant.token.expiresAt - deps.now()),
       scope: grant.scope,
       ...(grant.opening !== null && { refresh_token: deps.keys.refreshToken(grant.id, grant.generation) }),
-      grant: {
-        id: grant.id,
-        expires_at: grant.expiresAt,
-        calls_remaining: null,
-        settlement: {
-          state,
-          ...(network !== undefined && { network }),
-          ...(transaction !== undefined && { transaction }),
-        },
-      },
+      grant: grantBody(grant, view),
     },
     replayed,
     settlement: transaction && network && payer ? { success: true, transaction, network, payer } : undefined,

@@ -9,6 +9,7 @@ import type { Offer } from "../core/offers.ts"
 /** Where everything is, as absolute URLs made from the configuration, never from a request's `Host`. */
 export type Endpoints = {
   readonly token: string
+  readonly status: string
   readonly jwks: string
   readonly authorizationServer: string
   readonly protectedResource: string
@@ -19,6 +20,7 @@ export type Endpoints = {
 export function endpointsOf(issuer: string, resource: string): Endpoints {
   return {
     token: `${issuer}/token`,
+    status: `${issuer}/token/status`,
     jwks: `${issuer}/.well-known/jwks.json`,
     authorizationServer: wellKnown(issuer, "oauth-authorization-server"),
     protectedResource: wellKnown(resource, "oauth-protected-resource"),

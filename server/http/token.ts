@@ -1,12 +1,10 @@
 /** `POST /token` over HTTP: reads the request within limits, and writes what the ticket office answers. */
 import { CodecError, decodeHeader, encodeHeader } from "../../shared/codec.ts"
 import { Refusal } from "../../shared/errors.ts"
-import type { Hex } from "../../shared/evm.ts"
 import { JsonError } from "../../shared/json.ts"
 import {
   commitmentHeader,
   idempotencyHeader,
-  parseHex32,
   paymentGrantType,
   replayedHeader,
   secretHeader,
@@ -17,6 +15,7 @@ import { type Quote, quote } from "../core/quote.ts"
 import type { TokenAnswer, TokenRequest } from "../grants/grant-type.ts"
 import type { Rate } from "../ports.ts"
 import type { TokenEndpoint } from "../token.ts"
+import { hexHeader } from "./headers.ts"
 import { peerKey } from "./rate.ts"
 import { readParameters } from "./read-body.ts"
 import { json, noStore } from "./respond.ts"
@@ -102,14 +101,6 @@ function decodePayment(header: string): unknown {
       throw new Refusal("payment_malformed", `In the header: ${error.message}.`)
     throw error
   }
-}
-
-function hexHeader(headers: Headers, name: string): Hex | undefined {
-  const text = headers.get(name)
-  if (text === null) return undefined
-  const value = parseHex32(text)
-  if (!value) throw new Refusal("malformed", `Wanted 32 bytes in hex in ${name}.`)
-  return value
 }
 
 function tokenResponse({ body, replayed, settlement }: TokenAnswer): Response {

@@ -128,6 +128,11 @@ export function createMemoryVerbs(): Verbs {
       return row && grant ? { redemption: row, grant } : null
     },
 
+    findGrant({ by, value }) {
+      const grant = [...grants.values()].findLast((each) => each[by] === value)
+      return grant ? { grant, redemption: tables.redemptionFor(grant.id) } : null
+    },
+
     rotate({ grantId, ...request }) {
       const grant = grants.get(grantId)
       if (!grant) return null

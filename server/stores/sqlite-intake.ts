@@ -25,6 +25,13 @@ export function createIntakeVerbs(db: BetterSqlite3.Database, records: Records):
   const hashTaken = db.prepare<[string, number], Row>(
     "SELECT 1 FROM grants WHERE idempotency_hash = ? AND starts_at >= ? LIMIT 1",
   )
+  const grantIdBy = {
+    id: db.prepare<[string], Row>("SELECT id FROM grants WHERE id = ?"),
+    opening: db.prepare<[string], Row>("SELECT id FROM grants WHERE opening = ? ORDER BY rowid DESC LIMIT 1"),
+    idempotencyHash: db.prepare<[string], Row>(
+      "SELECT id FROM grants WHERE idempotency_hash = ? ORDER BY starts_at DESC, rowid DESC LIMIT 1",
+    ),
+  }
   const unmined = db.prepare<[string, string, string], Row>(`
     SELECT value FROM redemptions
     WHERE network = ? AND asset = ? AND payer = ? AND block_number IS NULL AND state NOT IN ('failed', 'free')`)
@@ -98,6 +105,12 @@ export function createIntakeVerbs(db: BetterSqlite3.Database, records: Records):
     },
 
     recall,
+
+    findGrant({ by, value }) {
+      const id = grantIdBy[by].get(value)?.id
+      const grant = id === undefined ? null : records.grant(text(id))
+      return grant && { grant, redemption: records.redemptionFor(grant.id) }
+    },
 
     rotate({ grantId, ...request }) {
       const grant = records.grant(grantId)

@@ -49,6 +49,8 @@ CREATE TABLE grants (
 ) STRICT;
 CREATE INDEX grants_by_idempotency ON grants (idempotency_hash, starts_at) WHERE idempotency_hash IS NOT NULL;
 
+CREATE INDEX grants_by_opening ON grants (opening) WHERE opening IS NOT NULL;
+
 CREATE TABLE transactions (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   network TEXT NOT NULL,

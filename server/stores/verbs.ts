@@ -9,7 +9,14 @@ export type VerbOutput<V extends Verb> = Awaited<ReturnType<Store[V]>>
 export type Verbs = { readonly [V in Verb]: (input: VerbInput<V>) => VerbOutput<V> }
 
 /** The verbs of the ticket office and of those who read the ledger. */
-export type IntakeVerb = "publishOffers" | "redeem" | "recall" | "rotate" | "endedGrants" | "entries"
+export type IntakeVerb =
+  | "publishOffers"
+  | "redeem"
+  | "recall"
+  | "findGrant"
+  | "rotate"
+  | "endedGrants"
+  | "entries"
 /** The verbs of the whitelist. */
 export type WhitelistVerb =
   | "publishWhitelist"
@@ -21,6 +28,7 @@ export type WhitelistVerb =
 /** Verbs that write nothing. */
 export const readingVerbs: ReadonlySet<string> = new Set<Verb>([
   "recall",
+  "findGrant",
   "endedGrants",
   "entries",
   "whitelist",
@@ -36,6 +44,7 @@ export const storeOf = (call: Call, close: () => Promise<void>): Store => ({
   publishOffers: (input) => call("publishOffers", input),
   redeem: (order) => call("redeem", order),
   recall: (input) => call("recall", input),
+  findGrant: (input) => call("findGrant", input),
   rotate: (input) => call("rotate", input),
   endedGrants: (input) => call("endedGrants", input),
   entries: (input) => call("entries", input),

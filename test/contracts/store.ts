@@ -124,6 +124,19 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
         expect(await kinds()).toEqual(["redeemed"])
       })
 
+      it("finds a grant by its id, its opening and its idempotency key, the newest of several", async () => {
+        const grant = { opening: randomHex(32), idempotencyHash: "cd".repeat(32) }
+        const { key, grant: sold } = await redeem({ grant })
+        const found = await store.recall({ key })
+        expect(await store.findGrant({ by: "id", value: sold.id })).toEqual(found)
+        expect(await store.findGrant({ by: "opening", value: grant.opening })).toEqual(found)
+        expect(await store.findGrant({ by: "idempotencyHash", value: grant.idempotencyHash })).toEqual(found)
+        expect(await store.findGrant({ by: "opening", value: randomHex(32) })).toBeNull()
+        const later = await redeem({ grant: { ...grant, startsAt: start + 90_000 }, now: start + 90_000 })
+        const newest = await store.findGrant({ by: "idempotencyHash", value: grant.idempotencyHash })
+        expect(newest?.grant.id).toBe(later.grant.id)
+      })
+
       it("knows nothing of a key that was never claimed", async () => {
         expect(await store.recall({ key: "nobody's" })).toBeNull()
       })

@@ -1,0 +1,13 @@
+/** Request headers of the office that more than one endpoint reads. */
+import { Refusal } from "../../shared/errors.ts"
+import type { Hex } from "../../shared/evm.ts"
+import { parseHex32 } from "../../shared/oauth.ts"
+
+/** 32 bytes in hex; undefined when the header is absent. */
+export function hexHeader(headers: Headers, name: string): Hex | undefined {
+  const text = headers.get(name)
+  if (text === null) return undefined
+  const value = parseHex32(text)
+  if (!value) throw new Refusal("malformed", `Wanted 32 bytes in hex in ${name}.`)
+  return value
+}

@@ -1,0 +1,55 @@
+/** What the ticket office serves: its route table. */
+import type { Offer } from "../core/offers.ts"
+import type { Rate } from "../ports.ts"
+import type { createStatus } from "../status.ts"
+import type { TokenEndpoint } from "../token.ts"
+import { type HealthDeps, healthRoutes } from "./health.ts"
+import { authorizationServerMetadata, type Endpoints, protectedResourceMetadata } from "./metadata.ts"
+import { json } from "./respond.ts"
+import type { Route } from "./routes.ts"
+import { createStatusHandler } from "./status.ts"
+import { createTokenHandler } from "./token.ts"
+
+export type OfficeParts = {
+  readonly issuer: string
+  readonly resource: string
+  readonly endpoints: Endpoints
+  readonly endpoint: TokenEndpoint
+  readonly status: ReturnType<typeof createStatus>
+  readonly jwks: unknown
+  readonly offers: readonly Offer[]
+  readonly grantTypes: readonly string[]
+  /** Requests by peer, of all endpoints that look into the store. */
+  readonly peers: Rate
+  readonly bodySeconds: number | undefined
+  readonly health: HealthDeps
+}
+
+export function officeRoutes(parts: OfficeParts): readonly Route[] {
+  const { issuer, resource, endpoints, offers, peers, bodySeconds, health } = parts
+  const token = createTokenHandler(parts.endpoint, {
+    tokenEndpoint: endpoints.token,
+    resource,
+    offers,
+    peers,
+    draining: health.draining,
+    bodySeconds,
+  })
+  const metadata = authorizationServerMetadata(issuer, endpoints, offers, parts.grantTypes)
+  return [
+    { path: pathOf(endpoints.token), methods: ["POST"], handle: token },
+    { path: pathOf(endpoints.status), methods: ["GET"], handle: createStatusHandler(parts.status, peers) },
+    document(endpoints.jwks, parts.jwks, 30),
+    document(endpoints.authorizationServer, metadata, 300),
+    document(endpoints.protectedResource, protectedResourceMetadata(issuer, resource, offers), 300),
+    ...healthRoutes({ live: pathOf(endpoints.live), ready: pathOf(endpoints.ready) }, health),
+  ]
+}
+
+const pathOf = (url: string): string => new URL(url).pathname
+
+const document = (url: string, body: unknown, maxAge: number): Route => ({
+  path: pathOf(url),
+  methods: ["GET"],
+  handle: () => json(200, body, { "cache-control": `public, max-age=${maxAge}` }),
+})

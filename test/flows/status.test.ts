@@ -1,0 +1,65 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { encodeHeader } from "../../shared/codec.ts"
+import { idempotencyHeader, secretHeader } from "../../shared/oauth.ts"
+import { paymentSignatureHeader } from "../../shared/x402.ts"
+import { type Cinema, eventually, openCinema, postToken, preparePurchase } from "../support/cinema.ts"
+import { randomHex32, signPayment } from "../support/payments.ts"
+
+let cinema: Cinema
+beforeAll(async () => {
+  cinema = await openCinema()
+})
+afterAll(() => cinema.close())
+
+async function status(headers: Record<string, string>) {
+  const response = await fetch(`${cinema.url}/token/status`, { headers })
+  return { status: response.status, body: await response.json() }
+}
+
+describe("the status of a grant", () => {
+  it("is told to whoever shows its token or its secret, and gives out no token", async () => {
+    const purchase = await preparePurchase(cinema, await cinema.customer())
+    const bought = await postToken(cinema.url, purchase.headers)
+    const byToken = { authorization: `Bearer ${bought.body.access_token}` }
+    const bySecret = { [secretHeader]: purchase.secret }
+    const settled = await eventually(
+      () => status(bySecret),
+      ({ body }) => body.grant.settlement.state === "settled",
+    )
+    expect(settled).toEqual({
+      status: 200,
+      body: {
+        scope: "movies:read",
+        grant: {
+          ...bought.body.grant,
+          settlement: {
+            state: "settled",
+            network: "eip155:11155111",
+            transaction: expect.stringMatching(/^0x[0-9a-f]{64}$/),
+          },
+        },
+      },
+    })
+    expect(await status(byToken)).toEqual(settled)
+  })
+
+  it("is told to a plain client by its idempotency key", async () => {
+    const { payload } = await signPayment({ accepted: cinema.accepted, account: await cinema.customer() })
+    const key = { [idempotencyHeader]: randomHex32() }
+    const bought = await postToken(cinema.url, { ...key, [paymentSignatureHeader]: encodeHeader(payload) })
+    expect((await status(key)).body.grant.id).toBe(bought.body.grant.id)
+  })
+
+  it("is told to nobody else: not to the commitment, which a log of the purchase holds", async () => {
+    const purchase = await preparePurchase(cinema, await cinema.customer())
+    await postToken(cinema.url, purchase.headers)
+    expect(await status({})).toMatchObject({ status: 401, body: { reason: "proof_missing" } })
+    expect(await status(purchase.headers)).toMatchObject({ status: 401 })
+    expect(await status({ authorization: "Bearer abc" })).toMatchObject({ status: 401 })
+    const commitment = purchase.headers["Ticket402-Commitment"] ?? ""
+    expect(await status({ [secretHeader]: commitment })).toMatchObject({
+      status: 404,
+      body: { reason: "grant_unknown", next: { action: "retry" } },
+    })
+  })
+})
