@@ -60,7 +60,7 @@ describe("the README", () => {
     const names = new Set(shown.map(([, name]) => name ?? ""))
     for (const name of names)
       if (!builtIn.includes(name)) expect(Object.keys(manifest.scripts)).toContain(name)
-    for (const name of ["demo", "chain", "serve", "check"]) expect([...names]).toContain(name)
+    for (const name of ["demo", "chain", "serve", "bench", "check"]) expect([...names]).toContain(name)
   })
 })
 

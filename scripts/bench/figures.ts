@@ -1,0 +1,15 @@
+/** What is made of measurements: medians with their spread, so that nobody mistakes noise for a result. */
+
+export type Spread = { readonly median: number; readonly least: number; readonly most: number }
+
+export function spreadOf(values: readonly number[]): Spread {
+  const sorted = values.toSorted((a, b) => a - b)
+  return { median: percentile(sorted, 0.5), least: sorted.at(0) ?? 0, most: sorted.at(-1) ?? 0 }
+}
+
+/** Nearest rank, of values in ascending order. */
+export const percentile = (sorted: readonly number[], share: number): number =>
+  sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? 0
+
+export const showSpread = ({ median, least, most }: Spread, digits = 2): string =>
+  `${median.toFixed(digits)} (${least.toFixed(digits)} to ${most.toFixed(digits)})`

@@ -1,0 +1,54 @@
+/** What the gate costs: the same route with and without it, in turn. */
+import { type Spread, spreadOf } from "./figures.ts"
+import type { Generator } from "./generator.ts"
+import type { Load } from "./load.ts"
+import type { Service } from "./service.ts"
+
+export type GateFigures = {
+  /** Requests per second with the gate, as a share of those without it; one for each pair of slices. */
+  readonly ratio: Spread
+  readonly gated: RouteFigures
+  readonly open: RouteFigures
+  readonly pairs: number
+}
+/** Latencies in milliseconds, medians over the slices. */
+export type RouteFigures = {
+  readonly requestsPerSecond: Spread
+  readonly p50: number
+  readonly p99: number
+}
+
+const pairs = 5
+const connections = 32
+
+export async function measureGate(
+  service: Service,
+  generator: Generator,
+  seconds: number,
+): Promise<GateFigures> {
+  const headers = { authorization: `Bearer ${service.token}` }
+  const slice = (route: string, duration = seconds) =>
+    generator.ask("requests", {
+      url: `${service.url}/${route}/7`,
+      headers,
+      seconds: duration,
+      connections,
+    })
+  // The first requests of either kind meet cold code.
+  await slice("open", Math.min(1, seconds))
+  await slice("gated", Math.min(1, seconds))
+  const gated: Load[] = []
+  const open: Load[] = []
+  for (let pair = 0; pair < pairs; pair++) {
+    gated.push(await slice("gated"))
+    open.push(await slice("open"))
+  }
+  const ratios = gated.map((load, at) => load.requestsPerSecond / (open[at]?.requestsPerSecond ?? Number.NaN))
+  return { ratio: spreadOf(ratios), gated: figuresOf(gated), open: figuresOf(open), pairs }
+}
+
+const figuresOf = (loads: readonly Load[]): RouteFigures => ({
+  requestsPerSecond: spreadOf(loads.map((load) => load.requestsPerSecond)),
+  p50: spreadOf(loads.map((load) => load.p50)).median,
+  p99: spreadOf(loads.map((load) => load.p99)).median,
+})

@@ -1,0 +1,31 @@
+/** The load generator's process, seen from the one that is measured. */
+import { fork } from "node:child_process"
+import { once } from "node:events"
+import { fileURLToPath } from "node:url"
+import type { Letter, Orders, Reply, Results } from "./load.ts"
+
+export type Generator = {
+  /** One order at a time. */
+  ask<K extends keyof Orders>(kind: K, order: Orders[K]): Promise<Results[K]>
+  close(): Promise<void>
+}
+
+export function startGenerator(): Generator {
+  const child = fork(fileURLToPath(new URL("./load.ts", import.meta.url)), { execArgv: ["--import", "tsx"] })
+  const gone = once(child, "exit")
+  return {
+    async ask(kind, order) {
+      child.send({ kind, order } satisfies Letter<typeof kind>)
+      const [reply] = (await Promise.race([
+        once(child, "message"),
+        gone.then(() => [{ error: "the load generator ended" }]),
+      ])) as [Reply]
+      if ("error" in reply) throw new Error(reply.error)
+      return reply.result as Results[typeof kind]
+    },
+    async close() {
+      if (child.connected) child.disconnect()
+      await gone
+    },
+  }
+}

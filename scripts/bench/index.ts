@@ -1,0 +1,81 @@
+/** `npm run bench`: what the gate, a sale and a durable commit cost, as ratios of what is measured in one run. */
+import { availableParallelism } from "node:os"
+import { Command, InvalidArgumentError } from "commander"
+import { type CommitFigures, measureCommits } from "./commits.ts"
+import { showSpread } from "./figures.ts"
+import { type GateFigures, measureGate } from "./gate.ts"
+import { startGenerator } from "./generator.ts"
+import { measureParts, type PartFigures } from "./parts.ts"
+import { measureSales, type SaleFigures } from "./sale.ts"
+import { openService } from "./service.ts"
+
+type Figures = {
+  readonly node: string
+  readonly cores: number
+  readonly secondsPerSlice: number
+  readonly gate: GateFigures
+  readonly sale: SaleFigures & { readonly parts: readonly PartFigures[] }
+  readonly commits: CommitFigures
+}
+
+async function measure(seconds: number): Promise<Figures> {
+  const generator = startGenerator()
+  const service = await openService()
+  try {
+    return {
+      node: process.version,
+      cores: availableParallelism(),
+      secondsPerSlice: seconds,
+      gate: await measureGate(service, generator, seconds),
+      // The parts before the sales, whose settlement goes on for a while.
+      commits: await measureCommits(service, seconds / 4),
+      sale: {
+        parts: await measureParts(service, Math.max(5, Math.ceil(seconds * 30))),
+        ...(await measureSales(service, generator, seconds)),
+      },
+    }
+  } finally {
+    await generator.close()
+    await service.close()
+  }
+}
+
+function show({ node, cores, gate, sale, commits }: Figures): string {
+  const route = (name: string, { requestsPerSecond, p50, p99 }: GateFigures["gated"]) =>
+    `  ${name.padEnd(14)}${showSpread(requestsPerSecond, 0).padEnd(28)} requests/s   p50 ${p50} ms   p99 ${p99} ms`
+  return [
+    `Node ${node}, ${cores} cores shared by server, load generator and chain. Medians (least to most);`,
+    "only ratios within one run mean anything on another machine.",
+    "",
+    `Gate: ${showSpread(gate.ratio)} of the requests per second of the same route without it, ${gate.pairs} pairs of slices`,
+    route("gated", gate.gated),
+    route("open", gate.open),
+    "",
+    `Sale: ${showSpread(sale.tokensPerSecond, 0)} tokens/s end to end, ${sale.parallel} buyers at once, ${sale.sold} sold`,
+    `  p50 ${sale.p50.toFixed(1)} ms   p99 ${sale.p99.toFixed(1)} ms; of one sale alone:`,
+    ...sale.parts.map(
+      ({ name, milliseconds, share }) =>
+        `  ${name.padEnd(18)}${milliseconds.toFixed(2).padStart(7)} ms ${(share * 100).toFixed(0).padStart(4)} %`,
+    ),
+    "",
+    `Commits: ${showSpread(commits.ratio, 1)} times as many durable redemptions in groups of ${commits.group} as one by one`,
+    `  one by one    ${showSpread(commits.singlePerSecond, 0)} per s`,
+    `  in groups     ${showSpread(commits.groupedPerSecond, 0)} per s`,
+  ].join("\n")
+}
+
+const options = new Command("bench")
+  .description("what the gate, a sale and a durable commit cost, in under a minute")
+  .option("--json", "print the figures as JSON", false)
+  .option("--seconds <number>", "length of a slice", parseSeconds, 1.5)
+  .parse()
+  .opts<{ json: boolean; seconds: number }>()
+
+function parseSeconds(text: string): number {
+  const seconds = Number(text)
+  if (!(seconds > 0 && seconds <= 10)) throw new InvalidArgumentError("wanted a number above 0, at most 10")
+  return seconds
+}
+
+const figures = await measure(options.seconds)
+process.stdout.write(`${options.json ? JSON.stringify(figures, null, 2) : show(figures)}\n`)

@@ -1,0 +1,108 @@
+/** Where the time of a sale goes: the functions it is made of, one after the other, with nothing else going on. */
+import { randomBytes } from "node:crypto"
+import { join } from "node:path"
+import { createEvmChain } from "../../server/chains/evm.ts"
+import { claimsOf } from "../../server/core/claims.ts"
+import { openGrant } from "../../server/core/grant.ts"
+import { createOfferBoard } from "../../server/core/offers.ts"
+import { locatePayment, matchPayment, type Payment } from "../../server/core/payment.ts"
+import { openKeys } from "../../server/keys/index.ts"
+import type { RedeemOrder, TransferReading } from "../../server/ports.ts"
+import { openStore } from "../../server/stores/index.ts"
+import { decodeHeader } from "../../shared/codec.ts"
+import { recoverSigner } from "../../shared/evm.ts"
+import { domainOf } from "../../shared/network.ts"
+import { paymentSignatureHeader } from "../../shared/x402.ts"
+import { spreadOf } from "./figures.ts"
+import { preparePayments } from "./payments.ts"
+import type { Service } from "./service.ts"
+
+export type PartFigures = {
+  readonly name: string
+  /** Median, in milliseconds. */
+  readonly milliseconds: number
+  /** Of the sum of all parts. */
+  readonly share: number
+}
+
+export async function measureParts(service: Service, count: number): Promise<readonly PartFigures[]> {
+  const { issuer, chain: node, folder, terms } = service
+  const store = await openStore(`sqlite:${join(folder, "parts.db")}`)
+  const keys = await openKeys(join(folder, "keys"))
+  const now = Math.floor(Date.now() / 1000)
+  const board = createOfferBoard(await store.publishOffers({ offers: issuer.config.offers, now }), 900)
+  const times = new Map<string, number[]>()
+  const part = async <T>(name: string, work: () => T | Promise<T>): Promise<T> => {
+    const before = performance.now()
+    const result = await work()
+    times.set(name, [...(times.get(name) ?? []), performance.now() - before])
+    return result
+  }
+  try {
+    for (const { headers } of await preparePayments(terms, count)) {
+      const header = headers[paymentSignatureHeader] ?? ""
+      const payment = await part("parse and match", () =>
+        matchPayment(locatePayment(decodeHeader(header)), board, now),
+      )
+      await part("recall", () => store.recall({ key: payment.key }))
+      const { scheme, transfer, network, asset } = payment
+      await part("signature", () => scheme.verify(transfer, domainOf(network, asset), recoverSigner))
+      const chain = createChain(payment, node.rpcUrl)
+      const call = scheme.settlementCall(transfer)
+      const reading = await part("chain read", () =>
+        chain.readTransfer({ asset: payment.price.asset, transfer, call }),
+      )
+      const order = orderOf(payment, reading, now)
+      await part("redeem (commit)", () => store.redeem(order))
+      const claims = claimsOf(openGrant(order.grant), issuer.config.issuer, issuer.config.resource)
+      await part("sign token", () => keys.sign(claims))
+    }
+  } finally {
+    await store.close()
+  }
+  const medians = [...times].map(([name, values]) => ({ name, milliseconds: spreadOf(values).median }))
+  const sum = medians.reduce((total, { milliseconds }) => total + milliseconds, 0)
+  return medians.map((each) => ({ ...each, share: each.milliseconds / sum }))
+}
+
+const connections = new Map<string, ReturnType<typeof createEvmChain>>()
+
+function createChain({ network, asset }: Payment, rpcUrl: string) {
+  const known = connections.get(rpcUrl) ?? createEvmChain({ network, assets: [asset], rpcUrls: [rpcUrl] })
+  connections.set(rpcUrl, known)
+  return known
+}
+
+/** What the ticket office would ask the store to redeem. */
+export function orderOf(
+  payment: Pick<Payment, "key" | "offer" | "price" | "network" | "scheme" | "transfer">,
+  reading: Pick<TransferReading, "blockNumber" | "balance">,
+  now: number,
+): RedeemOrder {
+  const { key, offer, price, network, scheme, transfer } = payment
+  const id = () => randomBytes(16).toString("base64url")
+  return {
+    key,
+    network: network.id,
+    scheme: scheme.name,
+    asset: price.asset,
+    transfer,
+    nominal: transfer.value,
+    settle: true,
+    intake: { blockNumber: reading.blockNumber, balance: reading.balance },
+    limits: { queue: 1e9, perPayer: 10n ** 15n, total: 10n ** 15n },
+    now,
+    grant: {
+      id: id(),
+      offer: offer.ref,
+      scope: offer.scope,
+      subject: `${network.id}:${transfer.payer}`,
+      paid: true,
+      startsAt: now,
+      expiresAt: now + offer.durationSeconds,
+      opening: null,
+      idempotencyHash: null,
+      token: { jti: id(), issuedAt: now, expiresAt: now + 60, settled: false },
+    },
+  }
+}

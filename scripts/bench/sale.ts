@@ -1,0 +1,40 @@
+/** What a sale costs: signed payments against the whole service, on a chain that settles them meanwhile. */
+import { percentile, type Spread, spreadOf } from "./figures.ts"
+import type { Generator } from "./generator.ts"
+import type { Sales } from "./load.ts"
+import type { Service } from "./service.ts"
+
+export type SaleFigures = {
+  readonly tokensPerSecond: Spread
+  /** Milliseconds, over all slices. */
+  readonly p50: number
+  readonly p99: number
+  readonly sold: number
+  readonly parallel: number
+}
+
+const slices = 3
+const parallel = 16
+/** So many for each second that was asked for; how long they take is what is measured. */
+const paymentsPerSecond = 60
+
+export async function measureSales(
+  service: Service,
+  generator: Generator,
+  seconds: number,
+): Promise<SaleFigures> {
+  const count = Math.max(parallel, Math.ceil(seconds * paymentsPerSecond))
+  await generator.ask("prepare", { terms: service.terms, count: count * (slices + 1) })
+  const sell = () => generator.ask("sell", { url: `${service.url}/token`, count, parallel })
+  await sell()
+  const sales: Sales[] = []
+  for (let slice = 0; slice < slices; slice++) sales.push(await sell())
+  const latencies = sales.flatMap((sale) => sale.latencies).sort((a, b) => a - b)
+  return {
+    tokensPerSecond: spreadOf(sales.map((sale) => sale.sold / sale.seconds)),
+    p50: percentile(latencies, 0.5),
+    p99: percentile(latencies, 0.99),
+    sold: latencies.length,
+    parallel,
+  }
+}

@@ -1,0 +1,40 @@
+import { expect, it } from "vitest"
+import { z } from "zod"
+import { runCommand } from "../support/command.ts"
+
+const positive = z.number().positive()
+const spread = z
+  .strictObject({ median: positive, least: positive, most: positive })
+  .refine(({ median, least, most }) => least <= median && median <= most)
+const route = z.strictObject({ requestsPerSecond: spread, p50: z.number().min(0), p99: z.number().min(0) })
+const part = z.strictObject({ name: z.string(), milliseconds: positive, share: positive })
+
+it("the benchmark prints one JSON document with a spread for every figure", async () => {
+  const { code, stdout, stderr } = await runCommand("scripts/bench/index.ts", ["--json", "--seconds", "0.1"])
+    .ended
+  expect(stderr).toBe("")
+  expect(code).toBe(0)
+  const figures = z
+    .strictObject({
+      node: z.literal(process.version),
+      cores: positive,
+      secondsPerSlice: z.literal(0.1),
+      gate: z.strictObject({ ratio: spread, gated: route, open: route, pairs: positive }),
+      sale: z.strictObject({
+        tokensPerSecond: spread,
+        p50: positive,
+        p99: positive,
+        sold: positive,
+        parallel: positive,
+        parts: z.array(part).length(6),
+      }),
+      commits: z.strictObject({
+        ratio: spread,
+        singlePerSecond: spread,
+        groupedPerSecond: spread,
+        group: positive,
+      }),
+    })
+    .parse(JSON.parse(stdout))
+  expect(figures.sale.parts.reduce((sum, { share }) => sum + share, 0)).toBeCloseTo(1)
+}, 60_000)
