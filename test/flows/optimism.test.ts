@@ -69,7 +69,7 @@ describe("what may be owed", () => {
     await cinema.close()
   })
 
-  it("SET-40: a full queue takes nobody in, and nobody's payment is lost by it", async () => {
+  it("SET-40, DOS-05: a full queue takes nobody in, and nobody's payment is lost by it", async () => {
     const cinema = await openCinema({ chain, config: { limits: { queue: 2, perPayer: "1", total: "1" } } })
     const answers = await crowd(cinema, 5)
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(2)

@@ -1,8 +1,8 @@
-import { chmod, mkdtemp, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises"
+import { chmod, mkdtemp, readdir, readFile, rename, stat, symlink, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
-import { openKeys, openRelayerKey } from "../../server/keys/index.ts"
+import { KeyFileError, openKeys, openRelayerKey } from "../../server/keys/index.ts"
 
 const newFolder = () => mkdtemp(join(tmpdir(), "keys-"))
 const grantId = Buffer.alloc(16, 7).toString("base64url")
@@ -28,6 +28,27 @@ describe("the keys", () => {
     const linked = await newFolder()
     await symlink(join(folder, "access-token.jwk"), join(linked, "access-token.jwk"))
     await expect(openKeys(linked)).rejects.toThrow(/symbolic link/)
+  })
+
+  it("KEY-14: a file that is swapped while it is read is either trusted or refused, never half of each", async () => {
+    const folder = await newFolder()
+    const file = join(folder, "relayer.key")
+    const [good, bad] = [`0x${"1".repeat(63)}2`, `0x${"3".repeat(63)}4`]
+    await writeFile(file, good, { mode: 0o600 })
+    let swapping = true
+    const swaps = (async () => {
+      for (let turn = 0; swapping; turn++) {
+        const draft = join(folder, `draft-${turn}`)
+        await writeFile(draft, turn % 2 === 0 ? good : bad, { mode: turn % 2 === 0 ? 0o600 : 0o644 })
+        await rename(draft, file)
+      }
+    })()
+    for (let read = 0; read < 300; read++) {
+      const key = await openRelayerKey(file).catch((error: unknown) => error)
+      if (!(key instanceof KeyFileError)) expect(key).toMatchObject({ privateKey: good })
+    }
+    swapping = false
+    await swaps
   })
 
   it("a file with other content is refused without showing it", async () => {

@@ -784,7 +784,7 @@ describe("one bad thing does not spoil the rest", () => {
     expect((await row(good)).state).toBe("paid")
   })
 
-  it("SET-26: a node that does not answer is asked again later, and later", async () => {
+  it("SET-26, DOS-14: a node that does not answer is asked again later, and later", async () => {
     const sale = await sell()
     let asked = 0
     const down: Chain = {

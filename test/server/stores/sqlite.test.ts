@@ -164,7 +164,7 @@ describe("several processes on one file", () => {
     expect(await store.recall({ key: order.key })).not.toBeNull()
   })
 
-  it("answer StoreUnavailable, with nothing written, when a lock is held beyond the deadline", async () => {
+  it("DOS-06: answer StoreUnavailable, with nothing written, when a lock is held beyond the deadline", async () => {
     const store = await open(150)
     const other = handle()
     other.exec("BEGIN IMMEDIATE")
