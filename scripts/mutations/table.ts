@@ -27,7 +27,8 @@ const settlement = "test/server/settlement.test.ts"
 const keys = "test/server/keys.test.ts"
 const watch = "test/flows/pay-and-watch.test.ts"
 const node = "test/server/chains/evm.test.ts"
-const elsewhere = "test/flows/used-elsewhere.test.ts"
+const limits = "test/flows/limits.test.ts"
+const whitelist = "test/flows/whitelist.test.ts"
 
 const redeemedOnce: readonly Mutation[] = [
   ...of("server/stores/sqlite-schema.ts", [
@@ -70,13 +71,19 @@ const redeemedOnce: readonly Mutation[] = [
       "a commitment that does not open the nonce",
     ],
     ["signature check", 'if (verdict !== "valid") throw new Refusal(verdict)', "", replay, "RPL-09, RPL-10"],
-    ["used nonce", 'if (reading.used) return "authorization_used"', "", elsewhere, "RPL-16"],
+    [
+      "used nonce",
+      'if (reading.used) return "authorization_used"',
+      "",
+      "test/flows/strangers.test.ts",
+      "settled elsewhere before",
+    ],
     [
       "payers without code",
       'if (reading.payerHasCode) return "contract_payer_unsupported"',
       "",
-      elsewhere,
-      "SET-08",
+      "test/flows/optimism.test.ts",
+      "SET-08, SET-25",
     ],
   ]),
   ...of("server/core/grant.ts", [
@@ -179,8 +186,86 @@ const offersAndLimits: readonly Mutation[] = [
       "rate of a peer",
       "if (spent.consumedPoints > requests)",
       "if (false)",
-      "test/flows/limits.test.ts",
+      limits,
       "a peer that asks too often",
+    ],
+  ]),
+]
+
+const strangers: readonly Mutation[] = [
+  ...of("server/grants/payment.ts", [
+    [
+      "rate of a payer",
+      "await deps.payers.take(payment.transfer.payer)",
+      "",
+      limits,
+      "a payer who signs too often",
+    ],
+    [
+      "a payer's budget is his own",
+      "await deps.payers.check(payment.transfer.payer)",
+      "await deps.payers.take(payment.transfer.payer)",
+      limits,
+      "DOS-10",
+    ],
+    [
+      "free only with a commitment",
+      "if (opening === null) return undefined\n  const entry",
+      "const entry",
+      whitelist,
+      "pays like everybody without a commitment",
+    ],
+  ]),
+  ...of("server/grants/client-credentials.ts", [
+    [
+      "scope of a client",
+      'if (!includesScope(entry.scope, wanted)) throw new Refusal("invalid_scope")',
+      "",
+      whitelist,
+      "give the part of the scope",
+    ],
+  ]),
+  ...of("server/gate.ts", [
+    [
+      "whitelist while it lasts",
+      "const delisted = claims.paid ? undefined : whyDelisted(claims, request.scope)",
+      "const delisted = claims.paid ? undefined : undefined",
+      gate,
+      "WL-09",
+    ],
+    [
+      "age of the whitelist",
+      'if (whitelist.age() > feedMaximumSeconds) return "gate_unavailable"',
+      "",
+      gate,
+      "cannot tell with a list older",
+    ],
+  ]),
+  ...of("server/core/whitelist.ts", [
+    [
+      "nothing revives with an entry",
+      " && entry.listedAt <= issuedAt",
+      "",
+      store,
+      "revives nothing with an entry",
+    ],
+  ]),
+  ...of("server/adapters/express.ts", [
+    [
+      "trusted proxies only",
+      "proxyAddr(req, trusted)",
+      "proxyAddr(req, () => true)",
+      limits,
+      "N-9700-5, WL-04",
+    ],
+  ]),
+  ...of("server/adapters/cors.ts", [
+    [
+      "listed origins only",
+      "origin: [...listed],",
+      "origin: true,",
+      "test/flows/cors.test.ts",
+      "no other origin is ever named",
     ],
   ]),
 ]
@@ -444,6 +529,7 @@ const client: readonly Mutation[] = [
 export const mutations: readonly Mutation[] = [
   ...redeemedOnce,
   ...offersAndLimits,
+  ...strangers,
   ...tokens,
   ...money,
   ...wire,

@@ -9,8 +9,10 @@ describe("the table of defences", () => {
   it.each(mutations)("knows where $defence is, and which test guards it", async (mutation) => {
     const text = await read(mutation.file)
     expect(mutate(text, mutation)).not.toBe(text)
-    const tests = mutation.test === "test/contracts/store.test.ts" ? "test/contracts/store.ts" : mutation.test
-    expect(await read(tests)).toContain(mutation.name)
+    // A contract's suite is written beside the file that runs it.
+    const suites = mutation.test.startsWith("test/contracts/") ? ["store.ts", "store-whitelist.ts"] : []
+    const files = [mutation.test, ...suites.map((suite) => `test/contracts/${suite}`)]
+    expect((await Promise.all(files.map(read))).join("\n")).toContain(mutation.name)
   })
 
   it("says which text is missing, or there twice", () => {
