@@ -2,7 +2,7 @@
 import fc from "fast-check"
 import type { GateRequest } from "../../server/gate.ts"
 import type { Cinema } from "../../test/support/cinema.ts"
-import { mutated, scratched } from "./mutate.ts"
+import { mutated, scratched, textOf } from "./mutate.ts"
 import type { Target } from "./run.ts"
 
 const encode = (value: unknown): string => Buffer.from(JSON.stringify(value) ?? "").toString("base64url")
@@ -19,7 +19,7 @@ export function authorizations(tokens: readonly string[]): fc.Arbitrary<string> 
   const parts = tokens.map(partsOf)
   const edited = mutated(parts).map((value) => {
     const { header, payload, signature } = (value ?? {}) as Partial<ReturnType<typeof partsOf>>
-    return `${encode(header)}.${encode(payload)}.${String(signature)}`
+    return `${encode(header)}.${encode(payload)}.${textOf(signature)}`
   })
   const noise = fc.oneof(
     fc.string({ unit: "binary", maxLength: 80 }),

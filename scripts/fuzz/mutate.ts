@@ -91,10 +91,14 @@ function edit(root: unknown, { kind, at, value }: Edit): unknown {
     put(typeof value === "string" ? value : "__proto__", old)
   } else if (kind === "add") put(typeof value === "string" ? value : "constructor", value)
   else if (kind === "wrap") put(key, at % 2 === 0 ? [old] : { "": old })
-  else if (kind === "upper") put(key, typeof old === "string" ? old.toUpperCase() : String(old))
+  else if (kind === "upper") put(key, textOf(old).toUpperCase())
   else if (other) put(key, structuredClone(other.holder[other.key]))
   return root
 }
+
+/** Not by String: an edited object may have a toString that is no function. */
+export const textOf = (value: unknown): string =>
+  typeof value === "string" ? value : (JSON.stringify(value) ?? "")
 
 const textEdits = fc.array(
   fc.record({

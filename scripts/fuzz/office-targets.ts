@@ -1,6 +1,7 @@
 /** `POST /token` as a fuzz target, in this process and over sockets, and the gate over sockets. */
 import fc from "fast-check"
 import {
+  clientCredentialsGrantType,
   commitmentHeader,
   idempotencyHeader,
   paymentGrantType,
@@ -24,6 +25,9 @@ type TokenInput = {
   readonly peer: string
 }
 
+/** On the whitelist of the service under attack. */
+export const fuzzClient = { client_id: "billing", client_secret: "s".repeat(43) }
+const basic = `Basic ${Buffer.from(Object.values(fuzzClient).join(":")).toString("base64")}`
 const jsonType = "application/json"
 const formType = "application/x-www-form-urlencoded"
 const hex = fc.oneof(
@@ -36,10 +40,12 @@ function tokenInputs(pool: Pool): fc.Arbitrary<TokenInput> {
     fc.option(arbitrary, { freq: often, nil: undefined })
   const payments = pool.purchases.map((purchase) => purchase.payload)
   const bodies = payments.map((payment) => ({ grant_type: paymentGrantType, payment }))
-  const refreshes = pool.refreshTokens.map((refresh_token) => ({
-    grant_type: refreshGrantType,
-    refresh_token,
-  }))
+  const client = { grant_type: clientCredentialsGrantType, ...fuzzClient, scope: "movies:read" }
+  const refreshes: readonly Record<string, string>[] = [
+    ...pool.refreshTokens.map((refresh_token) => ({ grant_type: refreshGrantType, refresh_token })),
+    client,
+    client,
+  ]
   const forms = scratched(
     fc.constantFrom(...refreshes).map((refresh) => new URLSearchParams(refresh).toString()),
   )
@@ -55,6 +61,7 @@ function tokenInputs(pool: Pool): fc.Arbitrary<TokenInput> {
       .tuple(fc.constantFrom(commitmentHeader, secretHeader), hex)
       .map(([name, value]) => ({ [name]: value })),
     fc.string({ maxLength: 300 }).map((value) => ({ [idempotencyHeader]: value })),
+    scratched(fc.constant(basic)).map((value) => ({ authorization: value })),
   )
   const inHeader = fc.tuple(headerTexts(payments), shown).map(([payment, more]) => ({
     headers: { [paymentSignatureHeader]: payment, ...more },
