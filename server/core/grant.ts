@@ -33,21 +33,16 @@ export type Grant = {
   readonly idempotencyHash: string | null
   /** Of the refresh token that is valid now. */
   readonly generation: number
-  readonly rotatedAt: number
-  /** The generation before was already answered once more. */
-  readonly graced: boolean
   readonly token: TokenRecord
   readonly ended: { readonly reason: GrantEnd; readonly at: number } | null
 }
 
 /** A grant before it is stored. */
-export type NewGrant = Omit<Grant, "generation" | "rotatedAt" | "graced" | "ended">
+export type NewGrant = Omit<Grant, "generation" | "ended">
 
 export const openGrant = (grant: NewGrant): Grant => ({
   ...grant,
   generation: 0,
-  rotatedAt: grant.startsAt,
-  graced: false,
   ended: null,
 })
 
@@ -60,8 +55,6 @@ export type TokenLives = {
 
 /** What a plain client, which cannot refresh, gets at most (wire.md §5). */
 const plainTokenSeconds = 600
-/** How long the refresh token before the current one is answered once more, with proof. */
-const graceSeconds = 10
 /** How long an Idempotency-Key proves a retry. */
 export const idempotencySeconds = 24 * 3600
 
@@ -86,38 +79,30 @@ export type RotateRequest = {
 }
 
 export type RotateDecision =
-  /** `grant` replaces the row; answer from it. */
-  | { readonly kind: "rotated" | "graced"; readonly grant: Grant }
+  /** `grant` replaces the row; answer from it. `repeated`: the answer to the same refresh had been lost. */
+  | { readonly kind: "rotated" | "repeated"; readonly grant: Grant }
   /** `grant`, when given, replaces the row (it has ended). */
   | { readonly kind: "refused"; readonly reason: Reason; readonly grant?: Grant }
 
 /** Decides what a refresh token of `request.generation` yields (wire.md §5, RFC 9700 §4.14.2). */
 export function rotate(grant: Grant, settlement: SettlementState, request: RotateRequest): RotateDecision {
-  const { now } = request
+  const { now, generation, opening } = request
   const over = whyOver(grant, settlement, now)
   if (over) return { kind: "refused", reason: over }
-  if (request.generation === grant.generation) {
-    const life = settlement === "pending" ? request.lives.pending : request.lives.full
-    return {
-      kind: "rotated",
-      grant: {
-        ...grant,
-        generation: grant.generation + 1,
-        rotatedAt: now,
-        graced: false,
-        token: {
-          jti: request.jti,
-          issuedAt: now,
-          expiresAt: Math.min(now + life, grant.expiresAt),
-          settled: settlement !== "pending",
-        },
-      },
-    }
+  const life = settlement === "pending" ? request.lives.pending : request.lives.full
+  const token: TokenRecord = {
+    jti: request.jti,
+    issuedAt: now,
+    expiresAt: Math.min(now + life, grant.expiresAt),
+    settled: settlement !== "pending",
   }
-  const lostAnswer =
-    request.generation === grant.generation - 1 && now - grant.rotatedAt <= graceSeconds && !grant.graced
-  if (lostAnswer && request.opening !== null && request.opening === grant.opening)
-    return { kind: "graced", grant: { ...grant, graced: true } }
+  if (generation === grant.generation)
+    return { kind: "rotated", grant: { ...grant, generation: generation + 1, token } }
+  // The buyer never got the answer. Whoever shows the secret gets the grant's state for the payment, too, so a time limit
+  // would protect nothing; it would only end a paid grant when the service was away for longer.
+  const isOwner = opening !== null && opening === grant.opening
+  if (generation === grant.generation - 1 && isOwner)
+    return { kind: "repeated", grant: now < grant.token.expiresAt ? grant : { ...grant, token } }
   return {
     kind: "refused",
     reason: "refresh_token_reused",

@@ -34,5 +34,5 @@ export async function handle(
     throw new Refusal(decision.reason)
   }
   deps.onStep?.("refresh-rotated")
-  return answerFrom(decision.grant, settlementView(redemption), decision.kind === "graced", deps, options)
+  return answerFrom(decision.grant, settlementView(redemption), decision.kind === "repeated", deps, options)
 }

@@ -37,11 +37,11 @@ export function createRecords(db: BetterSqlite3.Database) {
     WHERE key = :key`)
   const insertGrant = db.prepare(`
     INSERT INTO grants (id, offer, scope, subject, paid, starts_at, expires_at, opening, idempotency_hash, generation,
-      rotated_at, graced, token_jti, token_issued_at, token_expires_at, token_settled, end_reason, ended_at)
+      token_jti, token_issued_at, token_expires_at, token_settled, end_reason, ended_at)
     VALUES (:id, :offer, :scope, :subject, :paid, :starts_at, :expires_at, :opening, :idempotency_hash, :generation,
-      :rotated_at, :graced, :token_jti, :token_issued_at, :token_expires_at, :token_settled, :end_reason, :ended_at)`)
+      :token_jti, :token_issued_at, :token_expires_at, :token_settled, :end_reason, :ended_at)`)
   const updateGrant = db.prepare(`
-    UPDATE grants SET generation = :generation, rotated_at = :rotated_at, graced = :graced, token_jti = :token_jti,
+    UPDATE grants SET generation = :generation, token_jti = :token_jti,
       token_issued_at = :token_issued_at, token_expires_at = :token_expires_at, token_settled = :token_settled,
       end_reason = :end_reason, ended_at = :ended_at
     WHERE id = :id`)

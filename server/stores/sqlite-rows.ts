@@ -109,8 +109,6 @@ export const grantFrom = (row: Row): Grant => ({
   opening: textOrNull<Hex>(row.opening),
   idempotencyHash: textOrNull(row.idempotency_hash),
   generation: integer(row.generation),
-  rotatedAt: integer(row.rotated_at),
-  graced: row.graced === 1n,
   token: {
     jti: text(row.token_jti),
     issuedAt: integer(row.token_issued_at),
@@ -132,8 +130,6 @@ export const grantColumnsOf = (grant: Grant) => ({
   opening: grant.opening,
   idempotency_hash: grant.idempotencyHash,
   generation: grant.generation,
-  rotated_at: grant.rotatedAt,
-  graced: grant.graced ? 1 : 0,
   token_jti: grant.token.jti,
   token_issued_at: grant.token.issuedAt,
   token_expires_at: grant.token.expiresAt,

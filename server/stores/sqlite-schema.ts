@@ -2,7 +2,7 @@
 import type BetterSqlite3 from "better-sqlite3"
 import { StoreFileError } from "./sqlite-errors.ts"
 
-const schemaVersion = 2
+const schemaVersion = 3
 /** `t402` in ASCII, in the file's header: another program's database is not touched. */
 const applicationId = 0x74343032
 
@@ -37,8 +37,6 @@ CREATE TABLE grants (
   opening TEXT,
   idempotency_hash TEXT,
   generation INTEGER NOT NULL CHECK (generation >= 0),
-  rotated_at INTEGER NOT NULL,
-  graced INTEGER NOT NULL CHECK (graced IN (0, 1)),
   token_jti TEXT NOT NULL,
   token_issued_at INTEGER NOT NULL,
   token_expires_at INTEGER NOT NULL,

@@ -91,7 +91,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
             evidence: null,
             failure: null,
           },
-          grant: { ...order.grant, generation: 0, rotatedAt: start, graced: false, ended: null },
+          grant: { ...order.grant, generation: 0, ended: null },
         })
         expect(await ledger()).toEqual([
           {
