@@ -325,7 +325,7 @@ describe("the file", () => {
     await expect(open()).rejects.toThrow("found schema version 1 of a development version, wanted 3")
     db.pragma("user_version = 99")
     db.close()
-    await expect(open()).rejects.toThrow("found schema version 99, this release of ticket402 knows up to 2")
+    await expect(open()).rejects.toThrow("found schema version 99, this release of ticket402 knows up to 3")
     file = join(directory, "other.db")
     await writeFile(file, "", { mode: 0o600 })
     const other = handle(() => new Sqlite(file))
