@@ -227,6 +227,13 @@ export type Store = {
   broadcast(input: { fence: number; transactionId: number; now: number }): Promise<void>
   /** Transactions whose nonce is not known to be used up, lowest nonce first, with what rides in them. */
   inFlight(input: { fence: number; network: string }): Promise<readonly InFlight[]>
+  /** What was stored for a nonce, whatever became of it; null for a nonce that never was ours. */
+  transactionAt(input: {
+    fence: number
+    network: string
+    relayer: Address
+    nonce: number
+  }): Promise<RelayTransaction | null>
   /** Rows in state `mined`. */
   mined(input: { fence: number; network: string }): Promise<readonly Redemption[]>
   /** Records what was found out: all moves, and the transaction's end, together or not at all. */

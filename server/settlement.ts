@@ -74,7 +74,7 @@ export function createSettlement(
       const waiting = flying.filter(({ transaction }) => transaction.nonce >= chainNonce)
       await resender.resend(fence, waiting)
       await resender.reprice(fence, waiting, chainNonce)
-      await resender.fillGap(flying, chainNonce)
+      await resender.fillGap(fence, flying, chainNonce)
     }
     if (!resting) await sendDue(fence, limits.maxInFlight - flying.length)
   }

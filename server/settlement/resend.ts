@@ -1,5 +1,5 @@
 /** What is on its way: sent again byte for byte, paid more for when it is stuck, and gaps before it filled. */
-import { bumpFees, capFees, isPricedOut } from "../core/fees.ts"
+import { bumpFees, isPricedOut } from "../core/fees.ts"
 import type { InFlight, SignedBytes } from "../ports.ts"
 import { longestRestSeconds, newestOf, type SettlementContext } from "./context.ts"
 
@@ -58,18 +58,24 @@ export function createResender(context: SettlementContext) {
     onStep("recorded")
   }
 
-  /** A reorg deeper than was waited for may leave a nonce that nothing fills; all that follow would wait for ever. */
-  async function fillGap(flying: readonly InFlight[], chainNonce: number): Promise<void> {
+  /**
+   * A reorg deeper than was waited for takes a settled transaction back, and all that follow wait for its nonce. Its bytes
+   * are stored: sent again, they make the same payment.
+   */
+  async function fillGap(fence: number, flying: readonly InFlight[], chainNonce: number): Promise<void> {
     const lowest = flying[0]?.transaction.nonce ?? chainNonce
     if (lowest <= chainNonce) gap = undefined
     else if (gap?.nonce !== chainNonce) gap = { nonce: chainNonce, since: now() }
     if (!gap || now() - gap.since < limits.bumpAfterSeconds) return
-    log.error({ network, nonce: chainNonce }, "a nonce of the relayer is missing; filling it with nothing")
-    const { address } = relayer
-    const fees = capFees(await chain.fees(), limits.maxFeePerGas)
-    const version = await sign({ nonce: chainNonce, to: address, data: "0x", gas: 21_000n, fees })
-    await chain.send(version.raw)
     gap = undefined
+    const missing = await store.transactionAt({
+      fence,
+      network,
+      relayer: relayer.address,
+      nonce: chainNonce,
+    })
+    log.error({ network, nonce: chainNonce, known: missing !== null }, "a nonce of the relayer is missing")
+    if (missing) await chain.send(newestOf(missing).raw)
   }
 
   return { resend, reprice, submit, fillGap }

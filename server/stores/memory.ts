@@ -235,6 +235,14 @@ export function createMemoryVerbs(): Verbs {
         .map((each) => ({ transaction: each, redemptions: riding(each.id) }))
     },
 
+    transactionAt({ fence, network, relayer, nonce }) {
+      hold(fence)
+      const found = [...transactions.values()].find(
+        (each) => each.network === network && each.relayer === relayer && each.nonce === nonce,
+      )
+      return found ?? null
+    },
+
     mined({ fence, network }) {
       hold(fence)
       return inNetwork(network).filter((row) => row.state === "mined")

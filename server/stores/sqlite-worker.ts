@@ -33,6 +33,9 @@ export function createWorkerVerbs(db: BetterSqlite3.Database, records: Records):
   const transactionById = db.prepare<[number], Row>("SELECT * FROM transactions WHERE id = ?")
   const openTransactions = db.prepare<[string], Row>(`
     SELECT * FROM transactions WHERE network = ? AND state IN ('signed', 'broadcast') ORDER BY nonce, id`)
+  const transactionByNonce = db.prepare<[string, string, number], Row>(
+    "SELECT * FROM transactions WHERE network = ? AND relayer = ? AND nonce = ?",
+  )
   const insertTransaction = db.prepare(`
     INSERT INTO transactions (network, relayer, nonce, state, recipient, data, gas, stored_at)
     VALUES (?, ?, ?, 'signed', ?, ?, ?, ?)`)
@@ -152,6 +155,12 @@ export function createWorkerVerbs(db: BetterSqlite3.Database, records: Records):
           redemptions: ridingRows.all(id).map(redemptionFrom),
         }
       })
+    },
+
+    transactionAt({ fence, network, relayer, nonce }) {
+      hold(fence)
+      const row = transactionByNonce.get(network, relayer, nonce)
+      return row ? transactionFrom(row, versionRows.all(integer(row.id))) : null
     },
 
     mined({ fence, network }) {

@@ -34,6 +34,7 @@ export const readingVerbs: ReadonlySet<string> = new Set<Verb>([
   "whitelist",
   "due",
   "inFlight",
+  "transactionAt",
   "mined",
 ])
 
@@ -61,6 +62,7 @@ export const storeOf = (call: Call, close: () => Promise<void>): Store => ({
   replace: (input) => call("replace", input),
   broadcast: (input) => call("broadcast", input),
   inFlight: (input) => call("inFlight", input),
+  transactionAt: (input) => call("transactionAt", input),
   mined: (input) => call("mined", input),
   conclude: (input) => call("conclude", input),
   close,

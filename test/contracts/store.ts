@@ -137,6 +137,15 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
         expect(newest?.grant.id).toBe(later.grant.id)
       })
 
+      it("finds what was stored for a nonce, also when it is done", async () => {
+        const fence = await lease()
+        const transaction = await send(fence, [(await redeem()).key])
+        const at = { fence, network, relayer, nonce: transaction.nonce }
+        await store.conclude({ fence, done: transaction.id, moves: [], now: start })
+        expect(await store.transactionAt(at)).toMatchObject({ id: transaction.id, state: "done" })
+        expect(await store.transactionAt({ ...at, nonce: 999 })).toBeNull()
+      })
+
       it("knows nothing of a key that was never claimed", async () => {
         expect(await store.recall({ key: "nobody's" })).toBeNull()
       })

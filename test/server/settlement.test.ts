@@ -751,7 +751,7 @@ describe("a reorg", () => {
     expect(await balanceOf(payTo)).toBe(value)
   })
 
-  it("deeper than was waited for, it does not leave the relayer stuck before a missing nonce", async () => {
+  it("deeper than was waited for, the same bytes pay again, and the nonces after them wait no longer", async () => {
     const first = await sell()
     const account = await customer()
     await settle()
@@ -769,6 +769,8 @@ describe("a reorg", () => {
     await mine()
     await settle()
     expect((await row(second)).state).toBe("paid")
+    expect(await node.request("eth_getTransactionReceipt", [hash])).not.toBeNull()
+    expect(await balanceOf(payTo)).toBe(2n * value)
   })
 })
 
