@@ -167,7 +167,10 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
   return {
     config,
     relayer: relayer.address,
-    gate: createGate({ keys, revocations, whitelist, now }, names),
+    gate: createGate(
+      { keys, revocations, whitelist, now },
+      { ...names, requestsPerToken: config.limits.requestsPerToken },
+    ),
     challenges: createChallenges({ resource: config.resource, endpoints, offers: board.current }),
     office,
     drain() {

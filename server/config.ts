@@ -85,6 +85,7 @@ export const configSchema = z.strictObject({
         "requests to `/token` per 10 s and peer: an IPv4 address, or a /64 of IPv6",
       ),
       requestsPerPayer: count(100).describe("signed payments per 10 s and payer"),
+      requestsPerToken: count(1000).describe("requests let through per 10 s and token, by each process"),
       connections: count(10_000).describe("connections that `serve` holds open at once"),
     })
     .prefault({}),

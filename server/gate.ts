@@ -1,7 +1,7 @@
 /** The gate: looks at the token of a request and says whether the door opens (wire.md §1). Sells nothing, does no I/O. */
 import { createHash } from "node:crypto"
 import { LRUCache } from "lru-cache"
-import type { GateReason } from "../shared/errors.ts"
+import { type GateReason, gateRefusals } from "../shared/errors.ts"
 import { type Claims, hasScope, isExpired, leewaySeconds } from "./core/claims.ts"
 import { feedMaximumSeconds } from "./feed.ts"
 import type { Keys, Now } from "./ports.ts"
@@ -29,8 +29,14 @@ export type GateOptions = {
   readonly issuer: string
   /** The audience tokens must have. */
   readonly resource: string
+  /** Within a window of {@link windowSeconds}: one token serves one caller, not a thousand. */
+  readonly requestsPerToken: number
 }
 
+/** What is known of a token, and how often it was let through, or would have been, in the present window. */
+type Known = { readonly claims: Claims; windowEndsAt: number; requests: number }
+
+const windowSeconds = gateRefusals.too_many_requests.retryAfterSeconds
 const cacheSize = 10_000
 const bearer = /^bearer +([A-Za-z0-9\-._~+/]+=*) *$/i
 const maximumLength = 8192
@@ -41,16 +47,26 @@ export function createGate(
 ): Gate {
   const { keys, revocations, whitelist, now } = deps
   // Keyed by the hash of the exact bytes, signature included: a forged token with known claims must never hit.
-  const verified = new LRUCache<string, Claims>({ max: cacheSize })
+  const verified = new LRUCache<string, Known>({ max: cacheSize })
 
-  async function authenticate(token: string): Promise<Claims | undefined> {
+  async function authenticate(token: string): Promise<Known | undefined> {
     const key = createHash("sha256").update(token).digest("base64")
     const known = verified.get(key)
     if (known) return known
     const claims = await keys.verify(token)
     if (!claims || claims.iss !== options.issuer || claims.aud !== options.resource) return undefined
-    verified.set(key, claims)
-    return claims
+    const fresh: Known = { claims, windowEndsAt: 0, requests: 0 }
+    verified.set(key, fresh)
+    return fresh
+  }
+
+  function isTooMuch(known: Known, at: number): boolean {
+    if (at >= known.windowEndsAt) {
+      known.windowEndsAt = at + windowSeconds
+      known.requests = 0
+    }
+    known.requests += 1
+    return known.requests > options.requestsPerToken
   }
 
   /** A token that nobody paid for is worth what the list says of its subject now, whatever it says itself. */
@@ -67,8 +83,9 @@ export function createGate(
     if (value === undefined) return refuse(request.payment ? "pay_at_token_endpoint" : "token_missing")
     if (more.length > 0 || request.queryToken || value.includes(",")) return refuse("token_ambiguous")
     const token = value.length <= maximumLength ? bearer.exec(value)?.[1] : undefined
-    const claims = token === undefined ? undefined : await authenticate(token)
-    if (!claims) return refuse("token_invalid")
+    const known = token === undefined ? undefined : await authenticate(token)
+    if (!known) return refuse("token_invalid")
+    const { claims } = known
     const at = now()
     if (claims.iat > at + leewaySeconds) return refuse("token_invalid")
     const ended = revocations.reasonFor(claims.grant)
@@ -81,6 +98,7 @@ export function createGate(
     if (!hasScope(claims.scope, request.scope)) return refuse("insufficient_scope")
     // A failed settlement may hide in a feed that is too old, so tokens issued before the money was in are not trusted.
     if (!claims.settled && revocations.age() > feedMaximumSeconds) return refuse("gate_unavailable")
+    if (isTooMuch(known, at)) return refuse("too_many_requests")
     return { kind: "pass", claims }
   }
 }

@@ -231,6 +231,13 @@ export const gateRefusals = {
     action: "fix",
     description: "Send exactly one Host header.",
   },
+  too_many_requests: {
+    status: 429,
+    error: "temporarily_unavailable",
+    action: "retry",
+    description: "Too many requests with this token.",
+    retryAfterSeconds: 10,
+  },
   gate_unavailable: {
     status: 503,
     error: "temporarily_unavailable",

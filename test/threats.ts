@@ -44,7 +44,6 @@ export const reasons: Readonly<Record<string, string>> = {
   "KEY-09": "nothing can tell a restored backup from the newest file yet",
   "KEY-10": "nothing can tell a network file system yet; the README says one machine",
   "KEY-06": "the relayer's key is one file; nothing rotates it yet",
-  "TOK-17": "there is no rate per token yet",
   "TOK-32": "no offer sells a number of calls yet",
   "TOK-33": "no offer sells a number of calls yet",
   "QTE-05": "there are no dynamic prices, so no quote is signed",

@@ -55,6 +55,7 @@ export async function openService(): Promise<Service> {
       total: String(plenty),
       requestsPerPeer: plenty,
       requestsPerPayer: plenty,
+      requestsPerToken: plenty,
     },
     logLevel: "error",
   })

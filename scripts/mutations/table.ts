@@ -272,6 +272,7 @@ const strangers: readonly Mutation[] = [
 
 const tokens: readonly Mutation[] = [
   ...of("server/gate.ts", [
+    ["rate of a token", "if (isTooMuch(known, at))", "if (false)", gate, "TOK-17"],
     ["audience", " || claims.aud !== options.resource", "", gate, "TOK-18"],
     ["issuer", " || claims.iss !== options.issuer", "", gate, "TOK-18"],
     [

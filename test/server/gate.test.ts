@@ -37,7 +37,10 @@ const whitelist = {
   },
 }
 const newGate = () =>
-  createGate({ keys, revocations, whitelist, now: () => time }, { issuer, resource: issuer })
+  createGate(
+    { keys, revocations, whitelist, now: () => time },
+    { issuer, resource: issuer, requestsPerToken: 100 },
+  )
 
 const grant = openGrant({
   id: "seat",
@@ -306,6 +309,20 @@ describe("the gate", () => {
     feedAge = 15
     expect(await reasonOf(await keys.sign({ ...claims, settled: false }))).toBe("pass")
     feedAge = 0
+  })
+
+  it("TOK-17: one token passes so often in ten seconds, and no refusal counts", async () => {
+    const gate = newGate()
+    const token = await keys.sign(claims)
+    for (let request = 0; request < 100; request++) {
+      expect(await reasonOf(token, gate)).toBe("pass")
+      await gate(ask([`Bearer ${token}`], { scope: "movies:write" }))
+    }
+    expect(await reasonOf(token, gate)).toBe("too_many_requests")
+    expect(await reasonOf(await keys.sign({ ...claims, jti: "another" }), gate)).toBe("pass")
+    time += 10
+    expect(await reasonOf(token, gate)).toBe("pass")
+    time = now
   })
 
   it("TOK-20: a scope is matched whole", async () => {

@@ -59,7 +59,13 @@ export async function openCinema(options: CinemaOptions = {}): Promise<Cinema> {
     relayer: { privateKeyFile: join(folder, "relayer.key") },
     networks: { [sepoliaId]: { rpcUrls: [options.rpcUrl ?? chain.rpcUrl] } },
     offers: [offer("hour", "movies:read", "0.01"), offer("studio", "movies:write", "0.05")],
-    limits: { perPayer: "1000", total: "1000", requestsPerPeer: 1_000_000, requestsPerPayer: 1_000_000 },
+    limits: {
+      perPayer: "1000",
+      total: "1000",
+      requestsPerPeer: 1_000_000,
+      requestsPerPayer: 1_000_000,
+      requestsPerToken: 1_000_000,
+    },
     logLevel: "silent",
     ...options.config,
   }
