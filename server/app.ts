@@ -48,6 +48,8 @@ export type Issuer = {
   readonly gate: Gate
   readonly challenges: Challenges
   readonly office: Office
+  /** Where adapters report what goes wrong with them. */
+  readonly log: Logger
   /** Says that no more should be sent: not ready any more, and new requests for tokens are refused with 503. */
   drain(): void
   /** Drains, finishes the settlement step under way and closes the store. Idempotent. */
@@ -173,6 +175,7 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
     ),
     challenges: createChallenges({ resource: config.resource, endpoints, offers: board.current }),
     office,
+    log,
     drain() {
       draining = true
     },

@@ -42,8 +42,9 @@ export function gate(issuer: Issuer, scope: string): RequestHandler {
         return
       }
       res.locals.ticket = verdict.claims satisfies Ticket
-    } catch {
+    } catch (error) {
       // A gate that cannot tell stays shut: never the handler (HTP-25).
+      issuer.log.error({ err: error }, "the gate failed")
       sendAnswer(res, issuer.challenges("gate_unavailable", { scope, pattern: "" }))
       return
     }

@@ -251,9 +251,14 @@ describe("caches", () => {
 
 describe("a gate that fails", () => {
   it("HTP-25: stays shut with 503 and sells nothing", async () => {
+    const reported: unknown[] = []
     const broken = {
       ...cinema.issuer,
       gate: () => Promise.reject(new Error("the gate is broken")),
+      log: {
+        ...cinema.issuer.log,
+        error: (fields: Record<string, unknown>) => void reported.push(fields.err),
+      },
     }
     let reached = 0
     cinema.app.get("/broken", gate(broken, "movies:read"), (_req, res) => {
@@ -265,6 +270,7 @@ describe("a gate that fails", () => {
     expect(answer).toMatch(/\r\nretry-after: \d+\r\n/i)
     expect(answer).not.toMatch(/payment-required|broken/i)
     expect(reached).toBe(0)
+    expect(reported).toEqual([new Error("the gate is broken")])
   })
 
   it("HTP-29: the ticket office never redirects", async () => {
