@@ -6,6 +6,7 @@ import type { Claims } from "./core/claims.ts"
 import type { Grant, GrantEnd, NewGrant, RotateDecision, RotateRequest } from "./core/grant.ts"
 import type { Offer, OfferRecord } from "./core/offers.ts"
 import type { LedgerKind, Move, Redemption } from "./core/redemption.ts"
+import type { TransferReading } from "./core/verdict.ts"
 import type { WhitelistEntry, WhitelistMember } from "./core/whitelist.ts"
 
 /** Seconds since the epoch. */
@@ -281,20 +282,6 @@ export class ChainMismatch extends Error {
     super(message)
     this.name = "ChainMismatch"
   }
-}
-
-/** One read of everything that matters about a payment, at one block (settlement.md, chain reads at intake). */
-export type TransferReading = {
-  readonly payerHasCode: boolean
-  /** Atomic units of the asset. */
-  readonly balance: bigint
-  /** ERC-3009 authorizationState: used or cancelled. */
-  readonly used: boolean
-  /** The exact transfer succeeds, and this much arrives at payTo. */
-  readonly transferred: boolean
-  readonly received: bigint
-  readonly blockNumber: bigint
-  readonly blockTime: number
 }
 
 export type Receipt = {

@@ -14,6 +14,9 @@ export type RefusalRow = {
   readonly retryAfterSeconds?: number
 }
 
+/** `error` null: the challenge carries none. */
+type GateRow = Omit<RefusalRow, "error"> & { readonly error: string | null }
+
 const grant = (action: NextAction, description: string): RefusalRow => ({
   status: 400,
   error: "invalid_grant",
@@ -245,7 +248,7 @@ export const gateRefusals = {
     description: "The service cannot check tokens now.",
     retryAfterSeconds: 1,
   },
-} as const satisfies Record<string, Omit<RefusalRow, "error"> & { error: string | null }>
+} as const satisfies Record<string, GateRow>
 
 export type GateReason = keyof typeof gateRefusals
 
@@ -274,10 +277,15 @@ export class Refusal extends Error {
 }
 
 /** The wire form of a refusal. */
-export function errorBody(reason: Reason, found?: string): ErrorBody {
-  const row: RefusalRow = refusals[reason]
+export const errorBody = (reason: Reason, found?: string): ErrorBody =>
+  bodyOf(reason, refusals[reason], found)
+
+/** The wire form of what the gate answers without a price. */
+export const gateErrorBody = (reason: GateReason): ErrorBody => bodyOf(reason, gateRefusals[reason])
+
+function bodyOf(reason: string, row: GateRow, found?: string): ErrorBody {
   return {
-    error: row.error,
+    error: row.error ?? reason,
     error_description: printable(found === undefined ? row.description : `${row.description} ${found}`),
     reason,
     next: {

@@ -3,12 +3,14 @@ import type { TransferOutcome } from "../../shared/scheme.ts"
 import type { Evidence, FailureReason, Move, Redemption } from "./redemption.ts"
 import { retryDelay } from "./retry.ts"
 
-/** One read of the payment at one block. */
-export type Reading = {
+/** One read of everything that matters about a payment, at one block (settlement.md, chain reads at intake). */
+export type TransferReading = {
   readonly payerHasCode: boolean
+  /** Atomic units of the asset. */
   readonly balance: bigint
-  /** The nonce: used or cancelled. */
+  /** ERC-3009 authorizationState: used or cancelled. */
   readonly used: boolean
+  /** The exact transfer succeeds, and this much arrives at payTo. */
   readonly transferred: boolean
   readonly received: bigint
   readonly blockNumber: bigint
@@ -34,7 +36,7 @@ export type Verdict =
 export type Examined = {
   /** In state `accepted` or `failed`, or `sent` in a transaction that did not pay. */
   readonly redemption: Redemption
-  readonly reading: Reading
+  readonly reading: TransferReading
   /** Receipts with a log of the nonce; looked for once the nonce is used. */
   readonly findings: readonly Finding[]
   /** From the look before, if there was one. */

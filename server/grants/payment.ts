@@ -13,8 +13,9 @@ import {
   type Payment,
 } from "../core/payment.ts"
 import { settlementState } from "../core/redemption.ts"
+import type { TransferReading } from "../core/verdict.ts"
 import { includesScope, type WhitelistEntry } from "../core/whitelist.ts"
-import type { Chain, Redeemed, TransferReading } from "../ports.ts"
+import type { Chain, Redeemed } from "../ports.ts"
 import { answerFrom, freshId, settlementView, sha256Hex } from "./answer.ts"
 import type { TokenAnswer, TokenDeps, TokenOptions, TokenRequest } from "./grant-type.ts"
 

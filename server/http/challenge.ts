@@ -1,6 +1,6 @@
 /** What the gate answers when the door stays shut: status, challenge and, where paying helps, the quote (wire.md §1). */
 import { LRUCache } from "lru-cache"
-import { type GateReason, gateRefusals, printable } from "../../shared/errors.ts"
+import { type GateReason, gateErrorBody, gateRefusals, printable } from "../../shared/errors.ts"
 import { paymentRequiredHeader } from "../../shared/x402.ts"
 import type { Offer } from "../core/offers.ts"
 import { offersFor, type Quote, quote } from "../core/quote.ts"
@@ -33,7 +33,8 @@ export function createChallenges(options: {
       "www-authenticate": challenge(reason, scope),
       ...(retryAfter !== undefined && { "retry-after": String(retryAfter) }),
     }
-    if (row.status !== 402) return { status: row.status, headers, body: JSON.stringify(refusalBody(reason)) }
+    if (row.status !== 402)
+      return { status: row.status, headers, body: JSON.stringify(gateErrorBody(reason)) }
     const { header, body }: Quote = quote({
       url: `${resource}${pattern}`,
       error: reason,
@@ -66,18 +67,5 @@ export function createChallenges(options: {
     const answer = build(reason, scope, pattern)
     built.set(key, answer)
     return answer
-  }
-}
-
-function refusalBody(reason: GateReason) {
-  const row = gateRefusals[reason]
-  return {
-    error: row.error,
-    error_description: printable(row.description),
-    reason,
-    next: {
-      action: row.action,
-      ...("retryAfterSeconds" in row && { retryAfterSeconds: row.retryAfterSeconds }),
-    },
   }
 }

@@ -7,7 +7,7 @@ import {
   type Finding,
   judge,
   moveOf,
-  type Reading,
+  type TransferReading,
 } from "../../../server/core/verdict.ts"
 import type { TransferOutcome } from "../../../shared/scheme.ts"
 
@@ -41,7 +41,7 @@ const redemption: Redemption = {
   failure: null,
 }
 
-const good: Reading = {
+const good: TransferReading = {
   payerHasCode: false,
   balance: value,
   used: false,
@@ -50,8 +50,8 @@ const good: Reading = {
   blockNumber: 100n,
   blockTime: 1_000,
 }
-const used: Reading = { ...good, used: true, transferred: false, received: 0n }
-const refused: Reading = { ...good, transferred: false, received: 0n }
+const used: TransferReading = { ...good, used: true, transferred: false, received: 0n }
+const refused: TransferReading = { ...good, transferred: false, received: 0n }
 const block = { transactionHash: "0x7a", blockNumber: 100n, blockHash: "0xb1" } as const
 
 const examined = (change: Partial<Examined> = {}): Examined => ({
