@@ -96,7 +96,7 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
     createSettlement({
       store,
       chain,
-      relayer,
+      relayers: [relayer],
       confirmations: config.networks[chain.network.id]?.confirmations ?? 1,
       now,
       chance: Math.random,

@@ -308,6 +308,8 @@ export type Chain = {
   readTransfer(input: { asset: Address; transfer: SignedTransfer; call: Hex }): Promise<TransferReading>
   head(): Promise<{ number: bigint; hash: Hex; time: number }>
   blockHash(number: bigint): Promise<Hex | null>
+  /** Number of the newest block that no reorg takes back; `finalityBlocks` behind the head where a node cannot tell. */
+  finalized(): Promise<bigint>
   /** Transactions of the account in blocks (`latest`). */
   nonceOf(address: Address): Promise<number>
   /** Wei. */

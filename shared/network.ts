@@ -19,6 +19,8 @@ export type NetworkInfo = {
   readonly testnet: boolean
   /** Usual time between blocks; how long a settlement is expected to take. */
   readonly blockSeconds: number
+  /** So deep a block counts as final where a node does not know the tag `finalized`. */
+  readonly finalityBlocks: number
   readonly assets: readonly AssetInfo[]
 }
 

@@ -1,5 +1,6 @@
 /** A live connection to one EVM network by JSON-RPC. */
 import {
+  BlockNotFoundError,
   type BlockTag,
   createPublicClient,
   decodeAbiParameters,
@@ -132,6 +133,19 @@ export function createEvmChain(options: EvmChainOptions): Chain {
         return block?.hash ? lower(block.hash) : null
       }),
 
+    finalized: () =>
+      asking("for the newest final block", async () => {
+        try {
+          const { number } = await client.getBlock({ blockTag: "finalized" })
+          return number
+        } catch (error) {
+          if (!knowsNoTag(error)) throw error
+          const head = await client.getBlockNumber({ cacheTime: 0 })
+          const depth = BigInt(network.finalityBlocks)
+          return head > depth ? head - depth : 0n
+        }
+      }),
+
     nonceOf: (address) =>
       asking("for a nonce", () => client.getTransactionCount({ address, blockTag: "latest" })),
 
@@ -258,6 +272,11 @@ const sendResult = (text: string): SendResult | undefined =>
 
 const isRevert = (error: unknown): boolean =>
   /execution reverted|always failing transaction|gas required exceeds/i.test(rpcText(error))
+
+/** No block is final yet, or the node has never heard of the word. */
+const knowsNoTag = (error: unknown): boolean =>
+  causes(error).some((cause) => cause instanceof BlockNotFoundError) ||
+  /finalized|unknown block|block not found|invalid (block|argument|params)/i.test(rpcText(error))
 
 /** What the node itself said, if it is the node that refused. */
 const rpcText = (error: unknown): string =>

@@ -7,11 +7,44 @@ import type { SignedTransfer } from "../../shared/scheme.ts"
  * - `accepted`  claimed; waits for a transaction (or for its next try)
  * - `sent`      in a stored transaction that may be in a mempool or a block
  * - `mined`     the promised Transfer is in a block, not yet deep enough
- * - `paid`      the Transfer is deep enough
+ * - `paid`      the Transfer is deep enough to count; its block is looked at until it is final
+ * - `final`     paid, and the chain says that its block stays
  * - `failed`    proven not to be paid
+ * - `dead`      tried so often without proof of anything that only an operator has it tried again
  * - `free`      a whitelisted caller's: never settled
  */
-export type RedemptionState = "accepted" | "sent" | "mined" | "paid" | "failed" | "free"
+export const redemptionStates = [
+  "accepted",
+  "sent",
+  "mined",
+  "paid",
+  "final",
+  "failed",
+  "dead",
+  "free",
+] as const
+export type RedemptionState = (typeof redemptionStates)[number]
+
+/** Its value may still be lost or missed: it counts as exposure. */
+export const unsettledStates = ["accepted", "sent", "mined", "dead"] as const satisfies RedemptionState[]
+/** Waits for settlement, or rides in a transaction not yet mined. */
+export const queuedStates = ["accepted", "sent"] as const satisfies RedemptionState[]
+/** The money is in. */
+export const settledStates = ["paid", "final"] as const satisfies RedemptionState[]
+/** A Transfer in a block is known. */
+export const provenStates = ["mined", ...settledStates] as const satisfies RedemptionState[]
+/** Nothing is taken from the payer: it never will be, or never had to be. */
+export const voidStates = ["failed", "free"] as const satisfies RedemptionState[]
+
+const isIn =
+  (states: readonly RedemptionState[]) =>
+  (state: RedemptionState): boolean =>
+    states.includes(state)
+
+export const isUnsettled = isIn(unsettledStates)
+export const isQueued = isIn(queuedStates)
+export const isSettled = isIn(settledStates)
+export const isVoid = isIn(voidStates)
 
 export type FailureReason =
   | "cancelled"
@@ -59,18 +92,25 @@ export type Redemption = {
 export type Move =
   | { readonly to: "mined"; readonly evidence: Evidence }
   | { readonly to: "paid"; readonly evidence: Evidence }
+  /** Its block is final: never looked at again. */
+  | { readonly to: "final" }
   /** `dueAt`: when to look again for money that came all the same; null when the failure is final. */
   | { readonly to: "failed"; readonly failure: FailureReason; readonly dueAt: number | null }
   /** Out of its transaction, to be tried again. */
   | { readonly to: "accepted"; readonly dueAt: number }
   /** A reorg took the block away; the transaction's bytes are sent again. */
   | { readonly to: "sent" }
+  /** Given up until an operator says otherwise. */
+  | { readonly to: "dead" }
 
 export type LedgerKind =
   | "redeemed"
   | "settled"
   | "failed"
+  /** A reorg took back a payment that was in a block. */
   | "reopened"
+  /** Tried too often; waits for an operator. */
+  | "dead"
   | "ended"
   /** A grant without a payment. */
   | "admitted"
@@ -85,12 +125,15 @@ export type MoveEffect = {
 }
 
 const allowed: Record<RedemptionState, readonly Move["to"][]> = {
-  accepted: ["accepted", "mined", "paid", "failed"],
-  sent: ["accepted", "mined", "paid", "failed", "sent"],
+  accepted: ["accepted", "mined", "paid", "failed", "dead"],
+  sent: ["accepted", "mined", "paid", "failed", "sent", "dead"],
   mined: ["paid", "sent", "accepted", "mined", "failed"],
-  paid: [],
+  // Taken back by a reorg, a payment goes the whole way again.
+  paid: ["final", "mined", "sent", "accepted"],
+  final: [],
   // Only money that arrives after all undoes a failure; the grant stays ended.
   failed: ["paid", "failed"],
+  dead: [],
   free: [],
 }
 
@@ -106,12 +149,18 @@ export function applyMove(redemption: Redemption, move: Move): MoveEffect {
   if (!allowed[redemption.state].includes(move.to)) throw new IllegalMove(redemption.state, move.to)
   switch (move.to) {
     case "mined":
-      return effect({ ...redemption, state: "mined", evidence: move.evidence, dueAt: null }, null)
+      return effect(
+        { ...redemption, state: "mined", evidence: move.evidence, dueAt: null },
+        // In another block: what the ledger called settled is taken back until that one is deep enough.
+        redemption.state === "paid" ? "reopened" : null,
+      )
     case "paid":
       return effect(
         { ...redemption, state: "paid", evidence: move.evidence, dueAt: null, failure: null },
         "settled",
       )
+    case "final":
+      return effect({ ...redemption, state: "final" }, null)
     case "failed":
       return effect(
         {
@@ -135,12 +184,21 @@ export function applyMove(redemption: Redemption, move: Move): MoveEffect {
           evidence: null,
           transactionId: null,
         },
-        redemption.state === "mined" ? "reopened" : null,
+        redemption.evidence ? "reopened" : null,
       )
     case "sent":
+      return effect({ ...redemption, state: "sent", evidence: null }, redemption.evidence ? "reopened" : null)
+    case "dead":
       return effect(
-        { ...redemption, state: "sent", evidence: null },
-        redemption.state === "mined" ? "reopened" : null,
+        {
+          ...redemption,
+          state: "dead",
+          dueAt: null,
+          attempts: redemption.attempts + 1,
+          evidence: null,
+          transactionId: null,
+        },
+        "dead",
       )
   }
 }
@@ -153,11 +211,7 @@ const effect = (redemption: Redemption, entry: LedgerKind | null, endsGrant = fa
 
 /** What the outside is told of a redemption's state. */
 export function settlementState(state: RedemptionState): SettlementState {
-  if (state === "paid") return "settled"
+  if (isSettled(state)) return "settled"
   if (state === "failed") return "failed"
   return state === "free" ? "none" : "pending"
 }
-
-/** Whether its value may still be lost or missed: it counts as exposure. */
-export const isUnsettled = (state: RedemptionState): boolean =>
-  state === "accepted" || state === "sent" || state === "mined"

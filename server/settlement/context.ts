@@ -34,7 +34,8 @@ export type SettlementStep = (typeof settlementSteps)[number]
 export type SettlementDeps = {
   readonly store: Store
   readonly chain: Chain
-  readonly relayer: Relayer
+  /** Their accounts pay gas; the first one is the one that simulates. */
+  readonly relayers: readonly [Relayer, ...Relayer[]]
   /** Blocks until a payment counts, its own included. */
   readonly confirmations: number
   readonly now: Now
@@ -82,7 +83,8 @@ const parallel = 8
 export type SettlementContext = ReturnType<typeof createContext>
 
 export function createContext(deps: SettlementDeps, overrides: Partial<SettlementLimits>) {
-  const { store, chain, relayer, now, chance, log } = deps
+  const { store, chain, relayers, now, chance, log } = deps
+  const [relayer] = relayers
   const network = chain.network.id
   const onStep = deps.onStep ?? (() => {})
   const schemes = deps.schemes ?? knownSchemes
@@ -189,6 +191,7 @@ export function createContext(deps: SettlementDeps, overrides: Partial<Settlemen
 
   return {
     ...deps,
+    relayer,
     network,
     onStep,
     limits: { ...settlementLimits, ...overrides },

@@ -1,7 +1,13 @@
 /** The tables of the memory store: maps with a journal, so that a verb that throws has changed nothing. */
 import type { Grant } from "../core/grant.ts"
 import type { OfferRecord } from "../core/offers.ts"
-import { isUnsettled, type LedgerKind, type MoveEffect, type Redemption } from "../core/redemption.ts"
+import {
+  isQueued,
+  isUnsettled,
+  type LedgerKind,
+  type MoveEffect,
+  type Redemption,
+} from "../core/redemption.ts"
 import type { WhitelistRow } from "../core/whitelist.ts"
 import type { LedgerEntry, RelayTransaction } from "../ports.ts"
 import { endedFacts, movedFacts } from "./rules.ts"
@@ -119,7 +125,6 @@ export function createMemoryTables() {
 
 const unsettledOf = (row: Redemption | undefined): bigint =>
   row && isUnsettled(row.state) ? row.nominal : 0n
-const queuedOf = (row: Redemption | undefined): bigint =>
-  row?.state === "accepted" || row?.state === "sent" ? 1n : 0n
+const queuedOf = (row: Redemption | undefined): bigint => (row && isQueued(row.state) ? 1n : 0n)
 const evidenceId = ({ network, evidence }: Redemption): string =>
   `${network} ${evidence?.transactionHash} ${evidence?.logIndex}`

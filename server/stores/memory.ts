@@ -1,6 +1,6 @@
 /** A store in memory: for trying things out and for tests. It forgets everything when the process ends. */
 import { idempotencySeconds, openGrant } from "../core/grant.ts"
-import { applyMove, isUnsettled, type Redemption } from "../core/redemption.ts"
+import { applyMove, isUnsettled, isVoid, type Redemption } from "../core/redemption.ts"
 import { memberOf } from "../core/whitelist.ts"
 import { Fenced, type RedeemOrder, type RelayTransaction, type Store, StoreUnavailable } from "../ports.ts"
 import { createMemoryTables } from "./memory-tables.ts"
@@ -49,7 +49,7 @@ export function createMemoryVerbs(): Verbs {
     const mine = tables.redemptionsOf(payer)
     const pending = mine
       .filter((row) => row.network === order.network && row.asset === order.asset)
-      .filter((row) => row.state !== "failed" && row.state !== "free")
+      .filter((row) => !isVoid(row.state))
       .filter((row) => row.evidence === null || row.evidence.blockNumber > order.intake.blockNumber)
     return {
       queued: tables.queued(),

@@ -1,6 +1,7 @@
 /** The verbs of the ticket office and of those who read the ledger, on SQLite. */
 import type BetterSqlite3 from "better-sqlite3"
 import { type GrantEnd, idempotencySeconds, openGrant } from "../core/grant.ts"
+import { unsettledStates, voidStates } from "../core/redemption.ts"
 import { memberOf } from "../core/whitelist.ts"
 import type { RedeemOrder } from "../ports.ts"
 import {
@@ -13,7 +14,16 @@ import {
   type Standing,
 } from "./rules.ts"
 import type { Records } from "./sqlite-records.ts"
-import { amount, entryFrom, integer, offerContentOf, offerRecordFrom, type Row, text } from "./sqlite-rows.ts"
+import {
+  amount,
+  entryFrom,
+  integer,
+  listOf,
+  offerContentOf,
+  offerRecordFrom,
+  type Row,
+  text,
+} from "./sqlite-rows.ts"
 import type { IntakeVerb, Verbs } from "./verbs.ts"
 
 export function createIntakeVerbs(db: BetterSqlite3.Database, records: Records): Pick<Verbs, IntakeVerb> {
@@ -34,12 +44,12 @@ export function createIntakeVerbs(db: BetterSqlite3.Database, records: Records):
   }
   const unmined = db.prepare<[string, string, string], Row>(`
     SELECT value FROM redemptions
-    WHERE network = ? AND asset = ? AND payer = ? AND block_number IS NULL AND state NOT IN ('failed', 'free')`)
+    WHERE network = ? AND asset = ? AND payer = ? AND block_number IS NULL AND state NOT IN (${listOf(voidStates)})`)
   const minedAfter = db.prepare<[string, string, string, bigint], Row>(`
     SELECT value FROM redemptions
-    WHERE network = ? AND asset = ? AND payer = ? AND block_number > ? AND state NOT IN ('failed', 'free')`)
+    WHERE network = ? AND asset = ? AND payer = ? AND block_number > ? AND state NOT IN (${listOf(voidStates)})`)
   const unsettled = db.prepare<[string], Row>(
-    "SELECT nominal FROM redemptions WHERE payer = ? AND state IN ('accepted', 'sent', 'mined')",
+    `SELECT nominal FROM redemptions WHERE payer = ? AND state IN (${listOf(unsettledStates)})`,
   )
   const ended = db.prepare<[number, number], Row>(`
     SELECT grants.id, grants.end_reason, grants.expires_at

@@ -1,7 +1,13 @@
 /** What several verbs do to the rows: read, save, count what is unsettled, and book the ledger. */
 import type BetterSqlite3 from "better-sqlite3"
 import type { Grant } from "../core/grant.ts"
-import { isUnsettled, type LedgerKind, type MoveEffect, type Redemption } from "../core/redemption.ts"
+import {
+  isQueued,
+  isUnsettled,
+  type LedgerKind,
+  type MoveEffect,
+  type Redemption,
+} from "../core/redemption.ts"
 import type { WhitelistRow } from "../core/whitelist.ts"
 import type { LedgerEntry } from "../ports.ts"
 import { endedFacts, movedFacts } from "./rules.ts"
@@ -119,5 +125,4 @@ export function createRecords(db: BetterSqlite3.Database) {
 }
 
 const unsettledOf = (row: Redemption | null): bigint => (row && isUnsettled(row.state) ? row.nominal : 0n)
-const queuedOf = (row: Redemption | null): number =>
-  row?.state === "accepted" || row?.state === "sent" ? 1 : 0
+const queuedOf = (row: Redemption | null): number => (row && isQueued(row.state) ? 1 : 0)

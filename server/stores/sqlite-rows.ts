@@ -10,6 +10,10 @@ import type { LedgerEntry, RelayTransaction, SignedBytes } from "../ports.ts"
 type Column = string | bigint | null
 export type Row = Record<string, Column>
 
+/** For `IN`; a query uses a partial index only when both say the same. */
+export const listOf = (states: readonly RedemptionState[]): string =>
+  states.map((state) => `'${state}'`).join(", ")
+
 /** Never rounds: a number beyond 2^53 is an error. */
 export function integer(column: Column | undefined): number {
   const value = Number(column)

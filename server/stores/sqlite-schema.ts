@@ -1,8 +1,10 @@
 /** The tables of the SQLite store, and which version of them a file holds. */
 import type BetterSqlite3 from "better-sqlite3"
+import { provenStates, redemptionStates, unsettledStates, voidStates } from "../core/redemption.ts"
 import { StoreFileError } from "./sqlite-errors.ts"
+import { listOf } from "./sqlite-rows.ts"
 
-const schemaVersion = 3
+const schemaVersion = 4
 /** `t402` in ASCII, in the file's header: another program's database is not touched. */
 const applicationId = 0x74343032
 
@@ -96,7 +98,7 @@ CREATE TABLE redemptions (
   ${hex("nonce", 32)},
   signature TEXT NOT NULL,
   ${decimal("nominal")},
-  state TEXT NOT NULL CHECK (state IN ('accepted', 'sent', 'mined', 'paid', 'failed', 'free')),
+  state TEXT NOT NULL CHECK (state IN (${listOf(redemptionStates)})),
   from_block INTEGER NOT NULL CHECK (from_block >= 0),
   ${instant("accepted_at")},
   due_at INTEGER,
@@ -112,7 +114,7 @@ CREATE TABLE redemptions (
   CHECK (due_at IS NULL OR state IN ('accepted', 'failed')),
   CHECK (due_at IS NOT NULL OR state <> 'accepted'),
   CHECK ((state = 'failed') = (failure IS NOT NULL)),
-  CHECK ((state IN ('mined', 'paid')) = (transaction_hash IS NOT NULL)),
+  CHECK ((state IN (${listOf(provenStates)})) = (transaction_hash IS NOT NULL)),
   CHECK ((transaction_hash IS NULL) = (log_index IS NULL) AND (transaction_hash IS NULL) = (block_number IS NULL)
     AND (transaction_hash IS NULL) = (block_hash IS NULL))
 ) STRICT;
@@ -121,15 +123,15 @@ CREATE UNIQUE INDEX redemptions_by_evidence ON redemptions (network, transaction
   WHERE transaction_hash IS NOT NULL;
 CREATE INDEX redemptions_due ON redemptions (network, due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX redemptions_pending ON redemptions (network, asset, payer, block_number)
-  WHERE state NOT IN ('failed', 'free');
-CREATE INDEX redemptions_unsettled ON redemptions (payer) WHERE state IN ('accepted', 'sent', 'mined');
+  WHERE state NOT IN (${listOf(voidStates)});
+CREATE INDEX redemptions_unsettled ON redemptions (payer) WHERE state IN (${listOf(unsettledStates)});
 CREATE INDEX redemptions_mined ON redemptions (network) WHERE state = 'mined';
 CREATE INDEX redemptions_by_transaction ON redemptions (transaction_id) WHERE transaction_id IS NOT NULL;
 
 CREATE TABLE entries (
   sequence INTEGER PRIMARY KEY AUTOINCREMENT,
   ${instant("at")},
-  kind TEXT NOT NULL CHECK (kind IN ('redeemed', 'settled', 'failed', 'reopened', 'ended', 'admitted',
+  kind TEXT NOT NULL CHECK (kind IN ('redeemed', 'settled', 'failed', 'reopened', 'dead', 'ended', 'admitted',
     'whitelist_added', 'whitelist_removed')),
   grant_id TEXT REFERENCES grants (id),
   redemption_key TEXT REFERENCES redemptions (key),

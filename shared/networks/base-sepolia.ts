@@ -6,6 +6,7 @@ export const baseSepolia = {
   chainId: 84532,
   testnet: true,
   blockSeconds: 2,
+  finalityBlocks: 1200,
   assets: [
     {
       symbol: "USDC",

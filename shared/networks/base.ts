@@ -6,6 +6,7 @@ export const base = {
   chainId: 8453,
   testnet: false,
   blockSeconds: 2,
+  finalityBlocks: 1200,
   assets: [
     {
       symbol: "USDC",

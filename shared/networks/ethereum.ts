@@ -6,6 +6,7 @@ export const ethereum = {
   chainId: 1,
   testnet: false,
   blockSeconds: 12,
+  finalityBlocks: 96,
   assets: [
     {
       symbol: "USDC",

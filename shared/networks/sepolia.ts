@@ -6,6 +6,7 @@ export const sepolia = {
   chainId: 11155111,
   testnet: true,
   blockSeconds: 12,
+  finalityBlocks: 96,
   assets: [
     {
       symbol: "USDC",

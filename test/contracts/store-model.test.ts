@@ -1,7 +1,15 @@
 import Sqlite from "better-sqlite3"
 import fc from "fast-check"
 import { expect, it } from "vitest"
-import type { Evidence, Move, Redemption } from "../../server/core/redemption.ts"
+import {
+  type Evidence,
+  isQueued,
+  isSettled,
+  isUnsettled,
+  type Move,
+  type Redemption,
+  type RedemptionState,
+} from "../../server/core/redemption.ts"
 import { createMemoryVerbs } from "../../server/stores/memory.ts"
 import { sendError } from "../../server/stores/sqlite-errors.ts"
 import { type Answer, createGroup } from "../../server/stores/sqlite-group.ts"
@@ -48,7 +56,7 @@ const move: fc.Arbitrary<Move> = fc.oneof(
     dueAt: fc.option(dueAt),
   }),
   fc.record({ to: fc.constant("accepted" as const), dueAt }),
-  fc.record({ to: fc.constant("sent" as const) }),
+  fc.record({ to: fc.constantFrom("sent" as const, "final", "dead") }),
 )
 const transactionId = upTo(1).map((id) => id + 1)
 const seldom = <T>(arbitrary: fc.Arbitrary<T>) =>
@@ -221,15 +229,15 @@ function checkInvariants(db: Sqlite.Database): void {
   expect(new Set(claims).size).toBe(claims.length)
   expect(new Set(claims)).toEqual(new Set(rows.map((row) => row.key)))
 
-  const unsettled = rows.filter((row) => ["accepted", "sent", "mined"].includes(String(row.state)))
-  const queued = rows.filter((row) => ["accepted", "sent"].includes(String(row.state)))
+  const unsettled = rows.filter((row) => isUnsettled(row.state as RedemptionState))
+  const queued = rows.filter((row) => isQueued(row.state as RedemptionState))
   const sum = unsettled.reduce((total, row) => total + BigInt(row.nominal ?? 0), 0n)
   expect(db.prepare("SELECT unsettled, queued FROM totals").get()).toEqual({
     unsettled: sum.toString(),
     queued: BigInt(queued.length),
   })
 
-  const paid = rows.filter((row) => row.state === "paid")
+  const paid = rows.filter((row) => isSettled(row.state as RedemptionState))
   const proofs = paid.map((row) => `${row.network} ${row.transaction_hash} ${row.log_index}`)
   expect(new Set(proofs).size).toBe(paid.length)
 

@@ -539,7 +539,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
           ],
           [
             { key: a.key, move: { to: "paid", evidence } },
-            { key: a.key, move: { to: "accepted", dueAt: start } },
+            { key: a.key, move: { to: "failed", failure: "short", dueAt: null } },
           ],
           [
             { key: a.key, move: { to: "failed", failure: "short", dueAt: null } },

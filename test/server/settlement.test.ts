@@ -79,7 +79,16 @@ const open = (
   limits: Parameters<typeof createSettlement>[1] = {},
 ): Settlement =>
   createSettlement(
-    { store, chain, relayer, confirmations: 1, now: () => clock, chance: () => 0, log, ...change },
+    {
+      store,
+      chain,
+      relayers: [relayer],
+      confirmations: 1,
+      now: () => clock,
+      chance: () => 0,
+      log,
+      ...change,
+    },
     limits,
   )
 

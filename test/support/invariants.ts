@@ -1,6 +1,15 @@
 /** What must hold of a database and its chain whatever happened to the processes (security.md §4.3, I1 to I9). */
 import Database from "better-sqlite3"
 import type { LocalChain } from "../../scripts/local-chain.ts"
+import {
+  isSettled,
+  isUnsettled,
+  queuedStates,
+  type RedemptionState,
+  settledStates,
+  unsettledStates,
+} from "../../server/core/redemption.ts"
+import { listOf } from "../../server/stores/sqlite-rows.ts"
 import type { Hex } from "../../shared/evm.ts"
 
 export type Findings = {
@@ -8,7 +17,7 @@ export type Findings = {
   readonly broken: readonly string[]
   readonly redemptions: number
   readonly paid: number
-  /** Redemptions that are neither paid nor failed. */
+  /** Redemptions of which it is not known yet whether they are paid. */
   readonly open: number
   /** Atomic units: of what the ledger calls settled, and of what arrived. */
   readonly owed: bigint
@@ -18,6 +27,8 @@ export type Findings = {
 }
 
 type Row = Record<string, string | number | null>
+
+const isPaid = (row: Row): boolean => isSettled(row.state as RedemptionState)
 
 /**
  * Reads the file as it is, also while services work on it, but no sale should begin meanwhile. `payTo` must get nothing
@@ -33,7 +44,7 @@ export async function checkInvariants(file: string, chain: LocalChain, payTo: He
       ledger: ofLedger(rows),
     }))()
     const transfers = await transfersTo(chain, payTo)
-    const paid = redemptions.filter((row) => row.state === "paid")
+    const paid = redemptions.filter(isPaid)
     const settledTwice = surplus(redemptions, transfers)
     return {
       broken: [
@@ -44,7 +55,7 @@ export async function checkInvariants(file: string, chain: LocalChain, payTo: He
       ],
       redemptions: redemptions.length,
       paid: paid.length,
-      open: redemptions.filter((row) => !["paid", "failed", "free"].includes(String(row.state))).length,
+      open: redemptions.filter((row) => isUnsettled(row.state as RedemptionState)).length,
       owed: sum(paid.map((row) => BigInt(row.value ?? 0))),
       received: sum(transfers.map((transfer) => transfer.value)),
       settledTwice,
@@ -69,9 +80,9 @@ type Rows = (sql: string) => readonly Row[]
 function ofLedger(rows: Rows): string[] {
   const found = (invariant: string, sql: string): string[] =>
     rows(sql).map((row) => `${invariant}: ${JSON.stringify(row)}`)
-  const unsettled = rows("SELECT nominal FROM redemptions WHERE state IN ('accepted', 'sent', 'mined')")
+  const unsettled = rows(`SELECT nominal FROM redemptions WHERE state IN (${listOf(unsettledStates)})`)
   const exposure = sum(unsettled.map((row) => BigInt(row.nominal ?? 0)))
-  const queued = rows("SELECT 1 FROM redemptions WHERE state IN ('accepted', 'sent')").length
+  const queued = rows(`SELECT 1 FROM redemptions WHERE state IN (${listOf(queuedStates)})`).length
   const [totals] = rows("SELECT unsettled, queued FROM totals")
   return [
     ...found("I1 a second row of a key", "SELECT key FROM redemptions GROUP BY key HAVING count(*) > 1"),
@@ -93,8 +104,12 @@ function ofLedger(rows: Rows): string[] {
       : [`I3: totals say ${JSON.stringify(totals)}, the rows ${exposure} and ${queued}`]),
     ...found(
       "I4 a payment is settled without an entry, or with two",
-      `SELECT key FROM redemptions WHERE state = 'paid'
-       AND (SELECT count(*) FROM entries WHERE redemption_key = key AND kind = 'settled') <> 1`,
+      `SELECT key FROM redemptions
+       WHERE (state IN (${listOf(settledStates)})) IS NOT coalesce((SELECT kind = 'settled' FROM entries
+         WHERE redemption_key = key AND kind IN ('settled', 'reopened', 'failed')
+         ORDER BY sequence DESC LIMIT 1), 0)
+       OR (SELECT count(*) FROM entries WHERE redemption_key = key AND kind = 'settled')
+        > (SELECT count(*) FROM entries WHERE redemption_key = key AND kind = 'reopened') + 1`,
     ),
     ...found(
       "I4 two payments of one transfer",
@@ -130,7 +145,7 @@ type Transfer = {
 
 /** Every row called paid has its own Transfer on the chain, and no Transfer is without a row. */
 function ofChain(redemptions: readonly Row[], transfers: readonly Transfer[]): string[] {
-  const paid = redemptions.filter((row) => row.state === "paid")
+  const paid = redemptions.filter(isPaid)
   const byLog = new Map(transfers.map((transfer) => [`${transfer.hash} ${transfer.logIndex}`, transfer]))
   const unproven = paid.filter((row) => {
     const transfer = byLog.get(`${row.transaction_hash} ${row.log_index}`)

@@ -137,6 +137,7 @@ describe("a node that does not answer", () => {
       down.readTransfer({ asset, transfer, call: "0x" }),
       down.head(),
       down.blockHash(1n),
+      down.finalized(),
       down.nonceOf(payTo),
       down.gasBalance(payTo),
       down.fees(),
@@ -284,6 +285,20 @@ describe("what was mined", () => {
     const topics = exactEip3009.outcomeTopics(transfer)
     expect(await proxied.findLogs({ asset, topics, fromBlock })).toMatchObject([{ transactionHash: hash }])
     expect(proxy.calls.get("eth_getLogs")).toBe(3)
+    await proxy.close()
+  })
+})
+
+describe("the newest final block", () => {
+  it("is the node's word, and far behind the head where a node has none", async () => {
+    await node.request("anvil_mine", ["0x80"])
+    const { number } = await chain.head()
+    expect(await chain.finalized()).toBe(number - 64n)
+    const proxy = await startRpcProxy(node.rpcUrl)
+    const proxied = createEvmChain({ network: sepolia, assets, rpcUrls: [proxy.url] })
+    const change = (block: unknown, [tag]: unknown[]) => (tag === "finalized" ? null : block)
+    proxy.fault = { kind: "lie", method: "eth_getBlockByNumber", change }
+    expect(await proxied.finalized()).toBe(number - BigInt(sepolia.finalityBlocks))
     await proxy.close()
   })
 })

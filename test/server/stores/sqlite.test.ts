@@ -321,10 +321,10 @@ describe("the file", () => {
   it("is refused, and left alone, when it is of another release or of another program", async () => {
     const db = handle()
     db.pragma("user_version = 1")
-    await expect(open()).rejects.toThrow("found schema version 1 of a development version, wanted 3")
+    await expect(open()).rejects.toThrow("found schema version 1 of a development version, wanted 4")
     db.pragma("user_version = 99")
     db.close()
-    await expect(open()).rejects.toThrow("found schema version 99, this release of ticket402 knows up to 3")
+    await expect(open()).rejects.toThrow("found schema version 99, this release of ticket402 knows up to 4")
     file = join(directory, "other.db")
     await writeFile(file, "", { mode: 0o600 })
     const other = handle(() => new Sqlite(file))

@@ -1,0 +1,46 @@
+import { expect, it } from "vitest"
+import { applyMove, type Move, type Redemption, settlementState } from "../../../server/core/redemption.ts"
+import { redemptionOf } from "../../../server/stores/rules.ts"
+import { evidenceOf, orderOf, start } from "../../support/orders.ts"
+
+const accepted = redemptionOf(orderOf())
+const after = (moves: readonly Move[]) => {
+  const kinds: (string | null)[] = []
+  let row: Redemption = accepted
+  for (const move of moves) {
+    const effect = applyMove(row, move)
+    kinds.push(effect.entry)
+    row = effect.redemption
+  }
+  return { kinds, row }
+}
+const paid = { to: "paid", evidence: evidenceOf() } as const
+
+it("SET-32: what was settled is taken back by a reorg openly, goes the whole way again, and may fail", () => {
+  const failed = { to: "failed", failure: "cancelled", dueAt: null } as const
+  expect(after([paid, { to: "sent" }, failed]).kinds).toEqual(["settled", "reopened", "failed"])
+  const mined = { to: "mined", evidence: evidenceOf() } as const
+  const moved = after([paid, mined])
+  expect(moved.kinds).toEqual(["settled", "reopened"])
+  expect(settlementState(moved.row.state)).toBe("pending")
+  expect(after([paid, { to: "accepted", dueAt: start }, paid]).kinds).toEqual([
+    "settled",
+    "reopened",
+    "settled",
+  ])
+})
+
+it("what is final is never changed again, and nothing becomes final that was not paid", () => {
+  const { row, kinds } = after([paid, { to: "final" }])
+  expect([row.state, settlementState(row.state), kinds]).toEqual(["final", "settled", ["settled", null]])
+  for (const move of [paid, { to: "sent" }, { to: "accepted", dueAt: start }, { to: "final" }] as const)
+    expect(() => applyMove(row, move)).toThrow("cannot go from final")
+  expect(() => applyMove(accepted, { to: "final" })).toThrow("cannot go from accepted to final")
+})
+
+it("what is dead is pending to its owner, and no worker brings it back", () => {
+  const { row } = after([{ to: "dead" }])
+  expect(settlementState(row.state)).toBe("pending")
+  for (const move of [paid, { to: "accepted", dueAt: start }] as const)
+    expect(() => applyMove(row, move)).toThrow("cannot go from dead")
+})
