@@ -5,7 +5,7 @@ import type { ChainLog, SignedTransfer } from "../shared/scheme.ts"
 import type { Claims } from "./core/claims.ts"
 import type { Grant, GrantEnd, NewGrant, RotateDecision, RotateRequest } from "./core/grant.ts"
 import type { Offer, OfferRecord } from "./core/offers.ts"
-import type { LedgerKind, Move, Redemption } from "./core/redemption.ts"
+import type { Evidence, LedgerKind, Move, Redemption } from "./core/redemption.ts"
 import type { TransferReading } from "./core/verdict.ts"
 import type { WhitelistEntry, WhitelistMember } from "./core/whitelist.ts"
 
@@ -128,10 +128,13 @@ export type RelayTransaction = {
   readonly gas: bigint
   /** Oldest first; every hash ever sent for the nonce. */
   readonly versions: readonly SignedBytes[]
-  /** Seconds; when the newest version was stored, and when bytes were last handed to a node. */
+  /** Seconds; when the newest version was stored or a reorg brought it back, and when a node last took bytes. */
   readonly storedAt: number
   readonly sentAt: number | null
 }
+
+/** A block with payments that are not final yet. */
+export type PaidBlock = Pick<Evidence, "blockNumber" | "blockHash">
 
 export type InFlight = { readonly transaction: RelayTransaction; readonly redemptions: readonly Redemption[] }
 
@@ -237,6 +240,10 @@ export type Store = {
   }): Promise<RelayTransaction | null>
   /** Rows in state `mined`. */
   mined(input: { fence: number; network: string }): Promise<readonly Redemption[]>
+  /** Blocks with rows in state `paid`, each once, oldest first. */
+  paidBlocks(input: { fence: number; network: string; limit: number }): Promise<readonly PaidBlock[]>
+  /** Rows in state `paid` by a Transfer in this block. */
+  paidIn(input: { fence: number; network: string } & PaidBlock): Promise<readonly Redemption[]>
   /** Records what was found out: all moves, and the transaction's end, together or not at all. */
   conclude(input: {
     fence: number

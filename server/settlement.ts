@@ -11,6 +11,7 @@ import {
   type SettlementLimits,
 } from "./settlement/context.ts"
 import { createExaminer } from "./settlement/examine.ts"
+import { createFinality } from "./settlement/finality.ts"
 import { createResender } from "./settlement/resend.ts"
 import { createSender } from "./settlement/send.ts"
 
@@ -32,7 +33,8 @@ export function createSettlement(
   const context = createContext(deps, overrides)
   const { store, chain, relayer, network, now, chance, log, limits, noticed, isAhead, isParked } = context
   const examiner = createExaminer(context)
-  const { recheck, confirm } = createConfirmer(context, examiner)
+  const { deepen, watch } = createFinality(context, examiner)
+  const { confirm } = createConfirmer(context, examiner)
   const resender = createResender(context)
   const { sendDue } = createSender(context, examiner, resender)
   let pauseUntil = 0
@@ -67,16 +69,17 @@ export function createSettlement(
     let flying = before
     if (before.length > 0 || mined.length > 0) {
       const [head, chainNonce] = await Promise.all([chain.head(), chain.nonceOf(relayer.address)])
-      await recheck(fence, mined, head.number)
+      await deepen(fence, mined, head.number)
       await confirm(fence, before, head, chainNonce)
       if (noticed.written > 0) flying = await store.inFlight({ fence, network })
-      if (resting) return
+      if (resting) return watch(fence)
       const waiting = flying.filter(({ transaction }) => transaction.nonce >= chainNonce)
       await resender.resend(fence, waiting)
       await resender.reprice(fence, waiting, chainNonce)
       await resender.fillGap(fence, flying, chainNonce)
     }
     if (!resting) await sendDue(fence, limits.maxInFlight - flying.length)
+    await watch(fence)
   }
 
   return { network, advance }

@@ -369,6 +369,22 @@ const money: readonly Mutation[] = [
       "SET-44",
     ],
   ]),
+  ...of("server/settlement/finality.ts", [
+    [
+      "settled payments rechecked until final",
+      "if (!stays) return takeBack(fence, rows)",
+      "if (!stays) return",
+      settlement,
+      "SET-32: a settled payment whose cancel wins",
+    ],
+    [
+      "final by the chain's word only",
+      "if (stays && block.blockNumber > finalNumber) return",
+      "",
+      settlement,
+      "a settled payment is final when the chain says so",
+    ],
+  ]),
   ...of("server/stores/sqlite-worker.ts", [
     [
       "fencing",

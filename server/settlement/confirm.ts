@@ -1,5 +1,4 @@
-/** What became of what was sent: receipts, depth, reorgs, and nonces that others used. */
-import type { Hex } from "../../shared/evm.ts"
+/** What became of what was sent: the receipts of its hashes, and nonces that others used. */
 import type { Redemption } from "../core/redemption.ts"
 import { depthOf } from "../core/verdict.ts"
 import type { InFlight, Receipt, RelayTransaction } from "../ports.ts"
@@ -9,39 +8,7 @@ import type { Examiner } from "./examine.ts"
 type Head = { readonly number: bigint; readonly time: number }
 
 export function createConfirmer(context: SettlementContext, { examine, paidBy }: Examiner) {
-  const { chain, confirmations, network, now, log, limits, noticed, onStep, conclude, moveFor, each } =
-    context
-
-  /** Mined payments become paid when deep enough, or return when their block went away. */
-  async function recheck(fence: number, mined: readonly Redemption[], head: bigint): Promise<void> {
-    const hashes = new Map<bigint, Promise<Hex | null>>()
-    const gone: Redemption[] = []
-    await each(mined, async (row) => {
-      const { evidence } = row
-      if (!evidence) return
-      const { blockNumber } = evidence
-      const asked = hashes.get(blockNumber) ?? chain.blockHash(blockNumber)
-      hashes.set(blockNumber, asked)
-      const canonical = await asked
-      // A node without that block lags behind, or its new chain is still shorter.
-      if (canonical === null) return
-      if (canonical !== evidence.blockHash) gone.push(row)
-      else if (depthOf(blockNumber, head) >= confirmations)
-        await conclude(fence, [{ key: row.key, move: { to: "paid", evidence } }])
-    })
-    await each(gone, async (row) => {
-      const receipt = row.evidence && (await chain.receipt(row.evidence.transactionHash))
-      const evidence = receipt && paidBy(receipt, row)
-      if (evidence) return conclude(fence, [{ key: row.key, move: { to: "mined", evidence } }])
-      log.warn({ network, key: row.key }, "a reorg took a payment back")
-      const { transactionId } = row
-      if (transactionId === null)
-        return conclude(fence, [{ key: row.key, move: { to: "accepted", dueAt: now() } }])
-      await conclude(fence, [{ key: row.key, move: { to: "sent" } }], { reopened: transactionId })
-      // To be sent again now, whenever it was sent last.
-      noticed.triedAt.set(transactionId, 0)
-    })
-  }
+  const { chain, confirmations, network, log, limits, noticed, onStep, conclude, moveFor, each } = context
 
   /** Transactions whose nonce is used up: the receipt of any of their hashes tells. */
   async function confirm(
@@ -103,5 +70,5 @@ export function createConfirmer(context: SettlementContext, { examine, paidBy }:
     }
   }
 
-  return { recheck, confirm }
+  return { confirm }
 }

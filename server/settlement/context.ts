@@ -61,6 +61,10 @@ export type SettlementLimits = {
   readonly maxGas: bigint
   /** A nonce was used, yet no hash of ours has a receipt: so long until the transaction is given up. */
   readonly lostAfterBlocks: bigint
+  /** How long after one round of looks at blocks with paid payments the next one begins. */
+  readonly recheckSeconds: number
+  /** Such blocks looked at in one step. */
+  readonly recheckBlocks: number
 }
 
 const settlementLimits: SettlementLimits = {
@@ -71,6 +75,8 @@ const settlementLimits: SettlementLimits = {
   maxFeePerGas: 500_000_000_000n,
   maxGas: 300_000n,
   lostAfterBlocks: 6n,
+  recheckSeconds: 10,
+  recheckBlocks: 32,
 }
 
 export type KeyedMove = { readonly key: string; readonly move: Move }

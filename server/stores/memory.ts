@@ -248,11 +248,31 @@ export function createMemoryVerbs(): Verbs {
       return inNetwork(network).filter((row) => row.state === "mined")
     },
 
+    paidBlocks({ fence, network, limit }) {
+      hold(fence)
+      const blocks = new Map(
+        inNetwork(network).flatMap(({ state, evidence }) =>
+          state === "paid" && evidence ? [[`${evidence.blockNumber} ${evidence.blockHash}`, evidence]] : [],
+        ),
+      )
+      return [...blocks.values()]
+        .map(({ blockNumber, blockHash }) => ({ blockNumber, blockHash }))
+        .sort((a, b) => Number(a.blockNumber - b.blockNumber) || (a.blockHash < b.blockHash ? -1 : 1))
+        .slice(0, limit)
+    },
+
+    paidIn({ fence, network, blockNumber, blockHash }) {
+      hold(fence)
+      return inNetwork(network)
+        .filter((row) => row.state === "paid")
+        .filter(({ evidence }) => evidence?.blockNumber === blockNumber && evidence.blockHash === blockHash)
+    },
+
     conclude({ fence, done, reopened, moves, now }) {
       hold(fence)
       if (done !== undefined) put(transactions, done, { ...transaction(done), state: "done" })
       if (reopened !== undefined)
-        put(transactions, reopened, { ...transaction(reopened), state: "broadcast" })
+        put(transactions, reopened, { ...transaction(reopened), state: "broadcast", storedAt: now })
       for (const { key, move } of moves) {
         const before = redemption(key)
         const effect = applyMove(before, move)

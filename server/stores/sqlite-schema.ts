@@ -126,6 +126,7 @@ CREATE INDEX redemptions_pending ON redemptions (network, asset, payer, block_nu
   WHERE state NOT IN (${listOf(voidStates)});
 CREATE INDEX redemptions_unsettled ON redemptions (payer) WHERE state IN (${listOf(unsettledStates)});
 CREATE INDEX redemptions_mined ON redemptions (network) WHERE state = 'mined';
+CREATE INDEX redemptions_paid ON redemptions (network, block_number, block_hash) WHERE state = 'paid';
 CREATE INDEX redemptions_by_transaction ON redemptions (transaction_id) WHERE transaction_id IS NOT NULL;
 
 CREATE TABLE entries (

@@ -1,5 +1,6 @@
 /** The verbs of the process that settles, on SQLite; each but `lease` proves by its fence that it still may. */
 import type BetterSqlite3 from "better-sqlite3"
+import type { Hex } from "../../shared/evm.ts"
 import { applyMove, type Redemption } from "../core/redemption.ts"
 import { Fenced, type RelayTransaction } from "../ports.ts"
 import { evidenceTaken, noSuch, notAccepted, notInFlight, wrongNonce } from "./rules.ts"
@@ -18,6 +19,12 @@ export function createWorkerVerbs(db: BetterSqlite3.Database, records: Records):
   const minedRows = db.prepare<[string], Row>(
     "SELECT * FROM redemptions WHERE network = ? AND state = 'mined' ORDER BY id",
   )
+  const paidBlockRows = db.prepare<[string, number], Row>(`
+    SELECT DISTINCT block_number, block_hash FROM redemptions WHERE network = ? AND state = 'paid'
+    ORDER BY block_number, block_hash LIMIT ?`)
+  const paidRows = db.prepare<[string, bigint, string], Row>(`
+    SELECT * FROM redemptions WHERE network = ? AND state = 'paid' AND block_number = ? AND block_hash = ?
+    ORDER BY id`)
   const ridingRows = db.prepare<[number], Row>(
     "SELECT * FROM redemptions WHERE transaction_id = ? ORDER BY id",
   )
@@ -45,7 +52,8 @@ export function createWorkerVerbs(db: BetterSqlite3.Database, records: Records):
     VALUES (:transaction_id, :hash, :raw, :max_fee, :max_priority_fee)`)
   const setStoredAt = db.prepare("UPDATE transactions SET stored_at = ? WHERE id = ?")
   const setBroadcast = db.prepare("UPDATE transactions SET state = 'broadcast', sent_at = ? WHERE id = ?")
-  const setState = db.prepare("UPDATE transactions SET state = ? WHERE id = ?")
+  const setDone = db.prepare("UPDATE transactions SET state = 'done' WHERE id = ?")
+  const reopen = db.prepare("UPDATE transactions SET state = 'broadcast', stored_at = ? WHERE id = ?")
 
   /** Throws unless the fence is of the newest lease. Fence 0 was never given out. */
   function hold(fence: number): void {
@@ -168,10 +176,23 @@ export function createWorkerVerbs(db: BetterSqlite3.Database, records: Records):
       return minedRows.all(network).map(redemptionFrom)
     },
 
+    paidBlocks({ fence, network, limit }) {
+      hold(fence)
+      return paidBlockRows.all(network, limit).map((row) => ({
+        blockNumber: BigInt(integer(row.block_number)),
+        blockHash: text<Hex>(row.block_hash),
+      }))
+    },
+
+    paidIn({ fence, network, blockNumber, blockHash }) {
+      hold(fence)
+      return paidRows.all(network, blockNumber, blockHash).map(redemptionFrom)
+    },
+
     conclude({ fence, done, reopened, moves, now }) {
       hold(fence)
-      if (done !== undefined) setState.run("done", transaction(done).id)
-      if (reopened !== undefined) setState.run("broadcast", transaction(reopened).id)
+      if (done !== undefined) setDone.run(transaction(done).id)
+      if (reopened !== undefined) reopen.run(now, transaction(reopened).id)
       for (const { key, move } of moves) {
         const before = redemption(key)
         const effect = applyMove(before, move)

@@ -36,6 +36,8 @@ export const readingVerbs: ReadonlySet<string> = new Set<Verb>([
   "inFlight",
   "transactionAt",
   "mined",
+  "paidBlocks",
+  "paidIn",
 ])
 
 /** Carries a verb out, wherever that happens. */
@@ -64,6 +66,8 @@ export const storeOf = (call: Call, close: () => Promise<void>): Store => ({
   inFlight: (input) => call("inFlight", input),
   transactionAt: (input) => call("transactionAt", input),
   mined: (input) => call("mined", input),
+  paidBlocks: (input) => call("paidBlocks", input),
+  paidIn: (input) => call("paidIn", input),
   conclude: (input) => call("conclude", input),
   close,
 })

@@ -10,6 +10,7 @@ import {
   type Redemption,
   type RedemptionState,
 } from "../../server/core/redemption.ts"
+import type { PaidBlock } from "../../server/ports.ts"
 import { createMemoryVerbs } from "../../server/stores/memory.ts"
 import { sendError } from "../../server/stores/sqlite-errors.ts"
 import { type Answer, createGroup } from "../../server/stores/sqlite-group.ts"
@@ -276,6 +277,8 @@ function walk(sequence: readonly (readonly [Step, number, number])[], carried: M
     due = ((waiting ?? []) as Redemption[]).map((row) => row.key)
     ask("inFlight", { fence, network })
     ask("mined", { fence, network })
+    const blocks = ask("paidBlocks", { fence, network, limit: 2 }).value as PaidBlock[] | undefined
+    for (const block of blocks ?? []) ask("paidIn", { fence, network, ...block })
     checkInvariants(db)
   }
   db.close()

@@ -397,6 +397,8 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
           store.broadcast({ fence, transactionId: sent.id, now }),
           store.inFlight({ fence, network }),
           store.mined({ fence, network }),
+          store.paidBlocks({ fence, network, limit: 1 }),
+          store.paidIn({ fence, network, ...evidence }),
           store.conclude({ fence, moves: [{ key: order.key, move: { to: "paid", evidence } }], now }),
           store.release({ fence }),
           store.mined({ fence: 0, network }),
@@ -524,6 +526,31 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
           evidence.transactionHash,
           other.transactionHash,
         ])
+      })
+
+      it("names the blocks with paid payments, oldest first, until these are final", async () => {
+        const fence = await lease()
+        const blockOf = (blockNumber: bigint) => ({ blockNumber, blockHash: randomHex(32) })
+        const [old, young] = [blockOf(9n), blockOf(10n)]
+        const pay = async (block: typeof old) => {
+          const { key } = await redeem()
+          const moves = [{ key, move: { to: "paid", evidence: evidenceOf(block) } }] as const
+          await store.conclude({ fence, moves, now: start })
+          return key
+        }
+        const [a, b, c] = [await pay(young), await pay(old), await pay(young)]
+        const blocks = (limit: number) => store.paidBlocks({ fence, network, limit })
+        expect(await blocks(9)).toEqual([old, young])
+        expect(await blocks(1)).toEqual([old])
+        expect(await store.paidBlocks({ fence, network: "eip155:8453", limit: 9 })).toEqual([])
+        const rows = await store.paidIn({ fence, network, ...young })
+        expect(rows.map((row) => row.key)).toEqual([a, c])
+        expect(await store.paidIn({ fence, network, ...young, blockHash: old.blockHash })).toEqual([])
+        const moves = [a, c].map((key) => ({ key, move: { to: "final" } as const }))
+        await store.conclude({ fence, moves, now: start })
+        expect(await blocks(9)).toEqual([old])
+        expect((await stateOf(b))?.state).toBe("paid")
+        expect(await kinds()).toEqual([...Array(3)].flatMap(() => ["redeemed", "settled"]))
       })
 
       it("makes all moves of a conclusion or none", async () => {

@@ -743,6 +743,98 @@ describe("a reorg", () => {
     expect(kinds).toEqual(["redeemed", "reopened", "settled"])
   })
 
+  it("a settled payment is final when the chain says so; until then its block is looked at, and never after", async () => {
+    let looks = 0
+    const counting: Chain = {
+      ...chain,
+      blockHash(number) {
+        looks += 1
+        return chain.blockHash(number)
+      },
+    }
+    settlement = open({ chain: counting })
+    const account = await customer()
+    const sales = [await sell(account), await sell(account)]
+    await settle()
+    await mine()
+    await settle()
+    for (const sale of sales) expect((await row(sale)).state).toBe("paid")
+    for (const final of [false, true]) {
+      if (final) await mine(64)
+      clock += 10
+      await settle()
+      // One look for all payments of the block, however often the worker comes by.
+      await settle()
+      expect(looks).toBe(final ? 2 : 1)
+      for (const sale of sales) expect((await row(sale)).state).toBe(final ? "final" : "paid")
+    }
+    clock += 10
+    await settle()
+    expect(looks).toBe(2)
+    const kinds = (await store.entries({ after: 0, limit: 10 })).map((entry) => entry.kind)
+    expect(kinds).toEqual(["redeemed", "redeemed", "settled", "settled"])
+  })
+
+  it("SET-32: a settled payment whose cancel wins has failed, and its grant has ended", async () => {
+    const sale = await sell()
+    await settle()
+    const { hash } = (await flying())[0]!.transaction.versions[0]!
+    await mine()
+    await settle()
+    expect((await row(sale)).state).toBe("paid")
+    await node.request("anvil_reorg", [1, []])
+    await drop(hash)
+    await strange(await cancelCall(sale.account, sale.transfer.nonce))
+    await mine()
+    clock += 10
+    await settle()
+    await mine()
+    await settle()
+    expect(await row(sale)).toMatchObject({ state: "failed", failure: "cancelled", evidence: null })
+    expect(await grantEnd(sale)).toBe("settlement_failed")
+    expect(await balanceOf(payTo)).toBe(0n)
+    expect(await flying()).toEqual([])
+    const kinds = (await store.entries({ after: 0, limit: 10 })).map((entry) => entry.kind)
+    expect(kinds).toEqual(["redeemed", "settled", "reopened", "failed", "ended"])
+    expect(logged.some(({ message }) => message === "a reorg took a settled payment back")).toBe(true)
+  })
+
+  it("SET-32: a settled payment that a reorg moved into another block is settled by that one", async () => {
+    const sale = await sell()
+    await settle()
+    const { hash, raw } = (await flying())[0]!.transaction.versions[0]!
+    await mine()
+    await settle()
+    const before = (await row(sale)).evidence!
+    await node.request("anvil_reorg", [1, []])
+    await drop(hash)
+    expect(await chain.send(raw)).toBe("taken")
+    await mine()
+    clock += 10
+    await settle()
+    const { state, evidence } = await row(sale)
+    expect([state, evidence!.transactionHash]).toEqual(["paid", hash])
+    expect(evidence!.blockHash).not.toBe(before.blockHash)
+    expect(evidence).toMatchObject({ blockHash: (await chain.receipt(hash))!.blockHash })
+    expect(await balanceOf(payTo)).toBe(value)
+    const kinds = (await store.entries({ after: 0, limit: 10 })).map((entry) => entry.kind)
+    expect(kinds).toEqual(["redeemed", "settled", "reopened", "settled"])
+  })
+
+  it("a node that cannot say what is final holds up nothing", async () => {
+    const mute = { ...chain, finalized: () => Promise.reject(new ChainUnavailable("what is that?")) }
+    settlement = open({ chain: mute })
+    const account = await customer()
+    for (const _ of [1, 2]) {
+      const sale = await sell(account)
+      await settle()
+      await mine()
+      await settle()
+      expect((await row(sale)).state).toBe("paid")
+      clock += 10
+    }
+  })
+
   it("takes a third party's submission back, and we send our own", async () => {
     settlement = open({ confirmations: 3 })
     const sale = await sell()

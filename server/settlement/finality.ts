@@ -1,0 +1,98 @@
+/** Blocks that hold payments: whether they are deep enough to count, final, or gone with a reorg. */
+import type { Hex } from "../../shared/evm.ts"
+import { isSettled, type Redemption } from "../core/redemption.ts"
+import { depthOf } from "../core/verdict.ts"
+import { ChainUnavailable, type PaidBlock, type Receipt } from "../ports.ts"
+import type { SettlementContext } from "./context.ts"
+import type { Examiner } from "./examine.ts"
+
+/** Of which finality is awaited at once; on the slowest network an hour has fewer. */
+const longestList = 4096
+
+export function createFinality(context: SettlementContext, { paidBy }: Examiner) {
+  const { store, chain, confirmations, network, now, log, limits, noticed, conclude, each, isAhead } = context
+  // The round of looks under way: blocks not looked at yet, and up to where the chain is final.
+  let left: PaidBlock[] = []
+  let finalNumber = 0n
+  let nextRoundAt = 0
+
+  /** Mined payments become paid when deep enough, or return when their block went away. */
+  async function deepen(fence: number, mined: readonly Redemption[], head: bigint): Promise<void> {
+    const hashes = new Map<bigint, Promise<Hex | null>>()
+    const gone: Redemption[] = []
+    await each(mined, async (row) => {
+      const { evidence } = row
+      if (!evidence) return
+      const { blockNumber } = evidence
+      const asked = hashes.get(blockNumber) ?? chain.blockHash(blockNumber)
+      hashes.set(blockNumber, asked)
+      const canonical = await asked
+      // A node without that block lags behind, or its new chain is still shorter.
+      if (canonical === null) return
+      if (canonical !== evidence.blockHash) gone.push(row)
+      else if (depthOf(blockNumber, head) >= confirmations)
+        await conclude(fence, [{ key: row.key, move: { to: "paid", evidence } }])
+    })
+    await takeBack(fence, gone)
+  }
+
+  /**
+   * Paid is not yet final: every block with paid payments is looked at again and again, oldest first and a few in each
+   * step, until the chain says that it stays. A node that cannot tell holds up nothing else.
+   */
+  async function watch(fence: number): Promise<void> {
+    try {
+      if (left.length === 0) await begin(fence)
+      await each(left.splice(0, limits.recheckBlocks), (block) => look(fence, block))
+    } catch (error) {
+      if (!(error instanceof ChainUnavailable)) throw error
+      log.warn({ network, reason: error.message }, "it is not known whether settled payments are final")
+    }
+  }
+
+  async function begin(fence: number): Promise<void> {
+    if (isAhead(nextRoundAt)) return
+    nextRoundAt = now() + limits.recheckSeconds
+    const blocks = await store.paidBlocks({ fence, network, limit: longestList })
+    if (blocks.length === 0) return
+    // Before any hash is read: a block that is canonical after it was final stays.
+    finalNumber = await chain.finalized()
+    left = [...blocks]
+  }
+
+  async function look(fence: number, block: PaidBlock): Promise<void> {
+    const canonical = await chain.blockHash(block.blockNumber)
+    if (canonical === null) return
+    const stays = canonical === block.blockHash
+    if (stays && block.blockNumber > finalNumber) return
+    const rows = await store.paidIn({ fence, network, ...block })
+    if (!stays) return takeBack(fence, rows)
+    const moves = rows.map(({ key }) => ({ key, move: { to: "final" } as const }))
+    await conclude(fence, moves)
+  }
+
+  /** Their block went away: perhaps they are in another one, else their bytes are sent again. */
+  async function takeBack(fence: number, gone: readonly Redemption[]): Promise<void> {
+    const receipts = new Map<Hex, Promise<Receipt | null>>()
+    await each(gone, async (row) => {
+      const { key, evidence: before, transactionId } = row
+      if (!before) return
+      const asked = receipts.get(before.transactionHash) ?? chain.receipt(before.transactionHash)
+      receipts.set(before.transactionHash, asked)
+      const receipt = await asked
+      const evidence = receipt && paidBy(receipt, row)
+      // The node contradicts itself: it has not finished changing its mind.
+      if (evidence?.blockHash === before.blockHash) return
+      const fields = { network, key, transaction: before.transactionHash }
+      if (isSettled(row.state)) log.error(fields, "a reorg took a settled payment back")
+      else log.warn(fields, "a reorg took a payment back")
+      if (evidence) return conclude(fence, [{ key, move: { to: "mined", evidence } }])
+      if (transactionId === null) return conclude(fence, [{ key, move: { to: "accepted", dueAt: now() } }])
+      await conclude(fence, [{ key, move: { to: "sent" } }], { reopened: transactionId })
+      // To be sent again now, whenever it was sent last.
+      noticed.triedAt.set(transactionId, 0)
+    })
+  }
+
+  return { deepen, watch }
+}
