@@ -72,7 +72,7 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
     // All that are known, because payments of an offer since replaced may still wait.
     [...networks.values()].flatMap((network) => network.assets.map((asset) => asset.address)),
   )
-  const chains = connect(config)
+  const chains = connect(config, log)
   await checkChains(chains, log)
   await checkAccounts(
     { payTo: config.payTo, "relayer.privateKeyFile": relayer.address, ...whitelistedAccounts(config) },
@@ -189,7 +189,7 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
   }
 }
 
-function connect(config: Config): ReadonlyMap<string, Chain> {
+function connect(config: Config, log: Logger): ReadonlyMap<string, Chain> {
   return new Map(
     Object.entries(config.networks).flatMap(([id, { rpcUrls }]) => {
       const network = networks.get(id)
@@ -202,7 +202,7 @@ function connect(config: Config): ReadonlyMap<string, Chain> {
       const assets = network.assets.filter((asset) =>
         onSale.has(asset.address.toLowerCase() as `0x${string}`),
       )
-      return [[id, createEvmChain({ network, rpcUrls, assets })] as const]
+      return [[id, createEvmChain({ network, rpcUrls, assets, log })] as const]
     }),
   )
 }

@@ -291,6 +291,14 @@ export class ChainMismatch extends Error {
   }
 }
 
+/** Two different nodes did not say the same, or only one answered: nothing is decided about this payment. */
+export class Unwitnessed extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = "Unwitnessed"
+  }
+}
+
 export type Receipt = {
   readonly transactionHash: Hex
   readonly blockNumber: bigint

@@ -27,6 +27,7 @@ const settlement = "test/server/settlement.test.ts"
 const keys = "test/server/keys.test.ts"
 const watch = "test/flows/pay-and-watch.test.ts"
 const node = "test/server/chains/evm.test.ts"
+const nodes = "test/server/chains/nodes.test.ts"
 const limits = "test/flows/limits.test.ts"
 const whitelist = "test/flows/whitelist.test.ts"
 
@@ -410,8 +411,25 @@ const money: readonly Mutation[] = [
       "N-3009-3",
     ],
   ]),
-  ...of("server/chains/evm.ts", [
-    ["chain id of a node", "if (found !== wanted) throw", "if (false) throw", node, "SET-30"],
+  ...of("server/chains/node.ts", [
+    ["chain id of a node", "if (found !== network.chainId)", "if (false)", node, "SET-30"],
+    [
+      "chain id again after an outage",
+      "if (!trouble && clock() < provenUntil)",
+      "if (provenUntil > 0)",
+      nodes,
+      "SET-30: that comes back from an outage",
+    ],
+    [
+      "a hanging node costs its timeout once",
+      "(!trouble.slow || clock() >= trouble.restUntil)",
+      "true",
+      nodes,
+      "DOS-14: alone and hanging",
+    ],
+  ]),
+  ...of("server/chains/nodes.ts", [
+    ["no answer of a node that lags", "if (heads.isCurrent(block)) {", "if (true) {", nodes, "SET-28"],
   ]),
 ]
 

@@ -1,0 +1,35 @@
+/** Remembers how far a network has come, so that a node that lags behind is not believed (security.md SET-28). */
+
+export type HeadOptions = {
+  /** Milliseconds of a clock that nobody sets. */
+  readonly clock: () => number
+  /** How far behind an answer may be: nodes hear of a block one after the other. */
+  readonly blocks?: bigint
+  /** For how long nodes must say nothing newer until a lower head is believed: so rare is a reorg that deep. */
+  readonly believeAfterMs?: number
+}
+
+export type Heads = {
+  /** Whether an answer given at this block is new enough to be believed. */
+  isCurrent(block: bigint): boolean
+}
+
+export function createHeads({ clock, blocks = 2n, believeAfterMs = 30_000 }: HeadOptions): Heads {
+  let newest = 0n
+  /** When the first answer came that was too old, if none was new enough since. */
+  let olderSince: number | undefined
+
+  return {
+    isCurrent(block) {
+      if (block + blocks < newest) {
+        olderSince ??= clock()
+        if (clock() - olderSince < believeAfterMs) return false
+        // A reorg that shortened the chain, or a lie about the newest block, must not shut the service for ever.
+        newest = block
+      }
+      if (block > newest) newest = block
+      olderSince = undefined
+      return true
+    },
+  }
+}

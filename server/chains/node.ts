@@ -1,0 +1,144 @@
+/** One node of a network: asked while it is well and says the right chain id, left alone while it is in trouble. */
+import {
+  type Chain,
+  createPublicClient,
+  defineChain,
+  type HttpTransport,
+  http,
+  type PublicClient,
+} from "viem"
+import type { NetworkInfo } from "../../shared/network.ts"
+import { ChainMismatch, type Logger } from "../ports.ts"
+import { isTrouble } from "./node-errors.ts"
+
+export type NodeOptions = {
+  readonly url: string
+  /** How logs name it, because its address may hold a secret: its place in the configuration, from 1. */
+  readonly place: number
+  readonly network: NetworkInfo
+  /** Of one request. */
+  readonly timeoutMs: number
+  /** Waits until one more request may be made. */
+  readonly spend: () => Promise<void>
+  /** Milliseconds of a clock that nobody sets. */
+  readonly clock: () => number
+  /** In [0, 1). */
+  readonly chance: () => number
+  readonly log: Logger
+}
+
+/** What puts questions to one node. */
+export type NodeClient = PublicClient<HttpTransport, Chain>
+
+export type Node = {
+  readonly place: number
+  /** Puts a question, once the node has proved to be of the chain. Throws what went wrong. */
+  use<T>(question: (client: NodeClient) => Promise<T>): Promise<T>
+  /** Proves the chain id if it must be proved again; any number of callers ask once. */
+  greet(): Promise<void>
+  isWell(): boolean
+  /** In trouble and left alone long enough to be looked at again. */
+  isRested(): boolean
+  /** In trouble, yet may be asked when no other node answers: unless it has just made somebody wait in vain. */
+  mayBeKnockedAt(): boolean
+  /** What put it in trouble. */
+  lastTrouble(): unknown
+}
+
+/** How long a proof of the chain id holds: the address may lead to another machine without an error. */
+const proofMs = 60_000
+const firstRestMs = 500
+const longestRestMs = 30_000
+
+export function createNode(options: NodeOptions): Node {
+  const { place, network, timeoutMs, clock, chance, log } = options
+  const client = connect(options)
+  let provenUntil = Number.NEGATIVE_INFINITY
+  let greeting: Promise<void> | undefined
+  let trouble: { since: number; restUntil: number; slow: boolean; error: unknown } | undefined
+  /** In a row, whatever the chain id said in between. */
+  let failures = 0
+
+  /** A good answer, or the end of it all for now. */
+  async function attempt<T>(work: () => Promise<T>): Promise<T> {
+    const startedAt = clock()
+    try {
+      return await work()
+    } catch (error) {
+      // Everything under way when a node goes down fails: that is one outage, not many.
+      const counted = trouble !== undefined && startedAt < trouble.since
+      if (isTrouble(error) && !counted) leaveAlone(error, clock() - startedAt >= timeoutMs / 2)
+      throw error
+    }
+  }
+
+  function leaveAlone(error: unknown, slow: boolean): void {
+    const isStranger = error instanceof ChainMismatch
+    const fields = { network: network.id, node: place }
+    if (isStranger && !(trouble?.error instanceof ChainMismatch))
+      log.error(fields, "a node is of another chain and is not asked")
+    else if (!trouble) log.warn(fields, "a node does not answer and is left alone for a while")
+    failures += 1
+    const longest = Math.min(longestRestMs, firstRestMs * 2 ** Math.min(failures - 1, 16))
+    const since = clock()
+    trouble = { since, restUntil: since + longest * (0.5 + chance() / 2), slow, error }
+  }
+
+  async function proveChain(): Promise<void> {
+    await attempt(async () => {
+      const found = Number(await client.request({ method: "eth_chainId" }))
+      if (found !== network.chainId)
+        throw new ChainMismatch(`a node is of chain ${found}, wanted ${network.chainId}`)
+    })
+    provenUntil = clock() + proofMs
+    if (trouble) log.info({ network: network.id, node: place }, "a node answers again")
+    trouble = undefined
+  }
+
+  function greet(): Promise<void> {
+    if (!trouble && clock() < provenUntil) return Promise.resolve()
+    greeting ??= proveChain().finally(() => {
+      greeting = undefined
+    })
+    return greeting
+  }
+
+  return {
+    place,
+    greet,
+
+    async use(question) {
+      await greet()
+      const answer = await attempt(() => question(client))
+      if (!trouble) failures = 0
+      return answer
+    },
+
+    isWell: () => trouble === undefined,
+    isRested: () => trouble !== undefined && clock() >= trouble.restUntil,
+    mayBeKnockedAt: () => trouble !== undefined && (!trouble.slow || clock() >= trouble.restUntil),
+    lastTrouble: () => trouble?.error,
+  }
+}
+
+function connect({ url, network, timeoutMs, spend }: NodeOptions): NodeClient {
+  return createPublicClient({
+    chain: defineChain({
+      id: network.chainId,
+      name: network.name,
+      nativeCurrency: { name: "Ether", symbol: "ETH", decimals: 18 },
+      rpcUrls: { default: { http: [] } },
+      // Room for the base fee to double, which takes at least six full blocks.
+      fees: { baseFeeMultiplier: 2 },
+    }),
+    transport: http(url, {
+      retryCount: 0,
+      // viem's own limit ends with the headers: a body that never ends would hold the caller for ever.
+      timeout: 0,
+      fetchFn: async (input, init) => {
+        await spend()
+        return fetch(input, { ...init, signal: AbortSignal.timeout(timeoutMs) })
+      },
+    }),
+  })
+}

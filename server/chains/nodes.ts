@@ -1,0 +1,101 @@
+/** The nodes of a network as one: each question goes to the first that answers, and whose answer is new enough. */
+import { ChainUnavailable, type Logger, Unwitnessed } from "../ports.ts"
+import type { Heads } from "./heads.ts"
+import type { Node, NodeClient } from "./node.ts"
+import { mismatchIn } from "./node-errors.ts"
+
+/** An answer, and the newest block its node knew of; undefined where that changes nothing. */
+export type Told<T> = { readonly value: T; readonly block?: bigint | undefined }
+
+/** Changes nothing however often it is put. */
+export type Question<T> = (client: NodeClient) => Promise<Told<T>>
+
+export type NodesOptions = {
+  readonly network: string
+  /** In order of preference. */
+  readonly nodes: readonly Node[]
+  readonly heads: Heads
+  /** How long a node that lags is asked last. */
+  readonly behindMs: number
+  readonly clock: () => number
+  readonly log: Logger
+}
+
+export type Nodes = {
+  /** Throws {@link ChainUnavailable}, or ChainMismatch when every node that answers is of another chain. */
+  ask<T>(what: string, question: Question<T>): Promise<T>
+  /** The answers of two different nodes. Throws {@link Unwitnessed} when only one answers. */
+  askTwo<T>(what: string, question: Question<T>): Promise<readonly [T, T]>
+}
+
+class Behind extends Error {
+  constructor() {
+    super("the node is behind others")
+    this.name = "Behind"
+  }
+}
+
+export function createNodes({ network, nodes, heads, behindMs, clock, log }: NodesOptions): Nodes {
+  const behindUntil = new Map<Node, number>()
+
+  /** Nodes that are well, those that lag last; then those in trouble, because one that has just failed may be back. */
+  function* inTurn(except: Node | undefined): Generator<Node> {
+    const others = nodes.filter((node) => node !== except)
+    for (const node of others) if (node.isRested()) lookAgain(node)
+    const isBehind = (node: Node) => clock() < (behindUntil.get(node) ?? Number.NEGATIVE_INFINITY)
+    for (const node of others) if (node.isWell() && !isBehind(node)) yield node
+    for (const node of others) if (node.isWell() && isBehind(node)) yield node
+    for (const node of others) if (node.mayBeKnockedAt()) yield node
+  }
+
+  /** In the background, so that nobody waits for it: what it finds is the node's to remember. */
+  function lookAgain(node: Node): void {
+    node.greet().catch(() => {})
+  }
+
+  async function put<T>(node: Node, question: Question<T>): Promise<T> {
+    const { value, block } = await node.use(question)
+    if (block === undefined) return value
+    if (heads.isCurrent(block)) {
+      behindUntil.delete(node)
+      return value
+    }
+    if (!behindUntil.has(node)) log.warn({ network, node: node.place }, "a node lags behind")
+    behindUntil.set(node, clock() + behindMs)
+    throw new Behind()
+  }
+
+  async function askOne<T>(
+    what: string,
+    question: Question<T>,
+    except?: Node,
+  ): Promise<{ answer: T; by: Node }> {
+    const failures: unknown[] = []
+    for (const node of inTurn(except)) {
+      try {
+        return { answer: await put(node, question), by: node }
+      } catch (error) {
+        failures.push(error)
+      }
+    }
+    const mismatches = failures.map(mismatchIn)
+    if (mismatches[0] && mismatches.every(Boolean)) throw mismatches[0]
+    // It says nothing of the node, because its address may hold a secret.
+    throw new ChainUnavailable(`no node answered when asked ${what}`, {
+      cause: failures.at(-1) ?? nodes.map((node) => node.lastTrouble()).find(Boolean),
+    })
+  }
+
+  return {
+    ask: async (what, question) => (await askOne(what, question)).answer,
+
+    async askTwo(what, question) {
+      const first = await askOne(what, question)
+      try {
+        return [first.answer, (await askOne(what, question, first.by)).answer]
+      } catch (error) {
+        throw new Unwitnessed(`only one node answered when asked ${what}`, { cause: error })
+      }
+    },
+  }
+}

@@ -1,0 +1,199 @@
+/** What a node is asked, one function a question, and how its answers are read. */
+import {
+  BlockNotFoundError,
+  type BlockTag,
+  decodeAbiParameters,
+  encodeDeployData,
+  numberToHex,
+  TransactionReceiptNotFoundError,
+} from "viem"
+import { type Address, type Hex, lowerAddress } from "../../shared/evm.ts"
+import type { SignedTransfer } from "../../shared/scheme.ts"
+import type { TransferReading } from "../core/verdict.ts"
+import type { FoundLog, Receipt, SendResult } from "../ports.ts"
+import { intakeReadAbi, intakeReadCode, intakeReadResult } from "./intake-read.ts"
+import type { NodeClient } from "./node.ts"
+import { causes, isRevert, rpcText, sendResultOf } from "./node-errors.ts"
+import type { Question, Told } from "./nodes.ts"
+import { isDevelopmentClient } from "./well-known.ts"
+
+export const domainSeparatorOf =
+  (asset: Address): Question<Hex> =>
+  async (client) => {
+    try {
+      // DOMAIN_SEPARATOR()
+      return { value: lower(await call(client, "0x3644e515", asset)) }
+    } catch (error) {
+      if (isRevert(error)) return { value: "0x" }
+      throw error
+    }
+  }
+
+export const isDevelopment: Question<boolean> = async (client) => ({
+  value: isDevelopmentClient(await client.request({ method: "web3_clientVersion" })),
+})
+
+export const readTransfer =
+  (input: { asset: Address; transfer: SignedTransfer; call: Hex }): Question<TransferReading> =>
+  async (client) => {
+    const { payer, nonce, payTo } = input.transfer
+    const data = encodeDeployData({
+      abi: intakeReadAbi,
+      bytecode: intakeReadCode,
+      args: [input.asset, payer, nonce, payTo, input.call],
+    })
+    const [payerCodeLength, balance, used, transferred, received, blockNumber, blockTime] =
+      decodeAbiParameters(intakeReadResult, await call(client, data))
+    const payerHasCode = payerCodeLength > 0n
+    return {
+      value: {
+        payerHasCode,
+        balance,
+        used,
+        transferred,
+        received,
+        blockNumber,
+        blockTime: Number(blockTime),
+      },
+      block: blockNumber,
+    }
+  }
+
+export const head: Question<{ number: bigint; hash: Hex; time: number }> = async (client) => {
+  const { number, hash, timestamp } = await client.getBlock({ blockTag: "latest" })
+  return { value: { number, hash: lower(hash), time: Number(timestamp) }, block: number }
+}
+
+export const blockHash =
+  (number: bigint): Question<Hex | null> =>
+  async (client) => {
+    const block = await client.request({
+      method: "eth_getBlockByNumber",
+      params: [numberToHex(number), false],
+    })
+    return block?.hash ? { value: lower(block.hash) } : absent(client)
+  }
+
+export const finalized =
+  (finalityBlocks: number): Question<bigint> =>
+  async (client) => {
+    try {
+      return { value: (await client.getBlock({ blockTag: "finalized" })).number }
+    } catch (error) {
+      if (!knowsNoTag(error)) throw error
+      const newest = await client.getBlockNumber({ cacheTime: 0 })
+      const depth = BigInt(finalityBlocks)
+      return { value: newest > depth ? newest - depth : 0n, block: newest }
+    }
+  }
+
+/** No block is final yet, or the node has never heard of the word. */
+const knowsNoTag = (error: unknown): boolean =>
+  causes(error).some((cause) => cause instanceof BlockNotFoundError) ||
+  /finalized|unknown block|block not found|invalid (block|argument|params)/i.test(rpcText(error))
+
+export const nonceOf =
+  (address: Address): Question<number> =>
+  async (client) => ({ value: await client.getTransactionCount({ address, blockTag: "latest" }) })
+
+export const gasBalance =
+  (address: Address): Question<bigint> =>
+  async (client) => ({ value: await client.getBalance({ address, blockTag: "latest" }) })
+
+export const fees: Question<{ maxFeePerGas: bigint; maxPriorityFeePerGas: bigint }> = async (client) => {
+  const { maxFeePerGas, maxPriorityFeePerGas } = await client.estimateFeesPerGas({ type: "eip1559" })
+  return { value: { maxFeePerGas, maxPriorityFeePerGas } }
+}
+
+export const estimateGas =
+  (transaction: { from: Address; to: Address; data: Hex }): Question<bigint | null> =>
+  async (client) => {
+    try {
+      return { value: BigInt(await client.request({ method: "eth_estimateGas", params: [transaction] })) }
+    } catch (error) {
+      if (isRevert(error)) return { value: null }
+      throw error
+    }
+  }
+
+export const send =
+  (raw: Hex): Question<SendResult> =>
+  async (client) => {
+    try {
+      await client.request({ method: "eth_sendRawTransaction", params: [raw] })
+      return { value: "taken" }
+    } catch (error) {
+      const value = sendResultOf(error)
+      if (value) return { value }
+      throw error
+    }
+  }
+
+export const receipt =
+  (hash: Hex): Question<Receipt | null> =>
+  async (client) => {
+    try {
+      const found = await client.getTransactionReceipt({ hash })
+      return {
+        value: {
+          transactionHash: lower(found.transactionHash),
+          blockNumber: found.blockNumber,
+          blockHash: lower(found.blockHash),
+          success: found.status === "success",
+          logs: found.logs.map((log) => ({
+            address: lowerAddress(log.address),
+            topics: log.topics.map(lower),
+            data: lower(log.data),
+            logIndex: log.logIndex,
+          })),
+        },
+      }
+    } catch (error) {
+      if (error instanceof TransactionReceiptNotFoundError) return absent(client)
+      throw error
+    }
+  }
+
+export type LogFilter = {
+  readonly asset: Address
+  readonly topics: readonly (Hex | readonly Hex[] | null)[]
+  readonly fromBlock: bigint
+}
+
+export const findLogs =
+  ({ asset, topics, fromBlock }: LogFilter, logBlocks: bigint): Question<readonly FoundLog[]> =>
+  async (client) => {
+    const found = new Map<Hex, FoundLog>()
+    const newest = await client.getBlockNumber({ cacheTime: 0 })
+    for (let from = fromBlock; from <= newest; from += logBlocks) {
+      const last = from + logBlocks > newest
+      // The newest range is left open, so that a block that came meanwhile is seen too.
+      const toBlock: Hex | BlockTag = last ? "latest" : numberToHex(from + logBlocks - 1n)
+      const logs = await client.request({
+        method: "eth_getLogs",
+        params: [{ address: asset, topics: mutable(topics), fromBlock: numberToHex(from), toBlock }],
+      })
+      for (const { transactionHash, blockNumber } of logs)
+        if (transactionHash && blockNumber)
+          found.set(lower(transactionHash), {
+            transactionHash: lower(transactionHash),
+            blockNumber: BigInt(blockNumber),
+          })
+    }
+    return { value: [...found.values()], block: newest }
+  }
+
+/** That something is not there is believed only of a node that knows the newest blocks. */
+async function absent(client: NodeClient): Promise<Told<null>> {
+  return { value: null, block: await client.getBlockNumber({ cacheTime: 0 }) }
+}
+
+const call = (client: NodeClient, data: Hex, to?: Hex): Promise<Hex> =>
+  // Not `pending`: "pending is what is not known to be mined at or before N" holds for a mined block N only.
+  client.request({ method: "eth_call", params: [to ? { to, data } : { data }, "latest"] })
+
+const lower = (hex: Hex): Hex => hex.toLowerCase() as Hex
+
+type Topics = (Hex | Hex[] | null)[]
+const mutable = (topics: LogFilter["topics"]): Topics =>
+  topics.map((topic) => (topic === null || typeof topic === "string" ? topic : [...topic]))
