@@ -1,8 +1,8 @@
 /** The gate: looks at the token of a request and says whether the door opens (wire.md §1). Sells nothing, does no I/O. */
 import { createHash } from "node:crypto"
 import { LRUCache } from "lru-cache"
+import { type Claims, hasScope, isExpired, leewaySeconds } from "../shared/access-token.ts"
 import { type GateReason, gateRefusals } from "../shared/errors.ts"
-import { type Claims, hasScope, isExpired, leewaySeconds } from "./core/claims.ts"
 import { feedMaximumSeconds } from "./feed.ts"
 import type { Keys, Now } from "./ports.ts"
 import type { Revocations } from "./revocations.ts"
@@ -42,7 +42,12 @@ const bearer = /^bearer +([A-Za-z0-9\-._~+/]+=*) *$/i
 const maximumLength = 8192
 
 export function createGate(
-  deps: { keys: Keys; revocations: Revocations; whitelist: Whitelist; now: Now },
+  deps: {
+    keys: Pick<Keys, "verify">
+    revocations: Pick<Revocations, "age" | "reasonFor">
+    whitelist: Pick<Whitelist, "age" | "find">
+    now: Now
+  },
   options: GateOptions,
 ): Gate {
   const { keys, revocations, whitelist, now } = deps
@@ -88,9 +93,9 @@ export function createGate(
     const { claims } = known
     const at = now()
     if (claims.iat > at + leewaySeconds) return refuse("token_invalid")
-    const ended = revocations.reasonFor(claims.grant)
+    const ended = revocations.reasonFor(claims)
     if (ended === "settlement_failed") return refuse("settlement_failed")
-    if (ended === "revoked") return refuse("token_revoked")
+    if (ended === "revoked" || ended === "delisted") return refuse("token_revoked")
     if (ended !== undefined) return refuse("grant_over")
     const delisted = claims.paid ? undefined : whyDelisted(claims, request.scope)
     if (delisted) return refuse(delisted)

@@ -1,9 +1,10 @@
 /** What the use cases may ask of the world; edges implement it, and only `app.ts` brings the two together. */
+import type { Claims } from "../shared/access-token.ts"
 import type { Address, Hex } from "../shared/evm.ts"
 import type { NetworkInfo } from "../shared/network.ts"
+import type { Revocation } from "../shared/revocation.ts"
 import type { ChainLog, SignedTransfer } from "../shared/scheme.ts"
-import type { Claims } from "./core/claims.ts"
-import type { Grant, GrantEnd, NewGrant, RotateDecision, RotateRequest } from "./core/grant.ts"
+import type { Grant, NewGrant, RotateDecision, RotateRequest } from "./core/grant.ts"
 import type { Offer, OfferRecord } from "./core/offers.ts"
 import type { Evidence, LedgerKind, Move, Redemption } from "./core/redemption.ts"
 import type { TransferReading } from "./core/verdict.ts"
@@ -94,7 +95,7 @@ export type LedgerEntry = {
   readonly sequence: number
   readonly at: number
   readonly kind: LedgerKind
-  /** Null for a change of the whitelist. */
+  /** Null for a change of the whitelist, and for a revocation of many grants at once. */
   readonly grantId: string | null
   /** Null for a grant without payment. */
   readonly redemptionKey: string | null
@@ -105,7 +106,21 @@ export type LedgerEntry = {
 /** The list as of its last change, named by the sequence of that change's ledger entry; 0 before the first. */
 export type WhitelistNews = { readonly version: number; readonly entries: readonly WhitelistEntry[] }
 
-export type EndedGrant = { readonly grantId: string; readonly reason: GrantEnd; readonly expiresAt: number }
+/** What is to be taken back. What has ended already is left as it is. */
+export type RevocationTarget =
+  | { readonly kind: "grant"; readonly grantId: string }
+  /** One access token; its grant lives on. */
+  | { readonly kind: "token"; readonly grantId: string; readonly jti: string; readonly expiresAt: number }
+  /** Every grant of an address, on whatever network, or of a client id, that began before. */
+  | { readonly kind: "subject"; readonly id: string; readonly before: number }
+  /** Every grant of an offer (its id or reference; null: every grant there is) that began before. */
+  | { readonly kind: "rule"; readonly offer: string | null; readonly before: number }
+
+/** Whoever shows a token of the grant, or the command. */
+export type Revoker = "holder" | "operator"
+
+/** The sequence is that of its ledger entry: a cursor. */
+export type NumberedRevocation = { readonly sequence: number; readonly revocation: Revocation }
 
 /** Bytes of a relayer's transaction under one hash. */
 export type SignedBytes = {
@@ -173,11 +188,16 @@ export type Store = {
     input: { grantId: string } & RotateRequest,
   ): Promise<{ decision: RotateDecision; redemption: Redemption | null } | null>
 
-  /** Grants that ended after the cursor and whose tokens may still live; start with cursor 0. */
-  endedGrants(input: {
-    cursor: number
+  /** Ends what the target names, for refreshes and gates alike, and books it; answers how many grants or tokens that was. */
+  revoke(input: {
+    target: RevocationTarget
+    by: Revoker
+    /** The operator's words for the ledger. */
+    note: string | null
     now: number
-  }): Promise<{ cursor: number; ended: readonly EndedGrant[] }>
+  }): Promise<{ revoked: number }>
+  /** What was taken back after the cursor and may still concern a token, oldest first; start with cursor 0. */
+  revocations(input: { cursor: number; limit: number; now: number }): Promise<readonly NumberedRevocation[]>
   entries(input: { after: number; limit: number }): Promise<readonly LedgerEntry[]>
 
   /**

@@ -1,28 +1,43 @@
-/** Grants that ended before their tokens did, as the gate knows them: read from the ledger, by a cursor, every second. */
-import type { GrantEnd } from "./core/grant.ts"
+/** What was taken back, as this process knows it: read from the store, by a cursor, every second. */
+import { createRevocationSet, type RevocationSet, revocationSlackSeconds } from "../shared/revocation.ts"
 import { createFeed, type Feed } from "./feed.ts"
-import type { Logger, Now, Store } from "./ports.ts"
+import type { Logger, Now, NumberedRevocation, Store } from "./ports.ts"
 
-export type Revocations = Feed & {
-  /** Why the grant's tokens are refused, or undefined while they are good. */
-  reasonFor(grantId: string): GrantEnd | undefined
-}
+export type Revocations = Feed &
+  Pick<RevocationSet, "reasonFor"> & {
+    /** What came after the cursor and may still concern a token, oldest first. */
+    after(cursor: number, limit: number): readonly NumberedRevocation[]
+  }
+
+/** Read from the store at once. */
+const pageSize = 1000
 
 export function createRevocations(deps: { store: Store; now: Now; log: Logger }): Revocations {
-  const ended = new Map<string, { reason: GrantEnd; expiresAt: number }>()
+  const set = createRevocationSet()
+  let known: readonly NumberedRevocation[] = []
   let cursor = 0
 
   async function read(startedAt: number): Promise<void> {
-    const news = await deps.store.endedGrants({ cursor, now: startedAt })
-    for (const grant of news.ended)
-      ended.set(grant.grantId, { reason: grant.reason, expiresAt: grant.expiresAt })
-    cursor = news.cursor
-    // An entry dies with the last token it could concern, so the set cannot grow without bound.
-    for (const [id, entry] of ended) if (entry.expiresAt + 60 < startedAt) ended.delete(id)
+    for (;;) {
+      const page = await deps.store.revocations({ cursor, limit: pageSize, now: startedAt })
+      set.add(page.map(({ revocation }) => revocation))
+      if (page.length > 0) known = [...known, ...page]
+      cursor = page.at(-1)?.sequence ?? cursor
+      if (page.length < pageSize) break
+    }
+    set.forget(startedAt)
+    const isOver = ({ revocation }: NumberedRevocation) =>
+      revocation.expiresAt + revocationSlackSeconds < startedAt
+    if (known.some(isOver)) known = known.filter((each) => !isOver(each))
   }
 
   return {
     ...createFeed(deps, { name: "revocations", read }),
-    reasonFor: (grantId) => ended.get(grantId)?.reason,
+    reasonFor: set.reasonFor,
+    after(wanted, limit) {
+      // Whoever follows asks for the end of the list.
+      const from = known.findLastIndex(({ sequence }) => sequence <= wanted) + 1
+      return known.slice(from, from + limit)
+    },
   }
 }

@@ -306,7 +306,7 @@ const tokens: readonly Mutation[] = [
     ],
     ["one Authorization header", "more.length > 0 || ", "", gate, "N-6750-1, HTP-08"],
   ]),
-  ...of("server/core/claims.ts", [
+  ...of("shared/access-token.ts", [
     [
       "whole match of scopes",
       'granted.split(" ").includes(wanted)',

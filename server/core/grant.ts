@@ -2,6 +2,7 @@
 import type { Reason } from "../../shared/errors.ts"
 import type { Hex } from "../../shared/evm.ts"
 import type { SettlementState } from "../../shared/oauth.ts"
+import type { GrantEnd } from "../../shared/revocation.ts"
 
 /** The last access token issued from a grant; with the grant's row it determines the token's claims. */
 export type TokenRecord = {
@@ -12,8 +13,6 @@ export type TokenRecord = {
   /** Whether the money was in when it was issued. */
   readonly settled: boolean
 }
-
-export type GrantEnd = "settlement_failed" | "refresh_token_reused" | "revoked"
 
 export type Grant = {
   /** 128 random bits, base64url. */
@@ -110,10 +109,17 @@ export function rotate(grant: Grant, settlement: SettlementState, request: Rotat
   }
 }
 
+const endReasons = {
+  settlement_failed: "settlement_failed",
+  refresh_token_reused: "refresh_token_reused",
+  revoked: "grant_revoked",
+  delisted: "access_denied",
+} as const satisfies Record<GrantEnd, Reason>
+
 /** Why nothing more comes out of a grant, or undefined while it lives. */
 export function whyOver(grant: Grant, settlement: SettlementState, now: number): Reason | undefined {
   if (settlement === "failed") return "settlement_failed"
-  if (grant.ended) return grant.ended.reason === "revoked" ? "grant_revoked" : grant.ended.reason
+  if (grant.ended) return endReasons[grant.ended.reason]
   if (now >= grant.expiresAt) return "grant_over"
   return undefined
 }

@@ -1,4 +1,5 @@
 /** The quote: the x402 `PaymentRequired` that tells what is on sale, at which price and where. */
+import { hasScope } from "../../shared/access-token.ts"
 import { encodeHeader } from "../../shared/codec.ts"
 import { checksumAddress } from "../../shared/evm.ts"
 import { findAsset } from "../../shared/network.ts"
@@ -9,7 +10,6 @@ import {
   type PaymentRequirements,
   paymentIdentifierExtension,
 } from "../../shared/x402.ts"
-import { hasScope } from "./claims.ts"
 import type { Offer } from "./offers.ts"
 
 /** A stock nginx breaks at about 3,800 characters of header. */

@@ -114,6 +114,10 @@ export type LedgerKind =
   | "ended"
   /** A grant without a payment. */
   | "admitted"
+  /** One access token was taken back; its grant lives on. */
+  | "token_revoked"
+  /** Many grants ended at once, by a rule. */
+  | "revoked"
   | "whitelist_added"
   | "whitelist_removed"
 

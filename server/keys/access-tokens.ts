@@ -10,8 +10,8 @@ import {
   type JWK,
   SignJWT,
 } from "jose"
+import { accessTokenType, type Claims, claimsSchema } from "../../shared/access-token.ts"
 import { parseJson } from "../../shared/json.ts"
-import { type Claims, claimsSchema } from "../core/claims.ts"
 
 const alg = "ES256"
 const order = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n
@@ -40,7 +40,7 @@ export async function loadAccessKey(text: string): Promise<AccessTokenKey> {
   const publicJwk: JWK = { kty: jwk.kty, crv: jwk.crv, x: jwk.x, y: jwk.y, kid, alg, use: "sig" }
   const privateKey = (await importJWK(jwk, alg)) as CryptoKey
   const publicKey = (await importJWK(publicJwk, alg)) as CryptoKey
-  const header = { alg, typ: "at+jwt", kid }
+  const header = { alg, typ: accessTokenType, kid }
   // Comparing the whole encoded header leaves no room for another alg, typ or kid, for jku, jwk or crit, or for a key
   // given twice: none of them is ever parsed.
   const prefix = `${base64url.encode(JSON.stringify(header))}.`

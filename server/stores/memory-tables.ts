@@ -1,4 +1,5 @@
 /** The tables of the memory store: maps with a journal, so that a verb that throws has changed nothing. */
+import type { GrantEnd, Revocation } from "../../shared/revocation.ts"
 import type { Grant } from "../core/grant.ts"
 import type { OfferRecord } from "../core/offers.ts"
 import {
@@ -8,9 +9,9 @@ import {
   type MoveEffect,
   type Redemption,
 } from "../core/redemption.ts"
-import type { WhitelistRow } from "../core/whitelist.ts"
+import { memberOf, type WhitelistRow } from "../core/whitelist.ts"
 import type { LedgerEntry, RelayTransaction } from "../ports.ts"
-import { endedFacts, movedFacts } from "./rules.ts"
+import { endedFacts, endOf, livingSince, movedFacts } from "./rules.ts"
 
 type Lease = { readonly holder: string; readonly fence: number; readonly expiresAt: number }
 
@@ -24,6 +25,7 @@ export function createMemoryTables() {
   const keyByGrant = new Map<string, string>()
   const keyByEvidence = new Map<string, string>()
   const entries = new Map<number, LedgerEntry>()
+  const revocations = new Map<number, Revocation>()
   const whitelist = new Map<string, WhitelistRow>()
   const transactions = new Map<number, RelayTransaction>()
   const nonces = new Map<string, number>()
@@ -76,16 +78,55 @@ export function createMemoryTables() {
     redemptionKey: string | null,
     facts: LedgerEntry["facts"],
     at: number,
-  ): void {
+  ): number {
     const sequence = entries.size + 1
     put(entries, sequence, { sequence, at, kind, grantId, redemptionKey, facts })
+    return sequence
   }
 
-  /** Stores the grant, and books its end when that is news. */
-  function saveGrant(grant: Grant, redemptionKey: string | null, at: number): void {
+  /** Lets gates know of an entry. */
+  function publish(sequence: number, revocation: Revocation, at: number): void {
+    for (const [each, { expiresAt }] of revocations) if (expiresAt < livingSince(at)) drop(revocations, each)
+    put(revocations, sequence, revocation)
+  }
+
+  /** Stores the grant; its end, when that is news, is booked and published. */
+  function saveGrant(
+    grant: Grant,
+    redemptionKey: string | null,
+    at: number,
+    facts: LedgerEntry["facts"] = {},
+  ): void {
     const ends = grant.ended !== null && !grants.get(grant.id)?.ended
     put(grants, grant.id, grant)
-    if (grant.ended && ends) book("ended", grant.id, redemptionKey, endedFacts(grant.ended.reason), at)
+    if (!grant.ended || !ends) return
+    const { reason } = grant.ended
+    publish(
+      book("ended", grant.id, redemptionKey, endedFacts(reason, facts), at),
+      endOf(grant, reason, at),
+      at,
+    )
+  }
+
+  /** Grants without an end that began before and may have living tokens. */
+  const livingGrants = (before: number, at: number): readonly Grant[] =>
+    [...grants.values()].filter(
+      (grant) => grant.expiresAt >= livingSince(at) && grant.startsAt < before && !grant.ended,
+    )
+
+  /** Ends what lives of a subject's grants that began before; answers how many. */
+  function endGrantsOf(
+    { id, before, unpaid = false }: { id: string; before: number; unpaid?: boolean },
+    reason: GrantEnd,
+    at: number,
+    facts?: LedgerEntry["facts"],
+  ): number {
+    const ending = livingGrants(before, at).filter(
+      (grant) => memberOf(grant.subject) === id && !(unpaid && grant.paid),
+    )
+    for (const grant of ending)
+      saveGrant({ ...grant, ended: { reason, at } }, keyByGrant.get(grant.id) ?? null, at, facts)
+    return ending.length
   }
 
   function bookMove(before: Redemption, effect: MoveEffect, at: number): void {
@@ -104,6 +145,7 @@ export function createMemoryTables() {
     grants,
     redemptions,
     entries,
+    revocations,
     whitelist,
     transactions,
     nonces,
@@ -112,7 +154,10 @@ export function createMemoryTables() {
     put,
     saveRedemption,
     saveGrant,
+    livingGrants,
+    endGrantsOf,
     book,
+    publish,
     bookMove,
     queued: () => Number(total("queued")),
     unsettled: () => total("unsettled"),

@@ -2,7 +2,7 @@
 import { openGrant } from "../core/grant.ts"
 import { byId, listed, published, removed, standsFor, type WhitelistChange } from "../core/whitelist.ts"
 import type { MemoryTables } from "./memory-tables.ts"
-import { admittedFacts, listFacts } from "./rules.ts"
+import { admittedFacts, listFacts, standsSince } from "./rules.ts"
 import type { Verbs, WhitelistVerb } from "./verbs.ts"
 
 export function createMemoryWhitelist(tables: MemoryTables): Pick<Verbs, WhitelistVerb> {
@@ -13,6 +13,8 @@ export function createMemoryWhitelist(tables: MemoryTables): Pick<Verbs, Whiteli
     if (!change) return { changed: false }
     put(whitelist, change.row.id, change.row)
     if (change.entry) book(change.entry, null, null, listFacts(change), at)
+    const left = { id: change.row.id, before: standsSince(change.row, at), unpaid: true }
+    tables.endGrantsOf(left, "delisted", at)
     return { changed: change.entry !== null }
   }
 

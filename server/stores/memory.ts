@@ -3,10 +3,10 @@ import { idempotencySeconds, openGrant } from "../core/grant.ts"
 import { applyMove, isUnsettled, isVoid, type Redemption } from "../core/redemption.ts"
 import { memberOf } from "../core/whitelist.ts"
 import { Fenced, type RedeemOrder, type RelayTransaction, type Store, StoreUnavailable } from "../ports.ts"
+import { createMemoryRevocations } from "./memory-revocations.ts"
 import { createMemoryTables } from "./memory-tables.ts"
 import { createMemoryWhitelist } from "./memory-whitelist.ts"
 import {
-  endedSlackSeconds,
   evidenceTaken,
   isAdmitted,
   noSuch,
@@ -94,6 +94,7 @@ export function createMemoryVerbs(): Verbs {
   }
 
   const verbs: Verbs = {
+    ...createMemoryRevocations(tables),
     ...createMemoryWhitelist(tables),
 
     publishOffers({ offers: onSale, now }) {
@@ -140,18 +141,6 @@ export function createMemoryVerbs(): Verbs {
       const decision = rotationOf(grant, row, rowFor(grant), request)
       if (decision.grant) tables.saveGrant(decision.grant, row?.key ?? null, request.now)
       return { decision, redemption: row }
-    },
-
-    endedGrants({ cursor, now }) {
-      const news = [...entries.values()].filter((entry) => entry.kind === "ended" && entry.sequence > cursor)
-      const ended = news.flatMap(({ grantId }) => {
-        const grant = grants.get(grantId ?? "")
-        const live = grant?.ended && grant.expiresAt + endedSlackSeconds >= now
-        return live && grant.ended
-          ? [{ grantId: grant.id, reason: grant.ended.reason, expiresAt: grant.expiresAt }]
-          : []
-      })
-      return { cursor: news.at(-1)?.sequence ?? cursor, ended }
     },
 
     entries: ({ after, limit }) =>

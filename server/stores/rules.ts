@@ -1,8 +1,14 @@
 /** What every store decides alike: whether an order is refused, the row it becomes, and what the ledger says of it. */
-import { type Grant, type GrantEnd, type RotateDecision, type RotateRequest, rotate } from "../core/grant.ts"
+import {
+  type GrantEnd,
+  longestTokenSeconds,
+  type Revocation,
+  revocationSlackSeconds,
+} from "../../shared/revocation.ts"
+import { type Grant, type RotateDecision, type RotateRequest, rotate } from "../core/grant.ts"
 import { type Redemption, settlementState } from "../core/redemption.ts"
 import { standsFor, type WhitelistChange, type WhitelistRow } from "../core/whitelist.ts"
-import type { RedeemOrder, RedeemOutcome } from "../ports.ts"
+import type { RedeemOrder, RedeemOutcome, Revoker } from "../ports.ts"
 
 /** How much is under way when an order arrives. */
 export type Standing = {
@@ -42,8 +48,31 @@ export function rotationOf(
   return rotate(grant, redemption ? settlementState(redemption.state) : "none", request)
 }
 
-/** Grants that ended are listed until this long after they would have been over anyway: clocks differ. */
-export const endedSlackSeconds = 10
+/** A grant that was over at this time cannot have a living token, clocks differing or not. */
+export const livingSince = (now: number): number => now - revocationSlackSeconds
+
+/** Until when a token of what ended at this time may live: none is issued any more, and none lives longer. */
+const lastTokenAt = (endedAt: number): number => endedAt + longestTokenSeconds
+
+/** What gates are told of a grant that ended. */
+export const endOf = ({ id, expiresAt }: Grant, reason: GrantEnd, at: number): Revocation => ({
+  kind: "grant",
+  grantId: id,
+  reason,
+  expiresAt: Math.min(expiresAt, lastTokenAt(at)),
+})
+
+export const ruleOf = (
+  { offer, before }: { readonly offer: string | null; readonly before: number },
+  at: number,
+): Revocation => ({ kind: "rule", offer, before, expiresAt: lastTokenAt(at) })
+
+/**
+ * When the grants of a caller without payment must have begun to stand behind its entry as it is now; the others end
+ * with the change, so that gates that do not have the list hear of it too.
+ */
+export const standsSince = (row: WhitelistRow, at: number): number =>
+  row.removedAt === null ? row.listedAt : at + 1
 
 export const redemptionOf = (order: RedeemOrder): Redemption => ({
   key: order.key,
@@ -99,7 +128,17 @@ export const listFacts = ({ row }: WhitelistChange): Facts => ({
   by: row.by,
 })
 
-export const endedFacts = (reason: GrantEnd): Facts => ({ reason })
+export const endedFacts = (reason: GrantEnd, revoked: Facts = {}): Facts => ({ reason, ...revoked })
+
+export const revokedFacts = (by: Revoker, note: string | null): Facts => ({
+  by,
+  ...(note !== null && { note }),
+})
+
+export const ruleFacts = (
+  { offer, before }: { readonly offer: string | null; readonly before: number },
+  grants: number,
+): Facts => ({ ...(offer !== null && { offer }), before: String(before), grants: String(grants) })
 
 /** Worker verbs that name what does not exist or is not in the state they need; nothing was written. */
 export const noSuch = (what: string, id: string | number): Error => new Error(`there is no ${what} ${id}`)

@@ -1,29 +1,12 @@
 /** The verbs of the ticket office and of those who read the ledger, on SQLite. */
 import type BetterSqlite3 from "better-sqlite3"
-import { type GrantEnd, idempotencySeconds, openGrant } from "../core/grant.ts"
+import { idempotencySeconds, openGrant } from "../core/grant.ts"
 import { unsettledStates, voidStates } from "../core/redemption.ts"
 import { memberOf } from "../core/whitelist.ts"
 import type { RedeemOrder } from "../ports.ts"
-import {
-  endedSlackSeconds,
-  isAdmitted,
-  redeemedFacts,
-  redemptionOf,
-  refusalOf,
-  rotationOf,
-  type Standing,
-} from "./rules.ts"
+import { isAdmitted, redeemedFacts, redemptionOf, refusalOf, rotationOf, type Standing } from "./rules.ts"
 import type { Records } from "./sqlite-records.ts"
-import {
-  amount,
-  entryFrom,
-  integer,
-  listOf,
-  offerContentOf,
-  offerRecordFrom,
-  type Row,
-  text,
-} from "./sqlite-rows.ts"
+import { amount, entryFrom, listOf, offerContentOf, offerRecordFrom, type Row, text } from "./sqlite-rows.ts"
 import type { IntakeVerb, Verbs } from "./verbs.ts"
 
 export function createIntakeVerbs(db: BetterSqlite3.Database, records: Records): Pick<Verbs, IntakeVerb> {
@@ -51,12 +34,6 @@ export function createIntakeVerbs(db: BetterSqlite3.Database, records: Records):
   const unsettled = db.prepare<[string], Row>(
     `SELECT nominal FROM redemptions WHERE payer = ? AND state IN (${listOf(unsettledStates)})`,
   )
-  const ended = db.prepare<[number, number], Row>(`
-    SELECT grants.id, grants.end_reason, grants.expires_at
-    FROM entries JOIN grants ON grants.id = entries.grant_id
-    WHERE entries.kind = 'ended' AND entries.sequence > ? AND grants.expires_at >= ?
-    ORDER BY entries.sequence`)
-  const lastEnded = db.prepare<[], Row>("SELECT max(sequence) AS sequence FROM entries WHERE kind = 'ended'")
   const entriesAfter = db.prepare<[number, number], Row>(
     "SELECT * FROM entries WHERE sequence > ? ORDER BY sequence LIMIT ?",
   )
@@ -129,18 +106,6 @@ export function createIntakeVerbs(db: BetterSqlite3.Database, records: Records):
       const decision = rotationOf(grant, redemption, rowFor(grant), request)
       if (decision.grant) records.saveGrant(grant, decision.grant, redemption?.key ?? null, request.now)
       return { decision, redemption }
-    },
-
-    endedGrants({ cursor, now }) {
-      const last = lastEnded.get()?.sequence ?? null
-      return {
-        cursor: Math.max(cursor, last === null ? 0 : integer(last)),
-        ended: ended.all(cursor, now - endedSlackSeconds).map((row) => ({
-          grantId: text(row.id),
-          reason: text<GrantEnd>(row.end_reason),
-          expiresAt: integer(row.expires_at),
-        })),
-      }
     },
 
     entries: ({ after, limit }) => entriesAfter.all(after, limit).map(entryFrom),

@@ -1,5 +1,6 @@
 /** What several verbs do to the rows: read, save, count what is unsettled, and book the ledger. */
 import type BetterSqlite3 from "better-sqlite3"
+import type { GrantEnd, Revocation } from "../../shared/revocation.ts"
 import type { Grant } from "../core/grant.ts"
 import {
   isQueued,
@@ -10,7 +11,7 @@ import {
 } from "../core/redemption.ts"
 import type { WhitelistRow } from "../core/whitelist.ts"
 import type { LedgerEntry } from "../ports.ts"
-import { endedFacts, movedFacts } from "./rules.ts"
+import { endedFacts, endOf, livingSince, movedFacts } from "./rules.ts"
 import {
   amount,
   fixedColumnsOf,
@@ -54,6 +55,13 @@ export function createRecords(db: BetterSqlite3.Database) {
   const insertEntry = db.prepare(
     "INSERT INTO entries (at, kind, grant_id, redemption_key, facts) VALUES (?, ?, ?, ?, ?)",
   )
+  const insertRevocation = db.prepare(
+    "INSERT INTO revocations (sequence, content, jti, expires_at) VALUES (?, ?, ?, ?)",
+  )
+  const dropRevocations = db.prepare("DELETE FROM revocations WHERE expires_at < ?")
+  const livingGrants = db.prepare<{ id: string; since: number; before: number }, Row>(`
+    SELECT * FROM grants WHERE expires_at >= :since AND starts_at < :before AND end_reason IS NULL
+      AND (subject = :id OR substr(subject, -length(:id) - 1) = ':' || :id) ORDER BY rowid`)
   const whitelistById = db.prepare<[string], Row>("SELECT * FROM whitelist WHERE id = ?")
   const readTotals = db.prepare<[], Row>("SELECT unsettled, queued FROM totals")
   const writeTotals = db.prepare("UPDATE totals SET unsettled = ?, queued = ?")
@@ -86,15 +94,50 @@ export function createRecords(db: BetterSqlite3.Database) {
     redemptionKey: string | null,
     facts: LedgerEntry["facts"],
     at: number,
-  ): void {
-    insertEntry.run(at, kind, grantId, redemptionKey, JSON.stringify(facts))
+  ): number {
+    const { lastInsertRowid } = insertEntry.run(at, kind, grantId, redemptionKey, JSON.stringify(facts))
+    return Number(lastInsertRowid)
   }
 
-  /** Replaces the grant, and books its end when that is news. */
-  function saveGrant(before: Grant, after: Grant, redemptionKey: string | null, at: number): void {
+  /** Lets gates know of an entry. */
+  function publish(sequence: number, revocation: Revocation, at: number): void {
+    dropRevocations.run(livingSince(at))
+    const jti = revocation.kind === "token" ? revocation.jti : null
+    insertRevocation.run(sequence, JSON.stringify(revocation), jti, revocation.expiresAt)
+  }
+
+  /** Replaces the grant; its end, when that is news, is booked and published. */
+  function saveGrant(
+    before: Grant,
+    after: Grant,
+    redemptionKey: string | null,
+    at: number,
+    facts: LedgerEntry["facts"] = {},
+  ): void {
     updateGrant.run(grantColumnsOf(after))
-    if (after.ended && !before.ended)
-      book("ended", after.id, redemptionKey, endedFacts(after.ended.reason), at)
+    if (!after.ended || before.ended) return
+    const { reason } = after.ended
+    publish(
+      book("ended", after.id, redemptionKey, endedFacts(reason, facts), at),
+      endOf(after, reason, at),
+      at,
+    )
+  }
+
+  /** Ends what lives of a subject's grants that began before; answers how many. */
+  function endGrantsOf(
+    { id, before, unpaid = false }: { id: string; before: number; unpaid?: boolean },
+    reason: GrantEnd,
+    at: number,
+    facts?: LedgerEntry["facts"],
+  ): number {
+    const found = livingGrants.all({ id, since: livingSince(at), before }).map(grantFrom)
+    const ending = found.filter((each) => !unpaid || !each.paid)
+    for (const each of ending) {
+      const key = redemption(redemptionByGrant.get(each.id))?.key ?? null
+      saveGrant(each, { ...each, ended: { reason, at } }, key, at, facts)
+    }
+    return ending.length
   }
 
   function bookMove(before: Redemption, effect: MoveEffect, at: number): void {
@@ -117,7 +160,9 @@ export function createRecords(db: BetterSqlite3.Database) {
     grant,
     addGrant: (added: Grant) => void insertGrant.run(grantColumnsOf(added)),
     saveGrant,
+    endGrantsOf,
     book,
+    publish,
     bookMove,
     whitelisted,
     totals,

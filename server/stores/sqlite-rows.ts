@@ -1,10 +1,11 @@
 /** Rows of the SQLite store to nouns and back: amounts are TEXT, integers come as bigint and leave checked. */
 import type { Address, Hex } from "../../shared/evm.ts"
-import type { Grant, GrantEnd } from "../core/grant.ts"
+import type { GrantEnd, Revocation } from "../../shared/revocation.ts"
+import type { Grant } from "../core/grant.ts"
 import type { Offer, OfferRecord } from "../core/offers.ts"
 import type { FailureReason, LedgerKind, Redemption, RedemptionState } from "../core/redemption.ts"
 import type { WhitelistAuthor, WhitelistRow } from "../core/whitelist.ts"
-import type { LedgerEntry, RelayTransaction, SignedBytes } from "../ports.ts"
+import type { LedgerEntry, NumberedRevocation, RelayTransaction, SignedBytes } from "../ports.ts"
 
 /** A column as better-sqlite3 gives it with safe integers. */
 type Column = string | bigint | null
@@ -149,6 +150,11 @@ export const entryFrom = (row: Row): LedgerEntry => ({
   grantId: textOrNull(row.grant_id),
   redemptionKey: textOrNull(row.redemption_key),
   facts: JSON.parse(text(row.facts)) as Record<string, string>,
+})
+
+export const numberedRevocationFrom = (row: Row): NumberedRevocation => ({
+  sequence: integer(row.sequence),
+  revocation: JSON.parse(text(row.content)) as Revocation,
 })
 
 export const whitelistRowFrom = (row: Row): WhitelistRow => ({

@@ -43,12 +43,14 @@ CREATE TABLE grants (
   token_issued_at INTEGER NOT NULL,
   token_expires_at INTEGER NOT NULL,
   token_settled INTEGER NOT NULL CHECK (token_settled IN (0, 1)),
-  end_reason TEXT CHECK (end_reason IN ('settlement_failed', 'refresh_token_reused', 'revoked')),
+  end_reason TEXT CHECK (end_reason IN ('settlement_failed', 'refresh_token_reused', 'revoked', 'delisted')),
   ended_at INTEGER,
   CHECK ((end_reason IS NULL) = (ended_at IS NULL))
 ) STRICT;
 CREATE INDEX grants_by_idempotency ON grants (idempotency_hash, starts_at) WHERE idempotency_hash IS NOT NULL;
 
+-- Those that may still have living tokens are the newest few.
+CREATE INDEX grants_by_expiry ON grants (expires_at);
 CREATE INDEX grants_by_opening ON grants (opening) WHERE opening IS NOT NULL;
 
 CREATE TABLE transactions (
@@ -133,15 +135,23 @@ CREATE TABLE entries (
   sequence INTEGER PRIMARY KEY AUTOINCREMENT,
   ${instant("at")},
   kind TEXT NOT NULL CHECK (kind IN ('redeemed', 'settled', 'failed', 'reopened', 'dead', 'ended', 'admitted',
-    'whitelist_added', 'whitelist_removed')),
+    'token_revoked', 'revoked', 'whitelist_added', 'whitelist_removed')),
   grant_id TEXT REFERENCES grants (id),
   redemption_key TEXT REFERENCES redemptions (key),
   facts TEXT NOT NULL CHECK (json_valid(facts)),
-  CHECK ((grant_id IS NULL) = (kind IN ('whitelist_added', 'whitelist_removed')))
+  CHECK ((grant_id IS NULL) = (kind IN ('revoked', 'whitelist_added', 'whitelist_removed')))
 ) STRICT;
 CREATE INDEX entries_of_whitelist ON entries (sequence) WHERE kind IN ('whitelist_added', 'whitelist_removed');
 CREATE UNIQUE INDEX entries_ended ON entries (grant_id) WHERE kind = 'ended';
-CREATE INDEX entries_ended_by_sequence ON entries (sequence) WHERE kind = 'ended';
+
+-- What gates must know; a row dies with the last token it could concern.
+CREATE TABLE revocations (
+  sequence INTEGER PRIMARY KEY REFERENCES entries (sequence),
+  content TEXT NOT NULL CHECK (json_valid(content)),
+  jti TEXT UNIQUE,
+  ${instant("expires_at")}
+) STRICT;
+CREATE INDEX revocations_by_expiry ON revocations (expires_at);
 
 -- Removed entries stay: no restart brings back what a command removed.
 CREATE TABLE whitelist (

@@ -2,6 +2,7 @@
 import type BetterSqlite3 from "better-sqlite3"
 import { createIntakeVerbs } from "./sqlite-intake.ts"
 import { createRecords } from "./sqlite-records.ts"
+import { createRevocationVerbs } from "./sqlite-revocations.ts"
 import { createWhitelistVerbs } from "./sqlite-whitelist.ts"
 import { createWorkerVerbs } from "./sqlite-worker.ts"
 import type { Verbs } from "./verbs.ts"
@@ -11,6 +12,7 @@ export function createVerbs(db: BetterSqlite3.Database): Verbs {
   const records = createRecords(db)
   return {
     ...createIntakeVerbs(db, records),
+    ...createRevocationVerbs(db, records),
     ...createWhitelistVerbs(db, records),
     ...createWorkerVerbs(db, records),
   }

@@ -2,7 +2,7 @@
 import type BetterSqlite3 from "better-sqlite3"
 import { openGrant } from "../core/grant.ts"
 import { listed, published, removed, standsFor, type WhitelistChange } from "../core/whitelist.ts"
-import { admittedFacts, listFacts } from "./rules.ts"
+import { admittedFacts, listFacts, standsSince } from "./rules.ts"
 import type { Records } from "./sqlite-records.ts"
 import { integer, type Row, whitelistColumnsOf, whitelistRowFrom } from "./sqlite-rows.ts"
 import type { Verbs, WhitelistVerb } from "./verbs.ts"
@@ -24,6 +24,8 @@ export function createWhitelistVerbs(
     if (!change) return { changed: false }
     putRow.run(whitelistColumnsOf(change.row))
     if (change.entry) records.book(change.entry, null, null, listFacts(change), at)
+    const left = { id: change.row.id, before: standsSince(change.row, at), unpaid: true }
+    records.endGrantsOf(left, "delisted", at)
     return { changed: change.entry !== null }
   }
 

@@ -9,14 +9,9 @@ export type VerbOutput<V extends Verb> = Awaited<ReturnType<Store[V]>>
 export type Verbs = { readonly [V in Verb]: (input: VerbInput<V>) => VerbOutput<V> }
 
 /** The verbs of the ticket office and of those who read the ledger. */
-export type IntakeVerb =
-  | "publishOffers"
-  | "redeem"
-  | "recall"
-  | "findGrant"
-  | "rotate"
-  | "endedGrants"
-  | "entries"
+export type IntakeVerb = "publishOffers" | "redeem" | "recall" | "findGrant" | "rotate" | "entries"
+/** The verbs of what is taken back. */
+export type RevocationVerb = "revoke" | "revocations"
 /** The verbs of the whitelist. */
 export type WhitelistVerb =
   | "publishWhitelist"
@@ -29,7 +24,7 @@ export type WhitelistVerb =
 export const readingVerbs: ReadonlySet<string> = new Set<Verb>([
   "recall",
   "findGrant",
-  "endedGrants",
+  "revocations",
   "entries",
   "whitelist",
   "due",
@@ -49,7 +44,8 @@ export const storeOf = (call: Call, close: () => Promise<void>): Store => ({
   recall: (input) => call("recall", input),
   findGrant: (input) => call("findGrant", input),
   rotate: (input) => call("rotate", input),
-  endedGrants: (input) => call("endedGrants", input),
+  revoke: (input) => call("revoke", input),
+  revocations: (input) => call("revocations", input),
   entries: (input) => call("entries", input),
   publishWhitelist: (input) => call("publishWhitelist", input),
   addToWhitelist: (input) => call("addToWhitelist", input),

@@ -272,7 +272,7 @@ function walk(sequence: readonly (readonly [Step, number, number])[], carried: M
     known = [0, 1, 2, 3, 4, 5].map(keyOf).filter((name) => ask("recall", { key: name }).value)
     ask("entries", { after: 0, limit: 1000 })
     ask("whitelist", { version: -1 })
-    ask("endedGrants", { cursor: 0, now })
+    ask("revocations", { cursor: 0, limit: 1000, now })
     const waiting = ask("due", { fence, network, now, limit: 4 }).value
     due = ((waiting ?? []) as Redemption[]).map((row) => row.key)
     ask("inFlight", { fence, network })

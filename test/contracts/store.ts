@@ -292,9 +292,8 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
         const { grant } = await redeem()
         const turns = await Promise.all(Array.from({ length: 20 }, () => turn(grant.id, 0)))
         expect(turns.filter((each) => each?.decision.kind === "rotated")).toHaveLength(1)
-        const { ended } = await store.endedGrants({ cursor: 0, now: start })
-        expect(ended).toEqual([
-          { grantId: grant.id, reason: "refresh_token_reused", expiresAt: grant.expiresAt },
+        expect(await store.revocations({ cursor: 0, limit: 10, now: start })).toMatchObject([
+          { revocation: { kind: "grant", grantId: grant.id, reason: "refresh_token_reused" } },
         ])
         expect(await kinds()).toEqual(["redeemed", "ended"])
       })
@@ -327,30 +326,6 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
         })
         expect(await turn(bad.grant.id, 0)).toMatchObject({
           decision: { kind: "refused", reason: "settlement_failed" },
-        })
-      })
-
-      it("tells a reader of ended grants each one once, while its tokens may live", async () => {
-        const fence = await lease()
-        const fail = async (expiresAt: number) => {
-          const { key, grant } = await redeem({ grant: { expiresAt } })
-          const move = { to: "failed", failure: "expired", dueAt: null } as const
-          await store.conclude({ fence, moves: [{ key, move }], now: start })
-          return { grantId: grant.id, reason: "settlement_failed", expiresAt }
-        }
-        expect(await store.endedGrants({ cursor: 0, now: start })).toEqual({ cursor: 0, ended: [] })
-        const first = await fail(start + 100)
-        const second = await fail(start + 1000)
-        const all = await store.endedGrants({ cursor: 0, now: start })
-        expect(all.ended).toEqual([first, second])
-        expect(await store.endedGrants({ cursor: all.cursor, now: start })).toEqual({
-          cursor: all.cursor,
-          ended: [],
-        })
-        expect((await store.endedGrants({ cursor: 0, now: start + 110 })).ended).toEqual([first, second])
-        expect(await store.endedGrants({ cursor: 0, now: start + 111 })).toEqual({
-          cursor: all.cursor,
-          ended: [second],
         })
       })
     })
@@ -578,7 +553,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
         expect(await store.inFlight({ fence, network })).toMatchObject([
           { transaction: { id, state: "signed" }, redemptions: [{ state: "sent" }, { state: "sent" }] },
         ])
-        expect((await store.endedGrants({ cursor: 0, now: start })).ended).toEqual([])
+        expect(await store.revocations({ cursor: 0, limit: 10, now: start })).toEqual([])
       })
 
       it("lets one Transfer pay for one redemption", async () => {

@@ -3,12 +3,14 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { base64url, generateKeyPair, importJWK, SignJWT } from "jose"
 import { beforeAll, describe, expect, it, vi } from "vitest"
-import { type Claims, claimsOf } from "../../server/core/claims.ts"
-import { type GrantEnd, openGrant } from "../../server/core/grant.ts"
+import { claimsOf } from "../../server/core/claims.ts"
+import { openGrant } from "../../server/core/grant.ts"
 import type { WhitelistEntry } from "../../server/core/whitelist.ts"
 import { createGate, type GateRequest } from "../../server/gate.ts"
 import { openKeys } from "../../server/keys/index.ts"
 import type { Keys } from "../../server/ports.ts"
+import type { Claims } from "../../shared/access-token.ts"
+import type { GrantEnd } from "../../shared/revocation.ts"
 
 const issuer = "https://cinema.example"
 const now = 1_800_000_000
@@ -20,7 +22,7 @@ let ended: Record<string, GrantEnd> = {}
 let feedAge = 0
 
 const revocations = {
-  reasonFor: (id: string) => ended[id],
+  reasonFor: ({ grant }: Pick<Claims, "grant">) => ended[grant],
   age: () => feedAge,
   refresh: async () => {},
   start: () => {},

@@ -124,7 +124,7 @@ function ofLedger(rows: Rows): string[] {
     ...found(
       "I6 a failed payment with a living grant",
       `SELECT key FROM redemptions JOIN grants ON grants.id = grant_id
-       WHERE state = 'failed' AND (end_reason IS NULL OR NOT EXISTS
+       WHERE state = 'failed' AND (end_reason IS NULL OR end_reason = 'settlement_failed' AND NOT EXISTS
          (SELECT 1 FROM entries WHERE entries.grant_id = grants.id AND kind = 'ended'))`,
     ),
     ...found(

@@ -60,13 +60,14 @@ function child(task: string, count = 0) {
 
 /** The stores and what they import, as JavaScript, away from every package. */
 async function compileStores(target: string): Promise<void> {
-  const server = new URL("../../../server/", import.meta.url)
+  const root = new URL("../../../", import.meta.url)
   await writeFile(join(target, "package.json"), '{ "type": "module" }')
-  for (const room of ["", "core/", "stores/"]) {
-    await mkdir(join(target, "server", room), { recursive: true })
-    const names = room === "" ? ["ports.ts"] : await readdir(new URL(room, server))
+  for (const room of ["shared/", "server/", "server/core/", "server/stores/"]) {
+    await mkdir(join(target, room), { recursive: true })
+    const all = (await readdir(new URL(room, root))).filter((name) => name.endsWith(".ts"))
+    const names = room === "server/" ? ["ports.ts"] : all
     for (const name of names) {
-      const source = await readFile(new URL(room + name, server), "utf8")
+      const source = await readFile(new URL(room + name, root), "utf8")
       const { outputText } = typescript.transpileModule(source, {
         compilerOptions: {
           target: typescript.ScriptTarget.ES2023,
@@ -75,7 +76,7 @@ async function compileStores(target: string): Promise<void> {
           verbatimModuleSyntax: true,
         },
       })
-      await writeFile(join(target, "server", room, name.replace(/ts$/, "js")), outputText)
+      await writeFile(join(target, room, name.replace(/ts$/, "js")), outputText)
     }
   }
 }

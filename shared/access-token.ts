@@ -1,0 +1,38 @@
+/** The access token as every resource server reads it: its claims, its life and its one spelling (RFC 9068, wire.md §5). */
+import { z } from "zod"
+
+const seconds = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER)
+const id = z.string().min(1).max(512)
+
+export const claimsSchema = z.object({
+  iss: id,
+  aud: id,
+  sub: id,
+  client_id: id,
+  iat: seconds,
+  exp: seconds,
+  jti: id,
+  scope: z.string().max(512),
+  /** Id of the grant it was issued from. */
+  grant: id,
+  /** When the grant began, in seconds: what a revocation of many grants goes by. */
+  granted_at: seconds,
+  /** Reference of the offer that was bought; null for a client's grant. */
+  offer: id.nullable(),
+  /** Whether the money was in when it was issued. */
+  settled: z.boolean(),
+  /** False for whitelisted callers. */
+  paid: z.boolean(),
+})
+export type Claims = z.infer<typeof claimsSchema>
+
+/** `typ` of an access token's header. */
+export const accessTokenType = "at+jwt"
+
+/** Whether a space-separated scope list contains the scope. */
+export const hasScope = (granted: string, wanted: string): boolean => granted.split(" ").includes(wanted)
+
+/** How far two clocks may be apart. */
+export const leewaySeconds = 5
+
+export const isExpired = (claims: Claims, now: number): boolean => now >= claims.exp + leewaySeconds
