@@ -8,6 +8,9 @@ import { setTimeout as delay } from "node:timers/promises"
 import type { Address, Hex } from "viem"
 import { encodeFunctionData, numberToHex, parseEther, parseUnits } from "viem"
 import { generatePrivateKey, privateKeyToAccount, privateKeyToAddress } from "viem/accounts"
+import { aggregators } from "../server/core/batch.ts"
+import { settlerCode } from "../server/core/settler.ts"
+import { multicall3 } from "./contracts/artifacts/multicall3.ts"
 import { testUsdc } from "./contracts/artifacts/test-usdc.ts"
 
 export type LocalAccount = { address: Address; privateKey: Hex }
@@ -18,6 +21,8 @@ export type LocalChainOptions = {
   /** Whole seconds between blocks; 0 mines each transaction at once. */
   blockTimeSeconds?: number
   accounts?: number
+  /** Contracts for batches that are there, by name; both unless told. */
+  aggregators?: readonly (keyof typeof aggregatorCodes)[]
 }
 
 export type LocalChain = {
@@ -37,6 +42,9 @@ export type LocalChain = {
   ended: Promise<void>
 }
 
+/** Creation codes. */
+const aggregatorCodes = { Settler: settlerCode, Multicall3: multicall3.bytecode }
+
 type Node = ChildProcessByStdio<null, Readable, Readable>
 type Request = LocalChain["request"]
 
@@ -55,6 +63,7 @@ export async function startLocalChain(options: LocalChainOptions = {}): Promise<
   requireWhole("port", port, 65_535)
   requireWhole("blockTimeSeconds", blockTimeSeconds, 86_400)
   requireWhole("accounts", accountCount, 1_000)
+  const wanted = new Set<string>(options.aggregators ?? Object.keys(aggregatorCodes))
 
   const node = spawnNode(port)
   const ended = new Promise<void>((resolve) => {
@@ -66,7 +75,9 @@ export async function startLocalChain(options: LocalChainOptions = {}): Promise<
     const request: Request = (method, params = []) => requestJson(rpcUrl, method, params)
     const accounts = Array.from({ length: accountCount }, newAccount)
     await request("anvil_setLoggingEnabled", [false])
-    await request("anvil_setCode", [asset, await usdcRuntimeCode(request)])
+    await place(request, asset, testUsdc.bytecode)
+    for (const { name, address } of aggregators)
+      if (wanted.has(name)) await place(request, address, aggregatorCodes[name])
     await endow(request, accounts)
     await startMining(request, blockTimeSeconds)
     return {
@@ -97,8 +108,9 @@ function newAccount(): LocalAccount {
 }
 
 // A call without `to` runs the constructor and returns the code: nothing is mined and no sender is needed.
-async function usdcRuntimeCode(request: Request): Promise<Hex> {
-  return hex(await request("eth_call", [{ data: testUsdc.bytecode }, "latest"]))
+async function place(request: Request, address: Address, creationCode: Hex): Promise<void> {
+  const code = hex(await request("eth_call", [{ data: creationCode }, "latest"]))
+  await request("anvil_setCode", [address, code])
 }
 
 // Nothing is mined until startMining, so all of them share one block.

@@ -352,6 +352,10 @@ export type Chain = {
   fees(): Promise<Fees>
   /** Gas the call needs, or null when it reverts. */
   estimateGas(call: { from: Address; to: Address; data: Hex }): Promise<bigint | null>
+  /** What the call would answer with that much gas, or null when it fails as a whole. */
+  dryRun(call: { from: Address; to: Address; data: Hex; gas: bigint }): Promise<Hex | null>
+  /** Whether there is code at the address, EIP-7702 delegations included. */
+  hasCode(address: Address): Promise<boolean>
   send(raw: Hex): Promise<SendResult>
   receipt(hash: Hex): Promise<Receipt | null>
   findLogs(input: {

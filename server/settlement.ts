@@ -31,7 +31,7 @@ export function createSettlement(
   overrides: Partial<SettlementLimits> = {},
 ): Settlement {
   const context = createContext(deps, overrides)
-  const { store, chain, relayer, network, now, chance, log, limits, noticed, isAhead, isParked } = context
+  const { store, chain, relayer, network, now, chance, log, noticed, isAhead, isParked } = context
   const examiner = createExaminer(context)
   const { deepen, watch } = createFinality(context, examiner)
   const { confirm } = createConfirmer(context, examiner)
@@ -78,7 +78,7 @@ export function createSettlement(
       await resender.reprice(fence, waiting, chainNonce)
       await resender.fillGap(fence, flying, chainNonce)
     }
-    if (!resting) await sendDue(fence, limits.maxInFlight - flying.length)
+    if (!resting) await sendDue(fence, flying.length)
     await watch(fence)
   }
 

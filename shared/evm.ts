@@ -2,6 +2,8 @@
 import {
   type Address,
   concat,
+  decodeFunctionData,
+  decodeFunctionResult,
   encodeFunctionData,
   getAddress,
   type Hex,
@@ -13,10 +15,22 @@ import {
   recoverAddress,
   sha256,
   stringToBytes,
+  zeroHash,
 } from "viem"
 
 export type { Address, Hex }
-export { concat, encodeFunctionData, hashTypedData, keccak256, parseAbi, sha256, stringToBytes }
+export {
+  concat,
+  decodeFunctionData,
+  decodeFunctionResult,
+  encodeFunctionData,
+  hashTypedData,
+  keccak256,
+  parseAbi,
+  sha256,
+  stringToBytes,
+  zeroHash,
+}
 
 /**
  * Tells who signed a digest; undefined when it is nobody's signature. A port, so that another thread or a native

@@ -3,10 +3,10 @@ import { readFileSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import solc from "solc"
-import type { Abi, AbiParameter, Hex } from "viem"
+import { type Abi, type AbiParameter, getContractAddress, type Hex, zeroHash } from "viem"
 
 export type Artifact = { abi: Abi; bytecode: Hex }
-export type Artifacts = { testUsdc: Artifact; intakeRead: Artifact }
+export type Artifacts = { testUsdc: Artifact; multicall3: Artifact; intakeRead: Artifact; settler: Artifact }
 export type GeneratedFile = { url: URL; text: string }
 
 type Compiled = { abi: Abi; evm: { bytecode: { object: string } } }
@@ -26,7 +26,10 @@ const intakeReadResult: readonly AbiParameter[] = [
   { name: "blockTime", type: "uint256" },
 ]
 
-const sources = ["TestUSDC", "IntakeRead"]
+/** Arachnid's deployer, at this address on nearly every network: `to` of a creation by CREATE2, salt first. */
+const create2Deployer: Hex = "0x4e59b44847b379578588920ca78fbf26c0b4956c"
+
+const sources = ["TestUSDC", "Multicall3", "IntakeRead", "Settler"]
 
 // No metadata hash and no trailer, so that the same source gives the same bytes in every checkout.
 const settings = {
@@ -51,14 +54,31 @@ export function compileContracts(): Artifacts {
   // A warning fails as well: a contract that nobody but us reads has no reason to keep one.
   const complaints = output.errors ?? []
   if (complaints.length > 0) throw new Error(complaints.map((each) => each.formattedMessage).join("\n"))
-  return { testUsdc: artifact(output, "TestUSDC"), intakeRead: artifact(output, "IntakeRead") }
+  return {
+    testUsdc: artifact(output, "TestUSDC"),
+    multicall3: artifact(output, "Multicall3"),
+    intakeRead: artifact(output, "IntakeRead"),
+    settler: artifact(output, "Settler"),
+  }
 }
 
-export function generatedFiles({ testUsdc, intakeRead }: Artifacts): GeneratedFile[] {
+export function generatedFiles({ testUsdc, multicall3, intakeRead, settler }: Artifacts): GeneratedFile[] {
   return [
     {
       url: new URL("./artifacts/test-usdc.ts", import.meta.url),
       text: module("TestUSDC", [`export const testUsdc = ${json(testUsdc)} as const`]),
+    },
+    {
+      url: new URL("./artifacts/multicall3.ts", import.meta.url),
+      text: module("Multicall3", [`export const multicall3 = ${json(multicall3)} as const`]),
+    },
+    {
+      url: new URL("../../server/core/settler.ts", import.meta.url),
+      text: module("Settler", [
+        `export const settlerCode: \`0x\${string}\` =\n  ${json(settler.bytecode)}`,
+        `export const create2Deployer: \`0x\${string}\` = ${json(create2Deployer)}`,
+        `export const settlerAddress: \`0x\${string}\` = ${json(addressOf(settler.bytecode))}`,
+      ]),
     },
     {
       url: new URL("../../server/chains/intake-read.ts", import.meta.url),
@@ -70,6 +90,15 @@ export function generatedFiles({ testUsdc, intakeRead }: Artifacts): GeneratedFi
     },
   ]
 }
+
+/** Where the deployer puts this creation code, with a salt of zero. */
+const addressOf = (bytecode: Hex): string =>
+  getContractAddress({
+    opcode: "CREATE2",
+    from: create2Deployer,
+    salt: zeroHash,
+    bytecode,
+  }).toLowerCase()
 
 function readPackage(path: string): { contents: string } | { error: string } {
   try {

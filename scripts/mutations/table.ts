@@ -24,6 +24,8 @@ const gate = "test/server/gate.test.ts"
 const payment = "test/server/core/payment.test.ts"
 const evm = "test/shared/evm.test.ts"
 const settlement = "test/server/settlement.test.ts"
+const batch = "test/server/settlement/batch.test.ts"
+const relayer = "test/server/chains/relayer.test.ts"
 const keys = "test/server/keys.test.ts"
 const watch = "test/flows/pay-and-watch.test.ts"
 const node = "test/server/chains/evm.test.ts"
@@ -384,6 +386,47 @@ const money: readonly Mutation[] = [
       "",
       settlement,
       "a settled payment is final when the chain says so",
+    ],
+  ]),
+  ...of("server/settlement/send.ts", [
+    [
+      "a batch within the relayer's balance",
+      "const gas = least(affordable, limits.maxBatchGas)",
+      "const gas = limits.maxBatchGas",
+      batch,
+      "no more gas than the relayer can vouch for",
+    ],
+  ]),
+  ...of("server/settlement/batch.ts", [
+    [
+      "alone after a failure",
+      'row.state === "accepted" && row.attempts === 0 &&',
+      'row.state === "accepted" &&',
+      batch,
+      "a payment that failed inside is tried alone",
+    ],
+    [
+      "no payer with code in a batch",
+      "if (!(await chain.hasCode(one.row.transfer.payer))) plain.add(one)",
+      "plain.add(one)",
+      batch,
+      "a payer who got code after its simulation",
+    ],
+    [
+      "halving",
+      "if (by.capsEach || (await goesThrough(by, whole))) return [whole]",
+      "return [whole]",
+      batch,
+      "is halved until it goes through",
+    ],
+  ]),
+  ...of("server/chains/relayer.ts", [
+    [
+      "every call of a batch looked at",
+      "return aggregator.decode(data).every(isSettlement)",
+      "return aggregator.decode(data).length > 0",
+      relayer,
+      "no batch with any other call in it",
     ],
   ]),
   ...of("server/stores/sqlite-worker.ts", [

@@ -80,6 +80,8 @@ export function createEvmChain(options: EvmChainOptions): Chain {
     gasBalance: (address) => nodes.ask("for a balance", ask.gasBalance(address)),
     fees: () => nodes.ask("for fees", ask.fees),
     estimateGas: (transaction) => nodes.ask("for gas", ask.estimateGas(transaction)),
+    dryRun: (call) => nodes.ask("what a call would do", ask.dryRun(call)),
+    hasCode: (address) => nodes.ask("for code", ask.hasCode(address)),
     send: (raw) => nodes.ask("to take a transaction", ask.send(raw)),
     receipt: (hash) => nodes.ask("for a receipt", ask.receipt(hash)),
     findLogs: (filter) => nodes.ask("for logs", ask.findLogs(filter, logBlocks)),

@@ -31,7 +31,7 @@ export function sendResultOf(error: unknown): SendResult | undefined {
 }
 
 export const isRevert = (error: unknown): boolean =>
-  /execution reverted|always failing transaction|gas required exceeds/i.test(rpcText(error))
+  /execution reverted|always failing transaction|gas required exceeds|out ?of ?gas/i.test(rpcText(error))
 
 /** What the node itself said, if it is the node that refused. */
 export const rpcText = (error: unknown): string =>

@@ -116,6 +116,22 @@ export const estimateGas =
     }
   }
 
+export const dryRun =
+  ({ from, to, data, gas }: { from: Address; to: Address; data: Hex; gas: bigint }): Question<Hex | null> =>
+  async (client) => {
+    try {
+      const transaction = { from, to, data, gas: numberToHex(gas) }
+      return { value: await client.request({ method: "eth_call", params: [transaction, "latest"] }) }
+    } catch (error) {
+      if (isRevert(error)) return { value: null }
+      throw error
+    }
+  }
+
+export const hasCode =
+  (address: Address): Question<boolean> =>
+  async (client) => ({ value: ((await client.getCode({ address })) ?? "0x") !== "0x" })
+
 export const send =
   (raw: Hex): Question<SendResult> =>
   async (client) => {

@@ -2,6 +2,7 @@
 import { keccak256, toFunctionSelector } from "viem"
 import { privateKeyToAccount } from "viem/accounts"
 import { type Address, type Hex, lowerAddress } from "../../shared/evm.ts"
+import { aggregators, settlerDeployment } from "../core/batch.ts"
 import type { Relayer } from "../ports.ts"
 
 /** The key lives in this closure only, so that no log or inspection of the relayer can show it. */
@@ -33,14 +34,41 @@ const settlementCalls: ReadonlySet<string> = new Set([
   toFunctionSelector("transferWithAuthorization(address,address,uint256,uint256,uint256,bytes32,bytes)"),
 ])
 
-/** The same relayer, which signs nothing but settlements of these assets, whoever asks and for whatever reason (KEY-08). */
+type Wish = Pick<Parameters<Relayer["sign"]>[0], "to" | "data">
+
+/**
+ * The same relayer, which signs nothing but settlements of these assets, alone or in batches, transfers of nothing to
+ * itself and the deployment of the Settler, whoever asks and for whatever reason (KEY-08).
+ */
 export function onlySettlements(relayer: Relayer, assets: Iterable<Address>): Relayer {
-  const allowed = new Set([...assets].map(lowerAddress))
+  const known = new Set([...assets].map(lowerAddress))
+  const own = lowerAddress(relayer.address)
+
+  const isSettlement = ({ to, data }: Wish): boolean =>
+    known.has(lowerAddress(to)) && settlementCalls.has(data.slice(0, 10).toLowerCase())
+
+  /** Every call in it is looked at: the contract would make any. */
+  function isBatch({ to, data }: Wish): boolean {
+    const aggregator = aggregators.find(({ address }) => address === lowerAddress(to))
+    if (!aggregator) return false
+    try {
+      return aggregator.decode(data).every(isSettlement)
+    } catch {
+      // Not a batch in any form that is made here.
+      return false
+    }
+  }
+
+  const fillsNonce = ({ to, data }: Wish): boolean => lowerAddress(to) === own && data === "0x"
+
+  const deploysSettler = ({ to, data }: Wish): boolean =>
+    lowerAddress(to) === settlerDeployment.to && data.toLowerCase() === settlerDeployment.data
+
   return Object.freeze({
     address: relayer.address,
     async sign(transaction: Parameters<Relayer["sign"]>[0]) {
-      if (!allowed.has(lowerAddress(transaction.to)) || !settlementCalls.has(transaction.data.slice(0, 10)))
-        throw new Error("the relayer was asked to sign what is no settlement")
+      const allowed = [isSettlement, isBatch, fillsNonce, deploysSettler].some((is) => is(transaction))
+      if (!allowed) throw new Error("the relayer was asked to sign what is no settlement")
       return relayer.sign(transaction)
     },
   })

@@ -27,5 +27,5 @@ export const isPricedOut = (price: GasPrice, suggested: GasPrice): boolean =>
 
 // Rounded up, and never the same: a replacement of a zero tip must offer something.
 const raise = (fee: bigint): bigint => most((fee * 9n + 7n) / 8n, fee + 1n)
-const most = (a: bigint, b: bigint): bigint => (a > b ? a : b)
-const least = (a: bigint, b: bigint): bigint => (a < b ? a : b)
+export const most = (a: bigint, b: bigint): bigint => (a > b ? a : b)
+export const least = (a: bigint, b: bigint): bigint => (a < b ? a : b)

@@ -1,6 +1,5 @@
 /** What all parts of a network's settlement share: the world, the limits, what this process noticed, and how it writes. */
 import pLimit from "p-limit"
-import type { Address, Hex } from "../../shared/evm.ts"
 import type { Scheme } from "../../shared/scheme.ts"
 import { schemes as knownSchemes } from "../../shared/schemes/index.ts"
 import type { Move, Redemption } from "../core/redemption.ts"
@@ -59,6 +58,12 @@ export type SettlementLimits = {
   readonly maxFeePerGas: bigint
   /** Gas that a payment may take: a payer's code could burn more. */
   readonly maxGas: bigint
+  /** Payments in one transaction. */
+  readonly batchSize: number
+  /** Gas that a transaction with several payments may take; networks have limits of their own (EIP-7825: 2^24). */
+  readonly maxBatchGas: bigint
+  /** Payments looked at in one step. */
+  readonly dueAtOnce: number
   /** A nonce was used, yet no hash of ours has a receipt: so long until the transaction is given up. */
   readonly lostAfterBlocks: bigint
   /** How long after one round of looks at blocks with paid payments the next one begins. */
@@ -74,6 +79,9 @@ const settlementLimits: SettlementLimits = {
   maxVersions: 5,
   maxFeePerGas: 500_000_000_000n,
   maxGas: 300_000n,
+  batchSize: 50,
+  maxBatchGas: 16_000_000n,
+  dueAtOnce: 200,
   lostAfterBlocks: 6n,
   recheckSeconds: 10,
   recheckBlocks: 32,
@@ -212,9 +220,6 @@ export function createContext(deps: SettlementDeps, overrides: Partial<Settlemen
     sign,
   }
 }
-
-/** What a transaction of the relayer calls. */
-export type Call = { readonly to: Address; readonly data: Hex; readonly gas: bigint }
 
 export function newestOf({ versions, nonce }: RelayTransaction): SignedBytes {
   const newest = versions.at(-1)

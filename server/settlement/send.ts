@@ -1,32 +1,40 @@
 /** What is due: simulated, built, stored and then sent, the payment that expires first first. */
-import { capFees } from "../core/fees.ts"
+import { capFees, least } from "../core/fees.ts"
 import type { Redemption } from "../core/redemption.ts"
 import type { Verdict } from "../core/verdict.ts"
 import type { Fees, RelayTransaction } from "../ports.ts"
-import { type Call, newestOf, type SettlementContext } from "./context.ts"
+import { createBatcher, type Group, type Ready } from "./batch.ts"
+import { newestOf, type SettlementContext } from "./context.ts"
 import type { Examiner } from "./examine.ts"
 import type { Resender } from "./resend.ts"
-
-/** A payment that goes through, with the call that makes it. */
-type Ready = { readonly row: Redemption; readonly call: Call }
-/** What shares a transaction. */
-type Group = { readonly rows: readonly Redemption[]; readonly call: Call }
 
 export function createSender(context: SettlementContext, { examine }: Examiner, { submit }: Resender) {
   const { store, chain, relayer, network, now, limits, noticed, onStep } = context
   const { conclude, moveFor, orPostpone, each, isParked, schemeOf, sign } = context
+  const { bundle, isWorthWaiting } = createBatcher(context)
 
-  async function sendDue(fence: number, room: number): Promise<void> {
+  /** `waiting`: transactions not in a block yet. While there are any, what comes may wait for company. */
+  async function sendDue(fence: number, waiting: number): Promise<void> {
+    const room = limits.maxInFlight - waiting
     if (room <= 0) return
-    const rows = await store.due({ fence, network, now: now(), limit: room })
+    const limit = Math.min(room * limits.batchSize, limits.dueAtOnce)
+    const rows = await store.due({ fence, network, now: now(), limit })
+    if (rows.length === 0 || (waiting > 0 && (await isWorthWaiting(rows)))) return
     const looked = await each(rows, (row) => orPostpone(fence, [row], () => simulate(fence, row)))
     const ready = looked.flatMap((each) => each ?? [])
     if (ready.length === 0 || isParked()) return
-    const [chainNonce, suggested] = await Promise.all([chain.nonceOf(relayer.address), chain.fees()])
+    const [chainNonce, suggested, balance] = await Promise.all([
+      chain.nonceOf(relayer.address),
+      chain.fees(),
+      chain.gasBalance(relayer.address),
+    ])
     const fees = capFees(suggested, limits.maxFeePerGas)
+    // A batch that the balance cannot vouch for would wait for gas, and its payments expire meanwhile.
+    const affordable = fees.maxFeePerGas > 0n ? balance / fees.maxFeePerGas : limits.maxBatchGas
+    const gas = least(affordable, limits.maxBatchGas)
     const stored: RelayTransaction[] = []
     // One after the other, so that nonces go by urgency; sending begins when all are stored.
-    for (const group of plan(ready)) {
+    for (const group of (await bundle(ready, gas)).slice(0, room)) {
       const transaction = await orPostpone(fence, group.rows, () => build(fence, group, chainNonce, fees))
       if (transaction) stored.push(transaction)
     }
@@ -81,7 +89,3 @@ export function createSender(context: SettlementContext, { examine }: Examiner, 
 
   return { sendDue }
 }
-
-/** Which payments share a transaction: none yet; payments of batchable schemes may. */
-const plan = (ready: readonly Ready[]): readonly Group[] =>
-  ready.map(({ row, call }) => ({ rows: [row], call }))

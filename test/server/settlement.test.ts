@@ -265,6 +265,7 @@ describe("a payment", () => {
     for (let i = 0; i < 20; i += 1) accounts.push(await customer())
     const sales: Sale[] = []
     for (const account of accounts) sales.push(await sell(account))
+    settlement = open({}, { batchSize: 1 })
     await settle()
     const nonces = (await flying()).map(({ transaction }) => transaction.nonce)
     expect(nonces).toEqual(Array.from({ length: 20 }, (_, i) => i))
@@ -275,7 +276,7 @@ describe("a payment", () => {
   })
 
   it("waits while as many transactions are in flight as are allowed", async () => {
-    settlement = open({}, { maxInFlight: 2 })
+    settlement = open({}, { maxInFlight: 2, batchSize: 1 })
     const account = await customer()
     for (const _ of [1, 2]) await strange(call("mint", [account.address, purse]))
     await mine()
@@ -286,7 +287,7 @@ describe("a payment", () => {
     await mine()
     await settle()
     expect(await flying()).toHaveLength(2)
-    await settle(open({}, { maxInFlight: 1 }))
+    await settle(open({}, { maxInFlight: 1, batchSize: 1 }))
     expect(await flying()).toHaveLength(2)
     await mine()
     await settle()
