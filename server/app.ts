@@ -1,14 +1,20 @@
 /** The composition root: the one place that knows both the use cases and the edges. */
 import { randomBytes } from "node:crypto"
+import { setTimeout as sleep } from "node:timers/promises"
 import { type Address, parseAddress } from "../shared/evm.ts"
 import { networks } from "../shared/networks/index.ts"
+import { auditBooks, BrokenBooks } from "./books/audit.ts"
+import { createCatchUp } from "./books/catch-up.ts"
+import { createIncomeReader } from "./books/income.ts"
+import { createBookkeeper } from "./books/keeper.ts"
 import { createEvmChain } from "./chains/evm.ts"
 import { withReadBudget } from "./chains/read-budget.ts"
 import { createRelayer, onlySettlements } from "./chains/relayer.ts"
 import { createSignaturePool } from "./chains/signature-pool.ts"
 import { isWellKnown } from "./chains/well-known.ts"
 import { type Config, ConfigError, type ConfigInput, parseConfig } from "./config.ts"
-import { createOfferBoard } from "./core/offers.ts"
+import { brokenLine } from "./core/invariants.ts"
+import { createOfferBoard, payeesOf } from "./core/offers.ts"
 import { createFunding } from "./funding.ts"
 import { createGate, type Gate } from "./gate.ts"
 import { type Challenges, createChallenges } from "./http/challenge.ts"
@@ -56,7 +62,15 @@ export type Issuer = {
   close(): Promise<void>
 }
 
-/** Throws ConfigError, KeyFileError or StoreUnavailable when it cannot start; a chain that is down only delays sales. */
+/** How many grants the start looks through; the rest is looked through while the service runs. */
+const grantsAtStart = 25_000
+/** What a start waits for the books to be compared with the chain, before it answers `recovering` to buyers. */
+const catchUpMilliseconds = 2000
+
+/**
+ * Throws ConfigError, KeyFileError, BrokenBooks or StoreUnavailable when it cannot start; a chain that is down only delays
+ * sales.
+ */
 export async function createIssuer(input: ConfigInput, options: IssuerOptions = {}): Promise<Issuer> {
   const config = parseConfig(input, options.environment)
   const now = options.now ?? (() => Math.floor(Date.now() / 1000))
@@ -80,6 +94,11 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
   )
 
   const store = await openStore(config.database)
+  const broken = await auditBooks(store, { grants: grantsAtStart })
+  if (broken.length > 0) {
+    await store.close()
+    throw new BrokenBooks(broken.map(brokenLine))
+  }
   const records = await store.publishOffers({ offers: config.offers, now: now() })
   const board = createOfferBoard(records, config.quoteSeconds)
   const revocations = createRevocations({ store, now, log })
@@ -108,6 +127,36 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
   const holder = randomBytes(16).toString("hex")
   const worker = createWorker({ store, settlements, now, log, holder }, options.worker)
 
+  const bookkeeper = createBookkeeper({
+    catchUps: [...chains.values()].map((chain) => {
+      const network = config.networks[chain.network.id]
+      return createCatchUp(
+        {
+          store,
+          chain,
+          income: createIncomeReader(chain, payeesOf(records.map((record) => record.offer))),
+          relayers: [relayer.address],
+          now,
+          random: randomBytes,
+          log,
+        },
+        { confirmations: network?.confirmations ?? 1, startBlock: network?.startBlock },
+      )
+    }),
+    audit: async () => (await auditBooks(store)).map(brokenLine),
+    holding: worker.holding,
+    log,
+  })
+  /** As a seller sees it: not ready before the books have all that was paid on it. */
+  const withBooks = (chain: Chain): Chain => ({
+    ...chain,
+    async ready() {
+      bookkeeper.check(chain.network.id)
+      await chain.ready()
+    },
+  })
+  const shops = new Map([...chains].map(([id, chain]) => [id, withBooks(chain)] as const))
+
   const funding = new Map(
     [...chains].map(([id, chain]) => [id, createFunding({ chain, relayer, now })] as const),
   )
@@ -120,7 +169,7 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
       keys,
       board,
       whitelist,
-      chains: new Map([...chains].map(([id, chain]) => [id, withReadBudget(chain)] as const)),
+      chains: new Map([...shops].map(([id, chain]) => [id, withReadBudget(chain)] as const)),
       funding,
       now,
       random: randomBytes,
@@ -151,7 +200,7 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
       health: {
         draining: () => draining,
         storeAge: revocations.age,
-        networks: [...chains].flatMap(([id, chain]) => {
+        networks: [...shops].flatMap(([id, chain]) => {
           const relayerFunding = funding.get(id)
           return relayerFunding ? [{ chain, funding: relayerFunding }] : []
         }),
@@ -160,6 +209,7 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
     log,
   )
 
+  await Promise.race([bookkeeper.start(), sleep(catchUpMilliseconds, undefined, { ref: false })])
   worker.start()
   revocations.start()
   whitelist.start()
@@ -181,9 +231,13 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
     },
     close() {
       draining = true
-      closing ??= Promise.all([worker.stop(), revocations.stop(), whitelist.stop(), signatures.close()]).then(
-        () => store.close(),
-      )
+      closing ??= Promise.all([
+        worker.stop(),
+        bookkeeper.stop(),
+        revocations.stop(),
+        whitelist.stop(),
+        signatures.close(),
+      ]).then(() => store.close())
       return closing
     },
   }

@@ -1,5 +1,6 @@
 /** Configuration files, and what a command says of a configuration it cannot work with. */
 import { readFile } from "node:fs/promises"
+import { BrokenBooks } from "./books/audit.ts"
 import { ConfigError, type ConfigInput } from "./config.ts"
 import { KeyFileError } from "./keys/index.ts"
 import { MissingPackage, StoreFileError, UnknownStore } from "./stores/index.ts"
@@ -24,7 +25,7 @@ export async function readConfig(file: string): Promise<ConfigInput> {
 
 /** Problems a person can mend before the next start; undefined for a failure of the program. */
 export function mendableProblems(error: unknown): readonly string[] | undefined {
-  if (error instanceof ConfigError) return error.problems
+  if (error instanceof ConfigError || error instanceof BrokenBooks) return error.problems
   const isMendable = [KeyFileError, StoreFileError, MissingPackage, UnknownStore].some(
     (kind) => error instanceof kind,
   )

@@ -35,6 +35,13 @@ const networkSchema = z.strictObject({
     .min(1)
     .max(8),
   confirmations: z.number().int().min(1).max(1000).default(1).describe("1 = the block itself"),
+  startBlock: z
+    .number()
+    .int()
+    .min(0)
+    .transform(BigInt)
+    .optional()
+    .describe("where new books look for payments of a relayer used before; default: 7 days ago"),
 })
 
 export const configSchema = z.strictObject({
@@ -65,7 +72,11 @@ export const configSchema = z.strictObject({
         .describe("key of the account that pays gas; created if missing"),
     })
     .prefault({}),
-  networks: z.record(z.string(), networkSchema).describe("by CAIP-2 id: `rpcUrls`, `confirmations`"),
+  networks: z
+    .record(z.string(), networkSchema)
+    .describe(
+      "by CAIP-2 id: `rpcUrls`, `confirmations`, `startBlock` (where new books look for payments of a relayer used before; default: 7 days ago)",
+    ),
   offers: z.array(offerSchema).min(1).max(64).describe("`id`, `scope`, `durationSeconds`, `prices`"),
   whitelist: whitelistSchema
     .default([])

@@ -5,6 +5,7 @@ import type { NetworkInfo } from "../shared/network.ts"
 import type { Revocation } from "../shared/revocation.ts"
 import type { ChainLog, SignedTransfer } from "../shared/scheme.ts"
 import type { Grant, NewGrant, RotateDecision, RotateRequest } from "./core/grant.ts"
+import type { BookRow, Doubles, Exposure } from "./core/invariants.ts"
 import type { Offer, OfferRecord } from "./core/offers.ts"
 import type { Evidence, LedgerKind, Move, Redemption } from "./core/redemption.ts"
 import type { TransferReading } from "./core/verdict.ts"
@@ -121,6 +122,17 @@ export type Revoker = "holder" | "operator"
 
 /** The sequence is that of its ledger entry: a cursor. */
 export type NumberedRevocation = { readonly sequence: number; readonly revocation: Revocation }
+
+/** How far the books are complete on a network, and how far they have used the nonces of its relayers. */
+export type Progress = {
+  /** Every payment from block `since` to block `done` is in the books; null before the first look at the chain. */
+  readonly blocks: { readonly since: bigint; readonly done: bigint } | null
+  /** The nonce that the next transaction of each relayer has. */
+  readonly nonces: readonly { readonly relayer: Address; readonly next: number }[]
+}
+
+/** Names a Transfer on a network. */
+export type TransferId = { readonly transactionHash: Hex; readonly logIndex: number }
 
 /** Bytes of a relayer's transaction under one hash. */
 export type SignedBytes = {
@@ -275,6 +287,28 @@ export type Store = {
     now: number
   }): Promise<void>
 
+  /** Grants by id, each with all that the books say of its money, to look through them in pieces; begins after `""`. */
+  books(input: { after: string; limit: number }): Promise<readonly BookRow[]>
+  /** What is unsettled, and what the running totals say of it. */
+  exposure(): Promise<Exposure>
+  doubles(): Promise<Doubles>
+  progress(input: { network: string }): Promise<Progress>
+  /** Those of the transfers that pay for nothing in the books. */
+  unbooked(input: { network: string; transfers: readonly TransferId[] }): Promise<readonly TransferId[]>
+  /**
+   * Takes in payments that were found on the chain and never sold by these books, with grants that have ended, and notes
+   * that the books are complete up to `done`. What is known already is left as it is. `since` counts at the first look
+   * only; blocks and nonces never go back. Answers the keys taken in.
+   */
+  catchUp(input: {
+    network: string
+    since: bigint
+    done: bigint
+    nonces: Progress["nonces"]
+    payments: readonly Redeemed[]
+    now: number
+  }): Promise<{ readonly imported: readonly string[] }>
+
   close(): Promise<void>
 }
 
@@ -327,6 +361,13 @@ export type Receipt = {
   readonly logs: readonly ChainLog[]
 }
 
+/** A log with its place on the chain. */
+export type LocatedLog = ChainLog & {
+  readonly transactionHash: Hex
+  readonly blockNumber: bigint
+  readonly blockHash: Hex
+}
+
 export type FoundLog = { readonly transactionHash: Hex; readonly blockNumber: bigint }
 
 export type Fees = { readonly maxFeePerGas: bigint; readonly maxPriorityFeePerGas: bigint }
@@ -363,6 +404,13 @@ export type Chain = {
     topics: readonly (Hex | readonly Hex[] | null)[]
     fromBlock: bigint
   }): Promise<readonly FoundLog[]>
+  /** Every log of the asset with these topics in the blocks, both ends included, in the chain's order. */
+  logs(input: {
+    asset: Address
+    topics: readonly (Hex | readonly Hex[] | null)[]
+    fromBlock: bigint
+    toBlock: bigint
+  }): Promise<readonly LocatedLog[]>
 }
 
 /** The account that pays gas; it signs settlement calls and nothing else. */

@@ -85,6 +85,10 @@ export const refusals = {
   refresh_token_reused: grant("buy", "An old refresh token was used again; the grant has ended."),
   grant_over: grant("buy", "The grant is over."),
   grant_revoked: grant("stop", "The grant was ended by the operator."),
+  grant_lost: grant(
+    "stop",
+    "The service has no record of this sale: it was restored from a backup, or the payment was settled elsewhere. Ask the operator.",
+  ),
 
   invalid_client: {
     status: 401,
@@ -162,6 +166,10 @@ export const refusals = {
   store_unavailable: away(1, "The service cannot record a payment now. Send the same payment again."),
   chain_unavailable: away(2, "The service cannot read the chain now. Send the same payment again."),
   relayer_unfunded: away(30, "The service cannot settle payments now. Send the same payment again later."),
+  recovering: away(
+    5,
+    "The service compares its books with the chain before it sells. Send the same payment again later.",
+  ),
   shutting_down: away(2, "The service is stopping. Send the same payment again."),
   internal: {
     status: 500,

@@ -1,8 +1,11 @@
 /** What was taken back before its time, and the set in which a gate looks it up (wire.md §6). */
 import type { Claims } from "./access-token.ts"
 
-/** Why a grant ended before it was over. */
-export const grantEnds = ["settlement_failed", "refresh_token_reused", "revoked", "delisted"] as const
+/**
+ * Why a grant ended before it was over. `lost`: the books were restored without it, and know it by its payment only; they
+ * never issued a token from it.
+ */
+export const grantEnds = ["settlement_failed", "refresh_token_reused", "revoked", "delisted", "lost"] as const
 export type GrantEnd = (typeof grantEnds)[number]
 
 /** Seconds; no token it concerns lives longer, so whoever keeps it may forget it then. */

@@ -48,6 +48,16 @@ export type TransferOutcome =
   /** Nothing about this nonce in these logs. */
   | { readonly kind: "silent" }
 
+/** Money that one log says arrived, whatever for. */
+export type Income = { readonly payer: Address; readonly payTo: Address; readonly value: bigint }
+
+/** An authorization that a receipt shows used and paid. */
+export type SeenPayment = Income & {
+  readonly nonce: Hex
+  /** Of the Transfer. */
+  readonly logIndex: number
+}
+
 export type Scheme = {
   /** x402 scheme name, e.g. `exact`. */
   readonly name: string
@@ -58,7 +68,7 @@ export type Scheme = {
   /** The `payload` of an x402 payment. */
   serialize(transfer: SignedTransfer): Record<string, unknown>
   /** The once-only key of the payment, from canonical values only. */
-  redemptionKey(chainId: number, asset: Address, transfer: SignedTransfer): string
+  redemptionKey(chainId: number, asset: Address, transfer: Pick<TransferTerms, "payer" | "nonce">): string
   sign(terms: TransferTerms, domain: Domain, signer: TypedDataSigner): Promise<Hex>
   /** Whether the signature is the payer's, in the one spelling the chain takes. */
   verify(transfer: SignedTransfer, domain: Domain, recover: Recover): Promise<SignatureVerdict>
@@ -67,6 +77,12 @@ export type Scheme = {
   /** Topics by which `eth_getLogs` finds what became of the nonce: topic0 alternatives, payer, nonce. */
   outcomeTopics(transfer: TransferTerms): readonly (Hex | readonly Hex[] | null)[]
   outcome(logs: readonly ChainLog[], asset: Address, transfer: TransferTerms): TransferOutcome
+  /** Topics by which `eth_getLogs` finds all that arrived at these accounts, by a signed transfer or not. */
+  incomeTopics(payTos: readonly Address[]): readonly (Hex | readonly Hex[] | null)[]
+  /** What a log so found says; undefined for any other log. */
+  income(log: ChainLog): Income | undefined
+  /** The signed transfers that these logs of one receipt show paid, whosever they are. */
+  payments(logs: readonly ChainLog[], asset: Address): readonly SeenPayment[]
 }
 
 export type SignatureVerdict = "valid" | "signature_not_canonical" | "signature_invalid"

@@ -85,6 +85,7 @@ export function createEvmChain(options: EvmChainOptions): Chain {
     send: (raw) => nodes.ask("to take a transaction", ask.send(raw)),
     receipt: (hash) => nodes.ask("for a receipt", ask.receipt(hash)),
     findLogs: (filter) => nodes.ask("for logs", ask.findLogs(filter, logBlocks)),
+    logs: (filter) => nodes.ask("for logs", ask.logs(filter, logBlocks)),
   }
 }
 

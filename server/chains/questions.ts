@@ -10,7 +10,7 @@ import {
 import { type Address, type Hex, lowerAddress } from "../../shared/evm.ts"
 import type { SignedTransfer } from "../../shared/scheme.ts"
 import type { TransferReading } from "../core/verdict.ts"
-import type { FoundLog, Receipt, SendResult } from "../ports.ts"
+import type { FoundLog, LocatedLog, Receipt, SendResult } from "../ports.ts"
 import { intakeReadAbi, intakeReadCode, intakeReadResult } from "./intake-read.ts"
 import type { NodeClient } from "./node.ts"
 import { causes, isRevert, rpcText, sendResultOf } from "./node-errors.ts"
@@ -197,6 +197,38 @@ export const findLogs =
           })
     }
     return { value: [...found.values()], block: newest }
+  }
+
+export const logs =
+  (
+    { asset, topics, fromBlock, toBlock }: LogFilter & { readonly toBlock: bigint },
+    logBlocks: bigint,
+  ): Question<readonly LocatedLog[]> =>
+  async (client) => {
+    const found: LocatedLog[] = []
+    const newest = await client.getBlockNumber({ cacheTime: 0 })
+    for (let from = fromBlock; from <= toBlock; from += logBlocks) {
+      const last = from + logBlocks - 1n
+      const range = { fromBlock: numberToHex(from), toBlock: numberToHex(last < toBlock ? last : toBlock) }
+      const logs = await client.request({
+        method: "eth_getLogs",
+        params: [{ address: asset, topics: mutable(topics), ...range }],
+      })
+      for (const log of logs) {
+        const { transactionHash, blockNumber, blockHash, logIndex } = log
+        if (!transactionHash || !blockNumber || !blockHash || !logIndex) continue
+        found.push({
+          address: lowerAddress(log.address),
+          topics: log.topics.map(lower),
+          data: lower(log.data),
+          logIndex: Number(logIndex),
+          transactionHash: lower(transactionHash),
+          blockNumber: BigInt(blockNumber),
+          blockHash: lower(blockHash),
+        })
+      }
+    }
+    return { value: found, block: newest }
   }
 
 /** That something is not there is believed only of a node that knows the newest blocks. */

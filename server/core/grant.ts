@@ -114,6 +114,7 @@ const endReasons = {
   refresh_token_reused: "refresh_token_reused",
   revoked: "grant_revoked",
   delisted: "access_denied",
+  lost: "grant_lost",
 } as const satisfies Record<GrantEnd, Reason>
 
 /** Why nothing more comes out of a grant, or undefined while it lives. */

@@ -51,6 +51,11 @@ export const canonicalContent = (offer: OfferContent): string =>
     ]),
   ])
 
+/** Where the money of these offers goes, or went. */
+export const payeesOf = (
+  offers: readonly Offer[],
+): readonly Pick<Price, "network" | "scheme" | "asset" | "payTo">[] => offers.flatMap(({ prices }) => prices)
+
 /** The server's own table of current and replaced offers, by reference. */
 export type OfferBoard = {
   readonly current: readonly Offer[]

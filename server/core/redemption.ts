@@ -112,6 +112,8 @@ export type LedgerKind =
   /** Tried too often; waits for an operator. */
   | "dead"
   | "ended"
+  /** A payment found on the chain that these books never sold. */
+  | "imported"
   /** A grant without a payment. */
   | "admitted"
   /** One access token was taken back; its grant lives on. */

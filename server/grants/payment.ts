@@ -129,6 +129,8 @@ async function replay(
   options: TokenOptions,
 ): Promise<TokenAnswer> {
   const { grant, redemption } = known
+  // Taken in from the chain, which tells neither window nor owner; that it buys nothing again may be told to anybody.
+  if (grant.ended?.reason === "lost") throw new Refusal("grant_lost")
   const same = isSameTransfer(redemption.transfer, payment.transfer)
   if (!same || !provesOwner(grant, proof, deps.now())) throw new Refusal("authorization_conflict")
   const isDelisted = !grant.paid && !deps.whitelist.find(grant.subject, grant.startsAt)

@@ -27,7 +27,8 @@ export async function handle(
     now: deps.now(),
     lives: options.lives,
   })
-  if (!outcome) throw new Refusal("refresh_token_invalid")
+  // It is genuine, so its grant was here: the books were restored, or begun anew.
+  if (!outcome) throw new Refusal("grant_lost")
   const { decision, redemption } = outcome
   if (decision.kind === "refused") {
     if (decision.grant?.ended) deps.onEnded()

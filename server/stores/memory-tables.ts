@@ -10,7 +10,7 @@ import {
   type Redemption,
 } from "../core/redemption.ts"
 import { memberOf, type WhitelistRow } from "../core/whitelist.ts"
-import type { LedgerEntry, RelayTransaction } from "../ports.ts"
+import type { LedgerEntry, RelayTransaction, TransferId } from "../ports.ts"
 import { endedFacts, endOf, livingSince, movedFacts } from "./rules.ts"
 
 type Lease = { readonly holder: string; readonly fence: number; readonly expiresAt: number }
@@ -29,6 +29,7 @@ export function createMemoryTables() {
   const whitelist = new Map<string, WhitelistRow>()
   const transactions = new Map<number, RelayTransaction>()
   const nonces = new Map<string, number>()
+  const progress = new Map<string, { readonly since: bigint; readonly done: bigint }>()
   const singles = new Map<"lease", Lease>()
   const totals = new Map<"unsettled" | "queued", bigint>()
   const undo: (() => void)[] = []
@@ -149,6 +150,7 @@ export function createMemoryTables() {
     whitelist,
     transactions,
     nonces,
+    progress,
     singles,
     atomically,
     put,
@@ -161,6 +163,8 @@ export function createMemoryTables() {
     bookMove,
     queued: () => Number(total("queued")),
     unsettled: () => total("unsettled"),
+    isEvidence: (network: string, { transactionHash, logIndex }: TransferId) =>
+      keyByEvidence.has(`${network} ${transactionHash} ${logIndex}`),
     redemptionsOf: (payer: string) => rowsOf(keysByPayer.get(payer) ?? []),
     redemptionFor: (grantId: string) => rowsOf([keyByGrant.get(grantId) ?? ""])[0] ?? null,
     /** Whether the Transfer that would pay for this row already pays for another. */

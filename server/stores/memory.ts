@@ -3,6 +3,7 @@ import { idempotencySeconds, openGrant } from "../core/grant.ts"
 import { applyMove, isUnsettled, isVoid, type Redemption } from "../core/redemption.ts"
 import { memberOf } from "../core/whitelist.ts"
 import { Fenced, type RedeemOrder, type RelayTransaction, type Store, StoreUnavailable } from "../ports.ts"
+import { createMemoryBooks } from "./memory-books.ts"
 import { createMemoryRevocations } from "./memory-revocations.ts"
 import { createMemoryTables } from "./memory-tables.ts"
 import { createMemoryWhitelist } from "./memory-whitelist.ts"
@@ -96,6 +97,7 @@ export function createMemoryVerbs(): Verbs {
   const verbs: Verbs = {
     ...createMemoryRevocations(tables),
     ...createMemoryWhitelist(tables),
+    ...createMemoryBooks(tables),
 
     publishOffers({ offers: onSale, now }) {
       const refs = new Set(onSale.map((offer) => offer.ref))

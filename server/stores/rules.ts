@@ -119,6 +119,9 @@ export function movedFacts(before: Redemption, after: Redemption): Facts {
   }
 }
 
+/** Where a payment was found that these books never sold. */
+export const importedFacts = (redemption: Redemption): Facts => movedFacts(redemption, redemption)
+
 export const admittedFacts = (grant: Grant): Facts => ({ client: grant.subject, scope: grant.scope })
 
 /** The hash of a secret stays out of the ledger: who reads it need not be able to try secrets. */

@@ -8,6 +8,7 @@ import {
   mkdirSync,
   openSync,
   type Stats,
+  statfsSync,
   unlinkSync,
 } from "node:fs"
 import { dirname, resolve } from "node:path"
@@ -18,12 +19,19 @@ import { applySchema, checkSchema } from "./sqlite-schema.ts"
 /** How long SQLite itself waits for a lock; beyond that the thread waits without blocking. */
 const busyMilliseconds = 50
 
+/** The kind of file system a folder is on, as Linux numbers them (statfs(2)). */
+export type FileSystemOf = (folder: string) => number
+
 /**
  * Opens the file, made with mode 0600 when it is missing, at the current schema. Throws {@link StoreFileError} for a file
  * that must not be used, and SQLite's BUSY while another process holds it.
  */
-export function openDatabase(Sqlite: typeof BetterSqlite3, file: string): BetterSqlite3.Database {
-  preparePrivateFile(file)
+export function openDatabase(
+  Sqlite: typeof BetterSqlite3,
+  file: string,
+  fileSystemOf: FileSystemOf = (folder) => statfsSync(folder).type,
+): BetterSqlite3.Database {
+  preparePrivateFile(file, fileSystemOf)
   // An absolute path, because SQLite gives `:memory:` and the empty name meanings of their own.
   const db = new Sqlite(resolve(file), { fileMustExist: true, timeout: busyMilliseconds })
   try {
@@ -59,15 +67,39 @@ export function applyPragmas(db: Pick<BetterSqlite3.Database, "pragma">, file: s
 }
 
 /** Creates the file before SQLite would do it with a wider mode; `-wal` and `-shm` inherit the mode. */
-function preparePrivateFile(file: string): void {
+function preparePrivateFile(file: string, fileSystemOf: FileSystemOf): void {
   try {
-    mkdirSync(dirname(resolve(file)), { recursive: true, mode: 0o700 })
+    const folder = dirname(resolve(file))
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    checkFileSystem(file, fileSystemOf(folder))
     if (!lstatSync(file, { throwIfNoEntry: false })) createFile(file)
     checkFile(file, lstatSync(file))
   } catch (error) {
     if (error instanceof StoreFileError) throw error
     throw new StoreFileError(`${file}: cannot be opened (${codeOf(error) ?? "unknown"})`)
   }
+}
+
+/** `linux/magic.h`; FUSE and 9p are not among them, because what is behind them cannot be told. */
+const networkFileSystems: ReadonlyMap<number, string> = new Map([
+  [0x6969, "NFS"],
+  [0xff534d42, "CIFS"],
+  [0xfe534d42, "SMB2"],
+  [0x517b, "SMB"],
+  [0x5346414f, "AFS"],
+  [0x73757245, "Coda"],
+  [0x564c, "NCP"],
+  [0x00c36400, "Ceph"],
+])
+
+/**
+ * WAL needs memory that all processes share, and locks that hold: over a network two hosts would each believe to be the
+ * only writer, and sell one payment twice (KEY-10). Only Linux numbers its file systems in this way.
+ */
+function checkFileSystem(file: string, type: number): void {
+  const found = process.platform === "linux" ? networkFileSystems.get(type >>> 0) : undefined
+  if (found !== undefined)
+    throw new StoreFileError(`${file}: found a network file system (${found}), wanted a disk of this machine`)
 }
 
 /**

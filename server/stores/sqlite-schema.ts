@@ -43,7 +43,7 @@ CREATE TABLE grants (
   token_issued_at INTEGER NOT NULL,
   token_expires_at INTEGER NOT NULL,
   token_settled INTEGER NOT NULL CHECK (token_settled IN (0, 1)),
-  end_reason TEXT CHECK (end_reason IN ('settlement_failed', 'refresh_token_reused', 'revoked', 'delisted')),
+  end_reason TEXT CHECK (end_reason IN ('settlement_failed', 'refresh_token_reused', 'revoked', 'delisted', 'lost')),
   ended_at INTEGER,
   CHECK ((end_reason IS NULL) = (ended_at IS NULL))
 ) STRICT;
@@ -134,14 +134,15 @@ CREATE INDEX redemptions_by_transaction ON redemptions (transaction_id) WHERE tr
 CREATE TABLE entries (
   sequence INTEGER PRIMARY KEY AUTOINCREMENT,
   ${instant("at")},
-  kind TEXT NOT NULL CHECK (kind IN ('redeemed', 'settled', 'failed', 'reopened', 'dead', 'ended', 'admitted',
-    'token_revoked', 'revoked', 'whitelist_added', 'whitelist_removed')),
+  kind TEXT NOT NULL CHECK (kind IN ('redeemed', 'settled', 'failed', 'reopened', 'dead', 'ended', 'imported',
+    'admitted', 'token_revoked', 'revoked', 'whitelist_added', 'whitelist_removed')),
   grant_id TEXT REFERENCES grants (id),
   redemption_key TEXT REFERENCES redemptions (key),
   facts TEXT NOT NULL CHECK (json_valid(facts)),
   CHECK ((grant_id IS NULL) = (kind IN ('revoked', 'whitelist_added', 'whitelist_removed')))
 ) STRICT;
 CREATE INDEX entries_of_whitelist ON entries (sequence) WHERE kind IN ('whitelist_added', 'whitelist_removed');
+CREATE INDEX entries_of_redemption ON entries (redemption_key, kind) WHERE redemption_key IS NOT NULL;
 CREATE UNIQUE INDEX entries_ended ON entries (grant_id) WHERE kind = 'ended';
 
 -- What gates must know; a row dies with the last token it could concern.
@@ -170,6 +171,13 @@ CREATE TABLE totals (
   queued INTEGER NOT NULL CHECK (queued >= 0)
 ) STRICT;
 INSERT INTO totals VALUES (1, '0', 0);
+
+-- Every payment from since_block to done_block is in the books.
+CREATE TABLE progress (
+  network TEXT PRIMARY KEY,
+  since_block INTEGER NOT NULL CHECK (since_block >= 0),
+  done_block INTEGER NOT NULL CHECK (done_block >= since_block)
+) STRICT;
 
 CREATE TABLE lease (
   id INTEGER PRIMARY KEY CHECK (id = 1),

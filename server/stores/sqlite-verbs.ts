@@ -1,5 +1,6 @@
 /** Every verb of the store on one SQLite handle, to be called inside a transaction. */
 import type BetterSqlite3 from "better-sqlite3"
+import { createBookVerbs } from "./sqlite-books.ts"
 import { createIntakeVerbs } from "./sqlite-intake.ts"
 import { createRecords } from "./sqlite-records.ts"
 import { createRevocationVerbs } from "./sqlite-revocations.ts"
@@ -15,5 +16,6 @@ export function createVerbs(db: BetterSqlite3.Database): Verbs {
     ...createRevocationVerbs(db, records),
     ...createWhitelistVerbs(db, records),
     ...createWorkerVerbs(db, records),
+    ...createBookVerbs(db, records),
   }
 }

@@ -6,9 +6,9 @@ import { Fenced, type RelayTransaction } from "../ports.ts"
 import { evidenceTaken, noSuch, notAccepted, notInFlight, wrongNonce } from "./rules.ts"
 import type { Records } from "./sqlite-records.ts"
 import { integer, type Row, redemptionFrom, text, transactionFrom, versionColumnsOf } from "./sqlite-rows.ts"
-import type { IntakeVerb, RevocationVerb, Verbs, WhitelistVerb } from "./verbs.ts"
+import type { BookVerb, IntakeVerb, RevocationVerb, Verbs, WhitelistVerb } from "./verbs.ts"
 
-type WorkerVerbs = Omit<Verbs, IntakeVerb | RevocationVerb | WhitelistVerb>
+type WorkerVerbs = Omit<Verbs, IntakeVerb | RevocationVerb | WhitelistVerb | BookVerb>
 
 export function createWorkerVerbs(db: BetterSqlite3.Database, records: Records): WorkerVerbs {
   const readLease = db.prepare<[], Row>("SELECT holder, fence, expires_at FROM lease")

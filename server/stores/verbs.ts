@@ -19,6 +19,8 @@ export type WhitelistVerb =
   | "removeFromWhitelist"
   | "whitelist"
   | "admit"
+/** The verbs of those who look through the books, and mend them. */
+export type BookVerb = "books" | "exposure" | "doubles" | "progress" | "unbooked" | "catchUp"
 
 /** Verbs that write nothing. */
 export const readingVerbs: ReadonlySet<string> = new Set<Verb>([
@@ -33,6 +35,11 @@ export const readingVerbs: ReadonlySet<string> = new Set<Verb>([
   "mined",
   "paidBlocks",
   "paidIn",
+  "books",
+  "exposure",
+  "doubles",
+  "progress",
+  "unbooked",
 ])
 
 /** Carries a verb out, wherever that happens. */
@@ -65,6 +72,12 @@ export const storeOf = (call: Call, close: () => Promise<void>): Store => ({
   paidBlocks: (input) => call("paidBlocks", input),
   paidIn: (input) => call("paidIn", input),
   conclude: (input) => call("conclude", input),
+  books: (input) => call("books", input),
+  exposure: () => call("exposure", undefined),
+  doubles: () => call("doubles", undefined),
+  progress: (input) => call("progress", input),
+  unbooked: (input) => call("unbooked", input),
+  catchUp: (input) => call("catchUp", input),
   close,
 })
 

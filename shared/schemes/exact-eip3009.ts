@@ -140,9 +140,7 @@ export const exactEip3009: Scheme = {
   ],
 
   outcome(logs, asset, transfer): TransferOutcome {
-    const ofAsset = logs
-      .filter((log) => lowerAddress(log.address) === lowerAddress(asset))
-      .sort((a, b) => a.logIndex - b.logIndex)
+    const ofAsset = logsOf(logs, asset)
     const at = ofAsset.findIndex(
       (log) =>
         (log.topics[0] === authorizationUsed || log.topics[0] === authorizationCanceled) &&
@@ -160,16 +158,37 @@ export const exactEip3009: Scheme = {
     if (received < transfer.value) return { kind: "short", received }
     return { kind: "paid", logIndex: next.logIndex }
   },
+
+  incomeTopics: (payTos) => [transferred, null, payTos.map(addressTopic)],
+
+  income(log) {
+    const [event, from, to] = log.topics
+    const isTransfer = event === transferred && from !== undefined && to !== undefined
+    if (!isTransfer || !/^0x[0-9a-f]{64}$/.test(log.data)) return undefined
+    return { payer: addressIn(from), payTo: addressIn(to), value: BigInt(log.data) }
+  },
+
+  payments(logs, asset) {
+    const ofAsset = logsOf(logs, asset)
+    return ofAsset.flatMap(({ topics: [event, authorizer, nonce] }, at) => {
+      const next = ofAsset[at + 1]
+      const money = next && exactEip3009.income(next)
+      if (event !== authorizationUsed || !authorizer || !nonce || !next || !money) return []
+      return money.payer === addressIn(authorizer) ? [{ ...money, nonce, logIndex: next.logIndex }] : []
+    })
+  },
 }
 
+/** In their order, because what belongs together stands together. */
+const logsOf = (logs: readonly ChainLog[], asset: Address): readonly ChainLog[] =>
+  logs
+    .filter((log) => lowerAddress(log.address) === lowerAddress(asset))
+    .sort((a, b) => a.logIndex - b.logIndex)
+
 /** The amount of a Transfer log from payer to payTo; undefined for any other log. */
-function amountMoved(log: ChainLog, transfer: TransferTerms): bigint | undefined {
-  const moved =
-    log.topics[0] === transferred &&
-    log.topics[1] === addressTopic(transfer.payer) &&
-    log.topics[2] === addressTopic(transfer.payTo) &&
-    /^0x[0-9a-f]{64}$/.test(log.data)
-  return moved ? BigInt(log.data) : undefined
+function amountMoved(log: ChainLog, { payer, payTo }: TransferTerms): bigint | undefined {
+  const money = exactEip3009.income(log)
+  return money?.payer === lowerAddress(payer) && money.payTo === lowerAddress(payTo) ? money.value : undefined
 }
 
 const message = (terms: TransferTerms) => ({
@@ -182,6 +201,8 @@ const message = (terms: TransferTerms) => ({
 })
 
 const addressTopic = (address: Address): Hex => `0x${"0".repeat(24)}${lowerAddress(address).slice(2)}`
+
+const addressIn = (topic: Hex): Address => lowerAddress(`0x${topic.slice(26)}`)
 
 function wantAddress(text: string, member: string): Address {
   const address = parseAddress(text)

@@ -1,6 +1,7 @@
 import Sqlite from "better-sqlite3"
 import fc from "fast-check"
 import { expect, it } from "vitest"
+import { importedPayment } from "../../server/core/imported.ts"
 import {
   type Evidence,
   isQueued,
@@ -17,6 +18,8 @@ import { type Answer, createGroup } from "../../server/stores/sqlite-group.ts"
 import { schema } from "../../server/stores/sqlite-schema.ts"
 import { perform, type Verb } from "../../server/stores/verbs.ts"
 import type { Hex } from "../../shared/evm.ts"
+import { networks } from "../../shared/networks/index.ts"
+import { exactEip3009 } from "../../shared/schemes/exact-eip3009.ts"
 import {
   network,
   type OrderChanges,
@@ -120,6 +123,10 @@ const step = fc.oneof(
       moves: fc.array(fc.record({ key, move }), { maxLength: 2 }),
     }),
   },
+  {
+    weight: 1,
+    arbitrary: fc.record({ verb: fc.constant("catchUp" as const), key, evidence, next: upTo(3) }),
+  },
 )
 /** What happens, how many seconds later, and whether with an old fence. */
 const steps = fc.array(fc.tuple(step, upTo(20), upTo(9)), { minLength: 5, maxLength: 60, size: "max" })
@@ -133,6 +140,18 @@ type State = {
   /** Keys that may be sent, so that most transactions can be prepared. */
   readonly due: readonly string[]
   readonly known: readonly string[]
+}
+
+/** What was found on the chain under one of the few keys. */
+function importedOf(index: number, evidence: Evidence, now: number) {
+  const info = networks.get(network)
+  const asset = info?.assets[0]
+  if (!info || !asset) throw new Error("the network has no asset")
+  const account = hexOf(index % 2, 20)
+  const payment = { payer: account, payTo: account, value: 1000n, nonce: hexOf(index, 32), logIndex: 0 }
+  const found = { network: info, asset, scheme: exactEip3009, payment, evidence, now }
+  const { grant, redemption } = importedPayment({ ...found, grantId: `found-${now}-${index}` })
+  return { grant, redemption: { ...redemption, key: keyOf(index) } }
 }
 
 /** What a step asks, with the state of the walk filled in. */
@@ -192,6 +211,12 @@ function letterOf(each: Step, at: State): [Verb, unknown] {
       return ["replace", { fence, transactionId: each.transactionId, version: versionOf(), now }]
     case "broadcast":
       return ["broadcast", { fence, transactionId: each.transactionId, now }]
+    case "catchUp": {
+      const { blockNumber } = each.evidence
+      const payment = importedOf(each.key, each.evidence, now)
+      const nonces = [{ relayer, next: each.next }]
+      return ["catchUp", { network, since: blockNumber, done: blockNumber, nonces, payments: [payment], now }]
+    }
     case "conclude":
       return ["conclude", { ...each, fence, moves: each.moves.map(named), now }]
   }
@@ -226,7 +251,10 @@ function openBoth() {
 /** I1, I3, I4 and I5 of security.md, section 4.3, recomputed from the rows. */
 function checkInvariants(db: Sqlite.Database): void {
   const rows = db.prepare<[], Record<string, string | bigint | null>>("SELECT * FROM redemptions").all()
-  const claims = db.prepare("SELECT redemption_key FROM entries WHERE kind = 'redeemed'").pluck().all()
+  const claims = db
+    .prepare("SELECT redemption_key FROM entries WHERE kind IN ('redeemed', 'imported')")
+    .pluck()
+    .all()
   expect(new Set(claims).size).toBe(claims.length)
   expect(new Set(claims)).toEqual(new Set(rows.map((row) => row.key)))
 
@@ -279,6 +307,10 @@ function walk(sequence: readonly (readonly [Step, number, number])[], carried: M
     ask("mined", { fence, network })
     const blocks = ask("paidBlocks", { fence, network, limit: 2 }).value as PaidBlock[] | undefined
     for (const block of blocks ?? []) ask("paidIn", { fence, network, ...block })
+    ask("books", { after: "", limit: 100 })
+    ask("exposure", undefined)
+    ask("doubles", undefined)
+    ask("progress", { network })
     checkInvariants(db)
   }
   db.close()
@@ -300,6 +332,6 @@ it("keeps memory and SQLite equal, and the total exposure equal to the sum of un
     "replace",
     "broadcast",
     "conclude",
-  ].concat(["addToWhitelist", "removeFromWhitelist", "publishWhitelist", "admit"]))
+  ].concat(["addToWhitelist", "removeFromWhitelist", "publishWhitelist", "admit", "catchUp"]))
     expect(carried.get(verb) ?? 0, verb).toBeGreaterThan(5)
 }, 120_000)

@@ -4,6 +4,7 @@ import { join } from "node:path"
 import { createMemoryStore } from "../../server/stores/memory.ts"
 import { openSqliteStore } from "../../server/stores/sqlite.ts"
 import { type OpenedStore, storeContract } from "./store.ts"
+import { booksContract } from "./store-books.ts"
 import { revocationContract } from "./store-revocations.ts"
 import { whitelistContract } from "./store-whitelist.ts"
 
@@ -30,7 +31,7 @@ async function openSqlite(): Promise<OpenedStore> {
     },
   }
 }
-for (const contract of [storeContract, revocationContract, whitelistContract]) {
+for (const contract of [storeContract, revocationContract, whitelistContract, booksContract]) {
   contract("memory", openMemory)
   contract("SQLite", openSqlite)
 }

@@ -1,0 +1,61 @@
+/** A payment that was found on the chain and is in no book, as the row it becomes: paid, with a grant that is over. */
+import { type Address, accountId } from "../../shared/evm.ts"
+import type { AssetInfo, NetworkInfo } from "../../shared/network.ts"
+import type { Scheme, SeenPayment } from "../../shared/scheme.ts"
+import type { Grant } from "./grant.ts"
+import { nominalValue } from "./payment.ts"
+import type { Evidence, Redemption } from "./redemption.ts"
+
+export type Found = {
+  readonly network: NetworkInfo
+  readonly scheme: Scheme
+  readonly asset: AssetInfo
+  readonly payment: SeenPayment
+  readonly evidence: Evidence
+  readonly grantId: string
+  readonly now: number
+}
+
+/**
+ * What was bought, and for how long, went with the books. So the grant has ended: whoever sends the payment again is
+ * answered, and it is not sold a second time. The signature and its window are not known either: should a reorg take the
+ * payment away, it expires and is never sent.
+ */
+export function importedPayment(found: Found): { readonly grant: Grant; readonly redemption: Redemption } {
+  const { network, scheme, payment, evidence, grantId, now } = found
+  const asset = found.asset.address.toLowerCase() as Address
+  const { payer, payTo, value, nonce } = payment
+  return {
+    grant: {
+      id: grantId,
+      offer: null,
+      scope: "",
+      subject: accountId(network.id, payer),
+      paid: true,
+      startsAt: now,
+      expiresAt: now,
+      opening: null,
+      idempotencyHash: null,
+      generation: 0,
+      token: { jti: grantId, issuedAt: now, expiresAt: now, settled: true },
+      ended: { reason: "lost", at: now },
+    },
+    redemption: {
+      key: scheme.redemptionKey(network.chainId, asset, payment),
+      grantId,
+      network: network.id,
+      scheme: scheme.name,
+      asset,
+      transfer: { payer, payTo, value, validAfter: 0n, validBefore: BigInt(now), nonce, signature: "0x" },
+      nominal: nominalValue(value, found.asset),
+      state: "paid",
+      fromBlock: evidence.blockNumber,
+      acceptedAt: now,
+      dueAt: null,
+      attempts: 0,
+      transactionId: null,
+      evidence,
+      failure: null,
+    },
+  }
+}

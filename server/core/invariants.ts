@@ -1,0 +1,114 @@
+/** What must hold of the books whatever happened to the processes (security.md §4.3, I1 to I6 and I8), judged over rows. */
+import { schemes } from "../../shared/schemes/index.ts"
+import type { Grant } from "./grant.ts"
+import { isQueued, isUnsettled, type LedgerKind, type Redemption, settlementState } from "./redemption.ts"
+
+/** A grant with everything the books say of the money behind it, read at one moment. */
+export type BookRow = {
+  readonly grant: Grant
+  readonly redemption: Redemption | null
+  /** How many entries of each kind the ledger has for the redemption. */
+  readonly entries: Readonly<Partial<Record<LedgerKind, number>>>
+  /** What became of the relayer's transaction it rides in; null when it rides in none. */
+  readonly ride: "in_flight" | "done" | null
+}
+
+/** What is unsettled, row by row, beside the totals that are kept of it; read at one moment. */
+export type Exposure = {
+  /** In millionths of the nominal currency. */
+  readonly unsettled: bigint
+  readonly queued: number
+  readonly open: readonly BookRow[]
+}
+
+/** What may be there once and is there twice, and transactions without the bytes that were sent. */
+export type Doubles = {
+  readonly keys: readonly string[]
+  /** Each as network, transaction and log. */
+  readonly transfers: readonly string[]
+  /** Each as network, relayer and nonce. */
+  readonly nonces: readonly string[]
+  readonly unsigned: readonly string[]
+}
+
+/** A broken invariant: its number, what is wrong, and the row that shows it. */
+export type Broken = { readonly invariant: string; readonly what: string; readonly row: string }
+
+export function judgeRow({ grant, redemption, entries, ride }: BookRow): readonly Broken[] {
+  if (!redemption)
+    return when(grant.paid, "I2", "a grant that is called paid has no redemption", `grant ${grant.id}`)
+  const { key, state, evidence, dueAt } = redemption
+  const count = (kind: LedgerKind): number => entries[kind] ?? 0
+  const isSettled = settlementState(state) === "settled"
+  // A reorg takes a settlement back, and it may then be settled again.
+  const settled = count("settled") + count("imported")
+  const isWaiting =
+    (state === "accepted" && dueAt !== null) ||
+    (state === "sent" && ride === "in_flight") ||
+    (state !== "accepted" && state !== "sent")
+  return [
+    ...when(!isKeyOf(redemption), "I1", "the key is not the one of its payment", key),
+    ...when(
+      count("redeemed") + count("imported") !== 1,
+      "I2",
+      "the claim is not in the ledger exactly once",
+      key,
+    ),
+    ...when(isSettled && !evidence, "I4", "it is called paid without a transfer", key),
+    ...when(
+      isSettled && (settled === 0 || settled > count("reopened") + 1),
+      "I4",
+      "it is settled without an entry, or with two",
+      key,
+    ),
+    ...when(
+      settlementState(state) === "failed" && (!grant.ended || count("ended") === 0),
+      "I6",
+      "it failed, and its grant lives",
+      key,
+    ),
+    ...when(!isWaiting, "I8", "it is open, and nobody will pick it up", key),
+  ]
+}
+
+export function judgeExposure({ unsettled, queued, open }: Exposure): readonly Broken[] {
+  const rows = open.flatMap(({ redemption }) => redemption ?? [])
+  const value = rows
+    .filter(({ state }) => isUnsettled(state))
+    .reduce((total, { nominal }) => total + nominal, 0n)
+  const waiting = rows.filter(({ state }) => isQueued(state)).length
+  return [
+    ...when(
+      value !== unsettled,
+      "I3",
+      `the total of unsettled value is ${unsettled}, the rows' ${value}`,
+      "totals",
+    ),
+    ...when(
+      waiting !== queued,
+      "I3",
+      `the count of waiting payments is ${queued}, the rows' ${waiting}`,
+      "totals",
+    ),
+  ]
+}
+
+export function judgeDoubles({ keys, transfers, nonces, unsigned }: Doubles): readonly Broken[] {
+  return [
+    ...keys.map((row) => ({ invariant: "I1", what: "a payment was redeemed twice", row })),
+    ...transfers.map((row) => ({ invariant: "I4", what: "one transfer pays for two redemptions", row })),
+    ...nonces.map((row) => ({ invariant: "I5", what: "a nonce of the relayer has two transactions", row })),
+    ...unsigned.map((row) => ({ invariant: "I5", what: "a transaction is stored without its bytes", row })),
+  ]
+}
+
+export const brokenLine = ({ invariant, what, row }: Broken): string => `${invariant}: ${what} (${row})`
+
+const when = (isBroken: boolean, invariant: string, what: string, row: string): readonly Broken[] =>
+  isBroken ? [{ invariant, what, row }] : []
+
+/** Keys are unique, and made of the payment: so no payment has two. */
+function isKeyOf({ key, scheme, network, asset, transfer }: Redemption): boolean {
+  const chainId = Number(network.split(":")[1])
+  return schemes.get(scheme)?.redemptionKey(chainId, asset, transfer) === key
+}

@@ -1,0 +1,187 @@
+import { chmod, mkdtemp, rename, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import Sqlite from "better-sqlite3"
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { type LocalChain, startLocalChain } from "../../scripts/local-chain.ts"
+import type { ConfigInput } from "../../server/config.ts"
+import {
+  type Cinema,
+  type CinemaOptions,
+  eventually,
+  openCinema,
+  postToken,
+  preparePurchase,
+  refresh,
+  retryHeaders,
+} from "../support/cinema.ts"
+import { randomAccount } from "../support/payments.ts"
+import { type RpcProxy, startRpcProxy } from "../support/rpc-proxy.ts"
+
+let chain: LocalChain
+let proxy: RpcProxy
+let folder: string
+let config: Partial<ConfigInput>
+let cinema: Cinema | undefined
+const database = () => join(folder, "ticket402.db")
+
+beforeAll(async () => {
+  chain = await startLocalChain({ blockTimeSeconds: 0 })
+  proxy = await startRpcProxy(chain.rpcUrl)
+})
+afterAll(async () => {
+  await proxy.close()
+  await chain.stop()
+})
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "recovery-"))
+  config = {
+    payTo: randomAccount().address,
+    database: `sqlite:${database()}`,
+    keys: join(folder, "keys"),
+    relayer: { privateKeyFile: join(folder, "relayer.key") },
+  }
+})
+afterEach(async () => {
+  proxy.fault = undefined
+  await cinema?.close()
+  await rm(folder, { recursive: true, force: true })
+})
+
+async function open(options: CinemaOptions = {}): Promise<Cinema> {
+  await cinema?.close()
+  cinema = await openCinema({
+    chain,
+    rpcUrl: proxy.url,
+    ...options,
+    config: { ...config, ...options.config },
+  })
+  config = { issuer: cinema.url, ...config }
+  return cinema
+}
+
+/** Sold, and settled. */
+async function sell(shop: Cinema) {
+  const purchase = await preparePurchase(
+    { accepted: shop.accepted, url: config.issuer ?? shop.url },
+    await shop.customer(),
+  )
+  const sold = await postToken(shop.url, purchase.headers)
+  expect(sold.status).toBe(200)
+  await eventually(
+    () => postToken(shop.url, retryHeaders(purchase)),
+    ({ body }) => body.grant.settlement.state === "settled",
+  )
+  return { purchase, refreshToken: sold.body.refresh_token as string }
+}
+
+/** An online backup, and its return after the service has stopped. */
+async function backup(): Promise<() => Promise<void>> {
+  const copy = join(folder, "backup.db")
+  const db = new Sqlite(database(), { readonly: true })
+  db.prepare("VACUUM INTO ?").run(copy)
+  db.close()
+  return async () => {
+    for (const end of ["-wal", "-shm"]) await rm(`${database()}${end}`, { force: true })
+    await chmod(copy, 0o600)
+    await rename(copy, database())
+  }
+}
+
+const ledger = (): { kind: string; redemption_key: string | null }[] => {
+  const db = new Sqlite(database(), { readonly: true })
+  try {
+    return db.prepare<[], { kind: string; redemption_key: string | null }>("SELECT * FROM entries").all()
+  } finally {
+    db.close()
+  }
+}
+const answerTo = async (shop: Cinema, headers: Record<string, string>) => {
+  const { status, body } = await postToken(shop.url, headers)
+  return `${status} ${body.reason ?? "sold"} ${body.next?.action ?? ""}`.trim()
+}
+const ready = async (shop: Cinema) => (await fetch(`${shop.url}/health/ready`)).status
+
+describe("a backup from yesterday", () => {
+  it("KEY-09: sells nothing before the payments since then are in the books, and none of them twice", async () => {
+    const before = await open()
+    const early = await sell(before)
+    const restore = await backup()
+    const late = await sell(before)
+    const later = await sell(before)
+    await before.close()
+    cinema = undefined
+    await restore()
+
+    let release = () => {}
+    proxy.fault = {
+      kind: "hold",
+      method: "eth_getLogs",
+      until: new Promise<void>((resolve) => {
+        release = resolve
+      }),
+    }
+    const after = await open()
+    expect(await ready(after)).toBe(503)
+    expect(await answerTo(after, retryHeaders(late.purchase))).toBe("503 recovering retry")
+    // What the backup knows is answered as ever.
+    expect(await answerTo(after, retryHeaders(early.purchase))).toBe("200 sold")
+    release()
+    proxy.fault = undefined
+    await eventually(
+      () => ready(after),
+      (status) => status === 200,
+    )
+
+    for (const { purchase } of [late, later]) {
+      expect(await answerTo(after, retryHeaders(purchase))).toBe("400 grant_lost stop")
+      expect(await answerTo(after, purchase.headers)).toBe("400 grant_lost stop")
+    }
+    // His client does not buy again by itself.
+    expect((await refresh(after.url, late.refreshToken)).body).toMatchObject({
+      reason: "grant_lost",
+      next: { action: "stop" },
+    })
+    expect((await refresh(after.url, early.refreshToken)).status).toBe(200)
+    await sell(after)
+    expect(ledger().filter(({ kind }) => kind === "imported")).toHaveLength(2)
+  })
+
+  it("KEY-09: new books begin with what a relayer used before has settled, as far back as they look", async () => {
+    const before = await open()
+    const old = await sell(before)
+    const startBlock = Number(await chain.request("eth_blockNumber")) + 1
+    const recent = await sell(before)
+    await before.close()
+    cinema = undefined
+    for (const end of ["", "-wal", "-shm"]) await rm(`${database()}${end}`, { force: true })
+
+    const id = Object.keys(before.config.networks)[0] ?? ""
+    const after = await open({ config: { networks: { [id]: { rpcUrls: [proxy.url], startBlock } } } })
+    expect(await answerTo(after, retryHeaders(recent.purchase))).toBe("400 grant_lost stop")
+    // Before the beginning of the books the chain alone knows of it.
+    expect(await answerTo(after, retryHeaders(old.purchase))).toBe("400 authorization_used stop")
+    await sell(after)
+  })
+
+  it("is told from the newest file: an ordinary restart takes in nothing", async () => {
+    const before = await open()
+    await sell(before)
+    const after = await open()
+    expect(await ready(after)).toBe(200)
+    expect(ledger().map(({ kind }) => kind)).toEqual(["redeemed", "settled"])
+  })
+
+  it("keeps the shop shut while the chain cannot be asked, and opens it by itself", async () => {
+    proxy.fault = { kind: "down" }
+    const shop = await open()
+    const purchase = await preparePurchase({ accepted: shop.accepted, url: shop.url }, await shop.customer())
+    expect(await answerTo(shop, purchase.headers)).toBe("503 recovering retry")
+    proxy.fault = undefined
+    const sold = await eventually(
+      () => postToken(shop.url, purchase.headers),
+      ({ status }) => status !== 503,
+    )
+    expect(sold.status).toBe(200)
+  })
+})
