@@ -171,10 +171,10 @@ export const exactEip3009: Scheme = {
   payments(logs, asset) {
     const ofAsset = logsOf(logs, asset)
     return ofAsset.flatMap(({ topics: [event, authorizer, nonce] }, at) => {
-      const next = ofAsset[at + 1]
-      const money = next && exactEip3009.income(next)
-      if (event !== authorizationUsed || !authorizer || !nonce || !next || !money) return []
-      return money.payer === addressIn(authorizer) ? [{ ...money, nonce, logIndex: next.logIndex }] : []
+      const follower = ofAsset[at + 1]
+      const money = follower && exactEip3009.income(follower)
+      if (event !== authorizationUsed || !authorizer || !nonce || !money) return []
+      return money.payer === addressIn(authorizer) ? [{ ...money, nonce, logIndex: follower.logIndex }] : []
     })
   },
 }
