@@ -49,4 +49,18 @@ whitelist
   .requiredOption("-c, --config <file>", "configuration, a JSON file")
   .action(onWhitelist("list"))
 
+program
+  .command("init-chain")
+  .description("deploy the contract that settles many payments in one transaction, where it is missing")
+  .requiredOption("-c, --config <file>", "configuration, a JSON file")
+  .option("--network <id>", "CAIP-2 id of one configured network, instead of all")
+  .action(async (options: { config: string; network?: string }) => {
+    const { initChain } = await import("../server/init-chain-command.ts")
+    process.exitCode = await initChain(options, {
+      environment: process.env,
+      print: (line) => process.stdout.write(`${line}\n`),
+      warn: (line) => process.stderr.write(`${line}\n`),
+    })
+  })
+
 await program.parseAsync()

@@ -15,6 +15,7 @@ import { isWellKnown } from "./chains/well-known.ts"
 import { type Config, ConfigError, type ConfigInput, parseConfig } from "./config.ts"
 import { brokenLine } from "./core/invariants.ts"
 import { createOfferBoard, payeesOf } from "./core/offers.ts"
+import { settlerAddress } from "./core/settler.ts"
 import { createFunding } from "./funding.ts"
 import { createGate, type Gate } from "./gate.ts"
 import { type Challenges, createChallenges } from "./http/challenge.ts"
@@ -266,6 +267,11 @@ async function checkChains(chains: ReadonlyMap<string, Chain>, log: Logger): Pro
   for (const [id, chain] of chains) {
     try {
       await chain.ready()
+      if (!(await chain.hasCode(settlerAddress)))
+        log.warn(
+          { network: id },
+          "the Settler contract is not on this network, so settling costs more gas; `ticket402 init-chain` deploys it",
+        )
     } catch (error) {
       if (error instanceof ChainMismatch) throw new ConfigError([`networks.${id}.rpcUrls: ${error.message}`])
       if (!(error instanceof ChainUnavailable)) throw error

@@ -1,0 +1,183 @@
+/** `init-chain`: deploys the contract that settles many payments in one transaction, on every network that lacks it. */
+import { randomBytes } from "node:crypto"
+import { setTimeout as delay } from "node:timers/promises"
+import { networks } from "../shared/networks/index.ts"
+import { createEvmChain } from "./chains/evm.ts"
+import { createRelayer, onlySettlements } from "./chains/relayer.ts"
+import { type Config, ConfigError, parseConfig } from "./config.ts"
+import { configExit, mendableProblems, readConfig } from "./config-file.ts"
+import { settlerDeployment } from "./core/batch.ts"
+import { settlerAddress } from "./core/settler.ts"
+import { openRelayerKey } from "./keys/index.ts"
+import { createLogger } from "./log.ts"
+import {
+  type Chain,
+  ChainMismatch,
+  ChainUnavailable,
+  Fenced,
+  type Relayer,
+  type RelayTransaction,
+  type Store,
+  StoreUnavailable,
+} from "./ports.ts"
+import { createSettlement } from "./settlement.ts"
+import { openStore } from "./stores/index.ts"
+
+export type InitChainOptions = {
+  readonly config: string
+  /** CAIP-2 id; all that are configured when not given. */
+  readonly network?: string
+}
+
+export type InitChainIo = {
+  readonly environment: Record<string, string | undefined>
+  /** Lines of the answer. */
+  print(line: string): void
+  /** Lines for the person at the terminal. */
+  warn(line: string): void
+  /** How long a deployment may take to be mined; 180 when not given. */
+  readonly patienceSeconds?: number
+}
+
+/** Something outside the configuration must be mended first. */
+class NotDeployable extends Error {
+  constructor(message: string) {
+    super(message)
+    this.name = "NotDeployable"
+  }
+}
+
+type Site = { readonly store: Store; readonly relayer: Relayer; readonly config: Config }
+
+/** Resolves with the exit code. A network that cannot be served holds up no other. */
+export async function initChain(options: InitChainOptions, io: InitChainIo): Promise<number> {
+  const warn = (problem: string) => io.warn(`${options.config}: ${problem}`)
+  try {
+    const config = parseConfig(await readConfig(options.config), io.environment)
+    const wanted = Object.keys(config.networks).filter((id) => (options.network ?? id) === id)
+    if (wanted.length === 0) throw new ConfigError([`--network: ${options.network} is not configured`])
+    const { privateKey } = await openRelayerKey(config.relayer.privateKeyFile)
+    const relayer = onlySettlements(createRelayer(privateKey), [])
+    const store = await openStore(config.database)
+    let code = 0
+    try {
+      for (const id of wanted) {
+        try {
+          io.print(JSON.stringify(await init(id, { store, relayer, config }, io)))
+        } catch (error) {
+          code = 1
+          warn(`${id}: ${messageOf(error)}`)
+        }
+      }
+    } finally {
+      await store.close()
+    }
+    return code
+  } catch (error) {
+    const problems = error instanceof StoreUnavailable ? [error.message] : mendableProblems(error)
+    if (!problems) throw error
+    problems.forEach(warn)
+    return error instanceof StoreUnavailable ? 1 : configExit
+  }
+}
+
+async function init(id: string, { store, relayer, config }: Site, io: InitChainIo): Promise<object> {
+  const network = networks.get(id)
+  if (!network) throw new NotDeployable("this network is not known")
+  const chain = createEvmChain({ network, rpcUrls: config.networks[id]?.rpcUrls ?? [], assets: [] })
+  await chain.ready()
+  const answer = { network: id, settler: settlerAddress }
+  if (await chain.hasCode(settlerAddress)) return { ...answer, deployed: false }
+  if (!(await chain.hasCode(settlerDeployment.to)))
+    throw new NotDeployable(`there is no CREATE2 deployer at ${settlerDeployment.to} on this network`)
+
+  // The nonces of the relayer are counted in the store, by whoever holds the lease.
+  const holder = `init-chain ${randomBytes(16).toString("hex")}`
+  const renew = async () => {
+    const lease = await store.lease({ holder, seconds: 5, now: now() })
+    if (!lease) throw new NotDeployable("a service settles from this database: stop it and run this again")
+    return lease.fence
+  }
+  const fence = await renew()
+  try {
+    const pending = (await store.inFlight({ fence, network: id })).find(
+      ({ transaction }) => transaction.to === settlerDeployment.to,
+    )
+    const { nonce } = pending?.transaction ?? (await prepare({ store, relayer, chain, fence }))
+    const settlement = createSettlement({
+      store,
+      chain,
+      relayers: [relayer],
+      confirmations: 1,
+      now,
+      chance: Math.random,
+      log: createLogger(config.logLevel),
+    })
+    const deadline = performance.now() + (io.patienceSeconds ?? 180) * 1000
+    for (;;) {
+      // The settlement looks after it as after any other transaction; it is stored, whatever happens here.
+      await settlement.advance(await renew())
+      const known = await store.transactionAt({ fence, network: id, relayer: relayer.address, nonce })
+      if (known?.state === "done" && (await chain.hasCode(settlerAddress)))
+        return { ...answer, deployed: true, transaction: await minedHash(chain, known) }
+      if (performance.now() > deadline)
+        throw new NotDeployable("the deployment is sent but not in a block yet: run this again later")
+      await delay(250)
+    }
+  } finally {
+    await store.release({ fence })
+  }
+}
+
+/** Stores the deployment as the relayer's next transaction; nothing is sent yet. */
+async function prepare({
+  store,
+  relayer,
+  chain,
+  fence,
+}: {
+  readonly store: Store
+  readonly relayer: Relayer
+  readonly chain: Chain
+  readonly fence: number
+}): Promise<RelayTransaction> {
+  const { address } = relayer
+  const network = chain.network.id
+  const [needed, fees, balance, chainNonce] = await Promise.all([
+    chain.estimateGas({ from: address, ...settlerDeployment }),
+    chain.fees(),
+    chain.gasBalance(address),
+    chain.nonceOf(address),
+  ])
+  if (needed === null) throw new NotDeployable("the deployer refuses the deployment")
+  const gas = (needed * 12n) / 10n
+  const price = gas * fees.maxFeePerGas
+  if (balance < price)
+    throw new NotDeployable(`the relayer ${address} has ${balance} wei of gas money, wanted ${price}`)
+  const nonce = await store.nextNonce({ fence, network, relayer: address, chainNonce })
+  const transaction = { ...settlerDeployment, gas, nonce }
+  const version = await relayer.sign({ chainId: chain.network.chainId, fees, ...transaction })
+  return store.prepare({
+    fence,
+    network,
+    relayer: address,
+    version,
+    redemptions: [],
+    now: now(),
+    ...transaction,
+  })
+}
+
+async function minedHash(chain: Chain, { versions }: RelayTransaction): Promise<string | undefined> {
+  for (const { hash } of versions) if (await chain.receipt(hash)) return hash
+  return undefined
+}
+
+/** Of what the operator can do something about; anything else is a bug. */
+function messageOf(error: unknown): string {
+  const known = [NotDeployable, ChainUnavailable, ChainMismatch, StoreUnavailable, Fenced]
+  if (error instanceof Error && known.some((kind) => error instanceof kind)) return error.message
+  throw error
+}
+
+const now = (): number => Math.floor(Date.now() / 1000)

@@ -1,0 +1,151 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, beforeAll, beforeEach, expect, it } from "vitest"
+import { type LocalChain, startLocalChain } from "../../scripts/local-chain.ts"
+import { createIssuer } from "../../server/app.ts"
+import { createEvmChain } from "../../server/chains/evm.ts"
+import { createRelayer } from "../../server/chains/relayer.ts"
+import { settlerDeployment } from "../../server/core/batch.ts"
+import { settlerAddress } from "../../server/core/settler.ts"
+import { initChain } from "../../server/init-chain-command.ts"
+import { openRelayerKey } from "../../server/keys/index.ts"
+import { openStore } from "../../server/stores/index.ts"
+import { lowerAddress } from "../../shared/evm.ts"
+import { sepolia } from "../../shared/networks/sepolia.ts"
+import { eventually } from "../support/cinema.ts"
+import { runCommand } from "../support/command.ts"
+import { configInput, sepoliaId } from "../support/offers.ts"
+
+let node: LocalChain
+let folder: string
+let config: string
+let relayer: `0x${string}`
+let printed: object[]
+let warned: string[]
+beforeAll(async () => {
+  node = await startLocalChain({ blockTimeSeconds: 0, accounts: 0, aggregators: [] })
+})
+afterAll(() => node?.stop())
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "init-chain-"))
+  config = join(folder, "config.json")
+  await writeFile(config, JSON.stringify(input()))
+  const { privateKey } = await openRelayerKey(join(folder, "relayer.key"))
+  relayer = createRelayer(privateKey).address
+  const snapshot = await node.request("evm_snapshot")
+  printed = []
+  warned = []
+  return async () => {
+    await node.request("evm_revert", [snapshot])
+    await rm(folder, { recursive: true, force: true })
+  }
+})
+
+const input = (rpcUrl = node.rpcUrl) =>
+  configInput({
+    database: `sqlite:${join(folder, "ticket402.db")}`,
+    keys: join(folder, "keys"),
+    relayer: { privateKeyFile: join(folder, "relayer.key") },
+    networks: { [sepoliaId]: { rpcUrls: [rpcUrl] } },
+    logLevel: "silent",
+  })
+const init = (options: { network?: string } = {}, patienceSeconds = 20) =>
+  initChain(
+    { config, ...options },
+    {
+      environment: {},
+      print: (line) => printed.push(JSON.parse(line)),
+      warn: (line) => warned.push(line),
+      patienceSeconds,
+    },
+  )
+const hasSettler = () =>
+  createEvmChain({ network: sepolia, assets: [], rpcUrls: [node.rpcUrl] }).hasCode(settlerAddress)
+
+it("init-chain deploys the Settler once, by the relayer, and says in which transaction", async () => {
+  await node.fund(relayer)
+  const first = await runCommand("scripts/ticket402.ts", ["init-chain", "-c", config]).ended
+  expect(first).toMatchObject({ code: 0, stderr: "" })
+  const line = JSON.parse(first.stdout)
+  expect(line).toEqual({
+    network: sepoliaId,
+    settler: settlerAddress,
+    deployed: true,
+    transaction: expect.stringMatching(/^0x[0-9a-f]{64}$/),
+  })
+  const receipt = (await node.request("eth_getTransactionReceipt", [line.transaction])) as Record<
+    string,
+    string
+  >
+  expect(receipt).toMatchObject({ status: "0x1", from: lowerAddress(relayer), to: settlerDeployment.to })
+  expect(await hasSettler()).toBe(true)
+  expect(await init({ network: sepoliaId })).toBe(0)
+  expect(printed).toEqual([{ network: sepoliaId, settler: settlerAddress, deployed: false }])
+  // The nonce it used is counted, and nothing is left for the service to look after.
+  const store = await openStore(input().database ?? "")
+  const { fence } = (await store.lease({ holder: "test", seconds: 5, now: 2_000_000_000 }))!
+  const at = { fence, network: sepoliaId, relayer: lowerAddress(relayer) }
+  expect(await store.inFlight(at)).toEqual([])
+  expect(await store.nextNonce({ ...at, chainNonce: 0 })).toBe(1)
+  await store.close()
+})
+
+it("init-chain says what it lacks: gas, a deployer, a node", async () => {
+  expect(await init()).toBe(1)
+  expect(warned.splice(0)).toEqual([
+    expect.stringMatching(
+      new RegExp(`${sepoliaId}: the relayer ${relayer} has 0 wei of gas money, wanted [0-9]+$`),
+    ),
+  ])
+  await node.fund(relayer)
+  const deployer = await node.request("eth_getCode", [settlerDeployment.to, "latest"])
+  await node.request("anvil_setCode", [settlerDeployment.to, "0x"])
+  expect(await init()).toBe(1)
+  expect(warned.splice(0)).toEqual([expect.stringContaining("there is no CREATE2 deployer at 0x4e59")])
+  await node.request("anvil_setCode", [settlerDeployment.to, deployer])
+  await writeFile(config, JSON.stringify(input("http://127.0.0.1:9/secret")))
+  expect(await init()).toBe(1)
+  expect(warned).toEqual([expect.stringMatching(/no node answered/)])
+  expect(warned.join()).not.toContain("secret")
+  expect(printed).toEqual([])
+})
+
+it("init-chain refuses a configuration it cannot work with, and networks that are not in it", async () => {
+  expect(await init({ network: "eip155:1" })).toBe(78)
+  expect(warned.splice(0)).toEqual([expect.stringContaining("--network: eip155:1 is not configured")])
+  await writeFile(config, "{}")
+  expect(await init()).toBe(78)
+  expect(warned.length).toBeGreaterThan(0)
+})
+
+it("a deployment that is not in a block yet is not sent a second time", async () => {
+  await node.fund(relayer)
+  await node.request("evm_setAutomine", [false])
+  expect(await init({}, 0)).toBe(1)
+  expect(warned).toEqual([expect.stringContaining("run this again later")])
+  await node.request("evm_mine")
+  await node.request("evm_setAutomine", [true])
+  expect(await init()).toBe(0)
+  expect(printed).toMatchObject([{ deployed: expect.any(Boolean) }])
+  expect(await node.request("eth_getTransactionCount", [relayer, "latest"])).toBe("0x1")
+})
+
+it("init-chain does not use nonces of a relayer that a service is settling with", async () => {
+  await node.fund(relayer)
+  const logged: string[] = []
+  const warn = (_fields: object, message: string) => void logged.push(message)
+  const log = { debug() {}, info() {}, warn, error: warn }
+  const issuer = await createIssuer(input(), { log })
+  try {
+    // What serve says at start of a network without the Settler.
+    expect(logged).toContainEqual(expect.stringContaining("`ticket402 init-chain` deploys it"))
+    await eventually(
+      () => init(),
+      () => warned.some((line) => line.includes("a service settles from this database")),
+    )
+    expect(await hasSettler()).toBe(false)
+  } finally {
+    await issuer.close()
+  }
+})
