@@ -7,7 +7,7 @@ import type { ChainLog, SignedTransfer } from "../shared/scheme.ts"
 import type { Grant, NewGrant, RotateDecision, RotateRequest } from "./core/grant.ts"
 import type { BookRow, Doubles, Exposure } from "./core/invariants.ts"
 import type { Offer, OfferRecord } from "./core/offers.ts"
-import type { Evidence, LedgerKind, Move, Redemption } from "./core/redemption.ts"
+import type { Evidence, LedgerKind, Move, Redemption, RedemptionState } from "./core/redemption.ts"
 import type { TransferReading } from "./core/verdict.ts"
 import type { WhitelistEntry, WhitelistMember } from "./core/whitelist.ts"
 
@@ -142,6 +142,9 @@ export type SignedBytes = {
   readonly maxPriorityFeePerGas: bigint
 }
 
+/** What a transaction calls. */
+export type Call = { readonly to: Address; readonly data: Hex; readonly gas: bigint }
+
 /** One nonce of the relayer. */
 export type RelayTransaction = {
   readonly id: number
@@ -150,6 +153,7 @@ export type RelayTransaction = {
   readonly nonce: number
   /** `signed`: stored, perhaps sent; `broadcast`: a node took it; `done`: its nonce is used up on chain. */
   readonly state: "signed" | "broadcast" | "done"
+  /** Of the newest version. */
   readonly to: Address
   readonly data: Hex
   readonly gas: bigint
@@ -162,6 +166,13 @@ export type RelayTransaction = {
 
 /** A block with payments that are not final yet. */
 export type PaidBlock = Pick<Evidence, "blockNumber" | "blockHash">
+
+export type RedemptionHistory = {
+  readonly redemption: Redemption
+  /** Oldest first. */
+  readonly transactions: readonly RelayTransaction[]
+  readonly entries: readonly LedgerEntry[]
+}
 
 export type InFlight = { readonly transaction: RelayTransaction; readonly redemptions: readonly Redemption[] }
 
@@ -233,17 +244,40 @@ export type Store = {
     now: number
   }): Promise<{ readonly kind: "admitted"; readonly grant: Grant } | { readonly kind: "refused" }>
 
-  /** Takes, or renews for the same holder, the one lease to settle; null while another's is alive. */
+  /** Redemptions in the order of their sale, with the sequence of the ledger's entry on it. */
+  redemptions(input: {
+    state: RedemptionState | null
+    after: number
+    limit: number
+  }): Promise<readonly { sequence: number; redemption: Redemption }[]>
+  /** All that is kept of a redemption: every transaction it ever rode in, and every entry. Null for a key never claimed. */
+  history(input: { key: string }): Promise<RedemptionHistory | null>
+  /** By command; has a dead redemption tried again, and books it. False when it is not dead; throws for an unknown key. */
+  retry(input: { key: string; now: number }): Promise<{ retried: boolean }>
+
+  /**
+   * Takes, or renews for the same holder, the one lease to settle; null while another's is alive. A lease given further
+   * in the future than it is long is of a clock since set back, and not waited for.
+   */
   lease(input: { holder: string; seconds: number; now: number }): Promise<{ fence: number } | null>
   release(input: { fence: number }): Promise<void>
 
   /** Accepted rows that are due, the one that expires first first; and failed rows due for a last look. */
   due(input: { fence: number; network: string; now: number; limit: number }): Promise<readonly Redemption[]>
-  /** The nonce the next transaction of this relayer must have; `chainNonce` is what the chain has counted (latest). */
-  nextNonce(input: { fence: number; network: string; relayer: Address; chainNonce: number }): Promise<number>
+  /**
+   * The nonce the next transaction of this relayer must have; `chainNonce` is what the chain has counted (latest).
+   * `skipped`: so many nonces after our last one were used by somebody else who has the key.
+   */
+  nextNonce(input: {
+    fence: number
+    network: string
+    relayer: Address
+    chainNonce: number
+  }): Promise<{ nonce: number; skipped: number }>
   /**
    * Uses up the nonce, stores the bytes and moves the redemptions to `sent`, before anything is sent. Throws when the
-   * nonce is not the next one or a redemption is not `accepted`.
+   * nonce is not the next one or a redemption is not `accepted`. An earlier nonce that never had a transaction may be
+   * filled by one without redemptions.
    */
   prepare(input: {
     fence: number
@@ -257,8 +291,14 @@ export type Store = {
     redemptions: readonly string[]
     now: number
   }): Promise<RelayTransaction>
-  /** Stores replacement bytes for the same nonce, before they are sent. */
-  replace(input: { fence: number; transactionId: number; version: SignedBytes; now: number }): Promise<void>
+  /** Stores replacement bytes for the same nonce, before they are sent; `call` when they make another one. */
+  replace(input: {
+    fence: number
+    transactionId: number
+    version: SignedBytes
+    call?: Call
+    now: number
+  }): Promise<void>
   /** A node took the bytes. */
   broadcast(input: { fence: number; transactionId: number; now: number }): Promise<void>
   /** Transactions whose nonce is not known to be used up, lowest nonce first, with what rides in them. */

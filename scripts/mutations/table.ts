@@ -372,6 +372,15 @@ const money: readonly Mutation[] = [
       "SET-44",
     ],
   ]),
+  ...of("server/stores/rules.ts", [
+    [
+      "a lease of the future is not waited for",
+      "return now < expiresAt && !setBack",
+      "return now < expiresAt",
+      store,
+      "SET-42",
+    ],
+  ]),
   ...of("server/settlement/finality.ts", [
     [
       "settled payments rechecked until final",
@@ -439,10 +448,17 @@ const money: readonly Mutation[] = [
     ],
     [
       "one nonce, one transaction",
-      "if (nonce !== next) throw wrongNonce(nonce, next)",
+      "if (nonce !== next && !fills) throw wrongNonce(nonce, next)",
       "",
       store,
       "uses a nonce once",
+    ],
+    [
+      "no payment on a nonce before others",
+      "nonce < next && redemptions.length === 0 &&",
+      "nonce < next &&",
+      store,
+      "goes on after nonces that somebody else used",
     ],
   ]),
   ...of("shared/schemes/exact-eip3009.ts", [

@@ -86,6 +86,8 @@ export type Redemption = {
   readonly transactionId: number | null
   readonly evidence: Evidence | null
   readonly failure: FailureReason | null
+  /** Why the last try led nowhere, in words for the operator; null before the first. */
+  readonly lastError: string | null
 }
 
 /** What the worker found out about a redemption. */
@@ -97,11 +99,11 @@ export type Move =
   /** `dueAt`: when to look again for money that came all the same; null when the failure is final. */
   | { readonly to: "failed"; readonly failure: FailureReason; readonly dueAt: number | null }
   /** Out of its transaction, to be tried again. */
-  | { readonly to: "accepted"; readonly dueAt: number }
+  | { readonly to: "accepted"; readonly dueAt: number; readonly error?: string }
   /** A reorg took the block away; the transaction's bytes are sent again. */
   | { readonly to: "sent" }
   /** Given up until an operator says otherwise. */
-  | { readonly to: "dead" }
+  | { readonly to: "dead"; readonly error?: string }
 
 export type LedgerKind =
   | "redeemed"
@@ -111,6 +113,8 @@ export type LedgerKind =
   | "reopened"
   /** Tried too often; waits for an operator. */
   | "dead"
+  /** What was dead is tried again by command. */
+  | "retried"
   | "ended"
   /** A payment found on the chain that these books never sold. */
   | "imported"
@@ -187,6 +191,7 @@ export function applyMove(redemption: Redemption, move: Move): MoveEffect {
           state: "accepted",
           dueAt: move.dueAt,
           attempts: redemption.attempts + 1,
+          lastError: move.error ?? redemption.lastError,
           evidence: null,
           transactionId: null,
         },
@@ -201,6 +206,7 @@ export function applyMove(redemption: Redemption, move: Move): MoveEffect {
           state: "dead",
           dueAt: null,
           attempts: redemption.attempts + 1,
+          lastError: move.error ?? redemption.lastError,
           evidence: null,
           transactionId: null,
         },
@@ -208,6 +214,12 @@ export function applyMove(redemption: Redemption, move: Move): MoveEffect {
       )
   }
 }
+
+/** What an operator makes of a dead redemption: tried again at once, as if for the first time. Null for any other. */
+export const retryDead = (redemption: Redemption): MoveEffect | null =>
+  redemption.state === "dead"
+    ? effect({ ...redemption, state: "accepted", dueAt: 0, attempts: 0 }, "retried")
+    : null
 
 const effect = (redemption: Redemption, entry: LedgerKind | null, endsGrant = false): MoveEffect => ({
   redemption,

@@ -9,7 +9,7 @@ import type { Examiner } from "./examine.ts"
 import type { Resender } from "./resend.ts"
 
 export function createSender(context: SettlementContext, { examine }: Examiner, { submit }: Resender) {
-  const { store, chain, relayer, network, now, limits, noticed, onStep } = context
+  const { store, chain, relayer, network, now, log, limits, noticed, onStep } = context
   const { conclude, moveFor, orPostpone, each, isParked, schemeOf, sign } = context
   const { bundle, isWorthWaiting } = createBatcher(context)
 
@@ -68,7 +68,9 @@ export function createSender(context: SettlementContext, { examine }: Examiner, 
     fees: Fees,
   ): Promise<RelayTransaction> {
     const { address } = relayer
-    const nonce = await store.nextNonce({ fence, network, relayer: address, chainNonce })
+    const { nonce, skipped } = await store.nextNonce({ fence, network, relayer: address, chainNonce })
+    if (skipped > 0)
+      log.error({ network, relayer: address, skipped }, "the relayer's key is used by somebody else")
     const version = await sign({ nonce, fees, ...group.call })
     onStep("signed")
     const redemptions = group.rows.map((row) => row.key)

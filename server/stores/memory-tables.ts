@@ -11,9 +11,7 @@ import {
 } from "../core/redemption.ts"
 import { memberOf, type WhitelistRow } from "../core/whitelist.ts"
 import type { LedgerEntry, RelayTransaction, TransferId } from "../ports.ts"
-import { endedFacts, endOf, livingSince, movedFacts } from "./rules.ts"
-
-type Lease = { readonly holder: string; readonly fence: number; readonly expiresAt: number }
+import { endedFacts, endOf, type Lease, livingSince, movedFacts } from "./rules.ts"
 
 export type MemoryTables = ReturnType<typeof createMemoryTables>
 
@@ -28,6 +26,8 @@ export function createMemoryTables() {
   const revocations = new Map<number, Revocation>()
   const whitelist = new Map<string, WhitelistRow>()
   const transactions = new Map<number, RelayTransaction>()
+  /** Transactions a redemption ever rode in. */
+  const rides = new Map<string, readonly number[]>()
   const nonces = new Map<string, number>()
   const progress = new Map<string, { readonly since: bigint; readonly done: bigint }>()
   const singles = new Map<"lease", Lease>()
@@ -149,6 +149,7 @@ export function createMemoryTables() {
     revocations,
     whitelist,
     transactions,
+    rides,
     nonces,
     progress,
     singles,

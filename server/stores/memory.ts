@@ -4,12 +4,14 @@ import { applyMove, isUnsettled, isVoid, type Redemption } from "../core/redempt
 import { memberOf } from "../core/whitelist.ts"
 import { Fenced, type RedeemOrder, type RelayTransaction, type Store, StoreUnavailable } from "../ports.ts"
 import { createMemoryBooks } from "./memory-books.ts"
+import { createMemoryLedger } from "./memory-ledger.ts"
 import { createMemoryRevocations } from "./memory-revocations.ts"
 import { createMemoryTables } from "./memory-tables.ts"
 import { createMemoryWhitelist } from "./memory-whitelist.ts"
 import {
   evidenceTaken,
   isAdmitted,
+  leaseFor,
   noSuch,
   notAccepted,
   notInFlight,
@@ -38,7 +40,8 @@ export function createMemoryStore(): Store {
 
 export function createMemoryVerbs(): Verbs {
   const tables = createMemoryTables()
-  const { atomically, put, grants, redemptions, transactions, nonces, offers, entries, singles } = tables
+  const { atomically, put, grants, redemptions, transactions, rides, nonces, offers, entries, singles } =
+    tables
 
   function hold(fence: number): void {
     const lease = singles.get("lease")
@@ -82,6 +85,11 @@ export function createMemoryVerbs(): Verbs {
     return found
   }
 
+  const transactionOf = (network: string, relayer: string, nonce: number): RelayTransaction | undefined =>
+    [...transactions.values()].find(
+      (each) => each.network === network && each.relayer === relayer && each.nonce === nonce,
+    )
+
   function transactionInFlight(id: number): RelayTransaction {
     const found = transaction(id)
     if (found.state === "done") throw notInFlight(id)
@@ -98,6 +106,7 @@ export function createMemoryVerbs(): Verbs {
     ...createMemoryRevocations(tables),
     ...createMemoryWhitelist(tables),
     ...createMemoryBooks(tables),
+    ...createMemoryLedger(tables),
 
     publishOffers({ offers: onSale, now }) {
       const refs = new Set(onSale.map((offer) => offer.ref))
@@ -148,18 +157,15 @@ export function createMemoryVerbs(): Verbs {
     entries: ({ after, limit }) =>
       [...entries.values()].filter((entry) => entry.sequence > after).slice(0, limit),
 
-    lease({ holder, seconds, now }) {
-      const current = singles.get("lease")
-      const alive = current && current.expiresAt > now
-      if (alive && current.holder !== holder) return null
-      const fence = alive ? current.fence : (current?.fence ?? 0) + 1
-      put(singles, "lease", { holder, fence, expiresAt: now + seconds })
-      return { fence }
+    lease(request) {
+      const lease = leaseFor(singles.get("lease"), request)
+      if (lease) put(singles, "lease", lease)
+      return lease && { fence: lease.fence }
     },
 
     release({ fence }) {
       hold(fence)
-      put(singles, "lease", { holder: "", fence, expiresAt: 0 })
+      put(singles, "lease", { holder: "", fence, grantedAt: 0, expiresAt: 0 })
     },
 
     due({ fence, network, now, limit }) {
@@ -172,16 +178,18 @@ export function createMemoryVerbs(): Verbs {
 
     nextNonce({ fence, network, relayer, chainNonce }) {
       hold(fence)
-      const next = Math.max(nonces.get(`${network} ${relayer}`) ?? 0, chainNonce)
-      put(nonces, `${network} ${relayer}`, next)
-      return next
+      const before = nonces.get(`${network} ${relayer}`)
+      const nonce = Math.max(before ?? 0, chainNonce)
+      put(nonces, `${network} ${relayer}`, nonce)
+      return { nonce, skipped: nonce - (before ?? nonce) }
     },
 
     prepare({ fence, network, relayer, nonce, to, data, gas, version, redemptions: keys, now }) {
       hold(fence)
       const next = nonces.get(`${network} ${relayer}`) ?? 0
-      if (nonce !== next) throw wrongNonce(nonce, next)
-      put(nonces, `${network} ${relayer}`, next + 1)
+      const fills = nonce < next && keys.length === 0 && !transactionOf(network, relayer, nonce)
+      if (nonce !== next && !fills) throw wrongNonce(nonce, next)
+      if (!fills) put(nonces, `${network} ${relayer}`, next + 1)
       const id = transactions.size + 1
       const stored: RelayTransaction = {
         id,
@@ -202,14 +210,16 @@ export function createMemoryVerbs(): Verbs {
         if (row.network !== network) throw noSuch(`redemption on ${network}`, key)
         if (row.state !== "accepted") throw notAccepted(row)
         tables.saveRedemption(row, { ...row, state: "sent", dueAt: null, transactionId: id })
+        put(rides, key, [...(rides.get(key) ?? []), id])
       }
       return stored
     },
 
-    replace({ fence, transactionId, version, now }) {
+    replace({ fence, transactionId, version, call, now }) {
       hold(fence)
       const found = transactionInFlight(transactionId)
-      put(transactions, found.id, { ...found, versions: [...found.versions, version], storedAt: now })
+      const versions = [...found.versions, version]
+      put(transactions, found.id, { ...found, ...call, versions, storedAt: now })
     },
 
     broadcast({ fence, transactionId, now }) {
@@ -228,10 +238,7 @@ export function createMemoryVerbs(): Verbs {
 
     transactionAt({ fence, network, relayer, nonce }) {
       hold(fence)
-      const found = [...transactions.values()].find(
-        (each) => each.network === network && each.relayer === relayer && each.nonce === nonce,
-      )
-      return found ?? null
+      return transactionOf(network, relayer, nonce) ?? null
     },
 
     mined({ fence, network }) {

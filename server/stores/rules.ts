@@ -92,6 +92,7 @@ export const redemptionOf = (order: RedeemOrder): Redemption => ({
   transactionId: null,
   evidence: null,
   failure: null,
+  lastError: null,
 })
 
 type Facts = Readonly<Record<string, string>>
@@ -109,13 +110,14 @@ export const redeemedFacts = (order: RedeemOrder, redemption: Redemption): Facts
   paid: String(order.settle),
 })
 
-/** Of an entry `settled`, `failed` or `reopened`; `transaction` and `block` are those that settled or went away. */
+/** Of an entry about settlement; `transaction` and `block` are those that settled or went away. */
 export function movedFacts(before: Redemption, after: Redemption): Facts {
   const evidence = after.evidence ?? before.evidence
   return {
     ...commonFacts(after),
     ...(evidence && { transaction: evidence.transactionHash, block: evidence.blockNumber.toString() }),
     ...(after.failure && { failure: after.failure }),
+    ...(after.state === "dead" && after.lastError !== null && { error: after.lastError }),
   }
 }
 
@@ -142,6 +144,27 @@ export const ruleFacts = (
   { offer, before }: { readonly offer: string | null; readonly before: number },
   grants: number,
 ): Facts => ({ ...(offer !== null && { offer }), before: String(before), grants: String(grants) })
+
+export type Lease = { readonly holder: string; readonly fence: number } & Term
+type Term = { readonly grantedAt: number; readonly expiresAt: number }
+
+/** Whether a lease keeps others out. */
+function isAlive({ grantedAt, expiresAt }: Term, now: number): boolean {
+  // Given in the future, by more than processes differ while they wait for each other: the clock was set back.
+  const setBack = grantedAt - now > expiresAt - grantedAt
+  return now < expiresAt && !setBack
+}
+
+/** The lease as the one who asks will hold it, or null while it is another's. */
+export function leaseFor(
+  current: Lease | undefined,
+  { holder, seconds, now }: { holder: string; seconds: number; now: number },
+): Lease | null {
+  const term = { grantedAt: now, expiresAt: now + seconds }
+  if (current && now < current.expiresAt && current.holder === holder) return { ...current, ...term }
+  if (current && isAlive(current, now)) return null
+  return { holder, fence: (current?.fence ?? 0) + 1, ...term }
+}
 
 /** Worker verbs that name what does not exist or is not in the state they need; nothing was written. */
 export const noSuch = (what: string, id: string | number): Error => new Error(`there is no ${what} ${id}`)

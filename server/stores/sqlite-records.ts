@@ -33,14 +33,14 @@ export function createRecords(db: BetterSqlite3.Database) {
   const insertRedemption = db.prepare(`
     INSERT INTO redemptions (key, grant_id, network, scheme, asset, payer, pay_to, value, valid_after, valid_before,
       nonce, signature, nominal, state, from_block, accepted_at, due_at, attempts, transaction_id, transaction_hash,
-      log_index, block_number, block_hash, failure)
+      log_index, block_number, block_hash, failure, last_error)
     VALUES (:key, :grant_id, :network, :scheme, :asset, :payer, :pay_to, :value, :valid_after, :valid_before,
       :nonce, :signature, :nominal, :state, :from_block, :accepted_at, :due_at, :attempts, :transaction_id,
-      :transaction_hash, :log_index, :block_number, :block_hash, :failure)`)
+      :transaction_hash, :log_index, :block_number, :block_hash, :failure, :last_error)`)
   const updateRedemption = db.prepare(`
     UPDATE redemptions SET state = :state, due_at = :due_at, attempts = :attempts, transaction_id = :transaction_id,
       transaction_hash = :transaction_hash, log_index = :log_index, block_number = :block_number,
-      block_hash = :block_hash, failure = :failure
+      block_hash = :block_hash, failure = :failure, last_error = :last_error
     WHERE key = :key`)
   const insertGrant = db.prepare(`
     INSERT INTO grants (id, offer, scope, subject, paid, starts_at, expires_at, opening, idempotency_hash, generation,

@@ -69,6 +69,7 @@ export const redemptionFrom = (row: Row): Redemption => ({
           blockHash: text<Hex>(row.block_hash),
         },
   failure: textOrNull<FailureReason>(row.failure),
+  lastError: textOrNull(row.last_error),
 })
 
 /** What never changes about a redemption. */
@@ -101,6 +102,7 @@ export const movingColumnsOf = (redemption: Redemption) => ({
   block_number: redemption.evidence?.blockNumber ?? null,
   block_hash: redemption.evidence?.blockHash ?? null,
   failure: redemption.failure,
+  last_error: redemption.lastError,
 })
 
 export const grantFrom = (row: Row): Grant => ({

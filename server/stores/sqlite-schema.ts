@@ -112,6 +112,7 @@ CREATE TABLE redemptions (
   block_hash TEXT,
   failure TEXT CHECK (failure IN ('cancelled', 'diverted', 'short', 'insufficient_funds', 'expired',
     'contract_payer', 'refused_by_asset')),
+  last_error TEXT CHECK (length(last_error) <= 200),
   CHECK (state <> 'free' OR signature = '0x'),
   CHECK (due_at IS NULL OR state IN ('accepted', 'failed')),
   CHECK (due_at IS NOT NULL OR state <> 'accepted'),
@@ -131,10 +132,17 @@ CREATE INDEX redemptions_mined ON redemptions (network) WHERE state = 'mined';
 CREATE INDEX redemptions_paid ON redemptions (network, block_number, block_hash) WHERE state = 'paid';
 CREATE INDEX redemptions_by_transaction ON redemptions (transaction_id) WHERE transaction_id IS NOT NULL;
 
+-- Every transaction a redemption ever was in.
+CREATE TABLE rides (
+  redemption_key TEXT NOT NULL REFERENCES redemptions (key),
+  transaction_id INTEGER NOT NULL REFERENCES transactions (id),
+  PRIMARY KEY (redemption_key, transaction_id)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE entries (
   sequence INTEGER PRIMARY KEY AUTOINCREMENT,
   ${instant("at")},
-  kind TEXT NOT NULL CHECK (kind IN ('redeemed', 'settled', 'failed', 'reopened', 'dead', 'ended', 'imported',
+  kind TEXT NOT NULL CHECK (kind IN ('redeemed', 'settled', 'failed', 'reopened', 'dead', 'retried', 'ended', 'imported',
     'admitted', 'token_revoked', 'revoked', 'whitelist_added', 'whitelist_removed')),
   grant_id TEXT REFERENCES grants (id),
   redemption_key TEXT REFERENCES redemptions (key),
@@ -183,9 +191,10 @@ CREATE TABLE lease (
   id INTEGER PRIMARY KEY CHECK (id = 1),
   holder TEXT NOT NULL,
   fence INTEGER NOT NULL CHECK (fence >= 0),
+  granted_at INTEGER NOT NULL,
   expires_at INTEGER NOT NULL
 ) STRICT;
-INSERT INTO lease VALUES (1, '', 0, 0);
+INSERT INTO lease VALUES (1, '', 0, 0, 0);
 
 PRAGMA application_id = ${applicationId};
 PRAGMA user_version = ${schemaVersion};

@@ -2,6 +2,7 @@
 import type BetterSqlite3 from "better-sqlite3"
 import { createBookVerbs } from "./sqlite-books.ts"
 import { createIntakeVerbs } from "./sqlite-intake.ts"
+import { createLedgerVerbs } from "./sqlite-ledger.ts"
 import { createRecords } from "./sqlite-records.ts"
 import { createRevocationVerbs } from "./sqlite-revocations.ts"
 import { createWhitelistVerbs } from "./sqlite-whitelist.ts"
@@ -17,5 +18,6 @@ export function createVerbs(db: BetterSqlite3.Database): Verbs {
     ...createWhitelistVerbs(db, records),
     ...createWorkerVerbs(db, records),
     ...createBookVerbs(db, records),
+    ...createLedgerVerbs(db, records),
   }
 }

@@ -3,16 +3,16 @@ import type BetterSqlite3 from "better-sqlite3"
 import type { Hex } from "../../shared/evm.ts"
 import { applyMove, type Redemption } from "../core/redemption.ts"
 import { Fenced, type RelayTransaction } from "../ports.ts"
-import { evidenceTaken, noSuch, notAccepted, notInFlight, wrongNonce } from "./rules.ts"
+import { evidenceTaken, leaseFor, noSuch, notAccepted, notInFlight, wrongNonce } from "./rules.ts"
 import type { Records } from "./sqlite-records.ts"
 import { integer, type Row, redemptionFrom, text, transactionFrom, versionColumnsOf } from "./sqlite-rows.ts"
-import type { BookVerb, IntakeVerb, RevocationVerb, Verbs, WhitelistVerb } from "./verbs.ts"
+import type { BookVerb, IntakeVerb, LedgerVerb, RevocationVerb, Verbs, WhitelistVerb } from "./verbs.ts"
 
-type WorkerVerbs = Omit<Verbs, IntakeVerb | RevocationVerb | WhitelistVerb | BookVerb>
+type WorkerVerbs = Omit<Verbs, IntakeVerb | LedgerVerb | RevocationVerb | WhitelistVerb | BookVerb>
 
 export function createWorkerVerbs(db: BetterSqlite3.Database, records: Records): WorkerVerbs {
-  const readLease = db.prepare<[], Row>("SELECT holder, fence, expires_at FROM lease")
-  const writeLease = db.prepare("UPDATE lease SET holder = ?, fence = ?, expires_at = ?")
+  const readLease = db.prepare<[], Row>("SELECT * FROM lease")
+  const writeLease = db.prepare("UPDATE lease SET holder = ?, fence = ?, granted_at = ?, expires_at = ?")
   const dueRows = db.prepare<[string, number, number], Row>(`
     SELECT * FROM redemptions WHERE network = ? AND due_at IS NOT NULL AND due_at <= ?
     ORDER BY length(valid_before), valid_before, id LIMIT ?`)
@@ -50,7 +50,10 @@ export function createWorkerVerbs(db: BetterSqlite3.Database, records: Records):
   const insertVersion = db.prepare(`
     INSERT INTO versions (transaction_id, hash, raw, max_fee, max_priority_fee)
     VALUES (:transaction_id, :hash, :raw, :max_fee, :max_priority_fee)`)
-  const setStoredAt = db.prepare("UPDATE transactions SET stored_at = ? WHERE id = ?")
+  const insertRide = db.prepare("INSERT INTO rides (redemption_key, transaction_id) VALUES (?, ?)")
+  const renew = db.prepare(
+    "UPDATE transactions SET recipient = ?, data = ?, gas = ?, stored_at = ? WHERE id = ?",
+  )
   const setBroadcast = db.prepare("UPDATE transactions SET state = 'broadcast', sent_at = ? WHERE id = ?")
   const setDone = db.prepare("UPDATE transactions SET state = 'done' WHERE id = ?")
   const reopen = db.prepare("UPDATE transactions SET state = 'broadcast', stored_at = ? WHERE id = ?")
@@ -78,9 +81,9 @@ export function createWorkerVerbs(db: BetterSqlite3.Database, records: Records):
     return found
   }
 
-  function nextOf(network: string, relayer: string): number {
+  function nextOf(network: string, relayer: string): number | undefined {
     const row = readNonce.get(network, relayer)
-    return row ? integer(row.next) : 0
+    return row && integer(row.next)
   }
 
   /** Whether the Transfer that would pay for this row already pays for another. */
@@ -90,19 +93,22 @@ export function createWorkerVerbs(db: BetterSqlite3.Database, records: Records):
   }
 
   return {
-    lease({ holder, seconds, now }) {
+    lease(request) {
       const row = readLease.get()
-      const fence = integer(row?.fence)
-      const alive = integer(row?.expires_at) > now
-      if (alive && text(row?.holder) !== holder) return null
-      const held = alive ? fence : fence + 1
-      writeLease.run(holder, held, now + seconds)
-      return { fence: held }
+      const current = row && {
+        holder: text(row.holder),
+        fence: integer(row.fence),
+        grantedAt: integer(row.granted_at),
+        expiresAt: integer(row.expires_at),
+      }
+      const lease = leaseFor(current, request)
+      if (lease) writeLease.run(lease.holder, lease.fence, lease.grantedAt, lease.expiresAt)
+      return lease && { fence: lease.fence }
     },
 
     release({ fence }) {
       hold(fence)
-      writeLease.run("", fence, 0)
+      writeLease.run("", fence, 0, 0)
     },
 
     due({ fence, network, now, limit }) {
@@ -112,16 +118,19 @@ export function createWorkerVerbs(db: BetterSqlite3.Database, records: Records):
 
     nextNonce({ fence, network, relayer, chainNonce }) {
       hold(fence)
-      const next = Math.max(nextOf(network, relayer), chainNonce)
-      writeNonce.run(network, relayer, next)
-      return next
+      const before = nextOf(network, relayer)
+      const nonce = Math.max(before ?? 0, chainNonce)
+      writeNonce.run(network, relayer, nonce)
+      return { nonce, skipped: nonce - (before ?? nonce) }
     },
 
     prepare({ fence, network, relayer, nonce, to, data, gas, version, redemptions, now }) {
       hold(fence)
-      const next = nextOf(network, relayer)
-      if (nonce !== next) throw wrongNonce(nonce, next)
-      writeNonce.run(network, relayer, next + 1)
+      const next = nextOf(network, relayer) ?? 0
+      const fills =
+        nonce < next && redemptions.length === 0 && !transactionByNonce.get(network, relayer, nonce)
+      if (nonce !== next && !fills) throw wrongNonce(nonce, next)
+      if (!fills) writeNonce.run(network, relayer, next + 1)
       const { lastInsertRowid } = insertTransaction.run(
         network,
         relayer,
@@ -138,15 +147,17 @@ export function createWorkerVerbs(db: BetterSqlite3.Database, records: Records):
         if (row.network !== network) throw noSuch(`redemption on ${network}`, key)
         if (row.state !== "accepted") throw notAccepted(row)
         records.saveRedemption(row, { ...row, state: "sent", dueAt: null, transactionId: id })
+        insertRide.run(key, id)
       }
       return transaction(id)
     },
 
-    replace({ fence, transactionId, version, now }) {
+    replace({ fence, transactionId, version, call, now }) {
       hold(fence)
-      const { id } = transactionInFlight(transactionId)
+      const { id, ...before } = transactionInFlight(transactionId)
+      const { to, data, gas } = call ?? before
       insertVersion.run(versionColumnsOf(id, version))
-      setStoredAt.run(now, id)
+      renew.run(to, data, gas.toString(), now, id)
     },
 
     broadcast({ fence, transactionId, now }) {

@@ -22,6 +22,9 @@ export type WhitelistVerb =
 /** The verbs of those who look through the books, and mend them. */
 export type BookVerb = "books" | "exposure" | "doubles" | "progress" | "unbooked" | "catchUp"
 
+/** The verbs of the operator who looks into single redemptions. */
+export type LedgerVerb = "redemptions" | "history" | "retry"
+
 /** Verbs that write nothing. */
 export const readingVerbs: ReadonlySet<string> = new Set<Verb>([
   "recall",
@@ -29,6 +32,8 @@ export const readingVerbs: ReadonlySet<string> = new Set<Verb>([
   "revocations",
   "entries",
   "whitelist",
+  "redemptions",
+  "history",
   "due",
   "inFlight",
   "transactionAt",
@@ -59,6 +64,9 @@ export const storeOf = (call: Call, close: () => Promise<void>): Store => ({
   removeFromWhitelist: (input) => call("removeFromWhitelist", input),
   whitelist: (input) => call("whitelist", input),
   admit: (input) => call("admit", input),
+  redemptions: (input) => call("redemptions", input),
+  history: (input) => call("history", input),
+  retry: (input) => call("retry", input),
   lease: (input) => call("lease", input),
   release: (input) => call("release", input),
   due: (input) => call("due", input),

@@ -105,7 +105,7 @@ const step = fc.oneof(
     weight: 4,
     arbitrary: fc.record({
       verb: fc.constant("prepare" as const),
-      ahead: fc.constantFrom(0, 0, 0, 1),
+      ahead: fc.constantFrom(0, 0, 0, 1, -1),
       chainNonce: upTo(2),
       keys: fc.array(key, { maxLength: 3 }),
     }),
@@ -114,6 +114,7 @@ const step = fc.oneof(
     weight: 1,
     arbitrary: fc.record({ verb: fc.constantFrom("replace" as const, "broadcast"), transactionId }),
   },
+  { weight: 1, arbitrary: fc.record({ verb: fc.constant("retry" as const), key }) },
   {
     weight: 5,
     arbitrary: fc.record({
@@ -205,10 +206,14 @@ function letterOf(each: Step, at: State): [Verb, unknown] {
       return ["release", { fence }]
     case "prepare": {
       const keys = each.keys.map((index) => at.due[index] ?? keyOf(index))
-      return ["prepare", { fence, nonce: at.next + each.ahead, ...preparation(keys, now) }]
+      return ["prepare", { fence, nonce: Math.max(0, at.next + each.ahead), ...preparation(keys, now) }]
     }
-    case "replace":
-      return ["replace", { fence, transactionId: each.transactionId, version: versionOf(), now }]
+    case "retry":
+      return ["retry", { key: keyOf(each.key), now }]
+    case "replace": {
+      const call = now % 2 === 0 ? { call: { to: relayer, data: "0x", gas: 21_000n } } : {}
+      return ["replace", { fence, transactionId: each.transactionId, version: versionOf(), ...call, now }]
+    }
     case "broadcast":
       return ["broadcast", { fence, transactionId: each.transactionId, now }]
     case "catchUp": {
@@ -289,7 +294,7 @@ function walk(sequence: readonly (readonly [Step, number, number])[], carried: M
     now += seconds
     if (each.verb === "prepare") {
       const { value } = ask("nextNonce", { fence, network, relayer, chainNonce: each.chainNonce })
-      if (typeof value === "number") next = value
+      if (value) next = (value as { nonce: number }).nonce
     }
     // Now and then somebody comes with the fence before the current one.
     const [verb, input] = letterOf(each, { now, next, due, known, fence: late === 0 ? fence - 1 : fence })
@@ -305,6 +310,8 @@ function walk(sequence: readonly (readonly [Step, number, number])[], carried: M
     due = ((waiting ?? []) as Redemption[]).map((row) => row.key)
     ask("inFlight", { fence, network })
     ask("mined", { fence, network })
+    ask("redemptions", { state: null, after: 0, limit: 3 })
+    for (const name of known) ask("history", { key: name })
     const blocks = ask("paidBlocks", { fence, network, limit: 2 }).value as PaidBlock[] | undefined
     for (const block of blocks ?? []) ask("paidIn", { fence, network, ...block })
     ask("books", { after: "", limit: 100 })

@@ -45,7 +45,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
       return order
     }
     const send = async (fence: number, keys: readonly string[]): Promise<RelayTransaction> => {
-      const nonce = await store.nextNonce({ fence, network, relayer, chainNonce: 0 })
+      const { nonce } = await store.nextNonce({ fence, network, relayer, chainNonce: 0 })
       return store.prepare({ fence, nonce, ...preparation(keys) })
     }
     const stateOf = async (key: string) => (await store.recall({ key }))?.redemption
@@ -90,6 +90,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
             transactionId: null,
             evidence: null,
             failure: null,
+            lastError: null,
           },
           grant: { ...order.grant, generation: 0, ended: null },
         })
@@ -348,6 +349,17 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
         await expect(store.mined({ fence: 0, network })).rejects.toBeInstanceOf(Fenced)
       })
 
+      it("SET-42: is not waited for when the clock was set back, and is renewed by its holder all the same", async () => {
+        const first = await store.lease({ holder: "a", seconds: 10, now: 10_000 })
+        expect(await store.lease({ holder: "a", seconds: 10, now: 6400 })).toEqual(first)
+        expect(await store.lease({ holder: "b", seconds: 10, now: 6409 })).toBeNull()
+        // Processes that wait for the database may be some seconds late.
+        expect(await store.lease({ holder: "b", seconds: 10, now: 6390 })).toBeNull()
+        expect(await store.lease({ holder: "b", seconds: 10, now: 6389 })).toEqual({
+          fence: first!.fence + 1,
+        })
+      })
+
       it("is free at once when it is released", async () => {
         const first = await store.lease({ holder: "a", seconds: 10, now: 100 })
         await store.release({ fence: first!.fence })
@@ -418,24 +430,46 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
       it("uses a nonce once", async () => {
         const fence = await lease()
         const orders = await Promise.all(Array.from({ length: 10 }, () => redeem()))
-        const nonce = await store.nextNonce({ fence, network, relayer, chainNonce: 7 })
-        expect(nonce).toBe(7)
+        const next = (chainNonce: number) => store.nextNonce({ fence, network, relayer, chainNonce })
+        // A key that comes with a past is no other's for that.
+        expect(await next(7)).toEqual({ nonce: 7, skipped: 0 })
+        const nonce = 7
         const tries = orders.map(({ key }) => store.prepare({ fence, nonce, ...preparation([key]) }))
         const outcomes = await Promise.allSettled(tries)
         expect(outcomes.filter((outcome) => outcome.status === "fulfilled")).toHaveLength(1)
-        expect(await store.nextNonce({ fence, network, relayer, chainNonce: 0 })).toBe(8)
+        expect(await next(0)).toEqual({ nonce: 8, skipped: 0 })
         // A nonce left out would hold up every transaction after it.
         const [spare] = await store.due({ fence, network, now: start, limit: 1 })
         const leap = store.prepare({ fence, nonce: 10, ...preparation([spare!.key]) })
         await expect(leap).rejects.toThrow("found nonce 10, wanted the next one, 8")
         expect(await store.due({ fence, network, now: start, limit: 99 })).toHaveLength(9)
-        expect(await store.nextNonce({ fence, network, relayer: randomAddress(), chainNonce: 0 })).toBe(0)
+        const other = { fence, network, relayer: randomAddress(), chainNonce: 0 }
+        expect(await store.nextNonce(other)).toEqual({ nonce: 0, skipped: 0 })
+      })
+
+      it("goes on after nonces that somebody else used, says so once, and fills them if they come free", async () => {
+        const fence = await lease()
+        const { key } = await redeem()
+        const next = (chainNonce: number) => store.nextNonce({ fence, network, relayer, chainNonce })
+        await next(3)
+        expect(await next(5)).toEqual({ nonce: 5, skipped: 2 })
+        expect(await next(5)).toEqual({ nonce: 5, skipped: 0 })
+        const prepare = (nonce: number, keys: readonly string[]) =>
+          store.prepare({ fence, nonce, ...preparation(keys) })
+        // Payments go in order; only what nobody waits for may come before.
+        await expect(prepare(4, [key])).rejects.toThrow("found nonce 4, wanted the next one, 5")
+        expect(await prepare(4, [])).toMatchObject({ nonce: 4, state: "signed" })
+        for (const taken of [4, 6])
+          await expect(prepare(taken, [])).rejects.toThrow(`found nonce ${taken}, wanted the next one, 5`)
+        expect(await next(3)).toEqual({ nonce: 5, skipped: 0 })
+        const nonces = (await store.inFlight({ fence, network })).map(({ transaction }) => transaction.nonce)
+        expect(nonces).toEqual([4])
       })
 
       it("moves every payment of a transaction or none", async () => {
         const fence = await lease()
         const [a, b] = [await redeem(), await redeem()]
-        const nonce = await store.nextNonce({ fence, network, relayer, chainNonce: 0 })
+        const { nonce } = await store.nextNonce({ fence, network, relayer, chainNonce: 0 })
         for (const keys of [
           [a.key, "nobody's"],
           [a.key, a.key],
@@ -473,6 +507,76 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
         expect(await store.inFlight({ fence, network: "eip155:8453" })).toEqual([])
       })
 
+      it("replaces the call of a transaction with its bytes", async () => {
+        const fence = await lease()
+        const { id } = await send(fence, [(await redeem()).key])
+        const call = { to: relayer, data: "0x", gas: 21_000n } as const
+        await store.replace({ fence, transactionId: id, version: versionOf(), call, now: start })
+        expect(await store.inFlight({ fence, network })).toMatchObject([{ transaction: { id, ...call } }])
+      })
+
+      it("has a dead payment tried again by command only, as if for the first time", async () => {
+        const fence = await lease()
+        const limits = { total: 10_000n, queue: 1 }
+        const { key } = await redeem({ limits })
+        const conclude = (move: Parameters<Store["conclude"]>[0]["moves"][number]["move"]) =>
+          store.conclude({ fence, moves: [{ key, move }], now: start })
+        const due = () => store.due({ fence, network, now: start + 9999, limit: 9 })
+        await conclude({ to: "accepted", dueAt: start, error: "first" })
+        expect(await store.retry({ key, now: start })).toEqual({ retried: false })
+        await conclude({ to: "dead", error: "second" })
+        expect(await stateOf(key)).toMatchObject({
+          state: "dead",
+          dueAt: null,
+          attempts: 2,
+          lastError: "second",
+        })
+        expect(await due()).toEqual([])
+        // It waits in no queue, but its value may still be lost.
+        const reached = { kind: "refused", reason: "exposure_reached" }
+        expect(await store.redeem(orderOf({ limits }))).toEqual(reached)
+        expect(await store.retry({ key, now: start + 1 })).toEqual({ retried: true })
+        expect(await store.retry({ key, now: start + 1 })).toEqual({ retried: false })
+        const accepted = { key, state: "accepted", dueAt: 0, attempts: 0 } as const
+        expect(await due()).toMatchObject([{ ...accepted, lastError: "second" }])
+        await expect(store.retry({ key: "nobody's", now: start })).rejects.toThrow("no redemption")
+        expect(await kinds()).toEqual(["redeemed", "dead", "retried"])
+        expect((await ledger())[1]?.facts).toMatchObject({ value: "10000", error: "second" })
+      })
+
+      it("tells an operator what there is, page by page, and all about one of them", async () => {
+        const fence = await lease()
+        const orders = [await redeem(), await redeem(), await redeem()]
+        const [a, b, c] = orders.map(({ key }) => key) as [string, string, string]
+        const first = await send(fence, [a, b])
+        await store.conclude({ fence, moves: [{ key: a, move: { to: "dead" } }], now: start })
+        await store.conclude({
+          fence,
+          moves: [{ key: b, move: { to: "accepted", dueAt: start } }],
+          now: start,
+        })
+        const second = await send(fence, [b])
+        const list = async (state: "accepted" | "dead" | null, after: number, limit: number) =>
+          (await store.redemptions({ state, after, limit })).map((each) => [
+            each.sequence,
+            each.redemption.key,
+          ])
+        expect(await list(null, 0, 9)).toEqual([
+          [1, a],
+          [2, b],
+          [3, c],
+        ])
+        expect(await list(null, 1, 1)).toEqual([[2, b]])
+        expect(await list("dead", 0, 9)).toEqual([[1, a]])
+        expect(await store.history({ key: b })).toEqual({
+          redemption: await stateOf(b),
+          transactions: [first, second],
+          entries: (await ledger()).filter((entry) => entry.redemptionKey === b),
+        })
+        expect(await store.history({ key: c })).toMatchObject({ redemption: { key: c }, transactions: [] })
+        expect(await store.history({ key: "nobody's" })).toBeNull()
+      })
+
       it("follows a payment into its block, out of it by a reorg, and into another", async () => {
         const fence = await lease()
         const { key } = await redeem()
@@ -487,10 +591,12 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
         expect(await store.inFlight({ fence, network })).toEqual([])
         expect(await store.mined({ fence, network })).toMatchObject([{ key, evidence, transactionId: id }])
         await expect(store.broadcast({ fence, transactionId: id, now: start })).rejects.toThrow()
-        await store.conclude({ fence, reopened: id, moves: [{ key, move: { to: "sent" } }], now: start })
+        const later = start + 3
+        await store.conclude({ fence, reopened: id, moves: [{ key, move: { to: "sent" } }], now: later })
         expect(await store.mined({ fence, network })).toEqual([])
+        const transaction = { id, state: "broadcast", storedAt: later }
         expect(await store.inFlight({ fence, network })).toMatchObject([
-          { transaction: { id, state: "broadcast" }, redemptions: [{ key, state: "sent", evidence: null }] },
+          { transaction, redemptions: [{ key, state: "sent", evidence: null }] },
         ])
         const other = evidenceOf()
         const moves = [{ key, move: { to: "paid", evidence: other } }] as const

@@ -39,6 +39,7 @@ const redemption: Redemption = {
   transactionId: null,
   evidence: null,
   failure: null,
+  lastError: null,
 }
 
 const good: TransferReading = {

@@ -207,7 +207,7 @@ describe("a group", () => {
       { id: 4, error: { message: "the store refused the write (SQLITE_CONSTRAINT_PRIMARYKEY)" } },
       { id: 5, value: { kind: "redeemed" } },
       { id: 6, value: [] },
-      { id: 7, value: 0 },
+      { id: 7, value: { nonce: 0 } },
     ])
     const store = await open()
     expect((await store.recall(before))?.redemption.state).toBe("accepted")
