@@ -142,9 +142,6 @@ export type SignedBytes = {
   readonly maxPriorityFeePerGas: bigint
 }
 
-/** What a transaction calls. */
-export type Call = { readonly to: Address; readonly data: Hex; readonly gas: bigint }
-
 /** One nonce of the relayer. */
 export type RelayTransaction = {
   readonly id: number
