@@ -66,7 +66,7 @@ export function booksContract(name: string, open: () => Promise<OpenedStore>): v
       for (const order of [paid, failed, waiting]) await store.redeem(order)
       const lease = await store.lease({ holder: "worker", seconds: 30, now: start })
       const fence = lease?.fence ?? 0
-      const nonce = await store.nextNonce({ fence, network, relayer, chainNonce: 0 })
+      const { nonce } = await store.nextNonce({ fence, network, relayer, chainNonce: 0 })
       const { id } = await store.prepare({ fence, nonce, ...preparation([paid.key, failed.key]) })
       expect(await auditBooks(store)).toEqual([])
       await store.conclude({
@@ -108,7 +108,7 @@ export function booksContract(name: string, open: () => Promise<OpenedStore>): v
       const order = saleOf()
       await store.redeem(order)
       const fence = (await store.lease({ holder: "worker", seconds: 30, now: start }))?.fence ?? 0
-      const nonce = await store.nextNonce({ fence, network, relayer, chainNonce: 0 })
+      const { nonce } = await store.nextNonce({ fence, network, relayer, chainNonce: 0 })
       const { id } = await store.prepare({ fence, nonce, ...preparation([order.key]) })
       await store.conclude({ fence, done: id, moves: [], now: start })
       expect(await auditBooks(store)).toEqual([
