@@ -10,6 +10,7 @@ import { createBookkeeper } from "./books/keeper.ts"
 import { createEvmChain } from "./chains/evm.ts"
 import { withReadBudget } from "./chains/read-budget.ts"
 import { createRelayer, onlySettlements } from "./chains/relayer.ts"
+import { createRequestBudget, type RequestBudget } from "./chains/request-budget.ts"
 import { createSignaturePool } from "./chains/signature-pool.ts"
 import { isWellKnown } from "./chains/well-known.ts"
 import { type Config, ConfigError, type ConfigInput, parseConfig } from "./config.ts"
@@ -87,7 +88,7 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
     // All that are known, because payments of an offer since replaced may still wait.
     [...networks.values()].flatMap((network) => network.assets.map((asset) => asset.address)),
   )
-  const chains = connect(config, log)
+  const { chains, budgets } = connect(config, log)
   await checkChains(chains, log)
   await checkAccounts(
     { payTo: config.payTo, "relayer.privateKeyFile": relayer.address, ...whitelistedAccounts(config) },
@@ -170,7 +171,7 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
       keys,
       board,
       whitelist,
-      chains: new Map([...shops].map(([id, chain]) => [id, withReadBudget(chain)] as const)),
+      chains: new Map([...shops].map(([id, chain]) => [id, withReadBudget(chain, budgets.get(id))] as const)),
       funding,
       now,
       random: randomBytes,
@@ -244,22 +245,27 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
   }
 }
 
-function connect(config: Config, log: Logger): ReadonlyMap<string, Chain> {
-  return new Map(
-    Object.entries(config.networks).flatMap(([id, { rpcUrls }]) => {
-      const network = networks.get(id)
-      if (!network) return []
-      const onSale = new Set(
-        config.offers
-          .flatMap((offer) => offer.prices.filter((price) => price.network === id))
-          .map((price) => price.asset),
-      )
-      const assets = network.assets.filter((asset) =>
-        onSale.has(asset.address.toLowerCase() as `0x${string}`),
-      )
-      return [[id, createEvmChain({ network, rpcUrls, assets, log })] as const]
-    }),
-  )
+/** By network: the connection, and what may be asked of it in a second. */
+type Connections = {
+  readonly chains: ReadonlyMap<string, Chain>
+  readonly budgets: ReadonlyMap<string, RequestBudget>
+}
+
+function connect(config: Config, log: Logger): Connections {
+  const chains = new Map<string, Chain>()
+  const budgets = new Map<string, RequestBudget>()
+  for (const [id, { rpcUrls, requestsPerSecond }] of Object.entries(config.networks)) {
+    const network = networks.get(id)
+    if (!network) continue
+    const prices = config.offers.flatMap((offer) => offer.prices.filter((price) => price.network === id))
+    const onSale = new Set<string>(prices.map((price) => price.asset))
+    const assets = network.assets.filter((asset) => onSale.has(asset.address.toLowerCase()))
+    const budget = createRequestBudget(requestsPerSecond)
+    const { agreementAbove } = config.limits
+    chains.set(id, createEvmChain({ network, rpcUrls, assets, agreementAbove, spend: budget.spend, log }))
+    budgets.set(id, budget)
+  }
+  return { chains, budgets }
 }
 
 /** A node of the wrong chain is a configuration error; one that does not answer may come back. */

@@ -6,6 +6,7 @@ import { AmountError, parseAmount } from "../shared/amount.ts"
 import { type Address, parseAddress, sha256, stringToBytes, zeroAddress } from "../shared/evm.ts"
 import { findAsset } from "../shared/network.ts"
 import { networks } from "../shared/networks/index.ts"
+import { type NetworkConfig, networkShape, networksSchema, readNetworks } from "./config-networks.ts"
 import { memberShape, whitelistSchema } from "./config-whitelist.ts"
 import { scopeSchema } from "./core/claims.ts"
 import { canonicalContent, type Offer, type OfferContent, type Price } from "./core/offers.ts"
@@ -27,21 +28,6 @@ const offerSchema = z.strictObject({
   durationSeconds: seconds(1, 10 * 365 * 86_400),
   settle: z.enum(["background"]).default("background"),
   prices: z.array(priceSchema).min(1).max(16),
-})
-
-const networkSchema = z.strictObject({
-  rpcUrls: z
-    .array(z.url({ protocol: /^https?$/ }))
-    .min(1)
-    .max(8),
-  confirmations: z.number().int().min(1).max(1000).default(1).describe("1 = the block itself"),
-  startBlock: z
-    .number()
-    .int()
-    .min(0)
-    .transform(BigInt)
-    .optional()
-    .describe("where new books look for payments of a relayer used before; default: 7 days ago"),
 })
 
 export const configSchema = z.strictObject({
@@ -72,11 +58,9 @@ export const configSchema = z.strictObject({
         .describe("key of the account that pays gas; created if missing"),
     })
     .prefault({}),
-  networks: z
-    .record(z.string(), networkSchema)
-    .describe(
-      "by CAIP-2 id: `rpcUrls`, `confirmations`, `startBlock` (where new books look for payments of a relayer used before; default: 7 days ago)",
-    ),
+  networks: networksSchema.describe(
+    "by CAIP-2 id: `rpcUrls`, `confirmations`, `requestsPerSecond`, `nativePrice`, `startBlock` (where new books look for payments of a relayer used before; default: 7 days ago)",
+  ),
   offers: z.array(offerSchema).min(1).max(64).describe("`id`, `scope`, `durationSeconds`, `prices`"),
   whitelist: whitelistSchema
     .default([])
@@ -92,6 +76,9 @@ export const configSchema = z.strictObject({
       queue: count(10_000).describe("payments that may wait for settlement"),
       perPayer: amount.default("1").describe("unsettled value per payer, in the currency of the assets"),
       total: amount.default("50").describe("unsettled value in total"),
+      agreementAbove: amount
+        .optional()
+        .describe('value above which two nodes must say the same of a payment; `"10"` where there are two'),
       requestsPerPeer: count(1000).describe(
         "requests to `/token` per 10 s and peer: an IPv4 address, or a /64 of IPv6",
       ),
@@ -121,14 +108,19 @@ export const configSchema = z.strictObject({
 export type ConfigInput = z.input<typeof configSchema>
 
 /** What the service works with: canonical, complete, checked. */
-export type Config = Omit<z.output<typeof configSchema>, "offers" | "limits" | "payTo" | "resource"> & {
+export type Config = Omit<
+  z.output<typeof configSchema>,
+  "offers" | "limits" | "payTo" | "resource" | "networks"
+> & {
+  readonly networks: Readonly<Record<string, NetworkConfig>>
   readonly resource: string
   readonly payTo: Address
   readonly offers: readonly Offer[]
   /** In millionths of the currency. */
-  readonly limits: Omit<z.output<typeof configSchema>["limits"], "perPayer" | "total"> & {
+  readonly limits: Omit<z.output<typeof configSchema>["limits"], "perPayer" | "total" | "agreementAbove"> & {
     readonly perPayer: bigint
     readonly total: bigint
+    readonly agreementAbove: bigint
   }
 }
 
@@ -181,9 +173,12 @@ function complete(raw: z.output<typeof configSchema>): Config {
   const issuer = check("issuer", () => wantIdentifier(raw.issuer, raw.allowInsecureHttp))
   const resource = check("resource", () => wantIdentifier(raw.resource ?? raw.issuer, raw.allowInsecureHttp))
   const payTo = check("payTo", () => wantAddress(raw.payTo))
-  for (const id of Object.keys(raw.networks))
-    if (!networks.has(id))
-      problems.push(`networks: found ${show(id)}, wanted one of ${[...networks.keys()].join(", ")}`)
+  const connected = readNetworks(raw.networks)
+  problems.push(...connected.problems)
+  const alone = Object.keys(raw.networks).filter((id) => raw.networks[id]?.rpcUrls.length === 1)
+  if (raw.limits.agreementAbove !== undefined)
+    for (const id of alone)
+      problems.push(`networks.${id}.rpcUrls: found one, wanted two that can agree (limits.agreementAbove)`)
   const offers = raw.offers.map((offer, index) =>
     check(`offers.${index}`, () => readOffer(offer, { ...raw, payTo: payTo ?? zeroAddress })),
   )
@@ -194,14 +189,23 @@ function complete(raw: z.output<typeof configSchema>): Config {
   if (twice !== undefined) problems.push(`offers: found the id ${show(twice)} twice, wanted each once`)
   const perPayer = check("limits.perPayer", () => parseAmount(raw.limits.perPayer, 6))
   const total = check("limits.total", () => parseAmount(raw.limits.total, 6))
+  const agreementAbove = check("limits.agreementAbove", () =>
+    parseAmount(raw.limits.agreementAbove ?? "10", 6),
+  )
   if (problems.length > 0) throw new ConfigError(problems)
   return {
     ...raw,
+    networks: connected.networks,
     issuer: issuer ?? "",
     resource: resource ?? "",
     payTo: payTo ?? zeroAddress,
     offers: offers.filter((offer) => offer !== undefined),
-    limits: { ...raw.limits, perPayer: perPayer ?? 0n, total: total ?? 0n },
+    limits: {
+      ...raw.limits,
+      perPayer: perPayer ?? 0n,
+      total: total ?? 0n,
+      agreementAbove: agreementAbove ?? 0n,
+    },
   }
 }
 
@@ -306,7 +310,7 @@ const knownKeys = [
   configSchema.shape.limits.unwrap(),
   offerSchema,
   priceSchema,
-  networkSchema,
+  networkShape,
   memberShape,
 ].flatMap((schema) => Object.keys(schema.shape))
 

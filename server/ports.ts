@@ -437,6 +437,11 @@ export type Chain = {
   hasCode(address: Address): Promise<boolean>
   send(raw: Hex): Promise<SendResult>
   receipt(hash: Hex): Promise<Receipt | null>
+  /**
+   * The same answers, but only where two different nodes give them; else {@link Unwitnessed}. Null for a payment of a
+   * nominal value that one node's word is enough for, and where there is one node only.
+   */
+  agreed(nominal: bigint): Pick<Chain, "readTransfer" | "receipt"> | null
   findLogs(input: {
     asset: Address
     topics: readonly (Hex | readonly Hex[] | null)[]

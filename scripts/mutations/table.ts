@@ -30,6 +30,7 @@ const keys = "test/server/keys.test.ts"
 const watch = "test/flows/pay-and-watch.test.ts"
 const node = "test/server/chains/evm.test.ts"
 const nodes = "test/server/chains/nodes.test.ts"
+const twoNodes = "test/flows/two-nodes.test.ts"
 const limits = "test/flows/limits.test.ts"
 const whitelist = "test/flows/whitelist.test.ts"
 
@@ -487,8 +488,26 @@ const money: readonly Mutation[] = [
       "DOS-14: alone and hanging",
     ],
   ]),
+  ...of("server/settlement/confirm.ts", [
+    [
+      "a second node's word for what is paid",
+      'const counts = deep && (await witness(row, evidence)) === "confirmed"',
+      "const counts = deep",
+      twoNodes,
+      "SET-29: is not settled on the word of one node",
+    ],
+  ]),
+  ...of("server/grants/payment.ts", [
+    [
+      "a second node's word for what is accepted",
+      "const source = chain.agreed(nominalValue(payment.transfer.value, payment.asset)) ?? chain",
+      "const source = chain",
+      twoNodes,
+      "SET-29: is not accepted while two nodes",
+    ],
+  ]),
   ...of("server/chains/nodes.ts", [
-    ["no answer of a node that lags", "if (heads.isCurrent(block)) {", "if (true) {", nodes, "SET-28"],
+    ["no answer of a node that lags", "if (heads.isCurrent(told.block)) {", "if (true) {", nodes, "SET-28"],
   ]),
 ]
 

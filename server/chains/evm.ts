@@ -2,6 +2,7 @@
 import { domainSeparator } from "../../shared/evm.ts"
 import { type AssetInfo, domainOf, type NetworkInfo } from "../../shared/network.ts"
 import { type Chain, ChainMismatch, type Logger } from "../ports.ts"
+import { createAgreement } from "./agreement.ts"
 import { createHeads, type HeadOptions } from "./heads.ts"
 import { createNode } from "./node.ts"
 import { createNodes } from "./nodes.ts"
@@ -19,6 +20,8 @@ export type EvmChainOptions = {
   readonly logBlocks?: bigint
   /** What counts as lagging. */
   readonly heads?: Omit<HeadOptions, "clock">
+  /** Nominal value above which two nodes must agree, in millionths of the currency; never when not given. */
+  readonly agreementAbove?: bigint
   /** Waits until one more request may be made; unbounded when not given. */
   readonly spend?: () => Promise<void>
   /** Milliseconds of a clock that nobody sets. */
@@ -30,7 +33,12 @@ export type EvmChainOptions = {
 
 export function createEvmChain(options: EvmChainOptions): Chain {
   const { network, assets, rpcUrls, timeoutMs = 5000, logBlocks = 5000n } = options
-  const { spend = async () => {}, clock = () => performance.now(), chance = Math.random } = options
+  const {
+    agreementAbove,
+    spend = async () => {},
+    clock = () => performance.now(),
+    chance = Math.random,
+  } = options
   const { log = silent } = options
   const each = rpcUrls.map((url, index) =>
     createNode({ url, place: index + 1, network, timeoutMs, spend, clock, chance, log }),
@@ -43,6 +51,8 @@ export function createEvmChain(options: EvmChainOptions): Chain {
     clock,
     log,
   })
+
+  const agreement = createAgreement({ network: network.id, nodes, clock, log })
 
   async function prove(): Promise<void> {
     await nodes.ask("its chain id", async () => ({ value: undefined }))
@@ -84,6 +94,8 @@ export function createEvmChain(options: EvmChainOptions): Chain {
     hasCode: (address) => nodes.ask("for code", ask.hasCode(address)),
     send: (raw) => nodes.ask("to take a transaction", ask.send(raw)),
     receipt: (hash) => nodes.ask("for a receipt", ask.receipt(hash)),
+    agreed: (nominal) =>
+      each.length > 1 && agreementAbove !== undefined && nominal > agreementAbove ? agreement : null,
     findLogs: (filter) => nodes.ask("for logs", ask.findLogs(filter, logBlocks)),
     logs: (filter) => nodes.ask("for logs", ask.logs(filter, logBlocks)),
   }

@@ -25,7 +25,7 @@ export type Nodes = {
   /** Throws {@link ChainUnavailable}, or ChainMismatch when every node that answers is of another chain. */
   ask<T>(what: string, question: Question<T>): Promise<T>
   /** The answers of two different nodes. Throws {@link Unwitnessed} when only one answers. */
-  askTwo<T>(what: string, question: Question<T>): Promise<readonly [T, T]>
+  askTwo<T>(what: string, question: Question<T>): Promise<readonly [Told<T>, Told<T>]>
 }
 
 class Behind extends Error {
@@ -53,12 +53,12 @@ export function createNodes({ network, nodes, heads, behindMs, clock, log }: Nod
     node.greet().catch(() => {})
   }
 
-  async function put<T>(node: Node, question: Question<T>): Promise<T> {
-    const { value, block } = await node.use(question)
-    if (block === undefined) return value
-    if (heads.isCurrent(block)) {
+  async function put<T>(node: Node, question: Question<T>): Promise<Told<T>> {
+    const told = await node.use(question)
+    if (told.block === undefined) return told
+    if (heads.isCurrent(told.block)) {
       behindUntil.delete(node)
-      return value
+      return told
     }
     if (!behindUntil.has(node)) log.warn({ network, node: node.place }, "a node lags behind")
     behindUntil.set(node, clock() + behindMs)
@@ -69,11 +69,11 @@ export function createNodes({ network, nodes, heads, behindMs, clock, log }: Nod
     what: string,
     question: Question<T>,
     except?: Node,
-  ): Promise<{ answer: T; by: Node }> {
+  ): Promise<{ told: Told<T>; by: Node }> {
     const failures: unknown[] = []
     for (const node of inTurn(except)) {
       try {
-        return { answer: await put(node, question), by: node }
+        return { told: await put(node, question), by: node }
       } catch (error) {
         failures.push(error)
       }
@@ -87,12 +87,12 @@ export function createNodes({ network, nodes, heads, behindMs, clock, log }: Nod
   }
 
   return {
-    ask: async (what, question) => (await askOne(what, question)).answer,
+    ask: async (what, question) => (await askOne(what, question)).told.value,
 
     async askTwo(what, question) {
       const first = await askOne(what, question)
       try {
-        return [first.answer, (await askOne(what, question, first.by)).answer]
+        return [first.told, (await askOne(what, question, first.by)).told]
       } catch (error) {
         throw new Unwitnessed(`only one node answered when asked ${what}`, { cause: error })
       }

@@ -7,17 +7,28 @@ export type ReadBudgetOptions = {
   readonly concurrent?: number
   /** Payments that may wait for their turn: four rounds, so that even a node that hangs holds nobody for half a minute. */
   readonly waiting?: number
+  /** Whether what may be asked of the nodes now is left for settlement. */
+  readonly isTight?: () => Promise<boolean>
 }
 
 /** The chain with `readTransfer` bounded; it throws {@link Overloaded} beyond that. Everything else is untouched. */
 export function withReadBudget(chain: Chain, options: ReadBudgetOptions = {}): Chain {
-  const { concurrent = 64, waiting = 256 } = options
+  const { concurrent = 64, waiting = 256, isTight = async () => false } = options
   const limit = pLimit(concurrent)
+  const bounded =
+    (read: Chain["readTransfer"]): Chain["readTransfer"] =>
+    async (input) => {
+      // In this order: whoever waited for the one must not have missed the other.
+      if ((await isTight()) || limit.activeCount + limit.pendingCount >= concurrent + waiting)
+        throw new Overloaded("chain reads")
+      return limit(() => read(input))
+    }
   return {
     ...chain,
-    async readTransfer(input) {
-      if (limit.activeCount + limit.pendingCount >= concurrent + waiting) throw new Overloaded("chain reads")
-      return limit(() => chain.readTransfer(input))
+    readTransfer: bounded(chain.readTransfer),
+    agreed(nominal) {
+      const agreed = chain.agreed(nominal)
+      return agreed && { ...agreed, readTransfer: bounded(agreed.readTransfer) }
     },
   }
 }

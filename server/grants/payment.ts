@@ -181,7 +181,8 @@ async function readChain(payment: Payment, paid: boolean, deps: TokenDeps): Prom
   await chain.ready()
   if (paid) await deps.funding.get(payment.network.id)?.check()
   const transfer = paid ? payment.transfer : { ...payment.transfer, signature: noSignature }
-  return chain.readTransfer({
+  const source = chain.agreed(nominalValue(payment.transfer.value, payment.asset)) ?? chain
+  return source.readTransfer({
     asset: payment.price.asset,
     transfer,
     call: payment.scheme.settlementCall(transfer),

@@ -1,6 +1,13 @@
 /** Answers in the web's words: JSON, refusals, and the headers every answer of the office carries. */
 import { type ErrorBody, errorBody, type Reason, Refusal, refusals } from "../../shared/errors.ts"
-import { ChainMismatch, ChainUnavailable, type Logger, Overloaded, StoreUnavailable } from "../ports.ts"
+import {
+  ChainMismatch,
+  ChainUnavailable,
+  type Logger,
+  Overloaded,
+  StoreUnavailable,
+  Unwitnessed,
+} from "../ports.ts"
 
 export const noStore = { "cache-control": "no-store", "x-content-type-options": "nosniff" } as const
 
@@ -37,7 +44,7 @@ function reasonFor(error: unknown, log: Logger): { reason: Reason; found?: strin
     log.error({ err: error }, "the store is away")
     return { reason: "store_unavailable" }
   }
-  if (error instanceof ChainUnavailable || error instanceof ChainMismatch) {
+  if (error instanceof ChainUnavailable || error instanceof ChainMismatch || error instanceof Unwitnessed) {
     log.error({ err: error }, "the chain is away")
     return { reason: "chain_unavailable" }
   }

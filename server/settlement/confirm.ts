@@ -7,7 +7,7 @@ import type { Examiner } from "./examine.ts"
 
 type Head = { readonly number: bigint; readonly time: number }
 
-export function createConfirmer(context: SettlementContext, { examine, paidBy }: Examiner) {
+export function createConfirmer(context: SettlementContext, { examine, paidBy, witness }: Examiner) {
   const { chain, confirmations, network, log, limits, noticed, onStep, conclude, moveFor, each } = context
 
   /** Transactions whose nonce is used up: the receipt of any of their hashes tells. */
@@ -28,7 +28,10 @@ export function createConfirmer(context: SettlementContext, { examine, paidBy }:
       const moves: KeyedMove[] = []
       for (const row of riding) {
         const evidence = paidBy(receipt, row)
-        if (evidence) moves.push({ key: row.key, move: { to: deep ? "paid" : "mined", evidence } })
+        if (evidence) {
+          const counts = deep && (await witness(row, evidence)) === "confirmed"
+          moves.push({ key: row.key, move: { to: counts ? "paid" : "mined", evidence } })
+        }
         // Until the block is deep the transaction may yet pay in another one.
         else if (deep) moves.push(moveFor(row, await examine(row)))
       }

@@ -2,9 +2,15 @@
 
 import type { Scheme } from "../../shared/scheme.ts"
 import type { Evidence, Redemption } from "../core/redemption.ts"
+import { retryDelay } from "../core/retry.ts"
 import { type Finding, judge, type Verdict } from "../core/verdict.ts"
-import type { Receipt } from "../ports.ts"
+import { type Chain, type Receipt, Unwitnessed } from "../ports.ts"
 import type { SettlementContext } from "./context.ts"
+
+/** Whom a payment is asked about. */
+type Source = Pick<Chain, "readTransfer" | "receipt">
+
+type Testimony = "confirmed" | "denied" | "unknown"
 
 export type Examiner = ReturnType<typeof createExaminer>
 
@@ -12,10 +18,19 @@ export function createExaminer(context: SettlementContext) {
   const { chain, confirmations, now, chance, noticed, schemeOf } = context
 
   async function examine(row: Redemption): Promise<Verdict> {
+    try {
+      return await look(row, chain.agreed(row.nominal) ?? chain)
+    } catch (error) {
+      if (!(error instanceof Unwitnessed)) throw error
+      return { kind: "wait", seconds: retryDelay(row.attempts, chance()), doubt: null }
+    }
+  }
+
+  async function look(row: Redemption, source: Source): Promise<Verdict> {
     const scheme = schemeOf(row)
     const { asset, transfer, key } = row
-    const reading = await chain.readTransfer({ asset, transfer, call: scheme.settlementCall(transfer) })
-    const findings = reading.used ? await find(scheme, row) : []
+    const reading = await source.readTransfer({ asset, transfer, call: scheme.settlementCall(transfer) })
+    const findings = reading.used ? await find(scheme, row, source) : []
     const doubt = noticed.doubts.get(key) ?? null
     const { blockSeconds } = chain.network
     const verdict = judge({
@@ -33,13 +48,13 @@ export function createExaminer(context: SettlementContext) {
     return verdict
   }
 
-  async function find(scheme: Scheme, row: Redemption): Promise<readonly Finding[]> {
+  async function find(scheme: Scheme, row: Redemption, source: Source): Promise<readonly Finding[]> {
     // A reorg may have put into an earlier block what came after the read.
     const slack = BigInt(confirmations)
     const fromBlock = row.fromBlock > slack ? row.fromBlock - slack : 0n
     const { asset, transfer } = row
     const logs = await chain.findLogs({ asset, topics: scheme.outcomeTopics(transfer), fromBlock })
-    const receipts = await Promise.all(logs.map((found) => chain.receipt(found.transactionHash)))
+    const receipts = await Promise.all(logs.map((found) => source.receipt(found.transactionHash)))
     return receipts.flatMap((receipt) => (receipt ? [readReceipt(receipt, row)] : []))
   }
 
@@ -56,5 +71,18 @@ export function createExaminer(context: SettlementContext) {
     return outcome.kind === "paid" ? { ...block, logIndex: outcome.logIndex } : undefined
   }
 
-  return { examine, paidBy }
+  /** What a second node says of the evidence; of little money one node's word is enough. */
+  async function witness(row: Redemption, { transactionHash, blockHash }: Evidence): Promise<Testimony> {
+    const agreed = chain.agreed(row.nominal)
+    if (!agreed) return "confirmed"
+    try {
+      const receipt = await agreed.receipt(transactionHash)
+      return receipt && paidBy(receipt, row)?.blockHash === blockHash ? "confirmed" : "denied"
+    } catch (error) {
+      if (error instanceof Unwitnessed) return "unknown"
+      throw error
+    }
+  }
+
+  return { examine, paidBy, witness }
 }

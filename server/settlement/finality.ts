@@ -9,7 +9,7 @@ import type { Examiner } from "./examine.ts"
 /** Of which finality is awaited at once; on the slowest network an hour has fewer. */
 const longestList = 4096
 
-export function createFinality(context: SettlementContext, { paidBy }: Examiner) {
+export function createFinality(context: SettlementContext, { paidBy, witness }: Examiner) {
   const { store, chain, confirmations, network, now, log, limits, noticed, conclude, each, isAhead } = context
   // The round of looks under way: blocks not looked at yet, and up to where the chain is final.
   let left: PaidBlock[] = []
@@ -29,9 +29,12 @@ export function createFinality(context: SettlementContext, { paidBy }: Examiner)
       const canonical = await asked
       // A node without that block lags behind, or its new chain is still shorter.
       if (canonical === null) return
-      if (canonical !== evidence.blockHash) gone.push(row)
-      else if (depthOf(blockNumber, head) >= confirmations)
-        await conclude(fence, [{ key: row.key, move: { to: "paid", evidence } }])
+      if (canonical !== evidence.blockHash) return void gone.push(row)
+      if (depthOf(blockNumber, head) < confirmations) return
+      const testimony = await witness(row, evidence)
+      // What one node claimed and two deny never was there.
+      if (testimony === "denied") gone.push(row)
+      if (testimony === "confirmed") await conclude(fence, [{ key: row.key, move: { to: "paid", evidence } }])
     })
     await takeBack(fence, gone)
   }

@@ -92,6 +92,35 @@ describe("the configuration", () => {
     for (const input of [null, [], "x", 1]) expect(problems(input)).toEqual(["wanted a JSON object"])
   })
 
+  it("SET-29: an agreement of two nodes is not promised where there is one, nor twice the same", () => {
+    const networks = (...rpcUrls: string[]) => ({ [sepoliaId]: { rpcUrls } })
+    const [one, two] = ["http://127.0.0.1:1", "http://127.0.0.1:2"]
+    const limits = { agreementAbove: "5" }
+    expect(problems(configInput({ networks: networks(one), limits }))).toEqual([
+      `networks.${sepoliaId}.rpcUrls: found one, wanted two that can agree (limits.agreementAbove)`,
+    ])
+    expect(problems(configInput({ networks: networks(one, one) }))).toEqual([
+      `networks.${sepoliaId}.rpcUrls: found one twice, wanted each once`,
+    ])
+    expect(parseConfig(configInput({ networks: networks(one, two), limits })).limits.agreementAbove).toBe(
+      5_000_000n,
+    )
+    expect(parseConfig(configInput()).limits.agreementAbove).toBe(10_000_000n)
+  })
+
+  it("SET-24: the price of a coin is a plain decimal above zero", () => {
+    const networks = (nativePrice: string) => ({
+      [sepoliaId]: { rpcUrls: ["http://127.0.0.1:1"], nativePrice },
+    })
+    for (const nativePrice of ["0", "-1", "1e3", "", "0.0000001", "."])
+      expect(problems(configInput({ networks: networks(nativePrice) })).join(), nativePrice).toContain(
+        "nativePrice",
+      )
+    expect(parseConfig(configInput({ networks: networks("3000.5") })).networks[sepoliaId]?.nativePrice).toBe(
+      3_000_500_000n,
+    )
+  })
+
   it("QTE-08: a price of zero, negative or not a plain decimal stops the start", () => {
     for (const amount of ["0", "0.000000", "-1", "1e3", " 1", "1,5", "", "0x1", "NaN"])
       expect(

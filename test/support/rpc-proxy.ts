@@ -9,8 +9,8 @@ export type RpcFault =
   | { kind: "hold"; method: string; until: Promise<void> }
   /** Does what was asked, then loses the answer. */
   | { kind: "lose-answer"; method: string }
-  /** Changes the result of a method before it is handed on. */
-  | { kind: "lie"; method: string; change: (result: unknown, params: unknown[]) => unknown }
+  /** Changes the result of a method, or of those that match, before it is handed on. */
+  | { kind: "lie"; method: string | RegExp; change: (result: unknown, params: unknown[]) => unknown }
 
 export type RpcProxy = {
   readonly url: string
@@ -53,7 +53,7 @@ export async function startRpcProxy(target: string): Promise<RpcProxy> {
     if (fault?.kind !== "lie") return { status: answer.status, body }
     const results: { id: unknown; result?: unknown }[] = [JSON.parse(body)].flat()
     for (const result of results) {
-      const question = asked.find(({ id, method }) => id === result.id && method === fault.method)
+      const question = asked.find(({ id, method }) => id === result.id && isOf(method, fault.method))
       if (question && "result" in result) result.result = fault.change(result.result, question.params ?? [])
     }
     return { status: answer.status, body: JSON.stringify(Array.isArray(parsed) ? results : results[0]) }
@@ -71,6 +71,9 @@ export async function startRpcProxy(target: string): Promise<RpcProxy> {
   }
   return proxy
 }
+
+const isOf = (method: string, wanted: string | RegExp): boolean =>
+  typeof wanted === "string" ? method === wanted : wanted.test(method)
 
 async function readAll(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = []

@@ -1,5 +1,6 @@
 import { expect, it } from "vitest"
 import { withReadBudget } from "../../../server/chains/read-budget.ts"
+import { createRequestBudget } from "../../../server/chains/request-budget.ts"
 import { type Chain, Overloaded } from "../../../server/ports.ts"
 
 it("DOS-02: reads of payments are bounded in number and in waiting; the settlement's own reads are not", async () => {
@@ -18,6 +19,7 @@ it("DOS-02: reads of payments are bounded in number and in waiting; the settleme
       return "read"
     },
     head: async () => "head",
+    agreed: () => null,
   } as unknown as Chain
   const { readTransfer, head } = withReadBudget(chain, { concurrent: 2, waiting: 3 })
   const asked = Array.from({ length: 8 }, () => readTransfer({} as never))
@@ -28,5 +30,22 @@ it("DOS-02: reads of payments are bounded in number and in waiting; the settleme
   release()
   expect(await Promise.all(asked.slice(0, 5))).toHaveLength(5)
   expect(most).toBe(2)
+  expect(await readTransfer({} as never)).toBe("read")
+})
+
+it("DOS-02: requests to the nodes are bounded by the second; the last of them are for settlement, which waits its turn", async () => {
+  const { spend, isTight } = createRequestBudget(10)
+  const chain = { readTransfer: async () => "read" } as unknown as Chain
+  const { readTransfer } = withReadBudget(chain, { isTight })
+  for (let request = 0; request < 8; request += 1) await spend()
+  expect(await readTransfer({} as never)).toBe("read")
+  await spend()
+  await expect(readTransfer({} as never)).rejects.toThrow(Overloaded)
+  await spend()
+  const order: string[] = []
+  const since = performance.now()
+  await Promise.all(["first", "second"].map((name) => spend().then(() => order.push(name))))
+  expect(order).toEqual(["first", "second"])
+  expect(performance.now() - since).toBeGreaterThan(500)
   expect(await readTransfer({} as never)).toBe("read")
 })

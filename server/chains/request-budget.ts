@@ -1,0 +1,23 @@
+/** So many requests per second to the nodes of a network: providers bill them, and refuse more (DOS-02). */
+import { RateLimiterMemory, RateLimiterQueue } from "rate-limiter-flexible"
+
+export type RequestBudget = {
+  /** Resolves when one more request may be made; first come, first served. */
+  spend(): Promise<void>
+  /** The rest of this second is for settlement: what is sold already comes before what is to be sold. */
+  isTight(): Promise<boolean>
+}
+
+/** Of each second, for settlement alone. */
+const reservedShare = 0.2
+
+export function createRequestBudget(requestsPerSecond: number): RequestBudget {
+  const limiter = new RateLimiterMemory({ points: requestsPerSecond, duration: 1 })
+  const queue = new RateLimiterQueue(limiter)
+  return {
+    async spend() {
+      await queue.removeTokens(1)
+    },
+    isTight: async () => (await queue.getTokensRemaining()) < requestsPerSecond * reservedShare,
+  }
+}

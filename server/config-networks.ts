@@ -1,0 +1,58 @@
+/** What a configuration says of the networks: the nodes to ask, how much may be asked, and what their coin is worth. */
+import { z } from "zod"
+import { AmountError, parseAmount } from "../shared/amount.ts"
+import { networks } from "../shared/networks/index.ts"
+
+export const networkShape = z.strictObject({
+  rpcUrls: z
+    .array(z.url({ protocol: /^https?$/ }))
+    .min(1)
+    .max(8),
+  confirmations: z.number().int().min(1).max(1000).default(1),
+  requestsPerSecond: z.number().int().min(1).max(1_000_000).default(2000),
+  nativePrice: z
+    .string()
+    .regex(/^[0-9.]{1,80}$/, 'wanted a decimal string such as "3000"')
+    .optional(),
+  startBlock: z.number().int().min(0).transform(BigInt).optional(),
+})
+
+export const networksSchema = z.record(z.string(), networkShape)
+
+export type NetworkConfig = Omit<z.output<typeof networkShape>, "nativePrice"> & {
+  /** Of one native coin, in millionths of the currency. */
+  readonly nativePrice: bigint | undefined
+}
+
+/** The networks by CAIP-2 id, and what is wrong with them, one line each. */
+export function readNetworks(raw: z.output<typeof networksSchema>): {
+  readonly networks: Readonly<Record<string, NetworkConfig>>
+  readonly problems: readonly string[]
+} {
+  const problems: string[] = []
+  const read = Object.entries(raw).map(([id, network]) => {
+    if (!networks.has(id))
+      problems.push(`networks: found ${JSON.stringify(id)}, wanted one of ${[...networks.keys()].join(", ")}`)
+    // The same node twice would agree with itself.
+    if (new Set(network.rpcUrls).size < network.rpcUrls.length)
+      problems.push(`networks.${id}.rpcUrls: found one twice, wanted each once`)
+    const nativePrice = readPrice(network.nativePrice, (problem) =>
+      problems.push(`networks.${id}.nativePrice: ${problem}`),
+    )
+    return [id, { ...network, nativePrice }] as const
+  })
+  return { networks: Object.fromEntries(read), problems }
+}
+
+function readPrice(text: string | undefined, report: (problem: string) => void): bigint | undefined {
+  if (text === undefined) return undefined
+  try {
+    const price = parseAmount(text, 6)
+    if (price > 0n) return price
+    report("found 0, wanted what one coin costs")
+  } catch (error) {
+    if (!(error instanceof AmountError)) throw error
+    report(error.message)
+  }
+  return undefined
+}
