@@ -154,7 +154,7 @@ async function prepare({
   const price = gas * fees.maxFeePerGas
   if (balance < price)
     throw new NotDeployable(`the relayer ${address} has ${balance} wei of gas money, wanted ${price}`)
-  const nonce = await store.nextNonce({ fence, network, relayer: address, chainNonce })
+  const { nonce } = await store.nextNonce({ fence, network, relayer: address, chainNonce })
   const transaction = { ...settlerDeployment, gas, nonce }
   const version = await relayer.sign({ chainId: chain.network.chainId, fees, ...transaction })
   return store.prepare({

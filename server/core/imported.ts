@@ -56,6 +56,7 @@ export function importedPayment(found: Found): { readonly grant: Grant; readonly
       transactionId: null,
       evidence,
       failure: null,
+      lastError: null,
     },
   }
 }
