@@ -63,4 +63,31 @@ program
     })
   })
 
+const keys = program.command("keys").description("the keys that sign tokens and receipts")
+const onKeys = (task: "list" | "rotate" | "remove") => async (options: { config: string; kid?: string }) => {
+  const { keys: run } = await import("../server/keys-command.ts")
+  process.exitCode = await run(task, options, {
+    environment: process.env,
+    now: () => Math.floor(Date.now() / 1000),
+    print: (line) => process.stdout.write(`${line}\n`),
+    warn: (line) => process.stderr.write(`${line}\n`),
+  })
+}
+keys
+  .command("list")
+  .description("print every key and what it is used for now, one JSON line each")
+  .requiredOption("-c, --config <file>", "configuration, a JSON file")
+  .action(onKeys("list"))
+keys
+  .command("rotate")
+  .description("let the next keys sign; what the present ones signed stays good until it is over")
+  .requiredOption("-c, --config <file>", "configuration, a JSON file")
+  .action(onKeys("rotate"))
+keys
+  .command("remove")
+  .description("in an emergency: what the key signed is refused within 5 s, and the next one signs")
+  .argument("<kid>", "the key's id, as list prints it")
+  .requiredOption("-c, --config <file>", "configuration, a JSON file")
+  .action((kid: string, options: { config: string }) => onKeys("remove")({ ...options, kid }))
+
 await program.parseAsync()

@@ -17,6 +17,7 @@ import { type Config, ConfigError, type ConfigInput, parseConfig } from "./confi
 import { brokenLine } from "./core/invariants.ts"
 import { createOfferBoard, payeesOf } from "./core/offers.ts"
 import { settlerAddress } from "./core/settler.ts"
+import { createFeed } from "./feed.ts"
 import { createFunding } from "./funding.ts"
 import { createGate, type Gate } from "./gate.ts"
 import { type Challenges, createChallenges } from "./http/challenge.ts"
@@ -24,7 +25,7 @@ import { endpointsOf } from "./http/metadata.ts"
 import { officeRoutes } from "./http/office.ts"
 import { createRate } from "./http/rate.ts"
 import { createOffice, type Office } from "./http/routes.ts"
-import { openKeys, openRelayerKey } from "./keys/index.ts"
+import { openKeys, openRelayerKey, type Signer } from "./keys/index.ts"
 import { createLogger } from "./log.ts"
 import { type Chain, ChainMismatch, ChainUnavailable, type Logger, type Now } from "./ports.ts"
 import { createRevocations } from "./revocations.ts"
@@ -44,6 +45,8 @@ export type IssuerOptions = {
   /** Called at every step boundary of an intake or a settlement. */
   readonly onStep?: (step: string) => void
   readonly worker?: WorkerOptions
+  /** Signs tokens and receipts in place of keys of the folder: for those whose keys a KMS holds. */
+  readonly signer?: Signer
   /** How long the body of a request may take; 10 when not given. */
   readonly bodySeconds?: number
 }
@@ -81,7 +84,14 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
   const names = { issuer: config.issuer, resource: config.resource }
   const endpoints = endpointsOf(config.issuer, config.resource)
 
-  const keys = await openKeys(config.keys)
+  const keys = await openKeys(config.keys, {
+    now,
+    algorithm: config.tokenAlgorithm,
+    rotationSeconds: config.keyRotationDays * 86_400,
+    log,
+    ...(options.signer && { signer: options.signer }),
+  })
+  const keyFeed = createFeed({ now, log }, { name: "the keys", read: keys.refresh })
   const relayerKey = await openRelayerKey(config.relayer.privateKeyFile)
   const relayer = onlySettlements(
     createRelayer(relayerKey.privateKey),
@@ -108,7 +118,7 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
   for (const entry of heldBack)
     log.warn({ entry }, "a command removed this entry of the configuration from the whitelist; it stays out")
   const whitelist = createWhitelist({ store, now, log })
-  await Promise.all([revocations.refresh(), whitelist.refresh()])
+  await Promise.all([keyFeed.refresh(), revocations.refresh(), whitelist.refresh()])
 
   const noteEnded = () => {
     revocations.refresh().catch((error: unknown) => log.warn({ err: error }, "revocations could not be read"))
@@ -194,7 +204,7 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
       endpoints,
       endpoint,
       status: createStatus({ store, keys, now }, names),
-      jwks: keys.jwks(),
+      keys,
       offers: board.current,
       grantTypes: supportedGrantTypes,
       peers: createRate(config.limits.requestsPerPeer),
@@ -213,6 +223,7 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
 
   await Promise.race([bookkeeper.start(), sleep(catchUpMilliseconds, undefined, { ref: false })])
   worker.start()
+  keyFeed.start()
   revocations.start()
   whitelist.start()
   if (relayerKey.created) log.warn({ relayer: relayer.address }, "a relayer key was created; send it gas")
@@ -222,7 +233,7 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
     config,
     relayer: relayer.address,
     gate: createGate(
-      { keys, revocations, whitelist, now },
+      { keys, keyFeed, revocations, whitelist, now },
       { ...names, requestsPerToken: config.limits.requestsPerToken },
     ),
     challenges: createChallenges({ resource: config.resource, endpoints, offers: board.current }),
@@ -236,6 +247,7 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
       closing ??= Promise.all([
         worker.stop(),
         bookkeeper.stop(),
+        keyFeed.stop(),
         revocations.stop(),
         whitelist.stop(),
         signatures.close(),

@@ -6,9 +6,11 @@ import { AmountError, parseAmount } from "../shared/amount.ts"
 import { type Address, parseAddress, sha256, stringToBytes, zeroAddress } from "../shared/evm.ts"
 import { findAsset } from "../shared/network.ts"
 import { networks } from "../shared/networks/index.ts"
+import { longestTokenSeconds } from "../shared/revocation.ts"
 import { type NetworkConfig, networkShape, networksSchema, readNetworks } from "./config-networks.ts"
 import { memberShape, whitelistSchema } from "./config-whitelist.ts"
-import { scopeSchema } from "./core/claims.ts"
+import { scopeSchema, tokenAlgorithms } from "./core/claims.ts"
+import { longestGrantSeconds } from "./core/grant.ts"
 import { canonicalContent, type Offer, type OfferContent, type Price } from "./core/offers.ts"
 
 const seconds = (minimum: number, maximum: number) => z.number().int().min(minimum).max(maximum)
@@ -25,7 +27,7 @@ const priceSchema = z.strictObject({
 const offerSchema = z.strictObject({
   id: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, "wanted letters, digits, - and _"),
   scope: scopeSchema,
-  durationSeconds: seconds(1, 10 * 365 * 86_400),
+  durationSeconds: seconds(1, longestGrantSeconds),
   settle: z.enum(["background"]).default("background"),
   prices: z.array(priceSchema).min(1).max(16),
 })
@@ -47,7 +49,12 @@ export const configSchema = z.strictObject({
     .string()
     .min(1)
     .default("./data/keys")
-    .describe("folder of the signing keys; created on first start, mode 0600"),
+    .describe("folder of the signing keys; created on first start, for its owner only"),
+  keyRotationDays: z.number().int().min(1).max(3650).default(30).describe("age at which a key is replaced"),
+  tokenAlgorithm: z
+    .enum(tokenAlgorithms)
+    .default("ES256")
+    .describe("`ES256` or `EdDSA`; a change takes effect with the next rotation"),
   payTo: z.string().describe("cold address the money goes to"),
   relayer: z
     .strictObject({
@@ -65,8 +72,10 @@ export const configSchema = z.strictObject({
   whitelist: whitelistSchema
     .default([])
     .describe("who need not pay: `{ address, scope }` or `{ clientId, secretSha256, scope }`"),
-  tokenLifeSeconds: seconds(10, 3600).default(300).describe("life of an access token once the money is in"),
-  pendingLifeSeconds: seconds(10, 3600)
+  tokenLifeSeconds: seconds(10, longestTokenSeconds)
+    .default(300)
+    .describe("life of an access token once the money is in"),
+  pendingLifeSeconds: seconds(10, longestTokenSeconds)
     .default(60)
     .describe("life of an access token while settlement is pending"),
   maxTimeoutSeconds: seconds(120, 3600).default(600).describe("for how long a payment is asked to be valid"),

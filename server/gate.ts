@@ -3,8 +3,8 @@ import { createHash } from "node:crypto"
 import { LRUCache } from "lru-cache"
 import { type Claims, hasScope, isExpired, leewaySeconds } from "../shared/access-token.ts"
 import { type GateReason, gateRefusals } from "../shared/errors.ts"
-import { feedMaximumSeconds } from "./feed.ts"
-import type { Keys, Now } from "./ports.ts"
+import { type Feed, feedMaximumSeconds } from "./feed.ts"
+import type { Keys, Now, VerifiedToken } from "./ports.ts"
 import type { Revocations } from "./revocations.ts"
 import type { Whitelist } from "./whitelist.ts"
 
@@ -34,7 +34,7 @@ export type GateOptions = {
 }
 
 /** What is known of a token, and how often it was let through, or would have been, in the present window. */
-type Known = { readonly claims: Claims; windowEndsAt: number; requests: number }
+type Known = VerifiedToken & { windowEndsAt: number; requests: number }
 
 const windowSeconds = gateRefusals.too_many_requests.retryAfterSeconds
 const cacheSize = 10_000
@@ -43,14 +43,16 @@ const maximumLength = 8192
 
 export function createGate(
   deps: {
-    keys: Pick<Keys, "verify">
+    keys: Pick<Keys, "verify" | "isTrusted">
+    /** How old the knowledge of the keys is. */
+    keyFeed: Pick<Feed, "age">
     revocations: Pick<Revocations, "age" | "reasonFor">
     whitelist: Pick<Whitelist, "age" | "find">
     now: Now
   },
   options: GateOptions,
 ): Gate {
-  const { keys, revocations, whitelist, now } = deps
+  const { keys, keyFeed, revocations, whitelist, now } = deps
   // Keyed by the hash of the exact bytes, signature included: a forged token with known claims must never hit.
   const verified = new LRUCache<string, Known>({ max: cacheSize })
 
@@ -58,9 +60,11 @@ export function createGate(
     const key = createHash("sha256").update(token).digest("base64")
     const known = verified.get(key)
     if (known) return known
-    const claims = await keys.verify(token)
-    if (!claims || claims.iss !== options.issuer || claims.aud !== options.resource) return undefined
-    const fresh: Known = { claims, windowEndsAt: 0, requests: 0 }
+    const found = await keys.verify(token)
+    if (!found) return undefined
+    const { claims, kid } = found
+    if (claims.iss !== options.issuer || claims.aud !== options.resource) return undefined
+    const fresh: Known = { claims, kid, windowEndsAt: 0, requests: 0 }
     verified.set(key, fresh)
     return fresh
   }
@@ -89,7 +93,9 @@ export function createGate(
     if (more.length > 0 || request.queryToken || value.includes(",")) return refuse("token_ambiguous")
     const token = value.length <= maximumLength ? bearer.exec(value)?.[1] : undefined
     const known = token === undefined ? undefined : await authenticate(token)
-    if (!known) return refuse("token_invalid")
+    // In an emergency a key loses all trust, whatever was verified with it before.
+    if (!known || !keys.isTrusted(known.kid)) return refuse("token_invalid")
+    if (keyFeed.age() > feedMaximumSeconds) return refuse("gate_unavailable")
     const { claims } = known
     const at = now()
     if (claims.iat > at + leewaySeconds) return refuse("token_invalid")

@@ -1,5 +1,5 @@
 /** The server's public surface: what a seller needs to charge for an API. */
 export { createIssuer, type Issuer, type IssuerOptions } from "./app.ts"
 export { ConfigError, type ConfigInput } from "./config.ts"
-export { KeyFileError } from "./keys/index.ts"
+export { KeyFileError, type Signer } from "./keys/index.ts"
 export type { Logger } from "./ports.ts"

@@ -23,7 +23,7 @@ export function createStatus(
 ): (request: StatusRequest) => Promise<StatusBody> {
   async function handleOf(request: StatusRequest): Promise<GrantHandle> {
     if (request.accessToken !== undefined) {
-      const claims = await deps.keys.verify(request.accessToken)
+      const claims = (await deps.keys.verify(request.accessToken))?.claims
       if (!claims || claims.iss !== options.issuer || claims.aud !== options.resource)
         throw new Refusal("proof_missing")
       return { by: "id", value: claims.grant }

@@ -123,6 +123,20 @@ export const refusals = {
       "Wanted an access token, a secret or an idempotency key that shows whose grant is asked for.",
   },
 
+  receipt_pending: {
+    status: 409,
+    error: "temporarily_unavailable",
+    action: "retry",
+    description: "The payment is not settled yet. Its receipt comes with the settlement.",
+    retryAfterSeconds: 5,
+  },
+  receipt_none: {
+    status: 404,
+    error: "invalid_grant",
+    action: "stop",
+    description: "Nothing was paid for this grant.",
+  },
+
   authorization_conflict: {
     status: 409,
     error: "authorization_conflict",
@@ -165,6 +179,7 @@ export const refusals = {
   },
   store_unavailable: away(1, "The service cannot record a payment now. Send the same payment again."),
   chain_unavailable: away(2, "The service cannot read the chain now. Send the same payment again."),
+  signer_unavailable: away(2, "The service cannot sign tokens now. Send the same payment again."),
   relayer_unfunded: away(30, "The service cannot settle payments now. Send the same payment again later."),
   recovering: away(
     5,

@@ -64,6 +64,8 @@ export type AuthorizationServerMetadata = {
   issuer: string
   token_endpoint: string
   jwks_uri: string
+  /** ticket402's own: every key that ever signed a receipt. */
+  receipt_jwks_uri: string
   grant_types_supported: string[]
   token_endpoint_auth_methods_supported: string[]
   response_types_supported: string[]

@@ -51,6 +51,7 @@ describe("what users may import", () => {
         "type Issuer",
         "type IssuerOptions",
         "type Logger",
+        "type Signer",
       ]
     `)
   })

@@ -26,7 +26,6 @@ export const rowPattern = new RegExp(`\\b(?:${Object.keys(sections).join("|")})-
 const proxyMode = "there is no proxy mode yet"
 const permit2 = "there is no Permit2 yet"
 const dpop = "there is no DPoP yet"
-const rotation = "there is one signing key and no command that rotates it yet"
 
 /** Rows that touch nothing that exists, with what is missing. Delete the line when that is built. */
 export const reasons: Readonly<Record<string, string>> = {
@@ -38,9 +37,6 @@ export const reasons: Readonly<Record<string, string>> = {
   "SET-24": "prices are the seller's word; none is held against the price of gas yet",
   "TOK-14": dpop,
   "TOK-16": dpop,
-  "TOK-24": rotation,
-  "TOK-26": rotation,
-  "KEY-05": rotation,
   "KEY-09": "nothing can tell a restored backup from the newest file yet",
   "KEY-10": "nothing can tell a network file system yet; the README says one machine",
   "KEY-06": "the relayer's key is one file; nothing rotates it yet",

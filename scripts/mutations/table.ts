@@ -276,9 +276,23 @@ const strangers: readonly Mutation[] = [
 
 const tokens: readonly Mutation[] = [
   ...of("server/gate.ts", [
+    [
+      "trust at every look",
+      " || !keys.isTrusted(known.kid)",
+      "",
+      "test/flows/keys.test.ts",
+      "TOK-26: refuse what a removed key signed",
+    ],
+    [
+      "age of the keys",
+      'if (keyFeed.age() > feedMaximumSeconds) return refuse("gate_unavailable")',
+      "",
+      gate,
+      "TOK-26",
+    ],
     ["rate of a token", "if (isTooMuch(known, at))", "if (false)", gate, "TOK-17"],
     ["audience", " || claims.aud !== options.resource", "", gate, "TOK-18"],
-    ["issuer", " || claims.iss !== options.issuer", "", gate, "TOK-18"],
+    ["issuer", "claims.iss !== options.issuer || ", "", gate, "TOK-18"],
     [
       "cache key of the exact bytes",
       'createHash("sha256").update(token).digest("base64")',
@@ -318,32 +332,96 @@ const tokens: readonly Mutation[] = [
       "TOK-20",
     ],
   ]),
-  ...of("server/keys/access-tokens.ts", [
+  ...of("server/keys/algorithms.ts", [
     [
       "low s of tokens",
-      "if (halves(signature).s > order / 2n) return undefined",
-      "",
+      'return alg !== "ES256" || halves(base64url.decode(signature)).s <= order / 2n',
+      "return true",
       gate,
       "one token has one spelling",
     ],
     ["no spare bits", "{85}[AQgw]$/", "{86}$/", gate, "one token has one spelling"],
+  ]),
+  ...of("server/keys/index.ts", [
     [
       "exact token header",
-      'if (!token.startsWith(prefix)) return undefined\n      const [payload = "", signature = "", ...more] = token.slice(prefix.length).split(".")',
-      'const [, payload = "", signature = "", ...more] = token.split(".")',
+      'held.byHeader.get(token.slice(0, token.indexOf(".")))',
+      "[...held.byHeader.values()][0]",
       gate,
       "TOK-12: what our own key signed",
+    ],
+    [
+      "a key that is gone signs for nothing",
+      "if (!found || !isAlive(found.key)) return undefined",
+      "if (!found) return undefined",
+      keys,
+      "TOK-24",
+    ],
+    [
+      "a removed key is not trusted",
+      "return found !== undefined && isAlive(found.key)",
+      "return true",
+      keys,
+      "TOK-26",
+    ],
+    ["nothing outlives its key", " || until > end)", ")", keys, "lets the old one finish while both run"],
+  ]),
+  ...of("server/keys/signing-key.ts", [
+    ["algorithm of the key", "{ algorithms: [alg] }", "{}", keys, "N-8725-1"],
+    [
+      "a signer outside is checked",
+      "if (outside && !(await check(token)))",
+      "if (false)",
+      keys,
+      "that is away, slow or wrong",
+    ],
+  ]),
+  ...of("server/keys/outside.ts", [
+    [
+      "a removed key stays out",
+      "if (ring.removed.some(({ id }) => id === signer.id))",
+      "if (false)",
+      keys,
+      "is possible there and back",
+    ],
+  ]),
+  ...of("server/keys/ring-file.ts", [
+    ["of two changes one", "if (newest !== number) {", "if (false) {", keys, "agree on one ring"],
+  ]),
+  ...of("server/core/key-ring.ts", [
+    [
+      "a retiring key is accepted",
+      'return now < key.retiredAt + overlapSeconds ? "retiring" : "gone"',
+      'return "gone"',
+      keys,
+      "TOK-24",
+    ],
+    [
+      "published before it signs",
+      "Math.max(now, heir.publishedAt + settleSeconds)), make()]",
+      "now), make()]",
+      keys,
+      "KEY-05",
+    ],
+  ]),
+  ...of("server/grants/payment.ts", [
+    [
+      "no payment for a token that cannot be signed",
+      "deps.keys.check()",
+      "",
+      "test/flows/keys.test.ts",
+      "loses no payment when the signer fails",
     ],
   ]),
   ...of("server/keys/files.ts", [
     [
       "mode of key files",
-      "if ((mode & 0o177) !== 0)",
-      "if (mode > 0o777)",
+      "if ((mode & ~wanted) === 0) return",
+      "return",
       keys,
-      "a file that others can read",
+      "is refused when others can read a file",
     ],
-    ["O_NOFOLLOW", " | constants.O_NOFOLLOW", "", keys, "a file that others can read"],
+    ["O_NOFOLLOW", " | constants.O_NOFOLLOW", "", keys, "is refused when others can read a file"],
   ]),
 ]
 

@@ -45,6 +45,9 @@ export const openGrant = (grant: NewGrant): Grant => ({
   ended: null,
 })
 
+/** No offer lasts longer. */
+export const longestGrantSeconds = 10 * 365 * 86_400
+
 /** Lives of access tokens in seconds. */
 export type TokenLives = {
   readonly full: number

@@ -42,6 +42,8 @@ export async function handle(
   const known = await deps.store.recall({ key: located.key })
   if (known) return replay(known, located, shown.proof, deps, options)
 
+  // Whoever brings no proof could not come back for a token that was paid for and not signed.
+  deps.keys.check()
   const payment = matchPayment(located, deps.board, deps.now())
   checkCommitment(payment, shown.opening, options.resource)
   // Counted only once the signature is known to be his: otherwise anybody could use up another payer's budget.

@@ -19,6 +19,8 @@ export async function handle(
   const read = deps.keys.readRefreshToken(token)
   if (!read) throw new Refusal("refresh_token_invalid")
 
+  // A rotation without an answer would look like a stolen token when the buyer comes again.
+  deps.keys.check()
   const outcome = await deps.store.rotate({
     grantId: read.grantId,
     generation: read.generation,

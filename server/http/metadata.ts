@@ -11,6 +11,7 @@ export type Endpoints = {
   readonly token: string
   readonly status: string
   readonly jwks: string
+  readonly receiptJwks: string
   readonly authorizationServer: string
   readonly protectedResource: string
   readonly live: string
@@ -22,6 +23,7 @@ export function endpointsOf(issuer: string, resource: string): Endpoints {
     token: `${issuer}/token`,
     status: `${issuer}/token/status`,
     jwks: `${issuer}/.well-known/jwks.json`,
+    receiptJwks: `${issuer}/.well-known/receipt-jwks.json`,
     authorizationServer: wellKnown(issuer, "oauth-authorization-server"),
     protectedResource: wellKnown(resource, "oauth-protected-resource"),
     live: `${issuer}/health/live`,
@@ -44,6 +46,7 @@ export const authorizationServerMetadata = (
   issuer,
   token_endpoint: endpoints.token,
   jwks_uri: endpoints.jwks,
+  receipt_jwks_uri: endpoints.receiptJwks,
   grant_types_supported: [...grantTypes],
   token_endpoint_auth_methods_supported: [...tokenEndpointAuthMethods],
   response_types_supported: [],

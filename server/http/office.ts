@@ -1,6 +1,6 @@
 /** What the ticket office serves: its route table. */
 import type { Offer } from "../core/offers.ts"
-import type { Rate } from "../ports.ts"
+import type { Keys, Rate } from "../ports.ts"
 import type { createStatus } from "../status.ts"
 import type { TokenEndpoint } from "../token.ts"
 import { type HealthDeps, healthRoutes } from "./health.ts"
@@ -16,7 +16,7 @@ export type OfficeParts = {
   readonly endpoints: Endpoints
   readonly endpoint: TokenEndpoint
   readonly status: ReturnType<typeof createStatus>
-  readonly jwks: unknown
+  readonly keys: Pick<Keys, "jwks" | "receiptJwks">
   readonly offers: readonly Offer[]
   readonly grantTypes: readonly string[]
   /** Requests by peer, of all endpoints that look into the store. */
@@ -36,20 +36,22 @@ export function officeRoutes(parts: OfficeParts): readonly Route[] {
     bodySeconds,
   })
   const metadata = authorizationServerMetadata(issuer, endpoints, offers, parts.grantTypes)
+  const protectedResource = protectedResourceMetadata(issuer, resource, offers)
   return [
     { path: pathOf(endpoints.token), methods: ["POST"], handle: token },
     { path: pathOf(endpoints.status), methods: ["GET"], handle: createStatusHandler(parts.status, peers) },
-    document(endpoints.jwks, parts.jwks, 30),
-    document(endpoints.authorizationServer, metadata, 300),
-    document(endpoints.protectedResource, protectedResourceMetadata(issuer, resource, offers), 300),
+    document(endpoints.jwks, () => parts.keys.jwks(), 30),
+    document(endpoints.receiptJwks, () => parts.keys.receiptJwks(), 300),
+    document(endpoints.authorizationServer, () => metadata, 300),
+    document(endpoints.protectedResource, () => protectedResource, 300),
     ...healthRoutes({ live: pathOf(endpoints.live), ready: pathOf(endpoints.ready) }, health),
   ]
 }
 
 const pathOf = (url: string): string => new URL(url).pathname
 
-const document = (url: string, body: unknown, maxAge: number): Route => ({
+const document = (url: string, body: () => unknown, maxAge: number): Route => ({
   path: pathOf(url),
   methods: ["GET"],
-  handle: () => json(200, body, { "cache-control": `public, max-age=${maxAge}` }),
+  handle: () => json(200, body(), { "cache-control": `public, max-age=${maxAge}` }),
 })

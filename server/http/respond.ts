@@ -5,6 +5,7 @@ import {
   ChainUnavailable,
   type Logger,
   Overloaded,
+  SignerUnavailable,
   StoreUnavailable,
   Unwitnessed,
 } from "../ports.ts"
@@ -43,6 +44,10 @@ function reasonFor(error: unknown, log: Logger): { reason: Reason; found?: strin
   if (error instanceof StoreUnavailable) {
     log.error({ err: error }, "the store is away")
     return { reason: "store_unavailable" }
+  }
+  if (error instanceof SignerUnavailable) {
+    log.error({ err: error }, "nothing can be signed")
+    return { reason: "signer_unavailable" }
   }
   if (error instanceof ChainUnavailable || error instanceof ChainMismatch || error instanceof Unwitnessed) {
     log.error({ err: error }, "the chain is away")

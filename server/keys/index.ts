@@ -1,50 +1,167 @@
-/** The service's keys, in a folder of their own: one signs access tokens, one derives refresh tokens. */
-import { randomBytes } from "node:crypto"
-import { join } from "node:path"
-import type { Keys } from "../ports.ts"
-import { generateAccessKey, loadAccessKey } from "./access-tokens.ts"
-import { KeyFileError, readOrCreateSecret } from "./files.ts"
-import { createRefreshTokens } from "./refresh-tokens.ts"
+/** The service's keys: one ring signs access tokens and receipts, another derives refresh tokens (security.md §4.8). */
+import type { TokenAlgorithm } from "../core/claims.ts"
+import { type KeyState, stateOf } from "../core/key-ring.ts"
+import { type Keys, type Logger, type Now, SignerUnavailable } from "../ports.ts"
+import { publicJwkOf } from "./algorithms.ts"
+import { KeyFileError } from "./files.ts"
+import { checkAgainst, readSigner, type Signer, tryOutside } from "./outside.ts"
+import { issueRefreshToken, readRefreshToken } from "./refresh-tokens.ts"
+import {
+  accessOverlapSeconds,
+  type Custody,
+  prepared,
+  refreshOverlapSeconds,
+  renewed,
+} from "./ring-changes.ts"
+import {
+  type AccessKey,
+  createRingFile,
+  type KeyRing,
+  type RefreshKey,
+  type RingVersion,
+} from "./ring-file.ts"
+import { loadSigningKey, type SigningKey } from "./signing-key.ts"
 
 export { KeyFileError } from "./files.ts"
+export type { Signer } from "./outside.ts"
+export { openRelayerKey } from "./relayer-key.ts"
 
-/** Loads the keys of a folder, creating those that are missing. Throws {@link KeyFileError} for files it cannot trust. */
-export async function openKeys(folder: string): Promise<Keys> {
-  const accessFile = join(folder, "access-token.jwk")
-  const refreshFile = join(folder, "refresh-token.key")
-  const access = await readOrCreateSecret(accessFile, generateAccessKey)
-  const refresh = await readOrCreateSecret(refreshFile, async () => randomBytes(32).toString("hex"))
-  const accessKey = await loadAccessKey(access.text).catch(() => {
-    throw new KeyFileError(`${accessFile}: wanted a private EC key on P-256 as a JWK`)
-  })
-  if (!/^[0-9a-f]{64}$/.test(refresh.text.trim()))
-    throw new KeyFileError(`${refreshFile}: wanted 32 bytes in hex`)
-  if (isGuessable(refresh.text.trim()))
-    throw new KeyFileError(`${refreshFile}: found a key that can be guessed, wanted 32 random bytes in hex`)
-  const refreshTokens = createRefreshTokens(Buffer.from(refresh.text.trim(), "hex"))
+export type KeyOptions = {
+  readonly now?: Now
+  /** Of keys made from now on; ES256 by default. */
+  readonly algorithm?: TokenAlgorithm
+  /** After that long a key is replaced; never by default. */
+  readonly rotationSeconds?: number
+  /** Signs in place of keys of this service's own. */
+  readonly signer?: Signer
+  readonly log?: Pick<Logger, "info" | "warn">
+}
+
+/** A signer that failed is not asked for this long before a payment is taken. */
+const pauseSeconds = 5
+
+/**
+ * Opens the ring of a folder, which it creates when missing, and tries every key. Throws {@link KeyFileError} for what it
+ * cannot trust.
+ */
+export async function openKeys(folder: string, options: KeyOptions = {}): Promise<Keys> {
+  const { algorithm = "ES256", rotationSeconds = Number.POSITIVE_INFINITY, signer, log } = options
+  const now = options.now ?? (() => Math.floor(Date.now() / 1000))
+  const custody = (): Custody => ({ algorithm, now: now() })
+  const outside = signer && readSigner(signer)
+  const file = createRingFile(folder)
+  await file.open()
+  const loaded = new Map<string, SigningKey>()
+
+  async function load(key: AccessKey): Promise<SigningKey> {
+    const known = loaded.get(key.id)
+    if (known) return known
+    const mine = signer?.kid === key.id
+    const made = await loadSigningKey(key, mine ? signer.sign : undefined)
+    if (mine) await tryOutside(made, log)
+    else if (key.jwk.d !== undefined && !(await made.works()))
+      // A damaged key must not be found out by the first customer.
+      throw new KeyFileError(`${folder}: what the key ${key.id} signs cannot be verified`)
+    loaded.set(key.id, made)
+    return made
+  }
+
+  /** What the service works with, made of a version of the ring; until it is whole the one before is used. */
+  async function take(version: RingVersion) {
+    const { ring } = version
+    const keys = await Promise.all(ring.access.map(async (key) => [key, await load(key)] as const))
+    return {
+      version,
+      ring,
+      byHeader: new Map(keys.map(([key, made]) => [made.tokenHeader, { key, made }])),
+      byId: new Map(keys.map(([key, made]) => [key.id, { key, made }])),
+    }
+  }
+
+  const start = (ring: KeyRing): KeyRing => {
+    if (outside) checkAgainst(ring, outside)
+    return prepared(ring, outside, custody())
+  }
+  let held = await take(await file.update(start))
+  let failedAt = Number.NEGATIVE_INFINITY
+
+  const accessState = (key: AccessKey): KeyState => stateOf(key, accessOverlapSeconds, now())
+  const refreshState = (key: RefreshKey): KeyState => stateOf(key, refreshOverlapSeconds, now())
+  const isAlive = (key: AccessKey): boolean => accessState(key) !== "gone"
+  const isActive = (key: AccessKey): boolean => accessState(key) === "active"
+
+  /** The key to sign with what is checked until `until`. */
+  function keyUntil(until: number): SigningKey {
+    const found = held.byId.get(signer?.kid ?? held.ring.access.findLast(isActive)?.id ?? "")
+    // A key outside is in use until its last process has stopped, and signs nothing that would outlive it.
+    const end =
+      found?.key.retiredAt == null ? Number.POSITIVE_INFINITY : found.key.retiredAt + accessOverlapSeconds
+    if (!found || accessState(found.key) === "next" || until > end)
+      throw new SignerUnavailable("no key may sign now")
+    return found.made
+  }
+
+  function refreshSecret(): Uint8Array {
+    const key = held.ring.refresh.findLast((each) => refreshState(each) === "active")
+    if (!key) throw new SignerUnavailable("no key may derive refresh tokens now")
+    return Buffer.from(key.secret, "hex")
+  }
+
+  async function sign(kind: "token" | "receipt", payload: object, until: number): Promise<string> {
+    try {
+      return await keyUntil(until).sign(kind, payload)
+    } catch (error) {
+      failedAt = now()
+      throw error
+    }
+  }
 
   return {
-    sign: accessKey.sign,
-    verify: accessKey.verify,
-    jwks: () => ({ keys: [accessKey.publicJwk] }),
-    refreshToken: refreshTokens.issue,
-    readRefreshToken: refreshTokens.read,
+    sign: (claims) => sign("token", claims, claims.exp),
+    signReceipt: (receipt) => sign("receipt", receipt, now()),
+    check() {
+      keyUntil(now())
+      refreshSecret()
+      if (now() < failedAt + pauseSeconds) throw new SignerUnavailable("the signer has just failed")
+    },
+    async verify(token) {
+      const found = held.byHeader.get(token.slice(0, token.indexOf(".")))
+      if (!found || !isAlive(found.key)) return undefined
+      const claims = await found.made.verify(token)
+      return claims && { claims, kid: found.key.id }
+    },
+    isTrusted(kid) {
+      const found = held.byId.get(kid)
+      return found !== undefined && isAlive(found.key)
+    },
+    jwks() {
+      const alive = held.ring.access.filter(isAlive)
+      const activeFirst = [...alive.filter(isActive), ...alive.filter((key) => !isActive(key))]
+      return { keys: activeFirst.map(({ id, alg, jwk }) => ({ ...publicJwkOf(id, alg, jwk), use: "sig" })) }
+    },
+    receiptJwks: () => ({
+      keys: [...held.ring.retired, ...held.ring.access].map(({ id, alg, jwk }) => ({
+        ...publicJwkOf(id, alg, jwk),
+        key_ops: ["verify"],
+      })),
+    }),
+    removed: () => held.ring.removed.map(({ id, removedAt }) => ({ kid: id, removedAt })),
+    refreshToken: (grantId, generation) => issueRefreshToken(refreshSecret(), grantId, generation),
+    readRefreshToken(token) {
+      const alive = held.ring.refresh.filter((key) => refreshState(key) !== "gone")
+      return readRefreshToken(
+        // The newest first: most tokens are of it.
+        alive.map((key) => Buffer.from(key.secret, "hex")).reverse(),
+        token,
+      )
+    },
+    async refresh() {
+      const found = await file.read(held.version)
+      const due = renewed(found.ring, rotationSeconds, custody()) !== found.ring
+      const newest = due ? await file.update((ring) => renewed(ring, rotationSeconds, custody())) : found
+      if (newest.number === held.version.number) return
+      held = await take(newest)
+      log?.info({ keys: held.ring.access.map(({ id }) => id) }, "the keys have changed")
+    },
   }
 }
-
-/** The relayer's private key, created when missing. */
-export async function openRelayerKey(file: string): Promise<{ privateKey: `0x${string}`; created: boolean }> {
-  const { text, created } = await readOrCreateSecret(file, async () => `0x${randomBytes(32).toString("hex")}`)
-  const match = /^(?:0x)?([0-9a-fA-F]{64})\s*$/.exec(text)
-  if (!match?.[1]) throw new KeyFileError(`${file}: wanted a private key of 32 bytes in hex`)
-  const key = match[1].toLowerCase()
-  if (isGuessable(key) || BigInt(`0x${key}`) >= curveOrder)
-    throw new KeyFileError(`${file}: found a key that can be guessed, wanted 32 random bytes in hex`)
-  return { privateKey: `0x${key}`, created }
-}
-
-/** Of secp256k1. */
-const curveOrder = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n
-
-/** Of 32 random bytes fewer than 16 are different once in 10^16 keys; of what people type, nearly always. */
-const isGuessable = (hex: string): boolean => new Set(hex.match(/../g)).size < 16

@@ -250,7 +250,7 @@ describe("secrets at the start", () => {
     await postToken(cinema.url, (await preparePurchase(cinema, await cinema.customer())).headers)
     const files = ["ticket402.db", "ticket402.db-wal", "ticket402.db-shm", "relayer.key"]
     files.push(...(await readdir(join(cinema.folder, "keys"))).map((name) => join("keys", name)))
-    expect(files).toHaveLength(6)
+    expect(files).toHaveLength(5)
     for (const file of files) expect((await stat(join(cinema.folder, file))).mode & 0o777, file).toBe(0o600)
     expect((await stat(join(cinema.folder, "keys"))).mode & 0o777).toBe(0o700)
     await cinema.close()

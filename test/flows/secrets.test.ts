@@ -8,6 +8,7 @@ import { type LocalChain, startLocalChain } from "../../scripts/local-chain.ts"
 import type { PaymentRequirements } from "../../shared/x402.ts"
 import { eventually, preparePurchase, retryHeaders } from "../support/cinema.ts"
 import { runCommand } from "../support/command.ts"
+import { readRing } from "../support/key-folder.ts"
 import { configInput, sepoliaId } from "../support/offers.ts"
 import { type Account, randomAccount } from "../support/payments.ts"
 import { type RpcProxy, startRpcProxy } from "../support/rpc-proxy.ts"
@@ -137,8 +138,9 @@ it("KEY-02: no secret of the service or its customers, no RPC URL and no path is
   expect(code).toBe(0)
 
   secrets.set("relayer key", hex((await readFile(join(folder, "relayer.key"), "utf8")).trim()))
-  secrets.set("access key", JSON.parse(await readFile(join(folder, "keys", "access-token.jwk"), "utf8")).d)
-  secrets.set("refresh key", (await readFile(join(folder, "keys", "refresh-token.key"), "utf8")).trim())
+  const ring = await readRing(join(folder, "keys"))
+  for (const { id, jwk } of ring.access) secrets.set(`access key ${id}`, jwk.d ?? "")
+  for (const { id, secret } of ring.refresh) secrets.set(`refresh key ${id}`, secret)
   secrets.set("RPC URL", rpcSecret)
   secrets.set("RPC host", new URL(proxy.url).host)
   secrets.set("Idempotency-Key", idempotencyKey)

@@ -1,7 +1,7 @@
-import { mkdtemp, readFile } from "node:fs/promises"
+import { mkdtemp } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { base64url, generateKeyPair, importJWK, SignJWT } from "jose"
+import { base64url, generateKeyPair, importJWK, type JWK, SignJWT } from "jose"
 import { beforeAll, describe, expect, it, vi } from "vitest"
 import { claimsOf } from "../../server/core/claims.ts"
 import { openGrant } from "../../server/core/grant.ts"
@@ -11,6 +11,7 @@ import { openKeys } from "../../server/keys/index.ts"
 import type { Keys } from "../../server/ports.ts"
 import type { Claims } from "../../shared/access-token.ts"
 import type { GrantEnd } from "../../shared/revocation.ts"
+import { readRing } from "../support/key-folder.ts"
 
 const issuer = "https://cinema.example"
 const now = 1_800_000_000
@@ -30,6 +31,7 @@ const revocations = {
 }
 let listed: Record<string, WhitelistEntry> = {}
 let listAge = 0
+let keyAge = 0
 const whitelist = {
   ...revocations,
   age: () => listAge,
@@ -40,7 +42,7 @@ const whitelist = {
 }
 const newGate = () =>
   createGate(
-    { keys, revocations, whitelist, now: () => time },
+    { keys, keyFeed: { age: () => keyAge }, revocations, whitelist, now: () => time },
     { issuer, resource: issuer, requestsPerToken: 100 },
   )
 
@@ -180,8 +182,8 @@ describe("the gate", () => {
   })
 
   it("TOK-12: what our own key signed for another use, or named otherwise, opens no door", async () => {
-    const jwk = JSON.parse(await readFile(join(folder, "ours", "access-token.jwk"), "utf8"))
-    const key = await importJWK(jwk, "ES256")
+    const { jwk } = (await readRing(join(folder, "ours"))).access[0]!
+    const key = await importJWK(jwk as JWK, "ES256")
     const own = JSON.parse(Buffer.from((await keys.sign(claims)).split(".")[0]!, "base64url").toString())
     // Every other signature has a high s, which is refused for a reason of its own.
     for (const header of [
@@ -311,6 +313,14 @@ describe("the gate", () => {
     feedAge = 15
     expect(await reasonOf(await keys.sign({ ...claims, settled: false }))).toBe("pass")
     feedAge = 0
+  })
+
+  it("TOK-26: does not trust a key longer than it knows that it was not removed", async () => {
+    keyAge = 16
+    expect(await reasonOf(await keys.sign(claims))).toBe("gate_unavailable")
+    keyAge = 15
+    expect(await reasonOf(await keys.sign(claims))).toBe("pass")
+    keyAge = 0
   })
 
   it("TOK-17: one token passes so often in ten seconds, and no refusal counts", async () => {

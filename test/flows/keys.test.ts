@@ -1,0 +1,205 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { type LocalChain, startLocalChain } from "../../scripts/local-chain.ts"
+import type { ConfigInput } from "../../server/config.ts"
+import { parseConfig } from "../../server/config.ts"
+import { keys as keysCommand } from "../../server/keys-command.ts"
+import { encodeHeader } from "../../shared/codec.ts"
+import { paymentSignatureHeader } from "../../shared/x402.ts"
+import {
+  eventually,
+  offer,
+  openCinema,
+  postToken,
+  preparePurchase,
+  refresh,
+  retryHeaders,
+  watch,
+} from "../support/cinema.ts"
+import { runCommand } from "../support/command.ts"
+import { createOutsideSigner, openAgedKeys, readRing } from "../support/key-folder.ts"
+import { sepoliaId } from "../support/offers.ts"
+import { acceptedOf, randomAccount, signPayment } from "../support/payments.ts"
+import { type CinemaProcess, freePort, spawnCinema } from "../support/spawn-cinema.ts"
+
+let chain: LocalChain
+let folder: string
+let config: ConfigInput
+let urls: string[]
+let services: CinemaProcess[] = []
+let shop: Parameters<typeof preparePurchase>[0]
+
+beforeAll(async () => {
+  chain = await startLocalChain({ blockTimeSeconds: 0 })
+  folder = await mkdtemp(join(tmpdir(), "rotation-"))
+  const ports = [await freePort(), await freePort()]
+  urls = ports.map((port) => `http://127.0.0.1:${port}`)
+  config = {
+    issuer: urls[0]!,
+    payTo: randomAccount().address,
+    database: `sqlite:${join(folder, "ticket402.db")}`,
+    keys: join(folder, "keys"),
+    relayer: { privateKeyFile: join(folder, "relayer.key") },
+    networks: { [sepoliaId]: { rpcUrls: [chain.rpcUrl] } },
+    offers: [offer("hour", "movies:read", "0.01")],
+    limits: { perPayer: "1000", total: "1000", requestsPerPeer: 1_000_000, requestsPerToken: 1_000_000 },
+    logLevel: "silent",
+  }
+  await writeFile(join(folder, "config.json"), JSON.stringify(config))
+  await openAgedKeys(join(folder, "keys"))
+  shop = { accepted: acceptedOf(parseConfig(config).offers[0]!), url: urls[0]! }
+  services = await Promise.all(ports.map((port) => spawnCinema({ config, port })))
+  await chain.fund(services[0]!.relayer)
+})
+afterAll(async () => {
+  await Promise.all(services.map((service) => service.kill("SIGTERM")))
+  await chain.stop()
+  await rm(folder, { recursive: true, force: true })
+})
+
+const configFile = () => join(folder, "config.json")
+/** The command, without the second that its process takes to start. */
+async function keys(task: Parameters<typeof keysCommand>[0], kid?: string) {
+  const [lines, warnings]: string[][] = [[], []]
+  const code = await keysCommand(
+    task,
+    { config: configFile(), ...(kid !== undefined && { kid }) },
+    {
+      environment: {},
+      now: () => Math.floor(Date.now() / 1000),
+      print: (line) => lines?.push(line),
+      warn: (line) => warnings?.push(line),
+    },
+  )
+  return { code, stderr: warnings?.join("\n"), lines: (lines ?? []).map((line) => JSON.parse(line)) }
+}
+async function buy() {
+  const account = randomAccount()
+  await chain.mint(account.address, 10_000n)
+  const { status, body } = await postToken(urls[0]!, (await preparePurchase(shop, account)).headers)
+  expect(status).toBe(200)
+  return body
+}
+const kidOf = (token: string): string =>
+  JSON.parse(Buffer.from(token.split(".")[0]!, "base64url").toString()).kid
+const kidsAt = async (url: string): Promise<string[]> =>
+  (await (await fetch(`${url}/.well-known/jwks.json`)).json()).keys.map(({ kid }: { kid: string }) => kid)
+
+describe("two processes on one folder of keys", () => {
+  it("KEY-05: refuse no token and no refresh while the keys are rotated under load, and use the new key", async () => {
+    const first = await buy()
+    const [active, next] = await kidsAt(urls[0]!)
+    expect(kidOf(first.access_token)).toBe(active)
+
+    let rotating = true
+    const statuses: number[] = []
+    const kids = new Set<string>()
+    /** Refreshes at one process and goes in at the other, at once. */
+    async function load(at: number) {
+      let held = await buy()
+      for (let round = 0; rotating || kidOf(held.access_token) === active; round++) {
+        const door = await watch(urls[(at + round + 1) % 2]!, held.access_token)
+        const answer = await refresh(urls[(at + round) % 2]!, held.refresh_token)
+        statuses.push(door.status, answer.status)
+        if (answer.status !== 200) return
+        held = answer.body
+        kids.add(kidOf(held.access_token))
+      }
+      statuses.push((await watch(urls[at % 2]!, held.access_token)).status)
+    }
+    const loads = [load(0), load(1), load(2), load(3)]
+    // In a process of its own, as an operator would.
+    const rotated = await runCommand("scripts/ticket402.ts", ["keys", "rotate", "-c", configFile()]).ended
+    rotating = false
+    await Promise.all(loads)
+
+    expect(rotated).toMatchObject({ code: 0, stderr: "" })
+    const listed = rotated.stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line))
+    expect((await keys("list")).lines).toEqual(listed)
+    expect(listed.filter(({ use }) => use === "access").map(({ kid, state }) => [kid, state])).toEqual([
+      [active, "retiring"],
+      [next, "active"],
+      [expect.any(String), "next"],
+    ])
+    expect(statuses.length).toBeGreaterThan(40)
+    expect(new Set(statuses)).toEqual(new Set([200]))
+    expect([...kids].sort()).toEqual([active, next].sort())
+    expect(await watch(urls[1]!, first.access_token)).toMatchObject({ status: 200 })
+    await eventually(
+      () => Promise.all(urls.map(kidsAt)),
+      ([one, other]) => JSON.stringify(one) === JSON.stringify(other),
+    )
+    expect(await keys("rotate")).toMatchObject({
+      code: 78,
+      stderr: expect.stringMatching(/try again in \d+ s/),
+    })
+  })
+
+  it("TOK-26: refuse what a removed key signed within 5 s, everywhere, while the grant lives on", async () => {
+    const held = await buy()
+    const kid = kidOf(held.access_token)
+    expect(await Promise.all(urls.map((url) => watch(url, held.access_token)))).toMatchObject([
+      { status: 200 },
+      { status: 200 },
+    ])
+    expect(await keys("remove", kid)).toMatchObject({ code: 0, lines: [{ removed: kid }] })
+    const from = performance.now()
+    for (const url of urls)
+      await eventually(
+        () => watch(url, held.access_token),
+        ({ status, body }) => status === 401 && body.reason === "token_invalid",
+      )
+    expect(performance.now() - from).toBeLessThan(5000)
+    for (const url of urls) expect(await kidsAt(url)).not.toContain(kid)
+    expect((await readRing(join(folder, "keys"))).removed).toMatchObject([{ id: kid }])
+    // The next key was published a moment ago, so both processes may make buyers wait for a few seconds.
+    const fresh = await eventually(
+      () => refresh(urls[1]!, held.refresh_token, {}),
+      ({ status }) => status === 200,
+    )
+    expect((await watch(urls[0]!, fresh.body.access_token)).status).toBe(200)
+    expect(await keys("remove", kid)).toMatchObject({
+      code: 78,
+      stderr: expect.stringMatching(/there is no key/),
+    })
+  })
+})
+
+describe("a service whose signer is outside", () => {
+  it("loses no payment when the signer fails: the retry gets the token, and nobody else is asked to pay", async () => {
+    const signer = createOutsideSigner()
+    let time = Math.floor(Date.now() / 1000)
+    const cinema = await openCinema({ chain, issuer: { signer, now: () => time } })
+    const purchase = await preparePurchase(cinema, await cinema.customer())
+    signer.fault = new Error("the KMS is away: secret detail")
+    const failed = await postToken(cinema.url, purchase.headers)
+    expect(failed).toMatchObject({
+      status: 503,
+      body: { reason: "signer_unavailable", next: { action: "retry" } },
+    })
+    expect(JSON.stringify(failed.body)).not.toContain("secret detail")
+    // Who could not prove a retry is not let into the same trouble.
+    const { payload, transfer } = await signPayment({
+      accepted: cinema.accepted,
+      account: await cinema.customer(),
+    })
+    const plain = { [paymentSignatureHeader]: encodeHeader(payload) }
+    expect(await postToken(cinema.url, plain)).toMatchObject({ status: 503 })
+    expect(await cinema.balanceOf(transfer.payer)).toBe(1_000_000n)
+
+    delete signer.fault
+    const again = await postToken(cinema.url, retryHeaders(purchase))
+    expect(again).toMatchObject({ status: 200, body: { grant: { settlement: {} } } })
+    expect(again.headers.get("idempotent-replayed")).toBe("true")
+    expect(kidOf(again.body.access_token)).toBe(signer.kid)
+    expect((await watch(cinema.url, again.body.access_token)).status).toBe(200)
+    time += 5
+    expect((await postToken(cinema.url, plain)).status).toBe(200)
+    await cinema.close()
+  })
+})
