@@ -1,4 +1,4 @@
-/** `npm run bench`: what the gate, a sale and a durable commit cost, as ratios of what is measured in one run. */
+/** `npm run bench`: what the gate, a sale, a durable commit and a settlement cost, as ratios of what is measured in one run. */
 import { availableParallelism } from "node:os"
 import { Command, InvalidArgumentError } from "commander"
 import { type CommitFigures, measureCommits } from "./commits.ts"
@@ -8,6 +8,7 @@ import { startGenerator } from "./generator.ts"
 import { measureParts, type PartFigures } from "./parts.ts"
 import { measureSales, type SaleFigures } from "./sale.ts"
 import { openService } from "./service.ts"
+import { measureSettlement, type SettlementFigures } from "./settlement.ts"
 
 type Figures = {
   readonly node: string
@@ -16,9 +17,12 @@ type Figures = {
   readonly gate: GateFigures
   readonly sale: SaleFigures & { readonly parts: readonly PartFigures[] }
   readonly commits: CommitFigures
+  readonly settlement: SettlementFigures
 }
 
 async function measure(seconds: number): Promise<Figures> {
+  // On a chain of its own, before another one takes its share of the machine.
+  const settlement = await measureSettlement(seconds)
   const generator = startGenerator()
   const service = await openService()
   try {
@@ -33,6 +37,7 @@ async function measure(seconds: number): Promise<Figures> {
         parts: await measureParts(service, Math.max(5, Math.ceil(seconds * 30))),
         ...(await measureSales(service, generator, seconds)),
       },
+      settlement,
     }
   } finally {
     await generator.close()
@@ -40,7 +45,7 @@ async function measure(seconds: number): Promise<Figures> {
   }
 }
 
-function show({ node, cores, gate, sale, commits }: Figures): string {
+function show({ node, cores, gate, sale, commits, settlement }: Figures): string {
   const route = (name: string, { requestsPerSecond, p50, p99 }: GateFigures["gated"]) =>
     `  ${name.padEnd(14)}${showSpread(requestsPerSecond, 0).padEnd(28)} requests/s   p50 ${p50} ms   p99 ${p99} ms`
   return [
@@ -61,11 +66,26 @@ function show({ node, cores, gate, sale, commits }: Figures): string {
     `Commits: ${showSpread(commits.ratio, 1)} times as many durable redemptions in groups of ${commits.group} as one by one`,
     `  one by one    ${showSpread(commits.singlePerSecond, 0)} per s`,
     `  in groups     ${showSpread(commits.groupedPerSecond, 0)} per s`,
+    "",
+    ...showSettlement(settlement),
   ].join("\n")
 }
 
+function showSettlement({ gas, gasRatio, perSecond, speedUp, hostile }: SettlementFigures): string[] {
+  const rate = (name: string, value: number) => `  ${name.padEnd(14)}${value.toFixed(1).padStart(7)} per s`
+  return [
+    `Settlement: ${gasRatio.toFixed(2)} of the gas for a payment in a batch of 50 of one alone`,
+    `  gas each      alone ${gas.alone.toFixed(0)}   of 10 ${gas.at10.toFixed(0)}   of 50 ${gas.at50.toFixed(0)}`,
+    `  ${speedUp.toFixed(0)} times as many per second as by a worker that waits for each transaction, on blocks of 1 s`,
+    rate("batched", perSecond.batched),
+    rate("one each", perSecond.pipelined),
+    rate("waiting", perSecond.sequential),
+    `  a hostile payer in a batch of ${hostile.riders}: ${hostile.settled} settled`,
+  ]
+}
+
 const options = new Command("bench")
-  .description("what the gate, a sale and a durable commit cost, in under a minute")
+  .description("what the gate, a sale, a durable commit and a settlement cost, in about a minute")
   .option("--json", "print the figures as JSON", false)
   .option("--seconds <number>", "length of a slice", parseSeconds, 1.5)
   .parse()

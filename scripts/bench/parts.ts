@@ -76,7 +76,10 @@ function createChain({ network, asset }: Payment, rpcUrl: string) {
 
 /** What the ticket office would ask the store to redeem. */
 export function orderOf(
-  payment: Pick<Payment, "key" | "offer" | "price" | "network" | "scheme" | "transfer">,
+  payment: Pick<Payment, "key" | "network" | "scheme" | "transfer"> & {
+    readonly offer: Pick<Payment["offer"], "ref" | "scope" | "durationSeconds">
+    readonly price: Pick<Payment["price"], "asset">
+  },
   reading: Pick<TransferReading, "blockNumber" | "balance">,
   now: number,
 ): RedeemOrder {

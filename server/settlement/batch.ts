@@ -11,8 +11,6 @@ export type Group = { readonly rows: readonly Redemption[]; readonly call: Call 
 /** How soon a network without a contract for batches is asked again: somebody may deploy one. */
 const lookAgainSeconds = 30
 
-export type Batcher = ReturnType<typeof createBatcher>
-
 export function createBatcher(context: SettlementContext) {
   const { chain, relayer, limits, now, each, isAhead, schemeOf } = context
   let known: Aggregator | undefined

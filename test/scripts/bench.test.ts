@@ -34,7 +34,15 @@ it("the benchmark prints one JSON document with a spread for every figure", asyn
         groupedPerSecond: spread,
         group: positive,
       }),
+      settlement: z.strictObject({
+        gas: z.strictObject({ alone: positive, at10: positive, at50: positive }),
+        gasRatio: positive,
+        perSecond: z.strictObject({ batched: positive, pipelined: positive, sequential: positive }),
+        speedUp: positive,
+        hostile: z.strictObject({ riders: z.literal(50), settled: z.literal(49) }),
+      }),
     })
     .parse(JSON.parse(stdout))
   expect(figures.sale.parts.reduce((sum, { share }) => sum + share, 0)).toBeCloseTo(1)
-}, 60_000)
+  expect(figures.settlement.gasRatio).toBeLessThanOrEqual(0.7)
+}, 120_000)
