@@ -87,7 +87,7 @@ it("init-chain deploys the Settler once, by the relayer, and says in which trans
   const { fence } = (await store.lease({ holder: "test", seconds: 5, now: 2_000_000_000 }))!
   const at = { fence, network: sepoliaId, relayer: lowerAddress(relayer) }
   expect(await store.inFlight(at)).toEqual([])
-  expect(await store.nextNonce({ ...at, chainNonce: 0 })).toBe(1)
+  expect(await store.nextNonce({ ...at, chainNonce: 0 })).toMatchObject({ nonce: 1 })
   await store.close()
 })
 
