@@ -1,7 +1,8 @@
-/** `npm run chaos`: kills the service again and again under load, and prints what was lost, doubled or owed. */
+/** `npm run chaos`: does to the service all that nodes, chains, machines and customers do, and prints what went wrong (nothing). */
 import { randomInt } from "node:crypto"
-import { Command, InvalidArgumentError } from "commander"
-import { crashPoints, runChaos } from "./chaos/run.ts"
+import { Command, InvalidArgumentError, Option } from "commander"
+import { sections } from "./chaos/sections.ts"
+import { isGood, type Row, render } from "./chaos/table.ts"
 
 const whole = (text: string): number => {
   if (!/^[0-9]{1,9}$/.test(text)) throw new InvalidArgumentError("wanted a whole number")
@@ -9,34 +10,42 @@ const whole = (text: string): number => {
 }
 
 const options = new Command("chaos")
-  .description("SIGKILL at every named step and at random moments; nothing is lost, nothing is settled twice")
-  .option("--kills <count>", "at random moments, beside one at each named step", whole, 60)
-  .option("--seed <number>", "of the random moments", whole, randomInt(2 ** 30))
+  .description(
+    "every fault at every step: no wrong verdict, no stuck job, no double effect, no unit of money lost",
+  )
+  .addOption(new Option("--only <section>", "one section").choices(Object.keys(sections)))
+  .option("--quick", "a few of everything", false)
+  .option("--kills <count>", "at random moments, beside one at each named step", whole, 24)
+  .option("--seed <number>", "of what happens at random", whole, randomInt(2 ** 30))
+  .option("--json", "the table as one JSON document", false)
   .parse()
-  .opts<{ kills: number; seed: number }>()
+  .opts<{ only?: string; quick: boolean; kills: number; seed: number; json: boolean }>()
 
-const print = (text: string): void => void process.stdout.write(`${text}\n`)
-print(`seed ${options.seed}`)
+const say = (text: string): void => void process.stderr.write(`${text}\n`)
 const startedAt = performance.now()
-let count = 0
-const report = await runChaos({
-  ...options,
-  onKill: (where) => print(`${String(++count).padStart(4)}  killed ${where}`),
-})
-const { findings, wrong } = report
-const rows: readonly (readonly [string, string | number | bigint])[] = [
-  ["kills", report.kills],
-  ["crash points covered", `${report.covered.length}/${crashPoints.length}`],
-  ["payments", report.sales],
-  ["acknowledged before a kill", report.acknowledged],
-  ["acknowledged and lost", report.lost],
-  ["settled twice", findings.settledTwice],
-  ["tokens without a row", report.tokensWithoutRow],
-  ["sum owed", findings.owed],
-  ["sum received", findings.received],
-  ["difference", findings.owed - findings.received],
-  ["seconds", Math.round((performance.now() - startedAt) / 1000)],
-]
-for (const [label, value] of rows) print(`${label.padEnd(28)} ${value}`)
-for (const line of wrong) print(`WRONG  ${line}`)
-if (wrong.length > 0) process.exitCode = 1
+const seconds = () => Math.round((performance.now() - startedAt) / 1000)
+const rows: Row[] = []
+say(`seed ${options.seed}`)
+for (const [name, run] of Object.entries(sections)) {
+  if (options.only !== undefined && options.only !== name) continue
+  let tenths = 0
+  const onProgress = (done: number, all: number) => {
+    const now = Math.floor((done * 10) / all)
+    if (now === tenths) return
+    tenths = now
+    say(`${String(seconds()).padStart(4)} s  ${name}  ${done} of ${all}`)
+  }
+  rows.push(...(await run({ ...options, onProgress })))
+}
+
+const wrong = rows.flatMap((row) => (row.tries === 0 ? [`${row.fault}: was never tried`] : row.wrong))
+const write = (text: string): void => void process.stdout.write(`${text}\n`)
+if (options.json) {
+  const figures = rows.map((row) => ({ ...row, moneyDifference: row.moneyDifference.toString() }))
+  write(JSON.stringify({ seed: options.seed, seconds: seconds(), rows: figures, wrong }, undefined, 2))
+} else {
+  write(render(rows))
+  for (const line of wrong) write(`WRONG  ${line}`)
+  write(`${seconds()} s`)
+}
+if (!rows.every(isGood)) process.exitCode = 1

@@ -1,6 +1,6 @@
 /** A JSON-RPC proxy between the service and its node that can fail in the ways nodes do. */
 import { createServer, type IncomingMessage } from "node:http"
-import type { AddressInfo } from "node:net"
+import type { AddressInfo, Socket } from "node:net"
 
 export type RpcFault =
   /** Answers every request with HTTP 503. */
@@ -12,51 +12,59 @@ export type RpcFault =
   /** Changes the result of a method, or of those that match, before it is handed on. */
   | { kind: "lie"; method: string | RegExp; change: (result: unknown, params: unknown[]) => unknown }
 
+/** One HTTP request of the service, which may ask several things at once. */
+export type RpcCall = {
+  readonly asked: readonly RpcRequest[]
+  readonly text: string
+}
+
+/** What the service gets: an answer, or a connection that ends before or, by `partly`, within it. */
+export type RpcReply =
+  | { readonly status: number; readonly body: string; readonly partly?: true }
+  | { readonly cut: "closed" | "reset" }
+
+/** Asks the node: what the service asked when nothing is given. */
+export type Forward = (text?: string) => Promise<{ status: number; body: string }>
+
+/** Stands between a call and its answer. */
+export type Intercept = (call: RpcCall, forward: Forward) => Promise<RpcReply>
+
 export type RpcProxy = {
   readonly url: string
   /** How often each method was asked for. */
   readonly calls: Map<string, number>
   fault: RpcFault | undefined
+  /** Decides on every call instead of `fault`. */
+  intercept: Intercept | undefined
   close(): Promise<void>
 }
 
-type RpcRequest = { id: unknown; method: string; params?: unknown[] }
+export type RpcRequest = { readonly id: unknown; readonly method: string; readonly params?: unknown[] }
 
 export async function startRpcProxy(target: string): Promise<RpcProxy> {
   const calls = new Map<string, number>()
   const server = createServer((request, response) => {
-    forward(request).then(
-      ({ status, body }) => {
-        if (body === undefined) response.destroy()
-        else response.writeHead(status, { "content-type": "application/json" }).end(body)
+    answer(request).then(
+      (reply) => {
+        if ("cut" in reply) return void cut(response.socket, reply.cut)
+        response.writeHead(reply.status, {
+          "content-type": "application/json",
+          "content-length": Buffer.byteLength(reply.body),
+        })
+        if (!reply.partly) return void response.end(reply.body)
+        response.write(reply.body.slice(0, reply.body.length / 2), () => response.destroy())
       },
       () => response.destroy(),
     )
   })
 
-  async function forward(request: IncomingMessage): Promise<{ status: number; body?: string }> {
+  async function answer(request: IncomingMessage): Promise<RpcReply> {
     const text = await readAll(request)
-    const parsed: RpcRequest | RpcRequest[] = JSON.parse(text)
-    const asked = Array.isArray(parsed) ? parsed : [parsed]
+    const asked = [JSON.parse(text)].flat() as RpcRequest[]
     for (const { method } of asked) calls.set(method, (calls.get(method) ?? 0) + 1)
-    const { fault } = proxy
-    if (fault?.kind === "down") return { status: 503, body: "unavailable" }
-    if (fault?.kind === "hold" && asked.some(({ method }) => method === fault.method)) await fault.until
-    const answer = await fetch(target, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: text,
-    })
-    const body = await answer.text()
-    if (fault?.kind === "lose-answer" && asked.some(({ method }) => method === fault.method))
-      return { status: 200 }
-    if (fault?.kind !== "lie") return { status: answer.status, body }
-    const results: { id: unknown; result?: unknown }[] = [JSON.parse(body)].flat()
-    for (const result of results) {
-      const question = asked.find(({ id, method }) => id === result.id && isOf(method, fault.method))
-      if (question && "result" in result) result.result = fault.change(result.result, question.params ?? [])
-    }
-    return { status: answer.status, body: JSON.stringify(Array.isArray(parsed) ? results : results[0]) }
+    const forward: Forward = (changed = text) => ask(target, changed)
+    if (proxy.intercept) return proxy.intercept({ asked, text }, forward)
+    return proxy.fault ? fail(proxy.fault, { asked, text }, forward) : forward()
   }
 
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
@@ -64,6 +72,7 @@ export async function startRpcProxy(target: string): Promise<RpcProxy> {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     calls,
     fault: undefined,
+    intercept: undefined,
     close: () => {
       server.closeAllConnections()
       return new Promise((resolve) => server.close(() => resolve()))
@@ -74,6 +83,47 @@ export async function startRpcProxy(target: string): Promise<RpcProxy> {
 
 const isOf = (method: string, wanted: string | RegExp): boolean =>
   typeof wanted === "string" ? method === wanted : wanted.test(method)
+
+async function fail(fault: RpcFault, call: RpcCall, forward: Forward): Promise<RpcReply> {
+  if (fault.kind === "down") return { status: 503, body: "unavailable" }
+  const isMeant = call.asked.some(({ method }) => isOf(method, fault.method))
+  if (fault.kind === "hold" && isMeant) await fault.until
+  if (fault.kind === "lie") return lie(call, fault.method, fault.change, forward)
+  const reply = await forward()
+  return fault.kind === "lose-answer" && isMeant ? { cut: "closed" } : reply
+}
+
+/** The node's answer with the results of one method changed. */
+export async function lie(
+  { asked, text }: RpcCall,
+  wanted: string | RegExp,
+  change: (result: unknown, params: unknown[]) => unknown,
+  forward: Forward,
+): Promise<RpcReply> {
+  const { status, body } = await forward()
+  const parsed: unknown = JSON.parse(body)
+  const results = [parsed].flat() as { id: unknown; result?: unknown }[]
+  for (const result of results) {
+    const question = asked.find(({ id, method }) => id === result.id && isOf(method, wanted))
+    if (question && "result" in result) result.result = change(result.result, question.params ?? [])
+  }
+  return { status, body: JSON.stringify(text.trimStart().startsWith("[") ? results : results[0]) }
+}
+
+/** Asks a node directly. */
+export async function ask(target: string, text: string): Promise<{ status: number; body: string }> {
+  const answer = await fetch(target, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: text,
+  })
+  return { status: answer.status, body: await answer.text() }
+}
+
+function cut(socket: Socket | null, how: "closed" | "reset"): void {
+  if (how === "reset") socket?.resetAndDestroy()
+  else socket?.destroy()
+}
 
 async function readAll(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = []
