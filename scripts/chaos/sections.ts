@@ -1,5 +1,6 @@
 /** The sections of the chaos harness, by the name that `--only` takes. */
 import { everyCall } from "./at-every-call.ts"
+import { diskFull } from "./disk.ts"
 import { killEverywhere } from "./kills.ts"
 import type { Row } from "./table.ts"
 import { underBlocks } from "./under-blocks.ts"
@@ -20,4 +21,5 @@ export const sections: Readonly<Record<string, Section>> = {
   chain: ({ quick, onProgress }) => underBlocks({ every: quick ? 7 : 1, onProgress }),
   kill: async ({ quick, kills, seed, onProgress }) =>
     (await killEverywhere({ kills: quick ? 0 : kills, seed, onProgress })).rows,
+  disk: ({ quick, onProgress }) => diskFull({ pages: quick ? 2 : 16, onProgress }),
 }

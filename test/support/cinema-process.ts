@@ -1,4 +1,5 @@
 /** The service in a process of its own, which ends itself with SIGKILL at a named step when told to. */
+import { execFileSync } from "node:child_process"
 import express from "express"
 import { gate, office } from "../../server/adapters/express.ts"
 import { createIssuer } from "../../server/app.ts"
@@ -9,6 +10,8 @@ export type ProcessOrder = {
   readonly port: number
   /** Dies at the `count`-th time the step is reached. */
   readonly killAt?: { readonly step: string; readonly count: number }
+  /** Finds no room on the disk from the second time on that a step is reached, until it is given room; each in turn. */
+  readonly fullAt?: readonly string[]
   /** Shorter than the default where a test starts one process after the other. */
   readonly leaseSeconds?: number
 }
@@ -16,8 +19,18 @@ export type ProcessOrder = {
 const order: ProcessOrder = JSON.parse(process.argv[2] ?? "")
 let seen = 0
 
+/** From now on the system refuses whatever this process writes to a file. */
+const fillDisk = () => execFileSync("prlimit", [`--pid=${process.pid}`, "--fsize=0:"])
+const fullAt = [...(order.fullAt ?? [])]
+let seenFull = 0
+
 const issuer = await createIssuer(order.config, {
   onStep(step) {
+    if (step === fullAt[0] && ++seenFull === 2) {
+      seenFull = 0
+      fullAt.shift()
+      fillDisk()
+    }
     if (step !== order.killAt?.step) return
     seen += 1
     if (seen === order.killAt.count) process.kill(process.pid, "SIGKILL")

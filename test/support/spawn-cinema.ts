@@ -9,14 +9,23 @@ import type { ProcessOrder } from "./cinema-process.ts"
 
 export type CinemaProcess = {
   readonly relayer: Hex
+  readonly pid: number
   /** Resolves with the signal or code when the process is gone. */
   readonly gone: Promise<string | number | null>
   kill(signal: NodeJS.Signals): Promise<void>
 }
 
-export async function spawnCinema(order: ProcessOrder): Promise<CinemaProcess> {
+export type SpawnOptions = {
+  /** The size from which on no file may grow, until it is allowed to. */
+  readonly fileBytes?: number
+}
+
+export async function spawnCinema(order: ProcessOrder, options: SpawnOptions = {}): Promise<CinemaProcess> {
   const script = fileURLToPath(new URL("./cinema-process.ts", import.meta.url))
-  const child: ChildProcess = spawn(process.execPath, ["--import", "tsx", script, JSON.stringify(order)], {
+  const node = [process.execPath, "--import", "tsx", script, JSON.stringify(order)]
+  const limits = options.fileBytes === undefined ? [] : ["prlimit", `--fsize=${options.fileBytes}:`]
+  const [command = "", ...args] = [...limits, ...node]
+  const child: ChildProcess = spawn(command, args, {
     stdio: ["ignore", "pipe", "inherit"],
   })
   const gone = once(child, "exit").then(([code, signal]) => (signal ?? code) as string | number | null)
@@ -28,6 +37,7 @@ export async function spawnCinema(order: ProcessOrder): Promise<CinemaProcess> {
   ])
   return {
     relayer: JSON.parse(line).relayer,
+    pid: child.pid ?? 0,
     gone,
     async kill(signal) {
       child.kill(signal)
