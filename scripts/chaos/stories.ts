@@ -123,7 +123,7 @@ async function compare(
   const isPaid = transfers.length > 0 && transfers.every((value) => value === price)
   const says = ended.status === 200 ? "settled" : String(ended.body.reason)
   if (isPaid && says !== "settled") wrong(`the money is there, the service says ${says}`)
-  if (!isPaid && says !== "settlement_failed") wrong(`no money came, the service says ${says}`)
+  if (!isPaid && says !== "settlement_failed") return wrong(`no money came, the service says ${says}`)
   const gate = await eventually(
     () => watch(cinema.url, bought.body.access_token),
     ({ status }) => isPaid || status !== 200,

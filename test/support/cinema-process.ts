@@ -10,7 +10,7 @@ export type ProcessOrder = {
   readonly port: number
   /** Dies at the `count`-th time the step is reached. */
   readonly killAt?: { readonly step: string; readonly count: number }
-  /** Finds no room on the disk from the second time on that a step is reached, until it is given room; each in turn. */
+  /** Finds no room on the disk from when a step is reached, until it is given room; one step after the other. */
   readonly fullAt?: readonly string[]
   /** Shorter than the default where a test starts one process after the other. */
   readonly leaseSeconds?: number
@@ -22,12 +22,10 @@ let seen = 0
 /** From now on the system refuses whatever this process writes to a file. */
 const fillDisk = () => execFileSync("prlimit", [`--pid=${process.pid}`, "--fsize=0:"])
 const fullAt = [...(order.fullAt ?? [])]
-let seenFull = 0
 
 const issuer = await createIssuer(order.config, {
   onStep(step) {
-    if (step === fullAt[0] && ++seenFull === 2) {
-      seenFull = 0
+    if (step === fullAt[0]) {
       fullAt.shift()
       fillDisk()
     }

@@ -26,7 +26,8 @@ export async function spawnCinema(order: ProcessOrder, options: SpawnOptions = {
   const limits = options.fileBytes === undefined ? [] : ["prlimit", `--fsize=${options.fileBytes}:`]
   const [command = "", ...args] = [...limits, ...node]
   const child: ChildProcess = spawn(command, args, {
-    stdio: ["ignore", "pipe", "inherit"],
+    // One that cannot write may die of it, and says so.
+    stdio: ["ignore", "pipe", limits.length > 0 ? "ignore" : "inherit"],
   })
   const gone = once(child, "exit").then(([code, signal]) => (signal ?? code) as string | number | null)
   const line = await Promise.race([
