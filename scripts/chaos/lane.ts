@@ -36,7 +36,7 @@ export type LaneOptions = {
   readonly intercept?: Intercept
 }
 
-export const confirmations = 2
+const confirmations = 2
 
 export async function openLane(world: World, options: LaneOptions = {}): Promise<Lane> {
   const proxy = await startRpcProxy(world.chain.rpcUrl)

@@ -54,7 +54,7 @@ export function createTally(fault: string): Tally {
 
 const columns = ["tries", "wrong verdicts", "stuck jobs", "double effects", "money difference"] as const
 
-export const figuresOf = (row: Row): readonly (number | bigint)[] => [
+const figuresOf = (row: Row): readonly (number | bigint)[] => [
   row.tries,
   row.wrongVerdicts,
   row.stuckJobs,
