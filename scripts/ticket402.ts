@@ -18,14 +18,16 @@ program
     process.exitCode = await serve(options)
   })
 
+const terminal = {
+  environment: process.env,
+  print: (line: string) => void process.stdout.write(`${line}\n`),
+  warn: (line: string) => void process.stderr.write(`${line}\n`),
+}
+
 const whitelist = program.command("whitelist").description("who is let in without paying")
 const onWhitelist = (task: "add" | "remove" | "list") => async (options: { config: string }) => {
   const { whitelist: run } = await import("../server/whitelist-command.ts")
-  process.exitCode = await run(task, options, {
-    environment: process.env,
-    print: (line) => process.stdout.write(`${line}\n`),
-    warn: (line) => process.stderr.write(`${line}\n`),
-  })
+  process.exitCode = await run(task, options, terminal)
 }
 whitelist
   .command("add")
@@ -56,11 +58,26 @@ program
   .option("--network <id>", "CAIP-2 id of one configured network, instead of all")
   .action(async (options: { config: string; network?: string }) => {
     const { initChain } = await import("../server/init-chain-command.ts")
-    process.exitCode = await initChain(options, {
-      environment: process.env,
-      print: (line) => process.stdout.write(`${line}\n`),
-      warn: (line) => process.stderr.write(`${line}\n`),
-    })
+    process.exitCode = await initChain(options, terminal)
+  })
+
+program
+  .command("revoke")
+  .description("take grants back; their tokens are refused within 5 s, and nothing more comes out of them")
+  .requiredOption("-c, --config <file>", "configuration, a JSON file")
+  .option("--token <token>", "the grant of this access or refresh token")
+  .option("--grant <id>", "this grant")
+  .option("--payer <address>", "what this address has bought until now")
+  .option("--client <id>", "what this client has been given until now")
+  .option("--offer <id>", "what was bought of this offer, by its id or reference")
+  .option(
+    "--issued-before <time>",
+    "what began earlier: all of it, or with --payer, --client or --offer its part",
+  )
+  .option("--reason <text>", "a note for the ledger")
+  .action(async (options: { config: string }) => {
+    const { revoke } = await import("../server/revoke-command.ts")
+    process.exitCode = await revoke(options, terminal)
   })
 
 const keys = program.command("keys").description("the keys that sign tokens and receipts")

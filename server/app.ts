@@ -25,9 +25,11 @@ import { endpointsOf } from "./http/metadata.ts"
 import { officeRoutes } from "./http/office.ts"
 import { createRate } from "./http/rate.ts"
 import { createOffice, type Office } from "./http/routes.ts"
+import { createIntrospection } from "./introspection.ts"
 import { openKeys, openRelayerKey, type Signer } from "./keys/index.ts"
 import { createLogger } from "./log.ts"
 import { type Chain, ChainMismatch, ChainUnavailable, type Logger, type Now } from "./ports.ts"
+import { createRevocation } from "./revocation.ts"
 import { createRevocations } from "./revocations.ts"
 import { createSettlement } from "./settlement.ts"
 import { createStatus } from "./status.ts"
@@ -198,17 +200,29 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
       limits: config.limits,
     },
   )
+  const gate = createGate(
+    { keys, keyFeed, revocations, whitelist, now },
+    { ...names, requestsPerToken: config.limits.requestsPerToken },
+  )
+  const challenges = createChallenges({ resource: config.resource, endpoints, offers: board.current })
   const office = createOffice(
     officeRoutes({
       ...names,
       endpoints,
       endpoint,
       status: createStatus({ store, keys, now }, names),
+      introspection: createIntrospection(
+        { store, keys, revocations, whitelist, now },
+        { ...names, clients: config.introspection },
+      ),
+      isIntrospected: config.introspection.length > 0,
+      revocation: createRevocation({ store, keys, whitelist, now, log, onEnded: noteEnded }, names),
       keys,
       offers: board.current,
       grantTypes: supportedGrantTypes,
       peers: createRate(config.limits.requestsPerPeer),
       bodySeconds: options.bodySeconds,
+      gate: { gate, challenges, scopes: scopesOf(config) },
       health: {
         draining: () => draining,
         storeAge: revocations.age,
@@ -232,11 +246,8 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
   return {
     config,
     relayer: relayer.address,
-    gate: createGate(
-      { keys, keyFeed, revocations, whitelist, now },
-      { ...names, requestsPerToken: config.limits.requestsPerToken },
-    ),
-    challenges: createChallenges({ resource: config.resource, endpoints, offers: board.current }),
+    gate,
+    challenges,
     office,
     log,
     drain() {
@@ -300,6 +311,10 @@ async function checkChains(chains: ReadonlyMap<string, Chain>, log: Logger): Pro
     }
   }
 }
+
+/** Every scope that is sold or given away. */
+const scopesOf = ({ offers, whitelist }: Config): ReadonlySet<string> =>
+  new Set([...offers, ...whitelist].flatMap(({ scope }) => scope.split(" ")))
 
 /** By their keys in the configuration. */
 const whitelistedAccounts = (config: Config): Record<string, Address> =>

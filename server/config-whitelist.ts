@@ -28,6 +28,14 @@ export const memberSchema = memberShape
   })
   .transform(memberFrom)
 
+/** A client that is let in for something else than the resource; read as strictly. */
+export const clientSchema = z
+  .strictObject({ clientId: z.string(), secretSha256: z.string() })
+  .superRefine((raw, context) => {
+    for (const { key, message } of problemsOf({ ...raw, scope: "" }))
+      context.addIssue({ code: "custom", path: [key], message, input: raw })
+  })
+
 export const whitelistSchema = z
   .array(memberSchema)
   .max(1000)

@@ -8,7 +8,7 @@ import { findAsset } from "../shared/network.ts"
 import { networks } from "../shared/networks/index.ts"
 import { longestTokenSeconds } from "../shared/revocation.ts"
 import { type NetworkConfig, networkShape, networksSchema, readNetworks } from "./config-networks.ts"
-import { memberShape, whitelistSchema } from "./config-whitelist.ts"
+import { clientSchema, memberShape, whitelistSchema } from "./config-whitelist.ts"
 import { scopeSchema, tokenAlgorithms } from "./core/claims.ts"
 import { longestGrantSeconds } from "./core/grant.ts"
 import { canonicalContent, type Offer, type OfferContent, type Price } from "./core/offers.ts"
@@ -72,6 +72,11 @@ export const configSchema = z.strictObject({
   whitelist: whitelistSchema
     .default([])
     .describe("who need not pay: `{ address, scope }` or `{ clientId, secretSha256, scope }`"),
+  introspection: z
+    .array(clientSchema)
+    .max(100)
+    .default([])
+    .describe("services that may ask `/introspect` about tokens: `{ clientId, secretSha256 }`"),
   tokenLifeSeconds: seconds(10, longestTokenSeconds)
     .default(300)
     .describe("life of an access token once the money is in"),

@@ -4,7 +4,8 @@ import { Refusal } from "../shared/errors.ts"
 import type { Hex } from "../shared/evm.ts"
 import type { TokenResponse } from "../shared/oauth.ts"
 import { idempotencySeconds } from "./core/grant.ts"
-import { grantBody, settlementView, sha256Hex } from "./grants/answer.ts"
+import { sha256Hex } from "./credentials.ts"
+import { grantBody, settlementView } from "./grants/answer.ts"
 import type { GrantHandle, Keys, Now, Store } from "./ports.ts"
 
 /** What a request shows; the first of these that is there counts. */

@@ -1,11 +1,10 @@
 /** `whitelist add|remove|list`: changes who is let in without paying, while the service runs on the same store. */
 import { createHash, randomBytes } from "node:crypto"
-import { type Config, ConfigError, parseConfig } from "./config.ts"
-import { configExit, mendableProblems, readConfig } from "./config-file.ts"
+import { type Config, ConfigError } from "./config.ts"
 import { memberSchema } from "./config-whitelist.ts"
 import type { WhitelistEntry, WhitelistMember } from "./core/whitelist.ts"
-import { type Store, StoreUnavailable } from "./ports.ts"
-import { openStore } from "./stores/index.ts"
+import type { Store } from "./ports.ts"
+import { type CommandIo, nowSeconds, onStore, printJson } from "./store-command.ts"
 
 export type WhitelistOptions = {
   readonly config: string
@@ -15,79 +14,45 @@ export type WhitelistOptions = {
   readonly secretSha256?: string
 }
 
-export type WhitelistIo = {
-  readonly environment: Record<string, string | undefined>
-  /** Lines of the answer. */
-  print(line: string): void
-  /** Lines for the person at the terminal. */
-  warn(line: string): void
-}
-
-type Task = (store: Store, config: Config, options: WhitelistOptions, io: WhitelistIo) => Promise<void>
+type Task = (store: Store, config: Config, options: WhitelistOptions, io: CommandIo) => Promise<void>
 
 const tasks = { add, remove, list } satisfies Record<string, Task>
 
 /** Resolves with the exit code. A change is on disk when it does, and a running service heeds it within 5 s. */
-export async function whitelist(
+export const whitelist = (
   task: keyof typeof tasks,
   options: WhitelistOptions,
-  io: WhitelistIo,
-): Promise<number> {
-  try {
-    const config = parseConfig(await readConfig(options.config), io.environment)
-    if (config.database.startsWith("memory:"))
-      throw new ConfigError([
-        'database: found "memory:", wanted a file that this command and the service share',
-      ])
-    const store = await openStore(config.database)
-    try {
-      await tasks[task](store, config, options, io)
-    } finally {
-      await store.close()
-    }
-    return 0
-  } catch (error) {
-    const problems = error instanceof StoreUnavailable ? [error.message] : mendableProblems(error)
-    if (!problems) throw error
-    for (const problem of problems) io.warn(`${options.config}: ${problem}`)
-    return error instanceof StoreUnavailable ? 1 : configExit
-  }
-}
+  io: CommandIo,
+): Promise<number> => onStore(options.config, io, (store, config) => tasks[task](store, config, options, io))
 
-async function add(store: Store, config: Config, options: WhitelistOptions, io: WhitelistIo): Promise<void> {
+async function add(store: Store, config: Config, options: WhitelistOptions, io: CommandIo): Promise<void> {
   const configured = config.whitelist.find((member) => member.id === idOf(options))
   const secret = needsSecret(options, configured) ? randomBytes(32).toString("base64url") : undefined
   const member = configured ? readConfigured(options, configured) : readMember(options, secret)
   const { changed } = await store.addToWhitelist({ member, now: nowSeconds() })
   if (!changed) io.warn("nothing changed: it was on the whitelist like that already")
   // Printed once and kept nowhere: the store has its hash only.
-  print(io, { ...named(member), scope: member.scope, ...(secret !== undefined && { clientSecret: secret }) })
+  printJson(io, {
+    ...named(member),
+    scope: member.scope,
+    ...(secret !== undefined && { clientSecret: secret }),
+  })
 }
 
-async function remove(
-  store: Store,
-  config: Config,
-  options: WhitelistOptions,
-  io: WhitelistIo,
-): Promise<void> {
+async function remove(store: Store, config: Config, options: WhitelistOptions, io: CommandIo): Promise<void> {
   const id = idOf(options)
   const { changed } = await store.removeFromWhitelist({ id, now: nowSeconds() })
   if (!changed) throw new ConfigError([`${id} is not on the whitelist`])
   if (config.whitelist.some((member) => member.id === id))
     io.warn(`${id} is in the configuration; it stays out, restarts included, until \`whitelist add\``)
-  print(io, { removed: id })
+  printJson(io, { removed: id })
 }
 
-async function list(
-  store: Store,
-  _config: Config,
-  _options: WhitelistOptions,
-  io: WhitelistIo,
-): Promise<void> {
+async function list(store: Store, _config: Config, _options: WhitelistOptions, io: CommandIo): Promise<void> {
   // Version -1 is never the present one.
   const news = await store.whitelist({ version: -1 })
   for (const entry of news?.entries ?? [])
-    print(io, { ...named(entry), scope: entry.scope, by: entry.by, since: entry.listedAt })
+    printJson(io, { ...named(entry), scope: entry.scope, by: entry.by, since: entry.listedAt })
 }
 
 /** The id the options name, in the one spelling of the list. Throws a {@link ConfigError}. */
@@ -131,7 +96,3 @@ const flagOf = ([key = ""]: readonly PropertyKey[]): string => `--${flags[String
 
 const named = (member: WhitelistMember | WhitelistEntry) =>
   member.secretSha256 === null ? { address: member.id } : { clientId: member.id }
-
-const print = (io: WhitelistIo, answer: object): void => io.print(JSON.stringify(answer))
-
-const nowSeconds = (): number => Math.floor(Date.now() / 1000)

@@ -84,7 +84,7 @@ export const refusals = {
   refresh_token_invalid: grant("buy", "The refresh token is not one of this service."),
   refresh_token_reused: grant("buy", "An old refresh token was used again; the grant has ended."),
   grant_over: grant("buy", "The grant is over."),
-  grant_revoked: grant("stop", "The grant was ended by the operator."),
+  grant_revoked: grant("stop", "The grant was revoked."),
   grant_lost: grant(
     "stop",
     "The service has no record of this sale: it was restored from a backup, or the payment was settled elsewhere. Ask the operator.",
@@ -177,7 +177,14 @@ export const refusals = {
     description: "Too many payments are being verified. Send the same payment again.",
     retryAfterSeconds: 1,
   },
-  store_unavailable: away(1, "The service cannot record a payment now. Send the same payment again."),
+  store_unavailable: away(
+    1,
+    "The service cannot reach its records now. Send the same payment or request again.",
+  ),
+  revocation_unrecorded: away(
+    1,
+    "The service cannot record a revocation now: assume that the token still lives, and send it again.",
+  ),
   chain_unavailable: away(2, "The service cannot read the chain now. Send the same payment again."),
   signer_unavailable: away(2, "The service cannot sign tokens now. Send the same payment again."),
   relayer_unfunded: away(30, "The service cannot settle payments now. Send the same payment again later."),

@@ -59,6 +59,26 @@ export const errorBodySchema = z.object({
     .optional(),
 })
 
+/** RFC 7662 §2.2: nothing but `active` unless it is true. */
+export type IntrospectionResponse =
+  | { active: false }
+  | {
+      active: true
+      /** Absent for a refresh token, and so are `aud`, `jti` and `settled`. */
+      token_type?: "Bearer"
+      iss: string
+      aud?: string
+      sub: string
+      client_id: string
+      iat: number
+      exp: number
+      jti?: string
+      scope: string
+      settled?: boolean
+      paid: boolean
+      grant: TokenResponse["grant"]
+    }
+
 /** RFC 8414 §2, the members ticket402 has. */
 export type AuthorizationServerMetadata = {
   issuer: string
@@ -68,6 +88,11 @@ export type AuthorizationServerMetadata = {
   receipt_jwks_uri: string
   grant_types_supported: string[]
   token_endpoint_auth_methods_supported: string[]
+  revocation_endpoint: string
+  revocation_endpoint_auth_methods_supported: string[]
+  /** Absent when nobody may ask. */
+  introspection_endpoint?: string
+  introspection_endpoint_auth_methods_supported?: string[]
   response_types_supported: string[]
   scopes_supported: string[]
 }

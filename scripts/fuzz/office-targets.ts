@@ -103,7 +103,11 @@ export function tokenTarget(cinema: Cinema, pool: Pool): Target<TokenInput> {
     async run(input) {
       const request = requestOf(cinema.url, input)
       if (!request) return "no request"
-      const answer = await cinema.issuer.office.handle(request, { peer: input.peer, repeated: undefined })
+      const answer = await cinema.issuer.office.handle(request, {
+        path: new URL(request.url).pathname,
+        peer: input.peer,
+        repeated: undefined,
+      })
       const { status, headers } = answer
       const body = (await answer.json()) as { access_token?: string; grant?: { id: string } }
       if (status >= 500) throw new Error(`answered ${status} ${JSON.stringify(body)}`)

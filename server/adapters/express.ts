@@ -80,6 +80,7 @@ export function office(issuer: Issuer): RequestHandler {
     if (req.method !== "OPTIONS") cors.apply(req, res)
     const request = webRequest(req, res, { protocol, host })
     const caller = {
+      path: req.path,
       peer: req.socket.remoteAddress === undefined ? "" : proxyAddr(req, trusted),
       repeated: repeatedHeader(req.rawHeaders),
     }

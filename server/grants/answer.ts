@@ -1,5 +1,4 @@
 /** The 200 of the token endpoint, the same for every grant type. */
-import { createHash } from "node:crypto"
 import type { Address, Hex } from "../../shared/evm.ts"
 import type { SettlementState, TokenResponse } from "../../shared/oauth.ts"
 import { claimsOf } from "../core/claims.ts"
@@ -71,5 +70,3 @@ export async function answerFrom(
 
 /** 128 random bits. */
 export const freshId = (random: Random): string => Buffer.from(random(16)).toString("base64url")
-
-export const sha256Hex = (text: string): string => createHash("sha256").update(text).digest("hex")

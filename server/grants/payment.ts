@@ -15,8 +15,9 @@ import {
 import { settlementState } from "../core/redemption.ts"
 import type { TransferReading } from "../core/verdict.ts"
 import { includesScope, type WhitelistEntry } from "../core/whitelist.ts"
+import { sha256Hex } from "../credentials.ts"
 import type { Chain, Redeemed } from "../ports.ts"
-import { answerFrom, freshId, settlementView, sha256Hex } from "./answer.ts"
+import { answerFrom, freshId, settlementView } from "./answer.ts"
 import type { TokenAnswer, TokenDeps, TokenOptions, TokenRequest } from "./grant-type.ts"
 
 export const grantType = paymentGrantType

@@ -10,6 +10,10 @@ import type { Offer } from "../core/offers.ts"
 export type Endpoints = {
   readonly token: string
   readonly status: string
+  readonly introspection: string
+  readonly revocation: string
+  /** Where proxies and other servers ask for the gate's verdict; the form and the scope follow. */
+  readonly gate: string
   readonly jwks: string
   readonly receiptJwks: string
   readonly authorizationServer: string
@@ -22,6 +26,9 @@ export function endpointsOf(issuer: string, resource: string): Endpoints {
   return {
     token: `${issuer}/token`,
     status: `${issuer}/token/status`,
+    introspection: `${issuer}/introspect`,
+    revocation: `${issuer}/revoke`,
+    gate: `${issuer}/gate`,
     jwks: `${issuer}/.well-known/jwks.json`,
     receiptJwks: `${issuer}/.well-known/receipt-jwks.json`,
     authorizationServer: wellKnown(issuer, "oauth-authorization-server"),
@@ -37,11 +44,17 @@ function wellKnown(identifier: string, name: string): string {
   return `${url.origin}/.well-known/${name}${url.pathname === "/" ? "" : url.pathname}`
 }
 
+export type MetadataParts = {
+  readonly offers: readonly Offer[]
+  readonly grantTypes: readonly string[]
+  /** Whether anybody may introspect. */
+  readonly introspection: boolean
+}
+
 export const authorizationServerMetadata = (
   issuer: string,
   endpoints: Endpoints,
-  offers: readonly Offer[],
-  grantTypes: readonly string[],
+  { offers, grantTypes, introspection }: MetadataParts,
 ): AuthorizationServerMetadata => ({
   issuer,
   token_endpoint: endpoints.token,
@@ -49,6 +62,12 @@ export const authorizationServerMetadata = (
   receipt_jwks_uri: endpoints.receiptJwks,
   grant_types_supported: [...grantTypes],
   token_endpoint_auth_methods_supported: [...tokenEndpointAuthMethods],
+  revocation_endpoint: endpoints.revocation,
+  revocation_endpoint_auth_methods_supported: [...tokenEndpointAuthMethods],
+  ...(introspection && {
+    introspection_endpoint: endpoints.introspection,
+    introspection_endpoint_auth_methods_supported: tokenEndpointAuthMethods.filter((each) => each !== "none"),
+  }),
   response_types_supported: [],
   scopes_supported: scopesOf(offers),
 })

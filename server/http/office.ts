@@ -1,14 +1,18 @@
 /** What the ticket office serves: its route table. */
 import type { Offer } from "../core/offers.ts"
+import type { Introspection } from "../introspection.ts"
 import type { Keys, Rate } from "../ports.ts"
+import type { Revocation } from "../revocation.ts"
 import type { createStatus } from "../status.ts"
 import type { TokenEndpoint } from "../token.ts"
+import { type GateEndpoint, gateRoutes } from "./gate.ts"
 import { type HealthDeps, healthRoutes } from "./health.ts"
 import { authorizationServerMetadata, type Endpoints, protectedResourceMetadata } from "./metadata.ts"
 import { json } from "./respond.ts"
 import type { Route } from "./routes.ts"
 import { createStatusHandler } from "./status.ts"
 import { createTokenHandler } from "./token.ts"
+import { createIntrospectionHandler, createRevocationHandler } from "./token-inspection.ts"
 
 export type OfficeParts = {
   readonly issuer: string
@@ -17,12 +21,17 @@ export type OfficeParts = {
   readonly endpoint: TokenEndpoint
   readonly status: ReturnType<typeof createStatus>
   readonly keys: Pick<Keys, "jwks" | "receiptJwks">
+  readonly introspection: Introspection
+  /** Whether anybody may introspect. */
+  readonly isIntrospected: boolean
+  readonly revocation: Revocation
   readonly offers: readonly Offer[]
   readonly grantTypes: readonly string[]
   /** Requests by peer, of all endpoints that look into the store. */
   readonly peers: Rate
   readonly bodySeconds: number | undefined
   readonly health: HealthDeps
+  readonly gate: GateEndpoint
 }
 
 export function officeRoutes(parts: OfficeParts): readonly Route[] {
@@ -35,15 +44,30 @@ export function officeRoutes(parts: OfficeParts): readonly Route[] {
     draining: health.draining,
     bodySeconds,
   })
-  const metadata = authorizationServerMetadata(issuer, endpoints, offers, parts.grantTypes)
+  const metadata = authorizationServerMetadata(issuer, endpoints, {
+    offers,
+    grantTypes: parts.grantTypes,
+    introspection: parts.isIntrospected,
+  })
   const protectedResource = protectedResourceMetadata(issuer, resource, offers)
   return [
     { path: pathOf(endpoints.token), methods: ["POST"], handle: token },
     { path: pathOf(endpoints.status), methods: ["GET"], handle: createStatusHandler(parts.status, peers) },
+    {
+      path: pathOf(endpoints.introspection),
+      methods: ["POST"],
+      handle: createIntrospectionHandler(parts.introspection, { peers, bodySeconds }),
+    },
+    {
+      path: pathOf(endpoints.revocation),
+      methods: ["POST"],
+      handle: createRevocationHandler(parts.revocation, { peers, bodySeconds }),
+    },
     document(endpoints.jwks, () => parts.keys.jwks(), 30),
     document(endpoints.receiptJwks, () => parts.keys.receiptJwks(), 300),
     document(endpoints.authorizationServer, () => metadata, 300),
     document(endpoints.protectedResource, () => protectedResource, 300),
+    ...gateRoutes(pathOf(endpoints.gate), parts.gate),
     ...healthRoutes({ live: pathOf(endpoints.live), ready: pathOf(endpoints.ready) }, health),
   ]
 }

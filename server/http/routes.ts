@@ -5,6 +5,8 @@ import { refusalResponse } from "./respond.ts"
 
 /** What a Request does not say of who sent it. */
 export type Caller = {
+  /** As it was sent: `URL` would resolve `..`, and with it let a path choose another route. */
+  readonly path: string
   /** The address it came from, as far as trusted proxies tell. */
   readonly peer: string
   /** A header that came twice though only one may count. */
@@ -17,6 +19,8 @@ export type Route = {
   readonly path: string
   readonly methods: readonly string[]
   readonly handle: Handler
+  /** For what a proxy passes on: every path below, every method, and headers as often as they came. */
+  readonly forwarded?: true
 }
 
 export type Office = {
@@ -30,9 +34,13 @@ export type Office = {
 
 export function createOffice(routes: readonly Route[], log: Logger): Office {
   const byPath = new Map(routes.map((route) => [route.path, route]))
+  const forwarded = routes.filter((route) => route.forwarded)
+  const routeOf = (path: string): Route | undefined =>
+    byPath.get(path) ?? forwarded.find((route) => path.startsWith(`${route.path}/`))
 
   async function answer(request: Request, caller: Caller, route: Route | undefined): Promise<Response> {
     if (!route) throw new Refusal("not_found")
+    if (route.forwarded) return route.handle(request, caller)
     const method = request.method === "HEAD" ? "GET" : request.method
     if (!route.methods.includes(method)) throw new Refusal("method_not_allowed")
     if (caller.repeated !== undefined)
@@ -41,15 +49,15 @@ export function createOffice(routes: readonly Route[], log: Logger): Office {
   }
 
   return {
-    serves: (path) => byPath.has(path),
+    serves: (path) => routeOf(path) !== undefined,
     async handle(request, caller) {
-      const route = byPath.get(new URL(request.url).pathname)
+      const route = routeOf(caller.path)
       try {
         return await answer(request, caller, route)
       } catch (error) {
         return refusalResponse(error, log, route?.methods)
       }
     },
-    refuse: (path, reason) => refusalResponse(new Refusal(reason), log, byPath.get(path)?.methods),
+    refuse: (path, reason) => refusalResponse(new Refusal(reason), log, routeOf(path)?.methods),
   }
 }

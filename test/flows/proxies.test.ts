@@ -1,0 +1,237 @@
+import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process"
+import { once } from "node:events"
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
+import { createServer, request as httpRequest, type IncomingHttpHeaders, type Server } from "node:http"
+import type { AddressInfo } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { decodeHeader } from "../../shared/codec.ts"
+import { type Cinema, eventually, openCinema, postToken, preparePurchase, watch } from "../support/cinema.ts"
+import { freePort } from "../support/spawn-cinema.ts"
+
+const hasNginx = spawnSync("nginx", ["-v"]).error === undefined
+let cinema: Cinema
+/** A service that knows nothing of tickets, and what it was sent. */
+let service: Server
+let seen: { method: string | undefined; headers: IncomingHttpHeaders; body: string }[] = []
+
+beforeAll(async () => {
+  cinema = await openCinema({ config: { trustProxy: ["127.0.0.1"] } })
+  service = createServer(async (request, response) => {
+    let body = ""
+    for await (const part of request) body += part
+    seen.push({ method: request.method, headers: request.headers, body })
+    const status = request.url === "/movies/locked" ? 401 : 200
+    response.writeHead(status, { "cache-control": "public, max-age=600", "content-type": "application/json" })
+    response.end(JSON.stringify({ played: request.url }))
+  }).listen(0, "127.0.0.1")
+  await once(service, "listening")
+})
+afterAll(async () => {
+  service.close()
+  service.closeAllConnections()
+  await cinema.close()
+})
+
+const portOf = (server: Server) => (server.address() as AddressInfo).port
+const buy = async () =>
+  (await postToken(cinema.url, (await preparePurchase(cinema, await cinema.customer())).headers)).body
+const revoke = async (token: string) => {
+  const { status } = await fetch(`${cinema.url}/revoke`, {
+    method: "POST",
+    body: new URLSearchParams({ token }),
+  })
+  expect(status).toBe(200)
+}
+
+describe.skipIf(!hasNginx)(
+  "behind nginx (scripts/system-packages.sh installs it), as scripts/samples/nginx.conf",
+  () => {
+    let nginx: ChildProcess
+    let folder: string
+    let front: string
+    beforeAll(async () => {
+      folder = await mkdtemp(join(tmpdir(), "nginx-"))
+      const port = await freePort()
+      front = `http://127.0.0.1:${port}`
+      const sample = (await readFile(new URL("../../scripts/samples/nginx.conf", import.meta.url), "utf8"))
+        .replace("127.0.0.1:8402", new URL(cinema.url).host)
+        .replace("127.0.0.1:9000", `127.0.0.1:${portOf(service)}`)
+        .replace("127.0.0.1:8080", `127.0.0.1:${port}`)
+      const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        .map((kind) => `${kind}_temp_path ${join(folder, kind)};`)
+        .join("\n")
+      const whole = `daemon off; master_process off; pid ${join(folder, "pid")};
+events { worker_connections 64; }
+http { access_log off; ${temporary}
+${sample} }`
+      const file = join(folder, "nginx.conf")
+      await writeFile(file, whole)
+      execFileSync("nginx", ["-t", "-q", "-e", join(folder, "error.log"), "-p", folder, "-c", file])
+      nginx = spawn("nginx", ["-e", join(folder, "error.log"), "-p", folder, "-c", file], { stdio: "ignore" })
+      const status = () =>
+        fetch(`${front}/health`).then(
+          (answer) => answer.status,
+          () => 0,
+        )
+      await eventually(status, (found) => found !== 0)
+    })
+    afterAll(async () => {
+      nginx.kill("SIGTERM")
+      await once(nginx, "exit")
+      await rm(folder, { recursive: true, force: true })
+    })
+
+    it("a request without a token gets the gate's 402 whole: both headers, and the body", async () => {
+      seen = []
+      const [through, direct] = [await watch(front), await watch(cinema.url)]
+      expect(through.status).toBe(402)
+      expect(through.body).toEqual({ ...direct.body, resource: { ...direct.body.resource, url: cinema.url } })
+      expect(decodeHeader(through.headers.get("payment-required") ?? "")).toEqual(through.body)
+      expect(through.headers.get("www-authenticate")).toBe(direct.headers.get("www-authenticate"))
+      expect(through.headers.get("cache-control")).toBe("no-store")
+      const posted = await fetch(`${front}/movies/1`, { method: "POST", body: "x".repeat(1000) })
+      expect(posted.status).toBe(402)
+      expect(seen).toEqual([])
+    })
+
+    it("a payer buys at the office behind the same name, and is let through; the token stays at the gate", async () => {
+      seen = []
+      const purchase = await preparePurchase(cinema, await cinema.customer())
+      const { body } = await postToken(front, purchase.headers)
+      const answer = await fetch(`${front}/movies/7`, {
+        method: "POST",
+        headers: {
+          authorization: `Bearer ${body.access_token}`,
+          "ticket402-subject": "somebody else",
+          "ticket402-paid": "false",
+        },
+        body: "a long film",
+      })
+      expect({ status: answer.status, body: await answer.json() }).toEqual({
+        status: 200,
+        body: { played: "/movies/7" },
+      })
+      expect(answer.headers.get("cache-control")).toBe("private, no-store")
+      expect(seen).toMatchObject([{ method: "POST", body: "a long film" }])
+      expect(seen[0]?.headers).toMatchObject({
+        "ticket402-subject": expect.stringMatching(/^eip155:11155111:0x[0-9a-f]{40}$/),
+        "ticket402-grant": body.grant.id,
+      })
+      expect(seen[0]?.headers.authorization).toBeUndefined()
+      expect(seen[0]?.headers["ticket402-paid"]).toBeUndefined()
+      // The service's own 401 is its own.
+      expect((await watch(front, body.access_token, "/movies/locked")).body).toEqual({
+        played: "/movies/locked",
+      })
+    })
+
+    it("TOK-20, N-7009-1: what does not open the gate does not open nginx, with the gate's own words", async () => {
+      const { access_token: token } = await buy()
+      expect((await watch(front, "a.b.c")).body.reason).toBe("token_invalid")
+      const two = ["authorization", `Bearer ${token}`, "authorization", `Bearer ${token}`]
+      expect(await statusOf(front, two)).toBe(400)
+      expect((await watch(front, token)).status).toBe(200)
+      await revoke(token)
+      const from = performance.now()
+      const refused = await eventually(
+        () => watch(front, token),
+        ({ status }) => status !== 200,
+      )
+      expect((performance.now() - from) / 1000).toBeLessThan(5)
+      expect(refused).toMatchObject({
+        status: 401,
+        body: { reason: "token_revoked", next: { action: "stop" } },
+      })
+      expect(refused.headers.get("payment-required")).toBeNull()
+      // The gate's own paths are not served to the world.
+      for (const path of ["/gate/nginx/movies:read", "/_ticket/movies"])
+        expect((await fetch(`${front}${path}`)).status).toBe(404)
+    })
+  },
+)
+
+describe("for Envoy, as its ext_authz filter would ask", () => {
+  /** What the filter sends: the method and the path of the request, behind the prefix; 200 lets it through. */
+  const ask = (path: string, headers: Record<string, string> = {}, method = "GET", form = "envoy") =>
+    raw(`${cinema.url}/gate/${form}/movies:read${path}`, method, headers)
+
+  it("lets a good token through, whatever the method and the path, and says whose it is", async () => {
+    const { access_token: token, grant } = await buy()
+    for (const method of ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH"]) {
+      const { status, headers } = await ask(
+        "/movies/7?year=1968",
+        { authorization: `Bearer ${token}` },
+        method,
+      )
+      expect(status, method).toBe(200)
+      expect(headers["ticket402-grant"]).toBe(grant.id)
+    }
+    for (const [path, authorization] of [
+      ["/movies/7?access_token=a", `Bearer ${token}`],
+      ["/movies/7", `Bearer ${token}, Bearer ${token}`],
+    ] as const)
+      expect((await ask(path, { authorization })).status).toBe(400)
+  })
+
+  it("gives back the 402 itself for everything without a token", async () => {
+    for (const method of ["GET", "POST", "PROPFIND"]) {
+      const { status, headers, body } = await ask("/movies/7", {}, method)
+      expect(status).toBe(402)
+      expect(decodeHeader(String(headers["payment-required"]))).toEqual(JSON.parse(body))
+      expect(headers["www-authenticate"]).toContain("resource_metadata=")
+    }
+    const paying = await ask("/movies/7", { "payment-signature": "e30=" })
+    expect(JSON.parse(paying.body).error).toBe("pay_at_token_endpoint")
+  })
+
+  it("HTP-01, HTP-02: no path chooses another scope, another form or another endpoint", async () => {
+    const { access_token: token } = await buy()
+    const authorization = `Bearer ${token}`
+    const wanted = `${cinema.url}/gate/envoy/movies:write`
+    for (const path of [
+      "/../movies:read/7",
+      "/..%2fmovies:read/7",
+      "/%2e%2e/movies:read/7",
+      "/../../../health/live",
+      "/../../../.well-known/jwks.json",
+      "/..;/movies:read",
+      "/\\..\\movies:read",
+      "//movies:read",
+    ]) {
+      const { status } = await raw(`${wanted}${path}`, "GET", { authorization })
+      expect(status, path).toBe(402)
+    }
+    for (const path of ["", "/", "x/movies/7", "%ff/movies", ":read"])
+      expect((await raw(`${wanted}${path}`, "GET", { authorization })).status === 200, path).toBe(false)
+  })
+
+  it("for nginx says 200 or 401 and nothing else, and a refusal is never a success", async () => {
+    const { access_token: token } = await buy()
+    for (const [headers, status] of [
+      [{}, 401],
+      [{ authorization: "Basic a" }, 401],
+      [{ authorization: "Bearer a, Bearer b" }, 401],
+      [{ authorization: `Bearer ${token}` }, 200],
+    ] as const)
+      expect((await ask("", headers, "GET", "nginx")).status).toBe(status)
+    const turned = await ask("", { authorization: `Bearer ${token}` }, "GET", "refusal")
+    expect(turned).toMatchObject({ status: 503, headers: { "retry-after": "1" } })
+  })
+})
+
+const statusOf = async (url: string, headers: string[]) =>
+  (await raw(`${url}/movies/1`, "GET", ["host", new URL(url).host, ...headers])).status
+
+/** The path goes out as it is: `fetch` would resolve dots in it. */
+async function raw(url: string, method: string, headers: Record<string, string> | string[]) {
+  const [, host = "", port = "", path = "/"] = /^http:\/\/([^:/]+):(\d+)(.*)$/.exec(url) ?? []
+  const request = httpRequest({ host, port, path, method, headers, setHost: !Array.isArray(headers) })
+  const responded = once(request, "response")
+  request.end()
+  const [response] = await responded
+  let body = ""
+  for await (const part of response) body += part
+  return { status: response.statusCode as number, headers: response.headers as IncomingHttpHeaders, body }
+}
