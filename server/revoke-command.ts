@@ -19,12 +19,14 @@ export type RevokeOptions = {
 
 /** Resolves with the exit code. What is taken back is refused by every running process within 5 s. */
 export const revoke = (options: RevokeOptions, io: CommandIo): Promise<number> =>
-  onStore(options.config, io, async (store) => {
+  onStore(options.config, io, () => {
     const now = nowSeconds()
     const [target, note] = [readTarget(options, now), readNote(options.reason)]
-    const { revoked } = await store.revoke({ target, by: "operator", note, now })
-    if (revoked === 0) io.warn("nothing changed: no such grant lives")
-    printJson(io, { revoked })
+    return async (store) => {
+      const { revoked } = await store.revoke({ target, by: "operator", note, now })
+      if (revoked === 0) io.warn("nothing changed: no such grant lives")
+      printJson(io, { revoked })
+    }
   })
 
 const selectors = ["token", "grant", "payer", "client", "offer"] as const

@@ -12,11 +12,14 @@ export type CommandIo = {
   warn(line: string): void
 }
 
-/** Resolves with the exit code: 0, 1 when the store is away, 78 for what a person must mend first. */
+/**
+ * Resolves with the exit code: 0, 1 when the store is away, 78 for what a person must mend first. `plan` reads the
+ * arguments before the store is opened.
+ */
 export async function onStore(
   file: string,
   io: CommandIo,
-  task: (store: Store, config: Config) => Promise<void>,
+  plan: (config: Config) => (store: Store) => Promise<void>,
 ): Promise<number> {
   try {
     const config = parseConfig(await readConfig(file), io.environment)
@@ -24,9 +27,10 @@ export async function onStore(
       throw new ConfigError([
         'database: found "memory:", wanted a file that this command and the service share',
       ])
+    const work = plan(config)
     const store = await openStore(config.database)
     try {
-      await task(store, config)
+      await work(store)
     } finally {
       await store.close()
     }

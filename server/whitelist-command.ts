@@ -23,7 +23,8 @@ export const whitelist = (
   task: keyof typeof tasks,
   options: WhitelistOptions,
   io: CommandIo,
-): Promise<number> => onStore(options.config, io, (store, config) => tasks[task](store, config, options, io))
+): Promise<number> =>
+  onStore(options.config, io, (config) => (store) => tasks[task](store, config, options, io))
 
 async function add(store: Store, config: Config, options: WhitelistOptions, io: CommandIo): Promise<void> {
   const configured = config.whitelist.find((member) => member.id === idOf(options))
