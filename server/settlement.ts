@@ -1,4 +1,5 @@
 /** Settlement on one network: accepted payments become transactions, and what became of them is read from the chain. */
+import type { Address } from "../shared/evm.ts"
 import { retryDelay } from "./core/retry.ts"
 import { ChainMismatch, Fenced } from "./ports.ts"
 import { createConfirmer } from "./settlement/confirm.ts"
@@ -12,6 +13,7 @@ import {
 } from "./settlement/context.ts"
 import { createExaminer } from "./settlement/examine.ts"
 import { createFinality } from "./settlement/finality.ts"
+import { lanesOf } from "./settlement/lanes.ts"
 import { createResender } from "./settlement/resend.ts"
 import { createSender } from "./settlement/send.ts"
 
@@ -31,7 +33,7 @@ export function createSettlement(
   overrides: Partial<SettlementLimits> = {},
 ): Settlement {
   const context = createContext(deps, overrides)
-  const { store, chain, relayer, network, now, chance, log, noticed, isAhead, isParked } = context
+  const { store, chain, network, now, chance, log, noticed, each, isAhead } = context
   const examiner = createExaminer(context)
   const { deepen, watch } = createFinality(context, examiner)
   const { confirm } = createConfirmer(context, examiner)
@@ -61,24 +63,23 @@ export function createSettlement(
   }
 
   async function step(fence: number): Promise<void> {
-    const resting = isParked()
     const [before, mined] = await Promise.all([
       store.inFlight({ fence, network }),
       store.mined({ fence, network }),
     ])
     let flying = before
+    const chainNonces = new Map<Address, number>()
     if (before.length > 0 || mined.length > 0) {
-      const [head, chainNonce] = await Promise.all([chain.head(), chain.nonceOf(relayer.address)])
+      const addresses = new Set(before.map(({ transaction }) => transaction.relayer))
+      const ask = async (address: Address) => chainNonces.set(address, await chain.nonceOf(address))
+      const [head] = await Promise.all([chain.head(), ...[...addresses].map(ask)])
       await deepen(fence, mined, head.number)
-      await confirm(fence, before, head, chainNonce)
+      await confirm(fence, before, head, chainNonces)
       if (noticed.written > 0) flying = await store.inFlight({ fence, network })
-      if (resting) return watch(fence)
-      const waiting = flying.filter(({ transaction }) => transaction.nonce >= chainNonce)
-      await resender.resend(fence, waiting)
-      await resender.reprice(fence, waiting, chainNonce)
-      await resender.fillGap(fence, flying, chainNonce)
     }
-    if (!resting) await sendDue(fence, flying.length)
+    const lanes = lanesOf(context, flying, chainNonces)
+    await each(lanes, (lane) => resender.tend(fence, lane))
+    await sendDue(fence, lanes)
     await watch(fence)
   }
 

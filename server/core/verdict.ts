@@ -109,13 +109,25 @@ const isExpired = ({ redemption, reading, confirmations, blockSeconds }: Examine
 /** What the row becomes when it is not sent at once. */
 export function moveOf(
   verdict: Verdict,
-  { redemption, now, chance }: Pick<Examined, "redemption" | "now" | "chance">,
+  {
+    redemption,
+    now,
+    chance,
+    maxAttempts,
+    error = errorOf(verdict),
+  }: Pick<Examined, "redemption" | "now" | "chance"> & {
+    /** Tries that may lead nowhere. */
+    readonly maxAttempts: number
+    /** Why this one did. */
+    readonly error?: string | undefined
+  },
 ): Move {
   if (verdict.kind === "move") return verdict.move
+  if (redemption.failure === null && redemption.attempts + 1 >= maxAttempts) return { to: "dead", error }
   if (verdict.kind === "send") {
     // Simulated well and then not paid: again at once, but not again and again.
     const seconds = redemption.attempts === 0 ? 0 : retryDelay(redemption.attempts, chance)
-    return { to: "accepted", dueAt: now + seconds }
+    return { to: "accepted", dueAt: now + seconds, error }
   }
   if (redemption.failure)
     return {
@@ -123,7 +135,13 @@ export function moveOf(
       failure: redemption.failure,
       dueAt: now + Math.max(verdict.seconds, lastLookSeconds),
     }
-  return { to: "accepted", dueAt: now + verdict.seconds }
+  return { to: "accepted", dueAt: now + verdict.seconds, error }
+}
+
+function errorOf(verdict: Verdict): string {
+  if (verdict.kind === "send") return "its transaction did not pay, though the transfer goes through"
+  const doubt = verdict.kind === "wait" ? verdict.doubt : null
+  return doubt ? `the transfer does not go through (${doubt.failure})` : "nothing is proven yet"
 }
 
 /** Blocks from this one to the newest, both counted. */

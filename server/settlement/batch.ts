@@ -12,7 +12,7 @@ export type Group = { readonly rows: readonly Redemption[]; readonly call: Call 
 const lookAgainSeconds = 30
 
 export function createBatcher(context: SettlementContext) {
-  const { chain, relayer, limits, now, each, isAhead, schemeOf } = context
+  const { chain, relayers, limits, now, each, isAhead, schemeOf } = context
   let known: Aggregator | undefined
   let lookAgainAt = 0
 
@@ -68,7 +68,7 @@ export function createBatcher(context: SettlementContext) {
   }
 
   async function goesThrough(by: Aggregator, { call }: Group): Promise<boolean> {
-    const output = await chain.dryRun({ from: relayer.address, ...call })
+    const output = await chain.dryRun({ from: relayers[0].address, ...call })
     return output !== null && by.allSucceeded(output)
   }
 

@@ -1,8 +1,9 @@
 /** What became of what was sent: the receipts of its hashes, and nonces that others used. */
+import type { Address } from "../../shared/evm.ts"
 import type { Redemption } from "../core/redemption.ts"
 import { depthOf } from "../core/verdict.ts"
 import type { InFlight, Receipt, RelayTransaction } from "../ports.ts"
-import type { KeyedMove, SettlementContext } from "./context.ts"
+import { type KeyedMove, ridersOf, type SettlementContext } from "./context.ts"
 import type { Examiner } from "./examine.ts"
 
 type Head = { readonly number: bigint; readonly time: number }
@@ -15,11 +16,13 @@ export function createConfirmer(context: SettlementContext, { examine, paidBy, w
     fence: number,
     flying: readonly InFlight[],
     head: Head,
-    chainNonce: number,
+    chainNonces: ReadonlyMap<Address, number>,
   ): Promise<void> {
-    await each(flying, async ({ transaction, redemptions }) => {
-      const riding = redemptions.filter((row) => row.state === "sent")
-      if (transaction.nonce >= chainNonce) return overtaken(fence, riding, head.time)
+    await each(flying, async (each) => {
+      const { transaction } = each
+      const riding = ridersOf(each)
+      if (transaction.nonce >= (chainNonces.get(transaction.relayer) ?? 0))
+        return overtaken(fence, riding, head.time)
       const receipt = await receiptOfAny(transaction)
       onStep("receipt-read")
       if (!receipt) return lost(fence, transaction, riding, head.number)
@@ -60,7 +63,9 @@ export function createConfirmer(context: SettlementContext, { examine, paidBy, w
     noticed.unfound.set(transaction.id, since)
     if (head - since < limits.lostAfterBlocks) return
     log.error({ network, nonce: transaction.nonce }, "a nonce of the relayer was used by another transaction")
-    const moves = riding.map((row) => moveFor(row, { kind: "send" }))
+    const moves = riding.map((row) =>
+      moveFor(row, { kind: "send" }, "somebody else used the nonce of its transaction"),
+    )
     await conclude(fence, moves, { done: transaction.id })
   }
 

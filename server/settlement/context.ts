@@ -1,5 +1,6 @@
 /** What all parts of a network's settlement share: the world, the limits, what this process noticed, and how it writes. */
 import pLimit from "p-limit"
+import type { Address } from "../../shared/evm.ts"
 import type { Scheme } from "../../shared/scheme.ts"
 import { schemes as knownSchemes } from "../../shared/schemes/index.ts"
 import type { Move, Redemption } from "../core/redemption.ts"
@@ -9,6 +10,7 @@ import {
   type Chain,
   ChainUnavailable,
   Fenced,
+  type InFlight,
   type Logger,
   type Now,
   type Relayer,
@@ -48,10 +50,14 @@ export type SettlementDeps = {
 }
 
 export type SettlementLimits = {
-  /** Transactions not known to be mined. */
+  /** Transactions of one relayer not known to be mined. */
   readonly maxInFlight: number
   readonly resendAfterSeconds: number
   readonly bumpAfterSeconds: number
+  /** How long payments ride with a relayer that cannot send before they go by another. */
+  readonly rescueAfterSeconds: number
+  /** Tries that may lead nowhere before a payment is dead; a node or a store that is away is no try. */
+  readonly maxAttempts: number
   /** Hashes for one nonce, the first included. */
   readonly maxVersions: number
   /** Wei per gas that a transaction offers at most. */
@@ -76,6 +82,8 @@ const settlementLimits: SettlementLimits = {
   maxInFlight: 64,
   resendAfterSeconds: 15,
   bumpAfterSeconds: 30,
+  rescueAfterSeconds: 60,
+  maxAttempts: 30,
   maxVersions: 5,
   maxFeePerGas: 500_000_000_000n,
   maxGas: 300_000n,
@@ -97,9 +105,9 @@ const parallel = 8
 export type SettlementContext = ReturnType<typeof createContext>
 
 export function createContext(deps: SettlementDeps, overrides: Partial<SettlementLimits>) {
-  const { store, chain, relayers, now, chance, log } = deps
-  const [relayer] = relayers
+  const { store, chain, now, chance, log } = deps
   const network = chain.network.id
+  const limits = { ...settlementLimits, ...overrides }
   const onStep = deps.onStep ?? (() => {})
   const schemes = deps.schemes ?? knownSchemes
 
@@ -111,8 +119,10 @@ export function createContext(deps: SettlementDeps, overrides: Partial<Settlemen
     /** When bytes were last handed to a node, whether it took them or not. */
     triedAt: new Map<number, number>(),
     underpriced: new Set<number>(),
-    /** The relayer has no gas: nothing is sent before this instant. */
-    parkedUntil: 0,
+    /** Cannot be paid more for; each is complained of once. */
+    stuck: new Set<number>(),
+    /** Relayers that have no gas, or that no node listens to: they send nothing before this instant. */
+    parkedUntil: new Map<Address, number>(),
     /** Writes of the step under way. */
     written: 0,
   }
@@ -128,19 +138,28 @@ export function createContext(deps: SettlementDeps, overrides: Partial<Settlemen
       noticed.unfound.delete(transaction.done)
       noticed.triedAt.delete(transaction.done)
       noticed.underpriced.delete(transaction.done)
+      noticed.stuck.delete(transaction.done)
     }
     for (const { key, move } of moves) {
       if (move.to === "paid")
         log.info({ network, key, transaction: move.evidence.transactionHash }, "settled")
       if (move.to === "failed") log.warn({ network, key, failure: move.failure }, "a settlement failed")
+      if (move.to === "dead")
+        log.error({ network, key, reason: move.error }, "a payment is given up until an operator retries it")
     }
     onStep("concluded")
     if (moves.some(({ move }) => move.to === "failed")) deps.onEnded?.()
   }
 
-  const moveFor = (row: Redemption, verdict: Verdict): KeyedMove => ({
+  const moveFor = (row: Redemption, verdict: Verdict, error?: string): KeyedMove => ({
     key: row.key,
-    move: moveOf(verdict, { redemption: row, now: now(), chance: chance() }),
+    move: moveOf(verdict, {
+      redemption: row,
+      now: now(),
+      chance: chance(),
+      maxAttempts: limits.maxAttempts,
+      error,
+    }),
   })
 
   /** A payment that cannot be worked on gives way to the others. */
@@ -156,7 +175,11 @@ export function createContext(deps: SettlementDeps, overrides: Partial<Settlemen
       const keys = rows.map((row) => row.key)
       log.error({ network, keys, reason: messageOf(error) }, "a payment could not be worked on")
       const later = rows.map((row) =>
-        moveFor(row, { kind: "wait", seconds: retryDelay(row.attempts, chance()), doubt: null }),
+        moveFor(
+          row,
+          { kind: "wait", seconds: retryDelay(row.attempts, chance()), doubt: null },
+          lastErrorOf(error),
+        ),
       )
       await conclude(fence, later)
       return undefined
@@ -200,22 +223,23 @@ export function createContext(deps: SettlementDeps, overrides: Partial<Settlemen
     return scheme
   }
 
-  const sign = (transaction: Omit<Parameters<Relayer["sign"]>[0], "chainId">): Promise<SignedBytes> =>
-    relayer.sign({ chainId: chain.network.chainId, ...transaction })
+  const sign = (
+    relayer: Relayer,
+    transaction: Omit<Parameters<Relayer["sign"]>[0], "chainId">,
+  ): Promise<SignedBytes> => relayer.sign({ chainId: chain.network.chainId, ...transaction })
 
   return {
     ...deps,
-    relayer,
     network,
     onStep,
-    limits: { ...settlementLimits, ...overrides },
+    limits,
     noticed,
     conclude,
     moveFor,
     orPostpone,
     each,
     isAhead,
-    isParked: () => isAhead(noticed.parkedUntil),
+    isParked: (relayer: Address) => isAhead(noticed.parkedUntil.get(relayer) ?? 0),
     schemeOf,
     sign,
   }
@@ -230,5 +254,15 @@ export function newestOf({ versions, nonce }: RelayTransaction): SignedBytes {
 /** Nothing is wrong with the payment at hand: the world does not answer, or another process settles. */
 export const isOutage = (error: unknown): boolean =>
   error instanceof ChainUnavailable || error instanceof StoreUnavailable || error instanceof Fenced
+
+/** What rides in a transaction and depends on it still. */
+export const ridersOf = ({ redemptions }: InFlight): readonly Redemption[] =>
+  redemptions.filter((row) => row.state === "sent")
+
+/** For the operator, short and without addresses of nodes, which may hold secrets. */
+const lastErrorOf = (error: unknown): string =>
+  messageOf(error)
+    .replace(/\S+:\/\/\S+/g, "[address]")
+    .slice(0, 200)
 
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -1,44 +1,67 @@
 /** What is due: simulated, built, stored and then sent, the payment that expires first first. */
-import { capFees, least } from "../core/fees.ts"
+import { capFees, least, most } from "../core/fees.ts"
 import type { Redemption } from "../core/redemption.ts"
 import type { Verdict } from "../core/verdict.ts"
 import type { Fees, RelayTransaction } from "../ports.ts"
 import { createBatcher, type Group, type Ready } from "./batch.ts"
 import { newestOf, type SettlementContext } from "./context.ts"
 import type { Examiner } from "./examine.ts"
+import { type Lane, type OpenLane, pickLane } from "./lanes.ts"
 import type { Resender } from "./resend.ts"
 
 export function createSender(context: SettlementContext, { examine }: Examiner, { submit }: Resender) {
-  const { store, chain, relayer, network, now, log, limits, noticed, onStep } = context
+  const { store, chain, relayers, network, now, log, limits, noticed, onStep } = context
   const { conclude, moveFor, orPostpone, each, isParked, schemeOf, sign } = context
   const { bundle, isWorthWaiting } = createBatcher(context)
 
-  /** `waiting`: transactions not in a block yet. While there are any, what comes may wait for company. */
-  async function sendDue(fence: number, waiting: number): Promise<void> {
-    const room = limits.maxInFlight - waiting
+  /** While any transaction is not in a block yet, what comes may wait for company. */
+  async function sendDue(fence: number, lanes: readonly Lane[]): Promise<void> {
+    const waiting = sum(lanes.map(({ flying }) => flying.length))
+    const room = sum(openOf(lanes).map(roomOf))
     if (room <= 0) return
     const limit = Math.min(room * limits.batchSize, limits.dueAtOnce)
     const rows = await store.due({ fence, network, now: now(), limit })
     if (rows.length === 0 || (waiting > 0 && (await isWorthWaiting(rows)))) return
     const looked = await each(rows, (row) => orPostpone(fence, [row], () => simulate(fence, row)))
     const ready = looked.flatMap((each) => each ?? [])
-    if (ready.length === 0 || isParked()) return
-    const [chainNonce, suggested, balance] = await Promise.all([
-      chain.nonceOf(relayer.address),
-      chain.fees(),
-      chain.gasBalance(relayer.address),
-    ])
-    const fees = capFees(suggested, limits.maxFeePerGas)
-    // A batch that the balance cannot vouch for would wait for gas, and its payments expire meanwhile.
-    const affordable = fees.maxFeePerGas > 0n ? balance / fees.maxFeePerGas : limits.maxBatchGas
-    const gas = least(affordable, limits.maxBatchGas)
+    if (ready.length === 0) return
+    const fees = capFees(await chain.fees(), limits.maxFeePerGas)
+    const open = await Promise.all(openOf(lanes).map((lane) => askOf(lane, fees)))
+    // A batch that no balance can vouch for would wait for gas, and its payments expire meanwhile.
+    const gas = least(open.map((lane) => lane.affordable).reduce(most, 0n), limits.maxBatchGas)
     const stored: RelayTransaction[] = []
     // One after the other, so that nonces go by urgency; sending begins when all are stored.
     for (const group of (await bundle(ready, gas)).slice(0, room)) {
-      const transaction = await orPostpone(fence, group.rows, () => build(fence, group, chainNonce, fees))
-      if (transaction) stored.push(transaction)
+      const free = open.filter((lane) => lane.inFlight < limits.maxInFlight)
+      const lane = pickLane(free, group.call.gas)
+      if (!lane) break
+      const transaction = await orPostpone(fence, group.rows, () => build(fence, group, lane, fees))
+      if (!transaction) continue
+      stored.push(transaction)
+      lane.inFlight += 1
     }
-    await each(stored, (transaction) => submit(fence, transaction.id, newestOf(transaction)))
+    await each(stored, (transaction) => submit(fence, transaction, newestOf(transaction)))
+  }
+
+  /** Lanes that can take more; one whose first transaction is stuck does only when all are. */
+  function openOf(lanes: readonly Lane[]): readonly Lane[] {
+    const able = lanes.filter(({ relayer, address }) => relayer && !isParked(address))
+    const moving = able.filter(
+      ({ flying }) => !flying.some(({ transaction }) => noticed.stuck.has(transaction.id)),
+    )
+    return moving.length > 0 ? moving : able
+  }
+
+  const roomOf = ({ flying }: Lane): number => Math.max(0, limits.maxInFlight - flying.length)
+
+  async function askOf({ address, relayer, flying, chainNonce }: Lane, fees: Fees): Promise<OpenLane> {
+    if (!relayer) throw new Error(`there is no key of ${address}`)
+    const [nonce, balance] = await Promise.all([
+      chainNonce ?? chain.nonceOf(address),
+      chain.gasBalance(address),
+    ])
+    const affordable = fees.maxFeePerGas > 0n ? balance / fees.maxFeePerGas : limits.maxBatchGas
+    return { relayer, chainNonce: nonce, affordable, inFlight: flying.length }
   }
 
   /** The call of a payment that goes through now; of any other, what was found out is written. */
@@ -49,7 +72,7 @@ export function createSender(context: SettlementContext, { examine }: Examiner, 
     let verdict: Verdict | undefined
     if (row.state === "failed" || row.attempts > 0) verdict = await examine(row)
     if (!verdict || verdict.kind === "send") {
-      const gas = await chain.estimateGas({ from: relayer.address, to, data })
+      const gas = await chain.estimateGas({ from: relayers[0].address, to, data })
       onStep("simulated")
       if (gas !== null && gas <= limits.maxGas) {
         const roomy = (gas * 13n) / 10n
@@ -64,14 +87,14 @@ export function createSender(context: SettlementContext, { examine }: Examiner, 
   async function build(
     fence: number,
     group: Group,
-    chainNonce: number,
+    { relayer, chainNonce }: OpenLane,
     fees: Fees,
   ): Promise<RelayTransaction> {
     const { address } = relayer
     const { nonce, skipped } = await store.nextNonce({ fence, network, relayer: address, chainNonce })
     if (skipped > 0)
       log.error({ network, relayer: address, skipped }, "the relayer's key is used by somebody else")
-    const version = await sign({ nonce, fees, ...group.call })
+    const version = await sign(relayer, { nonce, fees, ...group.call })
     onStep("signed")
     const redemptions = group.rows.map((row) => row.key)
     const stored = await store.prepare({
@@ -91,3 +114,5 @@ export function createSender(context: SettlementContext, { examine }: Examiner, 
 
   return { sendDue }
 }
+
+const sum = (counts: readonly number[]): number => counts.reduce((total, count) => total + count, 0)

@@ -8,6 +8,7 @@ import {
   judge,
   moveOf,
   type TransferReading,
+  type Verdict,
 } from "../../../server/core/verdict.ts"
 import type { TransferOutcome } from "../../../shared/scheme.ts"
 
@@ -72,6 +73,7 @@ const at = (state: Redemption["state"], change: Partial<Redemption> = {}): Redem
   state,
   ...change,
 })
+const moved = (verdict: Verdict, look: Examined) => moveOf(verdict, { ...look, maxAttempts: 30 })
 const failedRow = at("failed", { failure: "insufficient_funds" })
 
 describe("an unused nonce", () => {
@@ -194,7 +196,7 @@ describe("the last look at a failure", () => {
     const look = { redemption: failedRow, reading: used, findings }
     expect(judge(examined(look))).toMatchObject({ kind: "move", move: { to: "paid" } })
     const early = examined({ ...look, confirmations: 2 })
-    expect(moveOf(judge(early), early)).toMatchObject({ to: "failed", failure: "insufficient_funds" })
+    expect(moved(judge(early), early)).toMatchObject({ to: "failed", failure: "insufficient_funds" })
   })
 
   it("too late for any block, the failure is final and keeps its name", () => {
@@ -214,18 +216,32 @@ describe("the last look at a failure", () => {
 describe("moveOf", () => {
   const wait = { kind: "wait", seconds: 5, doubt: null } as const
   it("waiting leaves a payment accepted and a failure failed, both to be looked at again", () => {
-    expect(moveOf(wait, examined())).toEqual({ to: "accepted", dueAt: 1_005 })
-    expect(moveOf(wait, examined({ redemption: failedRow }))).toEqual({
+    expect(moved(wait, examined())).toMatchObject({ to: "accepted", dueAt: 1_005 })
+    expect(moved(wait, examined({ redemption: failedRow }))).toEqual({
       to: "failed",
       failure: "insufficient_funds",
       dueAt: 1_060,
     })
   })
 
+  it("SET-41: tried as often as allowed, a payment is dead; a failure is looked at again all the same", () => {
+    const attempts = 29
+    for (const verdict of [wait, { kind: "send" }] as const)
+      expect(moved(verdict, examined({ redemption: at("accepted", { attempts }) }))).toMatchObject({
+        to: "dead",
+      })
+    expect(moved(wait, examined({ redemption: at("accepted", { attempts: 28 }) })).to).toBe("accepted")
+    expect(moved(wait, examined({ redemption: { ...failedRow, attempts } })).to).toBe("failed")
+    const doubt = { failure: "refused_by_asset", sinceBlock: 1n } as const
+    expect(moved({ ...wait, doubt }, examined())).toMatchObject({
+      error: "the transfer does not go through (refused_by_asset)",
+    })
+  })
+
   it("what simulates well but was not paid is tried again at once, then more slowly", () => {
-    expect(moveOf({ kind: "send" }, examined())).toEqual({ to: "accepted", dueAt: 1_000 })
+    expect(moved({ kind: "send" }, examined())).toMatchObject({ to: "accepted", dueAt: 1_000 })
     const again = examined({ redemption: at("sent", { attempts: 3 }), chance: 0.999 })
-    expect(moveOf({ kind: "send" }, again)).toEqual({ to: "accepted", dueAt: 1_008 })
+    expect(moved({ kind: "send" }, again)).toMatchObject({ to: "accepted", dueAt: 1_008 })
   })
 })
 
