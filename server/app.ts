@@ -1,7 +1,8 @@
 /** The composition root: the one place that knows both the use cases and the edges. */
 import { randomBytes } from "node:crypto"
 import { setTimeout as sleep } from "node:timers/promises"
-import { type Address, parseAddress } from "../shared/evm.ts"
+import { formatAmount } from "../shared/amount.ts"
+import { type Address, lowerAddress, parseAddress } from "../shared/evm.ts"
 import { networks } from "../shared/networks/index.ts"
 import { auditBooks, BrokenBooks } from "./books/audit.ts"
 import { createCatchUp } from "./books/catch-up.ts"
@@ -16,9 +17,10 @@ import { isWellKnown } from "./chains/well-known.ts"
 import { type Config, ConfigError, type ConfigInput, parseConfig } from "./config.ts"
 import { brokenLine } from "./core/invariants.ts"
 import { createOfferBoard, payeesOf } from "./core/offers.ts"
+import { nominalValue } from "./core/payment.ts"
 import { settlerAddress } from "./core/settler.ts"
 import { createFeed } from "./feed.ts"
-import { createFunding } from "./funding.ts"
+import { createFunding, type Funding } from "./funding.ts"
 import { createGate, type Gate } from "./gate.ts"
 import { type Challenges, createChallenges } from "./http/challenge.ts"
 import { endpointsOf } from "./http/metadata.ts"
@@ -172,8 +174,12 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
   const shops = new Map([...chains].map(([id, chain]) => [id, withBooks(chain)] as const))
 
   const funding = new Map(
-    [...chains].map(([id, chain]) => [id, createFunding({ chain, relayer, now })] as const),
+    [...chains].map(([id, chain]) => {
+      const nativePrice = config.networks[id]?.nativePrice
+      return [id, createFunding({ chain, relayers: [relayer], nativePrice, now, log })] as const
+    }),
   )
+  await warnOfPrices(config, funding, log)
   const signatures = createSignaturePool(log)
   let draining = false
 
@@ -239,6 +245,7 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
   worker.start()
   keyFeed.start()
   revocations.start()
+  for (const each of funding.values()) each.start()
   whitelist.start()
   if (relayerKey.created) log.warn({ relayer: relayer.address }, "a relayer key was created; send it gas")
 
@@ -255,6 +262,7 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
     },
     close() {
       draining = true
+      for (const each of funding.values()) each.stop()
       closing ??= Promise.all([
         worker.stop(),
         bookkeeper.stop(),
@@ -315,6 +323,38 @@ async function checkChains(chains: ReadonlyMap<string, Chain>, log: Logger): Pro
 /** Every scope that is sold or given away. */
 const scopesOf = ({ offers, whitelist }: Config): ReadonlySet<string> =>
   new Set([...offers, ...whitelist].flatMap(({ scope }) => scope.split(" ")))
+
+/** What is sold at a loss, and where that could not be told; a testnet's coin costs nothing. */
+async function warnOfPrices(
+  config: Config,
+  funding: ReadonlyMap<string, Funding>,
+  log: Logger,
+): Promise<void> {
+  for (const [id, { nativePrice, rpcUrls }] of Object.entries(config.networks)) {
+    const network = networks.get(id)
+    if (!network || network.testnet) continue
+    if (nativePrice === undefined)
+      log.warn({ network: id }, "without nativePrice, payments below their settlement's cost are not refused")
+    if (rpcUrls.length === 1)
+      log.warn({ network: id }, "with one of rpcUrls, large payments are believed on one node's word")
+  }
+  for (const offer of config.offers)
+    for (const price of offer.prices) {
+      const asset = networks
+        .get(price.network)
+        ?.assets.find((each) => lowerAddress(each.address) === price.asset)
+      // A node that does not answer yet tells nothing; the door looks again at every payment.
+      const cost = await funding
+        .get(price.network)
+        ?.cost()
+        .catch(() => null)
+      if (asset && cost && nominalValue(price.amount, asset) < cost)
+        log.warn(
+          { offer: offer.id, network: price.network, cost: formatAmount(cost, 6) },
+          "an offer costs less than its settlement and is refused at these fees",
+        )
+    }
+}
 
 /** By their keys in the configuration. */
 const whitelistedAccounts = (config: Config): Record<string, Address> =>

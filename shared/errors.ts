@@ -57,6 +57,7 @@ export const refusals = {
   },
 
   amount_mismatch: grant("fix", "The signed amount is not the price of the offer."),
+  amount_below_minimum: grant("stop", "The price of the offer is less than what its settlement costs now."),
   asset_mismatch: grant("fix", "The payment names another asset than the offer."),
   network_mismatch: grant("fix", "The payment names another network than the offer."),
   recipient_mismatch: grant("fix", "The payment goes to another recipient than the offer names."),

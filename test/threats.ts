@@ -34,7 +34,6 @@ export const reasons: Readonly<Record<string, string>> = {
   "SET-38": permit2,
   "IDM-12": "there is no remote facilitator yet",
   "SET-46": "there is no remote facilitator yet",
-  "SET-24": "prices are the seller's word; none is held against the price of gas yet",
   "TOK-14": dpop,
   "TOK-16": dpop,
   "KEY-09": "nothing can tell a restored backup from the newest file yet",

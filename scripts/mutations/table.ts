@@ -578,10 +578,17 @@ const money: readonly Mutation[] = [
   ...of("server/grants/payment.ts", [
     [
       "a second node's word for what is accepted",
-      "const source = chain.agreed(nominalValue(payment.transfer.value, payment.asset)) ?? chain",
+      "const source = chain.agreed(nominalOf(payment)) ?? chain",
       "const source = chain",
       twoNodes,
       "SET-29: is not accepted while two nodes",
+    ],
+    [
+      "no dust",
+      "if (!free) await deps.funding.get(payment.network.id)?.wantWorth(nominalOf(payment))",
+      "",
+      "test/flows/dust.test.ts",
+      "SET-24",
     ],
   ]),
   ...of("server/chains/nodes.ts", [

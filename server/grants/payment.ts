@@ -47,11 +47,13 @@ export async function handle(
   deps.keys.check()
   const payment = matchPayment(located, deps.board, deps.now())
   checkCommitment(payment, shown.opening, options.resource)
+  const free = findFree(payment, shown.opening, deps)
+  // What costs more to bank than it brings is refused before it costs anything else (security.md SET-24).
+  if (!free) await deps.funding.get(payment.network.id)?.wantWorth(nominalOf(payment))
   // Counted only once the signature is known to be his: otherwise anybody could use up another payer's budget.
   await deps.payers.check(payment.transfer.payer)
   await checkSignature(payment, deps.recover)
   await deps.payers.take(payment.transfer.payer)
-  const free = findFree(payment, shown.opening, deps)
   const reading = await readChain(payment, !free, deps)
   const refused = whyNot(payment, !free, reading)
   if (refused) {
@@ -84,7 +86,7 @@ export async function handle(
     scheme: payment.scheme.name,
     asset: payment.price.asset,
     transfer: payment.transfer,
-    nominal: nominalValue(payment.transfer.value, payment.asset),
+    nominal: nominalOf(payment),
     settle: paid,
     intake: { blockNumber: reading.blockNumber, balance: reading.balance },
     limits: options.limits,
@@ -176,6 +178,8 @@ function findFree(payment: Payment, opening: Hex | null, deps: TokenDeps): White
   return entry && includesScope(entry.scope, payment.offer.scope) ? entry : undefined
 }
 
+const nominalOf = (payment: Payment): bigint => nominalValue(payment.transfer.value, payment.asset)
+
 /** 65 zero bytes: a node is not shown a signature that nobody is to submit. */
 const noSignature: Hex = `0x${"00".repeat(65)}`
 
@@ -184,7 +188,7 @@ async function readChain(payment: Payment, paid: boolean, deps: TokenDeps): Prom
   await chain.ready()
   if (paid) await deps.funding.get(payment.network.id)?.check()
   const transfer = paid ? payment.transfer : { ...payment.transfer, signature: noSignature }
-  const source = chain.agreed(nominalValue(payment.transfer.value, payment.asset)) ?? chain
+  const source = chain.agreed(nominalOf(payment)) ?? chain
   return source.readTransfer({
     asset: payment.price.asset,
     transfer,

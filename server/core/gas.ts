@@ -1,0 +1,66 @@
+/** What settlement costs, and how long the relayers' gas lasts at that. */
+
+/**
+ * Gas of one payment among fifty, measured with Circle's contract on a local chain through the Settler (settlement.md);
+ * alone it takes 78,480. The cheaper figure, because what is refused for it could not pay for itself at any time.
+ */
+export const gasPerPayment = 45_146n
+/** What one payment may take at most, alone in its transaction. */
+const gasAtMost = 150_000n
+
+const weiPerCoin = 10n ** 18n
+
+/** In millionths of a currency, rounded up; `nativePrice` is what one coin costs, in the same. */
+export function costInCurrency(gas: bigint, weiPerGas: bigint, nativePrice: bigint): bigint {
+  return (gas * weiPerGas * nativePrice + weiPerCoin - 1n) / weiPerCoin
+}
+
+/** Wei of all relayers of a network, at an instant in seconds. */
+export type Purse = { readonly at: number; readonly wei: bigint }
+
+/**
+ * - `good`      lasts
+ * - `low`       for less than a day, or a hundred payments
+ * - `critical`  does not surely pay for one more; nothing is sold
+ */
+export type GasLevel = "good" | "low" | "critical"
+
+export type GasForecast = {
+  readonly wei: bigint
+  readonly level: GasLevel
+  /** Payments that can be settled at the present fees, in batches. */
+  readonly payments: bigint
+  /** At the rate of the last hour; null when nothing was spent. */
+  readonly hours: number | null
+}
+
+/** How far back the rate looks. */
+export const rateSeconds = 3600
+const lowHours = 24
+const lowPayments = 100n
+
+/** `purses` of the last hour, oldest first and at least one; `richest` is the balance of the relayer that has most. */
+export function forecastGas(purses: readonly Purse[], richest: bigint, weiPerGas: bigint): GasForecast {
+  const wei = purses.at(-1)?.wei ?? 0n
+  const payments = wei / (gasPerPayment * most(weiPerGas, 1n))
+  const hours = hoursLeft(purses, wei)
+  const isLow = payments < lowPayments || (hours !== null && hours < lowHours)
+  const level = richest < gasAtMost * weiPerGas ? "critical" : isLow ? "low" : "good"
+  return { wei, level, payments, hours }
+}
+
+/** Gas that was sent to a relayer meanwhile is not counted against what it spent. */
+function hoursLeft(purses: readonly Purse[], wei: bigint): number | null {
+  const [first] = purses
+  const last = purses.at(-1)
+  if (!first || !last) return null
+  const spent = purses.reduce((sum, { wei: before }, index) => {
+    const after = purses[index + 1]?.wei ?? before
+    return before > after ? sum + before - after : sum
+  }, 0n)
+  if (spent === 0n) return null
+  const seconds = most(BigInt(last.at - first.at), 1n)
+  return Number((wei * seconds) / spent) / 3600
+}
+
+const most = (a: bigint, b: bigint): bigint => (a > b ? a : b)

@@ -1,0 +1,53 @@
+import fc from "fast-check"
+import { describe, expect, it } from "vitest"
+import { costInCurrency, forecastGas, gasPerPayment } from "../../../server/core/gas.ts"
+
+const ether = 10n ** 18n
+const gwei = 10n ** 9n
+
+describe("SET-24: what a settlement costs", () => {
+  it("is gas at the present fee, in millionths of the currency", () => {
+    expect(costInCurrency(gasPerPayment, 10n * gwei, 3_000_000_000n)).toBe(1_354_380n)
+    expect(costInCurrency(1_000_000n, gwei, 1_000_000n)).toBe(1000n)
+  })
+
+  it("is rounded up, never to less than it is and never by a whole unit", () => {
+    const whole = fc.bigInt({ min: 0n, max: 10n ** 15n })
+    fc.assert(
+      fc.property(whole, whole, whole, (gas, fee, price) => {
+        const cost = costInCurrency(gas, fee, price) * ether
+        const exact = gas * fee * price
+        expect(cost >= exact && cost - exact < ether).toBe(true)
+      }),
+      { numRuns: 100 },
+    )
+  })
+})
+
+describe("DOS-05: how long gas lasts", () => {
+  const rich = 10n * ether
+  const at = (seconds: number, wei: bigint) => ({ at: seconds, wei })
+
+  it("is told in payments at the present fee, and in hours once something is spent", () => {
+    expect(forecastGas([at(0, rich)], rich, gwei)).toEqual({
+      wei: rich,
+      level: "good",
+      payments: rich / (gasPerPayment * gwei),
+      hours: null,
+    })
+    expect(forecastGas([at(0, 5n * ether), at(1800, 4n * ether)], rich, gwei)).toMatchObject({ hours: 2 })
+  })
+
+  it("is not thought longer for gas that was sent meanwhile", () => {
+    const purses = [at(0, 5n * ether), at(600, 4n * ether), at(1200, 9n * ether), at(3600, 8n * ether)]
+    expect(forecastGas(purses, rich, gwei).hours).toBe(4)
+  })
+
+  it("is low for less than a day or a hundred payments, and critical when the next one may not be paid for", () => {
+    expect(forecastGas([at(0, 2n * ether), at(3600, ether)], rich, gwei).level).toBe("low")
+    expect(forecastGas([at(0, 99n * gasPerPayment * gwei)], rich, gwei).level).toBe("low")
+    expect(forecastGas([at(0, 100n * gasPerPayment * gwei)], rich, gwei).level).toBe("good")
+    expect(forecastGas([at(0, rich)], 150_000n * gwei - 1n, gwei).level).toBe("critical")
+    expect(forecastGas([at(0, 0n)], 0n, gwei)).toMatchObject({ level: "critical", payments: 0n })
+  })
+})
