@@ -24,6 +24,16 @@ const terminal = {
   warn: (line: string) => void process.stderr.write(`${line}\n`),
 }
 
+program
+  .command("reconcile")
+  .description("compare the books with the chain; prints JSON lines, the last one with the difference")
+  .requiredOption("-c, --config <file>", "configuration, a JSON file")
+  .option("--from-block <number>", "first block to compare; default: where the books begin")
+  .action(async (options: { config: string; fromBlock?: string }) => {
+    const { reconcileCommand } = await import("../server/reconcile-command.ts")
+    process.exitCode = await reconcileCommand(options, terminal)
+  })
+
 const whitelist = program.command("whitelist").description("who is let in without paying")
 const onWhitelist = (task: "add" | "remove" | "list") => async (options: { config: string }) => {
   const { whitelist: run } = await import("../server/whitelist-command.ts")

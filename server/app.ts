@@ -8,6 +8,7 @@ import { auditBooks, BrokenBooks } from "./books/audit.ts"
 import { createCatchUp } from "./books/catch-up.ts"
 import { createIncomeReader } from "./books/income.ts"
 import { createBookkeeper } from "./books/keeper.ts"
+import { reconcile } from "./books/reconcile.ts"
 import { createEvmChain } from "./chains/evm.ts"
 import { withReadBudget } from "./chains/read-budget.ts"
 import { createRelayer, onlySettlements } from "./chains/relayer.ts"
@@ -18,6 +19,7 @@ import { type Config, ConfigError, type ConfigInput, parseConfig } from "./confi
 import { brokenLine } from "./core/invariants.ts"
 import { createOfferBoard, payeesOf } from "./core/offers.ts"
 import { nominalValue } from "./core/payment.ts"
+import { differenceLine } from "./core/reconciliation.ts"
 import { settlerAddress } from "./core/settler.ts"
 import { createFeed } from "./feed.ts"
 import { createFunding, type Funding } from "./funding.ts"
@@ -143,6 +145,7 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
   const holder = randomBytes(16).toString("hex")
   const worker = createWorker({ store, settlements, now, log, holder }, options.worker)
 
+  const payees = payeesOf(records.map((record) => record.offer))
   const bookkeeper = createBookkeeper({
     catchUps: [...chains.values()].map((chain) => {
       const network = config.networks[chain.network.id]
@@ -150,7 +153,7 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
         {
           store,
           chain,
-          income: createIncomeReader(chain, payeesOf(records.map((record) => record.offer))),
+          income: createIncomeReader(chain, payees),
           relayers: [relayer.address],
           now,
           random: randomBytes,
@@ -159,7 +162,15 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
         { confirmations: network?.confirmations ?? 1, startBlock: network?.startBlock },
       )
     }),
-    audit: async () => (await auditBooks(store)).map(brokenLine),
+    audit: async () => {
+      const lines = (await auditBooks(store)).map(brokenLine)
+      for (const chain of chains.values()) {
+        const lastBlocks = Math.ceil(86_400 / chain.network.blockSeconds)
+        for (const { differences } of await reconcile({ store, chain, payees }, { lastBlocks }))
+          lines.push(...differences.map(differenceLine))
+      }
+      return lines
+    },
     holding: worker.holding,
     log,
   })
@@ -282,7 +293,8 @@ type Connections = {
   readonly budgets: ReadonlyMap<string, RequestBudget>
 }
 
-function connect(config: Config, log: Logger): Connections {
+/** A connection to every network of the configuration. */
+export function connect(config: Config, log: Logger): Connections {
   const chains = new Map<string, Chain>()
   const budgets = new Map<string, RequestBudget>()
   for (const [id, { rpcUrls, requestsPerSecond }] of Object.entries(config.networks)) {

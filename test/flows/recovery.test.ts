@@ -15,6 +15,7 @@ import {
   refresh,
   retryHeaders,
 } from "../support/cinema.ts"
+import { reconciled } from "../support/ledger.ts"
 import { randomAccount } from "../support/payments.ts"
 import { type RpcProxy, startRpcProxy } from "../support/rpc-proxy.ts"
 
@@ -145,6 +146,13 @@ describe("a backup from yesterday", () => {
     expect((await refresh(after.url, early.refreshToken)).status).toBe(200)
     await sell(after)
     expect(ledger().filter(({ kind }) => kind === "imported")).toHaveLength(2)
+    expect((await reconciled(after)).at(-1)).toEqual({
+      kind: "summary",
+      difference: "0",
+      differences: 0,
+      brokenInvariants: 0,
+      code: 0,
+    })
   })
 
   it("KEY-09: new books begin with what a relayer used before has settled, as far back as they look", async () => {

@@ -1,0 +1,126 @@
+/** Compares the books of a network with its chain: the sum of paid rows with all that arrived by signed payments. */
+import { setTimeout as sleep } from "node:timers/promises"
+import type { AssetInfo } from "../../shared/network.ts"
+import { type Comparison, compare, type Paid } from "../core/reconciliation.ts"
+import { isUnsettled, type Redemption } from "../core/redemption.ts"
+import { type Chain, ChainUnavailable, type Store } from "../ports.ts"
+import { type Arrival, createIncomeReader, type Payee } from "./income.ts"
+
+export type ReconcileDeps = {
+  readonly store: Pick<Store, "books" | "progress" | "recall">
+  readonly chain: Pick<Chain, "network" | "ready" | "head" | "logs" | "receipt">
+  /** Beside those of the rows. */
+  readonly payees: readonly Payee[]
+}
+
+export type ReconcileOptions = {
+  /** Default: where the books of the network begin. */
+  readonly fromBlock?: bigint | undefined
+  /** Only so many, from the newest block back, and nothing before the books begin. */
+  readonly lastBlocks?: number
+  /** How long a payment that is in a block may still be open: a running service is about to book it. */
+  readonly patienceSeconds?: number
+}
+
+export type Account = Comparison & {
+  readonly network: string
+  readonly asset: AssetInfo
+  readonly fromBlock: bigint
+  readonly toBlock: bigint
+  /** Transfers to payTo by nobody's authorization; no difference. */
+  readonly otherIncome: readonly Arrival[]
+}
+
+const pageSize = 500
+const stepBlocks = 5000n
+
+/** Answers an account for each asset; works while the service runs. */
+export async function reconcile(
+  { store, chain, payees }: ReconcileDeps,
+  { fromBlock, lastBlocks, patienceSeconds = 10 }: ReconcileOptions = {},
+): Promise<readonly Account[]> {
+  await chain.ready()
+  const network = chain.network.id
+  // The books before the chain: what they call paid must be there already.
+  const rows = await redemptionsOf(store, network)
+  const { blocks } = await store.progress({ network })
+  const { number: head } = await chain.head()
+  const proven = rows.flatMap((row) => (row.evidence ? [{ row, block: row.evidence.blockNumber }] : []))
+  const beginning = proven.map(({ block }) => block).reduce(lesser, blocks?.since ?? head)
+  const from =
+    lastBlocks === undefined ? (fromBlock ?? beginning) : greater(beginning, head - BigInt(lastBlocks))
+  const counted = proven.filter(({ block }) => block >= from)
+  if (counted.some(({ block }) => block > head))
+    throw new ChainUnavailable(`the node is at block ${head}, behind what the books have seen`)
+
+  const income = createIncomeReader(chain, [...payees, ...rows.map(payeeOf)])
+  const arrivals: Arrival[] = []
+  for (let at = from; at <= head; at += stepBlocks)
+    arrivals.push(...(await income.read(at, lesser(at + stepBlocks - 1n, head))))
+  const booked = new Map(
+    counted.map(({ row }) => [`${row.evidence?.transactionHash} ${row.evidence?.logIndex}`, row]),
+  )
+  const deadline = performance.now() + patienceSeconds * 1000
+  const found: { arrival: Arrival; paid: Paid | null }[] = []
+  for (const arrival of arrivals) found.push({ arrival, paid: await paidBy(arrival) })
+
+  return income.accounts.map(({ asset }) => {
+    const address = asset.address.toLowerCase()
+    const here = found.filter(({ arrival }) => arrival.asset === asset)
+    return {
+      network,
+      asset,
+      fromBlock: from,
+      toBlock: head,
+      otherIncome: here.flatMap(({ arrival, paid }) => (paid ? [] : [arrival])),
+      ...compare(
+        counted.map(({ row }) => row).filter((row) => row.asset === address),
+        here.flatMap(({ paid }) => paid ?? []),
+      ),
+    }
+  })
+
+  /** The payment behind money; what the books have under exactly this transfer needs no look at its receipt. */
+  async function paidBy(arrival: Arrival): Promise<Paid | null> {
+    const { transactionHash, logIndex, payer, payTo, value, scheme, asset } = arrival
+    const place = { transactionHash, logIndex, payer, payTo, value }
+    const known = booked.get(`${transactionHash} ${logIndex}`)
+    if (known) return { ...place, key: known.key, row: known }
+    const [found] = await income.payments([arrival])
+    if (!found?.payment) return null
+    const key = scheme.redemptionKey(chain.network.chainId, asset.address, found.payment)
+    return { ...place, key, row: await settledRow(key) }
+  }
+
+  async function settledRow(key: string): Promise<Redemption | null> {
+    for (;;) {
+      const row = (await store.recall({ key }))?.redemption ?? null
+      const mayBeBooked = row && !row.evidence && isUnsettled(row.state)
+      if (!mayBeBooked || performance.now() >= deadline) return row
+      await sleep(200)
+    }
+  }
+}
+
+/** Of whitelisted callers nothing is settled. */
+async function redemptionsOf(store: Pick<Store, "books">, network: string): Promise<readonly Redemption[]> {
+  const found: Redemption[] = []
+  for (let after = ""; ; ) {
+    const page = await store.books({ after, limit: pageSize })
+    for (const { grant, redemption } of page)
+      if (grant.paid && redemption?.network === network) found.push(redemption)
+    const last = page.at(-1)
+    if (!last || page.length < pageSize) return found
+    after = last.grant.id
+  }
+}
+
+const payeeOf = ({ network, scheme, asset, transfer }: Redemption): Payee => ({
+  network,
+  scheme,
+  asset,
+  payTo: transfer.payTo,
+})
+
+const lesser = (a: bigint, b: bigint): bigint => (a < b ? a : b)
+const greater = (a: bigint, b: bigint): bigint => (a > b ? a : b)

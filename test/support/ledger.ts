@@ -1,0 +1,36 @@
+/** What the command `reconcile` says of a cinema's books. */
+import { rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { reconcileCommand } from "../../server/reconcile-command.ts"
+import type { Cinema } from "./cinema.ts"
+import { randomHex32 } from "./payments.ts"
+
+// biome-ignore lint/suspicious/noExplicitAny: lines are looked into freely in tests
+export type Line = any
+
+/** Every line it prints; the last of them says how it ended, too. */
+export async function reconciled(
+  cinema: Pick<Cinema, "config">,
+  fromBlock?: string,
+): Promise<readonly Line[]> {
+  const file = join(tmpdir(), `${randomHex32()}.json`)
+  await writeFile(file, JSON.stringify(cinema.config))
+  const lines: Line[] = []
+  const warnings: string[] = []
+  try {
+    const code = await reconcileCommand(
+      { config: file, ...(fromBlock !== undefined && { fromBlock }) },
+      {
+        environment: {},
+        print: (line) => void lines.push(JSON.parse(line)),
+        warn: (line) => void warnings.push(line),
+      },
+    )
+    return code === 78
+      ? warnings
+      : lines.map((line, at) => (at < lines.length - 1 ? line : { ...line, code }))
+  } finally {
+    await rm(file)
+  }
+}
