@@ -366,7 +366,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
         expect(await store.lease({ holder: "b", seconds: 10, now: 100 })).toEqual({ fence: first!.fence + 1 })
       })
 
-      it("lets an old fence write nothing", async () => {
+      it("MI-05: lets an old fence write nothing", async () => {
         const old = await lease()
         const order = await redeem()
         const sent = await send(old, [order.key])

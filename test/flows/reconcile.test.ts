@@ -1,5 +1,7 @@
 import Sqlite from "better-sqlite3"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { createIssuer } from "../../server/app.ts"
+import { mendableProblems } from "../../server/config-file.ts"
 import { exactEip3009 } from "../../shared/schemes/exact-eip3009.ts"
 import {
   type Cinema,
@@ -100,6 +102,10 @@ describe("the command reconcile", () => {
   it("names every invariant that the books break by themselves", async () => {
     tamper("UPDATE totals SET unsettled = '5'")
     expect((await reconciled(cinema))[0]).toMatchObject({ kind: "broken_invariant", invariant: "I3" })
+    // No shop opens on such books.
+    const start = createIssuer(cinema.config)
+    await expect(start).rejects.toThrow("I3: the total of unsettled value is 5, the rows' 0")
+    expect(mendableProblems(await start.catch((error: unknown) => error))).toHaveLength(1)
     tamper("UPDATE totals SET unsettled = '0'")
   })
 })

@@ -87,6 +87,23 @@ async function linesOf(lines: AsyncIterable<string>): Promise<string[]> {
   return all
 }
 
+it("KEY-10: refuses a database on a network file system, and makes no file there", async () => {
+  for (const [type, name] of [
+    [0x6969, "NFS"],
+    [0xff534d42, "CIFS"],
+    // As a 32-bit system reports it.
+    [0xfe534d42 - 2 ** 32, "SMB2"],
+    // ext4
+    [0xef53, undefined],
+  ] as const) {
+    const open = () => openDatabase(Sqlite, file, () => type).close()
+    if (name) expect(open).toThrow(`found a network file system (${name}), wanted a disk of this machine`)
+    else expect(open).not.toThrow()
+    expect(await readdir(directory)).toHaveLength(name ? 0 : 1)
+    await rm(file, { force: true })
+  }
+})
+
 describe("durability", () => {
   it("RPL-05: reads synchronous=FULL back on every handle, after writing and after reopening", async () => {
     const synchronous = (db: Sqlite.Database) => Number(db.pragma("synchronous", { simple: true }))

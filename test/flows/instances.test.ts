@@ -1,0 +1,133 @@
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { type LocalChain, startLocalChain } from "../../scripts/local-chain.ts"
+import type { IssuerOptions } from "../../server/app.ts"
+import type { ConfigInput } from "../../server/config.ts"
+import { StoreUnavailable } from "../../server/ports.ts"
+import {
+  type Cinema,
+  eventually,
+  openCinema,
+  postToken,
+  preparePurchase,
+  refresh,
+  retryHeaders,
+  watch,
+} from "../support/cinema.ts"
+import { reconciled } from "../support/ledger.ts"
+import { randomAccount } from "../support/payments.ts"
+
+let chain: LocalChain
+let folder: string
+let shared: Partial<ConfigInput>
+let instances: Cinema[] = []
+
+beforeAll(async () => {
+  chain = await startLocalChain({ blockTimeSeconds: 0 })
+})
+afterAll(() => chain.stop())
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "instances-"))
+  shared = {
+    issuer: "http://127.0.0.1:8402",
+    payTo: randomAccount().address,
+    database: `sqlite:${join(folder, "ticket402.db")}`,
+    keys: join(folder, "keys"),
+    relayer: { privateKeyFile: join(folder, "relayer.key") },
+  }
+})
+afterEach(async () => {
+  await chain.request("evm_setAutomine", [true])
+  await Promise.all(instances.map((instance) => instance.close()))
+  instances = []
+  await rm(folder, { recursive: true, force: true })
+})
+
+/** Two services that are one: the same books, keys and relayer. */
+async function open(
+  options: readonly [IssuerOptions, IssuerOptions],
+  config: Partial<ConfigInput> = {},
+): Promise<readonly [Cinema, Cinema]> {
+  for (const issuer of options)
+    instances.push(await openCinema({ chain, issuer, config: { ...shared, ...config } }))
+  const [a, b] = instances
+  if (!a || !b) throw new Error("an instance is missing")
+  return [a, b]
+}
+const prepare = async (at: Cinema) =>
+  preparePurchase({ accepted: at.accepted, url: String(shared.issuer) }, await at.customer())
+
+describe("two instances on one database", () => {
+  it("MI-02: one that loses the store after it accepted answers 503, and the retry at the other is the same sale", async () => {
+    let isLost = false
+    const onStep = (step: string) => {
+      if (!isLost || step !== "payment-redeemed") return
+      throw new StoreUnavailable("the database went away")
+    }
+    const [a, b] = await open([{ onStep }, {}])
+    const purchase = await prepare(a)
+    isLost = true
+    const lost = await postToken(a.url, purchase.headers)
+    expect(lost).toMatchObject({
+      status: 503,
+      body: { reason: "store_unavailable", next: { action: "retry" } },
+    })
+    const retried = await eventually(
+      () => postToken(b.url, retryHeaders(purchase)),
+      ({ body }) => body.grant?.settlement.state === "settled",
+    )
+    expect(retried.status).toBe(200)
+    expect(retried.headers.get("idempotent-replayed")).toBe("true")
+    expect((await reconciled(a)).at(-2)).toMatchObject({ booked: "10000", arrived: "10000" })
+  })
+
+  it("MI-06: what is taken back at one is refused at the other within 5 s", async () => {
+    const [a, b] = await open([{}, {}])
+    const purchase = await prepare(a)
+    const { body: sold } = await postToken(a.url, purchase.headers)
+    const { body: next } = await refresh(a.url, sold.refresh_token)
+    expect((await watch(b.url, next.access_token)).status).toBe(200)
+    // A refresh token that comes twice, from somebody without the secret, ends the grant.
+    expect((await refresh(a.url, sold.refresh_token)).body.reason).toBe("refresh_token_reused")
+    const takenBackAt = performance.now()
+    await eventually(
+      () => watch(b.url, next.access_token),
+      ({ status }) => status !== 200,
+    )
+    expect(performance.now() - takenBackAt).toBeLessThan(5000)
+  })
+
+  it("MI-09: clocks half a minute apart settle every payment once, in one transaction each", async () => {
+    const ahead = { now: () => Math.floor(Date.now() / 1000) + 30 }
+    const [a, b] = await open([{}, ahead])
+    const nonces = async () =>
+      Number(await chain.request("eth_getTransactionCount", [a.issuer.relayer, "latest"]))
+    const purchases = await Promise.all(Array.from({ length: 6 }, () => prepare(a)))
+    const sold = await Promise.all(
+      purchases.map(({ headers }, at) => postToken(at % 2 === 0 ? a.url : b.url, headers)),
+    )
+    expect(sold.map(({ status }) => status)).toEqual(purchases.map(() => 200))
+    for (const purchase of purchases)
+      await eventually(
+        () => postToken(a.url, retryHeaders(purchase)),
+        ({ body }) => body.grant?.settlement.state === "settled",
+        30,
+      )
+    expect(await nonces()).toBeLessThanOrEqual(purchases.length)
+    expect((await reconciled(a)).at(-1)).toMatchObject({ difference: "0", code: 0 })
+    expect((await reconciled(a)).at(-2)).toMatchObject({ arrived: "60000" })
+  })
+
+  it("MI-10: unsettled value is counted in the books they share, and not by each for itself", async () => {
+    const [a, b] = await open([{}, {}], { limits: { perPayer: "1", total: "0.03" } })
+    const purchases = await Promise.all(Array.from({ length: 6 }, () => prepare(a)))
+    await chain.request("evm_setAutomine", [false])
+    const answers = await Promise.all(
+      purchases.map(({ headers }, at) => postToken(at % 2 === 0 ? a.url : b.url, headers)),
+    )
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(3)
+    expect(answers.filter(({ body }) => body.reason === "exposure_reached")).toHaveLength(3)
+  })
+})
