@@ -42,6 +42,8 @@ export function judgeRow({ grant, redemption, entries, ride }: BookRow): readonl
   const isSettled = settlementState(state) === "settled"
   // A reorg takes a settlement back, and it may then be settled again.
   const settled = count("settled") + count("imported")
+  // Many that a rule ended at once share the rule's entry.
+  const hasEnded = grant.ended && (grant.ended.reason !== "settlement_failed" || count("ended") > 0)
   const isWaiting =
     (state === "accepted" && dueAt !== null) ||
     (state === "sent" && ride === "in_flight") ||
@@ -61,12 +63,7 @@ export function judgeRow({ grant, redemption, entries, ride }: BookRow): readonl
       "it is settled without an entry, or with two",
       key,
     ),
-    ...when(
-      settlementState(state) === "failed" && (!grant.ended || count("ended") === 0),
-      "I6",
-      "it failed, and its grant lives",
-      key,
-    ),
+    ...when(settlementState(state) === "failed" && !hasEnded, "I6", "it failed, and its grant lives", key),
     ...when(!isWaiting, "I8", "it is open, and nobody will pick it up", key),
   ]
 }
