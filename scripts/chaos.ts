@@ -45,6 +45,7 @@ if (options.json) {
   write(JSON.stringify({ seed: options.seed, seconds: seconds(), rows: figures, wrong }, undefined, 2))
 } else {
   write(render(rows))
+  for (const { fault, note } of rows) if (note !== undefined) write(`${fault}: ${note}`)
   for (const line of wrong) write(`WRONG  ${line}`)
   write(`${seconds()} s`)
 }

@@ -20,9 +20,9 @@ export type NodeFault = {
 
 const stateless = (intercept: Intercept) => () => intercept
 
-const outage = (name: string, intercept: Intercept): NodeFault => ({
+const outage = (name: string, intercept: Intercept, spans: readonly number[] = [1]): NodeFault => ({
   name,
-  spans: [1, 4],
+  spans,
   intercept: stateless(intercept),
 })
 
@@ -46,21 +46,30 @@ const refusing = (name: string, method: string, code: number, message: string): 
   intercept: stateless(async (call) => errorReply(call, code, message)),
 })
 
+const forAWhile = [1, 4]
 const staleBlocks = 3n
 const delayMs = 400
 
 /** `foreign` answers for a node of another chain. */
 export function nodeFaults(foreign: (call: RpcCall) => Promise<RpcReply>): readonly NodeFault[] {
   return [
-    outage("delay", async (_call, forward) => {
-      await delay(delayMs)
-      return forward()
-    }),
-    outage("drop before forwarding", async () => ({ cut: "closed" })),
-    outage("drop after forwarding", async (_call, forward) => {
-      await forward()
-      return { cut: "closed" }
-    }),
+    outage(
+      "delay",
+      async (_call, forward) => {
+        await delay(delayMs)
+        return forward()
+      },
+      forAWhile,
+    ),
+    outage("drop before forwarding", async () => ({ cut: "closed" }), forAWhile),
+    outage(
+      "drop after forwarding",
+      async (_call, forward) => {
+        await forward()
+        return { cut: "closed" }
+      },
+      forAWhile,
+    ),
     outage("connection reset", async () => ({ cut: "reset" })),
     outage("cut in the middle of the answer", async (_call, forward) => ({
       ...(await forward()),
@@ -73,13 +82,13 @@ export function nodeFaults(foreign: (call: RpcCall) => Promise<RpcReply>): reado
     outage("no JSON", async () => ({ status: 200, body: "<html>welcome</html>" })),
     {
       name: "another chain answers",
-      spans: [1, 4],
+      spans: forAWhile,
       intercept: stateless(foreign),
     },
     { name: "stale block", spans: [1, 8], intercept: stateless(stale) },
     {
       name: "duplicate",
-      spans: [1, 4],
+      spans: forAWhile,
       intercept: stateless(async (_call, forward) => {
         await forward()
         return forward()

@@ -2,6 +2,7 @@
 import { everyCall } from "./at-every-call.ts"
 import { diskFull } from "./disk.ts"
 import { killEverywhere } from "./kills.ts"
+import { underLoad } from "./load.ts"
 import type { Row } from "./table.ts"
 import { underBlocks } from "./under-blocks.ts"
 
@@ -21,5 +22,6 @@ export const sections: Readonly<Record<string, Section>> = {
   chain: ({ quick, onProgress }) => underBlocks({ every: quick ? 7 : 1, onProgress }),
   kill: async ({ quick, kills, seed, onProgress }) =>
     (await killEverywhere({ kills: quick ? 0 : kills, seed, onProgress })).rows,
+  load: ({ quick, seed, onProgress }) => underLoad({ redemptions: quick ? 100 : 2000, seed, onProgress }),
   disk: ({ quick, onProgress }) => diskFull({ pages: quick ? 2 : 16, onProgress }),
 }

@@ -14,6 +14,8 @@ export type Row = {
   readonly moneyDifference: bigint
   /** One line for each thing that is wrong. */
   readonly wrong: readonly string[]
+  /** What else was measured. */
+  readonly note?: string
 }
 
 /** A kind of thing that can be wrong with one payment. */
@@ -27,6 +29,7 @@ export type Tally = {
   flaw(flaw: Flaw): void
   /** Atomic units that should be 0. */
   difference(units: bigint): void
+  note(text: string): void
   row(): Row
 }
 
@@ -35,6 +38,7 @@ export function createTally(fault: string): Tally {
   const counts = { wrongVerdicts: 0, stuckJobs: 0, doubleEffects: 0 }
   let tries = 0
   let moneyDifference = 0n
+  let note: string | undefined
   return {
     tried(count = 1) {
       tries += count
@@ -48,7 +52,10 @@ export function createTally(fault: string): Tally {
       moneyDifference += units < 0n ? -units : units
       wrong.push(`${fault}: ${units} atomic units between the ledger and the chain`)
     },
-    row: () => ({ fault, tries, ...counts, moneyDifference, wrong }),
+    note(text) {
+      note = text
+    },
+    row: () => ({ fault, tries, ...counts, moneyDifference, wrong, ...(note !== undefined && { note }) }),
   }
 }
 
