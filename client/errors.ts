@@ -46,6 +46,8 @@ export type TicketErrorCode =
   | "purchase_refused"
   /** A signed payment has no answer yet. It is kept, and the next call sends the same one first. */
   | "outcome_unknown"
+  /** What was to be checked is no receipt of that issuer, or not signed with one of those keys. */
+  | "receipt_invalid"
   | "refresh_refused"
   | "refresh_unanswered"
 

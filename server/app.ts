@@ -32,7 +32,9 @@ import { createOffice, type Office } from "./http/routes.ts"
 import { createIntrospection } from "./introspection.ts"
 import { openKeys, openRelayerKey, type Signer } from "./keys/index.ts"
 import { createLogger } from "./log.ts"
+import { createFindOwned } from "./owner.ts"
 import { type Chain, ChainMismatch, ChainUnavailable, type Logger, type Now } from "./ports.ts"
+import { createReceipts } from "./receipt.ts"
 import { createRevocation } from "./revocation.ts"
 import { createRevocations } from "./revocations.ts"
 import { createSettlement } from "./settlement.ts"
@@ -222,18 +224,20 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
     { ...names, requestsPerToken: config.limits.requestsPerToken },
   )
   const challenges = createChallenges({ resource: config.resource, endpoints, offers: board.current })
+  const find = createFindOwned({ store, keys, now }, names)
   const office = createOffice(
     officeRoutes({
       ...names,
       endpoints,
       endpoint,
-      status: createStatus({ store, keys, now }, names),
+      status: createStatus(find),
       introspection: createIntrospection(
         { store, keys, revocations, whitelist, now },
         { ...names, clients: config.introspection },
       ),
       isIntrospected: config.introspection.length > 0,
       revocation: createRevocation({ store, keys, whitelist, now, log, onEnded: noteEnded }, names),
+      receipt: createReceipts({ find, store, keys, now }, config.issuer),
       keys,
       offers: board.current,
       grantTypes: supportedGrantTypes,

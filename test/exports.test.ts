@@ -84,7 +84,9 @@ describe("what users may import", () => {
         "type Fetch",
         "type GrantSummary",
         "type PolicyRule",
+        "type Receipt",
         "type TicketErrorCode",
+        "verifyReceipt",
       ]
     `)
   })

@@ -376,6 +376,32 @@ const tokens: readonly Mutation[] = [
       "that is away, slow or wrong",
     ],
   ]),
+  ...of("client/receipt.ts", [
+    ["type of a receipt", " || typ !== receiptType", "", "test/flows/receipt.test.ts", "N-8725-6"],
+    [
+      "issuer of a receipt",
+      "if (content.iss !== issuer) throw",
+      "if (false) throw",
+      "test/flows/receipt.test.ts",
+      "is refused when it was changed",
+    ],
+    [
+      "algorithm of a receipt's key",
+      "if (jwk.alg !== alg || !algorithms.has(alg)) throw",
+      "if (false) throw",
+      "test/flows/receipt.test.ts",
+      "is refused when it was changed",
+    ],
+  ]),
+  ...of("server/receipt.ts", [
+    [
+      "no receipt before the money is in",
+      'if (!isSettled(redemption.state)) throw new Refusal("receipt_pending")',
+      "",
+      "test/flows/receipt.test.ts",
+      "is given to whoever owns the grant",
+    ],
+  ]),
   ...of("server/keys/outside.ts", [
     [
       "a removed key stays out",

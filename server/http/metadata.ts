@@ -14,6 +14,7 @@ export type Endpoints = {
   readonly revocation: string
   /** Where proxies and other servers ask for the gate's verdict; the form and the scope follow. */
   readonly gate: string
+  readonly receipt: string
   readonly jwks: string
   readonly receiptJwks: string
   readonly authorizationServer: string
@@ -29,6 +30,7 @@ export function endpointsOf(issuer: string, resource: string): Endpoints {
     introspection: `${issuer}/introspect`,
     revocation: `${issuer}/revoke`,
     gate: `${issuer}/gate`,
+    receipt: `${issuer}/token/receipt`,
     jwks: `${issuer}/.well-known/jwks.json`,
     receiptJwks: `${issuer}/.well-known/receipt-jwks.json`,
     authorizationServer: wellKnown(issuer, "oauth-authorization-server"),

@@ -1,16 +1,16 @@
 /** What the ticket office serves: its route table. */
 import type { Offer } from "../core/offers.ts"
 import type { Introspection } from "../introspection.ts"
+import type { Proof } from "../owner.ts"
 import type { Keys, Rate } from "../ports.ts"
 import type { Revocation } from "../revocation.ts"
-import type { createStatus } from "../status.ts"
 import type { TokenEndpoint } from "../token.ts"
 import { type GateEndpoint, gateRoutes } from "./gate.ts"
 import { type HealthDeps, healthRoutes } from "./health.ts"
 import { authorizationServerMetadata, type Endpoints, protectedResourceMetadata } from "./metadata.ts"
+import { createOwnedHandler } from "./owned.ts"
 import { json } from "./respond.ts"
 import type { Route } from "./routes.ts"
-import { createStatusHandler } from "./status.ts"
 import { createTokenHandler } from "./token.ts"
 import { createIntrospectionHandler, createRevocationHandler } from "./token-inspection.ts"
 
@@ -19,7 +19,9 @@ export type OfficeParts = {
   readonly resource: string
   readonly endpoints: Endpoints
   readonly endpoint: TokenEndpoint
-  readonly status: ReturnType<typeof createStatus>
+  /** What a grant's owner may read. */
+  readonly status: (proof: Proof) => Promise<object>
+  readonly receipt: (proof: Proof) => Promise<object>
   readonly keys: Pick<Keys, "jwks" | "receiptJwks">
   readonly introspection: Introspection
   /** Whether anybody may introspect. */
@@ -52,7 +54,8 @@ export function officeRoutes(parts: OfficeParts): readonly Route[] {
   const protectedResource = protectedResourceMetadata(issuer, resource, offers)
   return [
     { path: pathOf(endpoints.token), methods: ["POST"], handle: token },
-    { path: pathOf(endpoints.status), methods: ["GET"], handle: createStatusHandler(parts.status, peers) },
+    { path: pathOf(endpoints.status), methods: ["GET"], handle: createOwnedHandler(parts.status, peers) },
+    { path: pathOf(endpoints.receipt), methods: ["GET"], handle: createOwnedHandler(parts.receipt, peers) },
     {
       path: pathOf(endpoints.introspection),
       methods: ["POST"],

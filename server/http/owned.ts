@@ -1,7 +1,7 @@
-/** `GET /token/status` over HTTP. */
+/** What a grant's owner may read over HTTP: `GET /token/status` and `GET /token/receipt`. */
 import { idempotencyHeader, secretHeader } from "../../shared/oauth.ts"
+import type { Proof } from "../owner.ts"
 import type { Rate } from "../ports.ts"
-import type { createStatus } from "../status.ts"
 import { hexHeader } from "./headers.ts"
 import { peerKey } from "./rate.ts"
 import { json } from "./respond.ts"
@@ -9,10 +9,11 @@ import type { Handler } from "./routes.ts"
 
 const bearer = /^bearer +(\S{1,8192})$/i
 
-export function createStatusHandler(status: ReturnType<typeof createStatus>, peers: Rate): Handler {
+/** `read` throws a Refusal for a proof that does not hold. */
+export function createOwnedHandler(read: (proof: Proof) => Promise<object>, peers: Rate): Handler {
   return async ({ headers }, caller) => {
     await peers.take(peerKey(caller.peer))
-    const body = await status({
+    const body = await read({
       accessToken: bearer.exec(headers.get("authorization") ?? "")?.[1],
       secret: hexHeader(headers, secretHeader),
       idempotencyKey: headers.get(idempotencyHeader) ?? undefined,
