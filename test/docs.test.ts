@@ -9,7 +9,8 @@ import { withTables } from "../scripts/docs.ts"
 import { type LocalChain, startLocalChain } from "../scripts/local-chain.ts"
 import { gateRefusals, refusals } from "../shared/errors.ts"
 import type { Hex } from "../shared/evm.ts"
-import { eventually } from "./support/cinema.ts"
+import { secretHeader } from "../shared/oauth.ts"
+import { eventually, postToken, preparePurchase } from "./support/cinema.ts"
 import { type Command, runFile } from "./support/command.ts"
 import { freePort } from "./support/spawn-cinema.ts"
 
@@ -105,7 +106,7 @@ describe("the README's examples", () => {
   })
 
   it("sell and buy on a local chain, with nothing changed but addresses and ports", async () => {
-    const [selling = "", buying = ""] = fences("ts")
+    const [selling = "", buying = "", checking = ""] = fences("ts")
     const [port, customer] = [await freePort(), generatePrivateKey()]
     const here = (code: string) =>
       Object.entries(sources)
@@ -116,6 +117,7 @@ describe("the README's examples", () => {
     for (const [name, code] of [
       ["seller/seller.ts", selling],
       ["agent.ts", buying],
+      ["check.ts", checking],
     ] as const)
       await writeFile(join(folder, name), here(code))
 
@@ -137,5 +139,22 @@ describe("the README's examples", () => {
       env: { ...process.env, AGENT_KEY: customer },
     }).ended
     expect(agent).toMatchObject({ code: 0, stderr: "", stdout: '200 {"id":"7"}\n' })
+
+    const office = `http://127.0.0.1:${port}`
+    const { accepts } = (await postToken(office, {})).body
+    const account = privateKeyToAccount(customer)
+    const purchase = await preparePurchase({ accepted: accepts[0], url: office }, account)
+    expect((await postToken(office, purchase.headers)).status).toBe(200)
+    const receipt = await eventually(
+      async () =>
+        (await fetch(`${office}/token/receipt`, { headers: { [secretHeader]: purchase.secret } })).json(),
+      (answer) => answer.receipt !== undefined,
+    )
+    const check = await runFile(pathToFileURL(join(folder, "check.ts")), [], {
+      cwd: folder,
+      env: { ...process.env, RECEIPT: receipt.receipt },
+    }).ended
+    expect(check).toMatchObject({ code: 0, stderr: "" })
+    expect(check.stdout).toMatch(/^10000 of 0x[0-9a-f]{40} in 0x[0-9a-f]{64}\n$/)
   })
 })
