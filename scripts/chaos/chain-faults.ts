@@ -36,9 +36,6 @@ const fault = (name: string, act: ChainFault["act"], more: Partial<ChainFault> =
   ...more,
 })
 
-const reorg = (blocks: number, transactions: readonly unknown[] = []) =>
-  ["anvil_reorg", [blocks, transactions]] as const
-
 const adminAbi = parseAbi([
   "function pause()",
   "function unpause()",
@@ -51,23 +48,16 @@ const pausing = (functionName: "pause" | "unpause"): Hex =>
   encodeFunctionData({ abi: adminAbi, functionName })
 
 export const chainFaults: readonly ChainFault[] = [
-  ...[1, 2].map((blocks) =>
-    fault(`reorg of ${blocks}`, async ({ world }) => {
-      await world.chain.request(...reorg(blocks))
-    }),
-  ),
-  fault(
-    "reorg deeper than was waited for",
-    async ({ world }) => {
-      await world.chain.request(...reorg(depth + 2))
-    },
-    { isFinal: false, after: [2, 5, 8] },
-  ),
+  ...[1, 2].map((blocks) => fault(`reorg of ${blocks}`, ({ world }) => world.reorg(blocks))),
+  fault("reorg deeper than was waited for", ({ world }) => world.reorg(depth + 2), {
+    isFinal: false,
+    after: [2, 5, 8],
+  }),
   fault("reorg in which the cancel wins", async ({ world }, sold) => {
     const [first] = sold
     if (!first) return
     const data = await cancelCall(world, first.customer, first.purchase.transfer.nonce)
-    await world.chain.request(...reorg(2, [[await signCall(world, data), 0]]))
+    await world.reorg(2, [[await signCall(world, data), 0]])
   }),
   ...[50, 900].map((gwei) =>
     fault(`base fee of ${gwei} gwei`, async ({ world }) => {

@@ -8,6 +8,8 @@ export type World = {
   now(): number
   /** Stops and starts the blocks. */
   readonly mining: { hold(): void; go(): void }
+  /** Replaces the newest blocks by as many others, which hold these transactions only. */
+  reorg(blocks: number, transactions?: readonly unknown[]): Promise<void>
   /** Makes the chain's next block, and everybody's clock with it, that much later. */
   leap(seconds: number): void
   close(): Promise<void>
@@ -28,6 +30,8 @@ export async function openWorld({ speed = 1000 / blockMs }: WorldOptions = {}): 
   const begun = performance.now()
   let leapt = 0
   let isMining = true
+  let mined: Promise<unknown> = Promise.resolve()
+  let reorganizing: Promise<unknown> = Promise.resolve()
   let isOver = false
   const now = () => Math.floor(begunAt + leapt + ((performance.now() - begun) / 1000) * speed)
 
@@ -35,9 +39,12 @@ export async function openWorld({ speed = 1000 / blockMs }: WorldOptions = {}): 
     let last = 0
     while (!isOver) {
       const startedAt = performance.now()
+      // A block mined meanwhile would leave a hole among the numbers.
+      await reorganizing
       if (isMining) {
         last = Math.max(last, now())
-        await chain.request("evm_mine", [{ timestamp: last }])
+        mined = chain.request("evm_mine", [{ timestamp: last }])
+        await mined
       }
       await delay(Math.max(1, blockMs - (performance.now() - startedAt)))
     }
@@ -54,6 +61,12 @@ export async function openWorld({ speed = 1000 / blockMs }: WorldOptions = {}): 
       go: () => {
         isMining = true
       },
+    },
+    async reorg(blocks, transactions = []) {
+      reorganizing = reorganizing
+        .then(() => mined)
+        .then(() => chain.request("anvil_reorg", [blocks, transactions]))
+      await reorganizing
     },
     leap: (seconds) => {
       leapt += seconds

@@ -476,6 +476,13 @@ const money: readonly Mutation[] = [
       settlement,
       "SET-44",
     ],
+    [
+      "gas whatever the node says",
+      "most((gas * 13n) / 10n, limits.minGas)",
+      "(gas * 13n) / 10n",
+      batch,
+      "hardly any gas is needed",
+    ],
   ]),
   ...of("server/stores/rules.ts", [
     [

@@ -62,6 +62,8 @@ export type SettlementLimits = {
   readonly maxVersions: number
   /** Wei per gas that a transaction offers at most. */
   readonly maxFeePerGas: bigint
+  /** Offered for a payment whatever the node says it needs: bytes with too little are never mined, and hold up all later ones. */
+  readonly minGas: bigint
   /** Gas that a payment may take: a payer's code could burn more. */
   readonly maxGas: bigint
   /** Payments in one transaction. */
@@ -86,6 +88,7 @@ const settlementLimits: SettlementLimits = {
   maxAttempts: 30,
   maxVersions: 5,
   maxFeePerGas: 500_000_000_000n,
+  minGas: 100_000n,
   maxGas: 300_000n,
   batchSize: 50,
   maxBatchGas: 16_000_000n,

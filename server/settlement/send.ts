@@ -75,8 +75,8 @@ export function createSender(context: SettlementContext, { examine }: Examiner, 
       const gas = await chain.estimateGas({ from: relayers[0].address, to, data })
       onStep("simulated")
       if (gas !== null && gas <= limits.maxGas) {
-        const roomy = (gas * 13n) / 10n
-        return { row, call: { to, data, gas: roomy < limits.maxGas ? roomy : limits.maxGas } }
+        const roomy = most((gas * 13n) / 10n, limits.minGas)
+        return { row, call: { to, data, gas: least(roomy, limits.maxGas) } }
       }
       verdict ??= await examine(row)
     }

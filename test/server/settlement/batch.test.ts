@@ -226,6 +226,16 @@ describe("where the Settler is not deployed", () => {
     )
   })
 
+  it("SET-29: a node that says that hardly any gas is needed holds up nobody", async () => {
+    const chain = { ...till.chain, estimateGas: async () => 21_000n }
+    const settlement = till.open({ chain })
+    const sales = [...(await till.sell(1))]
+    await till.settle(settlement)
+    await till.mine()
+    await till.settle(settlement)
+    expect(await states(sales)).toEqual(["paid"])
+  })
+
   it("a batch in which one would starve or fail is halved until it goes through", async () => {
     const settlement = till.open()
     const [rich, ...others] = (await till.sell(4)) as [Sale, Sale, Sale, Sale]
