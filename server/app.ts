@@ -41,6 +41,7 @@ import { createSettlement } from "./settlement.ts"
 import { createStatus } from "./status.ts"
 import { openStore } from "./stores/index.ts"
 import { createTokenEndpoint, supportedGrantTypes } from "./token.ts"
+import { createWaits, type WaitOptions } from "./waits.ts"
 import { createWhitelist } from "./whitelist.ts"
 import { createWorker, type WorkerOptions } from "./worker.ts"
 
@@ -55,6 +56,7 @@ export type IssuerOptions = {
   readonly worker?: WorkerOptions
   /** Signs tokens and receipts in place of keys of the folder: for those whose keys a KMS holds. */
   readonly signer?: Signer
+  readonly waits?: WaitOptions
   /** How long the body of a request may take; 10 when not given. */
   readonly bodySeconds?: number
 }
@@ -131,6 +133,7 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
   const noteEnded = () => {
     revocations.refresh().catch((error: unknown) => log.warn({ err: error }, "revocations could not be read"))
   }
+  const waits = createWaits({ store }, options.waits)
   const settlements = [...chains.values()].map((chain) =>
     createSettlement({
       store,
@@ -142,6 +145,7 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
       log,
       onStep: options.onStep ?? ((step) => log.debug({ step, network: chain.network.id }, "settlement step")),
       onEnded: noteEnded,
+      onConcluded: waits.wake,
     }),
   )
   const holder = randomBytes(16).toString("hex")
@@ -208,6 +212,7 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
       random: randomBytes,
       recover: signatures.recover,
       payers: createRate(config.limits.requestsPerPayer),
+      waits,
       log,
       onRedeemed: () => worker.wake(),
       onEnded: noteEnded,
@@ -215,6 +220,7 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
     },
     {
       ...names,
+      statusEndpoint: endpoints.status,
       lives: { full: config.tokenLifeSeconds, pending: config.pendingLifeSeconds },
       limits: config.limits,
     },
@@ -274,10 +280,12 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
     log,
     drain() {
       draining = true
+      waits.stop()
     },
     close() {
       draining = true
       for (const each of funding.values()) each.stop()
+      waits.stop()
       closing ??= Promise.all([
         worker.stop(),
         bookkeeper.stop(),

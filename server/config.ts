@@ -12,6 +12,7 @@ import { clientSchema, memberShape, whitelistSchema } from "./config-whitelist.t
 import { scopeSchema, tokenAlgorithms } from "./core/claims.ts"
 import { longestGrantSeconds } from "./core/grant.ts"
 import { canonicalContent, type Offer, type OfferContent, type Price } from "./core/offers.ts"
+import { nominalValue } from "./core/payment.ts"
 
 const seconds = (minimum: number, maximum: number) => z.number().int().min(minimum).max(maximum)
 const count = (fallback: number) => z.number().int().min(1).max(1_000_000).default(fallback)
@@ -28,7 +29,7 @@ const offerSchema = z.strictObject({
   id: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, "wanted letters, digits, - and _"),
   scope: scopeSchema,
   durationSeconds: seconds(1, longestGrantSeconds),
-  settle: z.enum(["background"]).default("background"),
+  settle: z.enum(["background", "first"]).default("background"),
   prices: z.array(priceSchema).min(1).max(16),
 })
 
@@ -68,7 +69,13 @@ export const configSchema = z.strictObject({
   networks: networksSchema.describe(
     "by CAIP-2 id: `rpcUrls`, `confirmations`, `requestsPerSecond`, `nativePrice`, `startBlock` (where new books look for payments of a relayer used before; default: 7 days ago)",
   ),
-  offers: z.array(offerSchema).min(1).max(64).describe("`id`, `scope`, `durationSeconds`, `prices`"),
+  offers: z
+    .array(offerSchema)
+    .min(1)
+    .max(64)
+    .describe(
+      "`id`, `scope`, `durationSeconds`, `prices`; `settle`: `background` (the token at once) or `first` (once the money is in)",
+    ),
   whitelist: whitelistSchema
     .default([])
     .describe("who need not pay: `{ address, scope }` or `{ clientId, secretSha256, scope }`"),
@@ -88,8 +95,13 @@ export const configSchema = z.strictObject({
   limits: z
     .strictObject({
       queue: count(10_000).describe("payments that may wait for settlement"),
-      perPayer: amount.default("1").describe("unsettled value per payer, in the currency of the assets"),
+      perPayment: amount
+        .default("0.10")
+        .describe("dearest payment that gets its token before the money, in the currency of the assets"),
+      perPayer: amount.default("1").describe("unsettled value per payer"),
+      newPayer: count(1).describe("unsettled payments of a payer of whom none has settled yet"),
       total: amount.default("50").describe("unsettled value in total"),
+      dailyLoss: amount.default("5").describe("failed value in 24 hours at which the loss breaker opens"),
       agreementAbove: amount
         .optional()
         .describe('value above which two nodes must say the same of a payment; `"10"` where there are two'),
@@ -118,6 +130,11 @@ export const configSchema = z.strictObject({
     .describe("least severe line that is logged"),
 })
 
+/** Limits in the currency of the assets; inside they are millionths. */
+const moneyLimits = ["perPayment", "perPayer", "total", "dailyLoss", "agreementAbove"] as const
+/** Not the schema's default, because written down it asks for two nodes everywhere. */
+const agreementAboveDefault = "10"
+
 /** What a person writes. */
 export type ConfigInput = z.input<typeof configSchema>
 
@@ -131,12 +148,10 @@ export type Config = Omit<
   readonly payTo: Address
   readonly offers: readonly Offer[]
   /** In millionths of the currency. */
-  readonly limits: Omit<z.output<typeof configSchema>["limits"], "perPayer" | "total" | "agreementAbove"> & {
-    readonly perPayer: bigint
-    readonly total: bigint
-    readonly agreementAbove: bigint
-  }
+  readonly limits: Omit<z.output<typeof configSchema>["limits"], MoneyLimit> & Record<MoneyLimit, bigint>
 }
+
+type MoneyLimit = (typeof moneyLimits)[number]
 
 /** Everything wrong with a configuration, one line each: the key, what was found, what is wanted. */
 export class ConfigError extends Error {
@@ -193,19 +208,22 @@ function complete(raw: z.output<typeof configSchema>): Config {
   if (raw.limits.agreementAbove !== undefined)
     for (const id of alone)
       problems.push(`networks.${id}.rpcUrls: found one, wanted two that can agree (limits.agreementAbove)`)
+  const money = Object.fromEntries(
+    moneyLimits.map((name) => {
+      const text = raw.limits[name] ?? agreementAboveDefault
+      return [name, check(`limits.${name}`, () => parseAmount(text, 6)) ?? 0n]
+    }),
+  ) as Record<MoneyLimit, bigint>
   const offers = raw.offers.map((offer, index) =>
-    check(`offers.${index}`, () => readOffer(offer, { ...raw, payTo: payTo ?? zeroAddress })),
+    check(`offers.${index}`, () =>
+      readOffer(offer, { ...raw, payTo: payTo ?? zeroAddress, perPayment: money.perPayment }),
+    ),
   )
   for (const origin of raw.cors) check("cors", () => wantOrigin(origin))
   for (const block of raw.trustProxy) check("trustProxy", () => wantBlock(block))
   const ids = raw.offers.map((offer) => offer.id)
   const twice = ids.find((id, index) => ids.indexOf(id) !== index)
   if (twice !== undefined) problems.push(`offers: found the id ${show(twice)} twice, wanted each once`)
-  const perPayer = check("limits.perPayer", () => parseAmount(raw.limits.perPayer, 6))
-  const total = check("limits.total", () => parseAmount(raw.limits.total, 6))
-  const agreementAbove = check("limits.agreementAbove", () =>
-    parseAmount(raw.limits.agreementAbove ?? "10", 6),
-  )
   if (problems.length > 0) throw new ConfigError(problems)
   return {
     ...raw,
@@ -214,12 +232,7 @@ function complete(raw: z.output<typeof configSchema>): Config {
     resource: resource ?? "",
     payTo: payTo ?? zeroAddress,
     offers: offers.filter((offer) => offer !== undefined),
-    limits: {
-      ...raw.limits,
-      perPayer: perPayer ?? 0n,
-      total: total ?? 0n,
-      agreementAbove: agreementAbove ?? 0n,
-    },
+    limits: { ...raw.limits, ...money },
   }
 }
 
@@ -266,17 +279,30 @@ function wantAddress(text: string): Address {
   return address
 }
 
-type OfferContext = { payTo: Address; maxTimeoutSeconds: number; networks: Record<string, unknown> }
+type OfferContext = {
+  payTo: Address
+  maxTimeoutSeconds: number
+  networks: Record<string, unknown>
+  perPayment: bigint
+}
 
 function readOffer(raw: z.output<typeof offerSchema>, context: OfferContext): Offer {
+  const prices = raw.prices.map((price) => readPrice(price, context))
   const content: OfferContent = {
     id: raw.id,
     scope: raw.scope,
     durationSeconds: raw.durationSeconds,
-    settle: raw.settle,
-    prices: raw.prices.map((price) => readPrice(price, context)),
+    // Nobody is told of a token at once that the limit would never let him have.
+    settle: prices.some((price) => isDear(price, context.perPayment)) ? "first" : raw.settle,
+    prices,
   }
   return { ...content, ref: `${raw.id}@${sha256(stringToBytes(canonicalContent(content))).slice(2, 10)}` }
+}
+
+function isDear({ network, asset, amount: units }: Price, perPayment: bigint): boolean {
+  const info = networks.get(network)
+  const known = info && findAsset(info, asset)
+  return known !== undefined && nominalValue(units, known) > perPayment
 }
 
 function readPrice(raw: z.output<typeof priceSchema>, context: OfferContext): Price {

@@ -2,7 +2,7 @@
 import { type Claims, isExpired } from "../shared/access-token.ts"
 import { Refusal } from "../shared/errors.ts"
 import type { IntrospectionResponse } from "../shared/oauth.ts"
-import { type Grant, whyOver } from "./core/grant.ts"
+import { type Grant, isIssued, whyOver } from "./core/grant.ts"
 import { isSecret, readCredentials } from "./credentials.ts"
 import { feedMaximumSeconds } from "./feed.ts"
 import { grantBody, type SettlementView, settlementView } from "./grants/answer.ts"
@@ -77,6 +77,7 @@ export function createIntrospection(
     const living = await livingGrant(grantId)
     if (living?.grant.generation !== generation) return inactive
     const { grant, view } = living
+    if (!isIssued(grant)) return inactive
     const stands = grant.paid || whitelist.find(grant.subject, grant.startsAt) !== undefined
     if (!stands) return inactive
     return {

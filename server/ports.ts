@@ -6,10 +6,25 @@ import type { Receipt as PaymentReceipt } from "../shared/receipt.ts"
 import type { Revocation } from "../shared/revocation.ts"
 import type { ChainLog, SignedTransfer } from "../shared/scheme.ts"
 import type { Call } from "./core/batch.ts"
-import type { Grant, NewGrant, RotateDecision, RotateRequest } from "./core/grant.ts"
+import type { ExposureLimits, LimitName } from "./core/exposure.ts"
+import type {
+  Grant,
+  IssuedGrant,
+  IssueRequest,
+  NewGrant,
+  RotateDecision,
+  RotateRequest,
+} from "./core/grant.ts"
 import type { BookRow, Doubles, Exposure } from "./core/invariants.ts"
 import type { Offer, OfferRecord } from "./core/offers.ts"
-import type { Evidence, LedgerKind, Move, Redemption, RedemptionState } from "./core/redemption.ts"
+import type {
+  Evidence,
+  LedgerKind,
+  Move,
+  Redemption,
+  RedemptionState,
+  SettlePolicy,
+} from "./core/redemption.ts"
 import type { TransferReading } from "./core/verdict.ts"
 import type { WhitelistEntry, WhitelistMember } from "./core/whitelist.ts"
 
@@ -57,18 +72,16 @@ export type RedeemOrder = {
    * when the payer is not on the list any more.
    */
   readonly settle: boolean
+  /** `background` may become `first` by a limit; then no token exists before the money is in. */
+  readonly policy: SettlePolicy
+  /** SHA-256 (hex) of the secret made up for a buyer who brought nothing to prove himself by; kept only when he has to wait. */
+  readonly retryHash: string | null
   /** What the chain read said: the payer's balance as of a block. */
   readonly intake: { readonly blockNumber: bigint; readonly balance: bigint }
+  /** Usual time between blocks of the network. */
+  readonly blockSeconds: number
   readonly limits: ExposureLimits
   readonly now: number
-}
-
-export type ExposureLimits = {
-  /** Rows that may wait for settlement. */
-  readonly queue: number
-  /** Unsettled value per payer and in total, in millionths of the nominal currency. */
-  readonly perPayer: bigint
-  readonly total: bigint
 }
 
 /** By what a grant may be asked for: its id (from a token), its secret's opening, or its idempotency key's hash. */
@@ -80,17 +93,13 @@ export type GrantHandle =
 export type Redeemed = { readonly redemption: Redemption; readonly grant: Grant }
 
 export type RedeemOutcome =
-  | { readonly kind: "redeemed"; readonly grant: Grant }
+  /** `limit` is what made it settle-first although the order did not ask for that. */
+  | ({ readonly kind: "redeemed"; readonly limit: LimitName | null } & Redeemed)
   /** The key was claimed before; nothing changed. */
   | ({ readonly kind: "repeated" } & Redeemed)
   | {
       readonly kind: "refused"
-      readonly reason:
-        | "insufficient_funds"
-        | "queue_full"
-        | "exposure_reached"
-        | "idempotency_conflict"
-        | "access_denied"
+      readonly reason: "insufficient_funds" | "queue_full" | "idempotency_conflict" | "access_denied"
     }
 
 export type LedgerEntry = {
@@ -205,6 +214,11 @@ export type Store = {
   recall(input: { key: string }): Promise<Redeemed | null>
   /** The grant a handle names, the newest if several; null when there is none. */
   findGrant(input: GrantHandle): Promise<{ grant: Grant; redemption: Redemption | null } | null>
+  /**
+   * Gives the grant of a settle-first purchase its first token once its payment is in, as `core/grant.ts` decides, exactly
+   * once; answers what is stored afterwards. Null for an unknown key.
+   */
+  issue(input: { key: string } & IssueRequest): Promise<Redeemed | null>
   /** Rotates the refresh token of a grant as `core/grant.ts` decides; null when there is no such grant. */
   rotate(
     input: { grantId: string } & RotateRequest,
@@ -241,7 +255,7 @@ export type Store = {
     grant: NewGrant
     secretSha256: string
     now: number
-  }): Promise<{ readonly kind: "admitted"; readonly grant: Grant } | { readonly kind: "refused" }>
+  }): Promise<{ readonly kind: "admitted"; readonly grant: IssuedGrant } | { readonly kind: "refused" }>
 
   /** Redemptions in the order of their sale, with the sequence of the ledger's entry on it. */
   redemptions(input: {

@@ -157,13 +157,6 @@ export const refusals = {
     description: "Too many payments wait for settlement. Send the same payment again later.",
     retryAfterSeconds: 5,
   },
-  exposure_reached: {
-    status: 429,
-    error: "temporarily_unavailable",
-    action: "retry",
-    description: "Too much value waits for settlement. Send the same payment again later.",
-    retryAfterSeconds: 5,
-  },
   rate_limited: {
     status: 429,
     error: "temporarily_unavailable",

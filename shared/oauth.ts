@@ -24,6 +24,12 @@ export function parseHex32(text: string): `0x${string}` | undefined {
 export const settlementStates = ["pending", "settled", "failed", "none"] as const
 export type SettlementState = (typeof settlementStates)[number]
 
+const settlementSchema = z.object({
+  state: z.enum(settlementStates),
+  network: z.string().max(64).optional(),
+  transaction: z.string().max(128).optional(),
+})
+
 /** The 200 of `POST /token` (RFC 6749 §5.1, with `grant`). */
 export const tokenResponseSchema = z.object({
   access_token: z.string().min(1).max(16_384),
@@ -38,14 +44,23 @@ export const tokenResponseSchema = z.object({
     /** Seconds since the epoch. */
     expires_at: z.number().int(),
     calls_remaining: z.number().int().nullable(),
-    settlement: z.object({
-      state: z.enum(settlementStates),
-      network: z.string().max(64).optional(),
-      transaction: z.string().max(128).optional(),
-    }),
+    settlement: settlementSchema,
   }),
 })
 export type TokenResponse = z.infer<typeof tokenResponseSchema>
+
+/**
+ * The 202 of `POST /token`: the payment is taken, its token follows once the money is in, and there is nothing more to pay.
+ * The same payment, sent again by its owner, waits again or gets the token.
+ */
+export const pendingResponseSchema = z.object({
+  status_url: z.string().max(2048),
+  /** For a buyer who brought no proof of his own, once: his `Idempotency-Key` from now on. */
+  retry_secret: z.string().max(255).optional(),
+  settlement: settlementSchema,
+  next: z.object({ action: z.literal("retry"), retryAfterSeconds: z.number().nonnegative() }),
+})
+export type PendingResponse = z.infer<typeof pendingResponseSchema>
 
 export const errorBodySchema = z.object({
   error: z.string().max(128),

@@ -74,6 +74,8 @@ function createChain({ network, asset }: Payment, rpcUrl: string) {
   return known
 }
 
+const plenty = 10n ** 15n
+
 /** What the ticket office would ask the store to redeem. */
 export function orderOf(
   payment: Pick<Payment, "key" | "network" | "scheme" | "transfer"> & {
@@ -93,8 +95,18 @@ export function orderOf(
     transfer,
     nominal: transfer.value,
     settle: true,
+    policy: "background",
+    retryHash: null,
+    blockSeconds: network.blockSeconds,
     intake: { blockNumber: reading.blockNumber, balance: reading.balance },
-    limits: { queue: 1e9, perPayer: 10n ** 15n, total: 10n ** 15n },
+    limits: {
+      queue: 1e9,
+      perPayment: plenty,
+      perPayer: plenty,
+      newPayer: 1e9,
+      total: plenty,
+      dailyLoss: plenty,
+    },
     now,
     grant: {
       id: id(),

@@ -52,6 +52,7 @@ export async function openService(): Promise<Service> {
     limits: {
       queue: plenty,
       perPayer: String(plenty),
+      newPayer: plenty,
       total: String(plenty),
       requestsPerPeer: plenty,
       requestsPerPayer: plenty,

@@ -51,7 +51,7 @@ export async function prepareVictim(chain: LocalChain): Promise<Victim> {
     relayer: { privateKeyFile: join(folder, "relayer.key") },
     networks: { [sepoliaId]: { rpcUrls: [chain.rpcUrl] } },
     offers: [offer("hour", "movies:read", "0.01")],
-    limits: { perPayer: "1000", total: "1000", requestsPerPeer: 1_000_000 },
+    limits: { perPayer: "1000", newPayer: 1000, total: "1000", requestsPerPeer: 1_000_000 },
     logLevel: "silent",
   }
   const [first] = parseConfig(config).offers

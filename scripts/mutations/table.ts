@@ -33,6 +33,7 @@ const nodes = "test/server/chains/nodes.test.ts"
 const twoNodes = "test/flows/two-nodes.test.ts"
 const limits = "test/flows/limits.test.ts"
 const whitelist = "test/flows/whitelist.test.ts"
+const exposure = "test/server/core/exposure.test.ts"
 
 const redeemedOnce: readonly Mutation[] = [
   ...of("server/stores/sqlite-schema.ts", [
@@ -155,34 +156,90 @@ const offersAndLimits: readonly Mutation[] = [
       "SET-09, SET-10",
     ],
   ]),
-  ...of("server/stores/rules.ts", [
+  ...of("server/core/exposure.ts", [
+    ["bounded queue", "standing.queued >= limits.queue || ", "", store, "refuses when the queue is full"],
+    ["queue longer than the payment lives", " || isTooLate(claim, standing.queued)", "", exposure, "SET-40"],
     [
       "balance minus pending",
-      "order.intake.balance - standing.pending <",
-      "order.intake.balance <",
+      "claim.balance - standing.pending <",
+      "claim.balance <",
       store,
       "counts pending value against the balance",
     ],
     [
+      "limit per payment",
+      'if (nominal > limits.perPayment) return "perPayment"',
+      "",
+      exposure,
+      "a dearer payment",
+    ],
+    [
       "exposure per payer",
-      'if (standing.payerUnsettled + nominal > limits.perPayer) return "exposure_reached"',
+      'if (payer.unsettled + nominal > limits.perPayer) return "perPayer"',
       "",
       store,
-      "refuses what would exceed",
+      "settle first what would exceed",
+    ],
+    [
+      "one payment of a new payer",
+      'if (payer.settled === 0 && payer.open >= limits.newPayer) return "newPayer"',
+      "",
+      store,
+      "let a new payer have one payment",
     ],
     [
       "exposure in total",
-      'if (standing.totalUnsettled + nominal > limits.total) return "exposure_reached"',
+      'if (unsettled + nominal > limits.total) return "total"',
       "",
       store,
-      "refuses what would exceed",
+      "settle first what would exceed",
     ],
     [
-      "bounded queue",
-      'if (standing.queued >= limits.queue) return "queue_full"',
+      "what was lost and may be lost, together",
+      'if (lost + unsettled + nominal > limits.dailyLoss + limits.total) return "dailyLoss"',
       "",
+      exposure,
+      "SET-04",
+    ],
+    ["loss breaker", "lost > 0n && lost >= limits.dailyLoss", "false", store, "half-open by themselves"],
+    [
+      "few probes while half open",
+      "probes < 2 ** Math.min(minute, 30) ?",
+      "probes < 1000 ?",
       store,
-      "refuses when the queue is full",
+      "half-open by themselves",
+    ],
+  ]),
+  ...of("server/core/grant.ts", [
+    [
+      "no token before the money",
+      'if (isIssued(grant) || grant.ended || settlement !== "settled") return grant',
+      "if (isIssued(grant)) return grant",
+      store,
+      "settle-first payments",
+    ],
+    [
+      "a token issued once",
+      'if (isIssued(grant) || grant.ended || settlement !== "settled") return grant',
+      'if (grant.ended || settlement !== "settled") return grant',
+      store,
+      "have no token before the money is in",
+    ],
+  ]),
+  ...of("server/waits.ts", [
+    [
+      "bounded waits",
+      "stopped || waiting.size >= atOnce",
+      "stopped",
+      "test/server/waits.test.ts",
+      "is refused at once",
+    ],
+    [
+      "a wait ends with its client",
+      'signal.addEventListener("abort", wait.end, { once: true })',
+      "",
+      "test/flows/settle-first.test.ts",
+      "DOS-10",
     ],
   ]),
   ...of("server/http/rate.ts", [

@@ -1,7 +1,7 @@
 /** The claims of an access token: a function of the grant's stored row (RFC 9068, wire.md §5). */
 import { z } from "zod"
 import type { Claims } from "../../shared/access-token.ts"
-import type { Grant } from "./grant.ts"
+import type { IssuedGrant } from "./grant.ts"
 
 /** A scope as RFC 6749 §3.3 spells it: names separated by single spaces. */
 export const scopeSchema = z
@@ -16,7 +16,7 @@ export const scopeSchema = z
 export const tokenAlgorithms = ["ES256", "EdDSA"] as const
 export type TokenAlgorithm = (typeof tokenAlgorithms)[number]
 
-export const claimsOf = (grant: Grant, issuer: string, audience: string): Claims => ({
+export const claimsOf = (grant: IssuedGrant, issuer: string, audience: string): Claims => ({
   iss: issuer,
   aud: audience,
   sub: grant.subject,

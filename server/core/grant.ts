@@ -24,6 +24,7 @@ export type Grant = {
   readonly subject: string
   /** False for whitelisted callers. */
   readonly paid: boolean
+  /** While nothing is issued yet these two only hold the duration: both move when it is. */
   readonly startsAt: number
   readonly expiresAt: number
   /** sha256 of the buyer's secret; null for a plain client, which cannot refresh. */
@@ -32,14 +33,19 @@ export type Grant = {
   readonly idempotencyHash: string | null
   /** Of the refresh token that is valid now. */
   readonly generation: number
-  readonly token: TokenRecord
+  /** Null until the payment of a settle-first purchase is in. */
+  readonly token: TokenRecord | null
   readonly ended: { readonly reason: GrantEnd; readonly at: number } | null
 }
 
-/** A grant before it is stored. */
-export type NewGrant = Omit<Grant, "generation" | "ended">
+/** A grant with a token; what answers are made of. */
+export type IssuedGrant = Grant & { readonly token: TokenRecord }
+export const isIssued = (grant: Grant): grant is IssuedGrant => grant.token !== null
 
-export const openGrant = (grant: NewGrant): Grant => ({
+/** A grant before it is stored. */
+export type NewGrant = Omit<IssuedGrant, "generation" | "ended">
+
+export const openGrant = <G extends Omit<Grant, "generation" | "ended">>(grant: G) => ({
   ...grant,
   generation: 0,
   ended: null,
@@ -71,6 +77,18 @@ export function firstToken(
   return { jti, issuedAt: now, expiresAt: Math.min(now + life, grant.expiresAt), settled: !grant.paid }
 }
 
+export type IssueRequest = { readonly jti: string; readonly now: number; readonly lives: TokenLives }
+
+/** The first token of a settle-first purchase: its time runs from now, and whoever asks again gets the same. */
+export function issue(grant: Grant, settlement: SettlementState, request: IssueRequest): Grant {
+  if (isIssued(grant) || grant.ended || settlement !== "settled") return grant
+  const { jti, now, lives } = request
+  const expiresAt = now + grant.expiresAt - grant.startsAt
+  const life = grant.opening === null ? plainTokenSeconds : lives.full
+  const token = { jti, issuedAt: now, expiresAt: Math.min(now + life, expiresAt), settled: true }
+  return { ...grant, startsAt: now, expiresAt, token }
+}
+
 export type RotateRequest = {
   readonly generation: number
   /** sha256 of the secret the request showed, if it showed one. */
@@ -82,7 +100,7 @@ export type RotateRequest = {
 
 export type RotateDecision =
   /** `grant` replaces the row; answer from it. `repeated`: the answer to the same refresh had been lost. */
-  | { readonly kind: "rotated" | "repeated"; readonly grant: Grant }
+  | { readonly kind: "rotated" | "repeated"; readonly grant: IssuedGrant }
   /** `grant`, when given, replaces the row (it has ended). */
   | { readonly kind: "refused"; readonly reason: Reason; readonly grant?: Grant }
 
@@ -91,6 +109,8 @@ export function rotate(grant: Grant, settlement: SettlementState, request: Rotat
   const { now, generation, opening } = request
   const over = whyOver(grant, settlement, now)
   if (over) return { kind: "refused", reason: over }
+  // Its refresh token comes with the first access token, so this one was never given out.
+  if (!isIssued(grant)) return { kind: "refused", reason: "refresh_token_invalid" }
   const life = settlement === "pending" ? request.lives.pending : request.lives.full
   const token: TokenRecord = {
     jti: request.jti,
@@ -124,7 +144,7 @@ const endReasons = {
 export function whyOver(grant: Grant, settlement: SettlementState, now: number): Reason | undefined {
   if (settlement === "failed") return "settlement_failed"
   if (grant.ended) return endReasons[grant.ended.reason]
-  if (now >= grant.expiresAt) return "grant_over"
+  if (isIssued(grant) && now >= grant.expiresAt) return "grant_over"
   return undefined
 }
 

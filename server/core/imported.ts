@@ -48,6 +48,8 @@ export function importedPayment(found: Found): { readonly grant: Grant; readonly
       asset,
       transfer: { payer, payTo, value, validAfter: 0n, validBefore: BigInt(now), nonce, signature: "0x" },
       nominal: nominalValue(value, found.asset),
+      // Should a reorg take it away, nothing is lost that anybody enjoyed.
+      policy: "first",
       state: "paid",
       fromBlock: evidence.blockNumber,
       acceptedAt: now,

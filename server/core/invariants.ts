@@ -13,11 +13,14 @@ export type BookRow = {
   readonly ride: "in_flight" | "done" | null
 }
 
-/** What is unsettled, row by row, beside the totals that are kept of it; read at one moment. */
+/** What is owed, row by row, beside the totals that are kept of it; read at one moment. */
 export type Exposure = {
   /** In millionths of the nominal currency. */
   readonly unsettled: bigint
   readonly queued: number
+  /** Of the last day, as a total and one by one. */
+  readonly lost: bigint
+  readonly losses: readonly bigint[]
   readonly open: readonly BookRow[]
 }
 
@@ -37,7 +40,7 @@ export type Broken = { readonly invariant: string; readonly what: string; readon
 export function judgeRow({ grant, redemption, entries, ride }: BookRow): readonly Broken[] {
   if (!redemption)
     return when(grant.paid, "I2", "a grant that is called paid has no redemption", `grant ${grant.id}`)
-  const { key, state, evidence, dueAt } = redemption
+  const { key, state, policy, evidence, dueAt } = redemption
   const count = (kind: LedgerKind): number => entries[kind] ?? 0
   const isSettled = settlementState(state) === "settled"
   // A reorg takes a settlement back, and it may then be settled again.
@@ -56,6 +59,12 @@ export function judgeRow({ grant, redemption, entries, ride }: BookRow): readonl
       "the claim is not in the ledger exactly once",
       key,
     ),
+    ...when(
+      policy === "first" && grant.token !== null && settled === 0,
+      "I2",
+      "a token was issued before the money that was to come first",
+      key,
+    ),
     ...when(isSettled && !evidence, "I4", "it is called paid without a transfer", key),
     ...when(
       isSettled && (settled === 0 || settled > count("reopened") + 1),
@@ -68,10 +77,10 @@ export function judgeRow({ grant, redemption, entries, ride }: BookRow): readonl
   ]
 }
 
-export function judgeExposure({ unsettled, queued, open }: Exposure): readonly Broken[] {
+export function judgeExposure({ unsettled, queued, lost, losses, open }: Exposure): readonly Broken[] {
   const rows = open.flatMap(({ redemption }) => redemption ?? [])
   const value = rows
-    .filter(({ state }) => isUnsettled(state))
+    .filter(({ policy, state }) => policy === "background" && isUnsettled(state))
     .reduce((total, { nominal }) => total + nominal, 0n)
   const waiting = rows.filter(({ state }) => isQueued(state)).length
   return [
@@ -79,6 +88,12 @@ export function judgeExposure({ unsettled, queued, open }: Exposure): readonly B
       value !== unsettled,
       "I3",
       `the total of unsettled value is ${unsettled}, the rows' ${value}`,
+      "totals",
+    ),
+    ...when(
+      losses.reduce((total, loss) => total + loss, 0n) !== lost,
+      "I3",
+      `the total of losses is ${lost}, which the losses are not`,
       "totals",
     ),
     ...when(

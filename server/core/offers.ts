@@ -1,5 +1,6 @@
 /** Offers: what is on sale, each under a reference that is also its quote. */
 import type { Address } from "../../shared/evm.ts"
+import type { SettlePolicy } from "./redemption.ts"
 
 export type Price = {
   /** CAIP-2. */
@@ -17,7 +18,7 @@ export type OfferContent = {
   readonly id: string
   readonly scope: string
   readonly durationSeconds: number
-  readonly settle: "background"
+  readonly settle: SettlePolicy
   readonly prices: readonly Price[]
 }
 

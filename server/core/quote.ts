@@ -25,7 +25,7 @@ export type QuoteTerms = {
   readonly resource: string
   /**
    * At the gate a value no stock client knows, so that it refuses before it signs instead of paying a door that sells
-   * nothing; absent at the token endpoint (wire.md §1).
+   * nothing. At the token endpoint it is left out: each offer says how it is settled (wire.md §1, §2).
    */
   readonly paymentFlow?: "access-token"
 }
@@ -43,7 +43,7 @@ export const offersFor = (offers: readonly Offer[], scope: string | undefined): 
 
 export function quote(terms: QuoteTerms): Quote {
   const entries = terms.offers.flatMap((offer) =>
-    requirements(offer, terms.paymentFlow).map((accepted) => ({ offer, accepted })),
+    requirements(offer, terms.paymentFlow ?? flowOf(offer)).map((accepted) => ({ offer, accepted })),
   )
   const document = (count: number) => paymentRequired(terms, entries.slice(0, count))
   const body = JSON.stringify(document(entries.length))
@@ -82,7 +82,13 @@ function paymentRequired(terms: QuoteTerms, entries: readonly Entry[]) {
   }
 }
 
-function requirements(offer: Offer, paymentFlow: "access-token" | undefined): PaymentRequirements[] {
+/** x402's word for "delivered once it is paid". */
+const flowOf = ({ settle }: Offer): "upfront" | undefined => (settle === "first" ? "upfront" : undefined)
+
+function requirements(
+  offer: Offer,
+  paymentFlow: "access-token" | "upfront" | undefined,
+): PaymentRequirements[] {
   return offer.prices.map((price) => {
     const network = networks.get(price.network)
     const asset = network && findAsset(network, price.asset)

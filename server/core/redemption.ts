@@ -46,6 +46,9 @@ export const isQueued = isIn(queuedStates)
 export const isSettled = isIn(settledStates)
 export const isVoid = isIn(voidStates)
 
+/** `background`: the token comes at once, the money later. `first`: no token before the money is in. */
+export type SettlePolicy = "background" | "first"
+
 export type FailureReason =
   | "cancelled"
   | "diverted"
@@ -74,6 +77,8 @@ export type Redemption = {
   readonly transfer: SignedTransfer
   /** The value in millionths of the asset's nominal currency. */
   readonly nominal: bigint
+  /** Decided when it was accepted. */
+  readonly policy: SettlePolicy
   readonly state: RedemptionState
   /** Block of the read that accepted it: nothing about the nonce can be older. */
   readonly fromBlock: bigint

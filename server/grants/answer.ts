@@ -1,11 +1,11 @@
 /** The 200 of the token endpoint, the same for every grant type. */
 import type { Address, Hex } from "../../shared/evm.ts"
-import type { SettlementState, TokenResponse } from "../../shared/oauth.ts"
+import type { PendingResponse, SettlementState, TokenResponse } from "../../shared/oauth.ts"
 import { claimsOf } from "../core/claims.ts"
-import type { Grant } from "../core/grant.ts"
+import type { Grant, IssuedGrant } from "../core/grant.ts"
 import { type Redemption, settlementState } from "../core/redemption.ts"
 import type { Random } from "../ports.ts"
-import type { TokenAnswer, TokenDeps, TokenOptions } from "./grant-type.ts"
+import type { IssuedAnswer, PendingAnswer, TokenDeps, TokenOptions } from "./grant-type.ts"
 
 /** How far the money of a grant is, as the buyer is told. */
 export type SettlementView = {
@@ -29,32 +29,53 @@ export function settlementView(redemption: Redemption | null): SettlementView {
 }
 
 /** `grant` of a token response, and of a status. */
-export const grantBody = (
-  grant: Grant,
-  { state, network, transaction }: SettlementView,
-): TokenResponse["grant"] => ({
+export const grantBody = (grant: Grant, view: SettlementView) => ({
   id: grant.id,
   expires_at: grant.expiresAt,
   calls_remaining: null,
-  settlement: {
-    state,
-    ...(network !== undefined && { network }),
-    ...(transaction !== undefined && { transaction }),
-  },
+  settlement: settlementBody(view),
+})
+
+const settlementBody = ({
+  state,
+  network,
+  transaction,
+}: SettlementView): TokenResponse["grant"]["settlement"] => ({
+  state,
+  ...(network !== undefined && { network }),
+  ...(transaction !== undefined && { transaction }),
+})
+
+/** How soon a buyer who waits for his money to arrive may ask again: he would wait again, for as long as there is room. */
+const askAgainSeconds = 5
+
+export const pendingAnswer = (
+  view: SettlementView,
+  retrySecret: string | undefined,
+  options: TokenOptions,
+): PendingAnswer => ({
+  kind: "pending",
+  body: {
+    status_url: options.statusEndpoint,
+    ...(retrySecret !== undefined && { retry_secret: retrySecret }),
+    settlement: settlementBody(view),
+    next: { action: "retry", retryAfterSeconds: askAgainSeconds },
+  } satisfies PendingResponse,
 })
 
 /** The token of a grant's stored row. Signing comes after the commit, so a crash between the two costs nothing. */
 export async function answerFrom(
-  grant: Grant,
+  grant: IssuedGrant,
   view: SettlementView,
   replayed: boolean,
   deps: TokenDeps,
   options: TokenOptions,
-): Promise<TokenAnswer> {
+): Promise<IssuedAnswer> {
   const { network, payer, transaction } = view
   const accessToken = await deps.keys.sign(claimsOf(grant, options.issuer, options.resource))
   deps.onStep?.("token-signed")
   return {
+    kind: "issued",
     body: {
       access_token: accessToken,
       token_type: "Bearer",

@@ -1,11 +1,13 @@
 /** What a grant type of the token endpoint is: one module with a name, its parameters and a handler. */
 import type { Hex, Recover } from "../../shared/evm.ts"
-import type { TokenResponse } from "../../shared/oauth.ts"
+import type { PendingResponse, TokenResponse } from "../../shared/oauth.ts"
 import type { SettlementResponse } from "../../shared/x402.ts"
+import type { ExposureLimits } from "../core/exposure.ts"
 import type { TokenLives } from "../core/grant.ts"
 import type { OfferBoard } from "../core/offers.ts"
 import type { Funding } from "../funding.ts"
-import type { Chain, ExposureLimits, Keys, Logger, Now, Random, Rate, Store } from "../ports.ts"
+import type { Chain, Keys, Logger, Now, Random, Rate, Store } from "../ports.ts"
+import type { Waits } from "../waits.ts"
 import type { Whitelist } from "../whitelist.ts"
 
 /** Boundaries at which the process may die before an answer is out; each is passed once for every token. */
@@ -25,6 +27,8 @@ export type TokenDeps = {
   readonly recover: Recover
   /** Payments by payer. */
   readonly payers: Rate
+  /** Of buyers whose payment is settled first. */
+  readonly waits: Waits
   readonly log: Logger
   /** A payment was accepted: the worker need not wait for its next poll. */
   readonly onRedeemed: () => void
@@ -36,6 +40,8 @@ export type TokenDeps = {
 export type TokenOptions = {
   readonly issuer: string
   readonly resource: string
+  /** Where somebody who has to wait may look. */
+  readonly statusEndpoint: string
   readonly lives: TokenLives
   readonly limits: ExposureLimits
 }
@@ -51,9 +57,17 @@ export type TokenRequest = {
   /** The secret itself, shown with a retry. */
   readonly secret: Hex | undefined
   readonly idempotencyKey: string | undefined
+  /** Aborts when nobody is there any more to hear the answer. */
+  readonly signal: AbortSignal
 }
 
-export type TokenAnswer = {
+export type TokenAnswer = IssuedAnswer | PendingAnswer
+
+/** The payment is taken, and the token follows once the money is in: 202. */
+export type PendingAnswer = { readonly kind: "pending"; readonly body: PendingResponse }
+
+export type IssuedAnswer = {
+  readonly kind: "issued"
   readonly body: TokenResponse
   /** The answer repeats an earlier one. */
   readonly replayed: boolean

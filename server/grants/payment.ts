@@ -4,7 +4,8 @@ import { type Reason, Refusal } from "../../shared/errors.ts"
 import { accountId, type Hex, type Recover } from "../../shared/evm.ts"
 import { domainOf } from "../../shared/network.ts"
 import { paymentGrantType } from "../../shared/oauth.ts"
-import { firstToken, provesOwner, whyOver } from "../core/grant.ts"
+import type { LimitName } from "../core/exposure.ts"
+import { firstToken, provesOwner } from "../core/grant.ts"
 import {
   type LocatedPayment,
   locatePayment,
@@ -12,13 +13,13 @@ import {
   nominalValue,
   type Payment,
 } from "../core/payment.ts"
-import { settlementState } from "../core/redemption.ts"
 import type { TransferReading } from "../core/verdict.ts"
 import { includesScope, type WhitelistEntry } from "../core/whitelist.ts"
 import { sha256Hex } from "../credentials.ts"
-import type { Chain, Redeemed } from "../ports.ts"
-import { answerFrom, freshId, settlementView } from "./answer.ts"
+import type { Chain, Logger, Redeemed } from "../ports.ts"
+import { freshId } from "./answer.ts"
 import type { TokenAnswer, TokenDeps, TokenOptions, TokenRequest } from "./grant-type.ts"
+import { answerRedeemed } from "./redeemed.ts"
 
 export const grantType = paymentGrantType
 export const parameters = ["payment"] as const
@@ -38,10 +39,15 @@ export async function handle(
 ): Promise<TokenAnswer> {
   const located = locatePayment(request.parameters.get("payment"))
   const shown = readShown(request, located)
+  const { signal } = request
+  const repeat = (known: Redeemed) => {
+    checkOwner(known, located, shown.proof, deps)
+    return answerRedeemed(known, { replayed: true, signal }, deps, options)
+  }
 
   // Before offers and windows are judged: a retry may come when the offer is gone or the payment nearly expired.
   const known = await deps.store.recall({ key: located.key })
-  if (known) return replay(known, located, shown.proof, deps, options)
+  if (known) return repeat(known)
 
   // Whoever brings no proof could not come back for a token that was paid for and not signed.
   deps.keys.check()
@@ -59,7 +65,7 @@ export async function handle(
   if (refused) {
     // Another copy of this request may have been redeemed, and even settled, since the first look.
     const meanwhile = await deps.store.recall({ key: payment.key })
-    if (meanwhile) return replay(meanwhile, located, shown.proof, deps, options)
+    if (meanwhile) return repeat(meanwhile)
     throw new Refusal(refused)
   }
   deps.onStep?.("payment-checked")
@@ -67,6 +73,8 @@ export async function handle(
   const now = deps.now()
   const expiresAt = now + payment.offer.durationSeconds
   const paid = !free
+  const hasProof = shown.opening !== null || shown.proof.idempotencyHash !== null
+  const retrySecret = hasProof ? undefined : Buffer.from(deps.random(32)).toString("base64url")
   const grant = {
     id: freshId(deps.random),
     offer: payment.offer.ref,
@@ -88,7 +96,10 @@ export async function handle(
     transfer: payment.transfer,
     nominal: nominalOf(payment),
     settle: paid,
+    policy: payment.offer.settle,
+    retryHash: retrySecret === undefined ? null : sha256Hex(retrySecret),
     intake: { blockNumber: reading.blockNumber, balance: reading.balance },
+    blockSeconds: payment.network.blockSeconds,
     limits: options.limits,
     now,
   })
@@ -96,18 +107,12 @@ export async function handle(
     case "refused":
       throw new Refusal(outcome.reason)
     case "repeated":
-      return replay(outcome, located, shown.proof, deps, options)
+      return repeat(outcome)
     case "redeemed": {
       deps.onStep?.("payment-redeemed")
       if (paid) deps.onRedeemed()
-      const { payer } = payment.transfer
-      const network = payment.network.id
-      deps.log.info(
-        { grant: grant.id, offer: grant.offer, payer, network },
-        paid ? "payment redeemed" : "payer admitted",
-      )
-      const view = paid ? ({ state: "pending", network } as const) : ({ state: "none" } as const)
-      return answerFrom(outcome.grant, view, false, deps, options)
+      logRedeemed(outcome, deps.log)
+      return answerRedeemed(outcome, { replayed: false, retrySecret, signal }, deps, options)
     }
   }
 }
@@ -125,23 +130,29 @@ function readShown(request: TokenRequest, payment: LocatedPayment): Shown {
   }
 }
 
-/** Answers a payment whose key was claimed before: its owner gets the grant's current state, nobody else anything. */
-async function replay(
-  known: Redeemed,
+function logRedeemed(
+  { grant, redemption, limit }: Redeemed & { limit: LimitName | null },
+  log: Logger,
+): void {
+  const { network, policy, transfer } = redemption
+  const fields = { grant: grant.id, offer: grant.offer, payer: transfer.payer, network }
+  if (limit) log.warn({ ...fields, limit }, "payment redeemed, to be settled first: a limit is reached")
+  else log.info({ ...fields, policy }, grant.paid ? "payment redeemed" : "payer admitted")
+}
+
+/** A payment whose key was claimed before is answered to its owner, and nobody else learns anything. */
+function checkOwner(
+  { grant, redemption }: Redeemed,
   payment: LocatedPayment,
   proof: Shown["proof"],
   deps: TokenDeps,
-  options: TokenOptions,
-): Promise<TokenAnswer> {
-  const { grant, redemption } = known
+): void {
   // Taken in from the chain, which tells neither window nor owner; that it buys nothing again may be told to anybody.
   if (grant.ended?.reason === "lost") throw new Refusal("grant_lost")
   const same = isSameTransfer(redemption.transfer, payment.transfer)
   if (!same || !provesOwner(grant, proof, deps.now())) throw new Refusal("authorization_conflict")
   const isDelisted = !grant.paid && !deps.whitelist.find(grant.subject, grant.startsAt)
-  const over = isDelisted ? "access_denied" : whyOver(grant, settlementState(redemption.state), deps.now())
-  if (over) throw new Refusal(over)
-  return answerFrom(grant, settlementView(redemption), true, deps, options)
+  if (isDelisted) throw new Refusal("access_denied")
 }
 
 /** Everything but the signature: a free redemption stores none, and the key and terms already say what was signed. */

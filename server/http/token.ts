@@ -59,7 +59,7 @@ export function createTokenHandler(endpoint: TokenEndpoint, options: TokenHttpOp
     if (options.draining()) throw new Refusal("shutting_down")
     await options.peers.take(peerKey(caller.peer))
     const parameters = await readParameters(request, options.bodySeconds)
-    const tokenRequest = readTokenRequest(request.headers, parameters)
+    const tokenRequest = readTokenRequest(request, parameters)
     if (tokenRequest) return tokenResponse(await endpoint(tokenRequest))
     const { header, body } = quoteFor(new URL(request.url).searchParams.get("offer"))
     return new Response(body, {
@@ -70,7 +70,10 @@ export function createTokenHandler(endpoint: TokenEndpoint, options: TokenHttpOp
 }
 
 /** Undefined when the request brings nothing to exchange for a token. */
-function readTokenRequest(headers: Headers, parameters: Map<string, unknown>): TokenRequest | undefined {
+function readTokenRequest(
+  { headers, signal }: Request,
+  parameters: Map<string, unknown>,
+): TokenRequest | undefined {
   const payment = headers.get(paymentSignatureHeader)
   const grantType = parameters.get("grant_type")
   if (grantType !== undefined && typeof grantType !== "string")
@@ -80,6 +83,7 @@ function readTokenRequest(headers: Headers, parameters: Map<string, unknown>): T
     commitment: hexHeader(headers, commitmentHeader),
     secret: hexHeader(headers, secretHeader),
     idempotencyKey: headers.get(idempotencyHeader) ?? undefined,
+    signal,
   }
   if (payment !== null) {
     if (parameters.has("payment") || (grantType !== undefined && grantType !== paymentGrantType))
@@ -103,7 +107,13 @@ function decodePayment(header: string): unknown {
   }
 }
 
-function tokenResponse({ body, replayed, settlement }: TokenAnswer): Response {
+function tokenResponse(answer: TokenAnswer): Response {
+  if (answer.kind === "pending")
+    return json(202, answer.body, {
+      pragma: "no-cache",
+      "retry-after": String(answer.body.next.retryAfterSeconds),
+    })
+  const { body, replayed, settlement } = answer
   return json(200, body, {
     pragma: "no-cache",
     ...(replayed && { [replayedHeader]: "true" }),

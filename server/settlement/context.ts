@@ -47,6 +47,8 @@ export type SettlementDeps = {
   readonly onStep?: (step: SettlementStep) => void
   /** A settlement failed, and a grant ended with it. */
   readonly onEnded?: () => void
+  /** These are paid or failed. */
+  readonly onConcluded?: (keys: readonly string[]) => void
 }
 
 export type SettlementLimits = {
@@ -152,6 +154,8 @@ export function createContext(deps: SettlementDeps, overrides: Partial<Settlemen
     }
     onStep("concluded")
     if (moves.some(({ move }) => move.to === "failed")) deps.onEnded?.()
+    const concluded = moves.filter(({ move }) => move.to === "paid" || move.to === "failed")
+    if (concluded.length > 0) deps.onConcluded?.(concluded.map(({ key }) => key))
   }
 
   const moveFor = (row: Redemption, verdict: Verdict, error?: string): KeyedMove => ({

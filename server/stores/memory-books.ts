@@ -38,8 +38,8 @@ export function createMemoryBooks(tables: MemoryTables): Pick<Verbs, BookVerb> {
       ),
 
     exposure: () => ({
-      unsettled: tables.unsettled(),
-      queued: tables.queued(),
+      ...tables.totals(),
+      losses: tables.losses(),
       open: bookRows(
         [...redemptions.values()].flatMap(({ state, grantId }) =>
           isUnsettled(state) ? (grants.get(grantId) ?? []) : [],
@@ -77,7 +77,7 @@ export function createMemoryBooks(tables: MemoryTables): Pick<Verbs, BookVerb> {
         const { key, evidence } = redemption
         if (redemptions.has(key) || (evidence && tables.isEvidence(network, evidence))) return []
         put(grants, grant.id, grant)
-        tables.saveRedemption(undefined, redemption)
+        tables.saveRedemption(undefined, redemption, now)
         tables.book("imported", grant.id, key, importedFacts(redemption), now)
         if (grant.ended) tables.book("ended", grant.id, key, endedFacts(grant.ended.reason), now)
         return [key]

@@ -33,7 +33,7 @@ export function createMemoryLedger(tables: MemoryTables): Pick<Verbs, LedgerVerb
       if (!before) throw noSuch("redemption", key)
       const effect = retryDead(before)
       if (!effect) return { retried: false }
-      tables.saveRedemption(before, effect.redemption)
+      tables.saveRedemption(before, effect.redemption, now)
       tables.bookMove(before, effect, now)
       return { retried: true }
     },

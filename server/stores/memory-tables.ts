@@ -1,17 +1,17 @@
 /** The tables of the memory store: maps with a journal, so that a verb that throws has changed nothing. */
 import type { GrantEnd, Revocation } from "../../shared/revocation.ts"
-import type { Grant } from "../core/grant.ts"
+import { type Breaker, changeOf, closedBreaker, lossWindowSeconds, trippedAt } from "../core/exposure.ts"
+import { type Grant, isIssued } from "../core/grant.ts"
 import type { OfferRecord } from "../core/offers.ts"
-import {
-  isQueued,
-  isUnsettled,
-  type LedgerKind,
-  type MoveEffect,
-  type Redemption,
-} from "../core/redemption.ts"
+import type { LedgerKind, MoveEffect, Redemption } from "../core/redemption.ts"
 import { memberOf, type WhitelistRow } from "../core/whitelist.ts"
 import type { LedgerEntry, RelayTransaction, TransferId } from "../ports.ts"
 import { endedFacts, endOf, type Lease, livingSince, movedFacts } from "./rules.ts"
+
+/** What a payer has under way, and how many of his payments were ever paid. */
+type PayerRow = { readonly unsettled: bigint; readonly open: number; readonly settled: number }
+type Loss = { readonly at: number; readonly nominal: bigint }
+type Totals = { readonly unsettled: bigint; readonly lost: bigint; readonly queued: number }
 
 export type MemoryTables = ReturnType<typeof createMemoryTables>
 
@@ -31,7 +31,10 @@ export function createMemoryTables() {
   const nonces = new Map<string, number>()
   const progress = new Map<string, { readonly since: bigint; readonly done: bigint }>()
   const singles = new Map<"lease", Lease>()
-  const totals = new Map<"unsettled" | "queued", bigint>()
+  const payers = new Map<string, PayerRow>()
+  const losses = new Map<string, Loss>()
+  const totals = new Map<"all", Totals>()
+  const breakers = new Map<"all", Breaker>()
   const undo: (() => void)[] = []
 
   /** The verb as one transaction. */
@@ -58,9 +61,11 @@ export function createMemoryTables() {
     table.delete(key)
   }
 
-  const total = (name: "unsettled" | "queued"): bigint => totals.get(name) ?? 0n
+  const totalOf = (): Totals => totals.get("all") ?? { unsettled: 0n, lost: 0n, queued: 0 }
+  const payerOf = (payer: string): PayerRow => payers.get(payer) ?? { unsettled: 0n, open: 0, settled: 0 }
 
-  function saveRedemption(before: Redemption | undefined, after: Redemption): void {
+  /** Stores the row, and changes with it what is counted of it. */
+  function saveRedemption(before: Redemption | undefined, after: Redemption, at: number): void {
     const { payer } = after.transfer
     if (!before) {
       put(keysByPayer, payer, [...(keysByPayer.get(payer) ?? []), after.key])
@@ -69,8 +74,35 @@ export function createMemoryTables() {
     if (before?.evidence) drop(keyByEvidence, evidenceId(before))
     if (after.evidence) put(keyByEvidence, evidenceId(after), after.key)
     put(redemptions, after.key, after)
-    put(totals, "unsettled", total("unsettled") + unsettledOf(after) - unsettledOf(before))
-    put(totals, "queued", total("queued") + queuedOf(after) - queuedOf(before))
+    const change = changeOf(before ?? null, after)
+    const { unsettled, lost, queued } = totalOf()
+    put(totals, "all", { unsettled: unsettled + change.unsettled, lost, queued: queued + change.queued })
+    const mine = payerOf(payer)
+    put(payers, payer, {
+      unsettled: mine.unsettled + change.unsettled,
+      open: mine.open + change.open,
+      settled: mine.settled + change.settled,
+    })
+    if (change.lost > 0n) lose(after.key, change.lost, at)
+    if (change.lost < 0n) unlose(after.key)
+  }
+
+  function lose(key: string, nominal: bigint, at: number): void {
+    put(losses, key, { at, nominal })
+    put(totals, "all", { ...totalOf(), lost: totalOf().lost + nominal })
+    put(breakers, "all", trippedAt(at))
+  }
+
+  function unlose(key: string): void {
+    const loss = losses.get(key)
+    if (!loss) return
+    drop(losses, key)
+    put(totals, "all", { ...totalOf(), lost: totalOf().lost - loss.nominal })
+  }
+
+  /** A loss counts for a day. */
+  function forgetLosses(now: number): void {
+    for (const [key, loss] of losses) if (loss.at <= now - lossWindowSeconds) unlose(key)
   }
 
   function book(
@@ -112,7 +144,9 @@ export function createMemoryTables() {
   /** Grants without an end that began before and may have living tokens. */
   const livingGrants = (before: number, at: number): readonly Grant[] =>
     [...grants.values()].filter(
-      (grant) => grant.expiresAt >= livingSince(at) && grant.startsAt < before && !grant.ended,
+      // The time of a settle-first purchase has not begun before its token is issued.
+      (grant) =>
+        (!isIssued(grant) || grant.expiresAt >= livingSince(at)) && grant.startsAt < before && !grant.ended,
     )
 
   /** Ends what lives of a subject's grants that began before; answers how many. */
@@ -162,8 +196,12 @@ export function createMemoryTables() {
     book,
     publish,
     bookMove,
-    queued: () => Number(total("queued")),
-    unsettled: () => total("unsettled"),
+    forgetLosses,
+    totals: totalOf,
+    losses: () => [...losses.values()].map(({ nominal }) => nominal),
+    payer: payerOf,
+    breaker: () => breakers.get("all") ?? closedBreaker,
+    setBreaker: (breaker: Breaker) => put(breakers, "all", breaker),
     isEvidence: (network: string, { transactionHash, logIndex }: TransferId) =>
       keyByEvidence.has(`${network} ${transactionHash} ${logIndex}`),
     redemptionsOf: (payer: string) => rowsOf(keysByPayer.get(payer) ?? []),
@@ -173,8 +211,5 @@ export function createMemoryTables() {
   }
 }
 
-const unsettledOf = (row: Redemption | undefined): bigint =>
-  row && isUnsettled(row.state) ? row.nominal : 0n
-const queuedOf = (row: Redemption | undefined): bigint => (row && isQueued(row.state) ? 1n : 0n)
 const evidenceId = ({ network, evidence }: Redemption): string =>
   `${network} ${evidence?.transactionHash} ${evidence?.logIndex}`

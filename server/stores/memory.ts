@@ -1,6 +1,7 @@
 /** A store in memory: for trying things out and for tests. It forgets everything when the process ends. */
-import { idempotencySeconds, openGrant } from "../core/grant.ts"
-import { applyMove, isUnsettled, isVoid, type Redemption } from "../core/redemption.ts"
+import type { Standing } from "../core/exposure.ts"
+import { idempotencySeconds } from "../core/grant.ts"
+import { applyMove, isVoid, type Redemption } from "../core/redemption.ts"
 import { memberOf } from "../core/whitelist.ts"
 import { Fenced, type RedeemOrder, type RelayTransaction, type Store, StoreUnavailable } from "../ports.ts"
 import { createMemoryBooks } from "./memory-books.ts"
@@ -9,17 +10,17 @@ import { createMemoryRevocations } from "./memory-revocations.ts"
 import { createMemoryTables } from "./memory-tables.ts"
 import { createMemoryWhitelist } from "./memory-whitelist.ts"
 import {
+  admissionOf,
   evidenceTaken,
   isAdmitted,
+  issueOf,
   leaseFor,
   noSuch,
   notAccepted,
   notInFlight,
   redeemedFacts,
-  redemptionOf,
-  refusalOf,
   rotationOf,
-  type Standing,
+  rowsOf,
   wrongNonce,
 } from "./rules.ts"
 import { perform, storeOf, type VerbOutput, type Verbs } from "./verbs.ts"
@@ -55,11 +56,12 @@ export function createMemoryVerbs(): Verbs {
       .filter((row) => row.network === order.network && row.asset === order.asset)
       .filter((row) => !isVoid(row.state))
       .filter((row) => row.evidence === null || row.evidence.blockNumber > order.intake.blockNumber)
+    tables.forgetLosses(order.now)
     return {
-      queued: tables.queued(),
+      ...tables.totals(),
       pending: sum(pending.map((row) => row.transfer.value)),
-      payerUnsettled: sum(mine.filter((row) => isUnsettled(row.state)).map((row) => row.nominal)),
-      totalUnsettled: tables.unsettled(),
+      payer: tables.payer(payer),
+      breaker: tables.breaker(),
     }
   }
 
@@ -123,15 +125,15 @@ export function createMemoryVerbs(): Verbs {
       if (isHashTaken(order)) return { kind: "refused", reason: "idempotency_conflict" }
       if (!order.settle && !isAdmitted(order.grant, rowFor(order.grant)))
         return { kind: "refused", reason: "access_denied" }
-      const reason = order.settle ? refusalOf(order, standingOf(order)) : undefined
-      if (reason) return { kind: "refused", reason }
-      const grant = openGrant(order.grant)
+      const admission = order.settle ? admissionOf(order, standingOf(order)) : null
+      if (admission?.kind === "refused") return admission
+      const { grant, redemption: row } = rowsOf(order, admission?.policy ?? "background")
       if (grants.has(grant.id)) throw new Error("this grant exists already")
-      const row = redemptionOf(order)
       put(grants, grant.id, grant)
-      tables.saveRedemption(undefined, row)
+      tables.saveRedemption(undefined, row, order.now)
+      if (admission?.breaker) tables.setBreaker(admission.breaker)
       tables.book("redeemed", row.grantId, row.key, redeemedFacts(order, row), order.now)
-      return { kind: "redeemed", grant }
+      return { kind: "redeemed", redemption: row, grant, limit: admission?.limit ?? null }
     },
 
     recall({ key }) {
@@ -143,6 +145,14 @@ export function createMemoryVerbs(): Verbs {
     findGrant({ by, value }) {
       const grant = [...grants.values()].findLast((each) => each[by] === value)
       return grant ? { grant, redemption: tables.redemptionFor(grant.id) } : null
+    },
+
+    issue({ key, ...request }) {
+      const known = verbs.recall({ key })
+      if (!known) return null
+      const grant = issueOf(known, request)
+      if (grant !== known.grant) tables.saveGrant(grant, key, request.now)
+      return { ...known, grant }
     },
 
     rotate({ grantId, ...request }) {
@@ -209,7 +219,7 @@ export function createMemoryVerbs(): Verbs {
         const row = redemption(key)
         if (row.network !== network) throw noSuch(`redemption on ${network}`, key)
         if (row.state !== "accepted") throw notAccepted(row)
-        tables.saveRedemption(row, { ...row, state: "sent", dueAt: null, transactionId: id })
+        tables.saveRedemption(row, { ...row, state: "sent", dueAt: null, transactionId: id }, now)
         put(rides, key, [...(rides.get(key) ?? []), id])
       }
       return stored
@@ -275,7 +285,7 @@ export function createMemoryVerbs(): Verbs {
         const before = redemption(key)
         const effect = applyMove(before, move)
         if (effect.redemption.evidence && tables.isEvidenceOfOther(effect.redemption)) throw evidenceTaken()
-        tables.saveRedemption(before, effect.redemption)
+        tables.saveRedemption(before, effect.redemption, now)
         tables.bookMove(before, effect, now)
       }
     },

@@ -5,33 +5,47 @@ import {
   type Revocation,
   revocationSlackSeconds,
 } from "../../shared/revocation.ts"
-import { type Grant, type RotateDecision, type RotateRequest, rotate } from "../core/grant.ts"
-import { type Redemption, settlementState } from "../core/redemption.ts"
+import { type Admission, admit, type Standing } from "../core/exposure.ts"
+import {
+  type Grant,
+  type IssueRequest,
+  issue,
+  openGrant,
+  type RotateDecision,
+  type RotateRequest,
+  rotate,
+} from "../core/grant.ts"
+import { type Redemption, type SettlePolicy, settlementState } from "../core/redemption.ts"
 import { standsFor, type WhitelistChange, type WhitelistRow } from "../core/whitelist.ts"
-import type { RedeemOrder, RedeemOutcome, Revoker } from "../ports.ts"
+import type { Redeemed, RedeemOrder, Revoker } from "../ports.ts"
 
-/** How much is under way when an order arrives. */
-export type Standing = {
-  /** Rows that wait for settlement or ride in a transaction not yet mined. */
-  readonly queued: number
-  /** Atomic units the payer's balance must still cover, as seen from the order's intake block. */
-  readonly pending: bigint
-  /** Unsettled value in millionths: of the payer on all networks, and of everybody. */
-  readonly payerUnsettled: bigint
-  readonly totalUnsettled: bigint
-}
+/** Whether and how a paying order is taken. */
+export const admissionOf = (order: RedeemOrder, standing: Standing): Admission =>
+  admit(
+    {
+      policy: order.policy,
+      nominal: order.nominal,
+      value: order.transfer.value,
+      balance: order.intake.balance,
+      validBefore: order.transfer.validBefore,
+      blockSeconds: order.blockSeconds,
+      now: order.now,
+    },
+    standing,
+    order.limits,
+  )
 
-type Refused = Extract<RedeemOutcome, { kind: "refused" }>["reason"]
+/** The rows of an order taken; a free one never waits for money. */
+export const rowsOf = (order: RedeemOrder, policy: SettlePolicy): Redeemed => ({
+  redemption: redemptionOf(order, policy),
+  grant: openGrant(policy === "first" ? { ...order.grant, token: null, ...proofOf(order) } : order.grant),
+})
 
-/** Why a paying order cannot be taken now, or undefined. */
-export function refusalOf(order: RedeemOrder, standing: Standing): Refused | undefined {
-  const { limits, nominal } = order
-  if (standing.queued >= limits.queue) return "queue_full"
-  if (order.intake.balance - standing.pending < order.transfer.value) return "insufficient_funds"
-  if (standing.payerUnsettled + nominal > limits.perPayer) return "exposure_reached"
-  if (standing.totalUnsettled + nominal > limits.total) return "exposure_reached"
-  return undefined
-}
+/** By what a buyer proves himself later who brought no proof of his own. */
+const proofOf = ({ grant, retryHash }: RedeemOrder) => ({
+  idempotencyHash:
+    grant.opening === null && grant.idempotencyHash === null ? retryHash : grant.idempotencyHash,
+})
 
 /** Whether a grant that was not paid may yield tokens: its subject is on the list, and was when the grant began. */
 export const isAdmitted = (grant: Pick<Grant, "startsAt">, row: WhitelistRow | null | undefined): boolean =>
@@ -47,6 +61,10 @@ export function rotationOf(
   if (!grant.paid && !isAdmitted(grant, row)) return { kind: "refused", reason: "access_denied" }
   return rotate(grant, redemption ? settlementState(redemption.state) : "none", request)
 }
+
+/** A settle-first grant as it is after somebody asked for its token. */
+export const issueOf = ({ grant, redemption }: Redeemed, request: IssueRequest): Grant =>
+  issue(grant, settlementState(redemption.state), request)
 
 /** A grant that was over at this time cannot have a living token, clocks differing or not. */
 export const livingSince = (now: number): number => now - revocationSlackSeconds
@@ -74,7 +92,7 @@ export const ruleOf = (
 export const standsSince = (row: WhitelistRow, at: number): number =>
   row.removedAt === null ? row.listedAt : at + 1
 
-export const redemptionOf = (order: RedeemOrder): Redemption => ({
+const redemptionOf = (order: RedeemOrder, policy: SettlePolicy): Redemption => ({
   key: order.key,
   grantId: order.grant.id,
   network: order.network,
@@ -83,6 +101,7 @@ export const redemptionOf = (order: RedeemOrder): Redemption => ({
   // What is never settled needs no signature, and what is not stored cannot leak.
   transfer: order.settle ? order.transfer : { ...order.transfer, signature: "0x" },
   nominal: order.nominal,
+  policy,
   state: order.settle ? "accepted" : "free",
   fromBlock: order.intake.blockNumber,
   acceptedAt: order.now,
@@ -108,6 +127,7 @@ export const redeemedFacts = (order: RedeemOrder, redemption: Redemption): Facts
   ...commonFacts(redemption),
   ...(order.grant.offer !== null && { offer: order.grant.offer }),
   paid: String(order.settle),
+  ...(order.settle && { settle: redemption.policy }),
 })
 
 /** Of an entry about settlement; `transaction` and `block` are those that settled or went away. */

@@ -70,7 +70,7 @@ export function createBookVerbs(db: BetterSqlite3.Database, records: Records): P
   return {
     books: ({ after, limit }) => grantsAfter.all(after, limit).map(bookRow),
 
-    exposure: () => ({ ...records.totals(), open: openGrants.all().map(bookRow) }),
+    exposure: () => ({ ...records.totals(), losses: records.losses(), open: openGrants.all().map(bookRow) }),
 
     doubles: () => ({
       keys: rowsOf(doubleRows.keys),
@@ -100,7 +100,7 @@ export function createBookVerbs(db: BetterSqlite3.Database, records: Records): P
         const { key, evidence } = redemption
         if (records.redemption(key) || (evidence && isPaying(network, evidence))) return []
         records.addGrant(grant)
-        records.saveRedemption(null, redemption)
+        records.saveRedemption(null, redemption, now)
         records.book("imported", grant.id, key, importedFacts(redemption), now)
         if (grant.ended) records.book("ended", grant.id, key, endedFacts(grant.ended.reason), now)
         return [key]

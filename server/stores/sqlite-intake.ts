@@ -1,10 +1,11 @@
 /** The verbs of the ticket office and of those who read the ledger, on SQLite. */
 import type BetterSqlite3 from "better-sqlite3"
-import { idempotencySeconds, openGrant } from "../core/grant.ts"
-import { unsettledStates, voidStates } from "../core/redemption.ts"
+import type { Standing } from "../core/exposure.ts"
+import { idempotencySeconds } from "../core/grant.ts"
+import { voidStates } from "../core/redemption.ts"
 import { memberOf } from "../core/whitelist.ts"
 import type { RedeemOrder } from "../ports.ts"
-import { isAdmitted, redeemedFacts, redemptionOf, refusalOf, rotationOf, type Standing } from "./rules.ts"
+import { admissionOf, isAdmitted, issueOf, redeemedFacts, rotationOf, rowsOf } from "./rules.ts"
 import type { Records } from "./sqlite-records.ts"
 import { amount, entryFrom, listOf, offerContentOf, offerRecordFrom, type Row, text } from "./sqlite-rows.ts"
 import type { IntakeVerb, Verbs } from "./verbs.ts"
@@ -31,9 +32,6 @@ export function createIntakeVerbs(db: BetterSqlite3.Database, records: Records):
   const minedAfter = db.prepare<[string, string, string, bigint], Row>(`
     SELECT value FROM redemptions
     WHERE network = ? AND asset = ? AND payer = ? AND block_number > ? AND state NOT IN (${listOf(voidStates)})`)
-  const unsettled = db.prepare<[string], Row>(
-    `SELECT nominal FROM redemptions WHERE payer = ? AND state IN (${listOf(unsettledStates)})`,
-  )
   const entriesAfter = db.prepare<[number, number], Row>(
     "SELECT * FROM entries WHERE sequence > ? ORDER BY sequence LIMIT ?",
   )
@@ -51,12 +49,12 @@ export function createIntakeVerbs(db: BetterSqlite3.Database, records: Records):
       ...unmined.all(order.network, order.asset, payer),
       ...minedAfter.all(order.network, order.asset, payer, order.intake.blockNumber),
     ]
-    const totals = records.totals()
+    records.forgetLosses(order.now)
     return {
-      queued: totals.queued,
-      pending: sum(pending.map((row) => amount(row.value))),
-      payerUnsettled: sum(unsettled.all(payer).map((row) => amount(row.nominal))),
-      totalUnsettled: totals.unsettled,
+      ...records.totals(),
+      pending: pending.reduce((total, row) => total + amount(row.value), 0n),
+      payer: records.payer(payer),
+      breaker: records.breaker(),
     }
   }
 
@@ -81,14 +79,14 @@ export function createIntakeVerbs(db: BetterSqlite3.Database, records: Records):
       if (isHashTaken(order)) return { kind: "refused", reason: "idempotency_conflict" }
       if (!order.settle && !isAdmitted(order.grant, rowFor(order.grant)))
         return { kind: "refused", reason: "access_denied" }
-      const reason = order.settle ? refusalOf(order, standingOf(order)) : undefined
-      if (reason) return { kind: "refused", reason }
-      const grant = openGrant(order.grant)
-      const redemption = redemptionOf(order)
+      const admission = order.settle ? admissionOf(order, standingOf(order)) : null
+      if (admission?.kind === "refused") return admission
+      const { grant, redemption } = rowsOf(order, admission?.policy ?? "background")
       records.addGrant(grant)
-      records.saveRedemption(null, redemption)
+      records.saveRedemption(null, redemption, order.now)
+      if (admission?.breaker) records.setBreaker(admission.breaker)
       records.book("redeemed", grant.id, order.key, redeemedFacts(order, redemption), order.now)
-      return { kind: "redeemed", grant }
+      return { kind: "redeemed", redemption, grant, limit: admission?.limit ?? null }
     },
 
     recall,
@@ -97,6 +95,14 @@ export function createIntakeVerbs(db: BetterSqlite3.Database, records: Records):
       const id = grantIdBy[by].get(value)?.id
       const grant = id === undefined ? null : records.grant(text(id))
       return grant && { grant, redemption: records.redemptionFor(grant.id) }
+    },
+
+    issue({ key, ...request }) {
+      const known = recall({ key })
+      if (!known) return null
+      const grant = issueOf(known, request)
+      if (grant !== known.grant) records.saveGrant(known.grant, grant, key, request.now)
+      return { ...known, grant }
     },
 
     rotate({ grantId, ...request }) {
@@ -111,5 +117,3 @@ export function createIntakeVerbs(db: BetterSqlite3.Database, records: Records):
     entries: ({ after, limit }) => entriesAfter.all(after, limit).map(entryFrom),
   }
 }
-
-const sum = (values: readonly bigint[]): bigint => values.reduce((total, value) => total + value, 0n)

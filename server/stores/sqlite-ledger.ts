@@ -40,7 +40,7 @@ export function createLedgerVerbs(db: BetterSqlite3.Database, records: Records):
       if (!before) throw noSuch("redemption", key)
       const effect = retryDead(before)
       if (!effect) return { retried: false }
-      records.saveRedemption(before, effect.redemption)
+      records.saveRedemption(before, effect.redemption, now)
       records.bookMove(before, effect, now)
       return { retried: true }
     },

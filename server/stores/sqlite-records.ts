@@ -2,22 +2,15 @@
 import type BetterSqlite3 from "better-sqlite3"
 import type { GrantEnd, Revocation } from "../../shared/revocation.ts"
 import type { Grant } from "../core/grant.ts"
-import {
-  isQueued,
-  isUnsettled,
-  type LedgerKind,
-  type MoveEffect,
-  type Redemption,
-} from "../core/redemption.ts"
+import type { LedgerKind, MoveEffect, Redemption } from "../core/redemption.ts"
 import type { WhitelistRow } from "../core/whitelist.ts"
 import type { LedgerEntry } from "../ports.ts"
 import { endedFacts, endOf, livingSince, movedFacts } from "./rules.ts"
+import { createCounters } from "./sqlite-counters.ts"
 import {
-  amount,
   fixedColumnsOf,
   grantColumnsOf,
   grantFrom,
-  integer,
   movingColumnsOf,
   type Row,
   redemptionFrom,
@@ -32,10 +25,10 @@ export function createRecords(db: BetterSqlite3.Database) {
   const grantById = db.prepare<[string], Row>("SELECT * FROM grants WHERE id = ?")
   const insertRedemption = db.prepare(`
     INSERT INTO redemptions (key, grant_id, network, scheme, asset, payer, pay_to, value, valid_after, valid_before,
-      nonce, signature, nominal, state, from_block, accepted_at, due_at, attempts, transaction_id, transaction_hash,
+      nonce, signature, nominal, policy, state, from_block, accepted_at, due_at, attempts, transaction_id, transaction_hash,
       log_index, block_number, block_hash, failure, last_error)
     VALUES (:key, :grant_id, :network, :scheme, :asset, :payer, :pay_to, :value, :valid_after, :valid_before,
-      :nonce, :signature, :nominal, :state, :from_block, :accepted_at, :due_at, :attempts, :transaction_id,
+      :nonce, :signature, :nominal, :policy, :state, :from_block, :accepted_at, :due_at, :attempts, :transaction_id,
       :transaction_hash, :log_index, :block_number, :block_hash, :failure, :last_error)`)
   const updateRedemption = db.prepare(`
     UPDATE redemptions SET state = :state, due_at = :due_at, attempts = :attempts, transaction_id = :transaction_id,
@@ -48,7 +41,7 @@ export function createRecords(db: BetterSqlite3.Database) {
     VALUES (:id, :offer, :scope, :subject, :paid, :starts_at, :expires_at, :opening, :idempotency_hash, :generation,
       :token_jti, :token_issued_at, :token_expires_at, :token_settled, :end_reason, :ended_at)`)
   const updateGrant = db.prepare(`
-    UPDATE grants SET generation = :generation, token_jti = :token_jti,
+    UPDATE grants SET starts_at = :starts_at, expires_at = :expires_at, generation = :generation, token_jti = :token_jti,
       token_issued_at = :token_issued_at, token_expires_at = :token_expires_at, token_settled = :token_settled,
       end_reason = :end_reason, ended_at = :ended_at
     WHERE id = :id`)
@@ -60,27 +53,18 @@ export function createRecords(db: BetterSqlite3.Database) {
   )
   const dropRevocations = db.prepare("DELETE FROM revocations WHERE expires_at < ?")
   const livingGrants = db.prepare<{ id: string; since: number; before: number }, Row>(`
-    SELECT * FROM grants WHERE expires_at >= :since AND starts_at < :before AND end_reason IS NULL
+    SELECT * FROM grants WHERE (expires_at >= :since OR token_jti IS NULL) AND starts_at < :before AND end_reason IS NULL
       AND (subject = :id OR substr(subject, -length(:id) - 1) = ':' || :id) ORDER BY rowid`)
   const whitelistById = db.prepare<[string], Row>("SELECT * FROM whitelist WHERE id = ?")
-  const readTotals = db.prepare<[], Row>("SELECT unsettled, queued FROM totals")
-  const writeTotals = db.prepare("UPDATE totals SET unsettled = ?, queued = ?")
+  const counters = createCounters(db)
 
   const redemption = (row: Row | undefined): Redemption | null => (row ? redemptionFrom(row) : null)
 
-  function totals(): { readonly unsettled: bigint; readonly queued: number } {
-    const row = readTotals.get()
-    return { unsettled: amount(row?.unsettled), queued: integer(row?.queued) }
-  }
-
-  function saveRedemption(before: Redemption | null, after: Redemption): void {
+  /** Stores the row, and changes with it what is counted of it. */
+  function saveRedemption(before: Redemption | null, after: Redemption, at: number): void {
     if (before) updateRedemption.run(movingColumnsOf(after))
     else insertRedemption.run({ ...fixedColumnsOf(after), ...movingColumnsOf(after) })
-    const unsettled = unsettledOf(after) - unsettledOf(before)
-    const queued = queuedOf(after) - queuedOf(before)
-    if (unsettled === 0n && queued === 0) return
-    const now = totals()
-    writeTotals.run((now.unsettled + unsettled).toString(), now.queued + queued)
+    counters.count(before, after, at)
   }
 
   function grant(id: string): Grant | null {
@@ -165,9 +149,11 @@ export function createRecords(db: BetterSqlite3.Database) {
     publish,
     bookMove,
     whitelisted,
-    totals,
+    totals: counters.totals,
+    losses: counters.losses,
+    payer: counters.payer,
+    breaker: counters.breaker,
+    setBreaker: counters.setBreaker,
+    forgetLosses: counters.forgetLosses,
   }
 }
-
-const unsettledOf = (row: Redemption | null): bigint => (row && isUnsettled(row.state) ? row.nominal : 0n)
-const queuedOf = (row: Redemption | null): number => (row && isQueued(row.state) ? 1 : 0)

@@ -12,7 +12,7 @@ export function createRevocationVerbs(
   const isTokenRevoked = db.prepare<[string], Row>("SELECT 1 FROM revocations WHERE jti = ?")
   const endByRule = db.prepare<{ offer: string | null; since: number; before: number; at: number }>(`
     UPDATE grants SET end_reason = 'revoked', ended_at = :at
-    WHERE expires_at >= :since AND starts_at < :before AND end_reason IS NULL
+    WHERE (expires_at >= :since OR token_jti IS NULL) AND starts_at < :before AND end_reason IS NULL
       AND (:offer IS NULL OR offer = :offer OR substr(offer, 1, length(:offer) + 1) = :offer || '@')`)
   const after = db.prepare<[number, number, number], Row>(`
     SELECT sequence, content FROM revocations WHERE sequence > ? AND expires_at >= ? ORDER BY sequence LIMIT ?`)

@@ -3,7 +3,13 @@ import type { Address, Hex } from "../../shared/evm.ts"
 import type { GrantEnd, Revocation } from "../../shared/revocation.ts"
 import type { Grant } from "../core/grant.ts"
 import type { Offer, OfferRecord } from "../core/offers.ts"
-import type { FailureReason, LedgerKind, Redemption, RedemptionState } from "../core/redemption.ts"
+import type {
+  FailureReason,
+  LedgerKind,
+  Redemption,
+  RedemptionState,
+  SettlePolicy,
+} from "../core/redemption.ts"
 import type { WhitelistAuthor, WhitelistRow } from "../core/whitelist.ts"
 import type { LedgerEntry, NumberedRevocation, RelayTransaction, SignedBytes } from "../ports.ts"
 
@@ -53,6 +59,7 @@ export const redemptionFrom = (row: Row): Redemption => ({
     signature: text<Hex>(row.signature),
   },
   nominal: amount(row.nominal),
+  policy: text<SettlePolicy>(row.policy),
   state: text<RedemptionState>(row.state),
   fromBlock: block(row.from_block),
   acceptedAt: integer(row.accepted_at),
@@ -87,6 +94,7 @@ export const fixedColumnsOf = (redemption: Redemption) => ({
   nonce: redemption.transfer.nonce,
   signature: redemption.transfer.signature,
   nominal: redemption.nominal.toString(),
+  policy: redemption.policy,
   from_block: redemption.fromBlock,
   accepted_at: redemption.acceptedAt,
 })
@@ -116,12 +124,15 @@ export const grantFrom = (row: Row): Grant => ({
   opening: textOrNull<Hex>(row.opening),
   idempotencyHash: textOrNull(row.idempotency_hash),
   generation: integer(row.generation),
-  token: {
-    jti: text(row.token_jti),
-    issuedAt: integer(row.token_issued_at),
-    expiresAt: integer(row.token_expires_at),
-    settled: row.token_settled === 1n,
-  },
+  token:
+    row.token_jti === null
+      ? null
+      : {
+          jti: text(row.token_jti),
+          issuedAt: integer(row.token_issued_at),
+          expiresAt: integer(row.token_expires_at),
+          settled: row.token_settled === 1n,
+        },
   ended:
     row.end_reason === null ? null : { reason: text<GrantEnd>(row.end_reason), at: integer(row.ended_at) },
 })
@@ -137,10 +148,10 @@ export const grantColumnsOf = (grant: Grant) => ({
   opening: grant.opening,
   idempotency_hash: grant.idempotencyHash,
   generation: grant.generation,
-  token_jti: grant.token.jti,
-  token_issued_at: grant.token.issuedAt,
-  token_expires_at: grant.token.expiresAt,
-  token_settled: grant.token.settled ? 1 : 0,
+  token_jti: grant.token?.jti ?? null,
+  token_issued_at: grant.token?.issuedAt ?? null,
+  token_expires_at: grant.token?.expiresAt ?? null,
+  token_settled: grant.token ? Number(grant.token.settled) : null,
   end_reason: grant.ended?.reason ?? null,
   ended_at: grant.ended?.at ?? null,
 })

@@ -1,6 +1,6 @@
 /** The tables of the SQLite store, and which version of them a file holds. */
 import type BetterSqlite3 from "better-sqlite3"
-import { provenStates, redemptionStates, unsettledStates, voidStates } from "../core/redemption.ts"
+import { provenStates, redemptionStates, voidStates } from "../core/redemption.ts"
 import { StoreFileError } from "./sqlite-errors.ts"
 import { listOf } from "./sqlite-rows.ts"
 
@@ -39,13 +39,15 @@ CREATE TABLE grants (
   opening TEXT,
   idempotency_hash TEXT,
   generation INTEGER NOT NULL CHECK (generation >= 0),
-  token_jti TEXT NOT NULL,
-  token_issued_at INTEGER NOT NULL,
-  token_expires_at INTEGER NOT NULL,
-  token_settled INTEGER NOT NULL CHECK (token_settled IN (0, 1)),
+  token_jti TEXT,
+  token_issued_at INTEGER,
+  token_expires_at INTEGER,
+  token_settled INTEGER CHECK (token_settled IN (0, 1)),
   end_reason TEXT CHECK (end_reason IN ('settlement_failed', 'refresh_token_reused', 'revoked', 'delisted', 'lost')),
   ended_at INTEGER,
-  CHECK ((end_reason IS NULL) = (ended_at IS NULL))
+  CHECK ((end_reason IS NULL) = (ended_at IS NULL)),
+  CHECK ((token_jti IS NULL) = (token_issued_at IS NULL) AND (token_jti IS NULL) = (token_expires_at IS NULL)
+    AND (token_jti IS NULL) = (token_settled IS NULL))
 ) STRICT;
 CREATE INDEX grants_by_idempotency ON grants (idempotency_hash, starts_at) WHERE idempotency_hash IS NOT NULL;
 
@@ -100,6 +102,7 @@ CREATE TABLE redemptions (
   ${hex("nonce", 32)},
   signature TEXT NOT NULL,
   ${decimal("nominal")},
+  policy TEXT NOT NULL CHECK (policy IN ('background', 'first')),
   state TEXT NOT NULL CHECK (state IN (${listOf(redemptionStates)})),
   from_block INTEGER NOT NULL CHECK (from_block >= 0),
   ${instant("accepted_at")},
@@ -127,7 +130,6 @@ CREATE UNIQUE INDEX redemptions_by_evidence ON redemptions (network, transaction
 CREATE INDEX redemptions_due ON redemptions (network, due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX redemptions_pending ON redemptions (network, asset, payer, block_number)
   WHERE state NOT IN (${listOf(voidStates)});
-CREATE INDEX redemptions_unsettled ON redemptions (payer) WHERE state IN (${listOf(unsettledStates)});
 CREATE INDEX redemptions_mined ON redemptions (network) WHERE state = 'mined';
 CREATE INDEX redemptions_paid ON redemptions (network, block_number, block_hash) WHERE state = 'paid';
 CREATE INDEX redemptions_by_transaction ON redemptions (transaction_id) WHERE transaction_id IS NOT NULL;
@@ -172,13 +174,37 @@ CREATE TABLE whitelist (
   removed_at INTEGER
 ) STRICT;
 
--- What SUM and COUNT over the unsettled rows would give, changed with them.
+-- What SUM and COUNT over the rows would give, changed with them: of everybody, and of each payer.
 CREATE TABLE totals (
   id INTEGER PRIMARY KEY CHECK (id = 1),
   ${decimal("unsettled")},
+  ${decimal("lost")},
   queued INTEGER NOT NULL CHECK (queued >= 0)
 ) STRICT;
-INSERT INTO totals VALUES (1, '0', 0);
+INSERT INTO totals VALUES (1, '0', '0', 0);
+
+CREATE TABLE payers (
+  ${hex("address", 20)} PRIMARY KEY,
+  ${decimal("unsettled")},
+  open INTEGER NOT NULL CHECK (open >= 0),
+  settled INTEGER NOT NULL CHECK (settled >= 0)
+) STRICT;
+
+-- Of the last day: what totals.lost is the sum of.
+CREATE TABLE losses (
+  redemption_key TEXT PRIMARY KEY REFERENCES redemptions (key),
+  ${instant("at")},
+  ${decimal("nominal")}
+) STRICT;
+CREATE INDEX losses_by_time ON losses (at);
+
+CREATE TABLE breaker (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  ${instant("last_loss_at")},
+  minute INTEGER NOT NULL CHECK (minute >= 0),
+  probes INTEGER NOT NULL CHECK (probes >= 0)
+) STRICT;
+INSERT INTO breaker VALUES (1, 0, 0, 0);
 
 -- Every payment from since_block to done_block is in the books.
 CREATE TABLE progress (

@@ -146,7 +146,7 @@ export function createWorkerVerbs(db: BetterSqlite3.Database, records: Records):
         const row = redemption(key)
         if (row.network !== network) throw noSuch(`redemption on ${network}`, key)
         if (row.state !== "accepted") throw notAccepted(row)
-        records.saveRedemption(row, { ...row, state: "sent", dueAt: null, transactionId: id })
+        records.saveRedemption(row, { ...row, state: "sent", dueAt: null, transactionId: id }, now)
         insertRide.run(key, id)
       }
       return transaction(id)
@@ -208,7 +208,7 @@ export function createWorkerVerbs(db: BetterSqlite3.Database, records: Records):
         const before = redemption(key)
         const effect = applyMove(before, move)
         if (isEvidenceOfOther(effect.redemption)) throw evidenceTaken()
-        records.saveRedemption(before, effect.redemption)
+        records.saveRedemption(before, effect.redemption, now)
         records.bookMove(before, effect, now)
       }
     },

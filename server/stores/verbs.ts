@@ -9,7 +9,7 @@ export type VerbOutput<V extends Verb> = Awaited<ReturnType<Store[V]>>
 export type Verbs = { readonly [V in Verb]: (input: VerbInput<V>) => VerbOutput<V> }
 
 /** The verbs of the ticket office and of those who read the ledger. */
-export type IntakeVerb = "publishOffers" | "redeem" | "recall" | "findGrant" | "rotate" | "entries"
+export type IntakeVerb = "publishOffers" | "redeem" | "recall" | "findGrant" | "issue" | "rotate" | "entries"
 /** The verbs of what is taken back. */
 export type RevocationVerb = "revoke" | "revocations"
 /** The verbs of the whitelist. */
@@ -55,6 +55,7 @@ export const storeOf = (call: Call, close: () => Promise<void>): Store => ({
   redeem: (order) => call("redeem", order),
   recall: (input) => call("recall", input),
   findGrant: (input) => call("findGrant", input),
+  issue: (input) => call("issue", input),
   rotate: (input) => call("rotate", input),
   revoke: (input) => call("revoke", input),
   revocations: (input) => call("revocations", input),

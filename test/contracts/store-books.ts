@@ -130,7 +130,7 @@ export function booksContract(name: string, open: () => Promise<OpenedStore>): v
         transaction: payment.redemption.evidence?.transactionHash,
       })
       expect(await store.redeem(orderOf({ key }))).toMatchObject({ kind: "repeated" })
-      expect(await store.exposure()).toEqual({ unsettled: 0n, queued: 0, open: [] })
+      expect(await store.exposure()).toEqual({ unsettled: 0n, queued: 0, lost: 0n, losses: [], open: [] })
       expect(await auditBooks(store)).toEqual([])
     })
 

@@ -76,8 +76,10 @@ const step = fc.oneof(
       block: upTo(4),
       hash: fc.option(upTo(1), { freq: 2 }),
       settle: fc.nat({ max: 4 }).map((chance) => chance > 0),
+      policy: fc.constantFrom("background" as const, "background", "first"),
     }),
   },
+  { weight: 2, arbitrary: fc.record({ verb: fc.constant("issue" as const), key }) },
   { weight: 2, arbitrary: fc.record({ verb: fc.constant("rotate" as const), key, generation: upTo(2) }) },
   {
     weight: 2,
@@ -130,7 +132,12 @@ const step = fc.oneof(
   },
 )
 /** What happens, how many seconds later, and whether with an old fence. */
-const steps = fc.array(fc.tuple(step, upTo(20), upTo(9)), { minLength: 5, maxLength: 60, size: "max" })
+/** Now and then long enough for the breaker to half-open, or for losses to be forgotten. */
+const pause = fc.oneof(
+  { weight: 30, arbitrary: upTo(20) },
+  { weight: 1, arbitrary: fc.constantFrom(3700, 90_000) },
+)
+const steps = fc.array(fc.tuple(step, pause, upTo(9)), { minLength: 5, maxLength: 60, size: "max" })
 
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never
 
@@ -169,6 +176,8 @@ function letterOf(each: Step, at: State): [Verb, unknown] {
         payer: hexOf(each.key % 2, 20),
         now,
         settle: each.settle,
+        policy: each.policy,
+        retryHash: `retry-${each.key}`,
         grant: {
           paid: each.settle,
           id: `grant-${each.key}`,
@@ -176,9 +185,16 @@ function letterOf(each: Step, at: State): [Verb, unknown] {
           expiresAt: now + 300,
           idempotencyHash: each.hash === null ? null : `hash-${each.hash}`,
         },
-        transfer: { value: BigInt(each.value) * 1000n, validBefore: BigInt(start + each.block * 7) },
+        transfer: { value: BigInt(each.value) * 1000n, validBefore: BigInt(10 * start + each.block * 7) },
         intake: { balance: BigInt(each.balance) * 1000n, blockNumber: 99n + BigInt(each.block) },
-        limits: { queue: 4, perPayer: 7000n, total: 11_000n },
+        limits: {
+          queue: 4,
+          perPayment: 3000n,
+          perPayer: 7000n,
+          newPayer: 2,
+          total: 11_000n,
+          dailyLoss: 2000n,
+        },
       }
       return ["redeem", orderOf(changes)]
     }
@@ -190,6 +206,8 @@ function letterOf(each: Step, at: State): [Verb, unknown] {
         { grantId, generation: each.generation, opening: null, jti: `jti-${now}`, now, lives },
       ]
     }
+    case "issue":
+      return ["issue", { key: keyOf(each.key), jti: `jti-${now}`, now, lives: { full: 300, pending: 60 } }]
     case "addToWhitelist":
       return ["addToWhitelist", { member: memberOf(each.id, each.scope, each.secret), now }]
     case "removeFromWhitelist":
@@ -263,13 +281,30 @@ function checkInvariants(db: Sqlite.Database): void {
   expect(new Set(claims).size).toBe(claims.length)
   expect(new Set(claims)).toEqual(new Set(rows.map((row) => row.key)))
 
-  const unsettled = rows.filter((row) => isUnsettled(row.state as RedemptionState))
+  const unsettled = rows.filter(
+    (row) => row.policy === "background" && isUnsettled(row.state as RedemptionState),
+  )
   const queued = rows.filter((row) => isQueued(row.state as RedemptionState))
   const sum = unsettled.reduce((total, row) => total + BigInt(row.nominal ?? 0), 0n)
-  expect(db.prepare("SELECT unsettled, queued FROM totals").get()).toEqual({
+  const lost = db.prepare<[], Record<string, string>>("SELECT nominal FROM losses").all()
+  expect(db.prepare("SELECT unsettled, lost, queued FROM totals").get()).toEqual({
     unsettled: sum.toString(),
+    lost: lost.reduce((total, row) => total + BigInt(row.nominal ?? 0), 0n).toString(),
     queued: BigInt(queued.length),
   })
+  const kept = db.prepare<[], Record<string, string | bigint>>(
+    "SELECT * FROM payers WHERE open + settled > 0",
+  )
+  for (const payer of kept.all()) {
+    const mine = rows.filter((row) => row.payer === payer.address)
+    const owed = mine.filter((row) => unsettled.includes(row))
+    expect(payer).toEqual({
+      address: payer.address,
+      unsettled: owed.reduce((total, row) => total + BigInt(row.nominal ?? 0), 0n).toString(),
+      open: BigInt(owed.length),
+      settled: BigInt(mine.filter((row) => isSettled(row.state as RedemptionState)).length),
+    })
+  }
 
   const paid = rows.filter((row) => isSettled(row.state as RedemptionState))
   const proofs = paid.map((row) => `${row.network} ${row.transaction_hash} ${row.log_index}`)
@@ -332,6 +367,7 @@ it("keeps memory and SQLite equal, and the total exposure equal to the sum of un
   // A walk on which nothing ever succeeds would prove nothing.
   for (const verb of [
     "redeem",
+    "issue",
     "rotate",
     "lease",
     "release",

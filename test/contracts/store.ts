@@ -70,7 +70,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
           transfer: { value, validBefore: 2n ** 255n },
           nominal: value,
           intake: { balance: value },
-          limits: { perPayer: value, total: value },
+          limits: { perPayment: value, perPayer: value, total: value },
           grant: { idempotencyHash: "ab".repeat(32), opening: null },
         })
         expect(await store.recall({ key: order.key })).toEqual({
@@ -82,6 +82,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
             asset,
             transfer: order.transfer,
             nominal: value,
+            policy: "background",
             state: "accepted",
             fromBlock: 100n,
             acceptedAt: start,
@@ -108,6 +109,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
               asset,
               offer: "hour@00000000",
               paid: "true",
+              settle: "background",
             },
           },
         ])
@@ -232,32 +234,136 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
         await redeem({ payer, intake })
       })
 
-      it("refuses what would exceed the payer's or the total exposure, over all networks", async () => {
-        const payer = randomAddress()
-        const limits = { perPayer: 25_000n, total: 35_000n }
-        const reached = { kind: "refused", reason: "exposure_reached" }
-        await redeem({ payer, limits })
-        await redeem({ payer, limits, network: "eip155:8453" })
-        expect(await store.redeem(orderOf({ payer, limits }))).toEqual(reached)
-        await redeem({ limits })
-        expect(await store.redeem(orderOf({ limits }))).toEqual(reached)
+      describe("the limits on optimism", () => {
+        const policyOf = async (changes: Parameters<typeof orderOf>[0]) => {
+          const outcome = await store.redeem(orderOf(changes))
+          return outcome.kind === "redeemed" ? [outcome.redemption.policy, outcome.limit] : outcome
+        }
+        const background = ["background", null]
+        const fail = async (fence: number, key: string, now = start) =>
+          store.conclude({
+            fence,
+            moves: [{ key, move: { to: "failed", failure: "expired", dueAt: now } }],
+            now,
+          })
+        const pay = (fence: number, key: string, now = start) =>
+          store.conclude({ fence, moves: [{ key, move: { to: "paid", evidence: evidenceOf() } }], now })
+
+        it("settle first what would exceed the payer's or the total exposure, over all networks", async () => {
+          const payer = randomAddress()
+          const limits = { perPayer: 25_000n, total: 35_000n }
+          expect(await policyOf({ payer, limits })).toEqual(background)
+          expect(await policyOf({ payer, limits, network: "eip155:8453" })).toEqual(background)
+          expect(await policyOf({ payer, limits })).toEqual(["first", "perPayer"])
+          expect(await policyOf({ limits })).toEqual(background)
+          expect(await policyOf({ limits })).toEqual(["first", "total"])
+        })
+
+        it("count what is sold before its money, and free it when that is paid or failed", async () => {
+          const fence = await lease()
+          const limits = { total: 20_000n }
+          await redeem({ limits, policy: "first" })
+          const [paid, failed] = [await redeem({ limits }), await redeem({ limits })]
+          expect(await policyOf({ limits })).toEqual(["first", "total"])
+          await pay(fence, paid.key)
+          await fail(fence, failed.key)
+          expect(await policyOf({ limits })).toEqual(background)
+          expect(await policyOf({ limits })).toEqual(background)
+          expect(await policyOf({ limits })).toEqual(["first", "total"])
+        })
+
+        it("let a new payer have one payment at a time until one has settled", async () => {
+          const fence = await lease()
+          const payer = randomAddress()
+          const limits = { newPayer: 1 }
+          const first = await redeem({ payer, limits })
+          expect(await policyOf({ payer, limits })).toEqual(["first", "newPayer"])
+          expect(await policyOf({ limits })).toEqual(background)
+          await pay(fence, first.key)
+          expect(await policyOf({ payer, limits })).toEqual(background)
+          expect(await policyOf({ payer, limits })).toEqual(background)
+        })
+
+        it("remember losses for a day, also over a restart, and take back one that is paid after all", async () => {
+          const fence = await lease()
+          const limits = { dailyLoss: 10_000n }
+          const [lost, late] = [await redeem({ limits }), await redeem({ limits })]
+          await fail(fence, lost.key)
+          await fail(fence, late.key, start + 10)
+          expect(await policyOf({ limits, now: start + 20 })).toEqual(["first", "dailyLoss"])
+          await pay(fence, late.key, start + 30)
+          store = await opened.reopen()
+          expect(await policyOf({ limits, now: start + 86_399 - 3600 })).toEqual(background)
+          expect(await policyOf({ limits, now: start + 86_399 - 3600 })).toEqual(background)
+        })
+
+        it("half-open by themselves: one payment in the first minute, two in the second", async () => {
+          const fence = await lease()
+          const limits = { dailyLoss: 10_000n }
+          const lost = await redeem({ limits })
+          await fail(fence, lost.key)
+          const at = (seconds: number) => policyOf({ limits, now: start + seconds })
+          const closed = ["first", "dailyLoss"]
+          expect(await at(3599)).toEqual(closed)
+          expect([await at(3600), await at(3601)]).toEqual([background, closed])
+          expect([await at(3660), await at(3661), await at(3662)]).toEqual([background, background, closed])
+          const probe = await redeem({ limits, now: start + 3720 })
+          await fail(fence, probe.key, start + 3721)
+          expect(await at(3722)).toEqual(closed)
+          expect(await at(3721 + 3600)).toEqual(background)
+        })
       })
 
-      it("frees exposure when a payment is paid or failed", async () => {
-        const fence = await lease()
-        const limits = { total: 20_000n }
-        const [paid, failed] = [await redeem({ limits }), await redeem({ limits })]
-        await store.conclude({
-          fence,
-          moves: [
-            { key: paid.key, move: { to: "paid", evidence: evidenceOf() } },
-            { key: failed.key, move: { to: "failed", failure: "expired", dueAt: null } },
-          ],
-          now: start,
+      describe("settle-first payments", () => {
+        const request = (now: number) => ({ jti: `jti-${now}`, now, lives })
+
+        it("have no token before the money is in, and one token ever after", async () => {
+          const fence = await lease()
+          const { key, grant } = await redeem({ policy: "first" })
+          expect((await store.recall({ key }))?.grant.token).toBeNull()
+          expect((await store.issue({ key, ...request(start + 5) }))?.grant.token).toBeNull()
+          await store.conclude({
+            fence,
+            moves: [{ key, move: { to: "paid", evidence: evidenceOf() } }],
+            now: start + 10,
+          })
+          const asked = await Promise.all(
+            Array.from({ length: 20 }, (_, at) => store.issue({ key, ...request(start + 20 + at) })),
+          )
+          const issued = asked[0]
+          expect(issued?.grant).toMatchObject({
+            startsAt: start + 20,
+            expiresAt: start + 20 + grant.expiresAt - grant.startsAt,
+            token: { jti: `jti-${start + 20}`, expiresAt: start + 320, settled: true },
+          })
+          for (const each of asked) expect(each).toEqual(issued)
+          expect(await store.recall({ key })).toEqual(issued)
+          expect(await store.issue({ key: "nobody's", ...request(start) })).toBeNull()
         })
-        await redeem({ limits })
-        await redeem({ limits })
-        expect(await store.redeem(orderOf({ limits }))).toMatchObject({ kind: "refused" })
+
+        it("have none when the money never comes", async () => {
+          const fence = await lease()
+          const { key } = await redeem({ policy: "first" })
+          await store.conclude({
+            fence,
+            moves: [{ key, move: { to: "failed", failure: "expired", dueAt: null } }],
+            now: start,
+          })
+          expect(await store.issue({ key, ...request(start) })).toMatchObject({
+            grant: { token: null, ended: { reason: "settlement_failed" } },
+          })
+        })
+
+        it("keep the made-up proof of a buyer who brought none, and of nobody else", async () => {
+          const retryHash = "ef".repeat(32)
+          const proofOf = async (changes: Parameters<typeof orderOf>[0]) => {
+            const { key } = await redeem({ retryHash, ...changes })
+            return (await store.recall({ key }))?.grant.idempotencyHash
+          }
+          expect(await proofOf({ policy: "background", grant: { opening: null } })).toBeNull()
+          expect(await proofOf({ policy: "first" })).toBeNull()
+          expect(await proofOf({ policy: "first", grant: { opening: null } })).toBe(retryHash)
+        })
       })
 
       it("remembers every offer, and when it was replaced", async () => {
@@ -402,7 +508,11 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
       it("hands out what is due, the payment that expires first first", async () => {
         const fence = await lease()
         const until = (validBefore: bigint) => redeem({ transfer: { validBefore } })
-        const [later, soon, sooner] = [await until(10_000n), await until(9_999n), await until(300n)]
+        const [later, soon, sooner] = [
+          await until(10_000_000_000n),
+          await until(9_999_999_999n),
+          await until(3_000_000_000n),
+        ]
         const elsewhere = await redeem({ network: "eip155:8453" })
         const due = (limit: number) => store.due({ fence, network, now: start, limit })
         expect((await due(10)).map((row) => row.key)).toEqual([sooner.key, soon.key, later.key])
@@ -517,8 +627,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
 
       it("has a dead payment tried again by command only, as if for the first time", async () => {
         const fence = await lease()
-        const limits = { total: 10_000n, queue: 1 }
-        const { key } = await redeem({ limits })
+        const { key } = await redeem()
         const conclude = (move: Parameters<Store["conclude"]>[0]["moves"][number]["move"]) =>
           store.conclude({ fence, moves: [{ key, move }], now: start })
         const due = () => store.due({ fence, network, now: start + 9999, limit: 9 })
@@ -533,8 +642,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
         })
         expect(await due()).toEqual([])
         // It waits in no queue, but its value may still be lost.
-        const reached = { kind: "refused", reason: "exposure_reached" }
-        expect(await store.redeem(orderOf({ limits }))).toEqual(reached)
+        expect(await store.exposure()).toMatchObject({ unsettled: 10_000n, queued: 0 })
         expect(await store.retry({ key, now: start + 1 })).toEqual({ retried: true })
         expect(await store.retry({ key, now: start + 1 })).toEqual({ retried: false })
         const accepted = { key, state: "accepted", dueAt: 0, attempts: 0 } as const

@@ -44,7 +44,13 @@ beforeAll(async () => {
     relayer: { privateKeyFile: join(folder, "relayer.key") },
     networks: { [sepoliaId]: { rpcUrls: [chain.rpcUrl] } },
     offers: [offer("hour", "movies:read", "0.01")],
-    limits: { perPayer: "1000", total: "1000", requestsPerPeer: 1_000_000, requestsPerToken: 1_000_000 },
+    limits: {
+      perPayer: "1000",
+      newPayer: 1000,
+      total: "1000",
+      requestsPerPeer: 1_000_000,
+      requestsPerToken: 1_000_000,
+    },
     logLevel: "silent",
   }
   await writeFile(join(folder, "config.json"), JSON.stringify(config))

@@ -10,7 +10,7 @@ import { randomAccount } from "../support/payments.ts"
 let cinema: Cinema
 afterEach(() => cinema.close())
 
-const limits = { perPayer: "1000", total: "1000" }
+const limits = { perPayer: "1000", newPayer: 1000, total: "1000" }
 const open = async (config: object, issuer = {}) => {
   cinema = await openCinema({ config, issuer })
 }

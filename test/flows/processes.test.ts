@@ -46,7 +46,7 @@ beforeAll(async () => {
     relayer: { privateKeyFile: join(folder, "relayer.key") },
     networks: { [sepoliaId]: { rpcUrls: [chain.rpcUrl] } },
     offers: [offer("hour", "movies:read", "0.01")],
-    limits: { perPayer: "1000", total: "1000", requestsPerPeer: 1_000_000 },
+    limits: { perPayer: "1000", newPayer: 1000, total: "1000", requestsPerPeer: 1_000_000 },
     logLevel: "silent",
   }
   shop = { accepted: acceptedOf(parseConfig(config).offers[0]!), url: urlOf(0) }

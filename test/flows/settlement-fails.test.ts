@@ -1,7 +1,7 @@
-import { encodeFunctionData, parseAbi } from "viem"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import {
   type Cinema,
+  drain,
   eventually,
   openCinema,
   postToken,
@@ -10,35 +10,12 @@ import {
   retryHeaders,
   watch,
 } from "../support/cinema.ts"
-import type { Account } from "../support/payments.ts"
 
 let cinema: Cinema
 beforeAll(async () => {
   cinema = await openCinema()
 })
 afterAll(() => cinema.close())
-
-/** Moves everything away in a transaction of the payer's own, which goes before any other of its block. */
-async function drain(account: Account): Promise<void> {
-  const data = encodeFunctionData({
-    abi: parseAbi(["function transfer(address to, uint256 value)"]),
-    args: [`0x${"d".repeat(40)}`, await cinema.balanceOf(account.address)],
-  })
-  await cinema.chain.fund(account.address)
-  const raw = await account.signTransaction({
-    type: "eip1559",
-    chainId: cinema.chain.chainId,
-    nonce: 0,
-    to: cinema.chain.asset,
-    data,
-    gas: 200_000n,
-    maxFeePerGas: 200_000_000_000n,
-    maxPriorityFeePerGas: 100_000_000_000n,
-  })
-  await cinema.chain.request("eth_sendRawTransaction", [raw])
-  await cinema.chain.request("evm_mine", [])
-  expect(await cinema.balanceOf(account.address)).toBe(0n)
-}
 
 describe("a settlement that fails", () => {
   it("TOK-21: ends the grant, and the gate refuses its tokens", async () => {
@@ -49,7 +26,7 @@ describe("a settlement that fails", () => {
     const bought = await postToken(cinema.url, purchase.headers)
     expect(bought.status).toBe(200)
     expect((await watch(cinema.url, bought.body.access_token)).status).toBe(200)
-    await drain(customer)
+    await drain(cinema, customer)
     await cinema.chain.request("evm_setAutomine", [true])
 
     const refused = await eventually(

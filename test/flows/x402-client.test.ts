@@ -1,12 +1,14 @@
 import { ExactEvmScheme } from "@x402/evm/exact/client"
-import { wrapFetchWithPayment, x402Client } from "@x402/fetch"
+import { decodePaymentResponseHeader, wrapFetchWithPayment, x402Client } from "@x402/fetch"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { type Cinema, eventually, openCinema, watch } from "../support/cinema.ts"
+import { paymentResponseHeader } from "../../shared/x402.ts"
+import { type Cinema, eventually, offer, openCinema, watch } from "../support/cinema.ts"
 import { sepoliaId } from "../support/offers.ts"
 
 let cinema: Cinema
 beforeAll(async () => {
-  cinema = await openCinema()
+  const first = { ...offer("film", "movies:read", "0.02"), settle: "first" as const }
+  cinema = await openCinema({ config: { offers: [offer("hour", "movies:read", "0.01"), first] } })
 })
 afterAll(() => cinema.close())
 
@@ -37,6 +39,19 @@ describe("an unmodified x402 client", () => {
       () => cinema.balanceOf(account.address),
       (balance) => balance === 40_000n,
     )
+  })
+
+  it("buys what is settled first, and gets its token with the proof of payment", async () => {
+    const { account, fetch: payingFetch } = await stockFetch(50_000n)
+    const response = await payingFetch(`${cinema.url}/token?offer=film`, { method: "POST" })
+    expect(response.status).toBe(200)
+    expect(decodePaymentResponseHeader(response.headers.get(paymentResponseHeader) ?? "")).toMatchObject({
+      success: true,
+      payer: expect.stringMatching(new RegExp(account.address, "i")),
+    })
+    expect(await cinema.balanceOf(account.address)).toBe(30_000n)
+    const { access_token } = (await response.json()) as { access_token: string }
+    expect((await watch(cinema.url, access_token)).status).toBe(200)
   })
 
   it("refuses to pay at the door, before it signs anything", async () => {

@@ -28,6 +28,7 @@ import { domainOf } from "../../shared/network.ts"
 import { sepolia } from "../../shared/networks/sepolia.ts"
 import type { SignedTransfer } from "../../shared/scheme.ts"
 import { exactEip3009 } from "../../shared/schemes/exact-eip3009.ts"
+import { noLimits } from "../support/orders.ts"
 import { type Account, randomAccount, randomHex32 } from "../support/payments.ts"
 
 const [usdc] = sepolia.assets
@@ -161,8 +162,11 @@ async function sell(account?: Account, scheme = "exact"): Promise<Sale> {
     transfer,
     nominal: value,
     settle: true,
+    policy: "background",
+    retryHash: null,
+    blockSeconds: sepolia.blockSeconds,
     intake: { blockNumber: reading.blockNumber, balance: reading.balance },
-    limits: { queue: 1000, perPayer: 10n ** 12n, total: 10n ** 12n },
+    limits: noLimits,
     now: clock,
   })
   expect(outcome.kind).toBe("redeemed")

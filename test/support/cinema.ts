@@ -11,7 +11,7 @@ import { createIssuer, type Issuer, type IssuerOptions } from "../../server/app.
 import type { ConfigInput } from "../../server/config.ts"
 import { encodeHeader } from "../../shared/codec.ts"
 import { openingOf } from "../../shared/commitment.ts"
-import type { Hex } from "../../shared/evm.ts"
+import { encodeFunctionData, type Hex, parseAbi } from "../../shared/evm.ts"
 import { commitmentHeader, secretHeader } from "../../shared/oauth.ts"
 import { type PaymentRequirements, paymentSignatureHeader } from "../../shared/x402.ts"
 import { sepoliaId } from "./offers.ts"
@@ -61,6 +61,7 @@ export async function openCinema(options: CinemaOptions = {}): Promise<Cinema> {
     offers: [offer("hour", "movies:read", "0.01"), offer("studio", "movies:write", "0.05")],
     limits: {
       perPayer: "1000",
+      newPayer: 1000,
       total: "1000",
       requestsPerPeer: 1_000_000,
       requestsPerPayer: 1_000_000,
@@ -118,6 +119,40 @@ async function balanceOf(chain: LocalChain, address: Hex): Promise<bigint> {
   return BigInt((await chain.request("eth_call", [{ to: chain.asset, data }, "latest"])) as string)
 }
 
+/** Moves everything away in a transaction of the payer's own, which goes before any other of its block. */
+export async function drain(cinema: Pick<Cinema, "chain">, account: Account): Promise<void> {
+  const { chain } = cinema
+  const data = encodeFunctionData({
+    abi: parseAbi(["function transfer(address to, uint256 value)"]),
+    args: [`0x${"d".repeat(40)}`, await balanceOf(chain, account.address)],
+  })
+  await chain.fund(account.address)
+  const raw = await account.signTransaction({
+    type: "eip1559",
+    chainId: chain.chainId,
+    nonce: 0,
+    to: chain.asset,
+    data,
+    gas: 200_000n,
+    maxFeePerGas: 200_000_000_000n,
+    maxPriorityFeePerGas: 100_000_000_000n,
+  })
+  await chain.request("eth_sendRawTransaction", [raw])
+  await chain.request("evm_mine", [])
+  if ((await balanceOf(chain, account.address)) !== 0n) throw new Error("the purse is not empty")
+}
+
+/** While no block is mined nothing settles, so what is accepted stays owed. */
+export async function withoutBlocks<T>(chain: LocalChain, work: () => Promise<T>): Promise<T> {
+  await chain.request("evm_setAutomine", [false])
+  try {
+    return await work()
+  } finally {
+    await chain.request("anvil_mine", ["0x1"])
+    await chain.request("evm_setAutomine", [true])
+  }
+}
+
 export type Purchase = Awaited<ReturnType<typeof signPayment>> & {
   readonly secret: Hex
   readonly headers: Record<string, string>
@@ -171,6 +206,9 @@ export const refresh = (
     { "content-type": "application/x-www-form-urlencoded", ...headers },
     new URLSearchParams({ grant_type: "refresh_token", refresh_token: refreshToken }).toString(),
   )
+
+export const askStatus = async (url: string, headers: Record<string, string>): Promise<Answer> =>
+  read(await fetch(`${url}/token/status`, { headers }))
 
 export const watch = async (url: string, token?: string, path = "/movies/1"): Promise<Answer> =>
   read(

@@ -80,10 +80,13 @@ type Rows = (sql: string) => readonly Row[]
 function ofLedger(rows: Rows): string[] {
   const found = (invariant: string, sql: string): string[] =>
     rows(sql).map((row) => `${invariant}: ${JSON.stringify(row)}`)
-  const unsettled = rows(`SELECT nominal FROM redemptions WHERE state IN (${listOf(unsettledStates)})`)
+  const unsettled = rows(
+    `SELECT nominal FROM redemptions WHERE policy = 'background' AND state IN (${listOf(unsettledStates)})`,
+  )
+  const lost = rows("SELECT nominal FROM losses")
   const exposure = sum(unsettled.map((row) => BigInt(row.nominal ?? 0)))
   const queued = rows(`SELECT 1 FROM redemptions WHERE state IN (${listOf(queuedStates)})`).length
-  const [totals] = rows("SELECT unsettled, queued FROM totals")
+  const [totals] = rows("SELECT unsettled, lost, queued FROM totals")
   return [
     ...found("I1 a second row of a key", "SELECT key FROM redemptions GROUP BY key HAVING count(*) > 1"),
     ...found(
@@ -95,11 +98,19 @@ function ofLedger(rows: Rows): string[] {
       "SELECT id FROM grants WHERE paid = 1 AND id NOT IN (SELECT grant_id FROM redemptions)",
     ),
     ...found(
+      "I2 a token of a settle-first payment that is not in",
+      `SELECT key FROM redemptions JOIN grants ON grants.id = grant_id
+       WHERE policy = 'first' AND token_jti IS NOT NULL AND NOT EXISTS
+         (SELECT 1 FROM entries WHERE redemption_key = key AND kind = 'settled')`,
+    ),
+    ...found(
       "I2 a redemption that is not in the ledger once",
       `SELECT key FROM redemptions
        WHERE (SELECT count(*) FROM entries WHERE redemption_key = key AND kind = 'redeemed') <> 1`,
     ),
-    ...(BigInt(totals?.unsettled ?? 0) === exposure && totals?.queued === queued
+    ...(BigInt(totals?.unsettled ?? 0) === exposure &&
+    BigInt(totals?.lost ?? 0) === sum(lost.map((row) => BigInt(row.nominal ?? 0))) &&
+    totals?.queued === queued
       ? []
       : [`I3: totals say ${JSON.stringify(totals)}, the rows ${exposure} and ${queued}`]),
     ...found(

@@ -1,5 +1,6 @@
 /** Orders, versions and evidence for tests of the store: random where nothing is said. */
 import { randomBytes } from "node:crypto"
+import type { ExposureLimits } from "../../server/core/exposure.ts"
 import type { Evidence } from "../../server/core/redemption.ts"
 import type { RedeemOrder, SignedBytes } from "../../server/ports.ts"
 import type { Address, Hex } from "../../shared/evm.ts"
@@ -23,6 +24,16 @@ export type OrderChanges = Partial<Omit<RedeemOrder, "grant" | "transfer" | "lim
   readonly intake?: Partial<RedeemOrder["intake"]>
 }
 
+/** Limits that do not bite. */
+export const noLimits: ExposureLimits = {
+  queue: 1000,
+  perPayment: 10n ** 80n,
+  perPayer: 10n ** 80n,
+  newPayer: 1000,
+  total: 10n ** 80n,
+  dailyLoss: 10n ** 80n,
+}
+
 /** An order of a payer who has plenty, for 0.01 of an asset with 6 decimals, with limits that do not bite. */
 export function orderOf(changes: OrderChanges = {}): RedeemOrder {
   const { payer = randomAddress(), grant, transfer, limits, intake, ...rest } = changes
@@ -35,6 +46,9 @@ export function orderOf(changes: OrderChanges = {}): RedeemOrder {
     asset,
     nominal: transfer?.value ?? 10_000n,
     settle: true,
+    policy: "background",
+    retryHash: null,
+    blockSeconds: 2,
     now,
     ...rest,
     grant: {
@@ -65,7 +79,7 @@ export function orderOf(changes: OrderChanges = {}): RedeemOrder {
       signature: randomHex(65),
       ...transfer,
     },
-    limits: { queue: 1000, perPayer: 10n ** 12n, total: 10n ** 12n, ...limits },
+    limits: { ...noLimits, ...limits },
     intake: { blockNumber: 100n, balance: 10n ** 12n, ...intake },
   }
 }

@@ -1,9 +1,9 @@
 import { expect, it } from "vitest"
 import { applyMove, type Move, type Redemption, settlementState } from "../../../server/core/redemption.ts"
-import { redemptionOf } from "../../../server/stores/rules.ts"
+import { rowsOf } from "../../../server/stores/rules.ts"
 import { evidenceOf, orderOf, start } from "../../support/orders.ts"
 
-const accepted = redemptionOf(orderOf())
+const accepted = rowsOf(orderOf(), "background").redemption
 const after = (moves: readonly Move[]) => {
   const kinds: (string | null)[] = []
   let row: Redemption = accepted

@@ -31,6 +31,7 @@ const redemption: Redemption = {
     nonce: `0x${"01".repeat(32)}`,
     signature: "0x",
   },
+  policy: "background",
   nominal: 10_000n,
   state: "accepted",
   fromBlock: 90n,

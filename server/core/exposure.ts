@@ -1,0 +1,160 @@
+/** The limits on optimism: how much may be owed before the money is in, and what happens when a limit bites (settlement.md). */
+import { isQueued, isUnsettled, type Redemption, type SettlePolicy, settlementState } from "./redemption.ts"
+
+/** Values in millionths of the assets' nominal currency. */
+export type ExposureLimits = {
+  /** Payments that may wait for settlement. */
+  readonly queue: number
+  /** A dearer payment is settled first. */
+  readonly perPayment: bigint
+  /** Unsettled of one payer, on all networks. */
+  readonly perPayer: bigint
+  /** Unsettled payments of a payer of whom none has settled yet. */
+  readonly newPayer: number
+  /** Unsettled of everybody. */
+  readonly total: bigint
+  /** Failed in 24 hours: the loss breaker. */
+  readonly dailyLoss: bigint
+}
+
+export const limitNames = ["perPayment", "perPayer", "newPayer", "total", "dailyLoss"] as const
+export type LimitName = (typeof limitNames)[number]
+
+/** What a loss leaves behind: it opens the breaker while the losses of 24 hours are not below their limit. */
+export type Breaker = {
+  readonly lastLossAt: number
+  /** Minutes since the breaker half-opened, of the payment let through last; and how many were in that minute. */
+  readonly minute: number
+  readonly probes: number
+}
+
+export const closedBreaker: Breaker = { lastLossAt: 0, minute: 0, probes: 0 }
+/** A new loss trips it again, and the trial begins anew. */
+export const trippedAt = (now: number): Breaker => ({ lastLossAt: now, minute: 0, probes: 0 })
+
+/** How much is under way, and was lost, when a payment arrives. */
+export type Standing = {
+  /** Rows that wait for settlement or ride in a transaction not yet mined. */
+  readonly queued: number
+  /** Atomic units the payer's balance must still cover, as seen from the payment's intake block. */
+  readonly pending: bigint
+  /** On all networks; `open` counts the payments of `unsettled`, `settled` those that were ever paid. */
+  readonly payer: { readonly unsettled: bigint; readonly open: number; readonly settled: number }
+  readonly unsettled: bigint
+  /** Of the last {@link lossWindowSeconds}. */
+  readonly lost: bigint
+  readonly breaker: Breaker
+}
+
+/** What a payment asks for. */
+export type Claim = {
+  /** `first` when the offer or the payer leaves no choice. */
+  readonly policy: SettlePolicy
+  readonly nominal: bigint
+  /** Atomic units. */
+  readonly value: bigint
+  readonly balance: bigint
+  readonly validBefore: bigint
+  readonly blockSeconds: number
+  readonly now: number
+}
+
+export type Admission =
+  | { readonly kind: "refused"; readonly reason: "queue_full" | "insufficient_funds" }
+  /** `limit`: what turned `background` into `first`. `breaker`: replaces the stored one, when it changed. */
+  | {
+      readonly kind: "admitted"
+      readonly policy: SettlePolicy
+      readonly limit: LimitName | null
+      readonly breaker: Breaker | null
+    }
+
+export const lossWindowSeconds = 24 * 3600
+const halfOpenAfterSeconds = 3600
+const probeSeconds = 60
+/** Payments settled before, by which a payer is trusted within his own limit while the breaker is open. */
+const trustedAfter = 3
+/** What settlement manages in one block at the least: five batches of 50, a quarter of a block of Ethereum. */
+const settledPerBlock = 250
+
+/** Decides on a payment; it must be carried out in the transaction that read the standing. */
+export function admit(claim: Claim, standing: Standing, limits: ExposureLimits): Admission {
+  if (standing.queued >= limits.queue || isTooLate(claim, standing.queued))
+    return { kind: "refused", reason: "queue_full" }
+  if (claim.balance - standing.pending < claim.value) return { kind: "refused", reason: "insufficient_funds" }
+  if (claim.policy === "first") return admitted("first")
+  const limit = limitReached(claim, standing, limits)
+  if (limit) return admitted("first", limit)
+  if (!isOpen(standing, limits) || standing.payer.settled >= trustedAfter) return admitted("background")
+  const probed = probe(standing.breaker, claim.now)
+  return probed ? admitted("background", null, probed) : admitted("first", "dailyLoss")
+}
+
+const admitted = (
+  policy: SettlePolicy,
+  limit: LimitName | null = null,
+  breaker: Breaker | null = null,
+): Admission => ({ kind: "admitted", policy, limit, breaker })
+
+function limitReached(claim: Claim, standing: Standing, limits: ExposureLimits): LimitName | undefined {
+  const { nominal } = claim
+  const { payer, unsettled, lost } = standing
+  if (nominal > limits.perPayment) return "perPayment"
+  if (payer.unsettled + nominal > limits.perPayer) return "perPayer"
+  if (payer.settled === 0 && payer.open >= limits.newPayer) return "newPayer"
+  if (unsettled + nominal > limits.total) return "total"
+  // Whoever it is: what was lost in a day and all that may still be lost never exceed the two limits together.
+  if (lost + unsettled + nominal > limits.dailyLoss + limits.total) return "dailyLoss"
+  return undefined
+}
+
+const isOpen = ({ lost }: Standing, limits: ExposureLimits): boolean => lost > 0n && lost >= limits.dailyLoss
+
+/** Half open: one payment in the first minute, and twice as many in each that follows. Undefined when none is left. */
+function probe(breaker: Breaker, now: number): Breaker | undefined {
+  const since = now - breaker.lastLossAt - halfOpenAfterSeconds
+  if (since < 0) return undefined
+  const minute = Math.floor(since / probeSeconds)
+  const probes = breaker.minute === minute ? breaker.probes : 0
+  return probes < 2 ** Math.min(minute, 30) ? { ...breaker, minute, probes: probes + 1 } : undefined
+}
+
+/** The queue is longer than the payment lives: it would expire before its turn. */
+function isTooLate({ now, blockSeconds, validBefore }: Claim, queued: number): boolean {
+  const blocks = Math.ceil((queued + 1) / settledPerBlock)
+  return now + blocks * blockSeconds > Number(validBefore)
+}
+
+/** What a row adds to the counters; they change by the difference between the row after and before. */
+export type Weight = {
+  readonly queued: number
+  readonly unsettled: bigint
+  readonly open: number
+  readonly settled: number
+  readonly lost: bigint
+}
+
+/** Only what was sold before it was paid is exposed or lost. */
+export function weightOf(row: Redemption | null): Weight {
+  const onCredit = row?.policy === "background" ? row.nominal : 0n
+  const isOwed = row !== null && row.policy === "background" && isUnsettled(row.state)
+  const outcome = row && settlementState(row.state)
+  return {
+    queued: row && isQueued(row.state) ? 1 : 0,
+    unsettled: isOwed ? onCredit : 0n,
+    open: isOwed ? 1 : 0,
+    settled: outcome === "settled" ? 1 : 0,
+    lost: outcome === "failed" ? onCredit : 0n,
+  }
+}
+
+export function changeOf(before: Redemption | null, after: Redemption): Weight {
+  const [was, is] = [weightOf(before), weightOf(after)]
+  return {
+    queued: is.queued - was.queued,
+    unsettled: is.unsettled - was.unsettled,
+    open: is.open - was.open,
+    settled: is.settled - was.settled,
+    lost: is.lost - was.lost,
+  }
+}

@@ -1,0 +1,46 @@
+/** The answer to a redeemed payment, for its owner: the token, or a wait for the money when it is settled first. */
+import { Refusal } from "../../shared/errors.ts"
+import { isIssued, whyOver } from "../core/grant.ts"
+import { settlementState } from "../core/redemption.ts"
+import type { Redeemed } from "../ports.ts"
+import { answerFrom, freshId, pendingAnswer, settlementView } from "./answer.ts"
+import type { TokenAnswer, TokenDeps, TokenOptions } from "./grant-type.ts"
+
+export type Asking = {
+  /** The payment was redeemed before. */
+  readonly replayed: boolean
+  /** Told to a buyer who has to wait and brought no proof of his own. */
+  readonly retrySecret?: string | undefined
+  readonly signal: AbortSignal
+}
+
+/** Throws a Refusal when nothing more comes of it. */
+export async function answerRedeemed(
+  known: Redeemed,
+  { replayed, retrySecret, signal }: Asking,
+  deps: TokenDeps,
+  options: TokenOptions,
+): Promise<TokenAnswer> {
+  const { grant, redemption } = isIssued(known.grant) ? known : await awaitToken(known, signal, deps, options)
+  const over = whyOver(grant, settlementState(redemption.state), deps.now())
+  if (over) throw new Refusal(over)
+  const view = settlementView(redemption)
+  return isIssued(grant)
+    ? answerFrom(grant, view, replayed, deps, options)
+    : pendingAnswer(view, retrySecret, options)
+}
+
+/** What is stored once the money is in, its token included; or as it was, when that takes longer than a request may. */
+async function awaitToken(
+  known: Redeemed,
+  signal: AbortSignal,
+  deps: TokenDeps,
+  { lives }: TokenOptions,
+): Promise<Redeemed> {
+  const { key, state } = known.redemption
+  const isPending = settlementState(state) === "pending"
+  const outcome = (isPending && (await deps.waits.outcome(key, signal))) || known
+  if (settlementState(outcome.redemption.state) !== "settled") return outcome
+  const issued = await deps.store.issue({ key, jti: freshId(deps.random), now: deps.now(), lives })
+  return issued ?? outcome
+}

@@ -1,0 +1,161 @@
+import fc from "fast-check"
+import { describe, expect, it } from "vitest"
+import {
+  admit,
+  type Claim,
+  closedBreaker,
+  type ExposureLimits,
+  lossWindowSeconds,
+  type Standing,
+} from "../../../server/core/exposure.ts"
+import type { Move } from "../../../server/core/redemption.ts"
+import { createMemoryVerbs } from "../../../server/stores/memory.ts"
+import { evidenceOf, orderOf, start } from "../../support/orders.ts"
+
+const limits: ExposureLimits = {
+  queue: 10_000,
+  perPayment: 100_000n,
+  perPayer: 1_000_000n,
+  newPayer: 1,
+  total: 50_000_000n,
+  dailyLoss: 5_000_000n,
+}
+const claim: Claim = {
+  policy: "background",
+  nominal: 10_000n,
+  value: 10_000n,
+  balance: 10_000n,
+  validBefore: BigInt(start + 600),
+  blockSeconds: 12,
+  now: start,
+}
+const idle: Standing = {
+  queued: 0,
+  pending: 0n,
+  payer: { unsettled: 0n, open: 0, settled: 0 },
+  unsettled: 0n,
+  lost: 0n,
+  breaker: closedBreaker,
+}
+const verdict = (changes: Partial<Claim>, standing: Partial<Standing> = {}) => {
+  const admission = admit({ ...claim, ...changes }, { ...idle, ...standing }, limits)
+  if (admission.kind === "refused") return admission.reason
+  return admission.limit ?? admission.policy
+}
+
+describe("what happens when a limit bites", () => {
+  it("a dearer payment is settled first", () => {
+    expect(verdict({ nominal: 100_000n })).toBe("background")
+    expect(verdict({ nominal: 100_001n })).toBe("perPayment")
+  })
+
+  it("what the offer or the payer makes settle-first stays so, and is no exposure", () => {
+    expect(verdict({ policy: "first", nominal: 10n ** 12n })).toBe("first")
+  })
+
+  it("SET-40: a queue longer than the payment lives takes nobody in, whatever its policy", () => {
+    expect(verdict({ validBefore: BigInt(start + 24) }, { queued: 499 })).toBe("background")
+    expect(verdict({ validBefore: BigInt(start + 24) }, { queued: 500 })).toBe("queue_full")
+    expect(verdict({ policy: "first" }, { queued: 10_000 })).toBe("queue_full")
+  })
+
+  it("SET-01, SET-02: the balance must cover what is pending, too, of settle-first payments as well", () => {
+    expect(verdict({ policy: "first" }, { pending: 1n })).toBe("insufficient_funds")
+  })
+
+  it("payers with three settled payments stay within their own limit while the breaker is open", () => {
+    const lost = limits.dailyLoss
+    const payer = { unsettled: 0n, open: 0, settled: 2 }
+    expect(verdict({}, { lost, payer, breaker: { ...closedBreaker, lastLossAt: start } })).toBe("dailyLoss")
+    const trusted = { ...payer, settled: 3 }
+    expect(verdict({}, { lost, payer: trusted })).toBe("background")
+    expect(verdict({}, { lost, payer: { ...trusted, unsettled: 995_000n } })).toBe("perPayer")
+  })
+
+  it("SET-04: nobody is trusted beyond what may be lost in all", () => {
+    const payer = { unsettled: 0n, open: 0, settled: 100 }
+    const lost = 20_000_000n
+    expect(verdict({}, { lost, unsettled: 34_990_000n, payer })).toBe("background")
+    expect(verdict({}, { lost, unsettled: 34_990_001n, payer })).toBe("dailyLoss")
+  })
+
+  it("the breaker closes when the losses of a day are below the limit", () => {
+    const breaker = { lastLossAt: start, minute: 0, probes: 0 }
+    expect(verdict({}, { lost: limits.dailyLoss, breaker })).toBe("dailyLoss")
+    expect(verdict({}, { lost: limits.dailyLoss - 1n, breaker })).toBe("background")
+  })
+})
+
+// Small limits and dear payments, so that every limit is met within a short walk.
+const small: ExposureLimits = {
+  queue: 1000,
+  perPayment: 3n,
+  perPayer: 5n,
+  newPayer: 1,
+  total: 12n,
+  dailyLoss: 4n,
+}
+const walk = fc.array(
+  fc.oneof(
+    {
+      weight: 5,
+      arbitrary: fc.record({ what: fc.constant("buy" as const), wallet: fc.nat(7), price: fc.nat(3) }),
+    },
+    { weight: 3, arbitrary: fc.record({ what: fc.constantFrom("fail" as const, "pay"), which: fc.nat(99) }) },
+    { weight: 1, arbitrary: fc.record({ what: fc.constant("late" as const), which: fc.nat(99) }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        what: fc.constant("wait" as const),
+        seconds: fc.oneof(fc.nat(60), fc.nat(4000), fc.nat(90_000)),
+      }),
+    },
+  ),
+  { minLength: 20, maxLength: 150, size: "max" },
+)
+
+describe("the stated bound", () => {
+  it("SET-04: in no 24 hours is more lost than the breaker's limit and the total together, over any number of wallets", () => {
+    let worst = 0n
+    fc.assert(
+      fc.property(walk, (steps) => {
+        const store = createMemoryVerbs()
+        const fence = store.lease({ holder: "a", seconds: 10 ** 9, now: start })?.fence ?? 0
+        const open: { key: string; value: bigint }[] = []
+        const lost: { key: string; value: bigint; at: number }[] = []
+        let now = start
+        const conclude = (key: string, move: Move) => store.conclude({ fence, moves: [{ key, move }], now })
+        for (const step of steps) {
+          if (step.what === "wait") now += step.seconds
+          if (step.what === "buy") {
+            const value = BigInt(step.price + 1)
+            const payer = `0x${step.wallet.toString(16).padStart(40, "0")}` as const
+            const order = orderOf({ payer, now, limits: small, transfer: { value } })
+            const outcome = store.redeem(order)
+            if (outcome.kind === "redeemed" && outcome.redemption.policy === "background")
+              open.push({ key: order.key, value })
+          }
+          if (step.what === "pay" || step.what === "fail") {
+            const [row] = open.splice(step.which % (open.length || 1), 1)
+            if (row && step.what === "pay") conclude(row.key, { to: "paid", evidence: evidenceOf() })
+            if (row && step.what === "fail") {
+              conclude(row.key, { to: "failed", failure: "expired", dueAt: now })
+              lost.push({ ...row, at: now })
+            }
+          }
+          if (step.what === "late") {
+            const [row] = lost.splice(step.which % (lost.length || 1), 1)
+            if (row) conclude(row.key, { to: "paid", evidence: evidenceOf() })
+          }
+          const recent = lost.filter(({ at }) => at > now - lossWindowSeconds)
+          const sum = recent.reduce((total, { value }) => total + value, 0n)
+          if (sum > worst) worst = sum
+          expect(sum <= small.dailyLoss + small.total).toBe(true)
+        }
+      }),
+      { numRuns: 100 },
+    )
+    // A walk on which little is ever lost would prove nothing.
+    expect(worst > small.dailyLoss).toBe(true)
+  })
+})
