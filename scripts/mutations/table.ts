@@ -424,7 +424,6 @@ const tokens: readonly Mutation[] = [
     ["nothing outlives its key", " || until > end)", ")", keys, "lets the old one finish while both run"],
   ]),
   ...of("server/keys/signing-key.ts", [
-    ["algorithm of the key", "{ algorithms: [alg] }", "{}", keys, "N-8725-1"],
     [
       "a signer outside is checked",
       "if (outside && !(await check(token)))",
@@ -455,8 +454,8 @@ const tokens: readonly Mutation[] = [
       "no receipt before the money is in",
       'if (!isSettled(redemption.state)) throw new Refusal("receipt_pending")',
       "",
-      "test/flows/receipt.test.ts",
-      "is given to whoever owns the grant",
+      "test/server/receipt.test.ts",
+      "is taken back with the block",
     ],
   ]),
   ...of("server/keys/outside.ts", [
@@ -469,7 +468,13 @@ const tokens: readonly Mutation[] = [
     ],
   ]),
   ...of("server/keys/ring-file.ts", [
-    ["of two changes one", "if (newest !== number) {", "if (false) {", keys, "agree on one ring"],
+    [
+      "of two changes one",
+      "if (newest !== number) {",
+      "if (false) {",
+      keys,
+      "on a ring that was replaced twice",
+    ],
   ]),
   ...of("server/core/key-ring.ts", [
     [

@@ -13,9 +13,9 @@ export type RingKey = {
 export type KeyState = "next" | "active" | "retiring" | "gone"
 
 /** Until then every process on the folder has read of a new key, so none signs with what another would refuse. */
-export const settleSeconds = 5
+const settleSeconds = 5
 /** For how long a key is published before it may sign in due course: outside verifiers keep the key set for 30 s. */
-export const publishSeconds = 60
+const publishSeconds = 60
 
 /** A key waits for seconds at most: what begins later than that began before the clock was set back. */
 const isPast = (instant: number | null, now: number): boolean =>

@@ -41,7 +41,7 @@ export type RefreshKey = z.infer<typeof refreshKeySchema>
 /** A ring as it was at some change; a larger number is newer. */
 export type RingVersion = { readonly number: number; readonly ring: KeyRing }
 
-export const emptyRing: KeyRing = { access: [], refresh: [], retired: [], removed: [] }
+const emptyRing: KeyRing = { access: [], refresh: [], retired: [], removed: [] }
 
 const namePattern = /^ring-([1-9][0-9]{0,11})\.json$/
 const mostTries = 100

@@ -1,3 +1,4 @@
+import { renameSync } from "node:fs"
 import { chmod, mkdtemp, readdir, readFile, rename, stat, symlink, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -6,7 +7,7 @@ import { beforeEach, describe, expect, it } from "vitest"
 import { createKeyCare } from "../../server/keys/care.ts"
 import { KeyFileError, type KeyOptions, openKeys, openRelayerKey } from "../../server/keys/index.ts"
 import { accessOverlapSeconds } from "../../server/keys/ring-changes.ts"
-import type { KeyRing } from "../../server/keys/ring-file.ts"
+import { createRingFile, type KeyRing } from "../../server/keys/ring-file.ts"
 import { type Keys, SignerUnavailable } from "../../server/ports.ts"
 import type { Claims } from "../../shared/access-token.ts"
 import { createOutsideSigner, readRing } from "../support/key-folder.ts"
@@ -140,6 +141,19 @@ describe("the folder of the keys", () => {
       listed.map(({ kid }) => kid).sort(),
     )
     expect(await readdir(folder)).toHaveLength(1)
+  })
+
+  it("a change that was made on a ring that was replaced twice meanwhile is made again on the newest", async () => {
+    await open()
+    let tries = 0
+    const { number, ring } = await createRingFile(folder).update((found) => {
+      tries += 1
+      // What two other processes leave behind: a newer number, and the next one free.
+      if (tries === 1) renameSync(join(folder, "ring-1.json"), join(folder, "ring-3.json"))
+      return { ...found, removed: [{ id: `try-${tries}`, removedAt: time }] }
+    })
+    expect([tries, number, ring.removed]).toEqual([2, 4, [{ id: "try-2", removedAt: time }]])
+    expect(await readdir(folder)).toEqual(["ring-4.json"])
   })
 
   it("a relayer key is created when missing", async () => {
