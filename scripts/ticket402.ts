@@ -61,6 +61,39 @@ whitelist
   .requiredOption("-c, --config <file>", "configuration, a JSON file")
   .action(onWhitelist("list"))
 
+const ledger = program.command("ledger").description("what became of single payments")
+const onLedger =
+  (task: "list" | "show" | "retry") =>
+  async (...given: readonly unknown[]) => {
+    const { ledger: run } = await import("../server/ledger-command.ts")
+    // Commander hands over the arguments, then the options.
+    const [key, options] = (typeof given[0] === "string" ? given : [undefined, ...given]) as [
+      string | undefined,
+      { config: string },
+    ]
+    process.exitCode = await run(task, key === undefined ? options : { ...options, key }, terminal)
+  }
+ledger
+  .command("list")
+  .description("print payments in the order of their sale, one JSON line each")
+  .requiredOption("-c, --config <file>", "configuration, a JSON file")
+  .option("--state <state>", "only those in this state, such as dead")
+  .option("--limit <count>", "at most so many; 100 when not given")
+  .option("--after <sequence>", "those after this one, to turn the page")
+  .action(onLedger("list"))
+ledger
+  .command("show")
+  .description("print all that is kept of a payment, every transaction it was in included")
+  .argument("<key>", "of the payment")
+  .requiredOption("-c, --config <file>", "configuration, a JSON file")
+  .action(onLedger("show"))
+ledger
+  .command("retry")
+  .description("have a dead payment tried again at once")
+  .argument("<key>", "of the payment")
+  .requiredOption("-c, --config <file>", "configuration, a JSON file")
+  .action(onLedger("retry"))
+
 program
   .command("init-chain")
   .description("deploy the contract that settles many payments in one transaction, where it is missing")

@@ -30,10 +30,10 @@ import { officeRoutes } from "./http/office.ts"
 import { createRate } from "./http/rate.ts"
 import { createOffice, type Office } from "./http/routes.ts"
 import { createIntrospection } from "./introspection.ts"
-import { openKeys, openRelayerKey, type Signer } from "./keys/index.ts"
+import { openKeys, openRelayerKeys, type Signer } from "./keys/index.ts"
 import { createLogger } from "./log.ts"
 import { createFindOwned } from "./owner.ts"
-import { type Chain, ChainMismatch, ChainUnavailable, type Logger, type Now } from "./ports.ts"
+import { type Chain, ChainMismatch, ChainUnavailable, type Logger, type Now, type Relayer } from "./ports.ts"
 import { createReceipts } from "./receipt.ts"
 import { createRevocation } from "./revocation.ts"
 import { createRevocations } from "./revocations.ts"
@@ -66,6 +66,8 @@ export type Issuer = {
   readonly config: Config
   /** The account that pays gas; it must be funded on every network before tokens are sold. */
   readonly relayer: `0x${string}`
+  /** All of them, the one above first. */
+  readonly relayers: readonly `0x${string}`[]
   readonly gate: Gate
   readonly challenges: Challenges
   readonly office: Office
@@ -102,16 +104,18 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
     ...(options.signer && { signer: options.signer }),
   })
   const keyFeed = createFeed({ now, log }, { name: "the keys", read: keys.refresh })
-  const relayerKey = await openRelayerKey(config.relayer.privateKeyFile)
-  const relayer = onlySettlements(
-    createRelayer(relayerKey.privateKey),
-    // All that are known, because payments of an offer since replaced may still wait.
-    [...networks.values()].flatMap((network) => network.assets.map((asset) => asset.address)),
-  )
+  const relayerKeys = await openRelayerKeys(config.relayer.privateKeyFile)
+  // All that are known, because payments of an offer since replaced may still wait.
+  const assets = [...networks.values()].flatMap((network) => network.assets.map((asset) => asset.address))
+  const relayerOf = ({ privateKey }: (typeof relayerKeys)[0]) =>
+    onlySettlements(createRelayer(privateKey), assets)
+  const [firstKey, ...otherKeys] = relayerKeys
+  const relayers = [relayerOf(firstKey), ...otherKeys.map(relayerOf)] as const
+  const [relayer] = relayers
   const { chains, budgets } = connect(config, log)
   await checkChains(chains, log)
   await checkAccounts(
-    { payTo: config.payTo, "relayer.privateKeyFile": relayer.address, ...whitelistedAccounts(config) },
+    { payTo: config.payTo, ...relayerAccounts(relayers), ...whitelistedAccounts(config) },
     chains,
   )
 
@@ -138,7 +142,7 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
     createSettlement({
       store,
       chain,
-      relayers: [relayer],
+      relayers,
       confirmations: config.networks[chain.network.id]?.confirmations ?? 1,
       now,
       chance: Math.random,
@@ -160,7 +164,7 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
           store,
           chain,
           income: createIncomeReader(chain, payees),
-          relayers: [relayer.address],
+          relayers: relayers.map(({ address }) => address),
           now,
           random: randomBytes,
           log,
@@ -193,7 +197,7 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
   const funding = new Map(
     [...chains].map(([id, chain]) => {
       const nativePrice = config.networks[id]?.nativePrice
-      return [id, createFunding({ chain, relayers: [relayer], nativePrice, now, log })] as const
+      return [id, createFunding({ chain, relayers, nativePrice, now, log })] as const
     }),
   )
   await warnOfPrices(config, funding, log)
@@ -268,12 +272,14 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
   revocations.start()
   for (const each of funding.values()) each.start()
   whitelist.start()
-  if (relayerKey.created) log.warn({ relayer: relayer.address }, "a relayer key was created; send it gas")
+  for (const [at, { created }] of relayerKeys.entries())
+    if (created) log.warn({ relayer: relayers[at]?.address }, "a relayer key was created; send it gas")
 
   let closing: Promise<void> | undefined
   return {
     config,
     relayer: relayer.address,
+    relayers: relayers.map(({ address }) => address),
     gate,
     challenges,
     office,
@@ -379,6 +385,15 @@ async function warnOfPrices(
         )
     }
 }
+
+/** By their keys in the configuration. */
+const relayerAccounts = (relayers: readonly Pick<Relayer, "address">[]): Record<string, Address> =>
+  Object.fromEntries(
+    relayers.map(({ address }, index) => [
+      `relayer.privateKeyFile${index === 0 ? "" : `.${index}`}`,
+      address,
+    ]),
+  )
 
 /** By their keys in the configuration. */
 const whitelistedAccounts = (config: Config): Record<string, Address> =>

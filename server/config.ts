@@ -60,10 +60,11 @@ export const configSchema = z.strictObject({
   relayer: z
     .strictObject({
       privateKeyFile: z
-        .string()
-        .min(1)
+        .union([z.string().min(1), z.array(z.string().min(1)).min(1).max(16)])
         .default("./data/relayer.key")
-        .describe("key of the account that pays gas; created if missing"),
+        .describe(
+          "key of the account that pays gas, or a list of up to 16, among which settlements are spread; created if missing",
+        ),
     })
     .prefault({}),
   networks: networksSchema.describe(

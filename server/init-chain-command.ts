@@ -8,7 +8,7 @@ import { type Config, ConfigError, parseConfig } from "./config.ts"
 import { configExit, mendableProblems, readConfig } from "./config-file.ts"
 import { settlerDeployment } from "./core/batch.ts"
 import { settlerAddress } from "./core/settler.ts"
-import { openRelayerKey } from "./keys/index.ts"
+import { openRelayerKeys } from "./keys/index.ts"
 import { createLogger } from "./log.ts"
 import {
   type Chain,
@@ -56,7 +56,7 @@ export async function initChain(options: InitChainOptions, io: InitChainIo): Pro
     const config = parseConfig(await readConfig(options.config), io.environment)
     const wanted = Object.keys(config.networks).filter((id) => (options.network ?? id) === id)
     if (wanted.length === 0) throw new ConfigError([`--network: ${options.network} is not configured`])
-    const { privateKey } = await openRelayerKey(config.relayer.privateKeyFile)
+    const [{ privateKey }] = await openRelayerKeys(config.relayer.privateKeyFile)
     const relayer = onlySettlements(createRelayer(privateKey), [])
     const store = await openStore(config.database)
     let code = 0

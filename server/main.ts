@@ -46,7 +46,9 @@ async function run(options: ServeOptions): Promise<number> {
     })
     server.listen(Number(port), host.replace(/^\[|\]$/g, ""))
     await listening(server, issuer.config.listen)
-    process.stdout.write(`${JSON.stringify({ listening: urlOf(server), relayer: issuer.relayer })}\n`)
+    process.stdout.write(
+      `${JSON.stringify({ listening: urlOf(server), relayer: issuer.relayer, relayers: issuer.relayers })}\n`,
+    )
     await stopped
     issuer.drain()
     await drain(server)

@@ -37,7 +37,6 @@ export const reasons: Readonly<Record<string, string>> = {
   "SET-46": "there is no remote facilitator yet",
   "TOK-14": dpop,
   "TOK-16": dpop,
-  "KEY-06": "the relayer's key is one file; nothing rotates it yet",
   "MI-08": "nothing is released yet, so no two releases run together",
   "TOK-32": "no offer sells a number of calls yet",
   "TOK-33": "no offer sells a number of calls yet",

@@ -26,6 +26,7 @@ const evm = "test/shared/evm.test.ts"
 const settlement = "test/server/settlement.test.ts"
 const batch = "test/server/settlement/batch.test.ts"
 const relayer = "test/server/chains/relayer.test.ts"
+const lanes = "test/server/settlement/lanes.test.ts"
 const keys = "test/server/keys.test.ts"
 const watch = "test/flows/pay-and-watch.test.ts"
 const node = "test/server/chains/evm.test.ts"
@@ -555,6 +556,38 @@ const money: readonly Mutation[] = [
       "SET-42",
     ],
   ]),
+  ...of("server/settlement/resend.ts", [
+    [
+      "gaps of nonces filled",
+      "await fill(fence, address, relayer, nonce)",
+      "",
+      lanes,
+      "SET-21: that came free by a reorg",
+    ],
+    [
+      "what nobody waits for is replaced",
+      "const call = wanted ? transaction : nothing(relayer.address)",
+      "const call = transaction",
+      lanes,
+      "SET-21: that nobody waits for any more",
+    ],
+    [
+      "a drained key's payments go by another",
+      "if (!relayer || isParked(address)) await rescue",
+      "if (relayer && isParked(address)) await rescue",
+      lanes,
+      "KEY-06",
+    ],
+  ]),
+  ...of("server/core/verdict.ts", [
+    [
+      "dead letters",
+      'if (redemption.failure === null && redemption.attempts + 1 >= maxAttempts) return { to: "dead", error }\n',
+      "",
+      lanes,
+      "SET-41: a payment that can never be worked on",
+    ],
+  ]),
   ...of("server/settlement/finality.ts", [
     [
       "settled payments rechecked until final",
@@ -574,7 +607,7 @@ const money: readonly Mutation[] = [
   ...of("server/settlement/send.ts", [
     [
       "a batch within the relayer's balance",
-      "const gas = least(affordable, limits.maxBatchGas)",
+      "const gas = least(open.map((lane) => lane.affordable).reduce(most, 0n), limits.maxBatchGas)",
       "const gas = limits.maxBatchGas",
       batch,
       "no more gas than the relayer can vouch for",

@@ -24,7 +24,7 @@ import { loadSigningKey, type SigningKey } from "./signing-key.ts"
 
 export { KeyFileError } from "./files.ts"
 export type { Signer } from "./outside.ts"
-export { openRelayerKey } from "./relayer-key.ts"
+export { openRelayerKey, openRelayerKeys } from "./relayer-key.ts"
 
 export type KeyOptions = {
   readonly now?: Now

@@ -1,4 +1,4 @@
-/** The service in a process of its own, which ends itself with SIGKILL at a named step when told to. */
+/** The service in a process of its own, which ends or stops itself by a signal at a named step when told to. */
 import { execFileSync } from "node:child_process"
 import express from "express"
 import { gate, office } from "../../server/adapters/express.ts"
@@ -10,6 +10,8 @@ export type ProcessOrder = {
   readonly port: number
   /** Dies at the `count`-th time the step is reached. */
   readonly killAt?: { readonly step: string; readonly count: number }
+  /** Stands still from the first time the step is reached until it gets SIGCONT. */
+  readonly stopAt?: string
   /** Finds no room on the disk from when a step is reached, until it is given room; one step after the other. */
   readonly fullAt?: readonly string[]
   /** Shorter than the default where a test starts one process after the other. */
@@ -18,6 +20,7 @@ export type ProcessOrder = {
 
 const order: ProcessOrder = JSON.parse(process.argv[2] ?? "")
 let seen = 0
+let { stopAt } = order
 
 /** From now on the system refuses whatever this process writes to a file. */
 const fillDisk = () => execFileSync("prlimit", [`--pid=${process.pid}`, "--fsize=0:"])
@@ -28,6 +31,10 @@ const issuer = await createIssuer(order.config, {
     if (step === fullAt[0]) {
       fullAt.shift()
       fillDisk()
+    }
+    if (step === stopAt) {
+      stopAt = undefined
+      process.kill(process.pid, "SIGSTOP")
     }
     if (step !== order.killAt?.step) return
     seen += 1

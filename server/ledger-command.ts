@@ -1,0 +1,131 @@
+/** `ledger list|show|retry`: looks at single payments, and has dead ones tried again, while the service runs on the same store. */
+import { ConfigError, parseConfig } from "./config.ts"
+import { configExit, mendableProblems, readConfig } from "./config-file.ts"
+import { type Redemption, type RedemptionState, redemptionStates } from "./core/redemption.ts"
+import { type RelayTransaction, type Store, StoreUnavailable } from "./ports.ts"
+import { openStore } from "./stores/index.ts"
+
+export type LedgerOptions = {
+  readonly config: string
+  /** Of a redemption; what `show` and `retry` are about. */
+  readonly key?: string
+  readonly state?: string
+  readonly limit?: string
+  readonly after?: string
+}
+
+export type LedgerIo = {
+  readonly environment: Record<string, string | undefined>
+  /** Lines of the answer. */
+  print(line: string): void
+  /** Lines for the person at the terminal. */
+  warn(line: string): void
+}
+
+type Task = (store: Store, options: LedgerOptions, io: LedgerIo) => Promise<void>
+
+const tasks = { list, show, retry } satisfies Record<string, Task>
+
+/** Resolves with the exit code. What `retry` changes is on disk when it does. */
+export async function ledger(
+  task: keyof typeof tasks,
+  options: LedgerOptions,
+  io: LedgerIo,
+): Promise<number> {
+  try {
+    const { database } = parseConfig(await readConfig(options.config), io.environment)
+    if (database.startsWith("memory:"))
+      throw new ConfigError([
+        'database: found "memory:", wanted a file that this command and the service share',
+      ])
+    const store = await openStore(database)
+    try {
+      await tasks[task](store, options, io)
+    } finally {
+      await store.close()
+    }
+    return 0
+  } catch (error) {
+    const problems = error instanceof StoreUnavailable ? [error.message] : mendableProblems(error)
+    if (!problems) throw error
+    for (const problem of problems) io.warn(`${options.config}: ${problem}`)
+    return error instanceof StoreUnavailable ? 1 : configExit
+  }
+}
+
+async function list(store: Store, options: LedgerOptions, io: LedgerIo): Promise<void> {
+  const state = options.state === undefined ? null : stateOf(options.state)
+  const limit = wholeOf("limit", options.limit ?? "100", 1)
+  const after = wholeOf("after", options.after ?? "0", 0)
+  for (const { sequence, redemption } of await store.redemptions({ state, after, limit }))
+    print(io, { sequence, ...viewOf(redemption) })
+}
+
+async function show(store: Store, options: LedgerOptions, io: LedgerIo): Promise<void> {
+  const { redemption, transactions, entries } = await found(store, options)
+  print(io, {
+    ...viewOf(redemption),
+    transactions: transactions.map(transactionView),
+    entries: entries.map(({ sequence, at, kind, facts }) => ({ sequence, at, kind, facts })),
+  })
+}
+
+async function retry(store: Store, options: LedgerOptions, io: LedgerIo): Promise<void> {
+  const { redemption } = await found(store, options)
+  const { key } = redemption
+  const { retried } = await store.retry({ key, now: Math.floor(Date.now() / 1000) })
+  if (!retried) throw new ConfigError([`${key}: found state ${redemption.state}, wanted dead`])
+  print(io, { retried: key })
+}
+
+async function found(store: Store, { key = "" }: LedgerOptions) {
+  const history = await store.history({ key })
+  if (!history) throw new ConfigError([`there is no redemption ${JSON.stringify(key.slice(0, 300))}`])
+  return history
+}
+
+function stateOf(text: string): RedemptionState {
+  const state = redemptionStates.find((each) => each === text)
+  if (state) return state
+  throw new ConfigError([
+    `--state: found ${JSON.stringify(text)}, wanted one of ${redemptionStates.join(", ")}`,
+  ])
+}
+
+function wholeOf(option: string, text: string, least: number): number {
+  const value = /^[0-9]{1,15}$/.test(text) ? Number(text) : Number.NaN
+  if (value >= least) return value
+  throw new ConfigError([`--${option}: found ${JSON.stringify(text)}, wanted a whole number from ${least}`])
+}
+
+/** Without the signature: it is money until it is settled. */
+const viewOf = ({ transfer, evidence, ...row }: Redemption) => ({
+  key: row.key,
+  state: row.state,
+  network: row.network,
+  asset: row.asset,
+  payer: transfer.payer,
+  value: transfer.value.toString(),
+  validBefore: transfer.validBefore.toString(),
+  acceptedAt: row.acceptedAt,
+  dueAt: row.dueAt,
+  attempts: row.attempts,
+  lastError: row.lastError,
+  failure: row.failure,
+  evidence: evidence && { ...evidence, blockNumber: evidence.blockNumber.toString() },
+})
+
+const transactionView = ({ relayer, nonce, state, storedAt, sentAt, versions }: RelayTransaction) => ({
+  relayer,
+  nonce,
+  state,
+  storedAt,
+  sentAt,
+  versions: versions.map(({ hash, maxFeePerGas, maxPriorityFeePerGas }) => ({
+    hash,
+    maxFeePerGas: maxFeePerGas.toString(),
+    maxPriorityFeePerGas: maxPriorityFeePerGas.toString(),
+  })),
+})
+
+const print = (io: LedgerIo, answer: object): void => io.print(JSON.stringify(answer))

@@ -1,0 +1,64 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { expect, it } from "vitest"
+import { startLocalChain } from "../../scripts/local-chain.ts"
+import { type ConfigInput, parseConfig } from "../../server/config.ts"
+import { eventually, offer, postToken, preparePurchase } from "../support/cinema.ts"
+import { checkInvariants } from "../support/invariants.ts"
+import { sepoliaId } from "../support/offers.ts"
+import { acceptedOf, randomAccount } from "../support/payments.ts"
+import { freePort, spawnCinema } from "../support/spawn-cinema.ts"
+
+it("MI-04, MI-05: a worker that stood still with a signed transaction in hand wakes up fenced, and uses no second nonce", async () => {
+  const chain = await startLocalChain({ blockTimeSeconds: 0 })
+  const folder = await mkdtemp(join(tmpdir(), "paused-"))
+  const payTo = randomAccount().address
+  const database = join(folder, "ticket402.db")
+  const [first, second] = [await freePort(), await freePort()]
+  const url = `http://127.0.0.1:${second}`
+  const config: ConfigInput = {
+    issuer: url,
+    payTo,
+    database: `sqlite:${database}`,
+    keys: join(folder, "keys"),
+    relayer: { privateKeyFile: join(folder, "relayer.key") },
+    networks: { [sepoliaId]: { rpcUrls: [chain.rpcUrl] } },
+    offers: [offer("hour", "movies:read", "0.01")],
+    logLevel: "silent",
+  }
+  const shop = { accepted: acceptedOf(parseConfig(config).offers[0]!), url }
+  const sell = async () => {
+    const account = randomAccount()
+    await chain.mint(account.address, 10_000n)
+    expect((await postToken(url, (await preparePurchase(shop, account)).headers)).status).toBe(200)
+  }
+  const settled = (paid: number) =>
+    eventually(
+      () => checkInvariants(database, chain, payTo),
+      (found) => found.open === 0 && found.paid === paid,
+      30,
+    )
+  const paused = await spawnCinema({ config, port: first, leaseSeconds: 1, stopAt: "signed" })
+  await chain.fund(paused.relayer)
+  const other = await spawnCinema({ config, port: second, leaseSeconds: 1 })
+  try {
+    await sell()
+    // The state of a process is what follows its name.
+    await eventually(
+      () => readFile(`/proc/${paused.pid}/stat`, "utf8"),
+      (stat) => /\) T /.test(stat),
+    )
+    await settled(1)
+    process.kill(paused.pid, "SIGCONT")
+    await sell()
+    expect((await settled(2)).broken).toEqual([])
+    const nonce = await chain.request("eth_getTransactionCount", [paused.relayer, "latest"])
+    expect(Number(nonce)).toBe(2)
+  } finally {
+    process.kill(paused.pid, "SIGCONT")
+    await Promise.all([paused.kill("SIGTERM"), other.kill("SIGTERM")])
+    await chain.stop()
+    await rm(folder, { recursive: true, force: true })
+  }
+}, 60_000)
