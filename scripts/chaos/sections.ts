@@ -1,5 +1,6 @@
 /** The sections of the chaos harness, by the name that `--only` takes. */
 import { everyCall } from "./at-every-call.ts"
+import { cheatingPayers } from "./cheats.ts"
 import { diskFull } from "./disk.ts"
 import { killEverywhere } from "./kills.ts"
 import { underLoad } from "./load.ts"
@@ -23,5 +24,6 @@ export const sections: Readonly<Record<string, Section>> = {
   kill: async ({ quick, kills, seed, onProgress }) =>
     (await killEverywhere({ kills: quick ? 0 : kills, seed, onProgress })).rows,
   load: ({ quick, seed, onProgress }) => underLoad({ redemptions: quick ? 100 : 2000, seed, onProgress }),
+  cheats: ({ quick, onProgress }) => cheatingPayers({ ways: quick ? 1 : 4, onProgress }),
   disk: ({ quick, onProgress }) => diskFull({ pages: quick ? 2 : 16, onProgress }),
 }
