@@ -9,9 +9,14 @@ export type BookRow = {
   readonly redemption: Redemption | null
   /** How many entries of each kind the ledger has for the redemption. */
   readonly entries: Readonly<Partial<Record<LedgerKind, number>>>
+  /** The last of them that says how far its money is: `settled`, `imported`, `reopened` or `failed`; null before the first. */
+  readonly news: LedgerKind | null
   /** What became of the relayer's transaction it rides in; null when it rides in none. */
   readonly ride: "in_flight" | "done" | null
 }
+
+/** Entries that say how far the money of a redemption is. */
+export const newsKinds = ["settled", "imported", "reopened", "failed"] as const satisfies LedgerKind[]
 
 /** What is owed, row by row, beside the totals that are kept of it; read at one moment. */
 export type Exposure = {
@@ -37,7 +42,7 @@ export type Doubles = {
 /** A broken invariant: its number, what is wrong, and the row that shows it. */
 export type Broken = { readonly invariant: string; readonly what: string; readonly row: string }
 
-export function judgeRow({ grant, redemption, entries, ride }: BookRow): readonly Broken[] {
+export function judgeRow({ grant, redemption, entries, news, ride }: BookRow): readonly Broken[] {
   if (!redemption)
     return when(grant.paid, "I2", "a grant that is called paid has no redemption", `grant ${grant.id}`)
   const { key, state, policy, evidence, dueAt } = redemption
@@ -67,9 +72,9 @@ export function judgeRow({ grant, redemption, entries, ride }: BookRow): readonl
     ),
     ...when(isSettled && !evidence, "I4", "it is called paid without a transfer", key),
     ...when(
-      isSettled && (settled === 0 || settled > count("reopened") + 1),
+      isSettled !== (news === "settled" || news === "imported") || settled > count("reopened") + 1,
       "I4",
-      "it is settled without an entry, or with two",
+      "the ledger and the row do not say alike whether it is settled, or it is settled twice",
       key,
     ),
     ...when(settlementState(state) === "failed" && !hasEnded, "I6", "it failed, and its grant lives", key),

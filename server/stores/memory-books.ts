@@ -1,6 +1,6 @@
 /** The verbs of those who look through the books, and mend them, in memory. */
 import type { Grant } from "../core/grant.ts"
-import type { BookRow } from "../core/invariants.ts"
+import { type BookRow, newsKinds } from "../core/invariants.ts"
 import { isUnsettled, type LedgerKind } from "../core/redemption.ts"
 import type { RelayTransaction } from "../ports.ts"
 import type { MemoryTables } from "./memory-tables.ts"
@@ -16,11 +16,13 @@ export function createMemoryBooks(tables: MemoryTables): Pick<Verbs, BookVerb> {
       if (redemptionKey !== null) kinds.set(redemptionKey, [...(kinds.get(redemptionKey) ?? []), kind])
     return wanted.map((grant) => {
       const redemption = tables.redemptionFor(grant.id)
+      const own = kinds.get(redemption?.key ?? "") ?? []
       const ride = transactions.get(redemption?.transactionId ?? -1)
       return {
         grant,
         redemption,
-        entries: countOf(kinds.get(redemption?.key ?? "") ?? []),
+        entries: countOf(own),
+        news: own.findLast((kind) => newsKinds.some((each) => each === kind)) ?? null,
         ride: ride === undefined ? null : ride.state === "done" ? "done" : "in_flight",
       }
     })

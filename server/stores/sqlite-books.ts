@@ -1,6 +1,6 @@
 /** The verbs of those who look through the books, and mend them, on SQLite. */
 import type BetterSqlite3 from "better-sqlite3"
-import type { BookRow } from "../core/invariants.ts"
+import { type BookRow, newsKinds } from "../core/invariants.ts"
 import { type LedgerKind, unsettledStates } from "../core/redemption.ts"
 import type { TransferId } from "../ports.ts"
 import { endedFacts, importedFacts } from "./rules.ts"
@@ -18,6 +18,9 @@ export function createBookVerbs(db: BetterSqlite3.Database, records: Records): P
   const countEntries = db.prepare<[string], Row>(
     "SELECT kind, count(*) AS entries FROM entries WHERE redemption_key = ? GROUP BY kind",
   )
+  const lastNews = db.prepare<[string], Row>(`
+    SELECT kind FROM entries WHERE redemption_key = ? AND kind IN (${newsKinds.map((kind) => `'${kind}'`).join(", ")})
+    ORDER BY sequence DESC LIMIT 1`)
   const rideState = db.prepare<[number], Row>("SELECT state FROM transactions WHERE id = ?")
   const doubleRows = {
     keys: db.prepare<[], Row>("SELECT key AS row FROM redemptions GROUP BY key HAVING count(*) > 1"),
@@ -48,6 +51,7 @@ export function createBookVerbs(db: BetterSqlite3.Database, records: Records): P
   function bookRow(row: Row): BookRow {
     const grant = grantFrom(row)
     const redemption = records.redemptionFor(grant.id)
+    const news = redemption ? lastNews.get(redemption.key) : undefined
     const counts = redemption ? countEntries.all(redemption.key) : []
     const state =
       redemption?.transactionId == null ? undefined : rideState.get(redemption.transactionId)?.state
@@ -57,6 +61,7 @@ export function createBookVerbs(db: BetterSqlite3.Database, records: Records): P
       entries: Object.fromEntries(
         counts.map(({ kind, entries }) => [text<LedgerKind>(kind), integer(entries)]),
       ),
+      news: news === undefined ? null : text<LedgerKind>(news.kind),
       ride: state === undefined ? null : state === "done" ? "done" : "in_flight",
     }
   }

@@ -349,12 +349,12 @@ function walk(sequence: readonly (readonly [Step, number, number])[], carried: M
     for (const name of known) ask("history", { key: name })
     const blocks = ask("paidBlocks", { fence, network, limit: 2 }).value as PaidBlock[] | undefined
     for (const block of blocks ?? []) ask("paidIn", { fence, network, ...block })
-    ask("books", { after: "", limit: 100 })
-    ask("exposure", undefined)
-    ask("doubles", undefined)
-    ask("progress", { network })
     checkInvariants(db)
   }
+  ask("books", { after: "", limit: 100 })
+  ask("exposure", undefined)
+  ask("doubles", undefined)
+  ask("progress", { network })
   db.close()
 }
 

@@ -1,15 +1,10 @@
 /** What must hold of a database and its chain whatever happened to the processes (security.md §4.3, I1 to I9). */
 import Database from "better-sqlite3"
 import type { LocalChain } from "../../scripts/local-chain.ts"
-import {
-  isSettled,
-  isUnsettled,
-  queuedStates,
-  type RedemptionState,
-  settledStates,
-  unsettledStates,
-} from "../../server/core/redemption.ts"
-import { listOf } from "../../server/stores/sqlite-rows.ts"
+import { brokenLine, judgeDoubles, judgeExposure, judgeRow } from "../../server/core/invariants.ts"
+import { isSettled, isUnsettled, type RedemptionState } from "../../server/core/redemption.ts"
+import { createBookVerbs } from "../../server/stores/sqlite-books.ts"
+import { createRecords } from "../../server/stores/sqlite-records.ts"
 import type { Hex } from "../../shared/evm.ts"
 
 export type Findings = {
@@ -39,16 +34,13 @@ export async function checkInvariants(file: string, chain: LocalChain, payTo: He
   try {
     const rows: Rows = (sql) => db.prepare<[], Row>(sql).all()
     // The database before the chain: what it calls paid must be there already.
-    const { redemptions, ledger } = db.transaction(() => ({
-      redemptions: rows("SELECT * FROM redemptions"),
-      ledger: ofLedger(rows),
-    }))()
+    const redemptions = rows("SELECT * FROM redemptions")
     const transfers = await transfersTo(chain, payTo)
     const paid = redemptions.filter(isPaid)
     const settledTwice = surplus(redemptions, transfers)
     return {
       broken: [
-        ...ledger,
+        ...checkLedger(file),
         ...ofChain(redemptions, transfers),
         ...(await ofRelayer(rows, chain)),
         ...(settledTwice > 0 ? [`I9: ${settledTwice} transfers more than redemptions`] : []),
@@ -65,87 +57,26 @@ export async function checkInvariants(file: string, chain: LocalChain, payTo: He
   }
 }
 
-/** The invariants that the database tells by itself; quick, and true at every moment. */
+/** The invariants that the database tells by itself, as the product judges them; true at every moment. */
 export function checkLedger(file: string): readonly string[] {
   const db = new Database(file, { readonly: true, fileMustExist: true })
+  db.defaultSafeIntegers(true)
   try {
-    return db.transaction(() => ofLedger((sql) => db.prepare<[], Row>(sql).all()))()
+    const verbs = createBookVerbs(db, createRecords(db))
+    const look = () => [
+      ...judgeExposure(verbs.exposure(undefined)),
+      ...judgeDoubles(verbs.doubles(undefined)),
+      ...verbs.books({ after: "", limit: everything }).flatMap((row) => judgeRow(row)),
+    ]
+    return db.transaction(look)().map(brokenLine)
   } finally {
     db.close()
   }
 }
 
-type Rows = (sql: string) => readonly Row[]
+const everything = 1_000_000
 
-function ofLedger(rows: Rows): string[] {
-  const found = (invariant: string, sql: string): string[] =>
-    rows(sql).map((row) => `${invariant}: ${JSON.stringify(row)}`)
-  const unsettled = rows(
-    `SELECT nominal FROM redemptions WHERE policy = 'background' AND state IN (${listOf(unsettledStates)})`,
-  )
-  const lost = rows("SELECT nominal FROM losses")
-  const exposure = sum(unsettled.map((row) => BigInt(row.nominal ?? 0)))
-  const queued = rows(`SELECT 1 FROM redemptions WHERE state IN (${listOf(queuedStates)})`).length
-  const [totals] = rows("SELECT unsettled, lost, queued FROM totals")
-  return [
-    ...found("I1 a second row of a key", "SELECT key FROM redemptions GROUP BY key HAVING count(*) > 1"),
-    ...found(
-      "I1 a second row of a nonce",
-      "SELECT nonce FROM redemptions GROUP BY network, asset, payer, nonce HAVING count(*) > 1",
-    ),
-    ...found(
-      "I2 a paid grant without a redemption",
-      "SELECT id FROM grants WHERE paid = 1 AND id NOT IN (SELECT grant_id FROM redemptions)",
-    ),
-    ...found(
-      "I2 a token of a settle-first payment that is not in",
-      `SELECT key FROM redemptions JOIN grants ON grants.id = grant_id
-       WHERE policy = 'first' AND token_jti IS NOT NULL AND NOT EXISTS
-         (SELECT 1 FROM entries WHERE redemption_key = key AND kind = 'settled')`,
-    ),
-    ...found(
-      "I2 a redemption that is not in the ledger once",
-      `SELECT key FROM redemptions
-       WHERE (SELECT count(*) FROM entries WHERE redemption_key = key AND kind = 'redeemed') <> 1`,
-    ),
-    ...(BigInt(totals?.unsettled ?? 0) === exposure &&
-    BigInt(totals?.lost ?? 0) === sum(lost.map((row) => BigInt(row.nominal ?? 0))) &&
-    totals?.queued === queued
-      ? []
-      : [`I3: totals say ${JSON.stringify(totals)}, the rows ${exposure} and ${queued}`]),
-    ...found(
-      "I4 a payment is settled without an entry, or with two",
-      `SELECT key FROM redemptions
-       WHERE (state IN (${listOf(settledStates)})) IS NOT coalesce((SELECT kind = 'settled' FROM entries
-         WHERE redemption_key = key AND kind IN ('settled', 'reopened', 'failed')
-         ORDER BY sequence DESC LIMIT 1), 0)
-       OR (SELECT count(*) FROM entries WHERE redemption_key = key AND kind = 'settled')
-        > (SELECT count(*) FROM entries WHERE redemption_key = key AND kind = 'reopened') + 1`,
-    ),
-    ...found(
-      "I4 two payments of one transfer",
-      `SELECT transaction_hash FROM redemptions WHERE transaction_hash IS NOT NULL
-       GROUP BY network, transaction_hash, log_index HAVING count(*) > 1`,
-    ),
-    ...found(
-      "I5 a nonce of two transactions, or a transaction without bytes",
-      `SELECT nonce FROM transactions GROUP BY network, relayer, nonce HAVING count(*) > 1
-       UNION SELECT nonce FROM transactions WHERE id NOT IN (SELECT transaction_id FROM versions)`,
-    ),
-    ...found(
-      "I6 a failed payment with a living grant",
-      `SELECT key FROM redemptions JOIN grants ON grants.id = grant_id
-       WHERE state = 'failed' AND (end_reason IS NULL OR end_reason = 'settlement_failed' AND NOT EXISTS
-         (SELECT 1 FROM entries WHERE entries.grant_id = grants.id AND kind = 'ended'))`,
-    ),
-    ...found(
-      "I8 an open payment that nobody will pick up",
-      `SELECT key FROM redemptions LEFT JOIN transactions ON transactions.id = transaction_id
-       WHERE (redemptions.state = 'accepted' AND due_at IS NULL)
-          OR (redemptions.state = 'sent' AND coalesce(transactions.state, 'done') = 'done')`,
-    ),
-  ]
-}
+type Rows = (sql: string) => readonly Row[]
 
 type Transfer = {
   readonly payer: string
