@@ -144,7 +144,7 @@ describe("two processes on one folder of keys", () => {
       code: 78,
       stderr: expect.stringMatching(/try again in \d+ s/),
     })
-  })
+  }, 60_000)
 
   it("TOK-26: refuse what a removed key signed within 5 s, everywhere, while the grant lives on", async () => {
     const held = await buy()

@@ -32,7 +32,9 @@ beforeAll(async () => {
   cinema = await openCinema({ config: { whitelist: [{ address: staff.address, scope: "movies:read" }] } })
   keyFolder = String(cinema.config.keys)
   purchase = await preparePurchase(cinema, await cinema.customer())
-  token = (await postToken(cinema.url, purchase.headers)).body.access_token
+  const bought = await postToken(cinema.url, purchase.headers)
+  expect(bought).toMatchObject({ status: 200 })
+  token = bought.body.access_token
   const answer = await eventually(
     () => receiptFor(purchase.secret),
     ({ status }) => status === 200,
