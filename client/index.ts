@@ -6,4 +6,6 @@ export { BudgetRefusal, type BudgetRule, PolicyRefusal, type PolicyRule, TicketE
 export type { ClientEvent } from "./events.ts"
 export type { Fetch } from "./fetch.ts"
 export { verifyReceipt } from "./receipt.ts"
+export type { TokenVerdict, Verifier, VerifierOptions } from "./verify.ts"
+export { createVerifier } from "./verify.ts"
 export type { GrantSummary } from "./wallet.ts"

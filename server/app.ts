@@ -249,6 +249,8 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
       revocation: createRevocation({ store, keys, whitelist, now, log, onEnded: noteEnded }, names),
       receipt: createReceipts({ find, store, keys, now }, config.issuer),
       keys,
+      revocations,
+      now,
       offers: board.current,
       grantTypes: supportedGrantTypes,
       peers: createRate(config.limits.requestsPerPeer),

@@ -1,7 +1,7 @@
 /** The gate: looks at the token of a request and says whether the door opens (wire.md §1). Sells nothing, does no I/O. */
 import { createHash } from "node:crypto"
 import { LRUCache } from "lru-cache"
-import { type Claims, hasScope, isExpired, leewaySeconds } from "../shared/access-token.ts"
+import { type Claims, hasScope, isExpired, leewaySeconds, tokenIn } from "../shared/access-token.ts"
 import { type GateReason, gateRefusals } from "../shared/errors.ts"
 import { type Feed, feedMaximumSeconds } from "./feed.ts"
 import type { Keys, Now, VerifiedToken } from "./ports.ts"
@@ -38,8 +38,6 @@ type Known = VerifiedToken & { windowEndsAt: number; requests: number }
 
 const windowSeconds = gateRefusals.too_many_requests.retryAfterSeconds
 const cacheSize = 10_000
-const bearer = /^bearer +([A-Za-z0-9\-._~+/]+=*) *$/i
-const maximumLength = 8192
 
 export function createGate(
   deps: {
@@ -91,7 +89,7 @@ export function createGate(
     const [value, ...more] = request.authorization
     if (value === undefined) return refuse(request.payment ? "pay_at_token_endpoint" : "token_missing")
     if (more.length > 0 || request.queryToken || value.includes(",")) return refuse("token_ambiguous")
-    const token = value.length <= maximumLength ? bearer.exec(value)?.[1] : undefined
+    const token = tokenIn(value)
     const known = token === undefined ? undefined : await authenticate(token)
     // In an emergency a key loses all trust, whatever was verified with it before.
     if (!known || !keys.isTrusted(known.kid)) return refuse("token_invalid")

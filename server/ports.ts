@@ -4,6 +4,7 @@ import type { Address, Hex } from "../shared/evm.ts"
 import type { NetworkInfo } from "../shared/network.ts"
 import type { Receipt as PaymentReceipt } from "../shared/receipt.ts"
 import type { Revocation } from "../shared/revocation.ts"
+import type { RevocationList } from "../shared/revocation-list.ts"
 import type { ChainLog, SignedTransfer } from "../shared/scheme.ts"
 import type { Call } from "./core/batch.ts"
 import type { ExposureLimits, LimitName } from "./core/exposure.ts"
@@ -382,6 +383,7 @@ export type KeySet = { readonly keys: readonly Readonly<Record<string, unknown>>
 export type Keys = {
   sign(claims: Claims): Promise<string>
   signReceipt(receipt: PaymentReceipt): Promise<string>
+  signRevocations(list: RevocationList): Promise<string>
   /** Throws {@link SignerUnavailable} when signing would likely fail, for whoever has not promised anything yet. */
   check(): void
   /**

@@ -36,3 +36,10 @@ export const hasScope = (granted: string, wanted: string): boolean => granted.sp
 export const leewaySeconds = 5
 
 export const isExpired = (claims: Claims, now: number): boolean => now >= claims.exp + leewaySeconds
+
+const bearer = /^bearer +([A-Za-z0-9\-._~+/]+=*) *$/i
+const longest = 8192
+
+/** The token of an Authorization header's value; undefined for whatever is none (RFC 6750 §2.1). */
+export const tokenIn = (value: string): string | undefined =>
+  value.length <= longest ? bearer.exec(value)?.[1] : undefined

@@ -94,6 +94,12 @@ export type IntrospectionResponse =
       grant: TokenResponse["grant"]
     }
 
+/** RFC 8414 §3.1, RFC 9728 §3.1: the well-known segment goes between host and path. */
+export function wellKnown(identifier: string, name: string): string {
+  const url = new URL(identifier)
+  return `${url.origin}/.well-known/${name}${url.pathname === "/" ? "" : url.pathname}`
+}
+
 /** RFC 8414 §2, the members ticket402 has. */
 export type AuthorizationServerMetadata = {
   issuer: string
@@ -103,6 +109,9 @@ export type AuthorizationServerMetadata = {
   receipt_jwks_uri: string
   grant_types_supported: string[]
   token_endpoint_auth_methods_supported: string[]
+  /** ticket402's own: the gate for other servers, and the list of what was taken back. */
+  gate_uri: string
+  revocations_uri: string
   revocation_endpoint: string
   revocation_endpoint_auth_methods_supported: string[]
   /** Absent when nobody may ask. */

@@ -69,6 +69,7 @@ describe("the README's examples", () => {
   let chain: LocalChain
   let folder: string
   let seller: Command | undefined
+  let other: Command | undefined
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "readme-"))
     await symlink(fileURLToPath(new URL("node_modules", root)), join(folder, "node_modules"))
@@ -76,8 +77,10 @@ describe("the README's examples", () => {
     chain = await startLocalChain({ blockTimeSeconds: 0 })
   })
   afterAll(async () => {
-    seller?.kill("SIGTERM")
-    await seller?.ended
+    for (const command of [seller, other]) {
+      command?.kill("SIGTERM")
+      await command?.ended
+    }
     await chain.stop()
     await rm(folder, { recursive: true, force: true })
   })
@@ -103,21 +106,23 @@ describe("the README's examples", () => {
       return [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)]
     })
     expect(found.map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, "\n"))).toEqual([])
-  })
+  }, 60_000)
 
   it("sell and buy on a local chain, with nothing changed but addresses and ports", async () => {
-    const [selling = "", buying = "", checking = ""] = fences("ts")
-    const [port, customer] = [await freePort(), generatePrivateKey()]
+    const [selling = "", buying = "", checking = "", receiving = ""] = fences("ts")
+    const [port, otherPort, customer] = [await freePort(), await freePort(), generatePrivateKey()]
     const here = (code: string) =>
       Object.entries(sources)
         .reduce((text, [entry, source]) => text.replaceAll(`"${entry}"`, `"${new URL(source, root)}"`), code)
         .replaceAll("8402", String(port))
+        .replaceAll("8410", String(otherPort))
         .replaceAll("http://127.0.0.1:8545", chain.rpcUrl)
     await mkdir(join(folder, "seller"))
     for (const [name, code] of [
       ["seller/seller.ts", selling],
       ["agent.ts", buying],
-      ["check.ts", checking],
+      ["check.ts", receiving],
+      ["other.ts", checking],
     ] as const)
       await writeFile(join(folder, name), here(code))
 
@@ -134,6 +139,7 @@ describe("the README's examples", () => {
     const relayerKey = (await readFile(join(folder, "seller/data/relayer.key"), "utf8")) as Hex
     await chain.fund(privateKeyToAccount(relayerKey).address)
     await chain.mint(privateKeyToAccount(customer).address, 1_000_000n)
+    other = runFile(pathToFileURL(join(folder, "other.ts")), [], { cwd: folder })
     const agent = await runFile(pathToFileURL(join(folder, "agent.ts")), [], {
       cwd: folder,
       env: { ...process.env, AGENT_KEY: customer },
@@ -156,5 +162,13 @@ describe("the README's examples", () => {
     }).ended
     expect(check).toMatchObject({ code: 0, stderr: "" })
     expect(check.stdout).toMatch(/^10000 of 0x[0-9a-f]{40} in 0x[0-9a-f]{64}\n$/)
-  })
+
+    const elsewhere = `http://127.0.0.1:${otherPort}/`
+    const refused = await eventually(
+      () => fetch(elsewhere).catch(() => undefined),
+      (answer) => answer !== undefined,
+    )
+    expect(refused?.status).toBe(402)
+    expect(refused?.headers.get("payment-required")).not.toBeNull()
+  }, 60_000)
 })

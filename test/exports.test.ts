@@ -76,6 +76,7 @@ describe("what users may import", () => {
         "PolicyRefusal",
         "TicketError",
         "createClient",
+        "createVerifier",
         "type BudgetRule",
         "type Client",
         "type ClientEvent",
@@ -86,6 +87,9 @@ describe("what users may import", () => {
         "type PolicyRule",
         "type Receipt",
         "type TicketErrorCode",
+        "type TokenVerdict",
+        "type Verifier",
+        "type VerifierOptions",
         "verifyReceipt",
       ]
     `)

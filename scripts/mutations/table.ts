@@ -390,10 +390,10 @@ const tokens: readonly Mutation[] = [
       "TOK-20",
     ],
   ]),
-  ...of("server/keys/algorithms.ts", [
+  ...of("shared/jws.ts", [
     [
       "low s of tokens",
-      'return alg !== "ES256" || halves(base64url.decode(signature)).s <= order / 2n',
+      'return alg !== "ES256" || lowerHalf(signature) <= curveOrder / 2n',
       "return true",
       gate,
       "one token has one spelling",
@@ -928,7 +928,87 @@ const books: readonly Mutation[] = [
   ]),
 ]
 
+const revocation = "test/flows/revocation.test.ts"
+const proxies = "test/flows/proxies.test.ts"
+const verifier = "test/client/verify.test.ts"
+
+const takenBack: readonly Mutation[] = [
+  ...of("shared/revocation.ts", [
+    [
+      "rules of the list",
+      "tokens.has(jti) || rules.some(",
+      "tokens.has(jti) || [].some(",
+      verifier,
+      "no rule ever",
+    ],
+    ["tokens of the list", "tokens.has(jti) || rules.some(", "rules.some(", verifier, "TOK-21, N-7009-1"],
+  ]),
+  ...of("server/introspection.ts", [
+    [
+      "introspection for those who may ask",
+      "if (!credentials || !isSecret(credentials.secret, secrets.get(credentials.id)))",
+      "if (false)",
+      revocation,
+      "N-7662-1",
+    ],
+  ]),
+  ...of("server/revocation.ts", [
+    [
+      "a client's token is the client's",
+      "if (isClients(found.grant) && credentials?.id !== found.grant.subject)",
+      "if (false)",
+      revocation,
+      "by that client only",
+    ],
+  ]),
+  ...of("server/stores/sqlite-revocations.ts", [
+    ["a rule is published", "records.publish(sequence, ruleOf(target, now), now)", "", store, "by one rule"],
+  ]),
+  ...of("server/stores/sqlite-whitelist.ts", [
+    [
+      "removal ends grants",
+      'records.endGrantsOf(left, "delisted", at)',
+      "",
+      store,
+      "WL-09: what left the whitelist",
+    ],
+  ]),
+  ...of("server/http/routes.ts", [
+    [
+      "routes by the path as it was sent",
+      "const route = routeOf(caller.path)",
+      "const route = routeOf(new URL(request.url).pathname)",
+      proxies,
+      "HTP-01, HTP-02",
+    ],
+  ]),
+  ...of("server/http/gate.ts", [
+    [
+      "a refusal is never a success",
+      'if (form === "refusal") return',
+      "if (false) return",
+      proxies,
+      "says 200 or 401 and nothing else",
+    ],
+  ]),
+  ...of("client/verify.ts", [
+    ["age of the list", "return !isFinal && news.age() > staleSeconds", "return false", verifier, "TOK-22"],
+  ]),
+  ...of("client/issuer-news.ts", [
+    [
+      "keys asked for now and then",
+      "if (now() >= keysAt + keySeconds) await readKeys()",
+      "await readKeys()",
+      verifier,
+      "TOK-25",
+    ],
+    ["the issuer's own origin", "url.origin !== new URL(issuer).origin || ", "", verifier, "goes nowhere"],
+    ["removed keys", "!removed.has(kid) &&", "", verifier, "TOK-26"],
+  ]),
+]
+
 export const mutations: readonly Mutation[] = [
+  ...takenBack,
   ...redeemedOnce,
   ...offersAndLimits,
   ...strangers,

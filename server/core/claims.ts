@@ -12,10 +12,6 @@ export const scopeSchema = z
   )
   .max(256)
 
-/** RS256, which RFC 9068 asks for, is left out on purpose (wire.md §5). */
-export const tokenAlgorithms = ["ES256", "EdDSA"] as const
-export type TokenAlgorithm = (typeof tokenAlgorithms)[number]
-
 export const claimsOf = (grant: IssuedGrant, issuer: string, audience: string): Claims => ({
   iss: issuer,
   aud: audience,

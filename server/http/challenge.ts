@@ -1,6 +1,7 @@
 /** What the gate answers when the door stays shut: status, challenge and, where paying helps, the quote (wire.md §1). */
 import { LRUCache } from "lru-cache"
-import { type GateReason, gateErrorBody, gateRefusals, printable } from "../../shared/errors.ts"
+import { bearerChallenge } from "../../shared/challenge.ts"
+import { type GateReason, gateErrorBody, gateRefusals } from "../../shared/errors.ts"
 import { paymentRequiredHeader } from "../../shared/x402.ts"
 import type { Offer } from "../core/offers.ts"
 import { offersFor, type Quote, quote } from "../core/quote.ts"
@@ -30,7 +31,11 @@ export function createChallenges(options: {
     const headers = {
       "cache-control": "no-store",
       "content-type": "application/json",
-      "www-authenticate": challenge(reason, scope),
+      "www-authenticate": bearerChallenge(reason, {
+        realm: resource,
+        scope,
+        resourceMetadata: endpoints.protectedResource,
+      }),
       ...(retryAfter !== undefined && { "retry-after": String(retryAfter) }),
     }
     if (row.status !== 402)
@@ -44,20 +49,6 @@ export function createChallenges(options: {
       paymentFlow: "access-token",
     })
     return { status: 402, headers: { ...headers, [paymentRequiredHeader]: header }, body }
-  }
-
-  /** RFC 6750 §3: no error attribute when no credential came; each attribute at most once. */
-  function challenge(reason: GateReason, scope: string): string {
-    const row = gateRefusals[reason]
-    const attributes = [
-      `realm="${resource}"`,
-      ...(row.error === null
-        ? []
-        : [`error="${row.error}"`, `error_description="${printable(row.description)}"`]),
-      ...(reason === "insufficient_scope" ? [`scope="${scope}"`] : []),
-      `resource_metadata="${endpoints.protectedResource}"`,
-    ]
-    return `Bearer ${attributes.join(", ")}`
   }
 
   return (reason, { scope, pattern }) => {

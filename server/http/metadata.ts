@@ -3,6 +3,7 @@ import {
   type AuthorizationServerMetadata,
   type ProtectedResourceMetadata,
   tokenEndpointAuthMethods,
+  wellKnown,
 } from "../../shared/oauth.ts"
 import type { Offer } from "../core/offers.ts"
 
@@ -15,6 +16,7 @@ export type Endpoints = {
   /** Where proxies and other servers ask for the gate's verdict; the form and the scope follow. */
   readonly gate: string
   readonly receipt: string
+  readonly revocations: string
   readonly jwks: string
   readonly receiptJwks: string
   readonly authorizationServer: string
@@ -31,6 +33,7 @@ export function endpointsOf(issuer: string, resource: string): Endpoints {
     revocation: `${issuer}/revoke`,
     gate: `${issuer}/gate`,
     receipt: `${issuer}/token/receipt`,
+    revocations: `${issuer}/revocations`,
     jwks: `${issuer}/.well-known/jwks.json`,
     receiptJwks: `${issuer}/.well-known/receipt-jwks.json`,
     authorizationServer: wellKnown(issuer, "oauth-authorization-server"),
@@ -38,12 +41,6 @@ export function endpointsOf(issuer: string, resource: string): Endpoints {
     live: `${issuer}/health/live`,
     ready: `${issuer}/health/ready`,
   }
-}
-
-/** RFC 8414 §3.1, RFC 9728 §3.1: the well-known segment goes between host and path. */
-function wellKnown(identifier: string, name: string): string {
-  const url = new URL(identifier)
-  return `${url.origin}/.well-known/${name}${url.pathname === "/" ? "" : url.pathname}`
 }
 
 export type MetadataParts = {
@@ -64,6 +61,8 @@ export const authorizationServerMetadata = (
   receipt_jwks_uri: endpoints.receiptJwks,
   grant_types_supported: [...grantTypes],
   token_endpoint_auth_methods_supported: [...tokenEndpointAuthMethods],
+  gate_uri: endpoints.gate,
+  revocations_uri: endpoints.revocations,
   revocation_endpoint: endpoints.revocation,
   revocation_endpoint_auth_methods_supported: [...tokenEndpointAuthMethods],
   ...(introspection && {

@@ -2,14 +2,16 @@
 import type { Offer } from "../core/offers.ts"
 import type { Introspection } from "../introspection.ts"
 import type { Proof } from "../owner.ts"
-import type { Keys, Rate } from "../ports.ts"
+import type { Keys, Now, Rate } from "../ports.ts"
 import type { Revocation } from "../revocation.ts"
+import type { Revocations } from "../revocations.ts"
 import type { TokenEndpoint } from "../token.ts"
 import { type GateEndpoint, gateRoutes } from "./gate.ts"
 import { type HealthDeps, healthRoutes } from "./health.ts"
 import { authorizationServerMetadata, type Endpoints, protectedResourceMetadata } from "./metadata.ts"
 import { createOwnedHandler } from "./owned.ts"
 import { json } from "./respond.ts"
+import { createRevocationsHandler } from "./revocations.ts"
 import type { Route } from "./routes.ts"
 import { createTokenHandler } from "./token.ts"
 import { createIntrospectionHandler, createRevocationHandler } from "./token-inspection.ts"
@@ -22,7 +24,9 @@ export type OfficeParts = {
   /** What a grant's owner may read. */
   readonly status: (proof: Proof) => Promise<object>
   readonly receipt: (proof: Proof) => Promise<object>
-  readonly keys: Pick<Keys, "jwks" | "receiptJwks">
+  readonly keys: Pick<Keys, "jwks" | "receiptJwks" | "signRevocations" | "removed">
+  readonly revocations: Pick<Revocations, "age" | "after">
+  readonly now: Now
   readonly introspection: Introspection
   /** Whether anybody may introspect. */
   readonly isIntrospected: boolean
@@ -70,6 +74,11 @@ export function officeRoutes(parts: OfficeParts): readonly Route[] {
     document(endpoints.receiptJwks, () => parts.keys.receiptJwks(), 300),
     document(endpoints.authorizationServer, () => metadata, 300),
     document(endpoints.protectedResource, () => protectedResource, 300),
+    {
+      path: pathOf(endpoints.revocations),
+      methods: ["GET"],
+      handle: createRevocationsHandler(parts),
+    },
     ...gateRoutes(pathOf(endpoints.gate), parts.gate),
     ...healthRoutes({ live: pathOf(endpoints.live), ready: pathOf(endpoints.ready) }, health),
   ]

@@ -2,7 +2,7 @@
 import { createHash, generateKeyPairSync, webcrypto } from "node:crypto"
 import { base64url, importJWK, type JWK } from "jose"
 import { z } from "zod"
-import type { TokenAlgorithm } from "../core/claims.ts"
+import { curveOrder, type TokenAlgorithm } from "../../shared/jws.ts"
 
 const coordinate = z.string().regex(/^[A-Za-z0-9_-]{43}$/)
 /** The private half (`d`) is absent when a signer outside holds it. */
@@ -60,20 +60,11 @@ export async function createSign(
   return async (bytes) => new Uint8Array(await webcrypto.subtle.sign(how, key, bytes))
 }
 
-const order = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n
-/** 64 bytes in base64url: 86 characters, the last of which has four bits that must be zero. */
-const signaturePattern = /^[A-Za-z0-9_-]{85}[AQgw]$/
-
 /** Of the two signatures that ECDSA has for everything, the one with the low s; Ed25519 has one only. */
 export function canonical(alg: TokenAlgorithm, signature: Uint8Array): string {
   if (alg !== "ES256") return base64url.encode(signature)
   const { r, s } = halves(signature)
-  return base64url.encode(s > order / 2n ? join(r, order - s) : signature)
-}
-
-export function isCanonical(alg: TokenAlgorithm, signature: string): boolean {
-  if (!signaturePattern.test(signature)) return false
-  return alg !== "ES256" || halves(base64url.decode(signature)).s <= order / 2n
+  return base64url.encode(s > curveOrder / 2n ? join(r, curveOrder - s) : signature)
 }
 
 function halves(signature: Uint8Array): { r: bigint; s: bigint } {

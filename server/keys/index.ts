@@ -1,5 +1,5 @@
 /** The service's keys: one ring signs access tokens and receipts, another derives refresh tokens (security.md §4.8). */
-import type { TokenAlgorithm } from "../core/claims.ts"
+import type { TokenAlgorithm } from "../../shared/jws.ts"
 import { type KeyState, stateOf } from "../core/key-ring.ts"
 import { type Keys, type Logger, type Now, SignerUnavailable } from "../ports.ts"
 import { publicJwkOf } from "./algorithms.ts"
@@ -107,7 +107,11 @@ export async function openKeys(folder: string, options: KeyOptions = {}): Promis
     return Buffer.from(key.secret, "hex")
   }
 
-  async function sign(kind: "token" | "receipt", payload: object, until: number): Promise<string> {
+  async function sign(
+    kind: "token" | "receipt" | "revocations",
+    payload: object,
+    until: number,
+  ): Promise<string> {
     try {
       return await keyUntil(until).sign(kind, payload)
     } catch (error) {
@@ -119,6 +123,7 @@ export async function openKeys(folder: string, options: KeyOptions = {}): Promis
   return {
     sign: (claims) => sign("token", claims, claims.exp),
     signReceipt: (receipt) => sign("receipt", receipt, now()),
+    signRevocations: (list) => sign("revocations", list, now()),
     check() {
       keyUntil(now())
       refreshSecret()

@@ -1,6 +1,6 @@
 /** A signer outside: something that holds the private half of a signing key, so that it never is in this process. */
 import type { JWK } from "jose"
-import type { TokenAlgorithm } from "../core/claims.ts"
+import type { TokenAlgorithm } from "../../shared/jws.ts"
 import { type Logger, SignerUnavailable } from "../ports.ts"
 import { fits, jwkSchema } from "./algorithms.ts"
 import { KeyFileError } from "./files.ts"

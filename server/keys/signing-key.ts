@@ -2,13 +2,15 @@
 import { base64url, type CryptoKey, compactVerify, importJWK } from "jose"
 import { accessTokenType, type Claims, claimsSchema } from "../../shared/access-token.ts"
 import { parseJson } from "../../shared/json.ts"
+import { isCanonical, jwsHeader } from "../../shared/jws.ts"
 import { receiptType } from "../../shared/receipt.ts"
+import { revocationsType } from "../../shared/revocation-list.ts"
 import { SignerUnavailable } from "../ports.ts"
-import { canonical, createSign, isCanonical, publicJwkOf } from "./algorithms.ts"
+import { canonical, createSign, publicJwkOf } from "./algorithms.ts"
 import { KeyFileError } from "./files.ts"
 import type { AccessKey } from "./ring-file.ts"
 
-const types = { token: accessTokenType, receipt: receiptType } as const
+const types = { token: accessTokenType, receipt: receiptType, revocations: revocationsType } as const
 const payloadPattern = /^[A-Za-z0-9_-]{1,8192}$/
 /** A signer outside that takes longer is away. */
 const longestSignMilliseconds = 5000
@@ -33,8 +35,7 @@ export type SigningKey = {
 export async function loadSigningKey(key: AccessKey, outside: SignBytes | undefined): Promise<SigningKey> {
   const { id, alg } = key
   const [publicKey, own] = await halvesOf(key)
-  const header = (kind: keyof typeof types) =>
-    base64url.encode(JSON.stringify({ alg, typ: types[kind], kid: id }))
+  const header = (kind: keyof typeof types) => jwsHeader(alg, types[kind], id)
 
   async function check(token: string): Promise<Uint8Array | undefined> {
     try {

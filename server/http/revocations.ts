@@ -1,0 +1,59 @@
+/** `GET /revocations?since=`: what was taken back, signed, for gates that are elsewhere (security.md §4.6). */
+import { Refusal } from "../../shared/errors.ts"
+import { revocationPage, revocationsType } from "../../shared/revocation-list.ts"
+import type { Keys, Now, Rate } from "../ports.ts"
+import type { Revocations } from "../revocations.ts"
+import { peerKey } from "./rate.ts"
+import { noStore } from "./respond.ts"
+import type { Handler } from "./routes.ts"
+
+/** The store is read every second; a list older than this would be passed off as a fresh one. */
+const staleSeconds = 5
+
+/**
+ * Open to everybody: ids of grants and tokens are 128 random bits, name nobody, and open nothing. It is answered from
+ * memory, and signed only when there is news.
+ */
+export function createRevocationsHandler(deps: {
+  readonly issuer: string
+  readonly revocations: Pick<Revocations, "age" | "after">
+  readonly keys: Pick<Keys, "signRevocations" | "removed">
+  readonly peers: Rate
+  readonly now: Now
+}): Handler {
+  const { issuer, revocations, keys, peers, now } = deps
+
+  return async (request, { peer }) => {
+    await peers.take(peerKey(peer))
+    const since = readCursor(new URL(request.url).searchParams.get("since"))
+    const age = revocations.age()
+    if (age > staleSeconds) throw new Refusal("store_unavailable")
+    const page = revocations.after(since, revocationPage)
+    const removed = keys.removed()
+    const next = page.at(-1)?.sequence ?? since
+    const headers = {
+      ...noStore,
+      "cache-control": "public, max-age=1",
+      etag: `"${since}-${next}-${page.length}-${removed.length}"`,
+    }
+    if (request.headers.get("if-none-match") === headers.etag)
+      return new Response(null, { status: 304, headers })
+    const list = await keys.signRevocations({
+      iss: issuer,
+      iat: now() - Math.max(0, age),
+      since,
+      next,
+      more: page.length === revocationPage,
+      revocations: page.map(({ revocation }) => revocation),
+      removedKeys: removed.map(({ kid }) => kid),
+    })
+    return new Response(list, { headers: { ...headers, "content-type": `application/${revocationsType}` } })
+  }
+}
+
+function readCursor(text: string | null): number {
+  if (text === null) return 0
+  if (!/^[0-9]{1,15}$/.test(text))
+    throw new Refusal("malformed", "Wanted since, the cursor of the last answer.")
+  return Number(text)
+}
