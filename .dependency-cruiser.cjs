@@ -14,7 +14,7 @@ const home = (pkg, homes) => ({
   to: { path: `node_modules/${pkg}/` },
 })
 const useCases =
-  "server/(gate|token|owner|status|receipt|credentials|introspection|revocation|funding|settlement|worker|revocations|waits|whitelist|feed|(grants|settlement|books)/[^/]+)\\.ts$"
+  "server/(gate|metering|token|owner|status|receipt|credentials|introspection|revocation|funding|settlement|worker|revocations|waits|whitelist|feed|(grants|settlement|books)/[^/]+)\\.ts$"
 const edges = "server/(stores|chains|keys)/"
 
 module.exports = {
@@ -36,7 +36,7 @@ module.exports = {
     only(
       "adapters-know-http",
       "^server/adapters/",
-      "^(shared/|server/core/|server/(ports|app|gate)\\.ts$|server/(http|adapters)/)",
+      "^(shared/|server/core/|server/(ports|app|gate|metering)\\.ts$|server/(http|adapters)/)",
     ),
     {
       name: "core-and-shared-do-no-io",

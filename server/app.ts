@@ -32,6 +32,7 @@ import { createOffice, type Office } from "./http/routes.ts"
 import { createIntrospection } from "./introspection.ts"
 import { openKeys, openRelayerKeys, type Signer } from "./keys/index.ts"
 import { createLogger } from "./log.ts"
+import { createMetering } from "./metering.ts"
 import { createFindOwned } from "./owner.ts"
 import { type Chain, ChainMismatch, ChainUnavailable, type Logger, type Now, type Relayer } from "./ports.ts"
 import { createReceipts } from "./receipt.ts"
@@ -229,8 +230,9 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
       limits: config.limits,
     },
   )
+  const metering = createMetering({ store, now, log }, { holder })
   const gate = createGate(
-    { keys, keyFeed, revocations, whitelist, now },
+    { keys, keyFeed, revocations, whitelist, metering, now },
     { ...names, requestsPerToken: config.limits.requestsPerToken },
   )
   const challenges = createChallenges({ resource: config.resource, endpoints, offers: board.current })
@@ -271,6 +273,7 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
   await Promise.race([bookkeeper.start(), sleep(catchUpMilliseconds, undefined, { ref: false })])
   worker.start()
   keyFeed.start()
+  metering.start()
   revocations.start()
   for (const each of funding.values()) each.start()
   whitelist.start()
@@ -301,6 +304,7 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
         revocations.stop(),
         whitelist.stop(),
         signatures.close(),
+        metering.stop(),
       ]).then(() => store.close())
       return closing
     },

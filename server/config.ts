@@ -9,6 +9,7 @@ import { findAsset } from "../shared/network.ts"
 import { networks } from "../shared/networks/index.ts"
 import { longestTokenSeconds } from "../shared/revocation.ts"
 import { type NetworkConfig, networkShape, networksSchema, readNetworks } from "./config-networks.ts"
+import { callsSchema, costsSchema, readUnits, unitValueSchema, valueSchema } from "./config-units.ts"
 import { clientSchema, memberShape, whitelistSchema } from "./config-whitelist.ts"
 import { scopeSchema } from "./core/claims.ts"
 import { longestGrantSeconds } from "./core/grant.ts"
@@ -30,6 +31,8 @@ const offerSchema = z.strictObject({
   id: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, "wanted letters, digits, - and _"),
   scope: scopeSchema,
   durationSeconds: seconds(1, longestGrantSeconds),
+  calls: callsSchema,
+  value: valueSchema,
   settle: z.enum(["background", "first"]).default("background"),
   prices: z.array(priceSchema).min(1).max(16),
 })
@@ -76,7 +79,15 @@ export const configSchema = z.strictObject({
     .min(1)
     .max(64)
     .describe(
-      "`id`, `scope`, `durationSeconds`, `prices`; `settle`: `background` (the token at once) or `first` (once the money is in)",
+      "`id`, `scope`, `durationSeconds`, at will `calls` or `value`, `prices`; `settle`: `background` (the token at once) or `first` (once the money is in)",
+    ),
+  unitValue: unitValueSchema.describe(
+    'what a unit is worth in the currency, e.g. `"0.001"`, where an offer sells `value` or a route costs money',
+  ),
+  costs: costsSchema
+    .default({})
+    .describe(
+      'what a call costs where calls are counted: `{ "POST /movies": 5 }`, or money; 1 unit when not named',
     ),
   whitelist: whitelistSchema
     .default([])
@@ -143,12 +154,14 @@ export type ConfigInput = z.input<typeof configSchema>
 /** What the service works with: canonical, complete, checked. */
 export type Config = Omit<
   z.output<typeof configSchema>,
-  "offers" | "limits" | "payTo" | "resource" | "networks"
+  "offers" | "costs" | "unitValue" | "limits" | "payTo" | "resource" | "networks"
 > & {
   readonly networks: Readonly<Record<string, NetworkConfig>>
   readonly resource: string
   readonly payTo: Address
   readonly offers: readonly Offer[]
+  /** Units by route, such as `POST /movies`. */
+  readonly costs: Readonly<Record<string, number>>
   /** In millionths of the currency. */
   readonly limits: Omit<z.output<typeof configSchema>["limits"], MoneyLimit> & Record<MoneyLimit, bigint>
 }
@@ -210,6 +223,8 @@ function complete(raw: z.output<typeof configSchema>): Config {
   if (raw.limits.agreementAbove !== undefined)
     for (const id of alone)
       problems.push(`networks.${id}.rpcUrls: found one, wanted two that can agree (limits.agreementAbove)`)
+  const units = readUnits(raw)
+  problems.push(...units.problems)
   const money = Object.fromEntries(
     moneyLimits.map((name) => {
       const text = raw.limits[name] ?? agreementAboveDefault
@@ -218,7 +233,12 @@ function complete(raw: z.output<typeof configSchema>): Config {
   ) as Record<MoneyLimit, bigint>
   const offers = raw.offers.map((offer, index) =>
     check(`offers.${index}`, () =>
-      readOffer(offer, { ...raw, payTo: payTo ?? zeroAddress, perPayment: money.perPayment }),
+      readOffer(offer, {
+        ...raw,
+        payTo: payTo ?? zeroAddress,
+        perPayment: money.perPayment,
+        units: units.sold[index] ?? null,
+      }),
     ),
   )
   for (const origin of raw.cors) check("cors", () => wantOrigin(origin))
@@ -233,6 +253,7 @@ function complete(raw: z.output<typeof configSchema>): Config {
     issuer: issuer ?? "",
     resource: resource ?? "",
     payTo: payTo ?? zeroAddress,
+    costs: units.costs,
     offers: offers.filter((offer) => offer !== undefined),
     limits: { ...raw.limits, ...money },
   }
@@ -286,6 +307,7 @@ type OfferContext = {
   maxTimeoutSeconds: number
   networks: Record<string, unknown>
   perPayment: bigint
+  units: number | null
 }
 
 function readOffer(raw: z.output<typeof offerSchema>, context: OfferContext): Offer {
@@ -294,6 +316,8 @@ function readOffer(raw: z.output<typeof offerSchema>, context: OfferContext): Of
     id: raw.id,
     scope: raw.scope,
     durationSeconds: raw.durationSeconds,
+    units: context.units,
+    value: raw.value ?? null,
     // Nobody is told of a token at once that the limit would never let him have.
     settle: prices.some((price) => isDear(price, context.perPayment)) ? "first" : raw.settle,
     prices,

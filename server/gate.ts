@@ -1,9 +1,10 @@
-/** The gate: looks at the token of a request and says whether the door opens (wire.md §1). Sells nothing, does no I/O. */
+/** The gate: looks at the token of a request and says whether the door opens (wire.md §1). Sells nothing; for a grant that only time ends it does no I/O. */
 import { createHash } from "node:crypto"
 import { LRUCache } from "lru-cache"
 import { type Claims, hasScope, isExpired, leewaySeconds, tokenIn } from "../shared/access-token.ts"
 import { type GateReason, gateRefusals } from "../shared/errors.ts"
 import { type Feed, feedMaximumSeconds } from "./feed.ts"
+import type { Charge, Metering, Shortage } from "./metering.ts"
 import type { Keys, Now, VerifiedToken } from "./ports.ts"
 import type { Revocations } from "./revocations.ts"
 import type { Whitelist } from "./whitelist.ts"
@@ -17,10 +18,13 @@ export type GateRequest = {
   readonly queryToken: boolean
   /** What the route wants. */
   readonly scope: string
+  /** How many units a call of the route costs a grant that counts them; 1 when not given. */
+  readonly cost?: number
 }
 
 export type GateVerdict =
-  | { readonly kind: "pass"; readonly claims: Claims }
+  /** `charge`: what the call costs, to be settled when it is answered; null for a grant that only time ends. */
+  | { readonly kind: "pass"; readonly claims: Claims; readonly charge: Charge | null }
   | { readonly kind: "refuse"; readonly reason: GateReason }
 
 export type Gate = (request: GateRequest) => Promise<GateVerdict>
@@ -46,11 +50,12 @@ export function createGate(
     keyFeed: Pick<Feed, "age">
     revocations: Pick<Revocations, "age" | "reasonFor">
     whitelist: Pick<Whitelist, "age" | "find">
+    metering: Pick<Metering, "spend">
     now: Now
   },
   options: GateOptions,
 ): Gate {
-  const { keys, keyFeed, revocations, whitelist, now } = deps
+  const { keys, keyFeed, revocations, whitelist, metering, now } = deps
   // Keyed by the hash of the exact bytes, signature included: a forged token with known claims must never hit.
   const verified = new LRUCache<string, Known>({ max: cacheSize })
 
@@ -108,8 +113,16 @@ export function createGate(
     // A failed settlement may hide in a feed that is too old, so tokens issued before the money was in are not trusted.
     if (!claims.settled && revocations.age() > feedMaximumSeconds) return refuse("gate_unavailable")
     if (isTooMuch(known, at)) return refuse("too_many_requests")
-    return { kind: "pass", claims }
+    if (!claims.metered) return { kind: "pass", claims, charge: null }
+    const charge = await metering.spend(claims.grant, request.cost ?? 1)
+    return typeof charge === "string" ? refuse(shortages[charge]) : { kind: "pass", claims, charge }
   }
 }
+
+const shortages = {
+  exhausted: "token_exhausted",
+  crowded: "too_many_requests",
+  unavailable: "gate_unavailable",
+} as const satisfies Record<Shortage, GateReason>
 
 const refuse = (reason: GateReason): GateVerdict => ({ kind: "refuse", reason })

@@ -26,6 +26,7 @@ import type {
   RedemptionState,
   SettlePolicy,
 } from "./core/redemption.ts"
+import type { Meter, SliceReport } from "./core/units.ts"
 import type { TransferReading } from "./core/verdict.ts"
 import type { WhitelistEntry, WhitelistMember } from "./core/whitelist.ts"
 
@@ -118,6 +119,16 @@ export type LedgerEntry = {
 
 /** The list as of its last change, named by the sequence of that change's ledger entry; 0 before the first. */
 export type WhitelistNews = { readonly version: number; readonly entries: readonly WhitelistEntry[] }
+
+export type UnitsTaken = {
+  /** Null when the grant has not so many left, has ended, or counts nothing. */
+  readonly slice: { readonly id: number; readonly units: number } | null
+  readonly given: number
+  /** What anybody may still take. */
+  readonly left: number
+  /** In slices of other processes that are not late: it may come back. */
+  readonly elsewhere: number
+}
 
 /** What is to be taken back. What has ended already is left as it is. */
 export type RevocationTarget =
@@ -224,6 +235,27 @@ export type Store = {
   rotate(
     input: { grantId: string } & RotateRequest,
   ): Promise<{ decision: RotateDecision; redemption: Redemption | null } | null>
+
+  /**
+   * Notes what became of earlier slices, and takes a slice of at least `cost` units. Units are lent once: a process that
+   * does not say what became of them has spent them.
+   */
+  takeUnits(input: {
+    grantId: string
+    holder: string
+    cost: number
+    reports: readonly SliceReport[]
+    now: number
+  }): Promise<UnitsTaken>
+  /** Notes what became of slices; a report that was noted before changes nothing. */
+  reportUnits(input: { reports: readonly SliceReport[] }): Promise<void>
+  /** By command; gives a grant units and books it. Null for a grant that is not there or counts nothing. */
+  creditUnits(input: {
+    grantId: string
+    units: number
+    note: string | null
+    now: number
+  }): Promise<Meter | null>
 
   /** Ends what the target names, for refreshes and gates alike, and books it; answers how many grants or tokens that was. */
   revoke(input: {

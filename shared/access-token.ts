@@ -23,6 +23,8 @@ export const claimsSchema = z.object({
   settled: z.boolean(),
   /** False for whitelisted callers. */
   paid: z.boolean(),
+  /** Whether its grant ends with its use, too. */
+  metered: z.boolean(),
 })
 export type Claims = z.infer<typeof claimsSchema>
 

@@ -85,6 +85,7 @@ export const refusals = {
   refresh_token_invalid: grant("buy", "The refresh token is not one of this service."),
   refresh_token_reused: grant("buy", "An old refresh token was used again; the grant has ended."),
   grant_over: grant("buy", "The grant is over."),
+  grant_used_up: grant("buy", "All that the grant was good for is used."),
   grant_revoked: grant("stop", "The grant was revoked."),
   grant_lost: grant(
     "stop",
@@ -227,6 +228,12 @@ export const gateRefusals = {
     error: "invalid_token",
     action: "buy",
     description: "The grant of the token has ended.",
+  },
+  token_exhausted: {
+    status: 402,
+    error: "invalid_token",
+    action: "buy",
+    description: "The grant of the token has too little left for this call.",
   },
   insufficient_scope: {
     status: 402,

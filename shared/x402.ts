@@ -37,8 +37,16 @@ export type PaymentRequirements = z.infer<typeof requirementsSchema>
 export const offerTermsSchema = z.object({
   scope: text(512),
   durationSeconds: z.number().int().positive(),
-  /** How many calls it buys; null when time alone ends it. */
+  /** How many calls of the usual cost it buys; null when time alone ends it. */
   calls: z.number().int().positive().nullish(),
+  /** The same as money, a decimal string of the currency, where it is sold as that. */
+  value: text(80).nullish(),
+  /** False for a single call. */
+  reusable: z.boolean().nullish(),
+  /** What one of `calls` comes to: atomic units of the offer's first entry, rounded up. */
+  unitPrice: z.string().regex(atomicPattern).nullish(),
+  /** From so many calls on it costs no more than single calls that are on sale beside it. */
+  breakEvenCalls: z.number().int().positive().nullish(),
   settle: z.enum(["background", "first"]),
 })
 export type OfferTerms = z.infer<typeof offerTermsSchema>
@@ -47,6 +55,8 @@ export type OfferTerms = z.infer<typeof offerTermsSchema>
 export const accessTokenInfoSchema = z.object({
   tokenEndpoint: text(2048),
   resource: text(2048),
+  /** How many of an offer's `calls` this one takes; 1 when not given. */
+  cost: z.number().int().positive().nullish(),
   /** By offer reference, as in `accepts[].extra.offer`. */
   offers: z.record(text(200), offerTermsSchema),
 })

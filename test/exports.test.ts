@@ -63,6 +63,7 @@ describe("what users may import", () => {
         "hardServerOptions",
         "hardenServer",
         "office",
+        "type GateOptions",
         "type HardenOptions",
         "type Ticket",
       ]

@@ -38,8 +38,6 @@ export const reasons: Readonly<Record<string, string>> = {
   "TOK-14": dpop,
   "TOK-16": dpop,
   "MI-08": "nothing is released yet, so no two releases run together",
-  "TOK-32": "no offer sells a number of calls yet",
-  "TOK-33": "no offer sells a number of calls yet",
   "QTE-05": "there are no dynamic prices, so no quote is signed",
   "QTE-09": "there are no dynamic prices yet",
   "QTE-14": "there are no discounts",

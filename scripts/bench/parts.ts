@@ -118,6 +118,7 @@ export function orderOf(
       expiresAt: now + offer.durationSeconds,
       opening: null,
       idempotencyHash: null,
+      meter: null,
       token: { jti: id(), issuedAt: now, expiresAt: now + 60, settled: false },
     },
   }

@@ -8,10 +8,17 @@ import { paymentHeaderV1, paymentSignatureHeader } from "../../shared/x402.ts"
 import type { Issuer } from "../app.ts"
 import type { GateRequest } from "../gate.ts"
 import type { PlainAnswer } from "../http/challenge.ts"
+import { rateLimitFields } from "../http/rate-limit.ts"
+import type { Charge } from "../metering.ts"
 import { createCors } from "./cors.ts"
 import { fieldsOf, repeatedHeader } from "./raw-headers.ts"
 
 export { type HardenOptions, hardenServer, hardServerOptions } from "./harden.ts"
+
+export type GateOptions = {
+  /** What a call of this route costs. */
+  readonly units?: number
+}
 
 /** What the gate lets a handler know of the caller: `res.locals.ticket`. */
 export type Ticket = Readonly<Claims>
@@ -19,9 +26,17 @@ export type Ticket = Readonly<Claims>
 /**
  * Lets a request through when its token covers `scope`, and answers for the handler otherwise. Put it on the route itself
  * (`app.get("/movies/:id", gate(issuer, "movies:read"), handler)`): a second path parser beside the router is a way in.
+ *
+ * Where calls are counted, a call costs `units`, else what `costs` of the configuration says of the route, else 1; one
+ * that is answered with 5xx costs nothing. Whoever hangs up pays, because the handler worked all the same.
  */
-export function gate(issuer: Issuer, scope: string): RequestHandler {
+export function gate(issuer: Issuer, scope: string, { units }: GateOptions = {}): RequestHandler {
+  if (units !== undefined && !(Number.isSafeInteger(units) && units >= 1))
+    throw new RangeError(`gate(): found ${units} units, wanted a whole number from 1 on`)
   const cors = createCors(issuer.config.cors)
+  const { costs } = issuer.config
+  const isUniform = units !== undefined || Object.keys(costs).length === 0
+  const costOf = (req: Request): number => (isUniform ? (units ?? 1) : (costs[routeName(req)] ?? 1))
   return async function ticketGate(req, res, next) {
     // Express answers OPTIONS for routes by itself; under app.use it would reach the handler.
     cors.apply(req, res)
@@ -31,17 +46,20 @@ export function gate(issuer: Issuer, scope: string): RequestHandler {
       res.writeHead(405, { "cache-control": "no-store" }).end()
       return
     }
+    let charge: Charge | null
     try {
       if (fieldsOf(req.rawHeaders, "host").length > 1) {
         sendAnswer(res, issuer.challenges("host_ambiguous", { scope, pattern: "" }))
         return
       }
-      const verdict = await issuer.gate(readGateRequest(req, scope))
+      const cost = costOf(req)
+      const verdict = await issuer.gate({ ...readGateRequest(req, scope), cost })
       if (verdict.kind === "refuse") {
-        sendAnswer(res, issuer.challenges(verdict.reason, { scope, pattern: routePattern(req) }))
+        sendAnswer(res, issuer.challenges(verdict.reason, { scope, pattern: routePattern(req), cost }))
         return
       }
       res.locals.ticket = verdict.claims satisfies Ticket
+      charge = verdict.charge
     } catch (error) {
       // A gate that cannot tell stays shut: never the handler (HTP-25).
       issuer.log.error({ err: error }, "the gate failed")
@@ -50,6 +68,7 @@ export function gate(issuer: Issuer, scope: string): RequestHandler {
     }
     // On the way out, so that no handler can make a shared cache keep what was paid for (HTP-20).
     onHeaders(res, () => res.setHeader("cache-control", "private, no-store"))
+    if (charge) settleWith(res, charge)
     next()
   }
 }
@@ -109,6 +128,20 @@ function readGateRequest(req: Request, scope: string): GateRequest {
     scope,
   }
 }
+
+/** The call costs what it costs once it is answered, and the caller sees what is left. */
+function settleWith(res: Response, charge: Charge): void {
+  const isFailed = () => res.statusCode >= 500
+  onHeaders(res, () => {
+    for (const [name, value] of Object.entries(rateLimitFields(charge, isFailed())))
+      res.setHeader(name, value)
+  })
+  res.once("close", () => charge.settle(res.headersSent && isFailed() ? "returned" : "kept"))
+}
+
+/** As `costs` of the configuration names it. */
+const routeName = (req: Request): string =>
+  `${req.method === "HEAD" ? "GET" : req.method} ${routePattern(req)}`
 
 /** `/movies/:id` as `/movies/{id}`; the mount path for gates under `app.use`. */
 function routePattern(req: Request): string {

@@ -26,4 +26,5 @@ export const claimsOf = (grant: IssuedGrant, issuer: string, audience: string): 
   offer: grant.offer,
   settled: grant.token.settled,
   paid: grant.paid,
+  metered: grant.meter !== null,
 })

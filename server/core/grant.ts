@@ -3,6 +3,7 @@ import type { Reason } from "../../shared/errors.ts"
 import type { Hex } from "../../shared/evm.ts"
 import type { SettlementState } from "../../shared/oauth.ts"
 import type { GrantEnd } from "../../shared/revocation.ts"
+import { isUsedUp, type Meter } from "./units.ts"
 
 /** The last access token issued from a grant; with the grant's row it determines the token's claims. */
 export type TokenRecord = {
@@ -31,6 +32,8 @@ export type Grant = {
   readonly opening: Hex | null
   /** SHA-256 (hex) of the Idempotency-Key of a plain client. */
   readonly idempotencyHash: string | null
+  /** Null when only time ends it. */
+  readonly meter: Meter | null
   /** Of the refresh token that is valid now. */
   readonly generation: number
   /** Null until the payment of a settle-first purchase is in. */
@@ -145,6 +148,7 @@ export function whyOver(grant: Grant, settlement: SettlementState, now: number):
   if (settlement === "failed") return "settlement_failed"
   if (grant.ended) return endReasons[grant.ended.reason]
   if (isIssued(grant) && now >= grant.expiresAt) return "grant_over"
+  if (isUsedUp(grant.meter)) return "grant_used_up"
   return undefined
 }
 

@@ -36,6 +36,7 @@ export function importedPayment(found: Found): { readonly grant: Grant; readonly
       expiresAt: now,
       opening: null,
       idempotencyHash: null,
+      meter: null,
       generation: 0,
       token: { jti: grantId, issuedAt: now, expiresAt: now, settled: true },
       ended: { reason: "lost", at: now },

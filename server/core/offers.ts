@@ -18,6 +18,10 @@ export type OfferContent = {
   readonly id: string
   readonly scope: string
   readonly durationSeconds: number
+  /** How many units it is good for; null when only time ends it. */
+  readonly units: number | null
+  /** What those units are called where they are sold as money: a decimal string of the currency. */
+  readonly value: string | null
   readonly settle: SettlePolicy
   readonly prices: readonly Price[]
 }
@@ -41,6 +45,8 @@ export const canonicalContent = (offer: OfferContent): string =>
     offer.id,
     offer.scope,
     offer.durationSeconds,
+    offer.units,
+    offer.value,
     offer.settle,
     offer.prices.map((price) => [
       price.network,

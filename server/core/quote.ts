@@ -10,6 +10,7 @@ import {
   type PaymentRequirements,
   paymentIdentifierExtension,
 } from "../../shared/x402.ts"
+import { economicsOf } from "./economics.ts"
 import type { Offer } from "./offers.ts"
 
 /** A stock nginx breaks at about 3,800 characters of header. */
@@ -20,6 +21,8 @@ export type QuoteTerms = {
   readonly url: string
   readonly error: string
   readonly offers: readonly Offer[]
+  /** Units that the call costs; absent at the token endpoint. */
+  readonly cost?: number
   readonly tokenEndpoint: string
   /** The audience of tokens. */
   readonly resource: string
@@ -45,28 +48,35 @@ export function quote(terms: QuoteTerms): Quote {
   const entries = terms.offers.flatMap((offer) =>
     requirements(offer, terms.paymentFlow ?? flowOf(offer)).map((accepted) => ({ offer, accepted })),
   )
-  const document = (count: number) => paymentRequired(terms, entries.slice(0, count))
-  const body = JSON.stringify(document(entries.length))
+  const body = JSON.stringify(paymentRequired(terms, entries, "whole"))
   let count = entries.length
-  let header = encodeHeader(document(count))
-  // Entries that do not fit stay in the body only; the first always goes out, or a client would have nothing to buy.
+  let header = encodeHeader(paymentRequired(terms, entries, "whole"))
+  if (header.length > headerLimit) header = encodeHeader(paymentRequired(terms, entries, "bare"))
+  // Comparisons go first. Entries that do not fit stay in the body only; the first always goes out, or a client would have nothing to buy.
   while (header.length > headerLimit && count > 1) {
     count -= 1
-    header = encodeHeader(document(count))
+    header = encodeHeader(paymentRequired(terms, entries.slice(0, count), "bare"))
   }
   return { header, body }
 }
 
 type Entry = { readonly offer: Offer; readonly accepted: PaymentRequirements }
 
-function paymentRequired(terms: QuoteTerms, entries: readonly Entry[]) {
+function paymentRequired(terms: QuoteTerms, entries: readonly Entry[], form: "whole" | "bare") {
   const info: AccessTokenInfo = {
     tokenEndpoint: terms.tokenEndpoint,
     resource: terms.resource,
+    ...(terms.cost !== undefined && terms.cost !== 1 && { cost: terms.cost }),
     offers: Object.fromEntries(
       entries.map(({ offer }) => [
         offer.ref,
-        { scope: offer.scope, durationSeconds: offer.durationSeconds, calls: null, settle: offer.settle },
+        {
+          scope: offer.scope,
+          durationSeconds: offer.durationSeconds,
+          calls: offer.units,
+          settle: offer.settle,
+          ...(form === "whole" && economicsOf(offer, terms.offers)),
+        },
       ]),
     ),
   }

@@ -32,7 +32,7 @@ export function settlementView(redemption: Redemption | null): SettlementView {
 export const grantBody = (grant: Grant, view: SettlementView) => ({
   id: grant.id,
   expires_at: grant.expiresAt,
-  calls_remaining: null,
+  calls_remaining: grant.meter && grant.meter.left + grant.meter.held,
   settlement: settlementBody(view),
 })
 

@@ -33,6 +33,7 @@ export async function handle(
       // No secret, so no refresh token: the client comes again with its credentials (RFC 6749 §4.4.3).
       opening: null,
       idempotencyHash: null,
+      meter: null,
       token: firstToken({ expiresAt, opening: null, paid: false }, freshId(deps.random), now, options.lives),
     },
     secretSha256: sha256Hex(credentials.secret),

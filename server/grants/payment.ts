@@ -13,6 +13,7 @@ import {
   nominalValue,
   type Payment,
 } from "../core/payment.ts"
+import { openMeter } from "../core/units.ts"
 import type { TransferReading } from "../core/verdict.ts"
 import { includesScope, type WhitelistEntry } from "../core/whitelist.ts"
 import { sha256Hex } from "../credentials.ts"
@@ -85,6 +86,8 @@ export async function handle(
     expiresAt,
     opening: shown.opening,
     idempotencyHash: shown.proof.idempotencyHash,
+    // Who need not pay need not count either.
+    meter: paid ? openMeter(payment.offer.units) : null,
     token: firstToken({ expiresAt, opening: shown.opening, paid }, freshId(deps.random), now, options.lives),
   }
   const outcome = await deps.store.redeem({

@@ -14,7 +14,14 @@ export type PlainAnswer = {
   readonly body: string
 }
 
-export type Challenges = (reason: GateReason, route: { scope: string; pattern: string }) => PlainAnswer
+export type Challenges = (reason: GateReason, route: Route) => PlainAnswer
+
+type Route = {
+  readonly scope: string
+  readonly pattern: string
+  /** How many units a call costs where they are counted; 1 when not given. */
+  readonly cost?: number
+}
 
 /** Answers never change, so each is built once; the cache is bounded for routers mounted under changing paths. */
 export function createChallenges(options: {
@@ -25,7 +32,7 @@ export function createChallenges(options: {
   const { resource, endpoints, offers } = options
   const built = new LRUCache<string, PlainAnswer>({ max: 1000 })
 
-  function build(reason: GateReason, scope: string, pattern: string): PlainAnswer {
+  function build(reason: GateReason, { scope, pattern, cost = 1 }: Route): PlainAnswer {
     const row = gateRefusals[reason]
     const retryAfter = "retryAfterSeconds" in row ? row.retryAfterSeconds : undefined
     const headers = {
@@ -44,6 +51,7 @@ export function createChallenges(options: {
       url: `${resource}${pattern}`,
       error: reason,
       offers: offersFor(offers, scope),
+      cost,
       tokenEndpoint: endpoints.token,
       resource,
       paymentFlow: "access-token",
@@ -51,11 +59,11 @@ export function createChallenges(options: {
     return { status: 402, headers: { ...headers, [paymentRequiredHeader]: header }, body }
   }
 
-  return (reason, { scope, pattern }) => {
-    const key = `${reason} ${scope} ${pattern}`
+  return (reason, route) => {
+    const key = `${reason} ${route.scope} ${route.cost ?? 1} ${route.pattern}`
     const known = built.get(key)
     if (known) return known
-    const answer = build(reason, scope, pattern)
+    const answer = build(reason, route)
     built.set(key, answer)
     return answer
   }

@@ -2,6 +2,7 @@
 import { paymentHeaderV1, paymentSignatureHeader } from "../../shared/x402.ts"
 import type { Gate, GateRequest } from "../gate.ts"
 import type { Challenges, PlainAnswer } from "./challenge.ts"
+import { rateLimitFields } from "./rate-limit.ts"
 import { json, noStore } from "./respond.ts"
 import type { Handler, Route } from "./routes.ts"
 
@@ -13,6 +14,8 @@ import type { Handler, Route } from "./routes.ts"
 const forms = ["envoy", "nginx", "refusal"] as const
 type Form = (typeof forms)[number]
 
+type Wanted = { readonly scope: string; readonly cost: number }
+
 export type GateEndpoint = {
   readonly gate: Gate
   readonly challenges: Challenges
@@ -20,7 +23,7 @@ export type GateEndpoint = {
   readonly scopes: ReadonlySet<string>
 }
 
-/** `BASE/FORM/SCOPE`, and whatever path the proxy appends. */
+/** `BASE/FORM/SCOPE`, or `SCOPE@5` for a call that costs 5 units, and whatever path the proxy appends. */
 export const gateRoutes = (base: string, parts: GateEndpoint): readonly Route[] =>
   forms.map((form) => ({
     path: `${base}/${form}`,
@@ -31,12 +34,15 @@ export const gateRoutes = (base: string, parts: GateEndpoint): readonly Route[] 
 
 function handlerOf(prefix: string, form: Form, { gate, challenges, scopes }: GateEndpoint): Handler {
   return async (request, caller) => {
-    const scope = scopeIn(caller.path.slice(prefix.length))
-    if (scope === undefined || !scopes.has(scope)) return json(404, { error: "scope_unknown" })
-    const route = { scope, pattern: "" }
+    const wanted = wantedIn(caller.path.slice(prefix.length), scopes)
+    if (!wanted) return json(404, { error: "scope_unknown" })
+    const route = { ...wanted, pattern: "" }
     if (caller.repeated === "Host") return refused(challenges("host_ambiguous", route), form)
-    const verdict = await gate(readRequest(request, scope))
+    const verdict = await gate(readRequest(request, wanted))
     if (verdict.kind === "refuse") return refused(challenges(verdict.reason, route), form)
+    const { charge } = verdict
+    // How the service behind the proxy answers is not seen here.
+    charge?.settle(form === "refusal" ? "returned" : "kept")
     // The verdict has turned since nginx asked: what would look like an answer to the client must not be one.
     if (form === "refusal") return refused(challenges("gate_unavailable", route), form)
     const { sub, grant, scope: granted, paid } = verdict.claims
@@ -47,28 +53,36 @@ function handlerOf(prefix: string, form: Form, { gate, challenges, scopes }: Gat
         "ticket402-grant": grant,
         "ticket402-scope": granted,
         "ticket402-paid": String(paid),
+        ...(charge && rateLimitFields(charge, false)),
       },
     })
   }
 }
 
 /** Of the path as it was sent: were `..` resolved first, its sender would choose the scope. */
-function scopeIn(path: string): string | undefined {
+function wantedIn(path: string, scopes: ReadonlySet<string>): Wanted | undefined {
+  const segment = decoded(path.split("/", 1)[0] ?? "")
+  if (scopes.has(segment)) return { scope: segment, cost: 1 }
+  const [, scope = "", cost = ""] = /^(.+)@([1-9][0-9]{0,5})$/.exec(segment) ?? []
+  return scopes.has(scope) ? { scope, cost: Number(cost) } : undefined
+}
+
+function decoded(segment: string): string {
   try {
-    return decodeURIComponent(path.split("/", 1)[0] ?? "")
+    return decodeURIComponent(segment)
   } catch {
-    return undefined
+    return ""
   }
 }
 
-const readRequest = ({ headers, url }: Request, scope: string): GateRequest => {
+const readRequest = ({ headers, url }: Request, wanted: Wanted): GateRequest => {
   const authorization = headers.get("authorization")
   return {
     // Several fields arrive joined by a comma, which no token holds.
     authorization: authorization === null ? [] : [authorization],
     payment: headers.has(paymentSignatureHeader) || headers.has(paymentHeaderV1),
     queryToken: new URL(url).searchParams.has("access_token"),
-    scope,
+    ...wanted,
   }
 }
 

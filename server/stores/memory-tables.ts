@@ -4,6 +4,7 @@ import { type Breaker, changeOf, closedBreaker, lossWindowSeconds, trippedAt } f
 import { type Grant, isIssued } from "../core/grant.ts"
 import type { OfferRecord } from "../core/offers.ts"
 import type { LedgerKind, MoveEffect, Redemption } from "../core/redemption.ts"
+import type { Slice } from "../core/units.ts"
 import { memberOf, type WhitelistRow } from "../core/whitelist.ts"
 import type { LedgerEntry, RelayTransaction, TransferId } from "../ports.ts"
 import { endedFacts, endOf, type Lease, livingSince, movedFacts } from "./rules.ts"
@@ -23,6 +24,7 @@ export function createMemoryTables() {
   const keyByGrant = new Map<string, string>()
   const keyByEvidence = new Map<string, string>()
   const entries = new Map<number, LedgerEntry>()
+  const slices = new Map<number, Slice>()
   const revocations = new Map<number, Revocation>()
   const whitelist = new Map<string, WhitelistRow>()
   const transactions = new Map<number, RelayTransaction>()
@@ -180,6 +182,7 @@ export function createMemoryTables() {
     grants,
     redemptions,
     entries,
+    slices,
     revocations,
     whitelist,
     transactions,
@@ -189,6 +192,7 @@ export function createMemoryTables() {
     singles,
     atomically,
     put,
+    drop,
     saveRedemption,
     saveGrant,
     livingGrants,

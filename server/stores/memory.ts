@@ -8,6 +8,7 @@ import { createMemoryBooks } from "./memory-books.ts"
 import { createMemoryLedger } from "./memory-ledger.ts"
 import { createMemoryRevocations } from "./memory-revocations.ts"
 import { createMemoryTables } from "./memory-tables.ts"
+import { createMemoryUnits } from "./memory-units.ts"
 import { createMemoryWhitelist } from "./memory-whitelist.ts"
 import {
   admissionOf,
@@ -105,6 +106,7 @@ export function createMemoryVerbs(): Verbs {
   }
 
   const verbs: Verbs = {
+    ...createMemoryUnits(tables),
     ...createMemoryRevocations(tables),
     ...createMemoryWhitelist(tables),
     ...createMemoryBooks(tables),

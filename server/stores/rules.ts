@@ -155,6 +155,11 @@ export const listFacts = ({ row }: WhitelistChange): Facts => ({
 
 export const endedFacts = (reason: GrantEnd, revoked: Facts = {}): Facts => ({ reason, ...revoked })
 
+export const creditedFacts = (units: number, note: string | null): Facts => ({
+  units: String(units),
+  ...(note !== null && { note }),
+})
+
 export const revokedFacts = (by: Revoker, note: string | null): Facts => ({
   by,
   ...(note !== null && { note }),

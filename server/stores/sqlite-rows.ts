@@ -123,6 +123,15 @@ export const grantFrom = (row: Row): Grant => ({
   expiresAt: integer(row.expires_at),
   opening: textOrNull<Hex>(row.opening),
   idempotencyHash: textOrNull(row.idempotency_hash),
+  meter:
+    row.units_given === null
+      ? null
+      : {
+          given: integer(row.units_given),
+          left: integer(row.units_left),
+          held: integer(row.units_held),
+          spent: integer(row.units_spent),
+        },
   generation: integer(row.generation),
   token:
     row.token_jti === null
@@ -147,6 +156,10 @@ export const grantColumnsOf = (grant: Grant) => ({
   expires_at: grant.expiresAt,
   opening: grant.opening,
   idempotency_hash: grant.idempotencyHash,
+  units_given: grant.meter?.given ?? null,
+  units_left: grant.meter?.left ?? null,
+  units_held: grant.meter?.held ?? null,
+  units_spent: grant.meter?.spent ?? null,
   generation: grant.generation,
   token_jti: grant.token?.jti ?? null,
   token_issued_at: grant.token?.issuedAt ?? null,

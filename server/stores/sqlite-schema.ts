@@ -38,6 +38,10 @@ CREATE TABLE grants (
   ${instant("expires_at")},
   opening TEXT,
   idempotency_hash TEXT,
+  units_given INTEGER,
+  units_left INTEGER CHECK (units_left >= 0),
+  units_held INTEGER CHECK (units_held >= 0),
+  units_spent INTEGER CHECK (units_spent >= 0),
   generation INTEGER NOT NULL CHECK (generation >= 0),
   token_jti TEXT,
   token_issued_at INTEGER,
@@ -47,13 +51,29 @@ CREATE TABLE grants (
   ended_at INTEGER,
   CHECK ((end_reason IS NULL) = (ended_at IS NULL)),
   CHECK ((token_jti IS NULL) = (token_issued_at IS NULL) AND (token_jti IS NULL) = (token_expires_at IS NULL)
-    AND (token_jti IS NULL) = (token_settled IS NULL))
+    AND (token_jti IS NULL) = (token_settled IS NULL)),
+  CHECK ((units_given IS NULL) = (units_left IS NULL) AND (units_given IS NULL) = (units_held IS NULL)
+    AND (units_given IS NULL) = (units_spent IS NULL)),
+  CHECK (units_given IS NULL OR units_given = units_left + units_held + units_spent)
 ) STRICT;
 CREATE INDEX grants_by_idempotency ON grants (idempotency_hash, starts_at) WHERE idempotency_hash IS NOT NULL;
 
 -- Those that may still have living tokens are the newest few.
 CREATE INDEX grants_by_expiry ON grants (expires_at);
 CREATE INDEX grants_by_opening ON grants (opening) WHERE opening IS NOT NULL;
+
+-- Units that gates hold; what is left of a gate that crashed stays.
+CREATE TABLE slices (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  grant_id TEXT NOT NULL REFERENCES grants (id),
+  holder TEXT NOT NULL,
+  units INTEGER NOT NULL CHECK (units > 0),
+  spent INTEGER NOT NULL CHECK (spent >= 0),
+  unused INTEGER NOT NULL CHECK (unused >= 0),
+  ${instant("taken_at")},
+  CHECK (spent + unused < units)
+) STRICT;
+CREATE INDEX slices_by_grant ON slices (grant_id);
 
 CREATE TABLE transactions (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -145,7 +165,7 @@ CREATE TABLE entries (
   sequence INTEGER PRIMARY KEY AUTOINCREMENT,
   ${instant("at")},
   kind TEXT NOT NULL CHECK (kind IN ('redeemed', 'settled', 'failed', 'reopened', 'dead', 'retried', 'ended', 'imported',
-    'admitted', 'token_revoked', 'revoked', 'whitelist_added', 'whitelist_removed')),
+    'admitted', 'token_revoked', 'revoked', 'credited', 'whitelist_added', 'whitelist_removed')),
   grant_id TEXT REFERENCES grants (id),
   redemption_key TEXT REFERENCES redemptions (key),
   facts TEXT NOT NULL CHECK (json_valid(facts)),

@@ -5,6 +5,7 @@ import { createIntakeVerbs } from "./sqlite-intake.ts"
 import { createLedgerVerbs } from "./sqlite-ledger.ts"
 import { createRecords } from "./sqlite-records.ts"
 import { createRevocationVerbs } from "./sqlite-revocations.ts"
+import { createUnitVerbs } from "./sqlite-units.ts"
 import { createWhitelistVerbs } from "./sqlite-whitelist.ts"
 import { createWorkerVerbs } from "./sqlite-worker.ts"
 import type { Verbs } from "./verbs.ts"
@@ -14,6 +15,7 @@ export function createVerbs(db: BetterSqlite3.Database): Verbs {
   const records = createRecords(db)
   return {
     ...createIntakeVerbs(db, records),
+    ...createUnitVerbs(db, records),
     ...createRevocationVerbs(db, records),
     ...createWhitelistVerbs(db, records),
     ...createWorkerVerbs(db, records),

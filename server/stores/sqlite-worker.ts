@@ -6,9 +6,17 @@ import { Fenced, type RelayTransaction } from "../ports.ts"
 import { evidenceTaken, leaseFor, noSuch, notAccepted, notInFlight, wrongNonce } from "./rules.ts"
 import type { Records } from "./sqlite-records.ts"
 import { integer, type Row, redemptionFrom, text, transactionFrom, versionColumnsOf } from "./sqlite-rows.ts"
-import type { BookVerb, IntakeVerb, LedgerVerb, RevocationVerb, Verbs, WhitelistVerb } from "./verbs.ts"
+import type {
+  BookVerb,
+  IntakeVerb,
+  LedgerVerb,
+  RevocationVerb,
+  UnitVerb,
+  Verbs,
+  WhitelistVerb,
+} from "./verbs.ts"
 
-type WorkerVerbs = Omit<Verbs, IntakeVerb | LedgerVerb | RevocationVerb | WhitelistVerb | BookVerb>
+type WorkerVerbs = Omit<Verbs, IntakeVerb | UnitVerb | LedgerVerb | RevocationVerb | WhitelistVerb | BookVerb>
 
 export function createWorkerVerbs(db: BetterSqlite3.Database, records: Records): WorkerVerbs {
   const readLease = db.prepare<[], Row>("SELECT * FROM lease")

@@ -10,6 +10,8 @@ export type Verbs = { readonly [V in Verb]: (input: VerbInput<V>) => VerbOutput<
 
 /** The verbs of the ticket office and of those who read the ledger. */
 export type IntakeVerb = "publishOffers" | "redeem" | "recall" | "findGrant" | "issue" | "rotate" | "entries"
+/** The verbs of grants that end with their use. */
+export type UnitVerb = "takeUnits" | "reportUnits" | "creditUnits"
 /** The verbs of what is taken back. */
 export type RevocationVerb = "revoke" | "revocations"
 /** The verbs of the whitelist. */
@@ -57,6 +59,9 @@ export const storeOf = (call: Call, close: () => Promise<void>): Store => ({
   findGrant: (input) => call("findGrant", input),
   issue: (input) => call("issue", input),
   rotate: (input) => call("rotate", input),
+  takeUnits: (input) => call("takeUnits", input),
+  reportUnits: (input) => call("reportUnits", input),
+  creditUnits: (input) => call("creditUnits", input),
   revoke: (input) => call("revoke", input),
   revocations: (input) => call("revocations", input),
   entries: (input) => call("entries", input),

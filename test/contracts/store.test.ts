@@ -6,6 +6,7 @@ import { openSqliteStore } from "../../server/stores/sqlite.ts"
 import { type OpenedStore, storeContract } from "./store.ts"
 import { booksContract } from "./store-books.ts"
 import { revocationContract } from "./store-revocations.ts"
+import { unitContract } from "./store-units.ts"
 import { whitelistContract } from "./store-whitelist.ts"
 
 async function openMemory(): Promise<OpenedStore> {
@@ -31,7 +32,7 @@ async function openSqlite(): Promise<OpenedStore> {
     },
   }
 }
-for (const contract of [storeContract, revocationContract, whitelistContract, booksContract]) {
+for (const contract of [storeContract, unitContract, revocationContract, whitelistContract, booksContract]) {
   contract("memory", openMemory)
   contract("SQLite", openSqlite)
 }

@@ -372,6 +372,8 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
           id: "hour",
           scope: "movies:read",
           durationSeconds: 3600,
+          units: null,
+          value: null,
           settle: "background",
           prices: [
             { network, scheme: "exact", asset, amount: 2n ** 80n, payTo: relayer, maxTimeoutSeconds: 600 },

@@ -22,6 +22,7 @@ const grant = openGrant({
   expiresAt: now + 3600,
   opening: null,
   idempotencyHash: null,
+  meter: null,
   token: { jti: "0123456789", issuedAt: now, expiresAt: now + 300, settled: true },
 })
 const claims = claimsOf(grant, issuer, issuer)

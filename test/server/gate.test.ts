@@ -40,9 +40,10 @@ const whitelist = {
     return entry && entry.listedAt <= issuedAt ? entry : undefined
   },
 }
+const metering = { spend: async () => "exhausted" as const }
 const newGate = () =>
   createGate(
-    { keys, keyFeed: { age: () => keyAge }, revocations, whitelist, now: () => time },
+    { keys, keyFeed: { age: () => keyAge }, revocations, whitelist, metering, now: () => time },
     { issuer, resource: issuer, requestsPerToken: 100 },
   )
 
@@ -56,6 +57,7 @@ const grant = openGrant({
   expiresAt: now + 3600,
   opening: null,
   idempotencyHash: null,
+  meter: null,
   token: { jti: "j", issuedAt: now, expiresAt: now + 300, settled: true },
 })
 const claims: Claims = claimsOf(grant, issuer, issuer)
@@ -80,7 +82,7 @@ beforeAll(async () => {
 describe("the gate", () => {
   it("lets a good token through and says whose it is", async () => {
     const verdict = await newGate()(ask([`Bearer ${await keys.sign(claims)}`]))
-    expect(verdict).toEqual({ kind: "pass", claims })
+    expect(verdict).toEqual({ kind: "pass", claims, charge: null })
   })
 
   it("N-6750-2: matches the scheme in any case", async () => {

@@ -40,6 +40,7 @@ const claims = (): Claims => ({
   offer: "hour@00000000",
   settled: true,
   paid: true,
+  metered: false,
 })
 const headerOf = (token: string) => JSON.parse(Buffer.from(token.split(".")[0]!, "base64url").toString())
 const kidsOf = (keys: Keys) => keys.jwks().keys.map(({ kid }) => kid)

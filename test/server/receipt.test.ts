@@ -17,6 +17,7 @@ const grant = openGrant({
   expiresAt: now + 3600,
   opening: hash,
   idempotencyHash: null,
+  meter: null,
   token: { jti: "j", issuedAt: now, expiresAt: now + 300, settled: true },
 })
 const entry = (kind: LedgerEntry["kind"], sequence: number): LedgerEntry => ({

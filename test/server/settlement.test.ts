@@ -154,6 +154,7 @@ async function sell(account?: Account, scheme = "exact"): Promise<Sale> {
       expiresAt: clock + 3600,
       opening: null,
       idempotencyHash: null,
+      meter: null,
       token: { jti: randomHex32(), issuedAt: clock, expiresAt: clock + 60, settled: false },
     },
     network: sepolia.id,

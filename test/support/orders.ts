@@ -61,6 +61,7 @@ export function orderOf(changes: OrderChanges = {}): RedeemOrder {
       expiresAt: now + 3600,
       opening: randomHex(32),
       idempotencyHash: null,
+      meter: null,
       token: {
         jti: randomBytes(16).toString("base64url"),
         issuedAt: now,

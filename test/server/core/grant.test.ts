@@ -13,6 +13,7 @@ const grant: Grant = openGrant({
   expiresAt: 4600,
   opening,
   idempotencyHash: null,
+  meter: null,
   token: { jti: "first", issuedAt: 1000, expiresAt: 1060, settled: false },
 })
 const at = (now: number, generation: number, shown: typeof opening | null = null) => ({

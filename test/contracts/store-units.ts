@@ -1,0 +1,116 @@
+/** What every store promises of grants that end with their use; run it against each implementation. */
+import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { openMeter, sliceSeconds } from "../../server/core/units.ts"
+import type { Store } from "../../server/ports.ts"
+import { orderOf, start } from "../support/orders.ts"
+import type { OpenedStore } from "./store.ts"
+
+export function unitContract(name: string, open: () => Promise<OpenedStore>): void {
+  describe(`units in the ${name} store`, () => {
+    let opened: OpenedStore
+    let store: Store
+    beforeEach(async () => {
+      opened = await open()
+      store = opened.store
+    })
+    afterEach(() => opened.cleanup())
+
+    const sell = async (units: number | null): Promise<string> => {
+      const order = orderOf({ grant: { meter: openMeter(units) } })
+      expect(await store.redeem(order)).toMatchObject({ kind: "redeemed" })
+      return order.grant.id
+    }
+    const take = (grantId: string, holder = "a", cost = 1, now = start) =>
+      store.takeUnits({ grantId, holder, cost, reports: [], now })
+    const meterOf = async (grantId: string) =>
+      (await store.findGrant({ by: "id", value: grantId }))?.grant.meter
+
+    it("TOK-32: lends out what was sold and no more, to any number who ask at once", async () => {
+      const id = await sell(100)
+      const taken = await Promise.all(Array.from({ length: 200 }, (_, at) => take(id, `gate ${at % 3}`)))
+      expect(taken.reduce((sum, { slice }) => sum + (slice?.units ?? 0), 0)).toBe(100)
+      expect(await meterOf(id)).toEqual({ given: 100, left: 0, held: 100, spent: 0 })
+    })
+
+    it("notes what became of a slice once, however often it is told, also after a restart", async () => {
+      const id = await sell(100)
+      const { slice } = await take(id)
+      expect(slice?.units).toBe(16)
+      const part = { sliceId: slice?.id ?? 0, spent: 5, unused: 1 }
+      const reports = [part]
+      await store.reportUnits({ reports })
+      await store.reportUnits({ reports })
+      store = await opened.reopen()
+      await store.reportUnits({ reports })
+      expect(await meterOf(id)).toEqual({ given: 100, left: 85, held: 10, spent: 5 })
+      await store.reportUnits({ reports: [{ ...part, spent: 6, unused: 10 }] })
+      await store.reportUnits({ reports: [{ ...part, spent: 6, unused: 10 }] })
+      expect(await meterOf(id)).toEqual({ given: 100, left: 94, held: 0, spent: 6 })
+    })
+
+    it("takes nothing when a report does not fit", async () => {
+      const id = await sell(10)
+      const { slice } = await take(id)
+      const reports = [{ sliceId: slice?.id ?? 0, spent: 3, unused: 0 }]
+      await expect(
+        store.takeUnits({ grantId: id, holder: "a", cost: 1, reports, now: start }),
+      ).rejects.toThrow("does not fit")
+      expect(await meterOf(id)).toEqual({ given: 10, left: 8, held: 2, spent: 0 })
+    })
+
+    it("lends at least what a call costs, or nothing", async () => {
+      const id = await sell(30)
+      expect((await take(id, "a", 25)).slice?.units).toBe(25)
+      expect(await take(id, "b", 6)).toEqual({ slice: null, given: 30, left: 5, elsewhere: 25 })
+      expect((await take(id, "b", 5)).slice?.units).toBe(5)
+    })
+
+    it("tells what may come back: of others, and while they are not late", async () => {
+      const id = await sell(1)
+      await take(id)
+      expect((await take(id, "b")).elsewhere).toBe(1)
+      expect((await take(id, "a")).elsewhere).toBe(0)
+      expect((await take(id, "b", 1, start + sliceSeconds * 3)).elsewhere).toBe(0)
+    })
+
+    it("lends nothing of a grant that counts nothing, has ended, or is not there", async () => {
+      expect((await take(await sell(null))).slice).toBe(null)
+      expect((await take("nobody's")).slice).toBe(null)
+      const id = await sell(10)
+      await store.revoke({ target: { kind: "grant", grantId: id }, by: "operator", note: null, now: start })
+      expect((await take(id)).slice).toBe(null)
+    })
+
+    it("gives back what a crash cost, by command, and books it", async () => {
+      const id = await sell(1)
+      await take(id)
+      const credit = (grantId: string) =>
+        store.creditUnits({ grantId, units: 3, note: "crash", now: start + 60 })
+      expect(await credit(id)).toEqual({ given: 4, left: 3, held: 1, spent: 0 })
+      expect(await credit(await sell(null))).toBe(null)
+      expect(await credit("nobody's")).toBe(null)
+      const booked = (await store.entries({ after: 0, limit: 100 })).filter(({ kind }) => kind === "credited")
+      expect(booked).toMatchObject([{ at: start + 60, grantId: id, facts: { units: "3", note: "crash" } }])
+    })
+
+    it("does not let a used-up grant be refreshed, before it is given more", async () => {
+      const order = orderOf({ grant: { meter: openMeter(1) } })
+      await store.redeem(order)
+      const { slice } = await take(order.grant.id)
+      const refresh = (generation: number) =>
+        store.rotate({
+          grantId: order.grant.id,
+          generation,
+          opening: null,
+          jti: `j${generation}`,
+          now: start + 1,
+          lives: { full: 300, pending: 60 },
+        })
+      expect((await refresh(0))?.decision.kind).toBe("rotated")
+      await store.reportUnits({ reports: [{ sliceId: slice?.id ?? 0, spent: 1, unused: 0 }] })
+      expect((await refresh(1))?.decision).toMatchObject({ kind: "refused", reason: "grant_used_up" })
+      await store.creditUnits({ grantId: order.grant.id, units: 1, note: null, now: start })
+      expect((await refresh(1))?.decision.kind).toBe("rotated")
+    })
+  })
+}

@@ -1,0 +1,172 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { gate } from "../../server/adapters/express.ts"
+import { decodeHeader } from "../../shared/codec.ts"
+import {
+  type Answer,
+  type Cinema,
+  eventually,
+  offer,
+  openCinema,
+  postToken,
+  preparePurchase,
+  refresh,
+  watch,
+} from "../support/cinema.ts"
+import { acceptedOf } from "../support/payments.ts"
+import { type CinemaProcess, freePort, spawnCinema } from "../support/spawn-cinema.ts"
+
+let cinema: Cinema
+let neighbour: CinemaProcess
+let neighbourUrl: string
+let broken = 500
+
+beforeAll(async () => {
+  cinema = await openCinema({
+    config: {
+      offers: [
+        { ...offer("one", "movies:read", "0.01"), calls: 1 },
+        { ...offer("ten", "movies:read", "0.05"), calls: 10 },
+        { ...offer("hundred", "movies:read movies:write", "0.2"), value: "0.100" },
+        offer("hour", "movies:read", "0.5"),
+      ],
+      unitValue: "0.001",
+      costs: { "POST /movies": "0.005", "GET /dear/{id}": 7 },
+    },
+  })
+  const port = await freePort()
+  neighbourUrl = `http://127.0.0.1:${port}`
+  neighbour = await spawnCinema({ config: cinema.config, port })
+  cinema.app.get("/broken", gate(cinema.issuer, "movies:read"), (_req, res) => {
+    res.sendStatus(broken)
+  })
+  cinema.app.get("/dear/:id", gate(cinema.issuer, "movies:read"), (_req, res) => {
+    res.json({})
+  })
+  cinema.app.get("/gold", gate(cinema.issuer, "movies:read", { units: 3 }), (_req, res) => {
+    res.json({})
+  })
+})
+afterAll(async () => {
+  await neighbour.kill("SIGKILL")
+  await cinema.close()
+})
+
+async function buy(id: string): Promise<Answer["body"]> {
+  const found = cinema.issuer.config.offers.find((each) => each.id === id)
+  if (!found) throw new Error("there is no such offer")
+  const shop = { url: cinema.url, accepted: acceptedOf(found) }
+  const { headers } = await preparePurchase(shop, await cinema.customer())
+  const answer = await postToken(cinema.url, headers)
+  expect(answer.status).toBe(200)
+  return answer.body
+}
+const statusesOf = (answers: readonly Answer[]) =>
+  Object.fromEntries(
+    [...new Set(answers.map(({ status }) => status))].map((status) => [
+      status,
+      answers.filter((answer) => answer.status === status).length,
+    ]),
+  )
+
+describe("a grant of so many calls", () => {
+  it("TOK-32: gives exactly 10 × 200 to 100 calls at once on two processes, and says what to buy next", async () => {
+    const { access_token: token, grant } = await buy("ten")
+    expect(grant.calls_remaining).toBe(10)
+    const answers = await Promise.all(
+      Array.from({ length: 100 }, (_, at) => watch(at % 2 ? cinema.url : neighbourUrl, token)),
+    )
+    expect(statusesOf(answers)).toEqual({ 200: 10, 402: 90 })
+    const refused = answers.find(({ status }) => status === 402)
+    expect(refused?.body.error).toBe("token_exhausted")
+    expect(refused?.headers.get("www-authenticate")).toContain('error="invalid_token"')
+    expect(decodeHeader(refused?.headers.get("payment-required") ?? "")).toMatchObject({ x402Version: 2 })
+  })
+
+  it("tells with every paid answer what is left, and the status tells it, too", async () => {
+    const { access_token: token, refresh_token: refreshToken } = await buy("ten")
+    const left: (string | null)[] = []
+    for (let call = 0; call < 10; call++) left.push((await watch(cinema.url, token)).headers.get("ratelimit"))
+    expect(left).toEqual(Array.from({ length: 10 }, (_, call) => `"grant";r=${9 - call}`))
+    const last = await watch(cinema.url, token)
+    expect(last.status).toBe(402)
+    const status = async () =>
+      (await fetch(`${cinema.url}/token/status`, { headers: { authorization: `Bearer ${token}` } })).json()
+    const told = await eventually(status, (body) => body.grant.calls_remaining === 0)
+    expect(told.grant.calls_remaining).toBe(0)
+    const refused = await refresh(cinema.url, refreshToken)
+    expect(refused.body).toMatchObject({ reason: "grant_used_up", next: { action: "buy" } })
+  })
+
+  it("names the quota beside what is left, and says nothing of either where nothing is counted", async () => {
+    const { headers } = await watch(cinema.url, (await buy("ten")).access_token)
+    expect(headers.get("ratelimit-policy")).toBe('"grant";q=10')
+    const unmetered = await watch(cinema.url, (await buy("hour")).access_token)
+    expect(unmetered.status).toBe(200)
+    expect(unmetered.headers.get("ratelimit")).toBe(null)
+  })
+
+  it("TOK-33: a call answered with 5xx costs nothing, one answered with 404 does", async () => {
+    const { access_token: token } = await buy("one")
+    broken = 503
+    for (let call = 0; call < 3; call++) {
+      const answer = await fetch(`${cinema.url}/broken`, { headers: { authorization: `Bearer ${token}` } })
+      expect(answer.status).toBe(503)
+      expect(answer.headers.get("ratelimit")).toBe('"grant";r=1')
+      await answer.text()
+    }
+    broken = 404
+    const ask = async () =>
+      (await fetch(`${cinema.url}/broken`, { headers: { authorization: `Bearer ${token}` } })).status
+    expect([await ask(), await ask()]).toEqual([404, 402])
+  })
+
+  it("costs what the route costs: by configuration, in money or units, or by the code", async () => {
+    const { access_token: token } = await buy("hundred")
+    const post = await fetch(`${cinema.url}/movies`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${token}` },
+    })
+    expect(post.headers.get("ratelimit")).toBe('"grant";r=95')
+    expect((await watch(cinema.url, token, "/dear/1")).headers.get("ratelimit")).toBe('"grant";r=88')
+    const gold = await fetch(`${cinema.url}/gold`, {
+      method: "HEAD",
+      headers: { authorization: `Bearer ${token}` },
+    })
+    expect(gold.headers.get("ratelimit")).toBe('"grant";r=85')
+    const proxied = await watch(cinema.url, token, "/gate/envoy/movies:read@5/whatever")
+    expect(proxied.headers.get("ratelimit")).toBe('"grant";r=80')
+    const unknown = await watch(cinema.url, token, "/gate/envoy/movies:read@0/whatever")
+    expect(unknown.status).toBe(404)
+  })
+
+  it("a process that is killed costs its buyer a slice at most, and a command gives it back", async () => {
+    const { access_token: token, grant } = await buy("hundred")
+    expect((await watch(neighbourUrl, token)).status).toBe(200)
+    await neighbour.kill("SIGKILL")
+    const answers: Answer[] = []
+    for (let call = 0; call < 12; call++)
+      answers.push(...(await Promise.all(Array.from({ length: 10 }, () => watch(cinema.url, token)))))
+    const passed = answers.filter(({ status }) => status === 200).length
+    expect(passed).toBe(84)
+    expect(grant.id).not.toBe("")
+  })
+})
+
+describe("what an agent reads in a 402", () => {
+  it("compares offers: the price of a call, from how many on it is worth it, and what this call costs", async () => {
+    const refused = await watch(cinema.url, undefined, "/dear/1")
+    const { info } = refused.body.extensions["access-token"]
+    const terms = Object.fromEntries(
+      Object.entries(info.offers).map(([ref, each]) => [ref.split("@")[0], each]),
+    )
+    expect(info.cost).toBe(7)
+    expect(terms).toMatchObject({
+      one: { calls: 1, reusable: false, unitPrice: "10000" },
+      ten: { calls: 10, reusable: true, unitPrice: "5000", breakEvenCalls: 5 },
+      hundred: { calls: 100, value: "0.100", reusable: true, unitPrice: "2000", breakEvenCalls: 20 },
+      hour: { calls: null, reusable: true, breakEvenCalls: 50 },
+    })
+    expect(terms.hour).not.toHaveProperty("unitPrice")
+    expect(refused.headers.get("payment-required")?.length).toBeLessThanOrEqual(3072)
+  })
+})

@@ -1,0 +1,107 @@
+import fc from "fast-check"
+import { describe, expect, it } from "vitest"
+import {
+  give,
+  isUsedUp,
+  largestSlice,
+  type Meter,
+  openMeter,
+  openUnits,
+  report,
+  type Slice,
+  sliceSize,
+  take,
+} from "../../../server/core/units.ts"
+
+const open = (units: number): Meter => openMeter(units) ?? { given: 0, left: 0, held: 0, spent: 0 }
+
+/** What gates do, in any order; `gate` and `at` choose among what is there. */
+const step = fc.oneof(
+  fc.record({ kind: fc.constant("take" as const), cost: fc.integer({ min: 1, max: 20 }) }),
+  fc.record({ kind: fc.constant("spend" as const), at: fc.nat(9), cost: fc.integer({ min: 1, max: 5 }) }),
+  fc.record({ kind: fc.constant("report" as const), at: fc.nat(9) }),
+  fc.record({ kind: fc.constant("return" as const), at: fc.nat(9) }),
+  fc.record({ kind: fc.constant("crash" as const), at: fc.nat(9) }),
+  fc.record({ kind: fc.constant("credit" as const), units: fc.integer({ min: 1, max: 30 }) }),
+)
+
+describe("units", () => {
+  it("TOK-32: are never negative and never spent twice, whatever gates take, spend, bring back or lose", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 200 }), fc.array(step, { maxLength: 80 }), (sold, steps) => {
+        let meter = open(sold)
+        let slices: Slice[] = []
+        /** What callers really got for each slice. */
+        const used = new Map<number, number>()
+        let served = 0
+        let given = sold
+        let lastId = 0
+        for (const now of steps) {
+          const slice = "at" in now ? slices[now.at % Math.max(1, slices.length)] : undefined
+          if (now.kind === "credit") {
+            meter = give(meter, now.units)
+            given += now.units
+          }
+          if (now.kind === "take") {
+            const units = sliceSize(meter.left, now.cost)
+            if (units === 0) continue
+            expect(units).toBeLessThanOrEqual(Math.max(largestSlice, now.cost))
+            meter = take(meter, units)
+            const id = ++lastId
+            slices.push({ id, grantId: "g", holder: "h", units, spent: 0, unused: 0, takenAt: 0 })
+            used.set(id, 0)
+          }
+          if (!slice) continue
+          const mine = used.get(slice.id) ?? 0
+          const replace = (after: Slice) => {
+            slices = slices
+              .map((each) => (each === slice ? after : each))
+              .filter((each) => openUnits(each) > 0)
+          }
+          if (now.kind === "spend" && mine + now.cost + slice.unused <= slice.units) {
+            used.set(slice.id, mine + now.cost)
+            served += now.cost
+          }
+          if (now.kind === "report" || now.kind === "return") {
+            const unused = now.kind === "return" ? slice.units - mine : slice.unused
+            const news = { sliceId: slice.id, spent: mine, unused }
+            const after = report(meter, slice, news)
+            // What is said twice changes nothing.
+            expect(report(after.meter, after.slice, news).meter).toEqual(after.meter)
+            meter = after.meter
+            replace(after.slice)
+          }
+          if (now.kind === "crash") slices = slices.filter((each) => each !== slice)
+          for (const count of Object.values(meter)) expect(count).toBeGreaterThanOrEqual(0)
+          expect(meter.left + meter.held + meter.spent).toBe(meter.given)
+          expect(meter.given).toBe(given)
+          expect(served).toBeLessThanOrEqual(given - meter.left)
+        }
+      }),
+      { numRuns: 100 },
+    )
+  })
+
+  it("come in slices of at most 16, fewer near the end, and one by one when little is left", () => {
+    expect([1000, 64, 40, 9, 7, 1, 0].map((left) => sliceSize(left, 1))).toEqual([16, 16, 10, 2, 1, 1, 0])
+    expect(sliceSize(40, 25)).toBe(25)
+    expect(sliceSize(24, 25)).toBe(0)
+  })
+
+  it("are not taken back by a report of more than was taken, or of less than was said", () => {
+    const meter = take(open(10), 5)
+    const slice: Slice = { id: 1, grantId: "g", holder: "h", units: 5, spent: 0, unused: 0, takenAt: 0 }
+    expect(() => report(meter, slice, { sliceId: 1, spent: 3, unused: 3 })).toThrow("does not fit")
+    const after = report(meter, slice, { sliceId: 1, spent: 1, unused: 3 })
+    expect(() => report(after.meter, after.slice, { sliceId: 1, spent: 2, unused: 2 })).toThrow(
+      "does not fit",
+    )
+  })
+
+  it("are used up when none is left and none may come back", () => {
+    expect(isUsedUp(null)).toBe(false)
+    expect(isUsedUp(open(1))).toBe(false)
+    expect(isUsedUp(take(open(1), 1))).toBe(false)
+    expect(isUsedUp({ given: 1, left: 0, held: 0, spent: 1 })).toBe(true)
+  })
+})
