@@ -44,6 +44,8 @@ export type TicketErrorCode =
   | "payment_conflict"
   | "signing_failed"
   | "purchase_refused"
+  /** The service settles the payment before it gives the token. The payment is kept, and the next call asks for it first. */
+  | "settlement_pending"
   /** A signed payment has no answer yet. It is kept, and the next call sends the same one first. */
   | "outcome_unknown"
   /** What was to be checked is no receipt of that issuer, or not signed with one of those keys. */

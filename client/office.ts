@@ -1,7 +1,12 @@
 /** One exchange with a token endpoint, and its repetition until the answer is definite. */
 import type { NextAction } from "../shared/errors.ts"
 import { parseJson } from "../shared/json.ts"
-import { errorBodySchema, type TokenResponse, tokenResponseSchema } from "../shared/oauth.ts"
+import {
+  errorBodySchema,
+  pendingResponseSchema,
+  type TokenResponse,
+  tokenResponseSchema,
+} from "../shared/oauth.ts"
 import { discard, readText } from "./bodies.ts"
 
 const maxBytes = 65_536
@@ -10,6 +15,8 @@ const longestWaitSeconds = 8
 
 export type Answer =
   | { readonly kind: "token"; readonly token: TokenResponse; readonly askedAt: number }
+  /** The payment is taken and the token follows once its money is in; to be asked for again. */
+  | { readonly kind: "pending"; readonly retryAfterSeconds: number }
   /** Definite, in the service's own words. */
   | { readonly kind: "refused"; readonly action: NextAction; readonly reason: string | undefined }
   /** Definite, and outside the contract. */
@@ -70,39 +77,50 @@ async function interpret(response: Response, askedAt: number): Promise<Answer> {
       ? { kind: "token", token: parsed.data, askedAt }
       : { kind: "odd", code: "answer_malformed" }
   }
+  if (status === 202) {
+    const parsed = pendingResponseSchema.safeParse(json)
+    return parsed.success
+      ? { kind: "pending", retryAfterSeconds: waitOf(response, askedAt, parsed.data.next.retryAfterSeconds) }
+      : { kind: "lost", declined: false, retryAfterSeconds: waitOf(response, askedAt) }
+  }
   if (status === 402) return { kind: "odd", code: "asked_to_pay_again" }
   if (status === 409) return { kind: "odd", code: "payment_conflict" }
 
   const body = errorBodySchema.safeParse(json)
   const next = body.success ? body.data.next : undefined
-  if (status === 202 || status === 408 || status === 429 || status >= 500 || next?.action === "retry")
+  if (status === 408 || status === 429 || status >= 500 || next?.action === "retry")
     return {
       kind: "lost",
       // 429 and 503 in the service's own words mean that nothing was taken (wire.md §2).
       declined: (status === 429 || status === 503) && next?.action === "retry",
-      retryAfterSeconds: Math.max(
-        retryAfter(response.headers.get("retry-after"), askedAt),
-        next?.retryAfterSeconds ?? 0,
-      ),
+      retryAfterSeconds: waitOf(response, askedAt, next?.retryAfterSeconds),
     }
   if ((status === 400 || status === 401 || status === 403) && body.success && next)
     return { kind: "refused", action: next.action, reason: codeOf(body.data.reason ?? body.data.error) }
   return { kind: "odd", code: "answer_malformed" }
 }
 
-/** Sends until the answer is definite or the next sending would come after `until` (seconds). */
+const waitOf = (response: Response, now: number, wanted = 0): number =>
+  Math.max(retryAfter(response.headers.get("retry-after"), now), wanted)
+
+/**
+ * Sends until the answer is definite or the next sending would come after its end (seconds): `until`, or `pendingUntil`
+ * when the service has said that the payment is taken.
+ */
 export async function persist(
   send: () => Promise<Answer>,
   until: number,
   tools: OfficeTools,
+  pendingUntil = until,
 ): Promise<{ readonly answer: Answer; readonly uncertain: boolean }> {
   let uncertain = false
   for (let attempt = 0; ; attempt++) {
     const answer = await send()
-    if (answer.kind !== "lost") return { answer, uncertain }
-    uncertain ||= !answer.declined
+    if (answer.kind !== "lost" && answer.kind !== "pending") return { answer, uncertain }
+    if (answer.kind === "lost") uncertain ||= !answer.declined
     const wait = Math.max(answer.retryAfterSeconds, backoff(attempt, tools.random))
-    if (tools.now() + wait >= until) return { answer, uncertain }
+    const end = answer.kind === "pending" ? pendingUntil : until
+    if (tools.now() + wait >= end) return { answer, uncertain }
     await tools.delay(wait)
   }
 }

@@ -149,6 +149,8 @@ export function createPurchases(deps: PurchaseDeps): Purchases {
       send,
       Math.min(until, payment.validBefore - lastSecondsUnused),
       deps,
+      // Taken is taken: asking for the outcome is no use of the payment that its end could forbid.
+      until,
     )
     payment.uncertain ||= uncertain
     return answer
@@ -162,7 +164,7 @@ export function createPurchases(deps: PurchaseDeps): Purchases {
       return undefined
     }
     const answer = await carry(payment, now() + deps.resendSeconds)
-    const mayStillPay = now() <= over || answer.kind === "lost"
+    const mayStillPay = now() <= over || answer.kind === "lost" || answer.kind === "pending"
     if (answer.kind === "token" || mayStillPay) return settle(payment, key, answer)
     wallet.drop(key)
     return undefined
@@ -211,6 +213,8 @@ export function createPurchases(deps: PurchaseDeps): Purchases {
       case "odd":
         payment.uncertain = true
         throw keptError(answer.code, payment)
+      case "pending":
+        throw keptError("settlement_pending", payment)
       case "lost":
         throw keptError("outcome_unknown", payment)
     }
@@ -222,13 +226,14 @@ const kept: Partial<Record<TicketErrorCode, string>> = {
   answer_redirected: "The token endpoint answered the payment with a redirect, which was not followed.",
   asked_to_pay_again: "The token endpoint asked for another payment instead of answering this one.",
   payment_conflict: "The token endpoint does not accept this payment as ours.",
+  settlement_pending: "The service has taken the payment and gives the token once its money is in.",
   outcome_unknown: "The payment is signed and sent, and its outcome is not known.",
 }
 
 /** The payment stays in the wallet: until it is worthless, the next call sends it again and signs no other. */
 const keptError = (code: TicketErrorCode, payment: Payment, reason?: string): TicketError =>
   new TicketError(code, `${kept[code]} It is kept and sent again before another is signed.`, {
-    action: code === "outcome_unknown" ? "retry" : "stop",
+    action: code === "outcome_unknown" || code === "settlement_pending" ? "retry" : "stop",
     ...(reason !== undefined && { reason }),
     found: `a payment good until ${payment.validBefore}`,
   })

@@ -46,7 +46,7 @@ export function createRefresh(deps: RefreshDeps): Refresh {
       emit({ type: "refreshed", origin, grant: grant.id, settlement: grant.settlement })
       return "refreshed"
     }
-    if (answer.kind === "lost")
+    if (answer.kind === "lost" || answer.kind === "pending")
       throw new TicketError("refresh_unanswered", "The token could not be refreshed now.", {
         action: "retry",
       })

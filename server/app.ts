@@ -212,6 +212,12 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
       board,
       whitelist,
       chains: new Map([...shops].map(([id, chain]) => [id, withReadBudget(chain, budgets.get(id))] as const)),
+      contracts: new Map(
+        [...shops].map(([id, chain]) => {
+          const budget = { ...budgets.get(id), concurrent: 8, waiting: 32, perSecond: 100 }
+          return [id, withReadBudget(chain, budget)] as const
+        }),
+      ),
       funding,
       now,
       random: randomBytes,

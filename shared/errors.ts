@@ -77,10 +77,6 @@ export const refusals = {
   ),
   authorization_used: grant("stop", "The nonce of the payment is already used or cancelled on chain."),
   simulation_failed: grant("stop", "The asset refuses this transfer."),
-  contract_payer_unsupported: grant(
-    "stop",
-    "The payer has code on chain; contract payers are not supported.",
-  ),
   settlement_failed: grant("stop", "The payment of this grant could not be settled."),
   refresh_token_invalid: grant("buy", "The refresh token is not one of this service."),
   refresh_token_reused: grant("buy", "An old refresh token was used again; the grant has ended."),

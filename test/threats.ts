@@ -51,5 +51,4 @@ export const reasons: Readonly<Record<string, string>> = {
   "HTP-18": proxyMode,
   "HTP-24": "the gate sits on its route, and there is no proxy mode yet",
   "HTP-26": "HTTP/2 ends at the proxy in front",
-  "DOS-12": "no signature of a contract is ever asked for",
 }

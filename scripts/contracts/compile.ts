@@ -6,7 +6,13 @@ import solc from "solc"
 import { type Abi, type AbiParameter, getContractAddress, type Hex, zeroHash } from "viem"
 
 export type Artifact = { abi: Abi; bytecode: Hex }
-export type Artifacts = { testUsdc: Artifact; multicall3: Artifact; intakeRead: Artifact; settler: Artifact }
+export type Artifacts = {
+  testUsdc: Artifact
+  testWallet: Artifact
+  multicall3: Artifact
+  intakeRead: Artifact
+  settler: Artifact
+}
 export type GeneratedFile = { url: URL; text: string }
 
 type Compiled = { abi: Abi; evm: { bytecode: { object: string } } }
@@ -29,7 +35,7 @@ const intakeReadResult: readonly AbiParameter[] = [
 /** Arachnid's deployer, at this address on nearly every network: `to` of a creation by CREATE2, salt first. */
 const create2Deployer: Hex = "0x4e59b44847b379578588920ca78fbf26c0b4956c"
 
-const sources = ["TestUSDC", "Multicall3", "IntakeRead", "Settler"]
+const sources = ["TestUSDC", "TestWallet", "Multicall3", "IntakeRead", "Settler"]
 
 // No metadata hash and no trailer, so that the same source gives the same bytes in every checkout.
 const settings = {
@@ -56,17 +62,23 @@ export function compileContracts(): Artifacts {
   if (complaints.length > 0) throw new Error(complaints.map((each) => each.formattedMessage).join("\n"))
   return {
     testUsdc: artifact(output, "TestUSDC"),
+    testWallet: artifact(output, "TestWallet"),
     multicall3: artifact(output, "Multicall3"),
     intakeRead: artifact(output, "IntakeRead"),
     settler: artifact(output, "Settler"),
   }
 }
 
-export function generatedFiles({ testUsdc, multicall3, intakeRead, settler }: Artifacts): GeneratedFile[] {
+export function generatedFiles(artifacts: Artifacts): GeneratedFile[] {
+  const { testUsdc, testWallet, multicall3, intakeRead, settler } = artifacts
   return [
     {
       url: new URL("./artifacts/test-usdc.ts", import.meta.url),
       text: module("TestUSDC", [`export const testUsdc = ${json(testUsdc)} as const`]),
+    },
+    {
+      url: new URL("./artifacts/test-wallet.ts", import.meta.url),
+      text: module("TestWallet", [`export const testWallet = ${json(testWallet)} as const`]),
     },
     {
       url: new URL("./artifacts/multicall3.ts", import.meta.url),

@@ -34,6 +34,7 @@ const nodes = "test/server/chains/nodes.test.ts"
 const twoNodes = "test/flows/two-nodes.test.ts"
 const limits = "test/flows/limits.test.ts"
 const whitelist = "test/flows/whitelist.test.ts"
+const contracts = "test/flows/contract-payers.test.ts"
 const exposure = "test/server/core/exposure.test.ts"
 
 const redeemedOnce: readonly Mutation[] = [
@@ -76,7 +77,7 @@ const redeemedOnce: readonly Mutation[] = [
       replay,
       "a commitment that does not open the nonce",
     ],
-    ["signature check", 'if (verdict !== "valid") throw new Refusal(verdict)', "", replay, "RPL-09, RPL-10"],
+    ["signature check", 'if (verdict === "valid") return true', "return true", replay, "RPL-09, RPL-10"],
     [
       "used nonce",
       'if (reading.used) return "authorization_used"',
@@ -85,11 +86,19 @@ const redeemedOnce: readonly Mutation[] = [
       "settled elsewhere before",
     ],
     [
-      "payers without code",
-      'if (reading.payerHasCode) return "contract_payer_unsupported"',
+      "payers with code pay first",
+      'reading.payerHasCode ? "first" : payment.offer.settle',
+      "payment.offer.settle",
+      contracts,
+      "a delegated account",
+    ],
+    ["nobody free by the word of a contract", "byKey ? entry : undefined", "entry", contracts, "WL-08"],
+    [
+      "a wallet's word is the chain's",
+      "if (!(await chain.hasCode(payment.transfer.payer))) throw new Refusal(verdict)",
       "",
-      "test/flows/optimism.test.ts",
-      "SET-08, SET-25",
+      contracts,
+      "nonsense of a plain account",
     ],
   ]),
   ...of("server/core/grant.ts", [
@@ -227,6 +236,15 @@ const offersAndLimits: readonly Mutation[] = [
       "have no token before the money is in",
     ],
   ]),
+  ...of("server/chains/read-budget.ts", [
+    [
+      "looks for code by the second",
+      "if (await isSpent())",
+      "if (false)",
+      "test/server/chains/read-budget.test.ts",
+      "DOS-12",
+    ],
+  ]),
   ...of("server/waits.ts", [
     [
       "bounded waits",
@@ -258,15 +276,15 @@ const strangers: readonly Mutation[] = [
   ...of("server/grants/payment.ts", [
     [
       "rate of a payer",
-      "await deps.payers.take(payment.transfer.payer)",
+      "if (byKey) await deps.payers.take(payer)",
       "",
       limits,
       "a payer who signs too often",
     ],
     [
       "a payer's budget is his own",
-      "await deps.payers.check(payment.transfer.payer)",
-      "await deps.payers.take(payment.transfer.payer)",
+      "await deps.payers.check(payer)",
+      "await deps.payers.take(payer)",
       limits,
       "DOS-10",
     ],
@@ -713,7 +731,7 @@ const money: readonly Mutation[] = [
     ],
     [
       "no dust",
-      "if (!free) await deps.funding.get(payment.network.id)?.wantWorth(nominalOf(payment))",
+      "if (!entry) await deps.funding.get(payment.network.id)?.wantWorth(nominalOf(payment))",
       "",
       "test/flows/dust.test.ts",
       "SET-24",

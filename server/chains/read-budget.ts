@@ -1,5 +1,6 @@
-/** A budget for chain reads at intake, so that a flood of payments neither floods the node nor piles up here (DOS-02). */
+/** A budget for chain reads at intake, so that a flood of payments neither floods the node nor piles up here (DOS-02, DOS-12). */
 import pLimit from "p-limit"
+import { RateLimiterMemory } from "rate-limiter-flexible"
 import { type Chain, Overloaded } from "../ports.ts"
 
 export type ReadBudgetOptions = {
@@ -7,17 +8,23 @@ export type ReadBudgetOptions = {
   readonly concurrent?: number
   /** Payments that may wait for their turn: four rounds, so that even a node that hangs holds nobody for half a minute. */
   readonly waiting?: number
+  /** Reads in a second; unbounded when not given. */
+  readonly perSecond?: number
   /** Whether what may be asked of the nodes now is left for settlement. */
   readonly isTight?: () => Promise<boolean>
 }
 
-/** The chain with `readTransfer` bounded; it throws {@link Overloaded} beyond that. Everything else is untouched. */
+/** The chain with `readTransfer` and `hasCode` bounded; they throw {@link Overloaded} beyond that. Everything else is untouched. */
 export function withReadBudget(chain: Chain, options: ReadBudgetOptions = {}): Chain {
-  const { concurrent = 64, waiting = 256, isTight = async () => false } = options
+  const { concurrent = 64, waiting = 256, perSecond, isTight = async () => false } = options
   const limit = pLimit(concurrent)
+  const rate = perSecond === undefined ? null : new RateLimiterMemory({ points: perSecond, duration: 1 })
+  const isSpent = async (): Promise<boolean> =>
+    rate !== null && perSecond !== undefined && (await rate.penalty("reads")).consumedPoints > perSecond
   const bounded =
-    (read: Chain["readTransfer"]): Chain["readTransfer"] =>
-    async (input) => {
+    <I, O>(read: (input: I) => Promise<O>) =>
+    async (input: I): Promise<O> => {
+      if (await isSpent()) throw new Overloaded("chain reads in this second")
       // In this order: whoever waited for the one must not have missed the other.
       if ((await isTight()) || limit.activeCount + limit.pendingCount >= concurrent + waiting)
         throw new Overloaded("chain reads")
@@ -26,6 +33,7 @@ export function withReadBudget(chain: Chain, options: ReadBudgetOptions = {}): C
   return {
     ...chain,
     readTransfer: bounded(chain.readTransfer),
+    hasCode: bounded(chain.hasCode),
     agreed(nominal) {
       const agreed = chain.agreed(nominal)
       return agreed && { ...agreed, readTransfer: bounded(agreed.readTransfer) }

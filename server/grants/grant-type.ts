@@ -21,6 +21,8 @@ export type TokenDeps = {
   readonly whitelist: Whitelist
   /** By CAIP-2 id. */
   readonly chains: ReadonlyMap<string, Chain>
+  /** The same with a small budget of their own, for payments that no key has signed: anybody can make such up. */
+  readonly contracts: ReadonlyMap<string, Chain>
   readonly funding: ReadonlyMap<string, Funding>
   readonly now: Now
   readonly random: Random

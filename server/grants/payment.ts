@@ -1,7 +1,7 @@
 /** The payment grant: a signed x402 payment for a token, claimed once, settled later (wire.md §2). */
 import { commitmentNonce, openingOf } from "../../shared/commitment.ts"
 import { type Reason, Refusal } from "../../shared/errors.ts"
-import { accountId, type Hex, type Recover } from "../../shared/evm.ts"
+import { accountId, type Hex } from "../../shared/evm.ts"
 import { domainOf } from "../../shared/network.ts"
 import { paymentGrantType } from "../../shared/oauth.ts"
 import type { LimitName } from "../core/exposure.ts"
@@ -54,14 +54,17 @@ export async function handle(
   deps.keys.check()
   const payment = matchPayment(located, deps.board, deps.now())
   checkCommitment(payment, shown.opening, options.resource)
-  const free = findFree(payment, shown.opening, deps)
+  const { payer } = payment.transfer
+  const entry = findFree(payment, shown.opening, deps)
   // What costs more to bank than it brings is refused before it costs anything else (security.md SET-24).
-  if (!free) await deps.funding.get(payment.network.id)?.wantWorth(nominalOf(payment))
+  if (!entry) await deps.funding.get(payment.network.id)?.wantWorth(nominalOf(payment))
   // Counted only once the signature is known to be his: otherwise anybody could use up another payer's budget.
-  await deps.payers.check(payment.transfer.payer)
-  await checkSignature(payment, deps.recover)
-  await deps.payers.take(payment.transfer.payer)
-  const reading = await readChain(payment, !free, deps)
+  await deps.payers.check(payer)
+  const byKey = await isSignedByKey(payment, deps)
+  if (byKey) await deps.payers.take(payer)
+  // The word of a contract lets nobody in free (security.md WL-08).
+  const free = byKey ? entry : undefined
+  const reading = await readChain(payment, !free, byKey ? deps.chains : deps.contracts, deps)
   const refused = whyNot(payment, !free, reading)
   if (refused) {
     // Another copy of this request may have been redeemed, and even settled, since the first look.
@@ -69,6 +72,7 @@ export async function handle(
     if (meanwhile) return repeat(meanwhile)
     throw new Refusal(refused)
   }
+  if (!byKey) await deps.payers.take(payer)
   deps.onStep?.("payment-checked")
 
   const now = deps.now()
@@ -80,7 +84,7 @@ export async function handle(
     id: freshId(deps.random),
     offer: payment.offer.ref,
     scope: free?.scope ?? payment.offer.scope,
-    subject: accountId(payment.network.id, payment.transfer.payer),
+    subject: accountId(payment.network.id, payer),
     paid,
     startsAt: now,
     expiresAt,
@@ -99,7 +103,8 @@ export async function handle(
     transfer: payment.transfer,
     nominal: nominalOf(payment),
     settle: paid,
-    policy: payment.offer.settle,
+    // What signs by code can change its mind until the money has moved.
+    policy: reading.payerHasCode ? "first" : payment.offer.settle,
     retryHash: retrySecret === undefined ? null : sha256Hex(retrySecret),
     intake: { blockNumber: reading.blockNumber, balance: reading.balance },
     blockSeconds: payment.network.blockSeconds,
@@ -176,10 +181,18 @@ function checkCommitment(payment: Payment, opening: Hex | null, resource: string
   if (nonce !== payment.transfer.nonce) throw new Refusal("commitment_mismatch")
 }
 
-async function checkSignature(payment: Payment, recover: Recover): Promise<void> {
+/**
+ * False for a payer with code, of whose signature only the chain can tell; throws for everybody else whose signature is
+ * not his. Nonsense costs a look for code at the most, out of a budget of its own.
+ */
+async function isSignedByKey(payment: Payment, deps: TokenDeps): Promise<boolean> {
   const domain = domainOf(payment.network, payment.asset)
-  const verdict = await payment.scheme.verify(payment.transfer, domain, recover)
-  if (verdict !== "valid") throw new Refusal(verdict)
+  const verdict = await payment.scheme.verify(payment.transfer, domain, deps.recover)
+  if (verdict === "valid") return true
+  const chain = connected(deps.contracts, payment.network.id)
+  await chain.ready()
+  if (!(await chain.hasCode(payment.transfer.payer))) throw new Refusal(verdict)
+  return false
 }
 
 /**
@@ -197,8 +210,13 @@ const nominalOf = (payment: Payment): bigint => nominalValue(payment.transfer.va
 /** 65 zero bytes: a node is not shown a signature that nobody is to submit. */
 const noSignature: Hex = `0x${"00".repeat(65)}`
 
-async function readChain(payment: Payment, paid: boolean, deps: TokenDeps): Promise<TransferReading> {
-  const chain = connected(deps.chains, payment.network.id)
+async function readChain(
+  payment: Payment,
+  paid: boolean,
+  chains: ReadonlyMap<string, Chain>,
+  deps: TokenDeps,
+): Promise<TransferReading> {
+  const chain = connected(chains, payment.network.id)
   await chain.ready()
   if (paid) await deps.funding.get(payment.network.id)?.check()
   const transfer = paid ? payment.transfer : { ...payment.transfer, signature: noSignature }
@@ -216,11 +234,13 @@ function connected(chains: ReadonlyMap<string, Chain>, network: string): Chain {
   return chain
 }
 
-/** A payer with code, a used nonce and an empty purse have reasons of their own; the rest is the asset's refusal. */
+/**
+ * A used nonce and an empty purse have reasons of their own; the rest is the asset's refusal, which asks the code of a payer
+ * that has some (ERC-1271, EIP-7702), whatever his key has signed.
+ */
 function whyNot(payment: Payment, paid: boolean, reading: TransferReading): Reason | undefined {
-  if (reading.payerHasCode) return "contract_payer_unsupported"
   if (reading.used) return "authorization_used"
-  if (!paid) return undefined
+  if (!paid) return reading.payerHasCode ? "payer_unacceptable" : undefined
   if (reading.balance < payment.transfer.value) return "insufficient_funds"
   const arrives = reading.transferred && reading.received === payment.transfer.value
   return arrives ? undefined : "simulation_failed"

@@ -1,4 +1,4 @@
-/** The x402 scheme `exact` by ERC-3009 `transferWithAuthorization`, for payers without code. */
+/** The x402 scheme `exact` by ERC-3009 `transferWithAuthorization`; a payer with code signs in whatever way his code takes. */
 import { z } from "zod"
 import { atomicPattern, parseAtomic } from "../amount.ts"
 import {
@@ -46,7 +46,7 @@ const uint256 = z.string().regex(atomicPattern)
 const payloadSchema = z.strictObject({
   signature: z
     .string()
-    .regex(/^0x[0-9a-fA-F]*$/)
+    .regex(/^0x(?:[0-9a-fA-F]{2})*$/)
     .max(4096),
   authorization: z.strictObject({
     from: z.string(),

@@ -85,15 +85,17 @@ test("CLI-14: a lost answer leads to the same payment with its secret, which the
   expect(events).toContainEqual({ type: "resent", origin: seller.url, what: "purchase", attempt: 2 })
 })
 
+const taken = {
+  status_url: "/token/status",
+  settlement: { state: "pending" },
+  next: { action: "retry", retryAfterSeconds: 5 },
+}
+
 test.each([
   ["429 with Retry-After", refuse("queue_full", { "retry-after": "7" }), 7],
   ["503", refuse("store_unavailable"), 1],
   ["a bare 500", ((_q, r) => void r.writeHead(500).end("oops")) as ReturnType<typeof refuse>, 0.1],
-  [
-    "202",
-    ((_q, r) => json(r, 202, { status_url: "/token/status" }, { "retry-after": "3" })) as typeof hangUp,
-    3,
-  ],
+  ["202", ((_q, r) => json(r, 202, taken, { "retry-after": "7" })) as typeof hangUp, 7],
   ["a cut connection", hangUp, 0.1],
 ])("CLI-14: after %s the same payment is sent again", async (_name, trouble, wait) => {
   const { client, seller, delays } = await setup()

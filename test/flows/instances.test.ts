@@ -6,8 +6,11 @@ import { type LocalChain, startLocalChain } from "../../scripts/local-chain.ts"
 import type { IssuerOptions } from "../../server/app.ts"
 import type { ConfigInput } from "../../server/config.ts"
 import { StoreUnavailable } from "../../server/ports.ts"
+import { secretHeader } from "../../shared/oauth.ts"
 import {
+  askStatus,
   type Cinema,
+  drain,
   eventually,
   openCinema,
   postToken,
@@ -98,6 +101,44 @@ describe("two instances on one database", () => {
     )
     expect(performance.now() - takenBackAt).toBeLessThan(5000)
   })
+
+  it("TOK-21, MI-06: a failed settlement is refused by both gates, refresh and status within 5 s of its verdict", async () => {
+    const failures: number[] = []
+    const warn = (_: unknown, message: string) => {
+      if (message === "a settlement failed") failures.push(performance.now())
+    }
+    const quiet = { debug() {}, info() {}, error() {} }
+    const [a, b] = await open([{ log: { ...quiet, warn } }, { log: { ...quiet, warn } }])
+    const account = await a.customer(10_000n)
+    await chain.request("evm_setAutomine", [false])
+    const shop = { accepted: a.accepted, url: String(shared.issuer) }
+    const purchase = await preparePurchase(shop, account)
+    const { body: sold } = await postToken(a.url, purchase.headers)
+    const { body: next } = await refresh(b.url, sold.refresh_token)
+    for (const { url } of [a, b]) expect((await watch(url, next.access_token)).status).toBe(200)
+    await drain(a, account)
+    await chain.request("evm_setAutomine", [true])
+
+    await eventually(
+      async () => failures.length,
+      (count) => count > 0,
+      30,
+    )
+    const isRefused = async () => {
+      const doors = await Promise.all([a, b].map(({ url }) => watch(url, next.access_token)))
+      const states = await Promise.all(
+        [a, b].map(({ url }) => askStatus(url, { [secretHeader]: purchase.secret })),
+      )
+      return [
+        ...doors.map(({ body }) => body.error),
+        ...states.map(({ body }) => body.grant.settlement.state),
+        (await refresh(b.url, next.refresh_token)).body.reason,
+      ].join()
+    }
+    const everywhere = "settlement_failed,settlement_failed,failed,failed,settlement_failed"
+    await eventually(isRefused, (found) => found === everywhere, 5)
+    expect(performance.now() - (failures[0] ?? 0)).toBeLessThan(5000)
+  }, 60_000)
 
   it("MI-09: clocks half a minute apart settle every payment once, in one transaction each", async () => {
     const ahead = { now: () => Math.floor(Date.now() / 1000) + 30 }

@@ -108,19 +108,6 @@ describe("what may be owed", () => {
     expect(refused.map(({ body }) => body.reason)).toEqual(["queue_full", "queue_full", "queue_full"])
     await cinema.close()
   })
-
-  it("SET-08, SET-25: a payer with code could take back its word or burn gas, so it is refused", async () => {
-    const cinema = await openCinema({ chain })
-    const customer = await cinema.customer()
-    // A delegation by EIP-7702, which makes the plain account's own signature worthless to the asset.
-    await chain.request("anvil_setCode", [customer.address, `0xef0100${"ab".repeat(20)}`])
-    const purchase = await preparePurchase(cinema, customer)
-    expect(await postToken(cinema.url, purchase.headers)).toMatchObject({
-      status: 400,
-      body: { reason: "contract_payer_unsupported", next: { action: "stop" } },
-    })
-    await cinema.close()
-  })
 })
 
 describe("the books", () => {

@@ -169,7 +169,7 @@ describe("a whitelisted address", () => {
     const { chain } = cinema
     await chain.request("anvil_setCode", [auditor.address, "0x00"])
     const purchase = await preparePurchase(cinema, auditor)
-    expect((await postToken(cinema.url, purchase.headers)).body.reason).toBe("contract_payer_unsupported")
+    expect((await postToken(cinema.url, purchase.headers)).body.reason).toBe("payer_unacceptable")
     await chain.request("anvil_setCode", [auditor.address, "0x"])
   })
 

@@ -33,6 +33,14 @@ it("DOS-02: reads of payments are bounded in number and in waiting; the settleme
   expect(await readTransfer({} as never)).toBe("read")
 })
 
+it("DOS-12: looks for a payer's code are bounded by the second, so that nonsense cannot use up the node", async () => {
+  const chain = { hasCode: async () => true } as unknown as Chain
+  const { hasCode } = withReadBudget(chain, { perSecond: 3 })
+  const asked = await Promise.allSettled(Array.from({ length: 5 }, () => hasCode("0x")))
+  const refused = asked.flatMap((each) => (each.status === "rejected" ? [each.reason] : []))
+  expect(refused).toEqual([expect.any(Overloaded), expect.any(Overloaded)])
+})
+
 it("DOS-02: requests to the nodes are bounded by the second; the last of them are for settlement, which waits its turn", async () => {
   const { spend, isTight } = createRequestBudget(10)
   const chain = { readTransfer: async () => "read" } as unknown as Chain

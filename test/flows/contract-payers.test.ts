@@ -1,0 +1,142 @@
+import { encodeDeployData } from "viem"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { testWallet } from "../../scripts/contracts/artifacts/test-wallet.ts"
+import { type LocalChain, startLocalChain } from "../../scripts/local-chain.ts"
+import { encodeHeader } from "../../shared/codec.ts"
+import type { Hex } from "../../shared/evm.ts"
+import { commitmentHeader, secretHeader } from "../../shared/oauth.ts"
+import { paymentSignatureHeader } from "../../shared/x402.ts"
+import {
+  askStatus,
+  type Cinema,
+  eventually,
+  openCinema,
+  postToken,
+  preparePurchase,
+  withoutBlocks,
+} from "../support/cinema.ts"
+import { type Account, randomAccount } from "../support/payments.ts"
+
+let chain: LocalChain
+let cinema: Cinema
+let walletCode: unknown
+const listed = randomAccount().address
+beforeAll(async () => {
+  chain = await startLocalChain({ blockTimeSeconds: 0 })
+  cinema = await openCinema({
+    chain,
+    config: { whitelist: [{ address: listed, scope: "movies:read movies:write" }] },
+  })
+  walletCode = await chain.request("eth_call", [{ data: encodeDeployData(testWallet) }, "latest"])
+})
+afterAll(async () => {
+  await cinema.close()
+  await chain.stop()
+})
+
+const setOwner = (wallet: Hex, owner: Hex) =>
+  chain.request("anvil_setStorageAt", [
+    wallet,
+    `0x${"0".repeat(64)}`,
+    `0x${owner.slice(2).padStart(64, "0")}`,
+  ])
+
+/** A smart account with 1 USDC, and its owner. */
+async function openWallet(address: Hex = randomAccount().address): Promise<{ address: Hex; owner: Account }> {
+  const owner = randomAccount()
+  await chain.request("anvil_setCode", [address, walletCode])
+  await setOwner(address, owner.address)
+  await chain.mint(address, 1_000_000n)
+  return { address, owner }
+}
+
+/** A payment of `payer` that somebody else signs, with whatever comes after the signature. */
+async function prepare(payer: Hex, signer: Account, tail = "") {
+  const lower = payer.toLowerCase() as Hex
+  const purchase = await preparePurchase(cinema, signer, { terms: { payer: lower } })
+  const inner = purchase.payload.payload as Record<string, unknown>
+  const payload = { ...inner, signature: `${purchase.transfer.signature}${tail}` }
+  const header = encodeHeader({ ...purchase.payload, payload })
+  return { ...purchase, headers: { ...purchase.headers, [paymentSignatureHeader]: header } }
+}
+const refused = { status: 400, body: { reason: "simulation_failed", next: { action: "stop" } } }
+
+describe("a payer with code", () => {
+  it("is a wallet that pays first, with a signature of whatever length it takes", async () => {
+    const { address, owner } = await openWallet()
+    const { headers } = await prepare(address, owner, "ab".repeat(32))
+    expect(await postToken(cinema.url, headers)).toMatchObject({
+      status: 200,
+      body: { grant: { settlement: { state: "settled" } } },
+    })
+    expect(await cinema.balanceOf(address)).toBe(990_000n)
+  })
+
+  it("is taken at its code's word, not at anybody's signature", async () => {
+    const { address } = await openWallet()
+    const purchase = await prepare(address, randomAccount())
+    expect(await postToken(cinema.url, purchase.headers)).toMatchObject(refused)
+    expect((await askStatus(cinema.url, { [secretHeader]: purchase.secret })).status).toBe(404)
+  })
+
+  it("SET-08: whose owner changes before the money has moved was given nothing", async () => {
+    const { address, owner } = await openWallet()
+    const purchase = await prepare(address, owner)
+    const waiting = await withoutBlocks(chain, async () => {
+      const asked = postToken(cinema.url, purchase.headers)
+      await eventually(
+        () => askStatus(cinema.url, { [secretHeader]: purchase.secret }),
+        ({ status }) => status === 200,
+      )
+      await setOwner(address, randomAccount().address)
+      return [asked]
+    })
+    const answer = await waiting[0]
+    expect([202, 400]).toContain(answer?.status)
+    expect(answer?.body).not.toHaveProperty("access_token")
+    await eventually(
+      () => askStatus(cinema.url, { [secretHeader]: purchase.secret }),
+      ({ body }) => body.grant.settlement.state === "failed",
+      30,
+    )
+    expect(await cinema.balanceOf(address)).toBe(1_000_000n)
+  }, 60_000)
+
+  it("may be a delegated account (EIP-7702), which pays first when its code agrees with its key", async () => {
+    const { address: wallet } = await openWallet()
+    const account = await cinema.customer()
+    await chain.request("anvil_setCode", [account.address, `0xef0100${wallet.slice(2).toLowerCase()}`])
+    const buy = async () => postToken(cinema.url, (await preparePurchase(cinema, account)).headers)
+    // The key is right, and the chain would not take it.
+    expect(await buy()).toMatchObject(refused)
+    await setOwner(account.address, account.address)
+    expect(await buy()).toMatchObject({ status: 200, body: { grant: { settlement: { state: "settled" } } } })
+  })
+
+  it("SET-25, DOS-12: that burns all gas costs a capped call and buys nothing", async () => {
+    const { address } = await openWallet()
+    // JUMPDEST, PUSH1 0, JUMP: for ever.
+    await chain.request("anvil_setCode", [address, "0x5b600056"])
+    const { headers } = await prepare(address, randomAccount())
+    expect(await postToken(cinema.url, headers)).toMatchObject(refused)
+  })
+
+  it("WL-08: is let in free by no signature of its code: it pays, like everybody", async () => {
+    const { address, owner } = await openWallet(listed)
+    const { headers } = await prepare(address, owner)
+    expect(headers).toHaveProperty(commitmentHeader)
+    expect(await postToken(cinema.url, headers)).toMatchObject({
+      status: 200,
+      body: { grant: { settlement: { state: "settled" } } },
+    })
+    expect(await cinema.balanceOf(address)).toBe(990_000n)
+  })
+})
+
+it("nonsense of a plain account is refused for its signature, whatever its form", async () => {
+  const customer = await cinema.customer()
+  const other = await prepare(customer.address, randomAccount())
+  expect((await postToken(cinema.url, other.headers)).body.reason).toBe("signature_invalid")
+  const long = await prepare(customer.address, customer, "00")
+  expect((await postToken(cinema.url, long.headers)).body.reason).toBe("signature_not_canonical")
+})
