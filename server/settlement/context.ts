@@ -19,6 +19,7 @@ import {
   type Store,
   StoreUnavailable,
 } from "../ports.ts"
+import { createFailureAlarm } from "./failures.ts"
 
 /** Boundaries at which the process may die; each is passed once for every payment, transaction or receipt. */
 export const settlementSteps = [
@@ -116,6 +117,8 @@ export function createContext(deps: SettlementDeps, overrides: Partial<Settlemen
   const onStep = deps.onStep ?? (() => {})
   const schemes = deps.schemes ?? knownSchemes
 
+  const noteOutcome = createFailureAlarm(network, log)
+
   // What this process noticed; all of it may be forgotten, at the price of looking again.
   const noticed = {
     doubts: new Map<string, Doubt>(),
@@ -148,6 +151,7 @@ export function createContext(deps: SettlementDeps, overrides: Partial<Settlemen
     for (const { key, move } of moves) {
       if (move.to === "paid")
         log.info({ network, key, transaction: move.evidence.transactionHash }, "settled")
+      if (move.to === "paid" || move.to === "failed") noteOutcome(key, move.to === "failed")
       if (move.to === "failed") log.warn({ network, key, failure: move.failure }, "a settlement failed")
       if (move.to === "dead")
         log.error({ network, key, reason: move.error }, "a payment is given up until an operator retries it")

@@ -1,0 +1,28 @@
+/** The share of settlements that fail: it decides nothing, but whoever reads the log is told (settlement.md). */
+import type { Logger } from "../ports.ts"
+
+/** Of so many of the newest outcomes, this share is alarming. */
+const watched = 100
+const alarmingShare = 0.1
+
+/** Notes what became of a payment; speaks once when the share becomes alarming, and once when it no longer is. */
+export function createFailureAlarm(network: string, log: Logger): (key: string, failed: boolean) => void {
+  // By payment: one that failed is looked at again, and fails again.
+  const outcomes = new Map<string, boolean>()
+  let alarmed = false
+  return (key, failed) => {
+    outcomes.delete(key)
+    outcomes.set(key, failed)
+    for (const oldest of outcomes.keys()) {
+      if (outcomes.size <= watched) break
+      outcomes.delete(oldest)
+    }
+    const failures = [...outcomes.values()].filter(Boolean).length
+    const isAlarming = failures >= watched * alarmingShare
+    if (isAlarming === alarmed) return
+    alarmed = isAlarming
+    const fields = { network, failures, of: outcomes.size }
+    if (isAlarming) log.error(fields, "many settlements fail")
+    else log.info(fields, "few settlements fail again")
+  }
+}
