@@ -1,10 +1,10 @@
 import { execFile, spawn } from "node:child_process"
 import { once } from "node:events"
 import { cp, mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from "node:fs/promises"
-import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { build } from "esbuild"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { configInput } from "./support/offers.ts"
 
@@ -157,8 +157,6 @@ describe("the package", () => {
 
 /** Everything an entry brings with it, as one text in which a comment names each module. */
 async function bundle(entry: string): Promise<string> {
-  // esbuild comes with tsx; the one that is run by it is the one there is.
-  const { build } = createRequire(createRequire(import.meta.url).resolve("tsx"))("esbuild")
   const { outputFiles } = await build({
     entryPoints: [entry],
     bundle: true,
@@ -172,7 +170,7 @@ async function bundle(entry: string): Promise<string> {
     legalComments: "none",
     logLevel: "silent",
   })
-  return outputFiles[0].text
+  return outputFiles[0]?.text ?? ""
 }
 
 /** The forbidden words with the module each was found in. */

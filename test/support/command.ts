@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { fileURLToPath } from "node:url"
+import { bundled } from "./bundle.ts"
 
 export type Command = {
   /** Resolves with what was printed until now, once it contains a whole line. */
@@ -16,14 +17,16 @@ export const runCommand = (
   script: string,
   args: readonly string[],
   env: NodeJS.ProcessEnv = process.env,
-): Command => runFile(new URL(`../../${script}`, import.meta.url), args, { env })
+): Command => start([bundled(script), ...args], { env })
 
-export function runFile(
-  file: URL,
-  args: readonly string[],
-  options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {},
-): Command {
-  const child = spawn(process.execPath, ["--import", "tsx", fileURLToPath(file), ...args], {
+/** As it is, compiled while it is loaded. */
+export const runFile = (file: URL, args: readonly string[], options: RunOptions = {}): Command =>
+  start(["--import", "tsx", fileURLToPath(file), ...args], options)
+
+type RunOptions = { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv }
+
+function start(parameters: readonly string[], options: RunOptions): Command {
+  const child = spawn(process.execPath, parameters, {
     ...options,
     stdio: ["ignore", "pipe", "pipe"],
   })

@@ -3,8 +3,8 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import type { AddressInfo } from "node:net"
 import { createServer } from "node:net"
-import { fileURLToPath } from "node:url"
 import type { Hex } from "../../shared/evm.ts"
+import { bundled } from "./bundle.ts"
 import type { ProcessOrder } from "./cinema-process.ts"
 
 export type CinemaProcess = {
@@ -21,8 +21,7 @@ export type SpawnOptions = {
 }
 
 export async function spawnCinema(order: ProcessOrder, options: SpawnOptions = {}): Promise<CinemaProcess> {
-  const script = fileURLToPath(new URL("./cinema-process.ts", import.meta.url))
-  const node = [process.execPath, "--import", "tsx", script, JSON.stringify(order)]
+  const node = [process.execPath, bundled("test/support/cinema-process.ts"), JSON.stringify(order)]
   const limits = options.fileBytes === undefined ? [] : ["prlimit", `--fsize=${options.fileBytes}:`]
   const [command = "", ...args] = [...limits, ...node]
   const child: ChildProcess = spawn(command, args, {

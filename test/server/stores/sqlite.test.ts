@@ -1,19 +1,20 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises"
+import { chmod, mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
 import type { Worker } from "node:worker_threads"
 import Sqlite from "better-sqlite3"
-import typescript from "typescript"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { type Store, StoreUnavailable } from "../../../server/ports.ts"
 import { openStore, UnknownStore } from "../../../server/stores/index.ts"
 import { openSqliteStore, StoreFileError } from "../../../server/stores/sqlite.ts"
 import { applyPragmas, openDatabase } from "../../../server/stores/sqlite-file.ts"
 import { createGroup } from "../../../server/stores/sqlite-group.ts"
+import { applySchema, checkSchema } from "../../../server/stores/sqlite-schema.ts"
+import { bundled, compileInto } from "../../support/bundle.ts"
 import { network, orderOf, preparation, relayer, start } from "../../support/orders.ts"
 
 let directory: string
@@ -54,31 +55,7 @@ function launch(parameters: readonly string[], cwd?: string) {
 }
 
 function child(task: string, count = 0) {
-  const script = fileURLToPath(new URL("../../support/store-child.ts", import.meta.url))
-  return launch(["--import", "tsx", script, task, file, String(count)])
-}
-
-/** The stores and what they import, as JavaScript, away from every package. */
-async function compileStores(target: string): Promise<void> {
-  const root = new URL("../../../", import.meta.url)
-  await writeFile(join(target, "package.json"), '{ "type": "module" }')
-  for (const room of ["shared/", "server/", "server/core/", "server/stores/"]) {
-    await mkdir(join(target, room), { recursive: true })
-    const all = (await readdir(new URL(room, root))).filter((name) => name.endsWith(".ts"))
-    const names = room === "server/" ? ["ports.ts"] : all
-    for (const name of names) {
-      const source = await readFile(new URL(room + name, root), "utf8")
-      const { outputText } = typescript.transpileModule(source, {
-        compilerOptions: {
-          target: typescript.ScriptTarget.ES2023,
-          module: typescript.ModuleKind.ESNext,
-          rewriteRelativeImportExtensions: true,
-          verbatimModuleSyntax: true,
-        },
-      })
-      await writeFile(join(target, room, name.replace(/ts$/, "js")), outputText)
-    }
-  }
+  return launch([bundled("test/support/store-child.ts"), task, file, String(count)])
 }
 
 async function linesOf(lines: AsyncIterable<string>): Promise<string[]> {
@@ -140,6 +117,19 @@ describe("durability", () => {
 })
 
 describe("several processes on one file", () => {
+  it("that start at once do not take a file that one of them is making for an old one", () => {
+    const [late, early] = [new Sqlite(file), new Sqlite(file)]
+    databases.push(late, early)
+    late.pragma("journal_mode = WAL")
+    const pragma = late.pragma.bind(late)
+    late.pragma = (source, options) => {
+      const found = pragma(source, options)
+      if (source === "user_version") applySchema(early, file)
+      return found
+    }
+    expect(checkSchema(late, file)).toBe(false)
+  })
+
   it("claim each of 50 keys exactly once among 8", async () => {
     const all = await Promise.all(Array.from({ length: 8 }, () => linesOf(child("claim", 50).lines)))
     expect(all.map((lines) => lines[0])).toEqual(Array.from({ length: 8 }, () => "open"))
@@ -277,19 +267,20 @@ describe("the thread", () => {
 })
 
 describe("compiled", () => {
-  const script = `import { openStore } from "./server/stores/index.js"
+  const script = `import { openStore } from "./index.js"
     const store = await openStore("sqlite:./data.db").catch((error) => console.log(error.name + ": " + error.message))
     if (store) console.log(JSON.stringify(await store.lease({ holder: "a", seconds: 1, now: 1 })))
     await store?.close()`
 
   async function run(): Promise<string[]> {
+    await writeFile(join(directory, "package.json"), '{ "type": "module" }')
     await writeFile(join(directory, "run.mjs"), script)
     const { lines } = launch(["run.mjs"], directory)
     return linesOf(lines)
   }
 
   it("runs its thread from JavaScript", async () => {
-    await compileStores(directory)
+    compileInto(directory, "server/stores/index.ts")
     await symlink(
       fileURLToPath(new URL("../../../node_modules", import.meta.url)),
       join(directory, "node_modules"),
@@ -298,7 +289,7 @@ describe("compiled", () => {
   })
 
   it("says which package to install when better-sqlite3 is missing", async () => {
-    await compileStores(directory)
+    compileInto(directory, "server/stores/index.ts")
     expect(await run()).toEqual([
       "MissingPackage: The SQLite store needs the package better-sqlite3: npm i better-sqlite3",
     ])
