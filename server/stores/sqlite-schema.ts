@@ -247,7 +247,11 @@ PRAGMA user_version = ${schemaVersion};
 `
 
 /** Throws for a file of another release or of another program; true when the schema is there already. */
-export function checkSchema(db: BetterSqlite3.Database, file: string): boolean {
+export const checkSchema = (db: BetterSqlite3.Database, file: string): boolean =>
+  // One snapshot: another process may create the tables between two of the looks.
+  db.transaction(() => holdsSchema(db, file))()
+
+function holdsSchema(db: BetterSqlite3.Database, file: string): boolean {
   const version = Number(db.pragma("user_version", { simple: true }))
   const application = Number(db.pragma("application_id", { simple: true }))
   const isEmpty = db.prepare("SELECT 1 FROM sqlite_schema LIMIT 1").get() === undefined
