@@ -29,6 +29,11 @@ export type ClientOptions = {
   readonly tokenEndpoints?: readonly string[]
   /** Pay and show tokens over plain http to hosts other than this machine. For closed networks only. */
   readonly allowInsecureHttp?: boolean
+  /**
+   * Bind what is bought to a key of its own (DPoP, RFC 9449), so that a stolen token is worth nothing; default: only where
+   * an offer asks for it. The key is made for each purchase and cannot be exported.
+   */
+  readonly dpop?: boolean
   readonly onEvent?: (event: ClientEvent) => void
   /** For one exchange with a token endpoint; 30,000 by default. */
   readonly timeoutMs?: number
@@ -89,7 +94,7 @@ export function createClient(options: ClientOptions): Client {
   const wallet = createWallet(now)
   const budget = createBudget(limits, now)
   const tools = { fetch, now, random, delay, timeoutMs, resendSeconds, wallet, emit }
-  const purchases = createPurchases({ ...tools, account, budget })
+  const purchases = createPurchases({ ...tools, account, budget, dpop: options.dpop === true })
   const refresh = createRefresh(tools)
   const spentToday = (): bigint => budget.counted()
 

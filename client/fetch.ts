@@ -69,7 +69,7 @@ export function createFetch(deps: FetchDeps): Fetch {
         if ((await waitFor(refresh(grant), signal)) === "buy") grant = undefined
       }
       const token = grant?.accessToken
-      const response = await send(deps.fetch, request, token)
+      const response = await send(deps.fetch, request, grant)
 
       const target = redirectOf(request, response)
       if (target) {

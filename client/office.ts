@@ -1,4 +1,5 @@
 /** One exchange with a token endpoint, and its repetition until the answer is definite. */
+import { dpopHeader } from "../shared/dpop.ts"
 import type { NextAction } from "../shared/errors.ts"
 import { parseJson } from "../shared/json.ts"
 import {
@@ -8,6 +9,7 @@ import {
   tokenResponseSchema,
 } from "../shared/oauth.ts"
 import { discard, readText } from "./bodies.ts"
+import type { Prover } from "./dpop.ts"
 
 const maxBytes = 65_536
 const firstWaitSeconds = 0.25
@@ -39,15 +41,29 @@ export type Message = {
   readonly url: URL
   readonly headers: Record<string, string>
   readonly body?: URLSearchParams
+  /** Proves with every sending that what comes back goes to the owner of its key. */
+  readonly prover: Prover | undefined
 }
+
+/** The proof lacked the nonce that the answer brought; nothing was done (RFC 9449 §8). */
+type NonceWanted = { readonly kind: "nonce_wanted" }
 
 /** Sends one message. Never throws: trouble on the way is an answer like the others. */
 export async function exchange(message: Message, tools: OfficeTools): Promise<Answer> {
+  const first = await sendOnce(message, tools)
+  if (first.kind !== "nonce_wanted") return first
+  const second = await sendOnce(message, tools)
+  return second.kind === "nonce_wanted" ? { kind: "lost", declined: true, retryAfterSeconds: 0 } : second
+}
+
+async function sendOnce(message: Message, tools: OfficeTools): Promise<Answer | NonceWanted> {
   const askedAt = tools.now()
   try {
-    const response = await tools.fetch(message.url, {
+    const { url, prover } = message
+    const proof = prover && { [dpopHeader]: await prover.prove({ method: "POST", url }) }
+    const response = await tools.fetch(url, {
       method: "POST",
-      headers: { accept: "application/json", ...message.headers },
+      headers: { accept: "application/json", ...message.headers, ...proof },
       ...(message.body && { body: message.body }),
       // A payment or a refresh token goes to the one address that was checked, and no further (security.md §0.9).
       redirect: "manual",
@@ -56,13 +72,14 @@ export async function exchange(message: Message, tools: OfficeTools): Promise<An
       referrerPolicy: "no-referrer",
       signal: AbortSignal.timeout(tools.timeoutMs),
     })
+    prover?.learn(url, response)
     return await interpret(response, askedAt)
   } catch {
     return { kind: "lost", declined: false, retryAfterSeconds: 0 }
   }
 }
 
-async function interpret(response: Response, askedAt: number): Promise<Answer> {
+async function interpret(response: Response, askedAt: number): Promise<Answer | NonceWanted> {
   const { status } = response
   if (response.redirected || response.type === "opaqueredirect" || (status >= 300 && status < 400)) {
     discard(response)
@@ -87,6 +104,7 @@ async function interpret(response: Response, askedAt: number): Promise<Answer> {
   if (status === 409) return { kind: "odd", code: "payment_conflict" }
 
   const body = errorBodySchema.safeParse(json)
+  if (status === 400 && body.data?.error === "use_dpop_nonce") return { kind: "nonce_wanted" }
   const next = body.success ? body.data.next : undefined
   if (status === 408 || status === 429 || status >= 500 || next?.action === "retry")
     return {

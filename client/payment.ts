@@ -7,6 +7,7 @@ import { commitmentHeader, secretHeader } from "../shared/oauth.ts"
 import type { SignedTransfer, TypedDataSigner } from "../shared/scheme.ts"
 import { paymentSignatureHeader } from "../shared/x402.ts"
 import type { Reservation } from "./budget.ts"
+import type { Prover } from "./dpop.ts"
 import { TicketError } from "./errors.ts"
 import type { Choice } from "./policy.ts"
 
@@ -21,6 +22,8 @@ export type Payment = {
   /** Seconds; after it the chain refuses the transfer. */
   readonly validBefore: number
   readonly reservation: Reservation
+  /** Has the key that what it buys is bound to, where it is. */
+  readonly prover: Prover | undefined
   /** How often it was sent. */
   sends: number
   /** An answer was lost, so the service may have taken it. */
@@ -37,7 +40,7 @@ export type SigningTools = {
 export async function signPayment(
   choice: Choice,
   place: { readonly resource: URL; readonly resourceText: string; readonly tokenEndpoint: URL },
-  reservation: Reservation,
+  { reservation, prover }: Pick<Payment, "reservation" | "prover">,
   { account, now, random }: SigningTools,
 ): Promise<Payment> {
   const secret = toHex(random(32))
@@ -80,6 +83,7 @@ export async function signPayment(
     header: encodeHeader(payload),
     validBefore,
     reservation,
+    prover,
     sends: 0,
     uncertain: false,
   }

@@ -4,6 +4,7 @@ import { formatAmount } from "../shared/amount.ts"
 import { type Reason, refusals } from "../shared/errors.ts"
 import type { Budget } from "./budget.ts"
 import type { Challenge } from "./challenge.ts"
+import { createProver } from "./dpop.ts"
 import { TicketError, type TicketErrorCode } from "./errors.ts"
 import type { ClientEvent } from "./events.ts"
 import { type Answer, exchange, type OfficeTools, persist } from "./office.ts"
@@ -51,6 +52,8 @@ export type PurchaseDeps = OfficeTools &
     readonly wallet: Wallet
     readonly budget: Budget
     readonly resendSeconds: number
+    /** Whether every purchase is bound to a key, and not only those of offers that ask for it. */
+    readonly dpop: boolean
     readonly emit: (event: ClientEvent) => void
   }
 
@@ -120,9 +123,11 @@ export function createPurchases(deps: PurchaseDeps): Purchases {
       asset: choice.asset.symbol,
       network: choice.network.id,
     })
+    const isBound = deps.dpop || choice.terms.dpop === "required"
+    const prover = isBound ? createProver(deps) : undefined
     let payment: Payment
     try {
-      payment = await signPayment(choice, place, reservation, deps)
+      payment = await signPayment(choice, place, { reservation, prover }, deps)
     } catch (error) {
       reservation.cancel()
       throw error
@@ -134,7 +139,7 @@ export function createPurchases(deps: PurchaseDeps): Purchases {
   /** Sends a payment until its answer is definite. */
   async function carry(payment: Payment, until: number): Promise<Answer> {
     const send = (): Promise<Answer> => {
-      const message = { url: payment.tokenEndpoint, headers: paymentHeaders(payment) }
+      const message = { url: payment.tokenEndpoint, headers: paymentHeaders(payment), prover: payment.prover }
       payment.sends++
       if (payment.sends > 1)
         emit({
@@ -175,7 +180,8 @@ export function createPurchases(deps: PurchaseDeps): Purchases {
     switch (answer.kind) {
       case "token": {
         const { token, askedAt } = answer
-        if (!covers(token.scope, [payment.choice.terms.scope])) {
+        const isBound = token.token_type === "DPoP"
+        if (!covers(token.scope, [payment.choice.terms.scope]) || (isBound && !payment.prover)) {
           payment.uncertain = true
           throw keptError("answer_malformed", payment)
         }
@@ -185,6 +191,8 @@ export function createPurchases(deps: PurchaseDeps): Purchases {
           network: payment.choice.network.id,
           tokenEndpoint: payment.tokenEndpoint,
           secret: payment.secret,
+          // A service that does not know DPoP sells bearer tokens all the same.
+          prover: isBound ? payment.prover : undefined,
           ...standingOf(token, askedAt),
         }
         wallet.drop(key)

@@ -37,7 +37,7 @@ export function createRefresh(deps: RefreshDeps): Refresh {
       grant.refreshSends++
       if (proof) emit({ type: "resent", origin, what: "refresh", attempt: grant.refreshSends })
       const body = new URLSearchParams({ grant_type: refreshGrantType, refresh_token: refreshToken })
-      return exchange({ url: grant.tokenEndpoint, headers: { ...proof }, body }, deps)
+      return exchange({ url: grant.tokenEndpoint, headers: { ...proof }, body, prover: grant.prover }, deps)
     }
     const { answer } = await persist(send, now() + deps.resendSeconds, deps)
 

@@ -1,5 +1,7 @@
 /** A request that can be made again: its body in memory, its redirects followed by hand. */
-import { readBounded } from "./bodies.ts"
+import { dpopHeader } from "../shared/dpop.ts"
+import { discard, readBounded } from "./bodies.ts"
+import { type Prover, wantsNonce } from "./dpop.ts"
 import { TicketError } from "./errors.ts"
 
 const maxBodyBytes = 10 * 1024 * 1024
@@ -45,14 +47,30 @@ export async function repeatable(input: RequestInfo | URL, init?: RequestInit): 
   }
 }
 
-/** Makes the request once, with a token or without. */
-export function send(
+/** What a request shows at the gate. */
+type Ticket = { readonly accessToken: string; readonly prover: Prover | undefined }
+
+/** Makes the request, with a token or without; a second time where the first proof lacked the service's nonce. */
+export async function send(
   fetch: typeof globalThis.fetch,
   request: RepeatableRequest,
-  token: string | undefined,
+  ticket: Ticket | undefined,
+): Promise<Response> {
+  const response = await sendOnce(fetch, request, ticket)
+  ticket?.prover?.learn(request.url, response)
+  if (!ticket?.prover || !wantsNonce(response)) return response
+  discard(response)
+  return sendOnce(fetch, request, ticket)
+}
+
+async function sendOnce(
+  fetch: typeof globalThis.fetch,
+  request: RepeatableRequest,
+  ticket: Ticket | undefined,
 ): Promise<Response> {
   const headers = new Headers(request.headers)
-  if (token !== undefined) headers.set("authorization", `Bearer ${token}`)
+  if (ticket) headers.set("authorization", `${ticket.prover ? "DPoP" : "Bearer"} ${ticket.accessToken}`)
+  if (ticket?.prover) headers.set(dpopHeader, await ticket.prover.prove(request, ticket.accessToken))
   return fetch(request.url, {
     ...request.rest,
     method: request.method,

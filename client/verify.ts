@@ -2,12 +2,12 @@
 import {
   type Claims,
   claimsSchema,
+  credentialIn,
   hasScope,
   isExpired,
   leewaySeconds,
-  tokenIn,
 } from "../shared/access-token.ts"
-import { bearerChallenge } from "../shared/challenge.ts"
+import { gateChallenge } from "../shared/challenge.ts"
 import { encodeHeader } from "../shared/codec.ts"
 import { type GateReason, gateErrorBody, gateRefusals } from "../shared/errors.ts"
 import { wellKnown } from "../shared/oauth.ts"
@@ -62,7 +62,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
     const [value, ...more] = values
     if (value === undefined) return "token_missing"
     if (more.length > 0 || value.includes(",")) return "token_ambiguous"
-    const token = tokenIn(value)
+    const token = credentialIn(value)?.token
     const opened = token === undefined ? undefined : await news.open(token)
     // It may be good and of a key that is newer than the last word from the issuer.
     if (token !== undefined && opened === undefined && news.age() > staleSeconds) return "gate_unavailable"
@@ -79,6 +79,8 @@ export function createVerifier(options: VerifierOptions): Verifier {
     const ended = news.reasonFor(claims)
     if (ended === "settlement_failed") return ended
     if (ended !== undefined) return ended === "refresh_token_reused" ? "grant_over" : "token_revoked"
+    // Who checks proofs must see to it that each is taken once, wherever it is shown; this gate does not.
+    if (claims.cnf) return "token_invalid"
     if (isExpired(claims, at)) return "token_expired"
     if (!hasScope(claims.scope, scope)) return "insufficient_scope"
     const isFinal = claims.settled && claims.paid
@@ -90,7 +92,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
     const headers = {
       "cache-control": "no-store",
       "content-type": "application/json",
-      "www-authenticate": bearerChallenge(reason, { realm: resource, scope, resourceMetadata }),
+      "www-authenticate": gateChallenge(reason, { realm: resource, scope, resourceMetadata }),
       ...("retryAfterSeconds" in row && { "retry-after": String(row.retryAfterSeconds) }),
     }
     if (row.status !== 402)

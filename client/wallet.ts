@@ -1,6 +1,7 @@
 /** The wallet: grants and unanswered payments, in the memory of one client of one account. */
 import type { Hex } from "../shared/evm.ts"
 import type { SettlementState, TokenResponse } from "../shared/oauth.ts"
+import type { Prover } from "./dpop.ts"
 import { isWithin } from "./origins.ts"
 import type { Payment } from "./payment.ts"
 
@@ -18,6 +19,8 @@ export type Grant = {
   readonly tokenEndpoint: URL
   /** Proves, at a repeated refresh, that the grant is ours. */
   readonly secret: Hex
+  /** Has the key its tokens are bound to; absent for bearer tokens. */
+  readonly prover: Prover | undefined
 } & GrantStanding
 
 /** What changes with every answer. Instants in seconds. */

@@ -21,6 +21,7 @@ import { createOfferBoard, payeesOf } from "./core/offers.ts"
 import { nominalValue } from "./core/payment.ts"
 import { differenceLine } from "./core/reconciliation.ts"
 import { settlerAddress } from "./core/settler.ts"
+import { createProofCheck } from "./dpop.ts"
 import { createFeed } from "./feed.ts"
 import { createFunding, type Funding } from "./funding.ts"
 import { createGate, type Gate } from "./gate.ts"
@@ -30,7 +31,7 @@ import { officeRoutes } from "./http/office.ts"
 import { createRate } from "./http/rate.ts"
 import { createOffice, type Office } from "./http/routes.ts"
 import { createIntrospection } from "./introspection.ts"
-import { openKeys, openRelayerKeys, type Signer } from "./keys/index.ts"
+import { openKeys, openRelayerKeys, type Signer, verifyProof } from "./keys/index.ts"
 import { createLogger } from "./log.ts"
 import { createMetering } from "./metering.ts"
 import { createFindOwned } from "./owner.ts"
@@ -205,10 +206,15 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
   const signatures = createSignaturePool(log)
   let draining = false
 
+  const checkProof = createProofCheck(
+    { verify: verifyProof, keys, store, now },
+    { nonces: config.dpopNonces },
+  )
   const endpoint = createTokenEndpoint(
     {
       store,
       keys,
+      checkProof,
       board,
       whitelist,
       chains: new Map([...shops].map(([id, chain]) => [id, withReadBudget(chain, budgets.get(id))] as const)),
@@ -232,13 +238,14 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
     {
       ...names,
       statusEndpoint: endpoints.status,
+      tokenEndpoint: endpoints.token,
       lives: { full: config.tokenLifeSeconds, pending: config.pendingLifeSeconds },
       limits: config.limits,
     },
   )
   const metering = createMetering({ store, now, log }, { holder })
   const gate = createGate(
-    { keys, keyFeed, revocations, whitelist, metering, now },
+    { keys, keyFeed, revocations, whitelist, checkProof, metering, now },
     { ...names, requestsPerToken: config.limits.requestsPerToken },
   )
   const challenges = createChallenges({ resource: config.resource, endpoints, offers: board.current })

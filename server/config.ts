@@ -34,6 +34,7 @@ const offerSchema = z.strictObject({
   calls: callsSchema,
   value: valueSchema,
   settle: z.enum(["background", "first"]).default("background"),
+  dpop: z.enum(["optional", "required"]).default("optional"),
   prices: z.array(priceSchema).min(1).max(16),
 })
 
@@ -79,7 +80,7 @@ export const configSchema = z.strictObject({
     .min(1)
     .max(64)
     .describe(
-      "`id`, `scope`, `durationSeconds`, at will `calls` or `value`, `prices`; `settle`: `background` (the token at once) or `first` (once the money is in)",
+      "`id`, `scope`, `durationSeconds`, at will `calls` or `value`, `prices`; `settle`: `background` (the token at once) or `first` (once the money is in); `dpop`: `required` binds its tokens to a key of the buyer",
     ),
   unitValue: unitValueSchema.describe(
     'what a unit is worth in the currency, e.g. `"0.001"`, where an offer sells `value` or a route costs money',
@@ -103,6 +104,10 @@ export const configSchema = z.strictObject({
   pendingLifeSeconds: seconds(10, longestTokenSeconds)
     .default(60)
     .describe("life of an access token while settlement is pending"),
+  dpopNonces: z
+    .boolean()
+    .default(true)
+    .describe("proofs of possession must hold a nonce of the service, so that none can be made in advance"),
   maxTimeoutSeconds: seconds(120, 3600).default(600).describe("for how long a payment is asked to be valid"),
   quoteSeconds: seconds(0, 86_400).default(900).describe("how long a replaced offer is honoured"),
   limits: z
@@ -320,6 +325,7 @@ function readOffer(raw: z.output<typeof offerSchema>, context: OfferContext): Of
     value: raw.value ?? null,
     // Nobody is told of a token at once that the limit would never let him have.
     settle: prices.some((price) => isDear(price, context.perPayment)) ? "first" : raw.settle,
+    dpop: raw.dpop,
     prices,
   }
   return { ...content, ref: `${raw.id}@${sha256(stringToBytes(canonicalContent(content))).slice(2, 10)}` }

@@ -70,7 +70,8 @@ export function createIntrospection(
     const living = await livingGrant(claims.grant)
     if (!living) return inactive
     const { grant: _, ...said } = claims
-    return { active: true, token_type: "Bearer", ...said, grant: grantBody(living.grant, living.view) }
+    const token_type = claims.cnf ? "DPoP" : "Bearer"
+    return { active: true, token_type, ...said, grant: grantBody(living.grant, living.view) }
   }
 
   async function ofRefreshToken(grantId: string, generation: number): Promise<IntrospectionResponse> {
@@ -89,6 +90,7 @@ export function createIntrospection(
       exp: grant.expiresAt,
       scope: grant.scope,
       paid: grant.paid,
+      ...(grant.keyThumbprint !== null && { cnf: { jkt: grant.keyThumbprint } }),
       grant: grantBody(grant, view),
     }
   }

@@ -25,7 +25,8 @@ export function createFindOwned(
   async function handleOf(proof: Proof): Promise<GrantHandle> {
     if (proof.accessToken !== undefined) {
       const claims = (await deps.keys.verify(proof.accessToken))?.claims
-      if (!claims || claims.iss !== options.issuer || claims.aud !== options.resource)
+      // A bound token alone shows nothing; its owner has the secret of the purchase besides.
+      if (!claims || claims.cnf || claims.iss !== options.issuer || claims.aud !== options.resource)
         throw new Refusal("proof_missing")
       return { by: "id", value: claims.grant }
     }

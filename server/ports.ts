@@ -270,6 +270,12 @@ export type Store = {
   entries(input: { after: number; limit: number }): Promise<readonly LedgerEntry[]>
 
   /**
+   * Uses up a key, such as that of a proof, until it would be of no use any more; `used` when it was before, `full` when
+   * more are remembered than a service of this size has use for.
+   */
+  useOnce(input: { key: string; until: number; now: number }): Promise<"taken" | "used" | "full">
+
+  /**
    * Makes the list agree with the configuration as `core/whitelist.ts` decides, and books every change. Answers the ids
    * held back, because a command removed them.
    */
@@ -411,7 +417,7 @@ export class SignerUnavailable extends Error {
 export type VerifiedToken = { readonly claims: Claims; readonly kid: string }
 export type KeySet = { readonly keys: readonly Readonly<Record<string, unknown>>[] }
 
-/** Verbs that sign throw {@link SignerUnavailable}. */
+/** Verbs that sign, derive or seal throw {@link SignerUnavailable}. */
 export type Keys = {
   sign(claims: Claims): Promise<string>
   signReceipt(receipt: PaymentReceipt): Promise<string>
@@ -433,6 +439,9 @@ export type Keys = {
   removed(): readonly { readonly kid: string; readonly removedAt: number }[]
   /** Reads of changes by other processes, and replaces keys that are old enough. */
   refresh(): Promise<void>
+  /** What only this service can make of a text, the same in all its processes; to be checked within minutes. */
+  seal(text: string): string
+  isSealed(text: string, seal: string): boolean
   refreshToken(grantId: string, generation: number): string
   /** Undefined for anything this service did not make. */
   readRefreshToken(token: string): { grantId: string; generation: number } | undefined

@@ -25,6 +25,8 @@ export const claimsSchema = z.object({
   paid: z.boolean(),
   /** Whether its grant ends with its use, too. */
   metered: z.boolean(),
+  /** Thumbprint of the key that whoever shows the token must prove to have (RFC 9449 §6.1); absent for a bearer token. */
+  cnf: z.object({ jkt: id }).optional(),
 })
 export type Claims = z.infer<typeof claimsSchema>
 
@@ -39,9 +41,12 @@ export const leewaySeconds = 5
 
 export const isExpired = (claims: Claims, now: number): boolean => now >= claims.exp + leewaySeconds
 
-const bearer = /^bearer +([A-Za-z0-9\-._~+/]+=*) *$/i
+const credential = /^(bearer|dpop) +([A-Za-z0-9\-._~+/]+=*) *$/i
 const longest = 8192
 
-/** The token of an Authorization header's value; undefined for whatever is none (RFC 6750 §2.1). */
-export const tokenIn = (value: string): string | undefined =>
-  value.length <= longest ? bearer.exec(value)?.[1] : undefined
+/** The token of an Authorization header's value, and how it is shown; undefined for whatever is none (RFC 6750 §2.1). */
+export function credentialIn(value: string): { scheme: "bearer" | "dpop"; token: string } | undefined {
+  const [, scheme, token] = (value.length <= longest && credential.exec(value)) || []
+  if (token === undefined) return undefined
+  return { scheme: scheme?.toLowerCase() === "dpop" ? "dpop" : "bearer", token }
+}

@@ -107,6 +107,26 @@ export const refusals = {
     description: "The whitelist no longer lets this caller in.",
   },
 
+  dpop_proof_invalid: {
+    status: 400,
+    error: "invalid_dpop_proof",
+    action: "fix",
+    description: "The DPoP proof does not prove the possession of a key for this request.",
+  },
+  dpop_nonce_wanted: {
+    status: 400,
+    error: "use_dpop_nonce",
+    action: "retry",
+    description: "The DPoP proof must contain the nonce that this answer brings.",
+  },
+  dpop_required: {
+    status: 400,
+    error: "invalid_dpop_proof",
+    action: "fix",
+    description: "Tokens of this offer are bound to a key. Send a DPoP proof with the payment.",
+  },
+  dpop_key_mismatch: grant("fix", "The grant is bound to a key. Send a DPoP proof by that key."),
+
   grant_unknown: {
     status: 404,
     error: "invalid_grant",
@@ -248,6 +268,31 @@ export const gateRefusals = {
     error: "invalid_token",
     action: "stop",
     description: "The token was revoked.",
+  },
+  dpop_missing: {
+    status: 401,
+    error: "invalid_token",
+    action: "fix",
+    description: "The token is bound to a key. Send it as DPoP, with a proof.",
+  },
+  dpop_unbound: {
+    status: 401,
+    error: "invalid_token",
+    action: "fix",
+    description: "The token is not bound to a key. Send it as Bearer.",
+  },
+  dpop_proof_invalid: {
+    status: 401,
+    error: "invalid_dpop_proof",
+    action: "fix",
+    description:
+      "The DPoP proof is not one for this request, this token and this moment, or was used before.",
+  },
+  dpop_nonce_wanted: {
+    status: 401,
+    error: "use_dpop_nonce",
+    action: "retry",
+    description: "The DPoP proof must contain the nonce that this answer brings.",
   },
   token_ambiguous: {
     status: 400,

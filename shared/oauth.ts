@@ -33,11 +33,12 @@ const settlementSchema = z.object({
 /** The 200 of `POST /token` (RFC 6749 §5.1, with `grant`). */
 export const tokenResponseSchema = z.object({
   access_token: z.string().min(1).max(16_384),
-  token_type: z.literal("Bearer"),
+  /** `DPoP`: bound to the key of the proof that came with the request (RFC 9449 §5). */
+  token_type: z.enum(["Bearer", "DPoP"]),
   /** Seconds; 0 when a proven retry finds the last token of the grant expired. */
   expires_in: z.number().int().nonnegative(),
   scope: z.string().max(512),
-  /** Absent for a purchase without commitment, which cannot refresh. */
+  /** Absent for a purchase with neither commitment nor DPoP proof, which cannot refresh. */
   refresh_token: z.string().min(1).max(512).optional(),
   grant: z.object({
     id: z.string().max(64),
@@ -80,7 +81,9 @@ export type IntrospectionResponse =
   | {
       active: true
       /** Absent for a refresh token, and so are `aud`, `jti` and `settled`. */
-      token_type?: "Bearer"
+      token_type?: "Bearer" | "DPoP"
+      /** Thumbprint of the key that must be proven (RFC 9449 §6.2). */
+      cnf?: { jkt: string } | undefined
       iss: string
       aud?: string
       sub: string
@@ -117,6 +120,7 @@ export type AuthorizationServerMetadata = {
   /** Absent when nobody may ask. */
   introspection_endpoint?: string
   introspection_endpoint_auth_methods_supported?: string[]
+  dpop_signing_alg_values_supported: string[]
   response_types_supported: string[]
   scopes_supported: string[]
 }
@@ -127,4 +131,5 @@ export type ProtectedResourceMetadata = {
   authorization_servers: string[]
   scopes_supported: string[]
   bearer_methods_supported: string[]
+  dpop_signing_alg_values_supported: string[]
 }

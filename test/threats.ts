@@ -26,7 +26,6 @@ export const rowPattern = new RegExp(`\\b(?:${Object.keys(sections).join("|")})-
 
 const proxyMode = "there is no proxy mode yet"
 const permit2 = "there is no Permit2 yet"
-const dpop = "there is no DPoP yet"
 
 /** Rows that touch nothing that exists, with what is missing. Delete the line when that is built. */
 export const reasons: Readonly<Record<string, string>> = {
@@ -35,8 +34,6 @@ export const reasons: Readonly<Record<string, string>> = {
   "SET-38": permit2,
   "IDM-12": "there is no remote facilitator yet",
   "SET-46": "there is no remote facilitator yet",
-  "TOK-14": dpop,
-  "TOK-16": dpop,
   "MI-08": "nothing is released yet, so no two releases run together",
   "QTE-05": "there are no dynamic prices, so no quote is signed",
   "QTE-09": "there are no dynamic prices yet",

@@ -119,6 +119,7 @@ export function orderOf(
       opening: null,
       idempotencyHash: null,
       meter: null,
+      keyThumbprint: null,
       token: { jti: id(), issuedAt: now, expiresAt: now + 60, settled: false },
     },
   }

@@ -49,6 +49,9 @@ export function gateTarget(cinema: Cinema, tokens: readonly string[]): Target<Ga
       ),
       payment: fc.boolean(),
       queryToken: fc.oneof({ weight: 9, arbitrary: fc.constant(false) }, fc.boolean()),
+      dpop: fc.array(authorizations(tokens), { maxLength: 2 }),
+      method: fc.constantFrom("GET", "POST", ""),
+      path: fc.oneof(fc.constantFrom("/movies/1", "/", ""), fc.string({ maxLength: 40 })),
       scope: fc.constantFrom("movies:read", "movies:read", "movies:write", "movies", "", "__proto__"),
     }),
     async run(request) {

@@ -21,6 +21,7 @@ const sqlite = "test/server/stores/sqlite.test.ts"
 const replay = "test/flows/replay.test.ts"
 const malformed = "test/flows/malformed.test.ts"
 const gate = "test/server/gate.test.ts"
+const dpop = "test/server/dpop.test.ts"
 const payment = "test/server/core/payment.test.ts"
 const evm = "test/shared/evm.test.ts"
 const settlement = "test/server/settlement.test.ts"
@@ -65,8 +66,8 @@ const redeemedOnce: readonly Mutation[] = [
     ["content equality on replay", "if (!same || !provesOwner(", "if (!provesOwner(", replay, "N-3009-2"],
     [
       "proof by the secret only",
-      "proof: { opening: opened,",
-      "proof: { opening: opened ?? request.commitment ?? null,",
+      "      opening: opened,",
+      "      opening: opened ?? request.commitment ?? null,",
       replay,
       "RPL-01",
     ],
@@ -371,8 +372,8 @@ const tokens: readonly Mutation[] = [
     ["issuer", "claims.iss !== options.issuer || ", "", gate, "TOK-18"],
     [
       "cache key of the exact bytes",
-      'createHash("sha256").update(token).digest("base64")',
-      'createHash("sha256").update(token.slice(0, token.lastIndexOf("."))).digest("base64")',
+      'createHash("sha256").update(token).digest("base64url")',
+      'createHash("sha256").update(token.slice(0, token.lastIndexOf("."))).digest("base64url")',
       gate,
       "a warm cache changes no verdict",
     ],
@@ -1025,12 +1026,74 @@ const takenBack: readonly Mutation[] = [
   ]),
 ]
 
+const proofs: readonly Mutation[] = [
+  ...of("server/core/dpop.ts", [
+    [
+      "DPoP: a proof is for one address",
+      'if (readProofAddress(claims.htu) !== request.address) return "Its htu is another address."',
+      "",
+      dpop,
+      "N-9449-2",
+    ],
+    [
+      "DPoP: a proof is for one method",
+      'if (claims.htm !== request.method) return "Its htm is another method."',
+      "",
+      dpop,
+      "N-9449-2",
+    ],
+    [
+      "DPoP: a proof is for one token",
+      'if (token && claims.ath !== token.hash) return "Its ath is not that of the token."',
+      "",
+      dpop,
+      "N-9449-3",
+    ],
+    [
+      "DPoP: a proof is by the token's key",
+      "if (token && thumbprint !== token.thumbprint)",
+      "if (false)",
+      dpop,
+      "N-9449-3",
+    ],
+  ]),
+  ...of("server/dpop.ts", [
+    [
+      "DPoP: a proof is used once",
+      'if (use === "used") return unproven("It was used before.")',
+      "",
+      dpop,
+      "N-9449-6",
+    ],
+    ["DPoP: a nonce is fresh", "return [0, 1].find(", "return [0, 1, 2].find(", dpop, "N-9449-5"],
+  ]),
+  ...of("server/gate.ts", [
+    [
+      "DPoP: a bound token is no bearer token",
+      'if (isBound !== (scheme === "dpop"))',
+      "if (false)",
+      dpop,
+      "N-9449-4",
+    ],
+  ]),
+  ...of("server/core/grant.ts", [
+    [
+      "DPoP: a refresh is by the grant's key",
+      "if (isBound && request.keyThumbprint !== grant.keyThumbprint)",
+      "if (false)",
+      "test/server/core/grant.test.ts",
+      "bound to a key",
+    ],
+  ]),
+]
+
 export const mutations: readonly Mutation[] = [
   ...takenBack,
   ...redeemedOnce,
   ...offersAndLimits,
   ...strangers,
   ...tokens,
+  ...proofs,
   ...money,
   ...wire,
   ...client,

@@ -1,6 +1,7 @@
 /** Which pages may call the service: an exact list of origins, and the headers they may send and see (wire.md §1). */
 import type { IncomingHttpHeaders, ServerResponse } from "node:http"
 import cors from "cors"
+import { dpopHeader, dpopNonceHeader } from "../../shared/dpop.ts"
 import { commitmentHeader, idempotencyHeader, secretHeader } from "../../shared/oauth.ts"
 import { paymentRequiredHeader, paymentResponseHeader, paymentSignatureHeader } from "../../shared/x402.ts"
 
@@ -26,12 +27,13 @@ export function createCors(origins: readonly string[]): Cors {
       commitmentHeader,
       secretHeader,
       idempotencyHeader,
-      "DPoP",
+      dpopHeader,
     ],
     exposedHeaders: [
       paymentRequiredHeader,
       paymentResponseHeader,
       "WWW-Authenticate",
+      dpopNonceHeader,
       "Retry-After",
       "RateLimit",
     ],

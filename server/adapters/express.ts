@@ -4,6 +4,7 @@ import type { NextFunction, Request, RequestHandler, Response } from "express"
 import onHeaders from "on-headers"
 import proxyAddr from "proxy-addr"
 import type { Claims } from "../../shared/access-token.ts"
+import { dpopHeader, dpopNonceHeader } from "../../shared/dpop.ts"
 import { paymentHeaderV1, paymentSignatureHeader } from "../../shared/x402.ts"
 import type { Issuer } from "../app.ts"
 import type { GateRequest } from "../gate.ts"
@@ -55,9 +56,11 @@ export function gate(issuer: Issuer, scope: string, { units }: GateOptions = {})
       const cost = costOf(req)
       const verdict = await issuer.gate({ ...readGateRequest(req, scope), cost })
       if (verdict.kind === "refuse") {
+        if (verdict.dpopNonce !== undefined) res.setHeader(dpopNonceHeader, verdict.dpopNonce)
         sendAnswer(res, issuer.challenges(verdict.reason, { scope, pattern: routePattern(req), cost }))
         return
       }
+      if (verdict.dpopNonce !== undefined) res.setHeader(dpopNonceHeader, verdict.dpopNonce)
       res.locals.ticket = verdict.claims satisfies Ticket
       charge = verdict.charge
     } catch (error) {
@@ -120,11 +123,14 @@ function webRequest(req: Request, res: Response, place: { protocol: string; host
 }
 
 function readGateRequest(req: Request, scope: string): GateRequest {
-  const query = req.originalUrl.indexOf("?")
+  const [path = "", query = ""] = req.originalUrl.split(/\?(.*)/s, 2)
   return {
     authorization: fieldsOf(req.rawHeaders, "authorization"),
     payment: req.get(paymentSignatureHeader) !== undefined || req.get(paymentHeaderV1) !== undefined,
-    queryToken: query !== -1 && /[?&]access_token=/.test(req.originalUrl.slice(query)),
+    queryToken: /(?:^|&)access_token=/.test(query),
+    dpop: fieldsOf(req.rawHeaders, dpopHeader),
+    method: req.method,
+    path,
     scope,
   }
 }

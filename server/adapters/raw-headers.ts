@@ -1,4 +1,5 @@
 /** Header fields as they arrived: Node joins or drops duplicates, and a proxy in front may have kept another one. */
+import { dpopHeader } from "../../shared/dpop.ts"
 import { commitmentHeader, idempotencyHeader, secretHeader } from "../../shared/oauth.ts"
 import { paymentHeaderV1, paymentSignatureHeader } from "../../shared/x402.ts"
 
@@ -12,7 +13,7 @@ const single = [
   "Host",
   "Authorization",
   "Content-Type",
-  "DPoP",
+  dpopHeader,
   paymentSignatureHeader,
   paymentHeaderV1,
   commitmentHeader,

@@ -27,4 +27,5 @@ export const claimsOf = (grant: IssuedGrant, issuer: string, audience: string): 
   settled: grant.token.settled,
   paid: grant.paid,
   metered: grant.meter !== null,
+  ...(grant.keyThumbprint !== null && { cnf: { jkt: grant.keyThumbprint } }),
 })

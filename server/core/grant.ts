@@ -34,6 +34,8 @@ export type Grant = {
   readonly idempotencyHash: string | null
   /** Null when only time ends it. */
   readonly meter: Meter | null
+  /** Of the key its tokens are bound to (RFC 9449); null for bearer tokens. */
+  readonly keyThumbprint: string | null
   /** Of the refresh token that is valid now. */
   readonly generation: number
   /** Null until the payment of a settle-first purchase is in. */
@@ -69,14 +71,18 @@ const plainTokenSeconds = 600
 /** How long an Idempotency-Key proves a retry. */
 export const idempotencySeconds = 24 * 3600
 
+/** Whether a lost answer to a refresh could be proven to be its owner's; only then there is a refresh token. */
+export const isRefreshable = (grant: Pick<Grant, "offer" | "opening" | "keyThumbprint">): boolean =>
+  grant.offer !== null && (grant.opening !== null || grant.keyThumbprint !== null)
+
 /** The first token of a grant: short while the money is not in, longer once for a client that cannot refresh. */
 export function firstToken(
-  grant: { readonly expiresAt: number; readonly opening: Hex | null; readonly paid: boolean },
+  grant: Pick<Grant, "offer" | "opening" | "keyThumbprint" | "expiresAt" | "paid">,
   jti: string,
   now: number,
   lives: TokenLives,
 ): TokenRecord {
-  const life = !grant.paid ? lives.full : grant.opening === null ? plainTokenSeconds : lives.pending
+  const life = !grant.paid ? lives.full : isRefreshable(grant) ? lives.pending : plainTokenSeconds
   return { jti, issuedAt: now, expiresAt: Math.min(now + life, grant.expiresAt), settled: !grant.paid }
 }
 
@@ -87,7 +93,7 @@ export function issue(grant: Grant, settlement: SettlementState, request: IssueR
   if (isIssued(grant) || grant.ended || settlement !== "settled") return grant
   const { jti, now, lives } = request
   const expiresAt = now + grant.expiresAt - grant.startsAt
-  const life = grant.opening === null ? plainTokenSeconds : lives.full
+  const life = isRefreshable(grant) ? lives.full : plainTokenSeconds
   const token = { jti, issuedAt: now, expiresAt: Math.min(now + life, expiresAt), settled: true }
   return { ...grant, startsAt: now, expiresAt, token }
 }
@@ -96,6 +102,8 @@ export type RotateRequest = {
   readonly generation: number
   /** sha256 of the secret the request showed, if it showed one. */
   readonly opening: Hex | null
+  /** Of the key the request proved to have, if it did. */
+  readonly keyThumbprint: string | null
   readonly jti: string
   readonly now: number
   readonly lives: TokenLives
@@ -114,6 +122,10 @@ export function rotate(grant: Grant, settlement: SettlementState, request: Rotat
   if (over) return { kind: "refused", reason: over }
   // Its refresh token comes with the first access token, so this one was never given out.
   if (!isIssued(grant)) return { kind: "refused", reason: "refresh_token_invalid" }
+  // Before anything else is told: who has the token and not the key can neither use it up nor end the grant.
+  const isBound = grant.keyThumbprint !== null
+  if (isBound && request.keyThumbprint !== grant.keyThumbprint)
+    return { kind: "refused", reason: "dpop_key_mismatch" }
   const life = settlement === "pending" ? request.lives.pending : request.lives.full
   const token: TokenRecord = {
     jti: request.jti,
@@ -125,7 +137,7 @@ export function rotate(grant: Grant, settlement: SettlementState, request: Rotat
     return { kind: "rotated", grant: { ...grant, generation: generation + 1, token } }
   // The buyer never got the answer. Whoever shows the secret gets the grant's state for the payment, too, so a time limit
   // would protect nothing; it would only end a paid grant when the service was away for longer.
-  const isOwner = opening !== null && opening === grant.opening
+  const isOwner = isBound || (opening !== null && opening === grant.opening)
   if (generation === grant.generation - 1 && isOwner)
     return { kind: "repeated", grant: now < grant.token.expiresAt ? grant : { ...grant, token } }
   return {
@@ -155,9 +167,10 @@ export function whyOver(grant: Grant, settlement: SettlementState, now: number):
 /** Whether a repeated payment is proven to come from its buyer (wire.md §4). */
 export function provesOwner(
   grant: Grant,
-  shown: { readonly opening: Hex | null; readonly idempotencyHash: string | null },
+  shown: Pick<Grant, "opening" | "idempotencyHash" | "keyThumbprint">,
   now: number,
 ): boolean {
+  if (grant.keyThumbprint !== null && shown.keyThumbprint === grant.keyThumbprint) return true
   if (grant.opening !== null && shown.opening !== null) return grant.opening === shown.opening
   if (grant.idempotencyHash !== null && shown.idempotencyHash !== null)
     return grant.idempotencyHash === shown.idempotencyHash && now <= grant.startsAt + idempotencySeconds

@@ -37,6 +37,7 @@ export function importedPayment(found: Found): { readonly grant: Grant; readonly
       opening: null,
       idempotencyHash: null,
       meter: null,
+      keyThumbprint: null,
       generation: 0,
       token: { jti: grantId, issuedAt: now, expiresAt: now, settled: true },
       ended: { reason: "lost", at: now },

@@ -23,6 +23,8 @@ export type OfferContent = {
   /** What those units are called where they are sold as money: a decimal string of the currency. */
   readonly value: string | null
   readonly settle: SettlePolicy
+  /** Whether its tokens are bound to a key of the buyer (RFC 9449) by his wish, or always. */
+  readonly dpop: "optional" | "required"
   readonly prices: readonly Price[]
 }
 
@@ -48,6 +50,7 @@ export const canonicalContent = (offer: OfferContent): string =>
     offer.units,
     offer.value,
     offer.settle,
+    offer.dpop,
     offer.prices.map((price) => [
       price.network,
       price.scheme,

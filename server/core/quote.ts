@@ -75,6 +75,7 @@ function paymentRequired(terms: QuoteTerms, entries: readonly Entry[], form: "wh
           durationSeconds: offer.durationSeconds,
           calls: offer.units,
           settle: offer.settle,
+          ...(offer.dpop === "required" && { dpop: offer.dpop }),
           ...(form === "whole" && economicsOf(offer, terms.offers)),
         },
       ]),

@@ -2,7 +2,7 @@
 import type { Address, Hex } from "../../shared/evm.ts"
 import type { PendingResponse, SettlementState, TokenResponse } from "../../shared/oauth.ts"
 import { claimsOf } from "../core/claims.ts"
-import type { Grant, IssuedGrant } from "../core/grant.ts"
+import { type Grant, type IssuedGrant, isRefreshable } from "../core/grant.ts"
 import { type Redemption, settlementState } from "../core/redemption.ts"
 import type { Random } from "../ports.ts"
 import type { IssuedAnswer, PendingAnswer, TokenDeps, TokenOptions } from "./grant-type.ts"
@@ -78,10 +78,10 @@ export async function answerFrom(
     kind: "issued",
     body: {
       access_token: accessToken,
-      token_type: "Bearer",
+      token_type: grant.keyThumbprint === null ? "Bearer" : "DPoP",
       expires_in: Math.max(0, grant.token.expiresAt - deps.now()),
       scope: grant.scope,
-      ...(grant.opening !== null && { refresh_token: deps.keys.refreshToken(grant.id, grant.generation) }),
+      ...(isRefreshable(grant) && { refresh_token: deps.keys.refreshToken(grant.id, grant.generation) }),
       grant: grantBody(grant, view),
     },
     replayed,

@@ -21,20 +21,24 @@ export async function handle(
   const entry = authenticate(credentials, deps.whitelist.find(credentials.id, now))
   const scope = scopeFor(entry, request.parameters.get("scope"))
   const expiresAt = now + options.lives.full
+  const terms = {
+    // Without an offer there is no refresh token: the client comes again with its credentials (RFC 6749 §4.4.3).
+    offer: null,
+    paid: false,
+    expiresAt,
+    opening: null,
+    keyThumbprint: request.keyThumbprint,
+  }
   const outcome = await deps.store.admit({
     grant: {
+      ...terms,
       id: freshId(deps.random),
-      offer: null,
       scope,
       subject: entry.id,
-      paid: false,
       startsAt: now,
-      expiresAt,
-      // No secret, so no refresh token: the client comes again with its credentials (RFC 6749 §4.4.3).
-      opening: null,
       idempotencyHash: null,
       meter: null,
-      token: firstToken({ expiresAt, opening: null, paid: false }, freshId(deps.random), now, options.lives),
+      token: firstToken(terms, freshId(deps.random), now, options.lives),
     },
     secretSha256: sha256Hex(credentials.secret),
     now,

@@ -61,6 +61,8 @@ export type TokenRequest = {
   readonly idempotencyKey: string | undefined
   /** Aborts when nobody is there any more to hear the answer. */
   readonly signal: AbortSignal
+  /** Thumbprint of the key whose possession the request proved (RFC 9449): what it yields is bound to it. */
+  readonly keyThumbprint: string | null
 }
 
 export type TokenAnswer = IssuedAnswer | PendingAnswer
@@ -76,6 +78,9 @@ export type IssuedAnswer = {
   /** Present only when the money is in. */
   readonly settlement: SettlementResponse | undefined
 }
+
+/** An answer with what the client's next proof needs. */
+export type TokenEndpointAnswer = TokenAnswer & { readonly freshNonce: string | undefined }
 
 export type GrantType = {
   readonly grantType: string

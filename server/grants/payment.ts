@@ -5,7 +5,7 @@ import { accountId, type Hex } from "../../shared/evm.ts"
 import { domainOf } from "../../shared/network.ts"
 import { paymentGrantType } from "../../shared/oauth.ts"
 import type { LimitName } from "../core/exposure.ts"
-import { firstToken, provesOwner } from "../core/grant.ts"
+import { firstToken, type Grant, provesOwner } from "../core/grant.ts"
 import {
   type LocatedPayment,
   locatePayment,
@@ -30,7 +30,7 @@ type Shown = {
   /** What a new grant commits to: sha256 of the secret. */
   readonly opening: Hex | null
   /** What proves that a payment seen before is the sender's. The commitment does not: the first request carried it. */
-  readonly proof: { readonly opening: Hex | null; readonly idempotencyHash: string | null }
+  readonly proof: Pick<Grant, "opening" | "idempotencyHash" | "keyThumbprint">
 }
 
 export async function handle(
@@ -53,6 +53,7 @@ export async function handle(
   // Whoever brings no proof could not come back for a token that was paid for and not signed.
   deps.keys.check()
   const payment = matchPayment(located, deps.board, deps.now())
+  if (payment.offer.dpop === "required" && request.keyThumbprint === null) throw new Refusal("dpop_required")
   checkCommitment(payment, shown.opening, options.resource)
   const { payer } = payment.transfer
   const entry = findFree(payment, shown.opening, deps)
@@ -80,19 +81,23 @@ export async function handle(
   const paid = !free
   const hasProof = shown.opening !== null || shown.proof.idempotencyHash !== null
   const retrySecret = hasProof ? undefined : Buffer.from(deps.random(32)).toString("base64url")
-  const grant = {
-    id: freshId(deps.random),
+  const terms = {
     offer: payment.offer.ref,
-    scope: free?.scope ?? payment.offer.scope,
-    subject: accountId(payment.network.id, payer),
     paid,
-    startsAt: now,
     expiresAt,
     opening: shown.opening,
+    keyThumbprint: request.keyThumbprint,
+  }
+  const grant = {
+    ...terms,
+    id: freshId(deps.random),
+    scope: free?.scope ?? payment.offer.scope,
+    subject: accountId(payment.network.id, payer),
+    startsAt: now,
     idempotencyHash: shown.proof.idempotencyHash,
     // Who need not pay need not count either.
     meter: paid ? openMeter(payment.offer.units) : null,
-    token: firstToken({ expiresAt, opening: shown.opening, paid }, freshId(deps.random), now, options.lives),
+    token: firstToken(terms, freshId(deps.random), now, options.lives),
   }
   const outcome = await deps.store.redeem({
     key: payment.key,
@@ -134,7 +139,11 @@ function readShown(request: TokenRequest, payment: LocatedPayment): Shown {
     throw new Refusal("commitment_mismatch", "The secret does not open the commitment.")
   return {
     opening: opened ?? request.commitment ?? null,
-    proof: { opening: opened, idempotencyHash: key === undefined ? null : sha256Hex(key) },
+    proof: {
+      opening: opened,
+      idempotencyHash: key === undefined ? null : sha256Hex(key),
+      keyThumbprint: request.keyThumbprint,
+    },
   }
 }
 

@@ -25,6 +25,7 @@ export async function handle(
     grantId: read.grantId,
     generation: read.generation,
     opening: request.secret === undefined ? null : openingOf(request.secret),
+    keyThumbprint: request.keyThumbprint,
     jti: freshId(deps.random),
     now: deps.now(),
     lives: options.lives,

@@ -1,6 +1,7 @@
 /** What the gate answers when the door stays shut: status, challenge and, where paying helps, the quote (wire.md §1). */
 import { LRUCache } from "lru-cache"
-import { bearerChallenge } from "../../shared/challenge.ts"
+import { gateChallenge } from "../../shared/challenge.ts"
+import { proofAlgorithms } from "../../shared/dpop.ts"
 import { type GateReason, gateErrorBody, gateRefusals } from "../../shared/errors.ts"
 import { paymentRequiredHeader } from "../../shared/x402.ts"
 import type { Offer } from "../core/offers.ts"
@@ -38,10 +39,11 @@ export function createChallenges(options: {
     const headers = {
       "cache-control": "no-store",
       "content-type": "application/json",
-      "www-authenticate": bearerChallenge(reason, {
+      "www-authenticate": gateChallenge(reason, {
         realm: resource,
         scope,
         resourceMetadata: endpoints.protectedResource,
+        proofAlgorithms,
       }),
       ...(retryAfter !== undefined && { "retry-after": String(retryAfter) }),
     }

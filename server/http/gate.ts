@@ -1,4 +1,5 @@
 /** The gate as an endpoint: a reverse proxy asks here before it lets a request through to a service of any kind. */
+import { dpopHeader, dpopNonceHeader } from "../../shared/dpop.ts"
 import { paymentHeaderV1, paymentSignatureHeader } from "../../shared/x402.ts"
 import type { Gate, GateRequest } from "../gate.ts"
 import type { Challenges, PlainAnswer } from "./challenge.ts"
@@ -34,12 +35,14 @@ export const gateRoutes = (base: string, parts: GateEndpoint): readonly Route[] 
 
 function handlerOf(prefix: string, form: Form, { gate, challenges, scopes }: GateEndpoint): Handler {
   return async (request, caller) => {
-    const wanted = wantedIn(caller.path.slice(prefix.length), scopes)
+    const asked = caller.path.slice(prefix.length)
+    const wanted = wantedIn(asked, scopes)
     if (!wanted) return json(404, { error: "scope_unknown" })
     const route = { ...wanted, pattern: "" }
     if (caller.repeated === "Host") return refused(challenges("host_ambiguous", route), form)
-    const verdict = await gate(readRequest(request, wanted))
-    if (verdict.kind === "refuse") return refused(challenges(verdict.reason, route), form)
+    const path = asked.slice(asked.split("/", 1)[0]?.length)
+    const verdict = await gate({ ...readRequest(request), ...wanted, path })
+    if (verdict.kind === "refuse") return refused(challenges(verdict.reason, route), form, verdict.dpopNonce)
     const { charge } = verdict
     // How the service behind the proxy answers is not seen here.
     charge?.settle(form === "refusal" ? "returned" : "kept")
@@ -54,6 +57,7 @@ function handlerOf(prefix: string, form: Form, { gate, challenges, scopes }: Gat
         "ticket402-scope": granted,
         "ticket402-paid": String(paid),
         ...(charge && rateLimitFields(charge, false)),
+        ...(verdict.dpopNonce !== undefined && { [dpopNonceHeader]: verdict.dpopNonce }),
       },
     })
   }
@@ -75,19 +79,24 @@ function decoded(segment: string): string {
   }
 }
 
-const readRequest = ({ headers, url }: Request, wanted: Wanted): GateRequest => {
-  const authorization = headers.get("authorization")
+const readRequest = ({ headers, url, method }: Request): Omit<GateRequest, "scope" | "path"> => {
+  const [authorization, dpop] = [headers.get("authorization"), headers.get(dpopHeader)]
   return {
-    // Several fields arrive joined by a comma, which no token holds.
+    // As it was sent to the proxy; the sample configurations pass it on.
+    method,
+    // Several fields arrive joined by a comma, which neither a token nor a proof holds.
+    dpop: dpop === null ? [] : [dpop],
     authorization: authorization === null ? [] : [authorization],
     payment: headers.has(paymentSignatureHeader) || headers.has(paymentHeaderV1),
     queryToken: new URL(url).searchParams.has("access_token"),
-    ...wanted,
   }
 }
 
 /** To nginx without a challenge: it would add that of its 401 to the one of the refusal, and each may be there once. */
-const refused = ({ status, headers, body }: PlainAnswer, form: Form): Response =>
+const refused = ({ status, headers, body }: PlainAnswer, form: Form, dpopNonce?: string): Response =>
   form === "nginx"
     ? new Response(null, { status: 401, headers: noStore })
-    : new Response(body, { status, headers })
+    : new Response(body, {
+        status,
+        headers: { ...headers, ...(dpopNonce !== undefined && { [dpopNonceHeader]: dpopNonce }) },
+      })

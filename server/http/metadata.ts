@@ -1,4 +1,5 @@
 /** The documents by which a client finds its way: JWKS, RFC 8414 and RFC 9728. */
+import { proofAlgorithms } from "../../shared/dpop.ts"
 import {
   type AuthorizationServerMetadata,
   type ProtectedResourceMetadata,
@@ -69,6 +70,7 @@ export const authorizationServerMetadata = (
     introspection_endpoint: endpoints.introspection,
     introspection_endpoint_auth_methods_supported: tokenEndpointAuthMethods.filter((each) => each !== "none"),
   }),
+  dpop_signing_alg_values_supported: [...proofAlgorithms],
   response_types_supported: [],
   scopes_supported: scopesOf(offers),
 })
@@ -82,6 +84,7 @@ export const protectedResourceMetadata = (
   authorization_servers: [issuer],
   scopes_supported: scopesOf(offers),
   bearer_methods_supported: ["header"],
+  dpop_signing_alg_values_supported: [...proofAlgorithms],
 })
 
 const scopesOf = (offers: readonly Offer[]): string[] => [

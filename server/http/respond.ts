@@ -1,5 +1,7 @@
 /** Answers in the web's words: JSON, refusals, and the headers every answer of the office carries. */
+import { dpopNonceHeader } from "../../shared/dpop.ts"
 import { type ErrorBody, errorBody, type Reason, Refusal, refusals } from "../../shared/errors.ts"
+import { NonceWanted } from "../dpop.ts"
 import {
   ChainMismatch,
   ChainUnavailable,
@@ -26,6 +28,7 @@ export function refusalResponse(error: unknown, log: Logger, allow: readonly str
   const retryAfter = body.next.retryAfterSeconds
   return json(refusals[reason].status, body, {
     ...(retryAfter !== undefined && { "retry-after": String(retryAfter) }),
+    ...(error instanceof NonceWanted && { [dpopNonceHeader]: error.nonce }),
     ...(reason === "method_not_allowed" && { allow: allow.join(", ") }),
     // RFC 6749 §5.2: a 401 names a scheme by which the client may authenticate.
     ...(reason === "invalid_client" && { "www-authenticate": 'Basic realm="token", charset="UTF-8"' }),

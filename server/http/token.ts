@@ -1,5 +1,6 @@
 /** `POST /token` over HTTP: reads the request within limits, and writes what the ticket office answers. */
 import { CodecError, decodeHeader, encodeHeader } from "../../shared/codec.ts"
+import { dpopHeader, dpopNonceHeader } from "../../shared/dpop.ts"
 import { Refusal } from "../../shared/errors.ts"
 import { JsonError } from "../../shared/json.ts"
 import {
@@ -12,9 +13,9 @@ import {
 import { paymentRequiredHeader, paymentResponseHeader, paymentSignatureHeader } from "../../shared/x402.ts"
 import type { Offer } from "../core/offers.ts"
 import { type Quote, quote } from "../core/quote.ts"
-import type { TokenAnswer, TokenRequest } from "../grants/grant-type.ts"
+import type { TokenEndpointAnswer } from "../grants/grant-type.ts"
 import type { Rate } from "../ports.ts"
-import type { TokenEndpoint } from "../token.ts"
+import type { TokenEndpoint, TokenEndpointRequest } from "../token.ts"
 import { hexHeader } from "./headers.ts"
 import { peerKey } from "./rate.ts"
 import { readParameters } from "./read-body.ts"
@@ -73,7 +74,7 @@ export function createTokenHandler(endpoint: TokenEndpoint, options: TokenHttpOp
 function readTokenRequest(
   { headers, signal }: Request,
   parameters: Map<string, unknown>,
-): TokenRequest | undefined {
+): TokenEndpointRequest | undefined {
   const payment = headers.get(paymentSignatureHeader)
   const grantType = parameters.get("grant_type")
   if (grantType !== undefined && typeof grantType !== "string")
@@ -84,6 +85,8 @@ function readTokenRequest(
     secret: hexHeader(headers, secretHeader),
     idempotencyKey: headers.get(idempotencyHeader) ?? undefined,
     signal,
+    // One at most: adapters tell of a header that came twice.
+    dpop: [headers.get(dpopHeader)].filter((field) => field !== null),
   }
   if (payment !== null) {
     if (parameters.has("payment") || (grantType !== undefined && grantType !== paymentGrantType))
@@ -107,15 +110,19 @@ function decodePayment(header: string): unknown {
   }
 }
 
-function tokenResponse(answer: TokenAnswer): Response {
+function tokenResponse(answer: TokenEndpointAnswer): Response {
+  const { freshNonce } = answer
+  const nonce = freshNonce !== undefined && { [dpopNonceHeader]: freshNonce }
   if (answer.kind === "pending")
     return json(202, answer.body, {
       pragma: "no-cache",
       "retry-after": String(answer.body.next.retryAfterSeconds),
+      ...nonce,
     })
   const { body, replayed, settlement } = answer
   return json(200, body, {
     pragma: "no-cache",
+    ...nonce,
     ...(replayed && { [replayedHeader]: "true" }),
     ...(settlement && { [paymentResponseHeader]: encodeHeader(settlement) }),
   })

@@ -5,7 +5,7 @@ import { type Keys, type Logger, type Now, SignerUnavailable } from "../ports.ts
 import { publicJwkOf } from "./algorithms.ts"
 import { KeyFileError } from "./files.ts"
 import { checkAgainst, readSigner, type Signer, tryOutside } from "./outside.ts"
-import { issueRefreshToken, readRefreshToken } from "./refresh-tokens.ts"
+import { isSealOf, issueRefreshToken, readRefreshToken, sealOf } from "./refresh-tokens.ts"
 import {
   accessOverlapSeconds,
   type Custody,
@@ -24,6 +24,7 @@ import { loadSigningKey, type SigningKey } from "./signing-key.ts"
 
 export { KeyFileError } from "./files.ts"
 export type { Signer } from "./outside.ts"
+export { verifyProof } from "./proofs.ts"
 export { openRelayerKey, openRelayerKeys } from "./relayer-key.ts"
 
 export type KeyOptions = {
@@ -39,6 +40,8 @@ export type KeyOptions = {
 
 /** A signer that failed is not asked for this long before a payment is taken. */
 const pauseSeconds = 5
+/** A seal lasts minutes, so its key is the next one, the active one or the one before. */
+const sealKeys = 3
 
 /**
  * Opens the ring of a folder, which it creates when missing, and tries every key. Throws {@link KeyFileError} for what it
@@ -107,6 +110,13 @@ export async function openKeys(folder: string, options: KeyOptions = {}): Promis
     return Buffer.from(key.secret, "hex")
   }
 
+  /** The newest first: most tokens are of it. */
+  const refreshSecrets = (): readonly Uint8Array[] =>
+    held.ring.refresh
+      .filter((key) => refreshState(key) !== "gone")
+      .map((key) => Buffer.from(key.secret, "hex"))
+      .reverse()
+
   async function sign(
     kind: "token" | "receipt" | "revocations",
     payload: object,
@@ -151,15 +161,10 @@ export async function openKeys(folder: string, options: KeyOptions = {}): Promis
       })),
     }),
     removed: () => held.ring.removed.map(({ id, removedAt }) => ({ kid: id, removedAt })),
+    seal: (text) => sealOf(refreshSecret(), text),
+    isSealed: (text, seal) => isSealOf(refreshSecrets().slice(0, sealKeys), text, seal),
     refreshToken: (grantId, generation) => issueRefreshToken(refreshSecret(), grantId, generation),
-    readRefreshToken(token) {
-      const alive = held.ring.refresh.filter((key) => refreshState(key) !== "gone")
-      return readRefreshToken(
-        // The newest first: most tokens are of it.
-        alive.map((key) => Buffer.from(key.secret, "hex")).reverse(),
-        token,
-      )
-    },
+    readRefreshToken: (token) => readRefreshToken(refreshSecrets(), token),
     async refresh() {
       const found = await file.read(held.version)
       const due = renewed(found.ring, rotationSeconds, custody()) !== found.ring

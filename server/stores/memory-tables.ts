@@ -31,6 +31,8 @@ export function createMemoryTables() {
   /** Transactions a redemption ever rode in. */
   const rides = new Map<string, readonly number[]>()
   const nonces = new Map<string, number>()
+  /** Until when each counts. */
+  const usedKeys = new Map<string, number>()
   const progress = new Map<string, { readonly since: bigint; readonly done: bigint }>()
   const singles = new Map<"lease", Lease>()
   const payers = new Map<string, PayerRow>()
@@ -188,6 +190,7 @@ export function createMemoryTables() {
     transactions,
     rides,
     nonces,
+    usedKeys,
     progress,
     singles,
     atomically,

@@ -22,6 +22,7 @@ import {
   redeemedFacts,
   rotationOf,
   rowsOf,
+  usedKeysLimit,
   wrongNonce,
 } from "./rules.ts"
 import { perform, storeOf, type VerbOutput, type Verbs } from "./verbs.ts"
@@ -164,6 +165,18 @@ export function createMemoryVerbs(): Verbs {
       const decision = rotationOf(grant, row, rowFor(grant), request)
       if (decision.grant) tables.saveGrant(decision.grant, row?.key ?? null, request.now)
       return { decision, redemption: row }
+    },
+
+    useOnce({ key, until, now }) {
+      for (const [each, end] of tables.usedKeys) {
+        // The first that still counts: the others were used later and end, but for seconds, later.
+        if (end >= now) break
+        tables.drop(tables.usedKeys, each)
+      }
+      if ((tables.usedKeys.get(key) ?? 0) >= now) return "used"
+      if (tables.usedKeys.size >= usedKeysLimit) return "full"
+      put(tables.usedKeys, key, until)
+      return "taken"
     },
 
     entries: ({ after, limit }) =>

@@ -191,6 +191,9 @@ export function leaseFor(
   return { holder, fence: (current?.fence ?? 0) + 1, ...term }
 }
 
+/** How many used keys are remembered; proofs of possession of a minute, at 4,000 a second. */
+export const usedKeysLimit = 2 ** 18
+
 /** Worker verbs that name what does not exist or is not in the state they need; nothing was written. */
 export const noSuch = (what: string, id: string | number): Error => new Error(`there is no ${what} ${id}`)
 export const notInFlight = (id: number): Error => new Error(`transaction ${id} is not in flight`)

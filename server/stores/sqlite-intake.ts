@@ -5,7 +5,15 @@ import { idempotencySeconds } from "../core/grant.ts"
 import { voidStates } from "../core/redemption.ts"
 import { memberOf } from "../core/whitelist.ts"
 import type { RedeemOrder } from "../ports.ts"
-import { admissionOf, isAdmitted, issueOf, redeemedFacts, rotationOf, rowsOf } from "./rules.ts"
+import {
+  admissionOf,
+  isAdmitted,
+  issueOf,
+  redeemedFacts,
+  rotationOf,
+  rowsOf,
+  usedKeysLimit,
+} from "./rules.ts"
 import type { Records } from "./sqlite-records.ts"
 import { amount, entryFrom, listOf, offerContentOf, offerRecordFrom, type Row, text } from "./sqlite-rows.ts"
 import type { IntakeVerb, Verbs } from "./verbs.ts"
@@ -32,6 +40,13 @@ export function createIntakeVerbs(db: BetterSqlite3.Database, records: Records):
   const minedAfter = db.prepare<[string, string, string, bigint], Row>(`
     SELECT value FROM redemptions
     WHERE network = ? AND asset = ? AND payer = ? AND block_number > ? AND state NOT IN (${listOf(voidStates)})`)
+  const forgetUsed = db.prepare("DELETE FROM used_keys WHERE until < ?")
+  const isUsed = db.prepare<[string], Row>("SELECT 1 FROM used_keys WHERE used = ?")
+  // A count would look at every row; rows come and go in about this order.
+  const usedSpan = db.prepare<[], Row>(
+    "SELECT (SELECT max(id) FROM used_keys) - (SELECT min(id) FROM used_keys) + 1 AS span",
+  )
+  const addUsed = db.prepare("INSERT INTO used_keys (used, until) VALUES (?, ?)")
   const entriesAfter = db.prepare<[number, number], Row>(
     "SELECT * FROM entries WHERE sequence > ? ORDER BY sequence LIMIT ?",
   )
@@ -112,6 +127,14 @@ export function createIntakeVerbs(db: BetterSqlite3.Database, records: Records):
       const decision = rotationOf(grant, redemption, rowFor(grant), request)
       if (decision.grant) records.saveGrant(grant, decision.grant, redemption?.key ?? null, request.now)
       return { decision, redemption }
+    },
+
+    useOnce({ key, until, now }) {
+      forgetUsed.run(now)
+      if (isUsed.get(key)) return "used"
+      if (Number(usedSpan.get()?.span ?? 0) >= usedKeysLimit) return "full"
+      addUsed.run(key, until)
+      return "taken"
     },
 
     entries: ({ after, limit }) => entriesAfter.all(after, limit).map(entryFrom),

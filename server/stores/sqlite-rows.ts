@@ -132,6 +132,7 @@ export const grantFrom = (row: Row): Grant => ({
           held: integer(row.units_held),
           spent: integer(row.units_spent),
         },
+  keyThumbprint: textOrNull(row.key_thumbprint),
   generation: integer(row.generation),
   token:
     row.token_jti === null
@@ -160,6 +161,7 @@ export const grantColumnsOf = (grant: Grant) => ({
   units_left: grant.meter?.left ?? null,
   units_held: grant.meter?.held ?? null,
   units_spent: grant.meter?.spent ?? null,
+  key_thumbprint: grant.keyThumbprint,
   generation: grant.generation,
   token_jti: grant.token?.jti ?? null,
   token_issued_at: grant.token?.issuedAt ?? null,

@@ -42,6 +42,7 @@ CREATE TABLE grants (
   units_left INTEGER CHECK (units_left >= 0),
   units_held INTEGER CHECK (units_held >= 0),
   units_spent INTEGER CHECK (units_spent >= 0),
+  key_thumbprint TEXT,
   generation INTEGER NOT NULL CHECK (generation >= 0),
   token_jti TEXT,
   token_issued_at INTEGER,
@@ -193,6 +194,14 @@ CREATE TABLE whitelist (
   ${instant("listed_at")},
   removed_at INTEGER
 ) STRICT;
+
+-- What may be used once, until it is of no use anyway.
+CREATE TABLE used_keys (
+  id INTEGER PRIMARY KEY,
+  used TEXT NOT NULL UNIQUE,
+  ${instant("until")}
+) STRICT;
+CREATE INDEX used_keys_by_end ON used_keys (until);
 
 -- What SUM and COUNT over the rows would give, changed with them: of everybody, and of each payer.
 CREATE TABLE totals (

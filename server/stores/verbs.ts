@@ -9,7 +9,15 @@ export type VerbOutput<V extends Verb> = Awaited<ReturnType<Store[V]>>
 export type Verbs = { readonly [V in Verb]: (input: VerbInput<V>) => VerbOutput<V> }
 
 /** The verbs of the ticket office and of those who read the ledger. */
-export type IntakeVerb = "publishOffers" | "redeem" | "recall" | "findGrant" | "issue" | "rotate" | "entries"
+export type IntakeVerb =
+  | "publishOffers"
+  | "redeem"
+  | "recall"
+  | "findGrant"
+  | "issue"
+  | "rotate"
+  | "entries"
+  | "useOnce"
 /** The verbs of grants that end with their use. */
 export type UnitVerb = "takeUnits" | "reportUnits" | "creditUnits"
 /** The verbs of what is taken back. */
@@ -65,6 +73,7 @@ export const storeOf = (call: Call, close: () => Promise<void>): Store => ({
   revoke: (input) => call("revoke", input),
   revocations: (input) => call("revocations", input),
   entries: (input) => call("entries", input),
+  useOnce: (input) => call("useOnce", input),
   publishWhitelist: (input) => call("publishWhitelist", input),
   addToWhitelist: (input) => call("addToWhitelist", input),
   removeFromWhitelist: (input) => call("removeFromWhitelist", input),

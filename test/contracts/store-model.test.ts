@@ -203,7 +203,15 @@ function letterOf(each: Step, at: State): [Verb, unknown] {
       const grantId = `grant-${each.key}`
       return [
         "rotate",
-        { grantId, generation: each.generation, opening: null, jti: `jti-${now}`, now, lives },
+        {
+          grantId,
+          generation: each.generation,
+          opening: null,
+          keyThumbprint: null,
+          jti: `jti-${now}`,
+          now,
+          lives,
+        },
       ]
     }
     case "issue":

@@ -41,6 +41,7 @@ export function revocationContract(name: string, open: () => Promise<OpenedStore
         grantId: id,
         generation: 0,
         opening: null,
+        keyThumbprint: null,
         jti,
         now: start + 11,
         lives,

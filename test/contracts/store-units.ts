@@ -102,6 +102,7 @@ export function unitContract(name: string, open: () => Promise<OpenedStore>): vo
           grantId: order.grant.id,
           generation,
           opening: null,
+          keyThumbprint: null,
           jti: `j${generation}`,
           now: start + 1,
           lives: { full: 300, pending: 60 },

@@ -120,7 +120,15 @@ export function whitelistContract(name: string, open: () => Promise<OpenedStore>
       const order = freeOrder()
       expect(await store.redeem(order)).toMatchObject({ kind: "redeemed" })
       const rotate = (generation: number, now: number) =>
-        store.rotate({ grantId: order.grant.id, generation, opening: null, jti: "jti", now, lives })
+        store.rotate({
+          grantId: order.grant.id,
+          generation,
+          opening: null,
+          keyThumbprint: null,
+          jti: "jti",
+          now,
+          lives,
+        })
       expect((await rotate(0, start + 1))?.decision).toMatchObject({
         kind: "rotated",
         grant: { paid: false, token: { settled: true, expiresAt: start + 301 } },
@@ -192,7 +200,15 @@ export function whitelistContract(name: string, open: () => Promise<OpenedStore>
               store.recall({ key: text }),
               remove(text).then(({ changed }) => changed || null),
               admit({ subject: text }).then(({ kind }) => (kind === "refused" ? null : kind)),
-              store.rotate({ grantId: text, generation: 0, opening: null, jti: text, now: start, lives }),
+              store.rotate({
+                grantId: text,
+                generation: 0,
+                opening: null,
+                keyThumbprint: null,
+                jti: text,
+                now: start,
+                lives,
+              }),
             ])
             for (const answer of await Promise.all(asked)) expect(answer).toBeNull()
           },

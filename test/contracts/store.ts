@@ -366,9 +366,19 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
         })
       })
 
+      it("N-9449-6, RPL-25, DOS-09: a key is used once, until it is of no use, and is forgotten then", async () => {
+        const use = (key: string, until: number, now = start) => store.useOnce({ key, until, now })
+        expect(await Promise.all([use("a", start + 60), use("a", start + 60)])).toEqual(["taken", "used"])
+        expect(await use("b", start + 30)).toBe("taken")
+        expect(await use("a", start + 90, start + 60)).toBe("used")
+        expect(await use("b", start + 90, start + 31)).toBe("taken")
+        expect(await use("a", start + 120, start + 61)).toBe("taken")
+      })
+
       it("remembers every offer, and when it was replaced", async () => {
         const offer = (ref: string): Offer => ({
           ref,
+          dpop: "optional",
           id: "hour",
           scope: "movies:read",
           durationSeconds: 3600,
@@ -395,7 +405,15 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
 
     describe("grants", () => {
       const turn = (grantId: string, generation: number, now = start + 1) =>
-        store.rotate({ grantId, generation, opening: null, jti: randomHex(16), now, lives })
+        store.rotate({
+          grantId,
+          generation,
+          opening: null,
+          keyThumbprint: null,
+          jti: randomHex(16),
+          now,
+          lives,
+        })
 
       it("takes a refresh token once among 20 concurrent refreshes, and ends the grant", async () => {
         const { grant } = await redeem()

@@ -68,7 +68,14 @@ describe("pages of other origins", () => {
       expect(headers.get("access-control-allow-origin")).toBe(page)
       expect(headers.get("vary")).toContain("Origin")
       expect(list(headers, "access-control-expose-headers")).toEqual(
-        ["PAYMENT-REQUIRED", "PAYMENT-RESPONSE", "WWW-Authenticate", "Retry-After", "RateLimit"].sort(),
+        [
+          "DPoP-Nonce",
+          "PAYMENT-REQUIRED",
+          "PAYMENT-RESPONSE",
+          "WWW-Authenticate",
+          "Retry-After",
+          "RateLimit",
+        ].sort(),
       )
     }
   })

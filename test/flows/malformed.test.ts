@@ -1,5 +1,6 @@
 import { gzipSync } from "node:zlib"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { verifyProof } from "../../server/keys/index.ts"
 import { encodeHeader } from "../../shared/codec.ts"
 import { paymentSignatureHeader } from "../../shared/x402.ts"
 import { type Cinema, openCinema, postToken, preparePurchase, refresh } from "../support/cinema.ts"
@@ -131,8 +132,12 @@ describe("bad input at the ticket office", () => {
     ])
     const started = performance.now()
     for (const bomb of bombs) {
-      const request = { authorization: [`Bearer ${bomb}`], payment: false, queryToken: false, scope: "x" }
-      expect(await cinema.issuer.gate(request)).toMatchObject({ kind: "refuse" })
+      const request = { payment: false, queryToken: false, method: bomb, path: bomb, scope: "x" }
+      for (const scheme of ["Bearer", "DPoP"])
+        expect(
+          await cinema.issuer.gate({ ...request, authorization: [`${scheme} ${bomb}`], dpop: [bomb] }),
+        ).toMatchObject({ kind: "refuse" })
+      expect(await verifyProof(bomb)).toBe(undefined)
       const form = new URLSearchParams({ grant_type: "refresh_token", refresh_token: bomb })
       const type = { "content-type": "application/x-www-form-urlencoded" }
       expect(await reason(type, form.toString())).toBe("400 refresh_token_invalid")

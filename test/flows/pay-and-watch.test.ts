@@ -25,7 +25,7 @@ describe("pay and watch", () => {
     expect(refused.status).toBe(402)
     expect(refused.headers.get("cache-control")).toBe("no-store")
     expect(refused.headers.get("www-authenticate")).toBe(
-      `Bearer realm="${cinema.url}", resource_metadata="${cinema.url}/.well-known/oauth-protected-resource"`,
+      `Bearer realm="${cinema.url}", resource_metadata="${cinema.url}/.well-known/oauth-protected-resource", DPoP algs="ES256 EdDSA"`,
     )
     const quote = decodeHeader(refused.headers.get(paymentRequiredHeader)!)
     expect(quote).toEqual(refused.body)

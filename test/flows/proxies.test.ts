@@ -8,6 +8,7 @@ import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { decodeHeader } from "../../shared/codec.ts"
 import { type Cinema, eventually, openCinema, postToken, preparePurchase, watch } from "../support/cinema.ts"
+import { createProofKey, proofOf } from "../support/proofs.ts"
 import { freePort } from "../support/spawn-cinema.ts"
 
 const hasNginx = spawnSync("nginx", ["-v"]).error === undefined
@@ -125,6 +126,45 @@ ${sample} }`
       expect((await watch(front, body.access_token, "/movies/locked")).body).toEqual({
         played: "/movies/locked",
       })
+    })
+
+    it("TOK-16: a ticket bound to a key is let through with a proof for the address nginx was asked for", async () => {
+      const key = await createProofKey()
+      const { headers } = await preparePurchase(cinema, await cinema.customer())
+      const prove = (path: string, method: string, token?: string, nonce?: string) =>
+        proofOf(key, { url: `${cinema.url}${path}`, method, token, nonce, at: Math.floor(Date.now() / 1000) })
+      const asked = await postToken(front, { ...headers, dpop: await prove("/token", "POST") })
+      const nonce = asked.headers.get("dpop-nonce") ?? ""
+      const sold = await postToken(front, {
+        ...headers,
+        dpop: await prove("/token", "POST", undefined, nonce),
+      })
+      const token = sold.body.access_token
+      const play = async (method: string, dpop: string) => {
+        const authorization = `DPoP ${token}`
+        return fetch(`${front}/movies/8?from=2`, { method, headers: { authorization, dpop } })
+      }
+      expect((await watch(front, token)).body.reason).toBe("dpop_missing")
+      const without = await play("GET", await prove("/movies/8", "GET", token))
+      expect(without.status).toBe(401)
+      expect(without.headers.get("dpop-nonce")).toBe(nonce)
+      expect(await without.json()).toMatchObject({ error: "use_dpop_nonce" })
+      seen = []
+      const good = await prove("/movies/8", "PUT", token, nonce)
+      const wrong = [
+        good,
+        await prove("/movies/9", "PUT", token, nonce),
+        await prove("/movies/8", "GET", token, nonce),
+      ]
+      expect((await play("PUT", good)).status).toBe(200)
+      for (const dpop of wrong) expect((await play("PUT", dpop)).status).toBe(401)
+      expect(seen).toHaveLength(1)
+      expect(seen[0]?.headers.dpop).toBeUndefined()
+    })
+
+    it("lets no question about other origins through without a ticket", async () => {
+      const { status } = await fetch(`${front}/movies/1`, { method: "OPTIONS" })
+      expect(status).toBe(402)
     })
 
     it("TOK-20, N-7009-1: what does not open the gate does not open nginx, with the gate's own words", async () => {

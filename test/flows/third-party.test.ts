@@ -23,6 +23,7 @@ const grant = openGrant({
   opening: null,
   idempotencyHash: null,
   meter: null,
+  keyThumbprint: null,
   token: { jti: "0123456789", issuedAt: now, expiresAt: now + 300, settled: true },
 })
 const claims = claimsOf(grant, issuer, issuer)

@@ -6,6 +6,7 @@ import { beforeAll, describe, expect, it, vi } from "vitest"
 import { claimsOf } from "../../server/core/claims.ts"
 import { openGrant } from "../../server/core/grant.ts"
 import type { WhitelistEntry } from "../../server/core/whitelist.ts"
+import type { CheckProof } from "../../server/dpop.ts"
 import { createGate, type GateRequest } from "../../server/gate.ts"
 import { openKeys } from "../../server/keys/index.ts"
 import type { Keys } from "../../server/ports.ts"
@@ -41,9 +42,10 @@ const whitelist = {
   },
 }
 const metering = { spend: async () => "exhausted" as const }
+const checkProof: CheckProof = async () => ({ kind: "unproven", why: "no proof in these tests is good" })
 const newGate = () =>
   createGate(
-    { keys, keyFeed: { age: () => keyAge }, revocations, whitelist, metering, now: () => time },
+    { keys, keyFeed: { age: () => keyAge }, revocations, whitelist, checkProof, metering, now: () => time },
     { issuer, resource: issuer, requestsPerToken: 100 },
   )
 
@@ -58,6 +60,7 @@ const grant = openGrant({
   opening: null,
   idempotencyHash: null,
   meter: null,
+  keyThumbprint: null,
   token: { jti: "j", issuedAt: now, expiresAt: now + 300, settled: true },
 })
 const claims: Claims = claimsOf(grant, issuer, issuer)
@@ -65,6 +68,9 @@ const ask = (authorization: readonly string[], changes: Partial<GateRequest> = {
   authorization,
   payment: false,
   queryToken: false,
+  dpop: [],
+  method: "GET",
+  path: "/movies/1",
   scope: "movies:read",
   ...changes,
 })

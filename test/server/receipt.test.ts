@@ -18,6 +18,7 @@ const grant = openGrant({
   opening: hash,
   idempotencyHash: null,
   meter: null,
+  keyThumbprint: null,
   token: { jti: "j", issuedAt: now, expiresAt: now + 300, settled: true },
 })
 const entry = (kind: LedgerEntry["kind"], sequence: number): LedgerEntry => ({

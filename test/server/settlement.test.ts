@@ -155,6 +155,7 @@ async function sell(account?: Account, scheme = "exact"): Promise<Sale> {
       opening: null,
       idempotencyHash: null,
       meter: null,
+      keyThumbprint: null,
       token: { jti: randomHex32(), issuedAt: clock, expiresAt: clock + 60, settled: false },
     },
     network: sepolia.id,

@@ -62,6 +62,7 @@ export function orderOf(changes: OrderChanges = {}): RedeemOrder {
       opening: randomHex(32),
       idempotencyHash: null,
       meter: null,
+      keyThumbprint: null,
       token: {
         jti: randomBytes(16).toString("base64url"),
         issuedAt: now,

@@ -14,11 +14,13 @@ const grant: Grant = openGrant({
   opening,
   idempotencyHash: null,
   meter: null,
+  keyThumbprint: null,
   token: { jti: "first", issuedAt: 1000, expiresAt: 1060, settled: false },
 })
 const at = (now: number, generation: number, shown: typeof opening | null = null) => ({
   generation,
   opening: shown,
+  keyThumbprint: null,
   jti: `jti-${now}`,
   now,
   lives,
@@ -66,19 +68,43 @@ describe("a grant", () => {
       expect(rotate(rotated, "settled", at(1059, 2, shown))).toMatchObject({ reason: "refresh_token_reused" })
   })
 
+  it("bound to a key yields nothing to any other, and is not ended by its tries", () => {
+    const bound = { ...grant, generation: 3, opening: null, keyThumbprint: "key" }
+    const by = (keyThumbprint: string | null, generation: number) =>
+      rotate(bound, "settled", { ...at(1059, generation, opening), keyThumbprint })
+    for (const other of [null, "other"])
+      for (const generation of [1, 2, 3])
+        expect(by(other, generation)).toEqual({ kind: "refused", reason: "dpop_key_mismatch" })
+    expect(by("key", 3)).toMatchObject({ kind: "rotated", grant: { generation: 4, keyThumbprint: "key" } })
+    expect(by("key", 2)).toMatchObject({ kind: "repeated" })
+    expect(by("key", 1)).toMatchObject({ reason: "refresh_token_reused" })
+  })
+
   it("gives a plain client one token of at most ten minutes", () => {
-    expect(firstToken({ expiresAt: 9999, opening: null, paid: true }, "j", 1000, lives).expiresAt).toBe(1600)
-    expect(firstToken({ expiresAt: 1100, opening: null, paid: true }, "j", 1000, lives).expiresAt).toBe(1100)
-    expect(firstToken({ expiresAt: 9999, opening, paid: true }, "j", 1000, lives).expiresAt).toBe(1060)
+    const endOf = (change: object) => firstToken({ ...grant, ...change }, "j", 1000, lives).expiresAt
+    expect(endOf({ opening: null })).toBe(1600)
+    expect(endOf({ opening: null, expiresAt: 1100 })).toBe(1100)
+    expect(endOf({})).toBe(1060)
+    expect(endOf({ opening: null, keyThumbprint: "key" })).toBe(1060)
   })
 
   it("is proven by its secret, or for a day by its idempotency key, and by nothing else", () => {
-    expect(provesOwner(grant, { opening, idempotencyHash: null }, 2000)).toBe(true)
-    expect(provesOwner(grant, { opening: `0x${"cd".repeat(32)}`, idempotencyHash: null }, 2000)).toBe(false)
-    expect(provesOwner(grant, { opening: null, idempotencyHash: null }, 2000)).toBe(false)
+    expect(provesOwner(grant, { opening, idempotencyHash: null, keyThumbprint: null }, 2000)).toBe(true)
+    const stranger = { opening: `0x${"cd".repeat(32)}` as const, idempotencyHash: null, keyThumbprint: null }
+    expect(provesOwner(grant, stranger, 2000)).toBe(false)
+    const bound = { ...grant, keyThumbprint: "key" }
+    expect(provesOwner(bound, { ...stranger, keyThumbprint: "key" }, 2000)).toBe(true)
+    expect(provesOwner(bound, { ...stranger, keyThumbprint: "other" }, 2000)).toBe(false)
+    expect(provesOwner(grant, { opening: null, idempotencyHash: null, keyThumbprint: null }, 2000)).toBe(
+      false,
+    )
     const plain = { ...grant, opening: null, idempotencyHash: "k" }
-    expect(provesOwner(plain, { opening: null, idempotencyHash: "k" }, 1000 + 86_400)).toBe(true)
-    expect(provesOwner(plain, { opening: null, idempotencyHash: "k" }, 1001 + 86_400)).toBe(false)
-    expect(provesOwner(plain, { opening, idempotencyHash: null }, 1000)).toBe(false)
+    expect(
+      provesOwner(plain, { opening: null, idempotencyHash: "k", keyThumbprint: null }, 1000 + 86_400),
+    ).toBe(true)
+    expect(
+      provesOwner(plain, { opening: null, idempotencyHash: "k", keyThumbprint: null }, 1001 + 86_400),
+    ).toBe(false)
+    expect(provesOwner(plain, { opening, idempotencyHash: null, keyThumbprint: null }, 1000)).toBe(false)
   })
 })

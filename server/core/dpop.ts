@@ -1,0 +1,48 @@
+/** Whether a proof of possession fits its request (RFC 9449 §4.3), and what it may be used for only once. */
+import { type ProofClaims, readProofAddress } from "../../shared/dpop.ts"
+import { sha256, stringToBytes } from "../../shared/evm.ts"
+
+/** A proof whose signature is that of its own key. */
+export type Proof = {
+  readonly claims: ProofClaims
+  /** RFC 7638 thumbprint of the key. */
+  readonly thumbprint: string
+}
+
+export type ProvenRequest = {
+  readonly method: string
+  /** As `shared/dpop.ts` spells it. */
+  readonly address: string
+  /** The access token that goes with the proof; absent at the token endpoint. */
+  readonly token?: {
+    /** base64url of its SHA-256. */
+    readonly hash: string
+    /** Of the key it is bound to. */
+    readonly thumbprint: string
+  }
+}
+
+/** How far from now a proof may have been made, in seconds. */
+export const proofSeconds = 60
+
+/** Why the proof is not one for the request, in words for whoever made it; undefined when it is. */
+export function whyUnfit(
+  { claims, thumbprint }: Proof,
+  request: ProvenRequest,
+  now: number,
+): string | undefined {
+  const { token } = request
+  if (claims.htm !== request.method) return "Its htm is another method."
+  if (readProofAddress(claims.htu) !== request.address) return "Its htu is another address."
+  if (Math.abs(now - claims.iat) > proofSeconds) return "Its iat is not now."
+  if (token && claims.ath !== token.hash) return "Its ath is not that of the token."
+  if (token && thumbprint !== token.thumbprint) return "Its key is not the one the token is bound to."
+  return undefined
+}
+
+/** What names a use: the same `jti` of another key, or for another address, is another proof (§11.1). */
+export const useOf = ({ claims, thumbprint }: Proof): string =>
+  sha256(stringToBytes(JSON.stringify(["dpop", thumbprint, claims.htu, claims.jti])))
+
+/** Until when the proof would be taken again, were its use not remembered. */
+export const expiryOf = ({ claims }: Proof): number => claims.iat + proofSeconds

@@ -1,0 +1,259 @@
+import { createHash } from "node:crypto"
+import * as oauth from "oauth4webapi"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { createClient } from "../../client/index.ts"
+import { paymentGrantType } from "../../shared/oauth.ts"
+import { type Cinema, offer, openCinema, postToken, preparePurchase, watch } from "../support/cinema.ts"
+import { acceptedOf } from "../support/payments.ts"
+import { createProofKey, type ProofKey, proofOf } from "../support/proofs.ts"
+import { type CinemaProcess, freePort, spawnCinema } from "../support/spawn-cinema.ts"
+
+const seconds = () => Math.floor(Date.now() / 1000)
+const secret = "n0t-guessable-0123456789"
+let cinema: Cinema
+/** Another process of the same service. */
+let other: CinemaProcess
+let otherUrl: string
+
+beforeAll(async () => {
+  cinema = await openCinema({
+    config: {
+      offers: [
+        offer("hour", "movies:read", "0.01"),
+        { ...offer("vault", "movies:write", "0.02"), dpop: "required" },
+      ],
+      whitelist: [
+        {
+          clientId: "billing",
+          secretSha256: createHash("sha256").update(secret).digest("hex"),
+          scope: "movies:read",
+        },
+      ],
+      introspection: [{ clientId: "api", secretSha256: createHash("sha256").update(secret).digest("hex") }],
+    },
+  })
+  const port = await freePort()
+  otherUrl = `http://127.0.0.1:${port}`
+  other = await spawnCinema({ config: cinema.config, port })
+})
+afterAll(async () => {
+  await other.kill("SIGTERM")
+  await cinema.close()
+})
+
+/** Sends a proof, and once more with the nonce that is asked for. */
+async function withProof<T extends { status: number; headers: Headers }>(
+  send: (proof: string) => Promise<T>,
+  prove: (nonce?: string) => Promise<string>,
+): Promise<T> {
+  const first = await send(await prove())
+  const nonce = first.headers.get("dpop-nonce")
+  return nonce === null ? first : send(await prove(nonce))
+}
+const atToken = (key: ProofKey, headers: Record<string, string>, body?: string) =>
+  withProof(
+    (proof) => postToken(cinema.url, { ...headers, dpop: proof }, body),
+    (nonce) => proofOf(key, { method: "POST", url: `${cinema.url}/token`, at: seconds(), nonce }),
+  )
+const buy = async (key: ProofKey) => {
+  const purchase = await preparePurchase(cinema, await cinema.customer())
+  return { purchase, answer: await atToken(key, purchase.headers) }
+}
+const form = { "content-type": "application/x-www-form-urlencoded" }
+const refreshBody = (token: string) =>
+  new URLSearchParams({ grant_type: "refresh_token", refresh_token: token }).toString()
+const see = async (url: string, token: string, proof: string) => {
+  const response = await fetch(`${url}/movies/1`, {
+    headers: { authorization: `DPoP ${token}`, dpop: proof },
+  })
+  await response.arrayBuffer()
+  return response
+}
+
+describe("a token bound to a key (DPoP)", () => {
+  it("works with another OAuth client: discovery, purchase, use and refresh, nonces included", async () => {
+    const insecure = { [oauth.allowInsecureRequests]: true }
+    const issuer = new URL(cinema.url)
+    const as = await oauth.processDiscoveryResponse(
+      issuer,
+      await oauth.discoveryRequest(issuer, { algorithm: "oauth2", ...insecure }),
+    )
+    expect(as.dpop_signing_alg_values_supported).toEqual(["ES256", "EdDSA"])
+    const client: oauth.Client = { client_id: "agent" }
+    const DPoP = oauth.DPoP(client, await oauth.generateKeyPair("ES256"))
+    const twice = async <T>(work: () => Promise<T>): Promise<T> => {
+      try {
+        return await work()
+      } catch (error) {
+        if (!oauth.isDPoPNonceError(error)) throw error
+        return work()
+      }
+    }
+    const { headers } = await preparePurchase(cinema, await cinema.customer())
+    const options = { DPoP, headers: new Headers(headers), ...insecure }
+    const bought = await twice(async () =>
+      oauth.processGenericTokenEndpointResponse(
+        as,
+        client,
+        await oauth.genericTokenEndpointRequest(as, client, oauth.None(), paymentGrantType, {}, options),
+      ),
+    )
+    expect(bought.token_type).toBe("dpop")
+    const use = (token: string) =>
+      twice(() =>
+        oauth.protectedResourceRequest(
+          token,
+          "GET",
+          new URL("/movies/7?page=2", issuer),
+          new Headers(),
+          null,
+          { DPoP, ...insecure },
+        ),
+      )
+    expect(await (await use(bought.access_token)).json()).toEqual({ id: "7" })
+    const next = await twice(async () =>
+      oauth.processRefreshTokenResponse(
+        as,
+        client,
+        await oauth.refreshTokenGrantRequest(as, client, oauth.None(), bought.refresh_token ?? "", {
+          DPoP,
+          ...insecure,
+        }),
+      ),
+    )
+    expect((await use(next.access_token)).status).toBe(200)
+  })
+
+  it("TOK-14, TOK-16: is worth nothing to whoever copies it: as Bearer, without a proof, or by another key", async () => {
+    const key = await createProofKey()
+    const { answer } = await buy(key)
+    expect(answer).toMatchObject({ status: 200, body: { token_type: "DPoP" } })
+    const token = answer.body.access_token
+    const asBearer = await watch(cinema.url, token)
+    expect(asBearer).toMatchObject({ status: 401, body: { error: "invalid_token", reason: "dpop_missing" } })
+    expect(asBearer.headers.get("www-authenticate")).toMatch(
+      /^DPoP .*error="invalid_token".*algs="ES256 EdDSA"/,
+    )
+    expect(asBearer.headers.get("payment-required")).toBeNull()
+    const thief = await createProofKey()
+    const prove = (by: ProofKey) => (nonce?: string) =>
+      proofOf(by, { url: `${cinema.url}/movies/1`, token, at: seconds(), nonce })
+    const stolen = await withProof((proof) => see(cinema.url, token, proof), prove(thief))
+    expect(stolen.status).toBe(401)
+    expect(stolen.headers.get("www-authenticate")).toContain('error="invalid_dpop_proof"')
+    expect((await withProof((proof) => see(cinema.url, token, proof), prove(key))).status).toBe(200)
+    expect(
+      (await fetch(`${cinema.url}/token/status`, { headers: { authorization: `Bearer ${token}` } })).status,
+    ).toBe(401)
+    const introspected = await fetch(`${cinema.url}/introspect`, {
+      method: "POST",
+      headers: { authorization: `Basic ${Buffer.from(`api:${secret}`).toString("base64")}` },
+      body: new URLSearchParams({ token }),
+    })
+    expect(await introspected.json()).toMatchObject({
+      active: true,
+      token_type: "DPoP",
+      cnf: { jkt: key.thumbprint },
+    })
+  })
+
+  it("N-9449-5, N-9449-6: a nonce of one process is good at the other, and a proof at one of them", async () => {
+    const key = await createProofKey()
+    const token = (await buy(key)).answer.body.access_token
+    const prove = (nonce?: string) =>
+      proofOf(key, { url: `${cinema.url}/movies/1`, token, at: seconds(), nonce })
+    const asked = await see(otherUrl, token, await prove())
+    expect(asked.status).toBe(401)
+    expect(asked.headers.get("www-authenticate")).toContain('error="use_dpop_nonce"')
+    const proof = await prove(asked.headers.get("dpop-nonce") ?? "")
+    const answers = await Promise.all(
+      [cinema.url, otherUrl, cinema.url, otherUrl].map((url) => see(url, token, proof)),
+    )
+    expect(answers.map(({ status }) => status).sort()).toEqual([200, 401, 401, 401])
+  })
+
+  it("RPL-25: a proof is taken once at the ticket office, too, and a refresh belongs to the key", async () => {
+    const key = await createProofKey()
+    const { answer, purchase } = await buy(key)
+    const token = answer.body.refresh_token
+    const reasons = async (by: ProofKey | undefined, headers: Record<string, string> = form) =>
+      (by
+        ? await atToken(by, headers, refreshBody(token))
+        : await postToken(cinema.url, headers, refreshBody(token))
+      ).body.reason
+    // Neither ends the grant, nor uses the refresh token up: not even with the secret of the purchase.
+    expect(await reasons(undefined)).toBe("dpop_key_mismatch")
+    expect(await reasons(await createProofKey(), { ...form, "ticket402-secret": purchase.secret })).toBe(
+      "dpop_key_mismatch",
+    )
+    let sent = ""
+    const first = await withProof(
+      (proof) => {
+        sent = proof
+        return postToken(cinema.url, { ...form, dpop: proof }, refreshBody(token))
+      },
+      (nonce) => proofOf(key, { method: "POST", url: `${cinema.url}/token`, at: seconds(), nonce }),
+    )
+    expect(first).toMatchObject({ status: 200, body: { token_type: "DPoP" } })
+    const replayed = await postToken(otherUrl, { ...form, dpop: sent }, refreshBody(token))
+    expect(replayed).toMatchObject({ status: 400, body: { error: "invalid_dpop_proof" } })
+    // A lost answer is given again for a new proof by the key.
+    expect((await atToken(key, form, refreshBody(token))).headers.get("idempotent-replayed")).toBe("true")
+  })
+
+  it("a service's own token can be bound, too", async () => {
+    const key = await createProofKey()
+    const basic = { ...form, authorization: `Basic ${Buffer.from(`billing:${secret}`).toString("base64")}` }
+    const { body } = await atToken(key, basic, "grant_type=client_credentials")
+    expect(body).toMatchObject({ token_type: "DPoP" })
+    expect(body.refresh_token).toBe(undefined)
+  })
+
+  it("an offer may ask for it: no token without a proof, and nothing is taken for it", async () => {
+    const vault = cinema.issuer.config.offers[1]!
+    const { body } = await postToken(cinema.url, {})
+    const { offers } = body.extensions["access-token"].info
+    expect(offers[vault.ref].dpop).toBe("required")
+    const purchase = await preparePurchase(cinema, await cinema.customer(), { accepted: acceptedOf(vault) })
+    expect(await postToken(cinema.url, purchase.headers)).toMatchObject({
+      status: 400,
+      body: { reason: "dpop_required", next: { action: "fix" } },
+    })
+    expect((await atToken(await createProofKey(), purchase.headers)).status).toBe(200)
+  })
+})
+
+describe("the client library", () => {
+  const clientFor = async (dpop: boolean, seen: Request[]) =>
+    createClient({
+      account: await cinema.customer(),
+      budget: { perPurchase: "0.05", perDay: "1.00" },
+      networks: ["eip155:11155111"],
+      dpop,
+      fetch: (input, init) => {
+        seen.push(new Request(input, init))
+        return fetch(input, init)
+      },
+    })
+  const schemes = (seen: readonly Request[]) =>
+    seen.map(({ headers }) => headers.get("authorization")?.split(" ")[0])
+
+  it("binds what it buys when it is told to, and gets by with one nonce", async () => {
+    const seen: Request[] = []
+    const client = await clientFor(true, seen)
+    expect((await client.fetch(`${cinema.url}/movies/1`)).status).toBe(200)
+    expect((await client.fetch(`${cinema.url}/movies/2`)).status).toBe(200)
+    // 402; the purchase, twice for its nonce; then the two movies.
+    expect(schemes(seen)).toEqual([undefined, undefined, undefined, "DPoP", "DPoP"])
+    const token = seen.at(-1)?.headers.get("authorization")?.slice(5)
+    expect((await watch(cinema.url, token)).status).toBe(401)
+  })
+
+  it("binds it without being told where the offer asks for it, and only there", async () => {
+    const seen: Request[] = []
+    const client = await clientFor(false, seen)
+    expect((await client.fetch(`${cinema.url}/movies/1`)).status).toBe(200)
+    expect((await client.fetch(`${cinema.url}/movies`, { method: "POST" })).status).toBe(201)
+    expect(schemes(seen).filter((scheme) => scheme !== undefined)).toEqual(["Bearer", "Bearer", "DPoP"])
+  })
+})
