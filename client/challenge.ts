@@ -17,8 +17,8 @@ export type Challenge = {
   /** Entries as received: a payment repeats its entry byte for byte. */
   readonly accepts: readonly unknown[]
   readonly info: AccessTokenInfo
-  /** The token was good, but for other things. */
-  readonly insufficientScope: boolean
+  /** The token was good, but for other things or not for so much: another token of its grant would be no better. */
+  readonly insufficientGrant: boolean
 }
 
 /**
@@ -65,7 +65,7 @@ function interpret(json: unknown): Challenge | undefined {
   const { accepts, error, extensions }: PaymentRequired = result.data
   const info = extensions?.[accessTokenExtension]?.info
   if (!info) return undefined
-  return { accepts, info, insufficientScope: error === "insufficient_scope" }
+  return { accepts, info, insufficientGrant: error === "insufficient_scope" || error === "token_exhausted" }
 }
 
 /** x402 v2 with our extension; anything else is somebody else's 402. */

@@ -94,7 +94,7 @@ export function createFetch(deps: FetchDeps): Fetch {
         }
       }
 
-      if (grant && !challenge?.insufficientScope && wallet.has(grant)) {
+      if (grant && !challenge?.insufficientGrant && wallet.has(grant)) {
         const outcome = await renew(grant, token)
         if (outcome === "renewed") {
           discard(response)

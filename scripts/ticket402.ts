@@ -93,6 +93,17 @@ ledger
   .argument("<key>", "of the payment")
   .requiredOption("-c, --config <file>", "configuration, a JSON file")
   .action(onLedger("retry"))
+ledger
+  .command("credit")
+  .description("give a grant of so many calls more of them, such as what a crash cost its buyer")
+  .argument("<grant>", "its id")
+  .argument("<units>", "how many")
+  .requiredOption("-c, --config <file>", "configuration, a JSON file")
+  .option("--note <text>", "a note for the ledger")
+  .action(async (grant: string, units: string, options: { config: string; note?: string }) => {
+    const { ledger: run } = await import("../server/ledger-command.ts")
+    process.exitCode = await run("credit", { ...options, grant, units }, terminal)
+  })
 
 program
   .command("init-chain")

@@ -1,4 +1,4 @@
-/** `ledger list|show|retry`: looks at single payments, and has dead ones tried again, while the service runs on the same store. */
+/** `ledger list|show|retry|credit`: looks at single payments, has dead ones tried again, and gives units to grants, while the service runs on the same store. */
 import { ConfigError, parseConfig } from "./config.ts"
 import { configExit, mendableProblems, readConfig } from "./config-file.ts"
 import { type Redemption, type RedemptionState, redemptionStates } from "./core/redemption.ts"
@@ -9,6 +9,10 @@ export type LedgerOptions = {
   readonly config: string
   /** Of a redemption; what `show` and `retry` are about. */
   readonly key?: string
+  /** Whom `credit` gives so many `units`, and a `note` for the ledger. */
+  readonly grant?: string
+  readonly units?: string
+  readonly note?: string
   readonly state?: string
   readonly limit?: string
   readonly after?: string
@@ -24,9 +28,9 @@ export type LedgerIo = {
 
 type Task = (store: Store, options: LedgerOptions, io: LedgerIo) => Promise<void>
 
-const tasks = { list, show, retry } satisfies Record<string, Task>
+const tasks = { list, show, retry, credit } satisfies Record<string, Task>
 
-/** Resolves with the exit code. What `retry` changes is on disk when it does. */
+/** Resolves with the exit code. What `retry` and `credit` change is on disk when it does. */
 export async function ledger(
   task: keyof typeof tasks,
   options: LedgerOptions,
@@ -76,6 +80,15 @@ async function retry(store: Store, options: LedgerOptions, io: LedgerIo): Promis
   const { retried } = await store.retry({ key, now: Math.floor(Date.now() / 1000) })
   if (!retried) throw new ConfigError([`${key}: found state ${redemption.state}, wanted dead`])
   print(io, { retried: key })
+}
+
+async function credit(store: Store, options: LedgerOptions, io: LedgerIo): Promise<void> {
+  const { grant: grantId = "", note = null } = options
+  const units = wholeOf("units", options.units ?? "", 1)
+  const meter = await store.creditUnits({ grantId, units, note, now: Math.floor(Date.now() / 1000) })
+  if (!meter)
+    throw new ConfigError([`there is no grant ${JSON.stringify(grantId.slice(0, 300))} that counts`])
+  print(io, { credited: grantId, units, left: meter.left })
 }
 
 async function found(store: Store, { key = "" }: LedgerOptions) {

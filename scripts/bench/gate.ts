@@ -7,7 +7,10 @@ import type { Service } from "./service.ts"
 export type GateFigures = {
   /** Requests per second with the gate, as a share of those without it; one for each pair of slices. */
   readonly ratio: Spread
+  /** The same with a token whose calls are counted, as a share of the gate that counts none. */
+  readonly meteredRatio: Spread
   readonly gated: RouteFigures
+  readonly metered: RouteFigures
   readonly open: RouteFigures
   readonly pairs: number
 }
@@ -26,26 +29,37 @@ export async function measureGate(
   generator: Generator,
   seconds: number,
 ): Promise<GateFigures> {
-  const headers = { authorization: `Bearer ${service.token}` }
-  const slice = (route: string, duration = seconds) =>
+  const slice = (route: string, duration = seconds, token = service.token) =>
     generator.ask("requests", {
       url: `${service.url}/${route}/7`,
-      headers,
+      headers: { authorization: `Bearer ${token}` },
       seconds: duration,
       connections,
     })
   // The first requests of either kind meet cold code.
   await slice("open", Math.min(1, seconds))
   await slice("gated", Math.min(1, seconds))
+  await slice("gated", Math.min(1, seconds), service.meteredToken)
   const gated: Load[] = []
+  const metered: Load[] = []
   const open: Load[] = []
   for (let pair = 0; pair < pairs; pair++) {
     gated.push(await slice("gated"))
+    metered.push(await slice("gated", seconds, service.meteredToken))
     open.push(await slice("open"))
   }
-  const ratios = gated.map((load, at) => load.requestsPerSecond / (open[at]?.requestsPerSecond ?? Number.NaN))
-  return { ratio: spreadOf(ratios), gated: figuresOf(gated), open: figuresOf(open), pairs }
+  return {
+    ratio: ratioOf(gated, open),
+    meteredRatio: ratioOf(metered, gated),
+    gated: figuresOf(gated),
+    metered: figuresOf(metered),
+    open: figuresOf(open),
+    pairs,
+  }
 }
+
+const ratioOf = (loads: readonly Load[], others: readonly Load[]): Spread =>
+  spreadOf(loads.map((load, at) => load.requestsPerSecond / (others[at]?.requestsPerSecond ?? Number.NaN)))
 
 const figuresOf = (loads: readonly Load[]): RouteFigures => ({
   requestsPerSecond: spreadOf(loads.map((load) => load.requestsPerSecond)),

@@ -55,6 +55,8 @@ function show({ node, cores, gate, sale, commits, settlement }: Figures): string
     `Gate: ${showSpread(gate.ratio)} of the requests per second of the same route without it, ${gate.pairs} pairs of slices`,
     route("gated", gate.gated),
     route("open", gate.open),
+    `  ${showSpread(gate.meteredRatio)} of the gated requests per second where calls are counted`,
+    route("metered", gate.metered),
     "",
     `Sale: ${showSpread(sale.tokensPerSecond, 0)} tokens/s end to end, ${sale.parallel} buyers at once, ${sale.sold} sold`,
     `  p50 ${sale.p50.toFixed(1)} ms   p99 ${sale.p99.toFixed(1)} ms; of one sale alone:`,

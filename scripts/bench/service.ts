@@ -23,6 +23,8 @@ export type Service = {
   readonly terms: SalesTerms
   /** One that the gate knows already. */
   readonly token: string
+  /** One whose calls are counted. */
+  readonly meteredToken: string
   close(): Promise<void>
 }
 
@@ -47,6 +49,13 @@ export async function openService(): Promise<Service> {
         durationSeconds: 3600,
         prices: [{ network, asset: "USDC", amount: "0.01" }],
       },
+      {
+        id: "calls",
+        scope: "movies:read",
+        durationSeconds: 3600,
+        calls: plenty * plenty,
+        prices: [{ network, asset: "USDC", amount: "0.02" }],
+      },
     ],
     pendingLifeSeconds: 3600,
     limits: {
@@ -69,7 +78,8 @@ export async function openService(): Promise<Service> {
   app.get("/gated/:id", gate(issuer, "movies:read"), film)
   app.get("/open/:id", film)
 
-  const terms = await readTerms(url, chain)
+  const [terms, metered] = await readTerms(url, chain)
+  if (!terms || !metered) throw new Error("nothing is on sale")
   return {
     chain,
     issuer,
@@ -77,6 +87,7 @@ export async function openService(): Promise<Service> {
     folder,
     terms,
     token: await buy(url, terms),
+    meteredToken: await buy(url, metered),
     async close() {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))
@@ -87,12 +98,12 @@ export async function openService(): Promise<Service> {
   }
 }
 
-async function readTerms(url: string, chain: LocalChain): Promise<SalesTerms> {
+/** One for each offer. */
+async function readTerms(url: string, chain: LocalChain): Promise<readonly SalesTerms[]> {
   const response = await fetch(`${url}/token`, { method: "POST" })
   const { accepts } = (await response.json()) as { accepts: readonly PaymentRequirements[] }
-  const [accepted] = accepts
-  if (!accepted) throw new Error("nothing is on sale")
-  return { accepted, resource: url, payers: chain.accounts.map(({ privateKey }) => privateKey) }
+  const payers = chain.accounts.map(({ privateKey }) => privateKey)
+  return accepts.map((accepted) => ({ accepted, resource: url, payers }))
 }
 
 async function buy(url: string, terms: SalesTerms): Promise<string> {

@@ -1,4 +1,4 @@
-/** What must hold of the books whatever happened to the processes (security.md §4.3, I1 to I6 and I8), judged over rows. */
+/** What must hold of the books whatever happened to the processes (security.md §4.3, I1 to I6 and I8; I10: units), judged over rows. */
 import { schemes } from "../../shared/schemes/index.ts"
 import type { Grant } from "./grant.ts"
 import { isQueued, isUnsettled, type LedgerKind, type Redemption, settlementState } from "./redemption.ts"
@@ -13,6 +13,8 @@ export type BookRow = {
   readonly news: LedgerKind | null
   /** What became of the relayer's transaction it rides in; null when it rides in none. */
   readonly ride: "in_flight" | "done" | null
+  /** Units of the grant in slices of gates. */
+  readonly lent: number
 }
 
 /** Entries that say how far the money of a redemption is. */
@@ -42,7 +44,19 @@ export type Doubles = {
 /** A broken invariant: its number, what is wrong, and the row that shows it. */
 export type Broken = { readonly invariant: string; readonly what: string; readonly row: string }
 
-export function judgeRow({ grant, redemption, entries, news, ride }: BookRow): readonly Broken[] {
+export const judgeRow = (row: BookRow): readonly Broken[] => [...judgeUnits(row), ...judgeMoney(row)]
+
+/** I10: what was given is left, held by gates or spent, and what is held is in their slices. */
+function judgeUnits({ grant: { id, meter }, lent }: BookRow): readonly Broken[] {
+  const { given, left, held, spent } = meter ?? { given: 0, left: 0, held: 0, spent: 0 }
+  const isSound = [left, held, spent].every((count) => count >= 0) && left + held + spent === given
+  return [
+    ...when(!isSound, "I10", "units were made or lost", `grant ${id}`),
+    ...when(held !== lent, "I10", `gates hold ${lent} units, the grant says ${held}`, `grant ${id}`),
+  ]
+}
+
+function judgeMoney({ grant, redemption, entries, news, ride }: BookRow): readonly Broken[] {
   if (!redemption)
     return when(grant.paid, "I2", "a grant that is called paid has no redemption", `grant ${grant.id}`)
   const { key, state, policy, evidence, dueAt } = redemption

@@ -2,13 +2,14 @@
 import type { Grant } from "../core/grant.ts"
 import { type BookRow, newsKinds } from "../core/invariants.ts"
 import { isUnsettled, type LedgerKind } from "../core/redemption.ts"
+import { openUnits } from "../core/units.ts"
 import type { RelayTransaction } from "../ports.ts"
 import type { MemoryTables } from "./memory-tables.ts"
 import { endedFacts, importedFacts } from "./rules.ts"
 import type { BookVerb, Verbs } from "./verbs.ts"
 
 export function createMemoryBooks(tables: MemoryTables): Pick<Verbs, BookVerb> {
-  const { grants, redemptions, entries, transactions, nonces, progress, put } = tables
+  const { grants, slices, redemptions, entries, transactions, nonces, progress, put } = tables
 
   function bookRows(wanted: readonly Grant[]): readonly BookRow[] {
     const kinds = new Map<string, LedgerKind[]>()
@@ -24,6 +25,9 @@ export function createMemoryBooks(tables: MemoryTables): Pick<Verbs, BookVerb> {
         entries: countOf(own),
         news: own.findLast((kind) => newsKinds.some((each) => each === kind)) ?? null,
         ride: ride === undefined ? null : ride.state === "done" ? "done" : "in_flight",
+        lent: [...slices.values()]
+          .filter(({ grantId }) => grantId === grant.id)
+          .reduce((total, slice) => total + openUnits(slice), 0),
       }
     })
   }

@@ -1,6 +1,8 @@
 /** What every store promises of grants that end with their use; run it against each implementation. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
-import { openMeter, sliceSeconds } from "../../server/core/units.ts"
+import { auditBooks } from "../../server/books/audit.ts"
+import { judgeRow } from "../../server/core/invariants.ts"
+import { type Meter, openMeter, sliceSeconds } from "../../server/core/units.ts"
 import type { Store } from "../../server/ports.ts"
 import { orderOf, start } from "../support/orders.ts"
 import type { OpenedStore } from "./store.ts"
@@ -91,6 +93,24 @@ export function unitContract(name: string, open: () => Promise<OpenedStore>): vo
       expect(await credit("nobody's")).toBe(null)
       const booked = (await store.entries({ after: 0, limit: 100 })).filter(({ kind }) => kind === "credited")
       expect(booked).toMatchObject([{ at: start + 60, grantId: id, facts: { units: "3", note: "crash" } }])
+    })
+
+    it("I10: books what gates hold, so that an audit sees when units are made or lost", async () => {
+      const id = await sell(100)
+      const { slice } = await take(id)
+      await store.reportUnits({ reports: [{ sliceId: slice?.id ?? 0, spent: 4, unused: 2 }] })
+      expect((await auditBooks(store)).filter(({ invariant }) => invariant === "I10")).toEqual([])
+      const row = (await store.books({ after: "", limit: 10 })).find(({ grant }) => grant.id === id)
+      if (!row) throw new Error("the grant is not in the books")
+      expect(row.lent).toBe(10)
+      const broken = (changes: Partial<Meter>) => {
+        const meter: Meter = { given: 100, left: 86, held: 10, spent: 4, ...changes }
+        return judgeRow({ ...row, grant: { ...row.grant, meter } }).map(({ invariant }) => invariant)
+      }
+      expect(broken({})).not.toContain("I10")
+      expect(broken({ left: 87 })).toContain("I10")
+      expect(broken({ held: 9, spent: 5 })).toContain("I10")
+      expect(broken({ left: -1, spent: 91 })).toContain("I10")
     })
 
     it("does not let a used-up grant be refreshed, before it is given more", async () => {

@@ -19,7 +19,14 @@ it("the benchmark prints one JSON document with a spread for every figure", asyn
       node: z.literal(process.version),
       cores: positive,
       secondsPerSlice: z.literal(0.1),
-      gate: z.strictObject({ ratio: spread, gated: route, open: route, pairs: positive }),
+      gate: z.strictObject({
+        ratio: spread,
+        meteredRatio: spread,
+        gated: route,
+        metered: route,
+        open: route,
+        pairs: positive,
+      }),
       sale: z.strictObject({
         tokensPerSecond: spread,
         p50: positive,

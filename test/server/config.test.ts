@@ -227,6 +227,45 @@ describe("the configuration", () => {
     expect(of(sha256("Ns2fD5mY0tWzq8Xc"))).toEqual([])
   })
 
+  it("sells calls, or the same as money, and knows what routes cost", () => {
+    const { offers, costs } = parseConfig(
+      configInput({
+        offers: [offer, { ...offer, id: "ten", calls: 10 }, { ...offer, id: "purse", value: "0.5" }],
+        unitValue: "0.001",
+        costs: { "POST /movies": 5, "GET /movies/{id}": "0.002" },
+      }),
+    )
+    expect(offers.map(({ units, value }) => [units, value])).toEqual([
+      [null, null],
+      [10, null],
+      [500, "0.5"],
+    ])
+    expect(costs).toEqual({ "POST /movies": 5, "GET /movies/{id}": 2 })
+    const refs = [{}, { calls: 10 }, { calls: 11 }].map(
+      (limit) => parseConfig(configInput({ offers: [{ ...offer, ...limit }] })).offers[0]?.ref,
+    )
+    expect(new Set(refs).size).toBe(3)
+  })
+
+  it("refuses what makes no sense of units, and rounds none", () => {
+    const of = (limit: object, more: object = {}) =>
+      problems(configInput({ offers: [{ ...offer, ...limit }], ...more } as never))
+    for (const calls of [0, -1, 1.5, "10", Number.NaN, 1e15])
+      expect(of({ calls })[0]).toMatch(/^offers\.0\.calls/)
+    expect(of({ value: "1" })[0]).toMatch(/^offers\.0\.value: found money, wanted "unitValue"/)
+    expect(of({ value: "1", calls: 1 }, { unitValue: "1" })).toEqual([
+      'offers.0: found "calls" and "value", wanted one of them',
+    ])
+    for (const value of ["0.0015", "0", "0.0000001", "x", "-1"])
+      expect(of({ value }, { unitValue: "0.001" })[0], value).toMatch(/^offers\.0\.value: found/)
+    for (const unitValue of ["0", "x", "0.0000001"])
+      expect(of({ value: "1" }, { unitValue })[0], unitValue).toMatch(/^unitValue: found/)
+    for (const costs of [{ "POST /a": 0 }, { "POST /a": -1 }, { "POST /a": "0.0001" }, { "POST /a": null }])
+      expect(of({}, { costs, unitValue: "0.001" })[0], JSON.stringify(costs)).toMatch(/^costs\.POST \/a: /)
+    for (const route of ["/a", "post /a", "POST a", "POST /a/:id", "POST /a?b"])
+      expect(of({}, { costs: { [route]: 1 } }), route).toHaveLength(1)
+  })
+
   it("takes scalars from the environment", () => {
     const config = parseConfig(configInput(), {
       TICKET402_ISSUER: "https://a.example",

@@ -64,6 +64,27 @@ describe("the quote", () => {
     expect(JSON.parse(body).accepts.length).toBe(30)
   })
 
+  it("drops comparisons from the header before it drops offers", () => {
+    const offers = parseConfig(
+      configInput({
+        offers: Array.from({ length: 30 }, (_, index) => ({
+          id: `offer-${index}`,
+          scope: "movies:read",
+          durationSeconds: 60,
+          calls: index + 1,
+          prices,
+        })),
+      }),
+    ).offers
+    const bare = config.offers.map(({ units: _, ...offer }) => ({ ...offer, units: null }))
+    const { header, body } = quote({ ...terms, offers: [...offers, ...bare].slice(0, 30) })
+    expect(header).not.toContain("unitPrice")
+    expect(JSON.stringify(decodeHeader(header))).not.toContain("unitPrice")
+    expect(body).toContain("unitPrice")
+    const few = quote({ ...terms, offers: offers.slice(0, 2) })
+    expect(JSON.stringify(decodeHeader(few.header))).toContain("unitPrice")
+  })
+
   it("lists only the offers that open the scope", () => {
     expect(offersFor(config.offers, "movies:write").length).toBe(29)
     expect(offersFor(config.offers, "movies:read").length).toBe(30)
