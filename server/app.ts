@@ -25,6 +25,7 @@ import { createProofCheck } from "./dpop.ts"
 import { createFeed } from "./feed.ts"
 import { createFunding, type Funding } from "./funding.ts"
 import { createGate, type Gate } from "./gate.ts"
+import { newNonce, nonceSeconds } from "./grants/wallet-nonce.ts"
 import { type Challenges, createChallenges } from "./http/challenge.ts"
 import { endpointsOf } from "./http/metadata.ts"
 import { officeRoutes } from "./http/office.ts"
@@ -239,6 +240,7 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
       ...names,
       statusEndpoint: endpoints.status,
       tokenEndpoint: endpoints.token,
+      network: Object.keys(config.networks)[0] ?? "",
       lives: { full: config.tokenLifeSeconds, pending: config.pendingLifeSeconds },
       limits: config.limits,
     },
@@ -256,6 +258,7 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
       endpoints,
       endpoint,
       status: createStatus(find),
+      walletNonce: () => ({ nonce: newNonce(keys, randomBytes, now()), expires_in: nonceSeconds }),
       introspection: createIntrospection(
         { store, keys, revocations, whitelist, now },
         { ...names, clients: config.introspection },

@@ -289,10 +289,10 @@ export type Store = {
   removeFromWhitelist(input: { id: string; now: number }): Promise<{ changed: boolean }>
   /** The list; null when it has not changed since that version. */
   whitelist(input: { version: number }): Promise<WhitelistNews | null>
-  /** Opens a grant without payment and books it, if the client is on the list with that secret. */
+  /** Opens a grant without payment and books it, if its subject is on the list with that secret, or as an address. */
   admit(input: {
     grant: NewGrant
-    secretSha256: string
+    secretSha256: string | null
     now: number
   }): Promise<{ readonly kind: "admitted"; readonly grant: IssuedGrant } | { readonly kind: "refused" }>
 

@@ -107,6 +107,11 @@ export const refusals = {
     description: "The whitelist no longer lets this caller in.",
   },
 
+  wallet_proof_refused: grant(
+    "buy",
+    "The statement does not let this account in: it is not listed, or did not sign this, or the nonce was used or is too old.",
+  ),
+
   dpop_proof_invalid: {
     status: 400,
     error: "invalid_dpop_proof",

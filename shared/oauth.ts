@@ -4,6 +4,7 @@ import { z } from "zod"
 export const paymentGrantType = "urn:ticket402:payment"
 export const refreshGrantType = "refresh_token"
 export const clientCredentialsGrantType = "client_credentials"
+export const walletProofGrantType = "urn:ticket402:wallet-proof"
 
 /** How a client may authenticate at the token endpoint (RFC 8414 §2). */
 export const tokenEndpointAuthMethods = ["client_secret_basic", "client_secret_post", "none"] as const
@@ -63,6 +64,14 @@ export const pendingResponseSchema = z.object({
 })
 export type PendingResponse = z.infer<typeof pendingResponseSchema>
 
+/** The 200 of `POST /token/nonce`: a nonce for one wallet proof. */
+export const walletNonceSchema = z.object({
+  nonce: z.string().min(1).max(256),
+  /** Seconds. */
+  expires_in: z.number().int().positive(),
+})
+export type WalletNonce = z.infer<typeof walletNonceSchema>
+
 export const errorBodySchema = z.object({
   error: z.string().max(128),
   error_description: z.string().max(1024).optional(),
@@ -120,6 +129,8 @@ export type AuthorizationServerMetadata = {
   /** Absent when nobody may ask. */
   introspection_endpoint?: string
   introspection_endpoint_auth_methods_supported?: string[]
+  /** ticket402's own: where the nonces of wallet proofs come from. */
+  wallet_nonce_endpoint: string
   dpop_signing_alg_values_supported: string[]
   response_types_supported: string[]
   scopes_supported: string[]

@@ -1027,6 +1027,22 @@ const takenBack: readonly Mutation[] = [
 ]
 
 const proofs: readonly Mutation[] = [
+  ...of("server/grants/wallet-proof.ts", [
+    [
+      "wallet proof: a nonce is used once",
+      'if (use === "used") throw new Refusal("wallet_proof_refused")',
+      "",
+      "test/flows/wallet-proof.test.ts",
+      "RPL-25, WL-05",
+    ],
+    [
+      "wallet proof: the account signed it",
+      "if (signer !== account || !entry)",
+      "if (!entry)",
+      "test/flows/wallet-proof.test.ts",
+      "WL-06",
+    ],
+  ]),
   ...of("server/core/dpop.ts", [
     [
       "DPoP: a proof is for one address",

@@ -56,7 +56,7 @@ function authenticate({ secret }: Credentials, entry: WhitelistEntry | undefined
 }
 
 /** All that the entry has, or the part of it that is asked for (RFC 6749 §3.3). */
-function scopeFor(entry: WhitelistEntry, wanted: unknown): string {
+export function scopeFor(entry: WhitelistEntry, wanted: unknown): string {
   if (wanted === undefined) return entry.scope
   if (typeof wanted !== "string") throw new Refusal("malformed", "Wanted scope, a string.")
   if (!includesScope(entry.scope, wanted)) throw new Refusal("invalid_scope")

@@ -45,6 +45,8 @@ export type TokenOptions = {
   /** Where somebody who has to wait may look. */
   readonly statusEndpoint: string
   readonly lives: TokenLives
+  /** CAIP-2 id of the first network. */
+  readonly network: string
   readonly limits: ExposureLimits
 }
 

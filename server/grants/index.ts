@@ -2,3 +2,4 @@
 export * as clientCredentials from "./client-credentials.ts"
 export * as payment from "./payment.ts"
 export * as refreshToken from "./refresh-token.ts"
+export * as walletProof from "./wallet-proof.ts"

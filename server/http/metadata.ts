@@ -12,6 +12,7 @@ import type { Offer } from "../core/offers.ts"
 export type Endpoints = {
   readonly token: string
   readonly status: string
+  readonly walletNonce: string
   readonly introspection: string
   readonly revocation: string
   /** Where proxies and other servers ask for the gate's verdict; the form and the scope follow. */
@@ -30,6 +31,7 @@ export function endpointsOf(issuer: string, resource: string): Endpoints {
   return {
     token: `${issuer}/token`,
     status: `${issuer}/token/status`,
+    walletNonce: `${issuer}/token/nonce`,
     introspection: `${issuer}/introspect`,
     revocation: `${issuer}/revoke`,
     gate: `${issuer}/gate`,
@@ -70,6 +72,7 @@ export const authorizationServerMetadata = (
     introspection_endpoint: endpoints.introspection,
     introspection_endpoint_auth_methods_supported: tokenEndpointAuthMethods.filter((each) => each !== "none"),
   }),
+  wallet_nonce_endpoint: endpoints.walletNonce,
   dpop_signing_alg_values_supported: [...proofAlgorithms],
   response_types_supported: [],
   scopes_supported: scopesOf(offers),

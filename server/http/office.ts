@@ -1,4 +1,5 @@
 /** What the ticket office serves: its route table. */
+import type { WalletNonce } from "../../shared/oauth.ts"
 import type { Offer } from "../core/offers.ts"
 import type { Introspection } from "../introspection.ts"
 import type { Proof } from "../owner.ts"
@@ -10,6 +11,7 @@ import { type GateEndpoint, gateRoutes } from "./gate.ts"
 import { type HealthDeps, healthRoutes } from "./health.ts"
 import { authorizationServerMetadata, type Endpoints, protectedResourceMetadata } from "./metadata.ts"
 import { createOwnedHandler } from "./owned.ts"
+import { peerKey } from "./rate.ts"
 import { json } from "./respond.ts"
 import { createRevocationsHandler } from "./revocations.ts"
 import type { Route } from "./routes.ts"
@@ -27,6 +29,7 @@ export type OfficeParts = {
   readonly keys: Pick<Keys, "jwks" | "receiptJwks" | "signRevocations" | "removed">
   readonly revocations: Pick<Revocations, "age" | "after">
   readonly now: Now
+  readonly walletNonce: () => WalletNonce
   readonly introspection: Introspection
   /** Whether anybody may introspect. */
   readonly isIntrospected: boolean
@@ -60,6 +63,14 @@ export function officeRoutes(parts: OfficeParts): readonly Route[] {
     { path: pathOf(endpoints.token), methods: ["POST"], handle: token },
     { path: pathOf(endpoints.status), methods: ["GET"], handle: createOwnedHandler(parts.status, peers) },
     { path: pathOf(endpoints.receipt), methods: ["GET"], handle: createOwnedHandler(parts.receipt, peers) },
+    {
+      path: pathOf(endpoints.walletNonce),
+      methods: ["POST"],
+      handle: async (_request, { peer }) => {
+        await peers.take(peerKey(peer))
+        return json(200, parts.walletNonce())
+      },
+    },
     {
       path: pathOf(endpoints.introspection),
       methods: ["POST"],

@@ -1,6 +1,14 @@
 /** The verbs of the whitelist, in memory. */
 import { openGrant } from "../core/grant.ts"
-import { byId, listed, published, removed, standsFor, type WhitelistChange } from "../core/whitelist.ts"
+import {
+  byId,
+  listed,
+  memberOf,
+  published,
+  removed,
+  standsFor,
+  type WhitelistChange,
+} from "../core/whitelist.ts"
 import type { MemoryTables } from "./memory-tables.ts"
 import { admittedFacts, listFacts, standsSince } from "./rules.ts"
 import type { Verbs, WhitelistVerb } from "./verbs.ts"
@@ -41,7 +49,7 @@ export function createMemoryWhitelist(tables: MemoryTables): Pick<Verbs, Whiteli
     },
 
     admit({ grant: opened, secretSha256, now }) {
-      const row = rowOf(opened.subject)
+      const row = rowOf(memberOf(opened.subject))
       if (!standsFor(row, now) || row?.secretSha256 !== secretSha256) return { kind: "refused" }
       const grant = openGrant(opened)
       if (tables.grants.has(grant.id)) throw new Error("this grant exists already")

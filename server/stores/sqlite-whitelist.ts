@@ -1,7 +1,7 @@
 /** The verbs of the whitelist, on SQLite. */
 import type BetterSqlite3 from "better-sqlite3"
 import { openGrant } from "../core/grant.ts"
-import { listed, published, removed, standsFor, type WhitelistChange } from "../core/whitelist.ts"
+import { listed, memberOf, published, removed, standsFor, type WhitelistChange } from "../core/whitelist.ts"
 import { admittedFacts, listFacts, standsSince } from "./rules.ts"
 import type { Records } from "./sqlite-records.ts"
 import { integer, type Row, whitelistColumnsOf, whitelistRowFrom } from "./sqlite-rows.ts"
@@ -53,7 +53,7 @@ export function createWhitelistVerbs(
     },
 
     admit({ grant: opened, secretSha256, now }) {
-      const row = records.whitelisted(opened.subject)
+      const row = records.whitelisted(memberOf(opened.subject))
       if (!standsFor(row, now) || row?.secretSha256 !== secretSha256) return { kind: "refused" }
       const grant = openGrant(opened)
       records.addGrant(grant)

@@ -1,0 +1,84 @@
+/** The wallet proof grant: a whitelisted address gets a token for a signed statement over a nonce of the service. */
+import { Refusal } from "../../shared/errors.ts"
+import { type Address, accountId, type Hex, isCanonicalSignature, parseAddress } from "../../shared/evm.ts"
+import { walletProofGrantType } from "../../shared/oauth.ts"
+import { walletProofDigest } from "../../shared/wallet-proof.ts"
+import { firstToken } from "../core/grant.ts"
+import type { WhitelistEntry } from "../core/whitelist.ts"
+import { sha256Hex } from "../credentials.ts"
+import { Overloaded } from "../ports.ts"
+import { answerFrom, freshId } from "./answer.ts"
+import { scopeFor } from "./client-credentials.ts"
+import type { TokenAnswer, TokenDeps, TokenOptions, TokenRequest } from "./grant-type.ts"
+import { endOf } from "./wallet-nonce.ts"
+
+export const grantType = walletProofGrantType
+export const parameters = ["account", "nonce", "signature", "scope"] as const
+
+export async function handle(
+  request: TokenRequest,
+  deps: TokenDeps,
+  options: TokenOptions,
+): Promise<TokenAnswer> {
+  const { account, nonce, signature } = read(request)
+  const now = deps.now()
+  const until = endOf(nonce, deps.keys, now)
+  // Before the signature, which is dear to check: without a nonce of ours nobody has it checked.
+  if (until === undefined || !isCanonicalSignature(signature)) throw new Refusal("wallet_proof_refused")
+  const entry = await authenticate(account, nonce, signature, deps, options)
+  const scope = scopeFor(entry, request.parameters.get("scope"))
+  const use = await deps.store.useOnce({ key: sha256Hex(`wallet ${nonce}`), until, now })
+  if (use === "full") throw new Overloaded("wallet proofs")
+  if (use === "used") throw new Refusal("wallet_proof_refused")
+  const expiresAt = now + options.lives.full
+  const terms = {
+    // Without an offer there is no refresh token: the account signs again, as a client shows its secret again.
+    offer: null,
+    paid: false,
+    expiresAt,
+    opening: null,
+    keyThumbprint: request.keyThumbprint,
+  }
+  const outcome = await deps.store.admit({
+    grant: {
+      ...terms,
+      id: freshId(deps.random),
+      scope,
+      // An account is the same on every network, and this one signed for none; it is named by the first.
+      subject: accountId(options.network, account),
+      startsAt: now,
+      idempotencyHash: null,
+      meter: null,
+      token: firstToken(terms, freshId(deps.random), now, options.lives),
+    },
+    secretSha256: null,
+    now,
+  })
+  // Taken off the list since this process read it.
+  if (outcome.kind === "refused") throw new Refusal("wallet_proof_refused")
+  deps.log.info({ grant: outcome.grant.id, account }, "account admitted")
+  return answerFrom(outcome.grant, { state: "none" }, false, deps, options)
+}
+
+function read({ parameters }: TokenRequest): { account: Address; nonce: string; signature: Hex } {
+  const [account, nonce, signature] = ["account", "nonce", "signature"].map((name) => parameters.get(name))
+  const address = typeof account === "string" ? parseAddress(account) : undefined
+  if (!address || typeof nonce !== "string" || typeof signature !== "string")
+    throw new Refusal("malformed", "Wanted account (an address), nonce and signature.")
+  return { account: address, nonce, signature: signature as Hex }
+}
+
+/** Whoever is not on the list is refused after the same work, and with the same words, as a wrong signature (WL-13). */
+async function authenticate(
+  account: Address,
+  nonce: string,
+  signature: Hex,
+  deps: TokenDeps,
+  { issuer, resource }: TokenOptions,
+): Promise<WhitelistEntry> {
+  const digest = walletProofDigest({ account, issuer, audience: resource, nonce })
+  const signer = await deps.recover(digest, signature)
+  const entry = deps.whitelist.find(account, deps.now())
+  if (signer !== account || !entry) throw new Refusal("wallet_proof_refused")
+  return entry
+}
