@@ -1155,6 +1155,15 @@ const units: readonly Mutation[] = [
   ...of("server/adapters/express.ts", [
     ["5xx is free of charge", "res.headersSent && isFailed()", "false", "test/flows/units.test.ts", "TOK-33"],
   ]),
+  ...of("client/challenge.ts", [
+    [
+      "a used-up grant is not refreshed but bought anew",
+      ' || error === "token_exhausted"',
+      "",
+      "test/flows/units.test.ts",
+      "sells the next grant",
+    ],
+  ]),
   ...of("server/gate.ts", [
     [
       "counted calls are counted",

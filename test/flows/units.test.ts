@@ -143,6 +143,9 @@ describe("a grant of so many calls", () => {
     expect(proxied.headers.get("ratelimit")).toBe('"grant";r=80')
     const unknown = await watch(cinema.url, token, "/gate/envoy/movies:read@0/whatever")
     expect(unknown.status).toBe(404)
+    // Nginx fetches a refusal here; a token that is good by now has cost nothing by that.
+    expect((await watch(cinema.url, token, "/gate/refusal/movies:read@5/whatever")).status).toBe(503)
+    expect((await watch(cinema.url, token)).headers.get("ratelimit")).toBe('"grant";r=79')
   })
 
   it("a process that is killed costs its buyer a slice at most, and a command gives it back", async () => {
