@@ -258,8 +258,8 @@ const offersAndLimits: readonly Mutation[] = [
       "a wait ends with its client",
       'signal.addEventListener("abort", wait.end, { once: true })',
       "",
-      "test/flows/settle-first.test.ts",
-      "DOS-10",
+      "test/server/waits.test.ts",
+      "ends when it takes too long",
     ],
   ]),
   ...of("server/http/rate.ts", [

@@ -47,7 +47,7 @@ describe("a wait for the money", () => {
   it("ends when it takes too long, when nobody listens, and when the service stops; each makes room", async () => {
     const { waits, key } = await open({ seconds: 0.05, atOnce: 1 })
     expect(await waits.outcome(key, nobody)).toBeNull()
-    const patient = await open({ atOnce: 1 })
+    const patient = await open({ atOnce: 1, seconds: 120, pollSeconds: 120 })
     const leaving = new AbortController()
     const left = patient.waits.outcome(patient.key, leaving.signal)
     leaving.abort()
