@@ -12,6 +12,7 @@ import { insecure, isPrivateEnough, parseUrl } from "./origins.ts"
 import { createPurchases } from "./purchase.ts"
 import { createRefresh } from "./refresh.ts"
 import { createWallet, type GrantSummary } from "./wallet.ts"
+import { createAdmissions } from "./wallet-proof.ts"
 
 export type ClientOptions = {
   /** Who pays. A viem `LocalAccount` fits; only its address is read and only EIP-712 data is given to it to sign. */
@@ -34,6 +35,11 @@ export type ClientOptions = {
    * an offer asks for it. The key is made for each purchase and cannot be exported.
    */
   readonly dpop?: boolean
+  /**
+   * The account may be on sellers' whitelists: ask each, once, for a token against a signed statement, and buy only where
+   * that is refused.
+   */
+  readonly walletProof?: boolean
   readonly onEvent?: (event: ClientEvent) => void
   /** For one exchange with a token endpoint; 30,000 by default. */
   readonly timeoutMs?: number
@@ -96,10 +102,11 @@ export function createClient(options: ClientOptions): Client {
   const tools = { fetch, now, random, delay, timeoutMs, resendSeconds, wallet, emit }
   const purchases = createPurchases({ ...tools, account, budget, dpop: options.dpop === true })
   const refresh = createRefresh(tools)
+  const admit = options.walletProof === true ? createAdmissions({ ...tools, account }) : undefined
   const spentToday = (): bigint => budget.counted()
 
   return {
-    fetch: createFetch({ fetch, now, wallet, policy, places, purchases, refresh, emit }),
+    fetch: createFetch({ fetch, now, wallet, policy, places, purchases, refresh, admit, emit }),
     grants: () => wallet.summaries(),
     spent: () => ({
       day: formatMicros(spentToday()),

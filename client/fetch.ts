@@ -16,6 +16,7 @@ import type { Place, Purchases } from "./purchase.ts"
 import type { Refresh } from "./refresh.ts"
 import { type RepeatableRequest, redirectOf, repeatable, send } from "./request.ts"
 import { covers, type Grant, type Wallet } from "./wallet.ts"
+import type { Admit } from "./wallet-proof.ts"
 
 const maxRedirects = 3
 /** A token with less life than this is refreshed first, so that it does not die on the way (CLI-13). */
@@ -31,6 +32,8 @@ export type FetchDeps = {
   readonly places: PlaceRules
   readonly purchases: Purchases
   readonly refresh: Refresh
+  /** Absent for an account that nobody has listed. */
+  readonly admit: Admit | undefined
   readonly emit: (event: ClientEvent) => void
 }
 
@@ -60,6 +63,7 @@ export function createFetch(deps: FetchDeps): Fetch {
     let redirects = 0
     let refreshed = false
     let bought = false
+    let admitted = false
     let attempt: 1 | 2 = 1
     const unsuitable = new Set<Grant>()
 
@@ -128,6 +132,11 @@ export function createFetch(deps: FetchDeps): Fetch {
       const place = placeOf(challenge, request.url)
       const held = heldFor(challenge, place)
       if (held) return held
+      if (deps.admit && !admitted) {
+        admitted = true
+        const grant = await waitFor(deps.admit(challenge, place), signal)
+        if (grant) return grant
+      }
       const choice = await chooseFrom(challenge, response)
       const arrived = heldFor(challenge, place)
       if (arrived) return arrived

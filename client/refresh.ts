@@ -33,7 +33,8 @@ export function createRefresh(deps: RefreshDeps): Refresh {
     }
     const send = () => {
       // The previous refresh token is honoured once more, to whoever has the secret (wire.md §5).
-      const proof = grant.refreshSends > 0 ? { [secretHeader]: grant.secret.slice(2) } : undefined
+      const proof =
+        grant.refreshSends > 0 && grant.secret ? { [secretHeader]: grant.secret.slice(2) } : undefined
       grant.refreshSends++
       if (proof) emit({ type: "resent", origin, what: "refresh", attempt: grant.refreshSends })
       const body = new URLSearchParams({ grant_type: refreshGrantType, refresh_token: refreshToken })

@@ -17,8 +17,8 @@ export type Grant = {
   readonly resource: URL
   readonly network: string
   readonly tokenEndpoint: URL
-  /** Proves, at a repeated refresh, that the grant is ours. */
-  readonly secret: Hex
+  /** Proves, at a repeated refresh, that the grant is ours; absent where nothing was bought. */
+  readonly secret: Hex | undefined
   /** Has the key its tokens are bound to; absent for bearer tokens. */
   readonly prover: Prover | undefined
 } & GrantStanding
@@ -42,6 +42,7 @@ export type GrantSummary = {
   readonly origin: string
   readonly resource: string
   readonly scope: string
+  /** CAIP-2; empty where nothing was bought. */
   readonly network: string
   /** Seconds since the epoch. */
   readonly expiresAt: number

@@ -21,7 +21,7 @@ export type TransferTerms = Omit<SignedTransfer, "signature">
 export type TypedDataSigner = {
   readonly address: Address
   signTypedData(parameters: {
-    domain: Domain
+    domain: Domain | Pick<Domain, "name" | "version">
     types: Record<string, readonly { name: string; type: string }[]>
     primaryType: string
     message: Record<string, unknown>

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { createClient } from "../../client/index.ts"
 import type { Hex } from "../../shared/evm.ts"
 import { walletProof } from "../../shared/wallet-proof.ts"
 import { type Answer, type Cinema, openCinema, postToken, watch } from "../support/cinema.ts"
@@ -106,6 +107,26 @@ describe("a wallet proof", () => {
     for (const { status, body } of answers)
       expect({ status, body }).toEqual({ status: 400, body: answers[0]!.body })
     expect((await show({ account: staff.address })).body.reason).toBe("malformed")
+  })
+
+  it("is what the client library prefers when told to, and buying what it falls back to", async () => {
+    const visit = async (account: Account) => {
+      const limits = { perPurchase: "0.05", perDay: "1.00" }
+      const client = createClient({
+        account,
+        budget: limits,
+        networks: ["eip155:11155111"],
+        walletProof: true,
+      })
+      const statuses = [
+        (await client.fetch(`${cinema.url}/movies/1`)).status,
+        (await client.fetch(`${cinema.url}/movies/2`)).status,
+      ]
+      return { statuses, settlement: client.grants()[0]?.settlement, spent: client.spent().day }
+    }
+    expect(await visit(staff)).toEqual({ statuses: [200, 200], settlement: "none", spent: "0" })
+    const payer = await cinema.customer()
+    expect(await visit(payer)).toMatchObject({ statuses: [200, 200], settlement: "pending", spent: "0.01" })
   })
 
   it("is announced with the place its nonces come from", async () => {

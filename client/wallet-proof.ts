@@ -1,0 +1,76 @@
+/** Getting in without paying: an account that a seller may have listed signs a statement for him, and no payment. */
+import { type Hex, lowerAddress } from "../shared/evm.ts"
+import { parseJson } from "../shared/json.ts"
+import { walletNonceSchema, walletProofGrantType } from "../shared/oauth.ts"
+import type { TypedDataSigner } from "../shared/scheme.ts"
+import { walletProof } from "../shared/wallet-proof.ts"
+import { readText } from "./bodies.ts"
+import type { Challenge } from "./challenge.ts"
+import { exchange, type OfficeTools } from "./office.ts"
+import type { Place } from "./purchase.ts"
+import { createSingleFlight } from "./single-flight.ts"
+import { covers, type Grant, standingOf, type Wallet } from "./wallet.ts"
+
+/** A grant that covers an offer of the challenge; undefined when the seller lets nobody, or not this account, in so. */
+export type Admit = (challenge: Challenge, place: Place) => Promise<Grant | undefined>
+
+export function createAdmissions(
+  deps: OfficeTools & { readonly account: TypedDataSigner; readonly wallet: Wallet },
+): Admit {
+  const flights = createSingleFlight<string, Grant | undefined>()
+  /** Asked once: who is not listed now signs no statement for every purchase. */
+  const refused = new Set<string>()
+
+  return (challenge, place) => {
+    const offered = Object.values(challenge.info.offers).map(({ scope }) => scope)
+    const key = JSON.stringify([place.resourceText, place.tokenEndpoint.href, ...offered])
+    if (refused.has(key)) return Promise.resolve(undefined)
+    return flights.share(key, async () => {
+      const grant = await askFor(place)
+      if (grant && covers(grant.scope, offered)) {
+        deps.wallet.add(grant)
+        return grant
+      }
+      refused.add(key)
+      return undefined
+    })
+  }
+
+  async function askFor({ tokenEndpoint, resource, resourceText }: Place): Promise<Grant | undefined> {
+    const nonce = await nonceOf(new URL(`${tokenEndpoint.href}/nonce`))
+    if (nonce === undefined) return undefined
+    const account = lowerAddress(deps.account.address)
+    const issuer = tokenEndpoint.href.replace(/\/token$/, "")
+    const signature = await sign(walletProof({ account, issuer, audience: resourceText, nonce }))
+    if (signature === undefined) return undefined
+    const body = new URLSearchParams({ grant_type: walletProofGrantType, account, nonce, signature })
+    const answer = await exchange({ url: tokenEndpoint, headers: {}, body, prover: undefined }, deps)
+    if (answer.kind !== "token" || answer.token.token_type !== "Bearer") return undefined
+    const { id } = answer.token.grant
+    const unpaid = { network: "", secret: undefined, prover: undefined }
+    return { id, resource, tokenEndpoint, ...unpaid, ...standingOf(answer.token, answer.askedAt) }
+  }
+
+  /** The account's own error is the account's business; without a statement there is the purchase. */
+  function sign(statement: ReturnType<typeof walletProof>): Promise<Hex | undefined> {
+    return deps.account.signTypedData(statement).catch(() => undefined)
+  }
+
+  async function nonceOf(url: URL): Promise<string | undefined> {
+    try {
+      const answer = await deps.fetch(url, {
+        method: "POST",
+        redirect: "manual",
+        credentials: "omit",
+        cache: "no-store",
+        referrerPolicy: "no-referrer",
+        signal: AbortSignal.timeout(deps.timeoutMs),
+      })
+      if (answer.status !== 200) return undefined
+      const read = walletNonceSchema.safeParse(parseJson((await readText(answer, 4096)) ?? ""))
+      return read.success ? read.data.nonce : undefined
+    } catch {
+      return undefined
+    }
+  }
+}
