@@ -17,9 +17,6 @@ export type BookRow = {
   readonly lent: number
 }
 
-/** Entries that say how far the money of a redemption is. */
-export const newsKinds = ["settled", "imported", "reopened", "failed"] as const satisfies LedgerKind[]
-
 /** What is owed, row by row, beside the totals that are kept of it; read at one moment. */
 export type Exposure = {
   /** In millionths of the nominal currency. */

@@ -134,6 +134,9 @@ export type LedgerKind =
   | "whitelist_added"
   | "whitelist_removed"
 
+/** Entries that say how far the money of a redemption is. */
+export const newsKinds = ["settled", "imported", "reopened", "failed"] as const satisfies LedgerKind[]
+
 export type MoveEffect = {
   readonly redemption: Redemption
   readonly entry: LedgerKind | null

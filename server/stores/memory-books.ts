@@ -1,7 +1,7 @@
 /** The verbs of those who look through the books, and mend them, in memory. */
 import type { Grant } from "../core/grant.ts"
-import { type BookRow, newsKinds } from "../core/invariants.ts"
-import { isUnsettled, type LedgerKind } from "../core/redemption.ts"
+import type { BookRow } from "../core/invariants.ts"
+import { isUnsettled, type LedgerKind, newsKinds } from "../core/redemption.ts"
 import { openUnits } from "../core/units.ts"
 import type { RelayTransaction } from "../ports.ts"
 import type { MemoryTables } from "./memory-tables.ts"

@@ -1,7 +1,7 @@
 /** The verbs of those who look through the books, and mend them, on SQLite. */
 import type BetterSqlite3 from "better-sqlite3"
-import { type BookRow, newsKinds } from "../core/invariants.ts"
-import { type LedgerKind, unsettledStates } from "../core/redemption.ts"
+import type { BookRow } from "../core/invariants.ts"
+import { type LedgerKind, newsKinds, unsettledStates } from "../core/redemption.ts"
 import type { TransferId } from "../ports.ts"
 import { endedFacts, importedFacts } from "./rules.ts"
 import type { Records } from "./sqlite-records.ts"
