@@ -1,5 +1,6 @@
 /** The relayers' gas on a network: no token is sold while it cannot pay for a settlement, or for less than one costs. */
 import { Refusal } from "../shared/errors.ts"
+import { most } from "./core/fees.ts"
 import {
   costInCurrency,
   forecastGas,
@@ -57,7 +58,7 @@ export function createFunding({ chain, relayers, nativePrice, now, log }: Fundin
     ])
     const at = now()
     remember({ at, wei: balances.reduce((sum, balance) => sum + balance, 0n) })
-    const richest = balances.reduce((most, balance) => (balance > most ? balance : most), 0n)
+    const richest = balances.reduce(most, 0n)
     const forecast = forecastGas(purses, richest, fees.maxFeePerGas)
     report(forecast)
     last = { at, forecast, weiPerGas: fees.maxFeePerGas }

@@ -23,7 +23,7 @@ export type ProvenRequest = {
 }
 
 /** How far from now a proof may have been made, in seconds. */
-export const proofSeconds = 60
+const proofSeconds = 60
 
 /** Why the proof is not one for the request, in words for whoever made it; undefined when it is. */
 export function whyUnfit(

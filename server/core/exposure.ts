@@ -135,7 +135,7 @@ export type Weight = {
 }
 
 /** Only what was sold before it was paid is exposed or lost. */
-export function weightOf(row: Redemption | null): Weight {
+function weightOf(row: Redemption | null): Weight {
   const onCredit = row?.policy === "background" ? row.nominal : 0n
   const isOwed = row !== null && row.policy === "background" && isUnsettled(row.state)
   const outcome = row && settlementState(row.state)

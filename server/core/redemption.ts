@@ -28,9 +28,9 @@ export type RedemptionState = (typeof redemptionStates)[number]
 /** Its value may still be lost or missed: it counts as exposure. */
 export const unsettledStates = ["accepted", "sent", "mined", "dead"] as const satisfies RedemptionState[]
 /** Waits for settlement, or rides in a transaction not yet mined. */
-export const queuedStates = ["accepted", "sent"] as const satisfies RedemptionState[]
+const queuedStates = ["accepted", "sent"] as const satisfies RedemptionState[]
 /** The money is in. */
-export const settledStates = ["paid", "final"] as const satisfies RedemptionState[]
+const settledStates = ["paid", "final"] as const satisfies RedemptionState[]
 /** A Transfer in a block is known. */
 export const provenStates = ["mined", ...settledStates] as const satisfies RedemptionState[]
 /** Nothing is taken from the payer: it never will be, or never had to be. */
