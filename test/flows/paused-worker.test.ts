@@ -28,10 +28,11 @@ it("MI-04, MI-05: a worker that stood still with a signed transaction in hand wa
     logLevel: "silent",
   }
   const shop = { accepted: acceptedOf(parseConfig(config).offers[0]!), url }
-  const sell = async () => {
+  const sell = async (port: number) => {
     const account = randomAccount()
     await chain.mint(account.address, 10_000n)
-    expect((await postToken(url, (await preparePurchase(shop, account)).headers)).status).toBe(200)
+    const { headers } = await preparePurchase(shop, account)
+    expect((await postToken(`http://127.0.0.1:${port}`, headers)).status).toBe(200)
   }
   const settled = (paid: number) =>
     eventually(
@@ -41,17 +42,19 @@ it("MI-04, MI-05: a worker that stood still with a signed transaction in hand wa
     )
   const paused = await spawnCinema({ config, port: first, leaseSeconds: 1, stopAt: "signed" })
   await chain.fund(paused.relayer)
+  // Answered when it goes on, at the latest.
+  const sold = sell(first)
+  // The state of a process is what follows its name.
+  await eventually(
+    () => readFile(`/proc/${paused.pid}/stat`, "utf8"),
+    (stat) => /\) T /.test(stat),
+  )
   const other = await spawnCinema({ config, port: second, leaseSeconds: 1 })
   try {
-    await sell()
-    // The state of a process is what follows its name.
-    await eventually(
-      () => readFile(`/proc/${paused.pid}/stat`, "utf8"),
-      (stat) => /\) T /.test(stat),
-    )
     await settled(1)
     process.kill(paused.pid, "SIGCONT")
-    await sell()
+    await sold
+    await sell(second)
     expect((await settled(2)).broken).toEqual([])
     const nonce = await chain.request("eth_getTransactionCount", [paused.relayer, "latest"])
     expect(Number(nonce)).toBe(2)
