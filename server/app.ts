@@ -11,7 +11,7 @@ import { createBookkeeper } from "./books/keeper.ts"
 import { reconcile } from "./books/reconcile.ts"
 import { createEvmChain } from "./chains/evm.ts"
 import { withReadBudget } from "./chains/read-budget.ts"
-import { createRelayer, onlySettlements } from "./chains/relayer.ts"
+import { createRelayers } from "./chains/relayer.ts"
 import { createRequestBudget, type RequestBudget } from "./chains/request-budget.ts"
 import { createSignaturePool } from "./chains/signature-pool.ts"
 import { isWellKnown } from "./chains/well-known.ts"
@@ -108,12 +108,7 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
   })
   const keyFeed = createFeed({ now, log }, { name: "the keys", read: keys.refresh })
   const relayerKeys = await openRelayerKeys(config.relayer.privateKeyFile)
-  // All that are known, because payments of an offer since replaced may still wait.
-  const assets = [...networks.values()].flatMap((network) => network.assets.map((asset) => asset.address))
-  const relayerOf = ({ privateKey }: (typeof relayerKeys)[0]) =>
-    onlySettlements(createRelayer(privateKey), assets)
-  const [firstKey, ...otherKeys] = relayerKeys
-  const relayers = [relayerOf(firstKey), ...otherKeys.map(relayerOf)] as const
+  const relayers = createRelayers(relayerKeys)
   const [relayer] = relayers
   const { chains, budgets } = connect(config, log)
   await checkChains(chains, log)

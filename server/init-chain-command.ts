@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto"
 import { setTimeout as delay } from "node:timers/promises"
 import { networks } from "../shared/networks/index.ts"
 import { createEvmChain } from "./chains/evm.ts"
-import { createRelayer, onlySettlements } from "./chains/relayer.ts"
+import { createRelayers } from "./chains/relayer.ts"
 import { type Config, ConfigError, parseConfig } from "./config.ts"
 import { configExit, mendableProblems, readConfig } from "./config-file.ts"
 import { settlerDeployment } from "./core/batch.ts"
@@ -47,7 +47,12 @@ class NotDeployable extends Error {
   }
 }
 
-type Site = { readonly store: Store; readonly relayer: Relayer; readonly config: Config }
+type Site = {
+  readonly store: Store
+  /** The first deploys; the others' payments are looked after meanwhile, like its own. */
+  readonly relayers: readonly [Relayer, ...Relayer[]]
+  readonly config: Config
+}
 
 /** Resolves with the exit code. A network that cannot be served holds up no other. */
 export async function initChain(options: InitChainOptions, io: InitChainIo): Promise<number> {
@@ -56,14 +61,13 @@ export async function initChain(options: InitChainOptions, io: InitChainIo): Pro
     const config = parseConfig(await readConfig(options.config), io.environment)
     const wanted = Object.keys(config.networks).filter((id) => (options.network ?? id) === id)
     if (wanted.length === 0) throw new ConfigError([`--network: ${options.network} is not configured`])
-    const [{ privateKey }] = await openRelayerKeys(config.relayer.privateKeyFile)
-    const relayer = onlySettlements(createRelayer(privateKey), [])
+    const relayers = createRelayers(await openRelayerKeys(config.relayer.privateKeyFile))
     const store = await openStore(config.database)
     let code = 0
     try {
       for (const id of wanted) {
         try {
-          io.print(JSON.stringify(await init(id, { store, relayer, config }, io)))
+          io.print(JSON.stringify(await init(id, { store, relayers, config }, io)))
         } catch (error) {
           code = 1
           warn(`${id}: ${messageOf(error)}`)
@@ -81,8 +85,9 @@ export async function initChain(options: InitChainOptions, io: InitChainIo): Pro
   }
 }
 
-async function init(id: string, { store, relayer, config }: Site, io: InitChainIo): Promise<object> {
+async function init(id: string, { store, relayers, config }: Site, io: InitChainIo): Promise<object> {
   const network = networks.get(id)
+  const [relayer] = relayers
   if (!network) throw new NotDeployable("this network is not known")
   const chain = createEvmChain({ network, rpcUrls: config.networks[id]?.rpcUrls ?? [], assets: [] })
   await chain.ready()
@@ -107,8 +112,8 @@ async function init(id: string, { store, relayer, config }: Site, io: InitChainI
     const settlement = createSettlement({
       store,
       chain,
-      relayers: [relayer],
-      confirmations: 1,
+      relayers,
+      confirmations: config.networks[id]?.confirmations ?? 1,
       now,
       chance: Math.random,
       log: createLogger(config.logLevel),

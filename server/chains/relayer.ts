@@ -2,6 +2,7 @@
 import { keccak256, toFunctionSelector } from "viem"
 import { privateKeyToAccount } from "viem/accounts"
 import { type Address, type Hex, lowerAddress } from "../../shared/evm.ts"
+import { networks } from "../../shared/networks/index.ts"
 import { aggregators, settlerDeployment } from "../core/batch.ts"
 import type { Relayer } from "../ports.ts"
 
@@ -27,6 +28,19 @@ export function createRelayer(privateKey: Hex): Relayer {
       return { hash: keccak256(raw), raw, maxFeePerGas, maxPriorityFeePerGas }
     },
   })
+}
+
+type Key = { readonly privateKey: Hex }
+
+/** The relayers of a configuration, each of which signs settlements of known assets only. */
+export function createRelayers([first, ...others]: readonly [Key, ...Key[]]): readonly [
+  Relayer,
+  ...Relayer[],
+] {
+  // All that are known, because payments of an offer since replaced may still wait.
+  const assets = [...networks.values()].flatMap((network) => network.assets.map((asset) => asset.address))
+  const create = ({ privateKey }: Key) => onlySettlements(createRelayer(privateKey), assets)
+  return [create(first), ...others.map(create)]
 }
 
 /** The settlement calls of all schemes; a new scheme that settles by another call needs a line here. */

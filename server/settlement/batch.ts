@@ -36,8 +36,10 @@ export function createBatcher(context: SettlementContext) {
   /** Whether more of them may come within a block of the first, to go with these. */
   async function isWorthWaiting(rows: readonly Redemption[]): Promise<boolean> {
     const { blockSeconds } = chain.network
-    const patient = rows.every((row) => isSociable(row) && now() - row.acceptedAt < blockSeconds)
-    return patient && rows.length < limits.batchSize && (await aggregator()) !== undefined
+    // A buyer whose token waits for the money is not kept waiting for company.
+    const isPatient = (row: Redemption) =>
+      row.policy === "background" && isSociable(row) && now() - row.acceptedAt < blockSeconds
+    return rows.every(isPatient) && rows.length < limits.batchSize && (await aggregator()) !== undefined
   }
 
   /** The transactions that make these payments, in the order of their first ones. `gas` bounds each of them. */

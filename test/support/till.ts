@@ -6,7 +6,7 @@ import type { LocalChain } from "../../scripts/local-chain.ts"
 import { createEvmChain } from "../../server/chains/evm.ts"
 import { createRelayer } from "../../server/chains/relayer.ts"
 import type { Redemption } from "../../server/core/redemption.ts"
-import type { InFlight, Logger } from "../../server/ports.ts"
+import type { InFlight, Logger, RedeemOrder } from "../../server/ports.ts"
 import { createSettlement, type Settlement, type SettlementDeps } from "../../server/settlement.ts"
 import { createMemoryStore } from "../../server/stores/memory.ts"
 import { type Hex, lowerAddress } from "../../shared/evm.ts"
@@ -66,8 +66,8 @@ export async function openTill(node: LocalChain) {
   const send = (from: Hex, data: Hex) =>
     node.request("eth_sendTransaction", [{ from, to: asset, data, gas: numberToHex(200_000) }])
 
-  /** Sold a moment ago, for settlement in the background. */
-  async function redeem(account: Account): Promise<Sale> {
+  /** Sold a moment ago, for settlement in the background unless told. */
+  async function redeem(account: Account, order: Partial<RedeemOrder> = {}): Promise<Sale> {
     const payer = lowerAddress(account.address)
     const terms = {
       payer,
@@ -89,6 +89,7 @@ export async function openTill(node: LocalChain) {
         transfer,
         now: clock,
         intake: { blockNumber: number, balance: price * 1000n },
+        ...order,
       }),
     )
     if (outcome.kind !== "redeemed") throw new Error(`not redeemed: ${outcome.kind}`)

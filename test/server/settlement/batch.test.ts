@@ -177,6 +177,17 @@ describe("payments that come one after the other", () => {
     ])
   })
 
+  it("nobody waits when a buyer waits for his money to be in before he gets a token", async () => {
+    const settlement = till.open()
+    const [first, second, third] = await till.customers(3)
+    await till.redeemAll([first!])
+    await till.settle(settlement)
+    await till.redeemAll([second!])
+    await till.redeem(third!, { policy: "first" })
+    await till.settle(settlement)
+    expect(await routes()).toHaveLength(2)
+  })
+
   it("a full batch does not wait", async () => {
     const settlement = till.open({}, { batchSize: 3 })
     const [first, ...later] = await till.customers(4)
