@@ -109,23 +109,22 @@ function surplus(redemptions: readonly Row[], transfers: readonly Transfer[]): n
   return [...left.values()].reduce((total, each) => total + Math.max(0, -each), 0)
 }
 
-/** Whatever the relayer sent that is in a block was stored before. */
+/** Every nonce that a relayer has used on the chain was used by bytes that were stored before. */
 async function ofRelayer(rows: Rows, chain: LocalChain): Promise<string[]> {
-  const relayers = new Set(
-    rows("SELECT DISTINCT relayer FROM transactions").map((row) => String(row.relayer)),
+  // The chain before the database, and the receipts last: what was used by then was stored and is in a block.
+  const used = new Map<string, number>()
+  for (const { relayer } of rows("SELECT DISTINCT relayer FROM transactions"))
+    used.set(String(relayer), Number(await chain.request("eth_getTransactionCount", [relayer, "latest"])))
+  const mined = new Set<string>()
+  const versions =
+    "SELECT relayer, nonce, hash FROM versions JOIN transactions ON transactions.id = transaction_id"
+  for (const { relayer, nonce, hash } of rows(versions))
+    if ((await chain.request("eth_getTransactionReceipt", [hash])) !== null) mined.add(`${relayer} ${nonce}`)
+  return [...used].flatMap(([relayer, count]) =>
+    Array.from({ length: count }, (_, nonce) => nonce)
+      .filter((nonce) => !mined.has(`${relayer} ${nonce}`))
+      .map((nonce) => `I5: nonce ${nonce} of ${relayer} was used by what was not stored`),
   )
-  const head = Number(await chain.request("eth_blockNumber"))
-  const mined: string[] = []
-  for (let number = 0; number <= head; number++) {
-    const block = (await chain.request("eth_getBlockByNumber", [`0x${number.toString(16)}`, true])) as {
-      transactions: { from: string; hash: string }[]
-    }
-    for (const { from, hash } of block.transactions)
-      if (relayers.has(from.toLowerCase())) mined.push(hash.toLowerCase())
-  }
-  const stored = new Set(rows("SELECT hash FROM versions").map((row) => String(row.hash)))
-  const unknown = mined.filter((hash) => !stored.has(hash))
-  return unknown.map((hash) => `I5: ${hash} was sent without being stored`)
 }
 
 /** keccak256("Transfer(address,address,uint256)") */
