@@ -2,10 +2,10 @@
 import { createHash } from "node:crypto"
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { basename, join } from "node:path"
-import { fileURLToPath } from "node:url"
 import { buildSync } from "esbuild"
 
-const root = fileURLToPath(new URL("../../", import.meta.url))
+/** Not by this file's own place, which is another one when it is bundled itself. */
+const root = process.cwd()
 /** Below `node_modules`, so that what is not bundled is found. */
 const cache = join(root, "node_modules/.cache/ticket402")
 /** Threads are files of their own, beside the program that starts them. */
@@ -60,7 +60,7 @@ const compile = (script: string) =>
     external,
     // For packages inside that still call it.
     banner: {
-      js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);',
+      js: 'import { createRequire as requireOf } from "node:module"; const require = requireOf(import.meta.url);',
     },
     logLevel: "warning",
   }).outputFiles
