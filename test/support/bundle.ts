@@ -10,8 +10,8 @@ const root = process.cwd()
 const cache = join(root, "node_modules/.cache/ticket402")
 /** Threads are files of their own, beside the program that starts them. */
 const threads = ["server/stores/sqlite-thread.ts", "server/chains/signature-thread.ts"]
-/** One is native; the other finds the file of its thread by its own place. */
-const external = ["better-sqlite3", "tinypool"]
+/** One is native, the others find files by their own place. */
+const external = ["better-sqlite3", "esbuild", "tinypool"]
 
 const known = new Map<string, string>()
 
