@@ -34,8 +34,9 @@ export async function diskFull({ pages, onProgress = () => {} }: DiskOptions): P
   let done = 0
   const noteDone = () => onProgress(++done, crashPoints.length + pages + 1)
   try {
-    let service = await victim.start(books, { fullAt: crashPoints })
     for (const step of crashPoints) {
+      // A new one each time: a worker that met a full disk rests for longer and longer.
+      const service = await victim.start(books, { fullAt: [step] })
       const full = async () => {
         for (let waited = 0; waited < reachSeconds * 1000; waited += 20) {
           if (await isFull(service)) return atSteps.tried()
@@ -44,8 +45,10 @@ export async function diskFull({ pages, onProgress = () => {} }: DiskOptions): P
         atSteps.flaw({ kind: "stuckJobs", line: `the step ${step} was not reached` })
       }
       sold.push(...(await sellThrough(victim, service, atSteps, full)))
+      await service.kill("SIGKILL")
       noteDone()
     }
+    let service = await victim.start(books)
     for (let page = 0; page < pages; page++) {
       const full = async () => {
         const { size } = await stat(`${victim.database}-wal`)
