@@ -1,5 +1,5 @@
 // The import rule of the house: arrows point towards shared/; use cases and edges meet only in
-// server/ports.ts; only server/app.ts knows both. Each heavy package has one home.
+// server/ports; only server/app.ts knows both. Each heavy package has one home.
 const npm = ["npm", "npm-dev", "npm-peer", "npm-optional", "core"]
 const only = (name, from, allowed) => ({
   name,
@@ -25,18 +25,18 @@ module.exports = {
     only("client-knows-shared", "^client/", "^(client|shared)/"),
     only("server-knows-shared", "^server/", "^(server|shared)/"),
     only("core-is-pure", "^server/core/", "^(shared/|server/core/)"),
-    only("ports-know-core", "^server/ports\\.ts$", "^(shared/|server/core/)"),
-    only("use-cases-know-ports", `^${useCases}`, `^(shared/|server/core/|server/ports\\.ts$|${useCases})`),
-    only("edges-know-ports", `^${edges}`, `^(shared/|server/core/|server/ports\\.ts$|${edges})`),
+    only("ports-know-core", "^server/ports/", "^(shared/|server/core/|server/ports/)"),
+    only("use-cases-know-ports", `^${useCases}`, `^(shared/|server/core/|server/ports/|${useCases})`),
+    only("edges-know-ports", `^${edges}`, `^(shared/|server/core/|server/ports/|${edges})`),
     only(
       "http-knows-use-cases",
       "^server/http/",
-      `^(shared/|server/core/|server/ports\\.ts$|server/http/|${useCases})`,
+      `^(shared/|server/core/|server/ports/|server/http/|${useCases})`,
     ),
     only(
       "adapters-know-http",
       "^server/adapters/",
-      "^(shared/|server/core/|server/(ports|app|gate|metering)\\.ts$|server/(http|adapters)/)",
+      "^(shared/|server/core/|server/(app|gate|metering)\\.ts$|server/(ports|http|adapters)/)",
     ),
     {
       name: "core-and-shared-do-no-io",

@@ -1,7 +1,9 @@
 /** Proofs of possession (RFC 9449): whoever sends a bound token, or wants one, shows that he has the key, once a proof. */
 import { Refusal } from "../shared/errors.ts"
 import { expiryOf, type Proof, type ProvenRequest, useOf, whyUnfit } from "./core/dpop.ts"
-import { type Keys, type Now, Overloaded, type Store } from "./ports.ts"
+import type { Keys } from "./ports/keys.ts"
+import { type Now, Overloaded } from "./ports/runtime.ts"
+import type { Store } from "./ports/store.ts"
 
 export type ProofVerdict =
   | {

@@ -1,6 +1,6 @@
 /** A feed: a copy of something in the store, read again every second, that knows how old it is. */
 import { setTimeout as sleep } from "node:timers/promises"
-import type { Logger, Now } from "./ports.ts"
+import type { Logger, Now } from "./ports/runtime.ts"
 
 export type Feed = {
   /** Seconds since the store was last read successfully. */

@@ -9,7 +9,8 @@ import {
   type Purse,
   rateSeconds,
 } from "./core/gas.ts"
-import type { Chain, Logger, Now, Relayer } from "./ports.ts"
+import type { Chain, Relayer } from "./ports/chain.ts"
+import type { Logger, Now } from "./ports/runtime.ts"
 
 export type Funding = {
   /** Throws the refusal `relayer_unfunded`, or ChainUnavailable when it cannot be known. */

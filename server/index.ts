@@ -2,4 +2,4 @@
 export { createIssuer, type Issuer, type IssuerOptions } from "./app.ts"
 export { ConfigError, type ConfigInput } from "./config.ts"
 export { KeyFileError, type Signer } from "./keys/index.ts"
-export type { Logger } from "./ports.ts"
+export type { Logger } from "./ports/runtime.ts"

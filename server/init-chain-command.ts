@@ -10,16 +10,9 @@ import { settlerDeployment } from "./core/batch.ts"
 import { settlerAddress } from "./core/settler.ts"
 import { openRelayerKeys } from "./keys/index.ts"
 import { createLogger } from "./log.ts"
-import {
-  type Chain,
-  ChainMismatch,
-  ChainUnavailable,
-  Fenced,
-  type Relayer,
-  type RelayTransaction,
-  type Store,
-  StoreUnavailable,
-} from "./ports.ts"
+import { type Chain, ChainMismatch, ChainUnavailable, type Relayer } from "./ports/chain.ts"
+import type { RelayTransaction } from "./ports/records.ts"
+import { Fenced, type Store, StoreUnavailable } from "./ports/store.ts"
 import { createSettlement } from "./settlement.ts"
 import { openStore } from "./stores/index.ts"
 

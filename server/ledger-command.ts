@@ -2,7 +2,8 @@
 import { ConfigError, parseConfig } from "./config.ts"
 import { configExit, mendableProblems, readConfig } from "./config-file.ts"
 import { type Redemption, type RedemptionState, redemptionStates } from "./core/redemption.ts"
-import { type RelayTransaction, type Store, StoreUnavailable } from "./ports.ts"
+import type { RelayTransaction } from "./ports/records.ts"
+import { type Store, StoreUnavailable } from "./ports/store.ts"
 import { openStore } from "./stores/index.ts"
 
 export type LedgerOptions = {

@@ -1,6 +1,6 @@
 /** Structured logs on stderr, one JSON object a line; stdout belongs to what a command was asked for. */
 import pino from "pino"
-import type { Logger } from "./ports.ts"
+import type { Logger } from "./ports/runtime.ts"
 
 /** Library errors carry URLs and request bodies in their messages and causes: of a cause only its name is written. */
 function describe(error: unknown): Record<string, unknown> {

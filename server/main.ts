@@ -9,7 +9,7 @@ import { ConfigError } from "./config.ts"
 import { codeOf, configExit, mendableProblems, readConfig } from "./config-file.ts"
 import { mountExample } from "./example.ts"
 import { createLogger } from "./log.ts"
-import type { Logger } from "./ports.ts"
+import type { Logger } from "./ports/runtime.ts"
 
 /** How long requests under way may take after SIGTERM. */
 const drainMilliseconds = 10_000

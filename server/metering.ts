@@ -1,7 +1,8 @@
 /** Metering at the gate: units are taken from the store in slices, spent in memory, and what is not used goes back. */
 import { setTimeout as sleep } from "node:timers/promises"
 import { type SliceReport, sliceSeconds } from "./core/units.ts"
-import type { Logger, Now, Store } from "./ports.ts"
+import type { Logger, Now } from "./ports/runtime.ts"
+import type { Store } from "./ports/store.ts"
 
 /** A call that was let through and has cost units. */
 export type Charge = {

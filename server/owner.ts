@@ -5,7 +5,10 @@ import type { Hex } from "../shared/evm.ts"
 import { type Grant, idempotencySeconds } from "./core/grant.ts"
 import type { Redemption } from "./core/redemption.ts"
 import { sha256Hex } from "./credentials.ts"
-import type { GrantHandle, Keys, Now, Store } from "./ports.ts"
+import type { Keys } from "./ports/keys.ts"
+import type { GrantHandle } from "./ports/records.ts"
+import type { Now } from "./ports/runtime.ts"
+import type { Store } from "./ports/store.ts"
 
 /** What a request shows; the first of these that is there counts. */
 export type Proof = {

@@ -4,7 +4,9 @@ import { accountId } from "../shared/evm.ts"
 import type { Receipt } from "../shared/receipt.ts"
 import { isSettled, settlementState } from "./core/redemption.ts"
 import type { FindOwned, Owned, Proof } from "./owner.ts"
-import type { Keys, Now, Store } from "./ports.ts"
+import type { Keys } from "./ports/keys.ts"
+import type { Now } from "./ports/runtime.ts"
+import type { Store } from "./ports/store.ts"
 
 /** Throws a Refusal while there is nothing to confirm. */
 export function createReceipts(

@@ -7,7 +7,8 @@ import { configExit, mendableProblems, readConfig } from "./config-file.ts"
 import { payeesOf } from "./core/offers.ts"
 import { nominalValue } from "./core/payment.ts"
 import { createLogger } from "./log.ts"
-import { ChainMismatch, ChainUnavailable, StoreUnavailable } from "./ports.ts"
+import { ChainMismatch, ChainUnavailable } from "./ports/chain.ts"
+import { StoreUnavailable } from "./ports/store.ts"
 import { openStore } from "./stores/index.ts"
 
 export type ReconcileCommandOptions = { readonly config: string; readonly fromBlock?: string }

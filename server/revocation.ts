@@ -3,14 +3,10 @@ import { Refusal } from "../shared/errors.ts"
 import type { Grant } from "./core/grant.ts"
 import { clientIdPattern } from "./core/whitelist.ts"
 import { type Credentials, isSecret, readCredentials } from "./credentials.ts"
-import {
-  type Keys,
-  type Logger,
-  type Now,
-  type RevocationTarget,
-  type Store,
-  StoreUnavailable,
-} from "./ports.ts"
+import type { Keys } from "./ports/keys.ts"
+import type { RevocationTarget } from "./ports/records.ts"
+import type { Logger, Now } from "./ports/runtime.ts"
+import { type Store, StoreUnavailable } from "./ports/store.ts"
 import type { Whitelist } from "./whitelist.ts"
 
 export type RevocationRequest = {

@@ -1,7 +1,9 @@
 /** What was taken back, as this process knows it: read from the store, by a cursor, every second. */
 import { createRevocationSet, type RevocationSet, revocationSlackSeconds } from "../shared/revocation.ts"
 import { createFeed, type Feed } from "./feed.ts"
-import type { Logger, Now, NumberedRevocation, Store } from "./ports.ts"
+import type { NumberedRevocation } from "./ports/records.ts"
+import type { Logger, Now } from "./ports/runtime.ts"
+import type { Store } from "./ports/store.ts"
 
 export type Revocations = Feed &
   Pick<RevocationSet, "reasonFor"> & {

@@ -2,7 +2,7 @@
 import { parseAddress } from "../shared/evm.ts"
 import { ConfigError } from "./config.ts"
 import { clientIdPattern } from "./core/whitelist.ts"
-import type { RevocationTarget } from "./ports.ts"
+import type { RevocationTarget } from "./ports/records.ts"
 import { type CommandIo, nowSeconds, onStore, printJson } from "./store-command.ts"
 
 export type RevokeOptions = {

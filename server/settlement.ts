@@ -1,7 +1,8 @@
 /** Settlement on one network: accepted payments become transactions, and what became of them is read from the chain. */
 import type { Address } from "../shared/evm.ts"
 import { retryDelay } from "./core/retry.ts"
-import { ChainMismatch, Fenced } from "./ports.ts"
+import { ChainMismatch } from "./ports/chain.ts"
+import { Fenced } from "./ports/store.ts"
 import { createConfirmer } from "./settlement/confirm.ts"
 import {
   createContext,

@@ -1,6 +1,7 @@
 /** The waits of buyers whose payment is settled first: bounded in time and number, and woken when their money is in. */
 import { settlementState } from "./core/redemption.ts"
-import type { Redeemed, Store } from "./ports.ts"
+import type { Redeemed } from "./ports/records.ts"
+import type { Store } from "./ports/store.ts"
 
 export type WaitOptions = {
   /** How long one request is held open; proxies and clients usually give up after 30. */

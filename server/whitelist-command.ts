@@ -3,7 +3,7 @@ import { createHash, randomBytes } from "node:crypto"
 import { type Config, ConfigError } from "./config.ts"
 import { memberSchema } from "./config-whitelist.ts"
 import type { WhitelistEntry, WhitelistMember } from "./core/whitelist.ts"
-import type { Store } from "./ports.ts"
+import type { Store } from "./ports/store.ts"
 import { type CommandIo, nowSeconds, onStore, printJson } from "./store-command.ts"
 
 export type WhitelistOptions = {

@@ -1,7 +1,8 @@
 /** Who is let in without paying, as this process knows it: the store's list, read again when it changes. */
 import { memberOf, standsFor, type WhitelistEntry } from "./core/whitelist.ts"
 import { createFeed, type Feed } from "./feed.ts"
-import type { Logger, Now, Store } from "./ports.ts"
+import type { Logger, Now } from "./ports/runtime.ts"
+import type { Store } from "./ports/store.ts"
 
 export type Whitelist = Feed & {
   /**

@@ -1,6 +1,7 @@
 /** The worker: holds the lease to settle and drives the settlement of every network until it is stopped. */
 import { setTimeout as delay } from "node:timers/promises"
-import { Fenced, type Logger, type Now, type Store } from "./ports.ts"
+import type { Logger, Now } from "./ports/runtime.ts"
+import { Fenced, type Store } from "./ports/store.ts"
 import type { Settlement } from "./settlement.ts"
 
 export type WorkerDeps = {

@@ -1,6 +1,6 @@
 /** Looks through the books: whether every invariant that the store tells by itself holds. */
 import { type Broken, judgeDoubles, judgeExposure, judgeRow } from "../core/invariants.ts"
-import type { Store } from "../ports.ts"
+import type { Store } from "../ports/store.ts"
 
 /** Grants in one read, so that sales go on between two. */
 const pageSize = 500

@@ -1,7 +1,9 @@
 /** Brings the books of a network up to the chain: what was paid and is in no book is taken in before anything is sold. */
 import type { Address } from "../../shared/evm.ts"
 import { importedPayment } from "../core/imported.ts"
-import { type Chain, ChainUnavailable, type Logger, type Now, type Random, type Store } from "../ports.ts"
+import { type Chain, ChainUnavailable } from "../ports/chain.ts"
+import type { Logger, Now, Random } from "../ports/runtime.ts"
+import type { Store } from "../ports/store.ts"
 import type { Arrival, IncomeReader } from "./income.ts"
 
 export type CatchUpDeps = {

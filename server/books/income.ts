@@ -4,7 +4,7 @@ import { type AssetInfo, findAsset } from "../../shared/network.ts"
 import type { Income, Scheme, SeenPayment } from "../../shared/scheme.ts"
 import { schemes } from "../../shared/schemes/index.ts"
 import type { Evidence } from "../core/redemption.ts"
-import type { Chain, Receipt } from "../ports.ts"
+import type { Chain, Receipt } from "../ports/chain.ts"
 
 /** Where money of an asset goes, or once went. */
 export type Payee = {

@@ -3,7 +3,8 @@ import { setTimeout as sleep } from "node:timers/promises"
 import type { AssetInfo } from "../../shared/network.ts"
 import { type Comparison, compare, type Paid } from "../core/reconciliation.ts"
 import { isUnsettled, type Redemption } from "../core/redemption.ts"
-import { type Chain, ChainUnavailable, type Store } from "../ports.ts"
+import { type Chain, ChainUnavailable } from "../ports/chain.ts"
+import type { Store } from "../ports/store.ts"
 import { type Arrival, createIncomeReader, type Payee } from "./income.ts"
 
 export type ReconcileDeps = {

@@ -1,6 +1,7 @@
 /** What two different nodes say alike of a payment: much money is not believed on one node's word (security.md SET-29). */
 import type { TransferReading } from "../core/verdict.ts"
-import { type Chain, type Logger, type Receipt, Unwitnessed } from "../ports.ts"
+import { type Chain, type Receipt, Unwitnessed } from "../ports/chain.ts"
+import type { Logger } from "../ports/runtime.ts"
 import type { Nodes, Question, Told } from "./nodes.ts"
 import * as ask from "./questions.ts"
 

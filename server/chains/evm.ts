@@ -1,7 +1,8 @@
 /** A live connection to one EVM network by JSON-RPC, through one node or several. */
 import { domainSeparator } from "../../shared/evm.ts"
 import { type AssetInfo, domainOf, type NetworkInfo } from "../../shared/network.ts"
-import { type Chain, ChainMismatch, type Logger } from "../ports.ts"
+import { type Chain, ChainMismatch } from "../ports/chain.ts"
+import type { Logger } from "../ports/runtime.ts"
 import { createAgreement } from "./agreement.ts"
 import { createHeads, type HeadOptions } from "./heads.ts"
 import { createNode } from "./node.ts"

@@ -1,6 +1,6 @@
 /** What a failed request says: that the node refused this request, or that the node itself is in trouble. */
 import { RpcRequestError } from "viem"
-import { ChainMismatch, type SendResult } from "../ports.ts"
+import { ChainMismatch, type SendResult } from "../ports/chain.ts"
 
 /** Not this request was refused but any: a limit is exceeded, or nobody is behind the proxy. */
 const busyCodes: ReadonlySet<number> = new Set([-32005, -32002, 429])

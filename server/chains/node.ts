@@ -8,7 +8,8 @@ import {
   type PublicClient,
 } from "viem"
 import type { NetworkInfo } from "../../shared/network.ts"
-import { ChainMismatch, type Logger } from "../ports.ts"
+import { ChainMismatch } from "../ports/chain.ts"
+import type { Logger } from "../ports/runtime.ts"
 import { isTrouble } from "./node-errors.ts"
 
 export type NodeOptions = {

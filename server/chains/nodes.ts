@@ -1,5 +1,6 @@
 /** The nodes of a network as one: each question goes to the first that answers, and whose answer is new enough. */
-import { ChainUnavailable, type Logger, Unwitnessed } from "../ports.ts"
+import { ChainUnavailable, Unwitnessed } from "../ports/chain.ts"
+import type { Logger } from "../ports/runtime.ts"
 import type { Heads } from "./heads.ts"
 import type { Node, NodeClient } from "./node.ts"
 import { mismatchIn } from "./node-errors.ts"

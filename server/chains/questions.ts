@@ -10,7 +10,7 @@ import {
 import { type Address, type Hex, lowerAddress } from "../../shared/evm.ts"
 import type { SignedTransfer } from "../../shared/scheme.ts"
 import type { TransferReading } from "../core/verdict.ts"
-import type { FoundLog, LocatedLog, Receipt, SendResult } from "../ports.ts"
+import type { FoundLog, LocatedLog, Receipt, SendResult } from "../ports/chain.ts"
 import { intakeReadAbi, intakeReadCode, intakeReadResult } from "./intake-read.ts"
 import type { NodeClient } from "./node.ts"
 import { causes, isRevert, rpcText, sendResultOf } from "./node-errors.ts"

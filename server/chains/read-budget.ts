@@ -1,7 +1,8 @@
 /** A budget for chain reads at intake, so that a flood of payments neither floods the node nor piles up here (DOS-02, DOS-12). */
 import pLimit from "p-limit"
 import { RateLimiterMemory } from "rate-limiter-flexible"
-import { type Chain, Overloaded } from "../ports.ts"
+import type { Chain } from "../ports/chain.ts"
+import { Overloaded } from "../ports/runtime.ts"
 
 export type ReadBudgetOptions = {
   /** Reads of payments at one node at the same time. */

@@ -4,7 +4,7 @@ import { privateKeyToAccount } from "viem/accounts"
 import { type Address, type Hex, lowerAddress } from "../../shared/evm.ts"
 import { networks } from "../../shared/networks/index.ts"
 import { aggregators, settlerDeployment } from "../core/batch.ts"
-import type { Relayer } from "../ports.ts"
+import type { Relayer } from "../ports/chain.ts"
 
 /** The key lives in this closure only, so that no log or inspection of the relayer can show it. */
 export function createRelayer(privateKey: Hex): Relayer {

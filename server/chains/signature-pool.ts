@@ -1,7 +1,7 @@
 /** Recovery of signers in a thread of its own: a flood of payments keeps that thread busy, and nobody else. */
 import { Tinypool } from "tinypool"
 import type { Recover } from "../../shared/evm.ts"
-import { type Logger, Overloaded } from "../ports.ts"
+import { type Logger, Overloaded } from "../ports/runtime.ts"
 import type { SignatureTask } from "./signature-thread.ts"
 
 export type SignaturePoolOptions = {

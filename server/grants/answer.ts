@@ -4,7 +4,7 @@ import type { PendingResponse, SettlementState, TokenResponse } from "../../shar
 import { claimsOf } from "../core/claims.ts"
 import { type Grant, type IssuedGrant, isRefreshable } from "../core/grant.ts"
 import { type Redemption, settlementState } from "../core/redemption.ts"
-import type { Random } from "../ports.ts"
+import type { Random } from "../ports/runtime.ts"
 import type { IssuedAnswer, PendingAnswer, TokenDeps, TokenOptions } from "./grant-type.ts"
 
 /** How far the money of a grant is, as the buyer is told. */

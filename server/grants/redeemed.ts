@@ -2,7 +2,7 @@
 import { Refusal } from "../../shared/errors.ts"
 import { isIssued, whyOver } from "../core/grant.ts"
 import { settlementState } from "../core/redemption.ts"
-import type { Redeemed } from "../ports.ts"
+import type { Redeemed } from "../ports/records.ts"
 import { answerFrom, freshId, pendingAnswer, settlementView } from "./answer.ts"
 import type { TokenAnswer, TokenDeps, TokenOptions } from "./grant-type.ts"
 

@@ -1,5 +1,6 @@
 /** Nonces of wallet proofs: made without being stored, so that asking for them costs nothing; used up in the store. */
-import type { Keys, Random } from "../ports.ts"
+import type { Keys } from "../ports/keys.ts"
+import type { Random } from "../ports/runtime.ts"
 import { freshId } from "./answer.ts"
 
 /** For how long a nonce is good. */

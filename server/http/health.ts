@@ -1,6 +1,6 @@
 /** The health checks: whether the process lives, and whether it can sell; yes or no, and no detail (wire.md §6). */
 import type { Funding } from "../funding.ts"
-import type { Chain } from "../ports.ts"
+import type { Chain } from "../ports/chain.ts"
 import { json } from "./respond.ts"
 import type { Route } from "./routes.ts"
 

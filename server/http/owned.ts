@@ -1,7 +1,7 @@
 /** What a grant's owner may read over HTTP: `GET /token/status` and `GET /token/receipt`. */
 import { idempotencyHeader, secretHeader } from "../../shared/oauth.ts"
 import type { Proof } from "../owner.ts"
-import type { Rate } from "../ports.ts"
+import type { Rate } from "../ports/runtime.ts"
 import { hexHeader } from "./headers.ts"
 import { peerKey } from "./rate.ts"
 import { json } from "./respond.ts"

@@ -2,15 +2,10 @@
 import { dpopNonceHeader } from "../../shared/dpop.ts"
 import { type ErrorBody, errorBody, type Reason, Refusal, refusals } from "../../shared/errors.ts"
 import { NonceWanted } from "../dpop.ts"
-import {
-  ChainMismatch,
-  ChainUnavailable,
-  type Logger,
-  Overloaded,
-  SignerUnavailable,
-  StoreUnavailable,
-  Unwitnessed,
-} from "../ports.ts"
+import { ChainMismatch, ChainUnavailable, Unwitnessed } from "../ports/chain.ts"
+import { SignerUnavailable } from "../ports/keys.ts"
+import { type Logger, Overloaded } from "../ports/runtime.ts"
+import { StoreUnavailable } from "../ports/store.ts"
 
 export const noStore = { "cache-control": "no-store", "x-content-type-options": "nosniff" } as const
 

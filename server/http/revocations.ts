@@ -1,7 +1,8 @@
 /** `GET /revocations?since=`: what was taken back, signed, for gates that are elsewhere (security.md §4.6). */
 import { Refusal } from "../../shared/errors.ts"
 import { revocationPage, revocationsType } from "../../shared/revocation-list.ts"
-import type { Keys, Now, Rate } from "../ports.ts"
+import type { Keys } from "../ports/keys.ts"
+import type { Now, Rate } from "../ports/runtime.ts"
 import type { Revocations } from "../revocations.ts"
 import { peerKey } from "./rate.ts"
 import { noStore } from "./respond.ts"

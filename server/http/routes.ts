@@ -1,6 +1,6 @@
 /** The route table of the ticket office: one row an endpoint. */
 import { Refusal } from "../../shared/errors.ts"
-import type { Logger } from "../ports.ts"
+import type { Logger } from "../ports/runtime.ts"
 import { refusalResponse } from "./respond.ts"
 
 /** What a Request does not say of who sent it. */

@@ -1,6 +1,6 @@
 /** `POST /introspect` and `POST /revoke` over HTTP: what becomes of a token that somebody shows. */
 import type { Introspection } from "../introspection.ts"
-import type { Rate } from "../ports.ts"
+import type { Rate } from "../ports/runtime.ts"
 import type { Revocation } from "../revocation.ts"
 import { peerKey } from "./rate.ts"
 import { readParameters } from "./read-body.ts"

@@ -14,7 +14,7 @@ import { paymentRequiredHeader, paymentResponseHeader, paymentSignatureHeader } 
 import type { Offer } from "../core/offers.ts"
 import { type Quote, quote } from "../core/quote.ts"
 import type { TokenEndpointAnswer } from "../grants/grant-type.ts"
-import type { Rate } from "../ports.ts"
+import type { Rate } from "../ports/runtime.ts"
 import type { TokenEndpoint, TokenEndpointRequest } from "../token.ts"
 import { hexHeader } from "./headers.ts"
 import { peerKey } from "./rate.ts"

@@ -1,6 +1,6 @@
 /** What an operator may do with the keys of a folder: look at them, replace them in good time, take one out at once. */
 import { type RingKey, secondsToRotation, stateOf } from "../core/key-ring.ts"
-import type { Now } from "../ports.ts"
+import type { Now } from "../ports/runtime.ts"
 import {
   accessOverlapSeconds,
   type Custody,

@@ -1,7 +1,8 @@
 /** The service's keys: one ring signs access tokens and receipts, another derives refresh tokens (security.md §4.8). */
 import type { TokenAlgorithm } from "../../shared/jws.ts"
 import { type KeyState, stateOf } from "../core/key-ring.ts"
-import { type Keys, type Logger, type Now, SignerUnavailable } from "../ports.ts"
+import { type Keys, SignerUnavailable } from "../ports/keys.ts"
+import type { Logger, Now } from "../ports/runtime.ts"
 import { publicJwkOf } from "./algorithms.ts"
 import { KeyFileError } from "./files.ts"
 import { checkAgainst, readSigner, type Signer, tryOutside } from "./outside.ts"

@@ -1,7 +1,8 @@
 /** A signer outside: something that holds the private half of a signing key, so that it never is in this process. */
 import type { JWK } from "jose"
 import type { TokenAlgorithm } from "../../shared/jws.ts"
-import { type Logger, SignerUnavailable } from "../ports.ts"
+import { SignerUnavailable } from "../ports/keys.ts"
+import type { Logger } from "../ports/runtime.ts"
 import { fits, jwkSchema } from "./algorithms.ts"
 import { KeyFileError } from "./files.ts"
 import type { SignerKey } from "./ring-changes.ts"

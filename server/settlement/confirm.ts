@@ -2,7 +2,8 @@
 import type { Address } from "../../shared/evm.ts"
 import type { Redemption } from "../core/redemption.ts"
 import { depthOf } from "../core/verdict.ts"
-import type { InFlight, Receipt, RelayTransaction } from "../ports.ts"
+import type { Receipt } from "../ports/chain.ts"
+import type { InFlight, RelayTransaction } from "../ports/records.ts"
 import { type KeyedMove, ridersOf, type SettlementContext } from "./context.ts"
 import type { Examiner } from "./examine.ts"
 

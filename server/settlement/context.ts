@@ -6,19 +6,10 @@ import { schemes as knownSchemes } from "../../shared/schemes/index.ts"
 import type { Move, Redemption } from "../core/redemption.ts"
 import { retryDelay } from "../core/retry.ts"
 import { type Doubt, moveOf, type Verdict } from "../core/verdict.ts"
-import {
-  type Chain,
-  ChainUnavailable,
-  Fenced,
-  type InFlight,
-  type Logger,
-  type Now,
-  type Relayer,
-  type RelayTransaction,
-  type SignedBytes,
-  type Store,
-  StoreUnavailable,
-} from "../ports.ts"
+import { type Chain, ChainUnavailable, type Relayer } from "../ports/chain.ts"
+import type { InFlight, RelayTransaction, SignedBytes } from "../ports/records.ts"
+import type { Logger, Now } from "../ports/runtime.ts"
+import { Fenced, type Store, StoreUnavailable } from "../ports/store.ts"
 import { createFailureAlarm } from "./failures.ts"
 
 /** Boundaries at which the process may die; each is passed once for every payment, transaction or receipt. */

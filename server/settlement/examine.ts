@@ -4,7 +4,7 @@ import type { Scheme } from "../../shared/scheme.ts"
 import type { Evidence, Redemption } from "../core/redemption.ts"
 import { retryDelay } from "../core/retry.ts"
 import { type Finding, judge, type Verdict } from "../core/verdict.ts"
-import { type Chain, type Receipt, Unwitnessed } from "../ports.ts"
+import { type Chain, type Receipt, Unwitnessed } from "../ports/chain.ts"
 import type { SettlementContext } from "./context.ts"
 
 /** Whom a payment is asked about. */

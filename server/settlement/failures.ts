@@ -1,5 +1,5 @@
 /** The share of settlements that fail: it decides nothing, but whoever reads the log is told (settlement.md). */
-import type { Logger } from "../ports.ts"
+import type { Logger } from "../ports/runtime.ts"
 
 /** Of so many of the newest outcomes, this share is alarming. */
 const watched = 100

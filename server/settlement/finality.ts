@@ -2,7 +2,8 @@
 import type { Hex } from "../../shared/evm.ts"
 import { isSettled, type Redemption } from "../core/redemption.ts"
 import { depthOf } from "../core/verdict.ts"
-import { ChainUnavailable, type PaidBlock, type Receipt } from "../ports.ts"
+import { ChainUnavailable, type Receipt } from "../ports/chain.ts"
+import type { PaidBlock } from "../ports/records.ts"
 import type { SettlementContext } from "./context.ts"
 import type { Examiner } from "./examine.ts"
 

@@ -2,14 +2,8 @@
 import type { Address } from "../../shared/evm.ts"
 import { type Call, settlerDeployment } from "../core/batch.ts"
 import { bumpFees, capFees, isPricedOut } from "../core/fees.ts"
-import {
-  ChainUnavailable,
-  type InFlight,
-  type Relayer,
-  type RelayTransaction,
-  type SendResult,
-  type SignedBytes,
-} from "../ports.ts"
+import { ChainUnavailable, type Relayer, type SendResult } from "../ports/chain.ts"
+import type { InFlight, RelayTransaction, SignedBytes } from "../ports/records.ts"
 import { longestRestSeconds, newestOf, ridersOf, type SettlementContext } from "./context.ts"
 import type { Lane } from "./lanes.ts"
 

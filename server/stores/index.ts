@@ -1,5 +1,5 @@
 /** The kinds of store; adding one is a file and a line here. */
-import type { Store } from "../ports.ts"
+import type { Store } from "../ports/store.ts"
 import { createMemoryStore } from "./memory.ts"
 import { openSqliteStore } from "./sqlite.ts"
 

@@ -6,7 +6,7 @@ import type { OfferRecord } from "../core/offers.ts"
 import type { LedgerKind, MoveEffect, Redemption } from "../core/redemption.ts"
 import type { Slice } from "../core/units.ts"
 import { memberOf, type WhitelistRow } from "../core/whitelist.ts"
-import type { LedgerEntry, RelayTransaction, TransferId } from "../ports.ts"
+import type { LedgerEntry, RelayTransaction, TransferId } from "../ports/records.ts"
 import { endedFacts, endOf, type Lease, livingSince, movedFacts } from "./rules.ts"
 
 /** What a payer has under way, and how many of his payments were ever paid. */

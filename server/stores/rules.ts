@@ -17,7 +17,7 @@ import {
 } from "../core/grant.ts"
 import { type Redemption, type SettlePolicy, settlementState } from "../core/redemption.ts"
 import { standsFor, type WhitelistChange, type WhitelistRow } from "../core/whitelist.ts"
-import type { Redeemed, RedeemOrder, Revoker } from "../ports.ts"
+import type { Redeemed, RedeemOrder, Revoker } from "../ports/records.ts"
 
 /** Whether and how a paying order is taken. */
 export const admissionOf = (order: RedeemOrder, standing: Standing): Admission =>

@@ -2,7 +2,7 @@
 import type BetterSqlite3 from "better-sqlite3"
 import type { BookRow } from "../core/invariants.ts"
 import { type LedgerKind, newsKinds, unsettledStates } from "../core/redemption.ts"
-import type { TransferId } from "../ports.ts"
+import type { TransferId } from "../ports/records.ts"
 import { endedFacts, importedFacts } from "./rules.ts"
 import type { Records } from "./sqlite-records.ts"
 import { grantFrom, integer, listOf, type Row, text } from "./sqlite-rows.ts"

@@ -1,5 +1,5 @@
 /** The errors of the SQLite store, and how they travel from its thread to the caller. */
-import { Fenced, StoreUnavailable } from "../ports.ts"
+import { Fenced, StoreUnavailable } from "../ports/store.ts"
 
 /** better-sqlite3 is not installed, or without its native part; it is an optional peer. */
 export class MissingPackage extends Error {

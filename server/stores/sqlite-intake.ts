@@ -4,7 +4,7 @@ import type { Standing } from "../core/exposure.ts"
 import { idempotencySeconds } from "../core/grant.ts"
 import { voidStates } from "../core/redemption.ts"
 import { memberOf } from "../core/whitelist.ts"
-import type { RedeemOrder } from "../ports.ts"
+import type { RedeemOrder } from "../ports/records.ts"
 import {
   admissionOf,
   isAdmitted,

@@ -4,7 +4,7 @@ import type { GrantEnd, Revocation } from "../../shared/revocation.ts"
 import type { Grant } from "../core/grant.ts"
 import type { LedgerKind, MoveEffect, Redemption } from "../core/redemption.ts"
 import type { WhitelistRow } from "../core/whitelist.ts"
-import type { LedgerEntry } from "../ports.ts"
+import type { LedgerEntry } from "../ports/records.ts"
 import { endedFacts, endOf, livingSince, movedFacts } from "./rules.ts"
 import { createCounters } from "./sqlite-counters.ts"
 import {

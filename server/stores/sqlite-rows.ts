@@ -11,7 +11,7 @@ import type {
   SettlePolicy,
 } from "../core/redemption.ts"
 import type { WhitelistAuthor, WhitelistRow } from "../core/whitelist.ts"
-import type { LedgerEntry, NumberedRevocation, RelayTransaction, SignedBytes } from "../ports.ts"
+import type { LedgerEntry, NumberedRevocation, RelayTransaction, SignedBytes } from "../ports/records.ts"
 
 /** A column as better-sqlite3 gives it with safe integers. */
 type Column = string | bigint | null

@@ -2,7 +2,7 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises"
 import { parentPort, workerData } from "node:worker_threads"
 import type BetterSqlite3 from "better-sqlite3"
-import { StoreUnavailable } from "../ports.ts"
+import { StoreUnavailable } from "../ports/store.ts"
 import { codeOf, isBusy, isOutage, MissingPackage, outage, sendError } from "./sqlite-errors.ts"
 import { openDatabase } from "./sqlite-file.ts"
 import { type Answer, createGroup, type Group, type Letter } from "./sqlite-group.ts"

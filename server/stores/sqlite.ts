@@ -1,6 +1,6 @@
 /** A store in one SQLite file, which several processes of one machine may share; it lives in a thread of its own. */
 import { Worker } from "node:worker_threads"
-import { type Store, StoreUnavailable } from "../ports.ts"
+import { type Store, StoreUnavailable } from "../ports/store.ts"
 import { reviveError } from "./sqlite-errors.ts"
 import type { Answer } from "./sqlite-group.ts"
 import type { Message, ThreadOptions } from "./sqlite-thread.ts"

@@ -1,5 +1,5 @@
 /** The verbs of a store without their promises, and how a store is made of them. */
-import type { Store } from "../ports.ts"
+import type { Store } from "../ports/store.ts"
 
 export type Verb = Exclude<keyof Store, "close">
 export type VerbInput<V extends Verb> = Parameters<Store[V]>[0]

@@ -11,7 +11,7 @@ import {
   type Redemption,
   type RedemptionState,
 } from "../../server/core/redemption.ts"
-import type { PaidBlock } from "../../server/ports.ts"
+import type { PaidBlock } from "../../server/ports/records.ts"
 import { createMemoryVerbs } from "../../server/stores/memory.ts"
 import { sendError } from "../../server/stores/sqlite-errors.ts"
 import { type Answer, createGroup } from "../../server/stores/sqlite-group.ts"

@@ -2,7 +2,8 @@
 import { randomBytes } from "node:crypto"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import type { NewGrant } from "../../server/core/grant.ts"
-import type { RevocationTarget, Store } from "../../server/ports.ts"
+import type { RevocationTarget } from "../../server/ports/records.ts"
+import type { Store } from "../../server/ports/store.ts"
 import { evidenceOf, orderOf, randomAddress, start } from "../support/orders.ts"
 import type { OpenedStore } from "./store.ts"
 

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { auditBooks } from "../../server/books/audit.ts"
 import { judgeRow } from "../../server/core/invariants.ts"
 import { type Meter, openMeter, sliceSeconds } from "../../server/core/units.ts"
-import type { Store } from "../../server/ports.ts"
+import type { Store } from "../../server/ports/store.ts"
 import { orderOf, start } from "../support/orders.ts"
 import type { OpenedStore } from "./store.ts"
 

@@ -2,7 +2,7 @@
 import fc from "fast-check"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import type { WhitelistMember } from "../../server/core/whitelist.ts"
-import type { Store } from "../../server/ports.ts"
+import type { Store } from "../../server/ports/store.ts"
 import { network, orderOf, randomAddress, start } from "../support/orders.ts"
 import type { OpenedStore } from "./store.ts"
 

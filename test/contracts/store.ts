@@ -1,7 +1,8 @@
 /** What every store promises; run it against each implementation. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import type { Offer } from "../../server/core/offers.ts"
-import { Fenced, type RelayTransaction, type Store, StoreUnavailable } from "../../server/ports.ts"
+import type { RelayTransaction } from "../../server/ports/records.ts"
+import { Fenced, type Store, StoreUnavailable } from "../../server/ports/store.ts"
 import {
   asset,
   evidenceOf,

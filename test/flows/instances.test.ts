@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { type LocalChain, startLocalChain } from "../../scripts/local-chain.ts"
 import type { IssuerOptions } from "../../server/app.ts"
 import type { ConfigInput } from "../../server/config.ts"
-import { StoreUnavailable } from "../../server/ports.ts"
+import { StoreUnavailable } from "../../server/ports/store.ts"
 import { secretHeader } from "../../shared/oauth.ts"
 import {
   askStatus,

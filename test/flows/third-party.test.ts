@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { claimsOf } from "../../server/core/claims.ts"
 import { openGrant } from "../../server/core/grant.ts"
 import { openKeys } from "../../server/keys/index.ts"
-import type { Keys } from "../../server/ports.ts"
+import type { Keys } from "../../server/ports/keys.ts"
 
 const issuer = "https://cinema.example"
 const now = Math.floor(Date.now() / 1000)

@@ -3,7 +3,7 @@ import { readdir, readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { createClient } from "../../client/index.ts"
-import type { Logger } from "../../server/ports.ts"
+import type { Logger } from "../../server/ports/runtime.ts"
 import { encodeHeader } from "../../shared/codec.ts"
 import { paymentSignatureHeader } from "../../shared/x402.ts"
 import {

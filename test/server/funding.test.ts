@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest"
 import { createFunding, type FundingDeps } from "../../server/funding.ts"
-import { ChainUnavailable } from "../../server/ports.ts"
+import { ChainUnavailable } from "../../server/ports/chain.ts"
 import { sepolia } from "../../shared/networks/sepolia.ts"
 
 const gwei = 10n ** 9n

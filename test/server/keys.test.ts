@@ -8,7 +8,7 @@ import { createKeyCare } from "../../server/keys/care.ts"
 import { KeyFileError, type KeyOptions, openKeys, openRelayerKey } from "../../server/keys/index.ts"
 import { accessOverlapSeconds } from "../../server/keys/ring-changes.ts"
 import { createRingFile, type KeyRing } from "../../server/keys/ring-file.ts"
-import { type Keys, SignerUnavailable } from "../../server/ports.ts"
+import { type Keys, SignerUnavailable } from "../../server/ports/keys.ts"
 import type { Claims } from "../../shared/access-token.ts"
 import { createOutsideSigner, readRing } from "../support/key-folder.ts"
 

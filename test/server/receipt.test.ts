@@ -1,7 +1,7 @@
 import { expect, it } from "vitest"
 import { openGrant } from "../../server/core/grant.ts"
 import type { Redemption, RedemptionState } from "../../server/core/redemption.ts"
-import type { LedgerEntry } from "../../server/ports.ts"
+import type { LedgerEntry } from "../../server/ports/records.ts"
 import { createReceipts } from "../../server/receipt.ts"
 import type { Receipt } from "../../shared/receipt.ts"
 

@@ -6,15 +6,9 @@ import { type LocalChain, startLocalChain } from "../../scripts/local-chain.ts"
 import { createEvmChain } from "../../server/chains/evm.ts"
 import { createRelayer } from "../../server/chains/relayer.ts"
 import type { Redemption } from "../../server/core/redemption.ts"
-import {
-  type Chain,
-  ChainUnavailable,
-  Fenced,
-  type InFlight,
-  type Relayer,
-  type Store,
-  StoreUnavailable,
-} from "../../server/ports.ts"
+import { type Chain, ChainUnavailable, type Relayer } from "../../server/ports/chain.ts"
+import type { InFlight } from "../../server/ports/records.ts"
+import { Fenced, type Store, StoreUnavailable } from "../../server/ports/store.ts"
 import {
   createSettlement,
   type Settlement,

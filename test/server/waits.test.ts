@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest"
-import type { Redeemed, Store } from "../../server/ports.ts"
+import type { Redeemed } from "../../server/ports/records.ts"
+import type { Store } from "../../server/ports/store.ts"
 import { createMemoryStore } from "../../server/stores/memory.ts"
 import { createWaits, type WaitOptions } from "../../server/waits.ts"
 import { evidenceOf, orderOf, start } from "../support/orders.ts"

@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto"
 import type { ExposureLimits } from "../../server/core/exposure.ts"
 import type { Evidence } from "../../server/core/redemption.ts"
-import type { RedeemOrder, SignedBytes } from "../../server/ports.ts"
+import type { RedeemOrder, SignedBytes } from "../../server/ports/records.ts"
 import type { Address, Hex } from "../../shared/evm.ts"
 import type { SignedTransfer } from "../../shared/scheme.ts"
 

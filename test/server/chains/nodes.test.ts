@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { type LocalChain, startLocalChain } from "../../../scripts/local-chain.ts"
 import { createEvmChain, type EvmChainOptions } from "../../../server/chains/evm.ts"
 import { createNode } from "../../../server/chains/node.ts"
-import { type Chain, ChainMismatch, ChainUnavailable } from "../../../server/ports.ts"
+import { type Chain, ChainMismatch, ChainUnavailable } from "../../../server/ports/chain.ts"
 import { lowerAddress } from "../../../shared/evm.ts"
 import { sepolia } from "../../../shared/networks/sepolia.ts"
 import { eventually } from "../../support/cinema.ts"

@@ -1,7 +1,8 @@
 import { expect, it } from "vitest"
 import { withReadBudget } from "../../../server/chains/read-budget.ts"
 import { createRequestBudget } from "../../../server/chains/request-budget.ts"
-import { type Chain, Overloaded } from "../../../server/ports.ts"
+import type { Chain } from "../../../server/ports/chain.ts"
+import { Overloaded } from "../../../server/ports/runtime.ts"
 
 it("DOS-02: reads of payments are bounded in number and in waiting; the settlement's own reads are not", async () => {
   let reading = 0

@@ -5,7 +5,7 @@ import { createRelayer, onlySettlements } from "../../../server/chains/relayer.t
 import { parseConfig } from "../../../server/config.ts"
 import { aggregators, type Call, settlerDeployment } from "../../../server/core/batch.ts"
 import { settlerCode } from "../../../server/core/settler.ts"
-import type { Relayer } from "../../../server/ports.ts"
+import type { Relayer } from "../../../server/ports/chain.ts"
 import type { Address, Hex } from "../../../shared/evm.ts"
 import { schemes } from "../../../shared/schemes/index.ts"
 import { configInput } from "../../support/offers.ts"

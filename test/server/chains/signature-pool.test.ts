@@ -4,7 +4,7 @@ import {
   type SignaturePool,
   type SignaturePoolOptions,
 } from "../../../server/chains/signature-pool.ts"
-import { Overloaded } from "../../../server/ports.ts"
+import { Overloaded } from "../../../server/ports/runtime.ts"
 import { keccak256, lowerAddress, stringToBytes } from "../../../shared/evm.ts"
 import { randomAccount } from "../../support/payments.ts"
 

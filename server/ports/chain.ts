@@ -1,0 +1,108 @@
+/** A network, as the use cases see it, and the account that pays gas there. */
+import type { Address, Hex } from "../../shared/evm.ts"
+import type { NetworkInfo } from "../../shared/network.ts"
+import type { ChainLog, SignedTransfer } from "../../shared/scheme.ts"
+import type { TransferReading } from "../core/verdict.ts"
+import type { SignedBytes } from "./records.ts"
+
+/** The node does not answer, or not with an answer. Says nothing about the payment. */
+export class ChainUnavailable extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = "ChainUnavailable"
+  }
+}
+
+/** The node is of another chain, or the asset's domain is not the configured one: a configuration error. */
+export class ChainMismatch extends Error {
+  constructor(message: string) {
+    super(message)
+    this.name = "ChainMismatch"
+  }
+}
+
+/** Two different nodes did not say the same, or only one answered: nothing is decided about this payment. */
+export class Unwitnessed extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = "Unwitnessed"
+  }
+}
+
+export type Receipt = {
+  readonly transactionHash: Hex
+  readonly blockNumber: bigint
+  readonly blockHash: Hex
+  readonly success: boolean
+  readonly logs: readonly ChainLog[]
+}
+
+/** A log with its place on the chain. */
+export type LocatedLog = ChainLog & {
+  readonly transactionHash: Hex
+  readonly blockNumber: bigint
+  readonly blockHash: Hex
+}
+
+export type FoundLog = { readonly transactionHash: Hex; readonly blockNumber: bigint }
+
+export type Fees = { readonly maxFeePerGas: bigint; readonly maxPriorityFeePerGas: bigint }
+
+export type SendResult = "taken" | "nonce_too_low" | "underpriced" | "unfunded"
+
+/** A live connection to one network. Every verb throws {@link ChainUnavailable} when the node does not answer in time. */
+export type Chain = {
+  readonly network: NetworkInfo
+  /** Resolves once the node proved to be of this chain and every asset's domain separator to be the configured one. */
+  ready(): Promise<void>
+  /** Whether the node is one for development, such as anvil, whose accounts everybody knows. */
+  isDevelopment(): Promise<boolean>
+  readTransfer(input: { asset: Address; transfer: SignedTransfer; call: Hex }): Promise<TransferReading>
+  head(): Promise<{ number: bigint; hash: Hex; time: number }>
+  blockHash(number: bigint): Promise<Hex | null>
+  /** Number of the newest block that no reorg takes back; `finalityBlocks` behind the head where a node cannot tell. */
+  finalized(): Promise<bigint>
+  /** Transactions of the account in blocks (`latest`). */
+  nonceOf(address: Address): Promise<number>
+  /** Wei. */
+  gasBalance(address: Address): Promise<bigint>
+  fees(): Promise<Fees>
+  /** Gas the call needs, or null when it reverts. */
+  estimateGas(call: { from: Address; to: Address; data: Hex }): Promise<bigint | null>
+  /** What the call would answer with that much gas, or null when it fails as a whole. */
+  dryRun(call: { from: Address; to: Address; data: Hex; gas: bigint }): Promise<Hex | null>
+  /** Whether there is code at the address, EIP-7702 delegations included. */
+  hasCode(address: Address): Promise<boolean>
+  send(raw: Hex): Promise<SendResult>
+  receipt(hash: Hex): Promise<Receipt | null>
+  /**
+   * The same answers, but only where two different nodes give them; else {@link Unwitnessed}. Null for a payment of a
+   * nominal value that one node's word is enough for, and where there is one node only.
+   */
+  agreed(nominal: bigint): Pick<Chain, "readTransfer" | "receipt"> | null
+  findLogs(input: {
+    asset: Address
+    topics: readonly (Hex | readonly Hex[] | null)[]
+    fromBlock: bigint
+  }): Promise<readonly FoundLog[]>
+  /** Every log of the asset with these topics in the blocks, both ends included, in the chain's order. */
+  logs(input: {
+    asset: Address
+    topics: readonly (Hex | readonly Hex[] | null)[]
+    fromBlock: bigint
+    toBlock: bigint
+  }): Promise<readonly LocatedLog[]>
+}
+
+/** The account that pays gas; it signs settlement calls and nothing else. */
+export type Relayer = {
+  readonly address: Address
+  sign(transaction: {
+    chainId: number
+    nonce: number
+    to: Address
+    data: Hex
+    gas: bigint
+    fees: Fees
+  }): Promise<SignedBytes>
+}

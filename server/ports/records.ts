@@ -1,0 +1,144 @@
+/** What the store keeps and answers, in the words of the field. */
+import type { Address, Hex } from "../../shared/evm.ts"
+import type { Revocation } from "../../shared/revocation.ts"
+import type { SignedTransfer } from "../../shared/scheme.ts"
+import type { ExposureLimits, LimitName } from "../core/exposure.ts"
+import type { Grant, NewGrant } from "../core/grant.ts"
+import type { Evidence, LedgerKind, Redemption, SettlePolicy } from "../core/redemption.ts"
+import type { WhitelistEntry } from "../core/whitelist.ts"
+
+export type RedeemOrder = {
+  readonly key: string
+  readonly grant: NewGrant
+  readonly network: string
+  readonly scheme: string
+  readonly asset: Address
+  readonly transfer: SignedTransfer
+  /** In millionths of the asset's nominal currency. */
+  readonly nominal: bigint
+  /**
+   * False for a whitelisted caller: nothing is settled and the signature is not stored. Refused with `access_denied`
+   * when the payer is not on the list any more.
+   */
+  readonly settle: boolean
+  /** `background` may become `first` by a limit; then no token exists before the money is in. */
+  readonly policy: SettlePolicy
+  /** SHA-256 (hex) of the secret made up for a buyer who brought nothing to prove himself by; kept only when he has to wait. */
+  readonly retryHash: string | null
+  /** What the chain read said: the payer's balance as of a block. */
+  readonly intake: { readonly blockNumber: bigint; readonly balance: bigint }
+  /** Usual time between blocks of the network. */
+  readonly blockSeconds: number
+  readonly limits: ExposureLimits
+  readonly now: number
+}
+
+/** By what a grant may be asked for: its id (from a token), its secret's opening, or its idempotency key's hash. */
+export type GrantHandle =
+  | { readonly by: "id" | "idempotencyHash"; readonly value: string }
+  | { readonly by: "opening"; readonly value: Hex }
+
+/** A redemption with the grant it bought. */
+export type Redeemed = { readonly redemption: Redemption; readonly grant: Grant }
+
+export type RedeemOutcome =
+  /** `limit` is what made it settle-first although the order did not ask for that. */
+  | ({ readonly kind: "redeemed"; readonly limit: LimitName | null } & Redeemed)
+  /** The key was claimed before; nothing changed. */
+  | ({ readonly kind: "repeated" } & Redeemed)
+  | {
+      readonly kind: "refused"
+      readonly reason: "insufficient_funds" | "queue_full" | "idempotency_conflict" | "access_denied"
+    }
+
+export type LedgerEntry = {
+  /** Ascending, without duplicates; gaps mean nothing. */
+  readonly sequence: number
+  readonly at: number
+  readonly kind: LedgerKind
+  /** Null for a change of the whitelist, and for a revocation of many grants at once. */
+  readonly grantId: string | null
+  /** Null for a grant without payment. */
+  readonly redemptionKey: string | null
+  /** Facts of the entry as strings (value, payer, transaction …). */
+  readonly facts: Readonly<Record<string, string>>
+}
+
+/** The list as of its last change, named by the sequence of that change's ledger entry; 0 before the first. */
+export type WhitelistNews = { readonly version: number; readonly entries: readonly WhitelistEntry[] }
+
+export type UnitsTaken = {
+  /** Null when the grant has not so many left, has ended, or counts nothing. */
+  readonly slice: { readonly id: number; readonly units: number } | null
+  readonly given: number
+  /** What anybody may still take. */
+  readonly left: number
+  /** In slices of other processes that are not late: it may come back. */
+  readonly elsewhere: number
+}
+
+/** What is to be taken back. What has ended already is left as it is. */
+export type RevocationTarget =
+  | { readonly kind: "grant"; readonly grantId: string }
+  /** One access token; its grant lives on. */
+  | { readonly kind: "token"; readonly grantId: string; readonly jti: string; readonly expiresAt: number }
+  /** Every grant of an address, on whatever network, or of a client id, that began before. */
+  | { readonly kind: "subject"; readonly id: string; readonly before: number }
+  /** Every grant of an offer (its id or reference; null: every grant there is) that began before. */
+  | { readonly kind: "rule"; readonly offer: string | null; readonly before: number }
+
+/** Whoever shows a token of the grant, or the command. */
+export type Revoker = "holder" | "operator"
+
+/** The sequence is that of its ledger entry: a cursor. */
+export type NumberedRevocation = { readonly sequence: number; readonly revocation: Revocation }
+
+/** How far the books are complete on a network, and how far they have used the nonces of its relayers. */
+export type Progress = {
+  /** Every payment from block `since` to block `done` is in the books; null before the first look at the chain. */
+  readonly blocks: { readonly since: bigint; readonly done: bigint } | null
+  /** The nonce that the next transaction of each relayer has. */
+  readonly nonces: readonly { readonly relayer: Address; readonly next: number }[]
+}
+
+/** Names a Transfer on a network. */
+export type TransferId = { readonly transactionHash: Hex; readonly logIndex: number }
+
+/** Bytes of a relayer's transaction under one hash. */
+export type SignedBytes = {
+  readonly hash: Hex
+  readonly raw: Hex
+  readonly maxFeePerGas: bigint
+  readonly maxPriorityFeePerGas: bigint
+}
+
+/** One nonce of the relayer. */
+export type RelayTransaction = {
+  readonly id: number
+  readonly network: string
+  readonly relayer: Address
+  readonly nonce: number
+  /** `signed`: stored, perhaps sent; `broadcast`: a node took it; `done`: its nonce is used up on chain. */
+  readonly state: "signed" | "broadcast" | "done"
+  /** Of the newest version. */
+  readonly to: Address
+  readonly data: Hex
+  readonly gas: bigint
+  /** Oldest first; every hash ever sent for the nonce. */
+  readonly versions: readonly SignedBytes[]
+  /** Seconds; when the newest version was stored or a reorg brought it back, and when a node last took bytes. */
+  readonly storedAt: number
+  readonly sentAt: number | null
+}
+
+/** A block with payments that are not final yet. */
+export type PaidBlock = Pick<Evidence, "blockNumber" | "blockHash">
+
+export type RedemptionHistory = {
+  readonly redemption: Redemption
+  /** Oldest first. */
+  readonly transactions: readonly RelayTransaction[]
+  readonly entries: readonly LedgerEntry[]
+}
+
+export type InFlight = { readonly transaction: RelayTransaction; readonly redemptions: readonly Redemption[] }

@@ -1,0 +1,29 @@
+/** What a use case may ask of the process it runs in: time, chance, words for the operator, room. */
+
+/** Seconds since the epoch. */
+export type Now = () => number
+/** That many random bytes. */
+export type Random = (bytes: number) => Uint8Array
+
+export type Logger = {
+  debug(fields: Record<string, unknown>, message: string): void
+  info(fields: Record<string, unknown>, message: string): void
+  warn(fields: Record<string, unknown>, message: string): void
+  error(fields: Record<string, unknown>, message: string): void
+}
+
+/** More work waits than this process takes on, or who does it has just failed. Nothing was done. */
+export class Overloaded extends Error {
+  constructor(what: string, options?: ErrorOptions) {
+    super(`no room for more ${what}`, options)
+    this.name = "Overloaded"
+  }
+}
+
+/** How often somebody may come. Both throw the refusal `rate_limited`. */
+export type Rate = {
+  /** Counts one more request of the key. */
+  take(key: string): Promise<void>
+  /** Only looks. */
+  check(key: string): Promise<void>
+}

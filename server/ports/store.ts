@@ -1,0 +1,243 @@
+/** The store: every verb one transaction, durable when it resolves. */
+import type { Address, Hex } from "../../shared/evm.ts"
+import type { Call } from "../core/batch.ts"
+import type {
+  Grant,
+  IssuedGrant,
+  IssueRequest,
+  NewGrant,
+  RotateDecision,
+  RotateRequest,
+} from "../core/grant.ts"
+import type { BookRow, Doubles, Exposure } from "../core/invariants.ts"
+import type { Offer, OfferRecord } from "../core/offers.ts"
+import type { Move, Redemption, RedemptionState } from "../core/redemption.ts"
+import type { Meter, SliceReport } from "../core/units.ts"
+import type { WhitelistMember } from "../core/whitelist.ts"
+import type {
+  GrantHandle,
+  InFlight,
+  LedgerEntry,
+  NumberedRevocation,
+  PaidBlock,
+  Progress,
+  Redeemed,
+  RedeemOrder,
+  RedeemOutcome,
+  RedemptionHistory,
+  RelayTransaction,
+  RevocationTarget,
+  Revoker,
+  SignedBytes,
+  TransferId,
+  UnitsTaken,
+  WhitelistNews,
+} from "./records.ts"
+
+/** The store cannot answer now (busy beyond its deadline, disk full, closed). Nothing was written. */
+export class StoreUnavailable extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = "StoreUnavailable"
+  }
+}
+
+/** The caller no longer holds the worker's lease; nothing was written. */
+export class Fenced extends Error {
+  constructor() {
+    super("another process holds the settlement lease")
+    this.name = "Fenced"
+  }
+}
+
+/**
+ * Every verb is one transaction and is durable when it resolves. Verbs that carry a `fence` throw {@link Fenced} when a
+ * newer lease was given out. All throw {@link StoreUnavailable} when they could not be carried out.
+ */
+export type Store = {
+  /** Puts these offers on sale and marks all others as replaced; answers every offer remembered. */
+  publishOffers(input: { offers: readonly Offer[]; now: number }): Promise<readonly OfferRecord[]>
+
+  /** Claims the key, opens the grant, books the entry and queues the settlement, or does nothing. */
+  redeem(order: RedeemOrder): Promise<RedeemOutcome>
+  /** What is stored under a key; for answering repeats, never for deciding whether to claim. */
+  recall(input: { key: string }): Promise<Redeemed | null>
+  /** The grant a handle names, the newest if several; null when there is none. */
+  findGrant(input: GrantHandle): Promise<{ grant: Grant; redemption: Redemption | null } | null>
+  /**
+   * Gives the grant of a settle-first purchase its first token once its payment is in, as `core/grant.ts` decides, exactly
+   * once; answers what is stored afterwards. Null for an unknown key.
+   */
+  issue(input: { key: string } & IssueRequest): Promise<Redeemed | null>
+  /** Rotates the refresh token of a grant as `core/grant.ts` decides; null when there is no such grant. */
+  rotate(
+    input: { grantId: string } & RotateRequest,
+  ): Promise<{ decision: RotateDecision; redemption: Redemption | null } | null>
+
+  /**
+   * Notes what became of earlier slices, and takes a slice of at least `cost` units. Units are lent once: a process that
+   * does not say what became of them has spent them.
+   */
+  takeUnits(input: {
+    grantId: string
+    holder: string
+    cost: number
+    reports: readonly SliceReport[]
+    now: number
+  }): Promise<UnitsTaken>
+  /** Notes what became of slices; a report that was noted before changes nothing. */
+  reportUnits(input: { reports: readonly SliceReport[] }): Promise<void>
+  /** By command; gives a grant units and books it. Null for a grant that is not there or counts nothing. */
+  creditUnits(input: {
+    grantId: string
+    units: number
+    note: string | null
+    now: number
+  }): Promise<Meter | null>
+
+  /** Ends what the target names, for refreshes and gates alike, and books it; answers how many grants or tokens that was. */
+  revoke(input: {
+    target: RevocationTarget
+    by: Revoker
+    /** The operator's words for the ledger. */
+    note: string | null
+    now: number
+  }): Promise<{ revoked: number }>
+  /** What was taken back after the cursor and may still concern a token, oldest first; start with cursor 0. */
+  revocations(input: { cursor: number; limit: number; now: number }): Promise<readonly NumberedRevocation[]>
+  entries(input: { after: number; limit: number }): Promise<readonly LedgerEntry[]>
+
+  /**
+   * Uses up a key, such as that of a proof, until it would be of no use any more; `used` when it was before, `full` when
+   * more are remembered than a service of this size has use for.
+   */
+  useOnce(input: { key: string; until: number; now: number }): Promise<"taken" | "used" | "full">
+
+  /**
+   * Makes the list agree with the configuration as `core/whitelist.ts` decides, and books every change. Answers the ids
+   * held back, because a command removed them.
+   */
+  publishWhitelist(input: {
+    members: readonly WhitelistMember[]
+    now: number
+  }): Promise<{ heldBack: readonly string[] }>
+  /** By command; puts a member on the list, or changes it. Books the change, if it is one. */
+  addToWhitelist(input: { member: WhitelistMember; now: number }): Promise<{ changed: boolean }>
+  /** By command; books the change, if it is one. */
+  removeFromWhitelist(input: { id: string; now: number }): Promise<{ changed: boolean }>
+  /** The list; null when it has not changed since that version. */
+  whitelist(input: { version: number }): Promise<WhitelistNews | null>
+  /** Opens a grant without payment and books it, if its subject is on the list with that secret, or as an address. */
+  admit(input: {
+    grant: NewGrant
+    secretSha256: string | null
+    now: number
+  }): Promise<{ readonly kind: "admitted"; readonly grant: IssuedGrant } | { readonly kind: "refused" }>
+
+  /** Redemptions in the order of their sale, with the sequence of the ledger's entry on it. */
+  redemptions(input: {
+    state: RedemptionState | null
+    after: number
+    limit: number
+  }): Promise<readonly { sequence: number; redemption: Redemption }[]>
+  /** All that is kept of a redemption: every transaction it ever rode in, and every entry. Null for a key never claimed. */
+  history(input: { key: string }): Promise<RedemptionHistory | null>
+  /** By command; has a dead redemption tried again, and books it. False when it is not dead; throws for an unknown key. */
+  retry(input: { key: string; now: number }): Promise<{ retried: boolean }>
+
+  /**
+   * Takes, or renews for the same holder, the one lease to settle; null while another's is alive. A lease given further
+   * in the future than it is long is of a clock since set back, and not waited for.
+   */
+  lease(input: { holder: string; seconds: number; now: number }): Promise<{ fence: number } | null>
+  release(input: { fence: number }): Promise<void>
+
+  /** Accepted rows that are due, the one that expires first first; and failed rows due for a last look. */
+  due(input: { fence: number; network: string; now: number; limit: number }): Promise<readonly Redemption[]>
+  /**
+   * The nonce the next transaction of this relayer must have; `chainNonce` is what the chain has counted (latest).
+   * `skipped`: so many nonces after our last one were used by somebody else who has the key.
+   */
+  nextNonce(input: {
+    fence: number
+    network: string
+    relayer: Address
+    chainNonce: number
+  }): Promise<{ nonce: number; skipped: number }>
+  /**
+   * Uses up the nonce, stores the bytes and moves the redemptions to `sent`, before anything is sent. Throws when the
+   * nonce is not the next one or a redemption is not `accepted`. An earlier nonce that never had a transaction may be
+   * filled by one without redemptions.
+   */
+  prepare(input: {
+    fence: number
+    network: string
+    relayer: Address
+    nonce: number
+    to: Address
+    data: Hex
+    gas: bigint
+    version: SignedBytes
+    redemptions: readonly string[]
+    now: number
+  }): Promise<RelayTransaction>
+  /** Stores replacement bytes for the same nonce, before they are sent; `call` when they make another one. */
+  replace(input: {
+    fence: number
+    transactionId: number
+    version: SignedBytes
+    call?: Call
+    now: number
+  }): Promise<void>
+  /** A node took the bytes. */
+  broadcast(input: { fence: number; transactionId: number; now: number }): Promise<void>
+  /** Transactions whose nonce is not known to be used up, lowest nonce first, with what rides in them. */
+  inFlight(input: { fence: number; network: string }): Promise<readonly InFlight[]>
+  /** What was stored for a nonce, whatever became of it; null for a nonce that never was ours. */
+  transactionAt(input: {
+    fence: number
+    network: string
+    relayer: Address
+    nonce: number
+  }): Promise<RelayTransaction | null>
+  /** Rows in state `mined`. */
+  mined(input: { fence: number; network: string }): Promise<readonly Redemption[]>
+  /** Blocks with rows in state `paid`, each once, oldest first. */
+  paidBlocks(input: { fence: number; network: string; limit: number }): Promise<readonly PaidBlock[]>
+  /** Rows in state `paid` by a Transfer in this block. */
+  paidIn(input: { fence: number; network: string } & PaidBlock): Promise<readonly Redemption[]>
+  /** Records what was found out: all moves, and the transaction's end, together or not at all. */
+  conclude(input: {
+    fence: number
+    /** The transaction's nonce is used up on chain. */
+    done?: number
+    /** The transaction's block went away: its bytes are to be sent again. */
+    reopened?: number
+    moves: readonly { key: string; move: Move }[]
+    now: number
+  }): Promise<void>
+
+  /** Grants by id, each with all that the books say of its money, to look through them in pieces; begins after `""`. */
+  books(input: { after: string; limit: number }): Promise<readonly BookRow[]>
+  /** What is unsettled, and what the running totals say of it. */
+  exposure(): Promise<Exposure>
+  doubles(): Promise<Doubles>
+  progress(input: { network: string }): Promise<Progress>
+  /** Those of the transfers that pay for nothing in the books. */
+  unbooked(input: { network: string; transfers: readonly TransferId[] }): Promise<readonly TransferId[]>
+  /**
+   * Takes in payments that were found on the chain and never sold by these books, with grants that have ended, and notes
+   * that the books are complete up to `done`. What is known already is left as it is. `since` counts at the first look
+   * only; blocks and nonces never go back. Answers the keys taken in.
+   */
+  catchUp(input: {
+    network: string
+    since: bigint
+    done: bigint
+    nonces: Progress["nonces"]
+    payments: readonly Redeemed[]
+    now: number
+  }): Promise<{ readonly imported: readonly string[] }>
+
+  close(): Promise<void>
+}
