@@ -1,29 +1,22 @@
 /** The composition root: the one place that knows both the use cases and the edges. */
 import { randomBytes } from "node:crypto"
 import { setTimeout as sleep } from "node:timers/promises"
-import { formatAmount } from "../shared/amount.ts"
-import { type Address, lowerAddress, parseAddress } from "../shared/evm.ts"
-import { networks } from "../shared/networks/index.ts"
 import { auditBooks, BrokenBooks } from "./books/audit.ts"
 import { createCatchUp } from "./books/catch-up.ts"
 import { createIncomeReader } from "./books/income.ts"
 import { createBookkeeper } from "./books/keeper.ts"
 import { reconcile } from "./books/reconcile.ts"
-import { createEvmChain } from "./chains/evm.ts"
 import { withReadBudget } from "./chains/read-budget.ts"
 import { createRelayers } from "./chains/relayer.ts"
-import { createRequestBudget, type RequestBudget } from "./chains/request-budget.ts"
 import { createSignaturePool } from "./chains/signature-pool.ts"
-import { isWellKnown } from "./chains/well-known.ts"
-import { type Config, ConfigError, type ConfigInput, parseConfig } from "./config.ts"
+import { type Config, type ConfigInput, parseConfig } from "./config.ts"
+import { connect } from "./connections.ts"
 import { brokenLine } from "./core/invariants.ts"
 import { createOfferBoard, payeesOf } from "./core/offers.ts"
-import { nominalValue } from "./core/payment.ts"
 import { differenceLine } from "./core/reconciliation.ts"
-import { settlerAddress } from "./core/settler.ts"
 import { createProofCheck } from "./dpop.ts"
 import { createFeed } from "./feed.ts"
-import { createFunding, type Funding } from "./funding.ts"
+import { createFunding } from "./funding.ts"
 import { createGate, type Gate } from "./gate.ts"
 import { newNonce, nonceSeconds } from "./grants/wallet-nonce.ts"
 import { type Challenges, createChallenges } from "./http/challenge.ts"
@@ -36,12 +29,13 @@ import { openKeys, openRelayerKeys, type Signer, verifyProof } from "./keys/inde
 import { createLogger } from "./log.ts"
 import { createMetering } from "./metering.ts"
 import { createFindOwned } from "./owner.ts"
-import { type Chain, ChainMismatch, ChainUnavailable, type Relayer } from "./ports/chain.ts"
+import type { Chain } from "./ports/chain.ts"
 import type { Logger, Now } from "./ports/runtime.ts"
 import { createReceipts } from "./receipt.ts"
 import { createRevocation } from "./revocation.ts"
 import { createRevocations } from "./revocations.ts"
 import { createSettlement } from "./settlement.ts"
+import { checkAccounts, checkChains, warnOfPrices } from "./start-checks.ts"
 import { createStatus } from "./status.ts"
 import { openStore } from "./stores/index.ts"
 import { createTokenEndpoint, supportedGrantTypes } from "./token.ts"
@@ -113,10 +107,7 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
   const [relayer] = relayers
   const { chains, budgets } = connect(config, log)
   await checkChains(chains, log)
-  await checkAccounts(
-    { payTo: config.payTo, ...relayerAccounts(relayers), ...whitelistedAccounts(config) },
-    chains,
-  )
+  await checkAccounts(config, relayers, chains)
 
   const store = await openStore(config.database)
   const broken = await auditBooks(store, { grants: grantsAtStart })
@@ -323,120 +314,6 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
   }
 }
 
-/** By network: the connection, and what may be asked of it in a second. */
-type Connections = {
-  readonly chains: ReadonlyMap<string, Chain>
-  readonly budgets: ReadonlyMap<string, RequestBudget>
-}
-
-/** A connection to every network of the configuration. */
-export function connect(config: Config, log: Logger): Connections {
-  const chains = new Map<string, Chain>()
-  const budgets = new Map<string, RequestBudget>()
-  for (const [id, { rpcUrls, requestsPerSecond }] of Object.entries(config.networks)) {
-    const network = networks.get(id)
-    if (!network) continue
-    const prices = config.offers.flatMap((offer) => offer.prices.filter((price) => price.network === id))
-    const onSale = new Set<string>(prices.map((price) => price.asset))
-    const assets = network.assets.filter((asset) => onSale.has(asset.address.toLowerCase()))
-    const budget = createRequestBudget(requestsPerSecond)
-    const { agreementAbove } = config.limits
-    chains.set(id, createEvmChain({ network, rpcUrls, assets, agreementAbove, spend: budget.spend, log }))
-    budgets.set(id, budget)
-  }
-  return { chains, budgets }
-}
-
-/** A node of the wrong chain is a configuration error; one that does not answer may come back. */
-async function checkChains(chains: ReadonlyMap<string, Chain>, log: Logger): Promise<void> {
-  for (const [id, chain] of chains) {
-    try {
-      await chain.ready()
-      if (!(await chain.hasCode(settlerAddress)))
-        log.warn(
-          { network: id },
-          "the Settler contract is not on this network, so settling costs more gas; `ticket402 init-chain` deploys it",
-        )
-    } catch (error) {
-      if (error instanceof ChainMismatch) throw new ConfigError([`networks.${id}.rpcUrls: ${error.message}`])
-      if (!(error instanceof ChainUnavailable)) throw error
-      log.warn(
-        { err: error, network: id },
-        "the node does not answer yet; payments are refused with 503 until it does",
-      )
-    }
-  }
-}
-
 /** Every scope that is sold or given away. */
 const scopesOf = ({ offers, whitelist }: Config): ReadonlySet<string> =>
   new Set([...offers, ...whitelist].flatMap(({ scope }) => scope.split(" ")))
-
-/** What is sold at a loss, and where that could not be told; a testnet's coin costs nothing. */
-async function warnOfPrices(
-  config: Config,
-  funding: ReadonlyMap<string, Funding>,
-  log: Logger,
-): Promise<void> {
-  for (const [id, { nativePrice, rpcUrls }] of Object.entries(config.networks)) {
-    const network = networks.get(id)
-    if (!network || network.testnet) continue
-    if (nativePrice === undefined)
-      log.warn({ network: id }, "without nativePrice, payments below their settlement's cost are not refused")
-    if (rpcUrls.length === 1)
-      log.warn({ network: id }, "with one of rpcUrls, large payments are believed on one node's word")
-  }
-  for (const offer of config.offers)
-    for (const price of offer.prices) {
-      const asset = networks
-        .get(price.network)
-        ?.assets.find((each) => lowerAddress(each.address) === price.asset)
-      // A node that does not answer yet tells nothing; the door looks again at every payment.
-      const cost = await funding
-        .get(price.network)
-        ?.cost()
-        .catch(() => null)
-      if (asset && cost && nominalValue(price.amount, asset) < cost)
-        log.warn(
-          { offer: offer.id, network: price.network, cost: formatAmount(cost, 6) },
-          "an offer costs less than its settlement and is refused at these fees",
-        )
-    }
-}
-
-/** By their keys in the configuration. */
-const relayerAccounts = (relayers: readonly Pick<Relayer, "address">[]): Record<string, Address> =>
-  Object.fromEntries(
-    relayers.map(({ address }, index) => [
-      `relayer.privateKeyFile${index === 0 ? "" : `.${index}`}`,
-      address,
-    ]),
-  )
-
-/** By their keys in the configuration. */
-const whitelistedAccounts = (config: Config): Record<string, Address> =>
-  Object.fromEntries(
-    config.whitelist.flatMap(({ id }, index) => {
-      const address = parseAddress(id)
-      return address ? [[`whitelist.${index}.address`, address] as const] : []
-    }),
-  )
-
-/** Neither money nor trust must go where everybody has the key; only a node that says it is for development may have such accounts. */
-async function checkAccounts(
-  accounts: Readonly<Record<string, Address>>,
-  chains: ReadonlyMap<string, Chain>,
-): Promise<void> {
-  const known = Object.keys(accounts).filter((key) => isWellKnown(accounts[key] ?? "0x"))
-  if (known.length === 0) return
-  const development = await Promise.all(
-    [...chains.values()].map((chain) => chain.isDevelopment().catch(() => false)),
-  )
-  if (development.every(Boolean)) return
-  throw new ConfigError(
-    known.map(
-      (key) =>
-        `${key}: found a test account whose key is public, wanted one only you hold (the nodes are not anvil or hardhat)`,
-    ),
-  )
-}

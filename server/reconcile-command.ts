@@ -1,9 +1,10 @@
 /** `reconcile`: says whether the books agree with the chain, and names every row and transfer that does not. */
-import { connect } from "./app.ts"
+
 import { auditBooks } from "./books/audit.ts"
 import { type Account, reconcile } from "./books/reconcile.ts"
 import { ConfigError, parseConfig } from "./config.ts"
 import { configExit, mendableProblems, readConfig } from "./config-file.ts"
+import { connect } from "./connections.ts"
 import { payeesOf } from "./core/offers.ts"
 import { nominalValue } from "./core/payment.ts"
 import { createLogger } from "./log.ts"
