@@ -2,7 +2,7 @@
 import { readFile, writeFile } from "node:fs/promises"
 import { Command } from "commander"
 import type { z } from "zod"
-import { configSchema } from "../server/config.ts"
+import { configSchema } from "../server/config/schema.ts"
 import { gateRefusals, type RefusalRow, refusals } from "../shared/errors.ts"
 
 const readme = new URL("../README.md", import.meta.url)

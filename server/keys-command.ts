@@ -1,6 +1,7 @@
 /** `keys list|rotate|remove`: looks after the signing keys while the service runs on the same folder. */
+
+import { configExit, mendableProblems, readConfig } from "./config/file.ts"
 import { type Config, ConfigError, parseConfig } from "./config.ts"
-import { configExit, mendableProblems, readConfig } from "./config-file.ts"
 import { createKeyCare, type KeyCare } from "./keys/care.ts"
 
 export type KeysOptions = { readonly config: string; readonly kid?: string }

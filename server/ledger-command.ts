@@ -1,6 +1,7 @@
 /** `ledger list|show|retry|credit`: looks at single payments, has dead ones tried again, and gives units to grants, while the service runs on the same store. */
+
+import { configExit, mendableProblems, readConfig } from "./config/file.ts"
 import { ConfigError, parseConfig } from "./config.ts"
-import { configExit, mendableProblems, readConfig } from "./config-file.ts"
 import { type Redemption, type RedemptionState, redemptionStates } from "./core/redemption.ts"
 import type { RelayTransaction } from "./ports/records.ts"
 import { type Store, StoreUnavailable } from "./ports/store.ts"

@@ -2,8 +2,8 @@
 
 import { auditBooks } from "./books/audit.ts"
 import { type Account, reconcile } from "./books/reconcile.ts"
+import { configExit, mendableProblems, readConfig } from "./config/file.ts"
 import { ConfigError, parseConfig } from "./config.ts"
-import { configExit, mendableProblems, readConfig } from "./config-file.ts"
 import { connect } from "./connections.ts"
 import { payeesOf } from "./core/offers.ts"
 import { nominalValue } from "./core/payment.ts"

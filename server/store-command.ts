@@ -1,6 +1,7 @@
 /** What the commands share that work on the store of a running service: they open it, and say what is wrong with it. */
+
+import { configExit, mendableProblems, readConfig } from "./config/file.ts"
 import { type Config, ConfigError, parseConfig } from "./config.ts"
-import { configExit, mendableProblems, readConfig } from "./config-file.ts"
 import { type Store, StoreUnavailable } from "./ports/store.ts"
 import { openStore } from "./stores/index.ts"
 

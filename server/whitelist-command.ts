@@ -1,7 +1,7 @@
 /** `whitelist add|remove|list`: changes who is let in without paying, while the service runs on the same store. */
 import { createHash, randomBytes } from "node:crypto"
+import { memberSchema } from "./config/whitelist.ts"
 import { type Config, ConfigError } from "./config.ts"
-import { memberSchema } from "./config-whitelist.ts"
 import type { WhitelistEntry, WhitelistMember } from "./core/whitelist.ts"
 import type { Store } from "./ports/store.ts"
 import { type CommandIo, nowSeconds, onStore, printJson } from "./store-command.ts"

@@ -1,8 +1,8 @@
 /** The configuration's `whitelist`: who is let in without paying, read strictly, because a slip lets strangers in. */
 import { z } from "zod"
-import { parseAddress, sha256, stringToBytes, zeroAddress } from "../shared/evm.ts"
-import { scopeSchema } from "./core/claims.ts"
-import { clientIdPattern, type WhitelistMember } from "./core/whitelist.ts"
+import { parseAddress, sha256, stringToBytes, zeroAddress } from "../../shared/evm.ts"
+import { scopeSchema } from "../core/claims.ts"
+import { clientIdPattern, type WhitelistMember } from "../core/whitelist.ts"
 
 /** As a person writes it; also names the keys for the hint at a misspelt one. */
 export const memberShape = z.strictObject({

@@ -1,9 +1,9 @@
 /** Configuration files, and what a command says of a configuration it cannot work with. */
 import { readFile } from "node:fs/promises"
-import { BrokenBooks } from "./books/audit.ts"
-import { ConfigError, type ConfigInput } from "./config.ts"
-import { KeyFileError } from "./keys/index.ts"
-import { MissingPackage, StoreFileError, UnknownStore } from "./stores/index.ts"
+import { BrokenBooks } from "../books/audit.ts"
+import { ConfigError, type ConfigInput } from "../config.ts"
+import { KeyFileError } from "../keys/index.ts"
+import { MissingPackage, StoreFileError, UnknownStore } from "../stores/index.ts"
 
 /** EX_CONFIG of sysexits.h. */
 export const configExit = 78

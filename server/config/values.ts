@@ -1,0 +1,47 @@
+/** Single values of the configuration, each in its one normal spelling. */
+import { isIP } from "node:net"
+import { type Address, parseAddress, zeroAddress } from "../../shared/evm.ts"
+import { show } from "./show.ts"
+
+export class WrongValue extends Error {}
+
+/** An issuer or resource identifier: compared byte for byte, so only its one normal spelling is taken. */
+export function wantIdentifier(text: string, allowInsecureHttp: boolean): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (!url || (url.protocol !== "https:" && url.protocol !== "http:"))
+    throw new WrongValue(`found ${show(text)}, wanted an http(s) URL`)
+  if (url.search || url.hash || url.username || url.password)
+    throw new WrongValue(`found ${show(text)}, wanted no query, fragment or credentials`)
+  const normal = url.pathname === "/" ? url.origin : `${url.origin}${url.pathname}`
+  if (text !== normal || normal.endsWith("/"))
+    throw new WrongValue(`found ${show(text)}, wanted ${show(normal.replace(/\/+$/, ""))}`)
+  if (url.protocol === "http:" && !allowInsecureHttp && !isLoopback(url.hostname))
+    throw new WrongValue(`found http on ${url.hostname}, wanted https (or "allowInsecureHttp": true)`)
+  return text
+}
+
+const isLoopback = (hostname: string): boolean =>
+  hostname === "localhost" || hostname === "[::1]" || /^127(?:\.[0-9]{1,3}){3}$/.test(hostname)
+
+/** Compared byte for byte with what browsers send, so only that spelling is taken; never `*` or `null`. */
+export function wantOrigin(text: string): void {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (!url || url.origin !== text || !/^https?:$/.test(url.protocol))
+    throw new WrongValue(`found ${show(text)}, wanted an origin such as "https://app.example.com"`)
+}
+
+/** A block of all addresses would let everybody choose the address he is counted by. */
+export function wantBlock(text: string): void {
+  const [address = "", prefix, ...more] = text.split("/")
+  const bits = isIP(address) === 6 ? 128 : 32
+  const good = prefix === undefined || (/^[1-9][0-9]{0,2}$/.test(prefix) && Number(prefix) <= bits)
+  if (isIP(address) === 0 || !good || more.length > 0)
+    throw new WrongValue(`found ${show(text)}, wanted an address or a CIDR block such as "10.0.0.0/8"`)
+}
+
+export function wantAddress(text: string): Address {
+  const address = parseAddress(text)
+  if (!address || address === zeroAddress)
+    throw new WrongValue(`found ${show(text)}, wanted an address of 20 bytes in hex with a right checksum`)
+  return address
+}
