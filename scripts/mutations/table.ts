@@ -37,6 +37,7 @@ const limits = "test/flows/limits.test.ts"
 const whitelist = "test/flows/whitelist.test.ts"
 const contracts = "test/flows/contract-payers.test.ts"
 const exposure = "test/server/core/exposure.test.ts"
+const clientStore = "test/contracts/client-store.test.ts"
 
 const redeemedOnce: readonly Mutation[] = [
   ...of("server/stores/sqlite-schema.ts", [
@@ -820,23 +821,64 @@ const client: readonly Mutation[] = [
   ...of("client/budget.ts", [
     [
       "limit of one purchase, again",
-      'refuseOver("amount_over_limit", 0n, micros, limits.perPurchase)',
+      '["amount_over_limit", 0n, limits.perPurchase],',
       "",
       "test/client/budget.test.ts",
       "CLI-01: the limit of one purchase",
     ],
-  ]),
-  ...of("client/purchase.ts", [
     [
       "budget before signing",
-      "const reservation = budget.reserve(choice.micros, origin)",
-      "const reservation = { cancel() {}, release() {} }",
+      'if (reserved.kind === "over" || reserved.kind === "recipient_changed") throw errorOf(reserved, spending)',
+      'if (reserved.kind !== "claim_lost") return true',
       "test/client/budget.test.ts",
       "gets the day's budget and no more",
     ],
     [
+      "recipients pinned on first use",
+      "return isKnown || isApproved ?",
+      "return true ?",
+      clientStore,
+      "another one is refused until approved",
+    ],
+    [
+      "what is given back is bounded",
+      "givenBack + micros <= most",
+      "true",
+      clientStore,
+      "never holds more than its budget and one purchase",
+    ],
+  ]),
+  ...of("client/memory-store.ts", [
+    [
+      "a lost claim keeps nothing",
+      "if (!holds(payment.claim) || !entry) return false",
+      "if (!entry) return false",
+      clientStore,
+      "who has lost his claim",
+    ],
+  ]),
+  ...of("client/node/verbs.ts", [
+    [
+      "one holder of a claim",
+      "if (held && held.holder !== holder && held.until > now && !isGone(held)) return false",
+      "",
+      clientStore,
+      "gives a claim to one holder at a time",
+    ],
+  ]),
+  ...of("client/node/file-store.ts", [
+    [
+      "a lost claim keeps nothing in the file",
+      "if (!verbs.holds(payment.claim) || !verbs.markKept(payment.reservation)) return false",
+      "verbs.markKept(payment.reservation)",
+      clientStore,
+      "who has lost his claim",
+    ],
+  ]),
+  ...of("client/purchase.ts", [
+    [
       "the same payment again",
-      "wallet.keep(key, payment)",
+      "if (!(await store.keep({ ...payment, sends: 1, uncertain: true }))) throw overtaken()",
       "",
       "test/client/purchase.test.ts",
       "a payment without an answer is kept",
