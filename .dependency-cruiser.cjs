@@ -14,7 +14,7 @@ const home = (pkg, homes) => ({
   to: { path: `node_modules/${pkg}/` },
 })
 const useCases =
-  "server/(gate|dpop|metering|token|owner|status|receipt|credentials|introspection|revocation|funding|settlement|worker|revocations|waits|whitelist|feed|(grants|settlement|books)/[^/]+)\\.ts$"
+  "server/(gate|dpop|metering|token|owner|status|receipt|credentials|introspection|revocation|funding|settlement|worker|revocations|waits|whitelist|feed|quotes|price-list|(grants|settlement|books)/[^/]+)\\.ts$"
 const edges = "server/(stores|chains|keys)/"
 
 module.exports = {

@@ -1,5 +1,6 @@
 /** What may be bought: every entry of a 402 against the payer's own table and rules, before anything is signed. */
 import { parseAtomic } from "../shared/amount.ts"
+import { committedOffer } from "../shared/commitment.ts"
 import { type Address, parseAddress, zeroAddress } from "../shared/evm.ts"
 import { type AssetInfo, findAsset, type NetworkInfo } from "../shared/network.ts"
 import type { Scheme } from "../shared/scheme.ts"
@@ -145,7 +146,7 @@ function judge(entry: unknown, { info }: Challenge, policy: Policy): Acceptable 
     network,
     asset,
     offer: extra.offer,
-    offerRef: extra.quote === undefined ? extra.offer : `${extra.offer}.${extra.quote}`,
+    offerRef: committedOffer(extra.offer, extra.quote),
     terms,
     payTo,
     amount,

@@ -52,6 +52,8 @@ describe("what users may import", () => {
         "type Issuer",
         "type IssuerOptions",
         "type Logger",
+        "type PriceFunction",
+        "type PriceQuestion",
         "type Signer",
       ]
     `)
