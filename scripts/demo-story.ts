@@ -84,8 +84,7 @@ export async function playDemo(screen: Screen, stage: Stage): Promise<string> {
         await response.body?.cancel()
       }
       want(purchases === 1, `one purchase, found ${purchases}`)
-      const { day } = await client.spent()
-      screen.good(`${films} films, ${purchases} payment, ${day} of the day's budget spent`)
+      screen.good(`${films} films, ${purchases} payment, ${client.spent().day} of the day's budget spent`)
     },
   )
 
@@ -111,7 +110,7 @@ export async function playDemo(screen: Screen, stage: Stage): Promise<string> {
       const response = await client.fetch(`${url}/movies/2`)
       want(response.status === 200, `200, found ${response.status}`)
       await response.body?.cancel()
-      return (await client.grants()).find((grant) => grant.settlement === "settled")
+      return client.grants().find((grant) => grant.settlement === "settled")
     })
     want(purchases === 1, `no second purchase, found ${purchases}`)
   })

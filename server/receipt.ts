@@ -21,6 +21,8 @@ export function createReceipts(
   return async (proof) => {
     const owned = await deps.find(proof)
     const { grant, redemption } = owned
+    // What was derived was not bought, and whoever got it need not know by whom.
+    if (grant.parent !== null) throw new Refusal("receipt_none")
     if (!redemption || redemption.state === "free" || grant.offer === null) throw new Refusal("receipt_none")
     if (settlementState(redemption.state) === "failed") throw new Refusal("settlement_failed")
     if (!isSettled(redemption.state)) throw new Refusal("receipt_pending")

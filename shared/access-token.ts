@@ -15,6 +15,8 @@ export const claimsSchema = z.object({
   scope: z.string().max(512),
   /** Id of the grant it was issued from. */
   grant: id,
+  /** Id of the grant that this one was derived from; the token ends with either. */
+  parent: id.optional(),
   /** When the grant began, in seconds: what a revocation of many grants goes by. */
   granted_at: seconds,
   /** Reference of the offer that was bought; null for a client's grant. */

@@ -1,7 +1,6 @@
 /** What shared code needs of the EVM (addresses, hashes, typed data, recovery); the one place in shared/ that knows viem. */
 import {
   type Address,
-  bytesToHex,
   concat,
   decodeFunctionData,
   decodeFunctionResult,
@@ -21,7 +20,6 @@ import {
 
 export type { Address, Hex }
 export {
-  bytesToHex,
   concat,
   decodeFunctionData,
   decodeFunctionResult,

@@ -5,6 +5,14 @@ export const paymentGrantType = "urn:ticket402:payment"
 export const refreshGrantType = "refresh_token"
 export const clientCredentialsGrantType = "client_credentials"
 export const walletProofGrantType = "urn:ticket402:wallet-proof"
+/** RFC 8693 §2.1. */
+export const tokenExchangeGrantType = "urn:ietf:params:oauth:grant-type:token-exchange"
+
+/** RFC 8693 §3: what a token that is exchanged is. */
+export const tokenTypes = {
+  access: "urn:ietf:params:oauth:token-type:access_token",
+  refresh: "urn:ietf:params:oauth:token-type:refresh_token",
+} as const
 
 /** How a client may authenticate at the token endpoint (RFC 8414 §2). */
 export const tokenEndpointAuthMethods = ["client_secret_basic", "client_secret_post", "none"] as const
@@ -34,6 +42,8 @@ const settlementSchema = z.object({
 /** The 200 of `POST /token` (RFC 6749 §5.1, with `grant`). */
 export const tokenResponseSchema = z.object({
   access_token: z.string().min(1).max(16_384),
+  /** Of a token that was derived from another (RFC 8693 §2.2.1). */
+  issued_token_type: z.literal(tokenTypes.access).optional(),
   /** `DPoP`: bound to the key of the proof that came with the request (RFC 9449 §5). */
   token_type: z.enum(["Bearer", "DPoP"]),
   /** Seconds; 0 when a proven retry finds the last token of the grant expired. */

@@ -45,7 +45,7 @@ export type RevocationSet = {
   /** Drops what concerns no token any more, so that the set cannot grow without bound. */
   forget(now: number): void
   /** Why the token is refused, or undefined while it is good. */
-  reasonFor(claims: Pick<Claims, "grant" | "jti" | "offer" | "granted_at">): GrantEnd | undefined
+  reasonFor(claims: Pick<Claims, "grant" | "parent" | "jti" | "offer" | "granted_at">): GrantEnd | undefined
 }
 
 export function createRevocationSet(): RevocationSet {
@@ -74,8 +74,8 @@ export function createRevocationSet(): RevocationSet {
       for (const [key, entry] of tokens) if (isOver(entry)) tokens.delete(key)
       if (rules.some(isOver)) rules = rules.filter((rule) => !isOver(rule))
     },
-    reasonFor({ grant, jti, offer, granted_at }) {
-      const ended = grants.get(grant)
+    reasonFor({ grant, parent, jti, offer, granted_at }) {
+      const ended = grants.get(grant) ?? (parent === undefined ? undefined : grants.get(parent))
       if (ended) return ended.reason
       const isTakenBack =
         tokens.has(jti) || rules.some((rule) => concerns(rule, { offer, grantedAt: granted_at }))

@@ -23,8 +23,6 @@ const malformed = "test/flows/malformed.test.ts"
 const gate = "test/server/gate.test.ts"
 const dpop = "test/server/dpop.test.ts"
 const payment = "test/server/core/payment.test.ts"
-const quotes = "test/server/quotes.test.ts"
-const prices = "test/server/price-list.test.ts"
 const evm = "test/shared/evm.test.ts"
 const settlement = "test/server/settlement.test.ts"
 const batch = "test/server/settlement/batch.test.ts"
@@ -39,7 +37,6 @@ const limits = "test/flows/limits.test.ts"
 const whitelist = "test/flows/whitelist.test.ts"
 const contracts = "test/flows/contract-payers.test.ts"
 const exposure = "test/server/core/exposure.test.ts"
-const clientStore = "test/contracts/client-store.test.ts"
 
 const redeemedOnce: readonly Mutation[] = [
   ...of("server/stores/sqlite-schema.ts", [
@@ -135,63 +132,6 @@ const redeemedOnce: readonly Mutation[] = [
 const offersAndLimits: readonly Mutation[] = [
   ...of("server/core/payment.ts", [
     [
-      "no price without a quote",
-      'if (!quoted) throw new Refusal("quote_invalid")',
-      "if (!quoted) return transfer.value",
-      quotes,
-      "QTE-05",
-    ],
-    [
-      "end of a quote",
-      'if (signedAt(transfer, price) > quoted.expiresAt) throw new Refusal("quote_expired")',
-      "",
-      quotes,
-      "QTE-04",
-    ],
-  ]),
-  ...of("server/quotes.ts", [
-    [
-      "seal of a quote",
-      "return read && keys.isQuoteSealed(sealedText(subjectOf(offer, price), read), read) ? read : undefined",
-      "return read",
-      quotes,
-      "QTE-05",
-    ],
-  ]),
-  ...of("server/core/dynamic-quote.ts", [
-    ["a quote is for one offer", "    subject.offer,\n", "", quotes, "QTE-05, QTE-10, RPL-24"],
-    ["a quote is of one service", "    subject.issuer,\n", "", quotes, "QTE-05, QTE-10, RPL-24"],
-    ["a quote is for one amount", "    amount.toString(),\n", "", quotes, "QTE-05: that is edited"],
-    ["a quote has one end", "    expiresAt,\n  ])", "  ])", quotes, "QTE-05: that is edited"],
-  ]),
-  ...of("server/core/pricing.ts", [
-    [
-      "a function's price is never nothing",
-      'if (amount === 0n) throw new AmountError("found a price of 0")',
-      "",
-      prices,
-      "QTE-09",
-    ],
-    [
-      "a function's price is text",
-      'if (typeof answer !== "string")',
-      "if (answer == null)",
-      prices,
-      "QTE-09",
-    ],
-  ]),
-  ...of("server/price-list.ts", [
-    ["what failed is closed", "told.set(key, null)\n", "", prices, "QTE-09: what failed"],
-    [
-      "no late price",
-      "return Promise.race([Promise.resolve().then(work), late])",
-      "return Promise.resolve().then(work)",
-      prices,
-      "an answer after the time is up",
-    ],
-  ]),
-  ...of("server/core/payment.ts", [
-    [
       "exact amount",
       "if (transfer.value !== price.amount ||",
       "if (transfer.value < price.amount ||",
@@ -214,7 +154,7 @@ const offersAndLimits: readonly Mutation[] = [
     ],
     [
       "longest window",
-      "if (transfer.validBefore > BigInt(now + longestPaymentSeconds))",
+      "if (transfer.validBefore > BigInt(now + maximumValiditySeconds))",
       "if (false)",
       payment,
       "SET-09, SET-10",
@@ -880,64 +820,23 @@ const client: readonly Mutation[] = [
   ...of("client/budget.ts", [
     [
       "limit of one purchase, again",
-      '["amount_over_limit", 0n, limits.perPurchase],',
+      'refuseOver("amount_over_limit", 0n, micros, limits.perPurchase)',
       "",
       "test/client/budget.test.ts",
       "CLI-01: the limit of one purchase",
     ],
+  ]),
+  ...of("client/purchase.ts", [
     [
       "budget before signing",
-      'if (reserved.kind === "over" || reserved.kind === "recipient_changed") throw errorOf(reserved, spending)',
-      'if (reserved.kind !== "claim_lost") return true',
+      "const reservation = budget.reserve(choice.micros, origin)",
+      "const reservation = { cancel() {}, release() {} }",
       "test/client/budget.test.ts",
       "gets the day's budget and no more",
     ],
     [
-      "recipients pinned on first use",
-      "return isKnown || isApproved ?",
-      "return true ?",
-      clientStore,
-      "another one is refused until approved",
-    ],
-    [
-      "what is given back is bounded",
-      "givenBack + micros <= most",
-      "true",
-      clientStore,
-      "never holds more than its budget and one purchase",
-    ],
-  ]),
-  ...of("client/memory-store.ts", [
-    [
-      "a lost claim keeps nothing",
-      "if (!holds(payment.claim) || !entry) return false",
-      "if (!entry) return false",
-      clientStore,
-      "who has lost his claim",
-    ],
-  ]),
-  ...of("client/node/verbs.ts", [
-    [
-      "one holder of a claim",
-      "if (held && held.holder !== holder && held.until > now && !isGone(held)) return false",
-      "",
-      clientStore,
-      "gives a claim to one holder at a time",
-    ],
-  ]),
-  ...of("client/node/file-store.ts", [
-    [
-      "a lost claim keeps nothing in the file",
-      "if (!verbs.holds(payment.claim) || !verbs.markKept(payment.reservation)) return false",
-      "verbs.markKept(payment.reservation)",
-      clientStore,
-      "who has lost his claim",
-    ],
-  ]),
-  ...of("client/purchase.ts", [
-    [
       "the same payment again",
-      "if (!(await store.keep({ ...payment, sends: 1, uncertain: true }))) throw overtaken()",
+      "wallet.keep(key, payment)",
       "",
       "test/client/purchase.test.ts",
       "a payment without an answer is kept",
@@ -1204,12 +1103,70 @@ const proofs: readonly Mutation[] = [
   ]),
 ]
 
+const derived: readonly Mutation[] = [
+  ...of("server/core/derive.ts", [
+    [
+      "what was derived yields no further one",
+      'if (parent.parent !== null) return refused("token_derived")',
+      "",
+      store,
+      "yield no further ones",
+    ],
+    [
+      "no scope is derived that the holder does not have",
+      'if (!includesScope(parent.scope, scope)) return refused("invalid_scope")',
+      "",
+      store,
+      "at most the scope, the units",
+    ],
+    [
+      "a stolen access token yields none that outlives it",
+      "request.shownUntil ?? parent.expiresAt,",
+      "parent.expiresAt,",
+      store,
+      "at most the scope, the units",
+    ],
+    [
+      "a bound token is derived from with its key only",
+      'if (parent.keyThumbprint !== null && request.keyThumbprint !== parent.keyThumbprint)\n    return refused("dpop_key_mismatch")',
+      "",
+      store,
+      "come only of what is shown whole",
+    ],
+    [
+      "a bounded number an hour",
+      "if (recent >= derivedPerHour)",
+      "if (recent < 0)",
+      store,
+      "so many an hour",
+    ],
+  ]),
+  ...of("shared/revocation.ts", [
+    [
+      "what was derived ends with its parent at every gate",
+      "?? (parent === undefined ? undefined : grants.get(parent))",
+      "",
+      "test/flows/derive.test.ts",
+      "ends with what it came from",
+    ],
+  ]),
+  ...of("server/stores/sqlite-units.ts", [
+    [
+      "a derived grant spends what its parent has",
+      "return [own, parent].filter((grant) => grant !== null)",
+      "return [own, parent].filter((grant) => grant !== null).slice(0, 1)",
+      store,
+      "spend what their parent has",
+    ],
+  ]),
+]
+
 const units: readonly Mutation[] = [
   ...of("server/stores/sqlite-units.ts", [
     [
       "a slice is taken from what is left",
-      "saveMeter(grantId, after)",
-      "",
+      "saveMeter(id, take(meter, units))",
+      "void take(meter, units)",
       "test/contracts/store.test.ts",
       "lends out what was sold",
     ],
@@ -1278,6 +1235,7 @@ const units: readonly Mutation[] = [
 
 export const mutations: readonly Mutation[] = [
   ...units,
+  ...derived,
   ...takenBack,
   ...redeemedOnce,
   ...offersAndLimits,

@@ -22,6 +22,7 @@ export const claimsOf = (grant: IssuedGrant, issuer: string, audience: string): 
   jti: grant.token.jti,
   scope: grant.scope,
   grant: grant.id,
+  ...(grant.parent !== null && { parent: grant.parent }),
   granted_at: grant.startsAt,
   offer: grant.offer,
   settled: grant.token.settled,

@@ -36,6 +36,8 @@ export type Grant = {
   readonly meter: Meter | null
   /** Of the key its tokens are bound to (RFC 9449); null for bearer tokens. */
   readonly keyThumbprint: string | null
+  /** The grant it was derived from: it spends from that one, and ends with it. */
+  readonly parent: string | null
   /** Of the refresh token that is valid now. */
   readonly generation: number
   /** Null until the payment of a settle-first purchase is in. */
@@ -48,10 +50,11 @@ export type IssuedGrant = Grant & { readonly token: TokenRecord }
 export const isIssued = (grant: Grant): grant is IssuedGrant => grant.token !== null
 
 /** A grant before it is stored. */
-export type NewGrant = Omit<IssuedGrant, "generation" | "ended">
+export type NewGrant = Omit<IssuedGrant, "parent" | "generation" | "ended">
 
-export const openGrant = <G extends Omit<Grant, "generation" | "ended">>(grant: G) => ({
+export const openGrant = <G extends Omit<Grant, "parent" | "generation" | "ended">>(grant: G) => ({
   ...grant,
+  parent: null,
   generation: 0,
   ended: null,
 })
@@ -67,13 +70,18 @@ export type TokenLives = {
 }
 
 /** What a plain client, which cannot refresh, gets at most (wire.md §5). */
-const plainTokenSeconds = 600
+export const plainTokenSeconds = 600
 /** How long an Idempotency-Key proves a retry. */
 export const idempotencySeconds = 24 * 3600
 
-/** Whether a lost answer to a refresh could be proven to be its owner's; only then there is a refresh token. */
-export const isRefreshable = (grant: Pick<Grant, "offer" | "opening" | "keyThumbprint">): boolean =>
-  grant.offer !== null && (grant.opening !== null || grant.keyThumbprint !== null)
+/**
+ * Whether a lost answer to a refresh could be proven to be its owner's; only then there is a refresh token. A derived grant
+ * has none: its one token is its whole life.
+ */
+export const isRefreshable = (
+  grant: Pick<Grant, "offer" | "opening" | "keyThumbprint"> & Partial<Pick<Grant, "parent">>,
+): boolean =>
+  !grant.parent && grant.offer !== null && (grant.opening !== null || grant.keyThumbprint !== null)
 
 /** The first token of a grant: short while the money is not in, longer once for a client that cannot refresh. */
 export function firstToken(
@@ -120,8 +128,8 @@ export function rotate(grant: Grant, settlement: SettlementState, request: Rotat
   const { now, generation, opening } = request
   const over = whyOver(grant, settlement, now)
   if (over) return { kind: "refused", reason: over }
-  // Its refresh token comes with the first access token, so this one was never given out.
-  if (!isIssued(grant)) return { kind: "refused", reason: "refresh_token_invalid" }
+  // A refresh token comes with the first access token, and none with a derived one, so this one was never given out.
+  if (!isIssued(grant) || grant.parent !== null) return { kind: "refused", reason: "refresh_token_invalid" }
   // Before anything else is told: who has the token and not the key can neither use it up nor end the grant.
   const isBound = grant.keyThumbprint !== null
   if (isBound && request.keyThumbprint !== grant.keyThumbprint)

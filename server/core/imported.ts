@@ -38,6 +38,7 @@ export function importedPayment(found: Found): { readonly grant: Grant; readonly
       idempotencyHash: null,
       meter: null,
       keyThumbprint: null,
+      parent: null,
       generation: 0,
       token: { jti: grantId, issuedAt: now, expiresAt: now, settled: true },
       ended: { reason: "lost", at: now },

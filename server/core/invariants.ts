@@ -13,7 +13,7 @@ export type BookRow = {
   readonly news: LedgerKind | null
   /** What became of the relayer's transaction it rides in; null when it rides in none. */
   readonly ride: "in_flight" | "done" | null
-  /** Units of the grant in slices of gates. */
+  /** Units of the grant, and of what was derived from it, in slices of gates. */
   readonly lent: number
 }
 
@@ -55,7 +55,13 @@ function judgeUnits({ grant: { id, meter }, lent }: BookRow): readonly Broken[] 
 
 function judgeMoney({ grant, redemption, entries, news, ride }: BookRow): readonly Broken[] {
   if (!redemption)
-    return when(grant.paid, "I2", "a grant that is called paid has no redemption", `grant ${grant.id}`)
+    // What a derived grant spends was paid for its parent.
+    return when(
+      grant.paid && grant.parent === null,
+      "I2",
+      "a grant that is called paid has no redemption",
+      `grant ${grant.id}`,
+    )
   const { key, state, policy, evidence, dueAt } = redemption
   const count = (kind: LedgerKind): number => entries[kind] ?? 0
   const isSettled = settlementState(state) === "settled"

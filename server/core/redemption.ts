@@ -129,6 +129,8 @@ export type LedgerKind =
   | "token_revoked"
   /** Many grants ended at once, by a rule. */
   | "revoked"
+  /** A grant with less than another, which it spends from. */
+  | "derived"
   /** Units given to a grant by command. */
   | "credited"
   | "whitelist_added"

@@ -37,14 +37,29 @@ const sharesOfRest = 4
 export const openMeter = (units: number | null): Meter | null =>
   units === null ? null : { given: units, left: units, held: 0, spent: 0 }
 
+/** What is left, and what gates may bring back. */
+export const remaining = ({ left, held }: Meter): number => left + held
+
 /** Nothing is left, and no gate may bring anything back. */
-export const isUsedUp = (meter: Meter | null): boolean =>
-  meter !== null && meter.left === 0 && meter.held === 0
+export const isUsedUp = (meter: Meter | null): boolean => meter !== null && remaining(meter) === 0
 
 /** How many units a gate gets that needs `cost` of them now; 0 when there are not so many. */
 export function sliceSize(left: number, cost: number): number {
   if (left < cost) return 0
   return Math.max(cost, 1, Math.min(largestSlice, Math.floor(left / sharesOfRest)))
+}
+
+/** What counts against a call: a derived grant draws on its parent, too. */
+export type Draw = {
+  readonly meter: Meter
+  /** In slices of other processes that are not late. */
+  readonly elsewhere: number
+}
+
+/** What all of them allow: never more than the least. */
+export function allowance(draws: readonly Draw[]): { readonly left: number; readonly elsewhere: number } {
+  const left = Math.min(...draws.map(({ meter }) => meter.left))
+  return { left, elsewhere: Math.min(...draws.map(({ meter, elsewhere }) => meter.left + elsewhere)) - left }
 }
 
 export const take = (meter: Meter, units: number): Meter => ({
@@ -54,24 +69,19 @@ export const take = (meter: Meter, units: number): Meter => ({
 })
 
 /** What was not told before. Throws for more than was taken, and for less than was said before. */
-export function report(
-  meter: Meter,
-  slice: Slice,
-  { spent, unused }: SliceReport,
-): { readonly meter: Meter; readonly slice: Slice } {
+export function report(meter: Meter, slice: Slice, { spent, unused }: SliceReport): Meter {
   const isSound = spent >= slice.spent && unused >= slice.unused && spent + unused <= slice.units
   if (!isSound) throw new Error(`a report on slice ${slice.id} does not fit what was taken`)
   const more = { spent: spent - slice.spent, unused: unused - slice.unused }
   return {
-    meter: {
-      ...meter,
-      left: meter.left + more.unused,
-      held: meter.held - more.spent - more.unused,
-      spent: meter.spent + more.spent,
-    },
-    slice: { ...slice, spent, unused },
+    ...meter,
+    left: meter.left + more.unused,
+    held: meter.held - more.spent - more.unused,
+    spent: meter.spent + more.spent,
   }
 }
+
+export const noted = (slice: Slice, { spent, unused }: SliceReport): Slice => ({ ...slice, spent, unused })
 
 /** What a slice still owes a word about. */
 export const openUnits = ({ units, spent, unused }: Pick<Slice, "units" | "spent" | "unused">): number =>

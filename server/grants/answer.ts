@@ -4,6 +4,7 @@ import type { PendingResponse, SettlementState, TokenResponse } from "../../shar
 import { claimsOf } from "../core/claims.ts"
 import { type Grant, type IssuedGrant, isRefreshable } from "../core/grant.ts"
 import { type Redemption, settlementState } from "../core/redemption.ts"
+import { remaining } from "../core/units.ts"
 import type { Random } from "../ports/runtime.ts"
 import type { IssuedAnswer, PendingAnswer, TokenDeps, TokenOptions } from "./grant-type.ts"
 
@@ -32,7 +33,7 @@ export function settlementView(redemption: Redemption | null): SettlementView {
 export const grantBody = (grant: Grant, view: SettlementView) => ({
   id: grant.id,
   expires_at: grant.expiresAt,
-  calls_remaining: grant.meter && grant.meter.left + grant.meter.held,
+  calls_remaining: grant.meter && remaining(grant.meter),
   settlement: settlementBody(view),
 })
 

@@ -2,4 +2,5 @@
 export * as clientCredentials from "./client-credentials.ts"
 export * as payment from "./payment.ts"
 export * as refreshToken from "./refresh-token.ts"
+export * as tokenExchange from "./token-exchange.ts"
 export * as walletProof from "./wallet-proof.ts"

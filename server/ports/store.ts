@@ -1,6 +1,7 @@
 /** The store: every verb one transaction, durable when it resolves. */
 import type { Address, Hex } from "../../shared/evm.ts"
 import type { Call } from "../core/batch.ts"
+import type { DeriveDecision, DeriveRequest } from "../core/derive.ts"
 import type {
   Grant,
   IssuedGrant,
@@ -62,7 +63,10 @@ export type Store = {
   redeem(order: RedeemOrder): Promise<RedeemOutcome>
   /** What is stored under a key; for answering repeats, never for deciding whether to claim. */
   recall(input: { key: string }): Promise<Redeemed | null>
-  /** The grant a handle names, the newest if several; null when there is none. */
+  /**
+   * The grant a handle names, the newest if several; null when there is none. A derived one as it is worth within its
+   * parent, with the redemption that paid for that.
+   */
   findGrant(input: GrantHandle): Promise<{ grant: Grant; redemption: Redemption | null } | null>
   /**
    * Gives the grant of a settle-first purchase its first token once its payment is in, as `core/grant.ts` decides, exactly
@@ -73,6 +77,14 @@ export type Store = {
   rotate(
     input: { grantId: string } & RotateRequest,
   ): Promise<{ decision: RotateDecision; redemption: Redemption | null } | null>
+
+  /**
+   * Opens a grant that spends from another, as `core/derive.ts` decides, and books it; null when there is no such parent.
+   * `shownJti`: of the access token that was shown, which must not have been taken back.
+   */
+  derive(
+    input: { grantId: string; shownJti: string | null } & DeriveRequest,
+  ): Promise<{ decision: DeriveDecision; redemption: Redemption | null } | null>
 
   /**
    * Notes what became of earlier slices, and takes a slice of at least `cost` units. Units are lent once: a process that

@@ -26,7 +26,7 @@ export function createMemoryBooks(tables: MemoryTables): Pick<Verbs, BookVerb> {
         news: own.findLast((kind) => newsKinds.some((each) => each === kind)) ?? null,
         ride: ride === undefined ? null : ride.state === "done" ? "done" : "in_flight",
         lent: [...slices.values()]
-          .filter(({ grantId }) => grantId === grant.id)
+          .filter(({ grantId }) => tables.familyOf(grant.id).has(grantId))
           .reduce((total, slice) => total + openUnits(slice), 0),
       }
     })

@@ -179,6 +179,9 @@ export function createMemoryTables() {
   const rowsOf = (keys: readonly string[]): readonly Redemption[] =>
     keys.flatMap((key) => redemptions.get(key) ?? [])
 
+  const redemptionFor = (grantId: string): Redemption | null =>
+    rowsOf([keyByGrant.get(grantId) ?? ""])[0] ?? null
+
   return {
     offers,
     grants,
@@ -212,7 +215,12 @@ export function createMemoryTables() {
     isEvidence: (network: string, { transactionHash, logIndex }: TransferId) =>
       keyByEvidence.has(`${network} ${transactionHash} ${logIndex}`),
     redemptionsOf: (payer: string) => rowsOf(keysByPayer.get(payer) ?? []),
-    redemptionFor: (grantId: string) => rowsOf([keyByGrant.get(grantId) ?? ""])[0] ?? null,
+    redemptionFor,
+    /** The grant with all that was derived from it. */
+    familyOf: (id: string): ReadonlySet<string> =>
+      new Set(
+        [...grants.values()].filter((each) => each.id === id || each.parent === id).map((each) => each.id),
+      ),
     /** Whether the Transfer that would pay for this row already pays for another. */
     isEvidenceOfOther: (row: Redemption) => (keyByEvidence.get(evidenceId(row)) ?? row.key) !== row.key,
   }

@@ -1,8 +1,11 @@
 /** The verbs of grants that end with their use, in memory. */
+import type { Grant } from "../core/grant.ts"
 import {
+  allowance,
   comingBackSince,
   give,
   type Meter,
+  noted,
   openUnits,
   report,
   type SliceReport,
@@ -22,34 +25,50 @@ export function createMemoryUnits(tables: MemoryTables): Pick<Verbs, UnitVerb> {
     if (grant) put(grants, grantId, { ...grant, meter })
   }
 
+  function lineOf(grantId: string): readonly Grant[] {
+    const own = grants.get(grantId)
+    return [own, grants.get(own?.parent ?? "")].filter((grant) => grant !== undefined)
+  }
+
+  /** What a call for one of the line counts against. */
+  const meteredOf = (line: readonly Grant[]): readonly { readonly id: string; readonly meter: Meter }[] =>
+    line.flatMap(({ id, meter }) => (meter ? [{ id, meter }] : []))
+
   function note(news: SliceReport): void {
     const slice = slices.get(news.sliceId)
-    const meter = slice && grants.get(slice.grantId)?.meter
     // Without a row all was said before.
-    if (!slice || !meter) return
-    const after = report(meter, slice, news)
-    saveMeter(slice.grantId, after.meter)
-    if (openUnits(after.slice) === 0) drop(slices, slice.id)
-    else put(slices, slice.id, after.slice)
+    if (!slice) return
+    for (const { id, meter } of meteredOf(lineOf(slice.grantId))) saveMeter(id, report(meter, slice, news))
+    const after = noted(slice, news)
+    if (openUnits(after) === 0) drop(slices, slice.id)
+    else put(slices, slice.id, after)
+  }
+
+  function openElsewhere(grantId: string, holder: string, now: number): number {
+    const family = tables.familyOf(grantId)
+    return [...slices.values()]
+      .filter((slice) => family.has(slice.grantId) && slice.holder !== holder)
+      .filter((slice) => slice.takenAt >= comingBackSince(now))
+      .reduce((total, slice) => total + openUnits(slice), 0)
   }
 
   return {
     takeUnits({ grantId, holder, cost, reports, now }) {
       reports.forEach(note)
-      const grant = grants.get(grantId)
-      if (!grant?.meter) return { slice: null, given: 0, left: 0, elsewhere: 0 }
-      const { meter, ended } = grant
-      const elsewhere = [...slices.values()]
-        .filter((slice) => slice.grantId === grantId && slice.holder !== holder)
-        .filter((slice) => slice.takenAt >= comingBackSince(now))
-        .reduce((total, slice) => total + openUnits(slice), 0)
-      const units = ended ? 0 : sliceSize(meter.left, cost)
-      if (units === 0) return { slice: null, given: meter.given, left: meter.left, elsewhere }
-      const after = take(meter, units)
-      saveMeter(grantId, after)
+      const line = lineOf(grantId)
+      const metered = meteredOf(line)
+      const [nearest] = metered
+      if (!nearest) return { slice: null, given: 0, left: 0, elsewhere: 0 }
+      const { left, elsewhere } = allowance(
+        metered.map(({ id, meter }) => ({ meter, elsewhere: openElsewhere(id, holder, now) })),
+      )
+      const { given } = nearest.meter
+      const units = line.some(({ ended }) => ended) ? 0 : sliceSize(left, cost)
+      if (units === 0) return { slice: null, given, left, elsewhere }
+      for (const { id, meter } of metered) saveMeter(id, take(meter, units))
       const id = ++lastSlice
       put(slices, id, { id, grantId, holder, units, spent: 0, unused: 0, takenAt: now })
-      return { slice: { id, units }, given: after.given, left: after.left, elsewhere }
+      return { slice: { id, units }, given, left: left - units, elsewhere }
     },
 
     reportUnits({ reports }) {

@@ -1,4 +1,5 @@
 /** A store in memory: for trying things out and for tests. It forgets everything when the process ends. */
+import { withinParent } from "../core/derive.ts"
 import type { Standing } from "../core/exposure.ts"
 import { idempotencySeconds } from "../core/grant.ts"
 import { applyMove, isVoid, type Redemption } from "../core/redemption.ts"
@@ -13,6 +14,9 @@ import { createMemoryUnits } from "./memory-units.ts"
 import { createMemoryWhitelist } from "./memory-whitelist.ts"
 import {
   admissionOf,
+  derivationOf,
+  derivedFacts,
+  derivedSince,
   evidenceTaken,
   isAdmitted,
   issueOf,
@@ -148,7 +152,11 @@ export function createMemoryVerbs(): Verbs {
 
     findGrant({ by, value }) {
       const grant = [...grants.values()].findLast((each) => each[by] === value)
-      return grant ? { grant, redemption: tables.redemptionFor(grant.id) } : null
+      if (!grant) return null
+      const parent = grant.parent === null ? undefined : grants.get(grant.parent)
+      return parent
+        ? { grant: withinParent(grant, parent), redemption: tables.redemptionFor(parent.id) }
+        : { grant, redemption: tables.redemptionFor(grant.id) }
     },
 
     issue({ key, ...request }) {
@@ -165,6 +173,24 @@ export function createMemoryVerbs(): Verbs {
       const row = tables.redemptionFor(grantId)
       const decision = rotationOf(grant, row, rowFor(grant), request)
       if (decision.grant) tables.saveGrant(decision.grant, row?.key ?? null, request.now)
+      return { decision, redemption: row }
+    },
+
+    derive({ grantId, shownJti, ...request }) {
+      const parent = grants.get(grantId)
+      if (!parent) return null
+      const row = tables.redemptionFor(grantId)
+      const recent = [...grants.values()].filter(
+        ({ parent: of, token }) => of === grantId && (token?.issuedAt ?? 0) > derivedSince(request.now),
+      ).length
+      const isTakenBack = [...tables.revocations.values()].some(
+        (each) => each.kind === "token" && each.jti === shownJti,
+      )
+      const decision = derivationOf(parent, row, rowFor(parent), { recent, isTakenBack }, request)
+      if (decision.kind === "derived") {
+        put(grants, decision.grant.id, decision.grant)
+        tables.book("derived", decision.grant.id, null, derivedFacts(decision.grant), request.now)
+      }
       return { decision, redemption: row }
     },
 

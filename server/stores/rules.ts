@@ -5,6 +5,7 @@ import {
   type Revocation,
   revocationSlackSeconds,
 } from "../../shared/revocation.ts"
+import { type DeriveDecision, type DeriveRequest, derive } from "../core/derive.ts"
 import { type Admission, admit, type Standing } from "../core/exposure.ts"
 import {
   type Grant,
@@ -61,6 +62,22 @@ export function rotationOf(
   if (!grant.paid && !isAdmitted(grant, row)) return { kind: "refused", reason: "access_denied" }
   return rotate(grant, redemption ? settlementState(redemption.state) : "none", request)
 }
+
+/** What is derived from a grant; `isTakenBack` of the access token that was shown. */
+export function derivationOf(
+  parent: Grant,
+  redemption: Redemption | null,
+  row: WhitelistRow | null | undefined,
+  facts: { readonly recent: number; readonly isTakenBack: boolean },
+  request: DeriveRequest,
+): DeriveDecision {
+  if (facts.isTakenBack) return { kind: "refused", reason: "subject_token_invalid" }
+  if (!parent.paid && !isAdmitted(parent, row)) return { kind: "refused", reason: "access_denied" }
+  return derive(parent, redemption ? settlementState(redemption.state) : "none", facts.recent, request)
+}
+
+/** Since when what was derived counts. */
+export const derivedSince = (now: number): number => now - longestTokenSeconds
 
 /** A settle-first grant as it is after somebody asked for its token. */
 export const issueOf = ({ grant, redemption }: Redeemed, request: IssueRequest): Grant =>
@@ -145,6 +162,13 @@ export function movedFacts(before: Redemption, after: Redemption): Facts {
 export const importedFacts = (redemption: Redemption): Facts => movedFacts(redemption, redemption)
 
 export const admittedFacts = (grant: Grant): Facts => ({ client: grant.subject, scope: grant.scope })
+
+export const derivedFacts = ({ parent, scope, meter, expiresAt }: Grant): Facts => ({
+  ...(parent !== null && { parent }),
+  scope,
+  ...(meter && { units: String(meter.given) }),
+  until: String(expiresAt),
+})
 
 /** The hash of a secret stays out of the ledger: who reads it need not be able to try secrets. */
 export const listFacts = ({ row }: WhitelistChange): Facts => ({

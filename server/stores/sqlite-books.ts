@@ -21,9 +21,9 @@ export function createBookVerbs(db: BetterSqlite3.Database, records: Records): P
   const lastNews = db.prepare<[string], Row>(`
     SELECT kind FROM entries WHERE redemption_key = ? AND kind IN (${newsKinds.map((kind) => `'${kind}'`).join(", ")})
     ORDER BY sequence DESC LIMIT 1`)
-  const lentUnits = db.prepare<[string], Row>(
-    "SELECT coalesce(sum(units - spent - unused), 0) AS lent FROM slices WHERE grant_id = ?",
-  )
+  const lentUnits = db.prepare<[{ id: string }], Row>(`
+    SELECT coalesce(sum(units - spent - unused), 0) AS lent FROM slices
+    WHERE grant_id IN (SELECT :id UNION ALL SELECT id FROM grants WHERE parent = :id)`)
   const rideState = db.prepare<[number], Row>("SELECT state FROM transactions WHERE id = ?")
   const doubleRows = {
     keys: db.prepare<[], Row>("SELECT key AS row FROM redemptions GROUP BY key HAVING count(*) > 1"),
@@ -66,7 +66,7 @@ export function createBookVerbs(db: BetterSqlite3.Database, records: Records): P
       ),
       news: news === undefined ? null : text<LedgerKind>(news.kind),
       ride: state === undefined ? null : state === "done" ? "done" : "in_flight",
-      lent: grant.meter ? integer(lentUnits.get(grant.id)?.lent) : 0,
+      lent: grant.meter ? integer(lentUnits.get({ id: grant.id })?.lent) : 0,
     }
   }
 

@@ -1,5 +1,6 @@
 /** The verbs of the ticket office and of those who read the ledger, on SQLite. */
 import type BetterSqlite3 from "better-sqlite3"
+import { withinParent } from "../core/derive.ts"
 import type { Standing } from "../core/exposure.ts"
 import { idempotencySeconds } from "../core/grant.ts"
 import { voidStates } from "../core/redemption.ts"
@@ -7,6 +8,9 @@ import { memberOf } from "../core/whitelist.ts"
 import type { RedeemOrder } from "../ports/records.ts"
 import {
   admissionOf,
+  derivationOf,
+  derivedFacts,
+  derivedSince,
   isAdmitted,
   issueOf,
   redeemedFacts,
@@ -15,7 +19,16 @@ import {
   usedKeysLimit,
 } from "./rules.ts"
 import type { Records } from "./sqlite-records.ts"
-import { amount, entryFrom, listOf, offerContentOf, offerRecordFrom, type Row, text } from "./sqlite-rows.ts"
+import {
+  amount,
+  entryFrom,
+  integer,
+  listOf,
+  offerContentOf,
+  offerRecordFrom,
+  type Row,
+  text,
+} from "./sqlite-rows.ts"
 import type { IntakeVerb, Verbs } from "./verbs.ts"
 
 export function createIntakeVerbs(db: BetterSqlite3.Database, records: Records): Pick<Verbs, IntakeVerb> {
@@ -40,6 +53,10 @@ export function createIntakeVerbs(db: BetterSqlite3.Database, records: Records):
   const minedAfter = db.prepare<[string, string, string, bigint], Row>(`
     SELECT value FROM redemptions
     WHERE network = ? AND asset = ? AND payer = ? AND block_number > ? AND state NOT IN (${listOf(voidStates)})`)
+  const countDerived = db.prepare<[string, number], Row>(
+    "SELECT count(*) AS derived FROM grants WHERE parent = ? AND token_issued_at > ?",
+  )
+  const isTokenRevoked = db.prepare<[string], Row>("SELECT 1 FROM revocations WHERE jti = ?")
   const forgetUsed = db.prepare("DELETE FROM used_keys WHERE until < ?")
   const isUsed = db.prepare<[string], Row>("SELECT 1 FROM used_keys WHERE used = ?")
   // A count would look at every row; rows come and go in about this order.
@@ -109,7 +126,10 @@ export function createIntakeVerbs(db: BetterSqlite3.Database, records: Records):
     findGrant({ by, value }) {
       const id = grantIdBy[by].get(value)?.id
       const grant = id === undefined ? null : records.grant(text(id))
-      return grant && { grant, redemption: records.redemptionFor(grant.id) }
+      const parent = grant?.parent ? records.grant(grant.parent) : null
+      return grant && parent
+        ? { grant: withinParent(grant, parent), redemption: records.redemptionFor(parent.id) }
+        : grant && { grant, redemption: records.redemptionFor(grant.id) }
     },
 
     issue({ key, ...request }) {
@@ -126,6 +146,22 @@ export function createIntakeVerbs(db: BetterSqlite3.Database, records: Records):
       const redemption = records.redemptionFor(grantId)
       const decision = rotationOf(grant, redemption, rowFor(grant), request)
       if (decision.grant) records.saveGrant(grant, decision.grant, redemption?.key ?? null, request.now)
+      return { decision, redemption }
+    },
+
+    derive({ grantId, shownJti, ...request }) {
+      const parent = records.grant(grantId)
+      if (!parent) return null
+      const redemption = records.redemptionFor(grantId)
+      const facts = {
+        recent: integer(countDerived.get(grantId, derivedSince(request.now))?.derived),
+        isTakenBack: shownJti !== null && isTokenRevoked.get(shownJti) !== undefined,
+      }
+      const decision = derivationOf(parent, redemption, rowFor(parent), facts, request)
+      if (decision.kind === "derived") {
+        records.addGrant(decision.grant)
+        records.book("derived", decision.grant.id, null, derivedFacts(decision.grant), request.now)
+      }
       return { decision, redemption }
     },
 

@@ -37,10 +37,10 @@ export function createRecords(db: BetterSqlite3.Database) {
     WHERE key = :key`)
   const insertGrant = db.prepare(`
     INSERT INTO grants (id, offer, scope, subject, paid, starts_at, expires_at, opening, idempotency_hash, key_thumbprint,
-      generation, units_given, units_left, units_held, units_spent,
+      parent, generation, units_given, units_left, units_held, units_spent,
       token_jti, token_issued_at, token_expires_at, token_settled, end_reason, ended_at)
     VALUES (:id, :offer, :scope, :subject, :paid, :starts_at, :expires_at, :opening, :idempotency_hash, :key_thumbprint,
-      :generation, :units_given, :units_left, :units_held, :units_spent,
+      :parent, :generation, :units_given, :units_left, :units_held, :units_spent,
       :token_jti, :token_issued_at, :token_expires_at, :token_settled, :end_reason, :ended_at)`)
   const updateGrant = db.prepare(`
     UPDATE grants SET starts_at = :starts_at, expires_at = :expires_at, generation = :generation, token_jti = :token_jti,

@@ -133,6 +133,7 @@ export const grantFrom = (row: Row): Grant => ({
           spent: integer(row.units_spent),
         },
   keyThumbprint: textOrNull(row.key_thumbprint),
+  parent: textOrNull(row.parent),
   generation: integer(row.generation),
   token:
     row.token_jti === null
@@ -162,6 +163,7 @@ export const grantColumnsOf = (grant: Grant) => ({
   units_held: grant.meter?.held ?? null,
   units_spent: grant.meter?.spent ?? null,
   key_thumbprint: grant.keyThumbprint,
+  parent: grant.parent,
   generation: grant.generation,
   token_jti: grant.token?.jti ?? null,
   token_issued_at: grant.token?.issuedAt ?? null,
@@ -234,10 +236,7 @@ export const versionColumnsOf = (transactionId: number, version: SignedBytes) =>
 
 export function offerRecordFrom(row: Row): OfferRecord {
   const content = JSON.parse(text(row.content)) as Offer
-  const prices = content.prices.map((price) => ({
-    ...price,
-    amount: price.amount === null ? null : BigInt(price.amount),
-  }))
+  const prices = content.prices.map((price) => ({ ...price, amount: BigInt(price.amount) }))
   return { offer: { ...content, prices }, replacedAt: integerOrNull(row.replaced_at) }
 }
 

@@ -43,6 +43,7 @@ CREATE TABLE grants (
   units_held INTEGER CHECK (units_held >= 0),
   units_spent INTEGER CHECK (units_spent >= 0),
   key_thumbprint TEXT,
+  parent TEXT REFERENCES grants (id),
   generation INTEGER NOT NULL CHECK (generation >= 0),
   token_jti TEXT,
   token_issued_at INTEGER,
@@ -61,6 +62,7 @@ CREATE INDEX grants_by_idempotency ON grants (idempotency_hash, starts_at) WHERE
 
 -- Those that may still have living tokens are the newest few.
 CREATE INDEX grants_by_expiry ON grants (expires_at);
+CREATE INDEX grants_by_parent ON grants (parent, token_issued_at) WHERE parent IS NOT NULL;
 CREATE INDEX grants_by_opening ON grants (opening) WHERE opening IS NOT NULL;
 
 -- Units that gates hold; what is left of a gate that crashed stays.
@@ -166,7 +168,7 @@ CREATE TABLE entries (
   sequence INTEGER PRIMARY KEY AUTOINCREMENT,
   ${instant("at")},
   kind TEXT NOT NULL CHECK (kind IN ('redeemed', 'settled', 'failed', 'reopened', 'dead', 'retried', 'ended', 'imported',
-    'admitted', 'token_revoked', 'revoked', 'credited', 'whitelist_added', 'whitelist_removed')),
+    'admitted', 'token_revoked', 'revoked', 'credited', 'derived', 'whitelist_added', 'whitelist_removed')),
   grant_id TEXT REFERENCES grants (id),
   redemption_key TEXT REFERENCES redemptions (key),
   facts TEXT NOT NULL CHECK (json_valid(facts)),

@@ -1,9 +1,12 @@
 /** The verbs of grants that end with their use, on SQLite. */
 import type BetterSqlite3 from "better-sqlite3"
+import type { Grant } from "../core/grant.ts"
 import {
+  allowance,
   comingBackSince,
   give,
   type Meter,
+  noted,
   openUnits,
   report,
   type Slice,
@@ -25,44 +28,54 @@ export function createUnitVerbs(db: BetterSqlite3.Database, records: Records): P
     INSERT INTO slices (grant_id, holder, units, spent, unused, taken_at) VALUES (?, ?, ?, 0, 0, ?)`)
   const writeSlice = db.prepare("UPDATE slices SET spent = ?, unused = ? WHERE id = ?")
   const dropSlice = db.prepare("DELETE FROM slices WHERE id = ?")
-  const ofOthers = db.prepare<[string, string, number], Row>(
-    "SELECT * FROM slices WHERE grant_id = ? AND holder <> ? AND taken_at >= ?",
-  )
+  const ofOthers = db.prepare<[{ id: string; holder: string; since: number }], Row>(`
+    SELECT * FROM slices WHERE grant_id IN (SELECT :id UNION ALL SELECT id FROM grants WHERE parent = :id)
+      AND holder <> :holder AND taken_at >= :since`)
 
   const saveMeter = (id: string, meter: Meter): void => void writeMeter.run({ id, ...meter })
 
+  function lineOf(grantId: string): readonly Grant[] {
+    const own = records.grant(grantId)
+    const parent = own?.parent ? records.grant(own.parent) : null
+    return [own, parent].filter((grant) => grant !== null)
+  }
+
+  /** What a call for one of the line counts against. */
+  const meteredOf = (line: readonly Grant[]): readonly { readonly id: string; readonly meter: Meter }[] =>
+    line.flatMap(({ id, meter }) => (meter ? [{ id, meter }] : []))
+
   function note(news: SliceReport): void {
     const row = sliceById.get(news.sliceId)
-    const slice = row && sliceFrom(row)
-    const meter = slice && records.grant(slice.grantId)?.meter
     // Without a row all was said before.
-    if (!slice || !meter) return
-    const after = report(meter, slice, news)
-    saveMeter(slice.grantId, after.meter)
-    if (openUnits(after.slice) === 0) dropSlice.run(slice.id)
-    else writeSlice.run(after.slice.spent, after.slice.unused, slice.id)
+    if (!row) return
+    const slice = sliceFrom(row)
+    for (const { id, meter } of meteredOf(lineOf(slice.grantId))) saveMeter(id, report(meter, slice, news))
+    const after = noted(slice, news)
+    if (openUnits(after) === 0) dropSlice.run(slice.id)
+    else writeSlice.run(after.spent, after.unused, slice.id)
   }
+
+  const openElsewhere = (id: string, holder: string, now: number): number =>
+    ofOthers
+      .all({ id, holder, since: comingBackSince(now) })
+      .reduce((total, row) => total + openUnits(sliceFrom(row)), 0)
 
   return {
     takeUnits({ grantId, holder, cost, reports, now }) {
       reports.forEach(note)
-      const grant = records.grant(grantId)
-      if (!grant?.meter) return { slice: null, given: 0, left: 0, elsewhere: 0 }
-      const { meter, ended } = grant
-      const elsewhere = ofOthers
-        .all(grantId, holder, comingBackSince(now))
-        .reduce((total, row) => total + openUnits(sliceFrom(row)), 0)
-      const units = ended ? 0 : sliceSize(meter.left, cost)
-      if (units === 0) return { slice: null, given: meter.given, left: meter.left, elsewhere }
-      const after = take(meter, units)
-      saveMeter(grantId, after)
+      const line = lineOf(grantId)
+      const metered = meteredOf(line)
+      const [nearest] = metered
+      if (!nearest) return { slice: null, given: 0, left: 0, elsewhere: 0 }
+      const { left, elsewhere } = allowance(
+        metered.map(({ id, meter }) => ({ meter, elsewhere: openElsewhere(id, holder, now) })),
+      )
+      const { given } = nearest.meter
+      const units = line.some(({ ended }) => ended) ? 0 : sliceSize(left, cost)
+      if (units === 0) return { slice: null, given, left, elsewhere }
+      for (const { id, meter } of metered) saveMeter(id, take(meter, units))
       const { lastInsertRowid } = insertSlice.run(grantId, holder, units, now)
-      return {
-        slice: { id: Number(lastInsertRowid), units },
-        given: after.given,
-        left: after.left,
-        elsewhere,
-      }
+      return { slice: { id: Number(lastInsertRowid), units }, given, left: left - units, elsewhere }
     },
 
     reportUnits({ reports }) {

@@ -16,6 +16,7 @@ export type IntakeVerb =
   | "findGrant"
   | "issue"
   | "rotate"
+  | "derive"
   | "entries"
   | "useOnce"
 /** The verbs of grants that end with their use. */
@@ -67,6 +68,7 @@ export const storeOf = (call: Call, close: () => Promise<void>): Store => ({
   findGrant: (input) => call("findGrant", input),
   issue: (input) => call("issue", input),
   rotate: (input) => call("rotate", input),
+  derive: (input) => call("derive", input),
   takeUnits: (input) => call("takeUnits", input),
   reportUnits: (input) => call("reportUnits", input),
   creditUnits: (input) => call("creditUnits", input),

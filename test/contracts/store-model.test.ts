@@ -83,6 +83,10 @@ const step = fc.oneof(
   { weight: 2, arbitrary: fc.record({ verb: fc.constant("rotate" as const), key, generation: upTo(2) }) },
   {
     weight: 2,
+    arbitrary: fc.record({ verb: fc.constant("derive" as const), key, shown: fc.option(upTo(1)) }),
+  },
+  {
+    weight: 2,
     arbitrary: fc.record({
       verb: fc.constantFrom("addToWhitelist" as const, "removeFromWhitelist", "admit"),
       id: fc.constantFrom(hexOf(0, 20), hexOf(1, 20), "billing"),
@@ -216,6 +220,24 @@ function letterOf(each: Step, at: State): [Verb, unknown] {
     }
     case "issue":
       return ["issue", { key: keyOf(each.key), jti: `jti-${now}`, now, lives: { full: 300, pending: 60 } }]
+    case "derive":
+      return [
+        "derive",
+        {
+          grantId: `grant-${each.key}`,
+          shownJti: null,
+          generation: each.shown,
+          shownUntil: now + 30,
+          keyThumbprint: null,
+          id: `child-${now}-${each.key}`,
+          jti: `child-jti-${now}`,
+          scope: null,
+          units: null,
+          lifeSeconds: 300,
+          boundTo: null,
+          now,
+        },
+      ]
     case "addToWhitelist":
       return ["addToWhitelist", { member: memberOf(each.id, each.scope, each.secret), now }]
     case "removeFromWhitelist":
@@ -383,6 +405,6 @@ it("keeps memory and SQLite equal, and the total exposure equal to the sum of un
     "replace",
     "broadcast",
     "conclude",
-  ].concat(["addToWhitelist", "removeFromWhitelist", "publishWhitelist", "admit", "catchUp"]))
+  ].concat(["derive", "addToWhitelist", "removeFromWhitelist", "publishWhitelist", "admit", "catchUp"]))
     expect(carried.get(verb) ?? 0, verb).toBeGreaterThan(5)
 }, 120_000)

@@ -5,6 +5,7 @@ import { createMemoryStore } from "../../server/stores/memory.ts"
 import { openSqliteStore } from "../../server/stores/sqlite.ts"
 import { type OpenedStore, storeContract } from "./store.ts"
 import { booksContract } from "./store-books.ts"
+import { derivedContract } from "./store-derived.ts"
 import { revocationContract } from "./store-revocations.ts"
 import { unitContract } from "./store-units.ts"
 import { whitelistContract } from "./store-whitelist.ts"
@@ -32,7 +33,14 @@ async function openSqlite(): Promise<OpenedStore> {
     },
   }
 }
-for (const contract of [storeContract, unitContract, revocationContract, whitelistContract, booksContract]) {
+for (const contract of [
+  storeContract,
+  unitContract,
+  derivedContract,
+  revocationContract,
+  whitelistContract,
+  booksContract,
+]) {
   contract("memory", openMemory)
   contract("SQLite", openSqlite)
 }

@@ -94,7 +94,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
             failure: null,
             lastError: null,
           },
-          grant: { ...order.grant, generation: 0, ended: null },
+          grant: { ...order.grant, parent: null, generation: 0, ended: null },
         })
         expect(await ledger()).toEqual([
           {

@@ -5,6 +5,7 @@ import {
   isUsedUp,
   largestSlice,
   type Meter,
+  noted,
   openMeter,
   openUnits,
   report,
@@ -67,9 +68,9 @@ describe("units", () => {
             const news = { sliceId: slice.id, spent: mine, unused }
             const after = report(meter, slice, news)
             // What is said twice changes nothing.
-            expect(report(after.meter, after.slice, news).meter).toEqual(after.meter)
-            meter = after.meter
-            replace(after.slice)
+            expect(report(after, noted(slice, news), news)).toEqual(after)
+            meter = after
+            replace(noted(slice, news))
           }
           if (now.kind === "crash") slices = slices.filter((each) => each !== slice)
           for (const count of Object.values(meter)) expect(count).toBeGreaterThanOrEqual(0)
@@ -92,8 +93,9 @@ describe("units", () => {
     const meter = take(open(10), 5)
     const slice: Slice = { id: 1, grantId: "g", holder: "h", units: 5, spent: 0, unused: 0, takenAt: 0 }
     expect(() => report(meter, slice, { sliceId: 1, spent: 3, unused: 3 })).toThrow("does not fit")
-    const after = report(meter, slice, { sliceId: 1, spent: 1, unused: 3 })
-    expect(() => report(after.meter, after.slice, { sliceId: 1, spent: 2, unused: 2 })).toThrow(
+    const said = { sliceId: 1, spent: 1, unused: 3 }
+    const after = report(meter, slice, said)
+    expect(() => report(after, noted(slice, said), { sliceId: 1, spent: 2, unused: 2 })).toThrow(
       "does not fit",
     )
   })
