@@ -14,7 +14,7 @@ const home = (pkg, homes) => ({
   to: { path: `node_modules/${pkg}/` },
 })
 const useCases =
-  "server/(gate|dpop|metering|token|owner|status|receipt|credentials|introspection|revocation|funding|settlement|worker|revocations|waits|whitelist|feed|(grants|settlement|books)/[^/]+)\\.ts$"
+  "server/(gate|dpop|metering|token|owner|status|receipt|credentials|introspection|revocation|funding|settlement|worker|revocations|waits|whitelist|feed|quotes|price-list|(grants|settlement|books)/[^/]+)\\.ts$"
 const edges = "server/(stores|chains|keys)/"
 
 module.exports = {
@@ -47,11 +47,18 @@ module.exports = {
     {
       name: "client-runs-anywhere",
       severity: "error",
-      comment: "the client is for agents: no node-only or native module",
-      from: { path: "^client/" },
+      comment:
+        "the client is for agents: no node-only or native module but in client/node, which nothing else there knows",
+      from: { path: "^client/", pathNot: "^client/node/" },
       to: { dependencyTypes: ["core"] },
     },
-    home("better-sqlite3", "^server/stores/"),
+    {
+      name: "client-does-without-node",
+      severity: "error",
+      from: { path: "^client/", pathNot: "^client/node/" },
+      to: { path: "^client/node/" },
+    },
+    home("better-sqlite3", "^(server/stores/|client/node/)"),
     home("express", "^server/(adapters/|app\\.ts|main\\.ts|example\\.ts)"),
     home("pino", "^server/(app|main|log)\\.ts"),
     home("jose", "^(server/keys/|client/)"),

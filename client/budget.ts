@@ -1,8 +1,9 @@
 /** The budget: counts everything that was signed, because a signature can become money whatever its receiver says. */
 import { formatAmount, parseAmount } from "../shared/amount.ts"
-import { BudgetRefusal } from "./errors.ts"
+import { BudgetRefusal, PolicyRefusal } from "./errors.ts"
+import type { ClientStore, Counted, Limits, Spending, SpendingRefusal } from "./store.ts"
 
-const daySeconds = 86_400
+export const daySeconds = 86_400
 const microDecimals = 6
 
 /** Millionths of the currency, rounded up: a limit errs on the side of the payer. */
@@ -15,79 +16,74 @@ export function microsOf(units: bigint, decimals: number): bigint {
 export const parseMicros = (text: string): bigint => parseAmount(text, microDecimals)
 export const formatMicros = (micros: bigint): string => formatAmount(micros, microDecimals)
 
-export type Limits = {
-  /** All in millionths of the currency. */
-  readonly perPurchase: bigint
-  readonly perDay: bigint
-  readonly perOriginPerDay: bigint
+export type Expense = Pick<Spending, "micros" | "payTo" | "isApproved">
+
+/** The first rule that the expense breaks, in the order a reader would ask. */
+export function refusalOf(
+  { micros, payTo, isApproved }: Expense,
+  counted: Counted,
+  limits: Limits,
+): SpendingRefusal | undefined {
+  const rules = [
+    ["amount_over_limit", 0n, limits.perPurchase],
+    ["day_budget_spent", counted.day, limits.perDay],
+    ["origin_budget_spent", counted.originDay, limits.perOriginPerDay],
+    ["origin_total_spent", counted.origin, limits.perOrigin],
+    ["offer_total_spent", counted.offer, limits.perOffer],
+    ["total_spent", counted.total, limits.total],
+  ] as const
+  for (const [rule, sum, limit] of rules)
+    if (limit !== undefined && sum + micros > limit) return { kind: "over", rule, counted: sum, limit }
+  const { recipients } = counted
+  const isKnown = recipients.length === 0 || recipients.includes(payTo)
+  return isKnown || isApproved ? undefined : { kind: "recipient_changed", recipients }
 }
 
-export type Reservation = {
-  /** Nothing was signed after all. */
-  cancel(): void
-  /**
-   * The service said no, or that it lets us in free, and may be believed once the signature is worthless. Since only its
-   * word says that no money moved, no more than one purchase's worth a day is given back: a seller who says so and settles
-   * all the same can take `perPurchase` over the day's budget, and never more.
-   */
-  release(validBefore: number): void
-}
+/** Whether a spending that the service gave up may count no more: one purchase's worth a day, and never more. */
+export const mayGiveBack = (micros: bigint, givenBack: bigint, most: bigint): boolean =>
+  givenBack + micros <= most
 
-export type Budget = {
-  /** Before signing. Throws a {@link BudgetRefusal} that names the limit. */
-  reserve(micros: bigint, origin: string): Reservation
-  /** What counts now. */
-  counted(): bigint
-}
-
-type Entry = { readonly micros: bigint; readonly origin: string; readonly signedAt: number; until: number }
-
-/** `now` in seconds. Every entry counts for a sliding day from its signing. */
-export function createBudget(limits: Limits, now: () => number): Budget {
-  let entries: Entry[] = []
-
-  const sum = (of: readonly Entry[]): bigint => of.reduce((total, entry) => total + entry.micros, 0n)
-  const counting = (): Entry[] => entries.filter((entry) => entry.until > now())
-
-  return {
-    reserve(micros, origin) {
-      // Released entries stay for their day, because they use up what may be released.
-      entries = entries.filter((entry) => entry.signedAt + daySeconds > now())
-      const live = counting()
-      refuseOver("amount_over_limit", 0n, micros, limits.perPurchase)
-      refuseOver("day_budget_spent", sum(live), micros, limits.perDay)
-      const here = live.filter((entry) => entry.origin === origin)
-      refuseOver("origin_budget_spent", sum(here), micros, limits.perOriginPerDay)
-      const signedAt = now()
-      const entry: Entry = { micros, origin, signedAt, until: signedAt + daySeconds }
-      entries.push(entry)
-      return {
-        cancel: () => {
-          entries = entries.filter((other) => other !== entry)
-        },
-        release(validBefore) {
-          const released = entries.filter((other) => isReleased(other) && other.signedAt + daySeconds > now())
-          if (!isReleased(entry) && sum(released) + micros <= limits.perPurchase)
-            entry.until = Math.min(entry.until, validBefore)
-        },
-      }
+/** The refusal as the error that names the rule and the figures. */
+function errorOf(refusal: SpendingRefusal, { micros, payTo }: Expense): BudgetRefusal | PolicyRefusal {
+  if (refusal.kind === "over")
+    return new BudgetRefusal(refusal.rule, "The purchase is over the budget.", {
+      action: "stop",
+      found: `${formatMicros(micros)} with ${formatMicros(refusal.counted)} counted`,
+      wanted: `at most ${formatMicros(refusal.limit)}`,
+    })
+  return new PolicyRefusal(
+    "recipient_changed",
+    "The seller wants to be paid at an address not seen before.",
+    {
+      action: "stop",
+      found: payTo,
+      wanted: `${refusal.recipients.join(" or ")}, or an approval`,
     },
-    counted: () => sum(counting()),
-  }
+  )
 }
 
-const isReleased = (entry: Entry): boolean => entry.until < entry.signedAt + daySeconds
+export type Budget = ReturnType<typeof createBudget>
 
-function refuseOver(
-  rule: "amount_over_limit" | "day_budget_spent" | "origin_budget_spent",
-  spent: bigint,
-  micros: bigint,
-  limit: bigint,
-): void {
-  if (spent + micros <= limit) return
-  throw new BudgetRefusal(rule, "The purchase is over the budget.", {
-    action: "stop",
-    found: `${formatMicros(micros)} with ${formatMicros(spent)} counted`,
-    wanted: `at most ${formatMicros(limit)}`,
-  })
+/** `now` in seconds. */
+export function createBudget(store: ClientStore, limits: Limits, now: () => number) {
+  return {
+    /** Throws as `reserve` would, and books nothing. */
+    async check(expense: Expense, of: Pick<Spending, "origin" | "offer">): Promise<void> {
+      const refusal = refusalOf(expense, await store.counted(of, now()), limits)
+      if (refusal) throw errorOf(refusal, expense)
+    },
+    /** Before signing. Throws a {@link BudgetRefusal} that names the limit; false when the claim is lost. */
+    async reserve(spending: Spending): Promise<boolean> {
+      const reserved = await store.reserve(spending, limits, now())
+      if (reserved.kind === "over" || reserved.kind === "recipient_changed") throw errorOf(reserved, spending)
+      return reserved.kind === "reserved"
+    },
+    /** See {@link ClientStore.giveBack}. */
+    giveBack: (reservation: string, countsUntil: number): Promise<void> =>
+      store.giveBack(reservation, { countsUntil, most: limits.perPurchase, now: now() }),
+    /** What counts of the day, and of all time. */
+    async spent(): Promise<Pick<Counted, "day" | "total">> {
+      return store.counted({ origin: "", offer: "" }, now())
+    },
+  }
 }

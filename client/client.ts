@@ -5,24 +5,40 @@ import type { NetworkInfo } from "../shared/network.ts"
 import { networks as knownNetworks } from "../shared/networks/index.ts"
 import type { TypedDataSigner } from "../shared/scheme.ts"
 import { createBudget, formatMicros, parseMicros } from "./budget.ts"
+import { createClaims } from "./claims.ts"
+import { createProvers } from "./dpop.ts"
 import { TicketError } from "./errors.ts"
 import { type ClientEvent, quietly } from "./events.ts"
 import { createFetch, type Fetch } from "./fetch.ts"
+import { createMemoryStore } from "./memory-store.ts"
 import { insecure, isPrivateEnough, parseUrl } from "./origins.ts"
 import { createPurchases } from "./purchase.ts"
 import { createRefresh } from "./refresh.ts"
+import type { ClientStore, Limits } from "./store.ts"
 import { createWallet, type GrantSummary } from "./wallet.ts"
 import { createAdmissions } from "./wallet-proof.ts"
+
+/** A billion dollars: who writes more has mistaken the unit. */
+const mostMicros = parseMicros("1000000000")
 
 export type ClientOptions = {
   /** Who pays. A viem `LocalAccount` fits; only its address is read and only EIP-712 data is given to it to sign. */
   readonly account: TypedDataSigner
-  /** Limits as decimals of the currency (US dollars), e.g. `"0.05"`; days are a sliding 24 hours. */
+  /**
+   * Limits as decimals of the currency (US dollars), e.g. `"0.05"`, of everything that is signed; days are a sliding 24
+   * hours. All clients of a store share them.
+   */
   readonly budget: {
     readonly perPurchase: string
     readonly perDay: string
     /** What one origin may take of `perDay`; all of it by default. */
     readonly perOriginPerDay?: string
+    /** What one origin may take in all. */
+    readonly perOrigin?: string
+    /** What may be spent on one offer of an origin in all. An origin names its offers as it likes. */
+    readonly perOffer?: string
+    /** What may be spent in all. */
+    readonly total?: string
   }
   /** CAIP-2 ids of the networks that may be paid on. */
   readonly networks: readonly string[]
@@ -40,6 +56,11 @@ export type ClientOptions = {
    * that is refused.
    */
   readonly walletProof?: boolean
+  /**
+   * Where grants, spendings, signed payments and known recipients are kept; in memory by default. The one of
+   * `ticket402/client/node` is a file, which outlives the process and is shared by others.
+   */
+  readonly store?: ClientStore
   readonly onEvent?: (event: ClientEvent) => void
   /** For one exchange with a token endpoint; 30,000 by default. */
   readonly timeoutMs?: number
@@ -66,10 +87,16 @@ export type Client = {
    */
   readonly fetch: Fetch
   /** The grants held, without anything that opens a door. */
-  grants(): GrantSummary[]
-  /** What was signed in the last 24 hours, and what is left of the day, as decimals of the currency. */
-  spent(): { readonly day: string; readonly left: string }
+  grants(): Promise<GrantSummary[]>
+  /** Forgets the grants of this id, as `grants()` lists them; false when there are none. Nothing is paid back. */
+  forget(id: string): Promise<boolean>
+  /** What was signed in the last 24 hours and of all time, and what is left of the day, as decimals of the currency. */
+  spent(): Promise<Spent>
+  /** Payments to this origin may from now on go to this address too. */
+  approveRecipient(origin: string, payTo: string): Promise<void>
 }
+
+export type Spent = { readonly day: string; readonly left: string; readonly total: string }
 
 /** Throws a {@link TicketError} `option_invalid` that names the option. */
 export function createClient(options: ClientOptions): Client {
@@ -78,15 +105,7 @@ export function createClient(options: ClientOptions): Client {
   const fetch = options.fetch ?? ((input, init) => globalThis.fetch(input, init))
   const payer = parseAddress(account?.address ?? "")
   if (!payer) throw wrong("account", "no address", "an account with an address")
-  const perDay = limit("perDay", options.budget?.perDay)
-  const limits = {
-    perDay,
-    perPurchase: limit("perPurchase", options.budget?.perPurchase),
-    perOriginPerDay:
-      options.budget.perOriginPerDay === undefined
-        ? perDay
-        : limit("perOriginPerDay", options.budget.perOriginPerDay),
-  }
+  const limits = limitsOf(options.budget)
   positive("resendSeconds", resendSeconds)
   positive("timeoutMs", timeoutMs)
   const allowInsecureHttp = options.allowInsecureHttp === true
@@ -97,21 +116,40 @@ export function createClient(options: ClientOptions): Client {
   const policy = { payer, networks: allowedNetworks(options.networks), perPurchase: limits.perPurchase }
 
   const emit = quietly(onEvent)
-  const wallet = createWallet(now)
-  const budget = createBudget(limits, now)
-  const tools = { fetch, now, random, delay, timeoutMs, resendSeconds, wallet, emit }
-  const purchases = createPurchases({ ...tools, account, budget, dpop: options.dpop === true })
+  const { store = createMemoryStore() } = options
+  const wallet = createWallet(store, payer, now)
+  const budget = createBudget(store, limits, now)
+  const office = { fetch, now, random, delay, timeoutMs, resendSeconds }
+  const tools = {
+    ...office,
+    account,
+    store,
+    wallet,
+    budget,
+    exclusively: createClaims({ store, ...office }),
+    provers: createProvers({ now, random }),
+    emit,
+  }
+  const purchases = createPurchases({ ...tools, dpop: options.dpop === true })
   const refresh = createRefresh(tools)
-  const admit = options.walletProof === true ? createAdmissions({ ...tools, account }) : undefined
-  const spentToday = (): bigint => budget.counted()
+  const admit = options.walletProof === true ? createAdmissions(tools) : undefined
 
   return {
-    fetch: createFetch({ fetch, now, wallet, policy, places, purchases, refresh, admit, emit }),
-    grants: () => wallet.summaries(),
-    spent: () => ({
-      day: formatMicros(spentToday()),
-      left: formatMicros(spentToday() > perDay ? 0n : perDay - spentToday()),
-    }),
+    fetch: createFetch({ ...tools, policy, places, purchases, refresh, admit }),
+    grants: wallet.summaries,
+    forget: wallet.forget,
+    async spent() {
+      const { day, total } = await budget.spent()
+      const left = day > limits.perDay ? 0n : limits.perDay - day
+      return { day: formatMicros(day), left: formatMicros(left), total: formatMicros(total) }
+    },
+    async approveRecipient(origin, payTo) {
+      const address = parseAddress(payTo)
+      const url = parseUrl(origin)
+      if (!address || url?.origin !== origin)
+        throw wrong("recipient", `${origin} ${payTo}`, "an origin and an address")
+      await store.approveRecipient(origin, address)
+    },
   }
 }
 
@@ -137,9 +175,23 @@ function tokenEndpoints(texts: readonly string[], allowInsecureHttp: boolean): R
   )
 }
 
+function limitsOf(budget: ClientOptions["budget"]): Limits {
+  const optional = (name: Exclude<keyof Limits, "perPurchase" | "perDay">): bigint | undefined =>
+    budget[name] === undefined ? undefined : limit(name, budget[name])
+  return {
+    perPurchase: limit("perPurchase", budget?.perPurchase),
+    perDay: limit("perDay", budget?.perDay),
+    perOriginPerDay: optional("perOriginPerDay"),
+    perOrigin: optional("perOrigin"),
+    perOffer: optional("perOffer"),
+    total: optional("total"),
+  }
+}
+
 function limit(name: string, text: unknown): bigint {
   try {
-    if (typeof text === "string") return parseMicros(text)
+    const micros = typeof text === "string" ? parseMicros(text) : undefined
+    if (micros !== undefined && micros <= mostMicros) return micros
   } catch (error) {
     if (!(error instanceof AmountError)) throw error
   }

@@ -1,6 +1,8 @@
-/** The client's side of DPoP (RFC 9449): a key for one purchase, which never leaves the runtime, and proofs made with it. */
+/** The client's side of DPoP (RFC 9449): a key for one purchase, and proofs made with it. */
 import { base64url, exportJWK, generateKeyPair, SignJWT } from "jose"
 import { dpopNonceHeader, proofAddress, proofType } from "../shared/dpop.ts"
+import { setBounded } from "./bounded.ts"
+import type { ProofKey } from "./store.ts"
 
 export type Prover = {
   /** The DPoP header of a request; `token` when it shows one. Good for one sending. */
@@ -10,38 +12,51 @@ export type Prover = {
 }
 
 const longestNonce = 256
+const noncesRemembered = 1_000
 
-/** `now` in seconds. */
-export function createProver(tools: {
+/** A key that cannot be exported, unless it has to be written down. */
+export async function createProofKey(isWritten: boolean): Promise<ProofKey> {
+  const { privateKey, publicKey } = await generateKeyPair("ES256", { extractable: isWritten })
+  return {
+    privateKey: isWritten ? await exportJWK(privateKey) : privateKey,
+    publicKey: await exportJWK(publicKey),
+  }
+}
+
+/** Gives who has a key what makes its proofs. `now` in seconds. */
+export type Provers = (key: ProofKey | undefined) => Prover | undefined
+
+export function createProvers(tools: {
   readonly now: () => number
   readonly random: (length: number) => Uint8Array
-}): Prover {
-  const key = lazy(async () => {
-    const { privateKey, publicKey } = await generateKeyPair("ES256", { extractable: false })
-    return { privateKey, jwk: await exportJWK(publicKey) }
-  })
-  // A purchase has an API and a ticket office: two origins at most.
+}): Provers {
+  /** By key and origin. A forgotten one costs a round trip. */
   const nonces = new Map<string, string>()
 
-  return {
-    async prove({ method, url }, token) {
-      const { privateKey, jwk } = await key()
-      const nonce = nonces.get(url.origin)
-      return new SignJWT({
-        jti: base64url.encode(tools.random(16)),
-        htm: method,
-        htu: proofAddress(url),
-        iat: Math.floor(tools.now()),
-        ...(token !== undefined && { ath: await sha256(token) }),
-        ...(nonce !== undefined && { nonce }),
-      })
-        .setProtectedHeader({ typ: proofType, alg: "ES256", jwk })
-        .sign(privateKey)
-    },
-    learn(url, { headers }) {
-      const nonce = headers.get(dpopNonceHeader)
-      if (nonce !== null && nonce.length <= longestNonce) nonces.set(url.origin, nonce)
-    },
+  return (key) => {
+    if (!key) return undefined
+    const { privateKey, publicKey } = key
+    const at = (url: URL): string => `${publicKey.x} ${url.origin}`
+    return {
+      async prove({ method, url }, token) {
+        const nonce = nonces.get(at(url))
+        return new SignJWT({
+          jti: base64url.encode(tools.random(16)),
+          htm: method,
+          htu: proofAddress(url),
+          iat: Math.floor(tools.now()),
+          ...(token !== undefined && { ath: await sha256(token) }),
+          ...(nonce !== undefined && { nonce }),
+        })
+          .setProtectedHeader({ typ: proofType, alg: "ES256", jwk: publicKey })
+          .sign(privateKey)
+      },
+      learn(url, { headers }) {
+        const nonce = headers.get(dpopNonceHeader)
+        if (nonce !== null && nonce.length <= longestNonce)
+          setBounded(nonces, at(url), nonce, noncesRemembered)
+      },
+    }
   }
 }
 
@@ -54,12 +69,4 @@ export const wantsNonce = (answer: Response): boolean =>
 async function sha256(text: string): Promise<string> {
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text))
   return base64url.encode(new Uint8Array(digest))
-}
-
-function lazy<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | undefined
-  return () => {
-    made ??= make()
-    return made
-  }
 }

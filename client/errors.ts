@@ -18,9 +18,19 @@ export type PolicyRule =
   | "foreign_challenge"
   | "token_endpoint_foreign"
   | "resource_foreign"
+  /** The seller has been paid at another address before. */
+  | "recipient_changed"
 
 /** Limits in money: broken before anything was signed, so nothing was sent. */
-export type BudgetRule = "amount_over_limit" | "day_budget_spent" | "origin_budget_spent"
+export type BudgetRule =
+  | "amount_over_limit"
+  | "day_budget_spent"
+  /** `perOriginPerDay` */
+  | "origin_budget_spent"
+  /** `perOrigin`, `perOffer` and `total`: of all time. */
+  | "origin_total_spent"
+  | "offer_total_spent"
+  | "total_spent"
 
 export type TicketErrorCode =
   | PolicyRule
@@ -43,6 +53,10 @@ export type TicketErrorCode =
   /** 409: the payment belongs to somebody else, or the proof of owning it was not accepted. */
   | "payment_conflict"
   | "signing_failed"
+  /** While the account was signing, another process took the purchase over. Nothing was sent. */
+  | "purchase_overtaken"
+  /** What the client remembers cannot be read or written. Nothing that was not written down was sent. */
+  | "store_unavailable"
   | "purchase_refused"
   /** The service settles the payment before it gives the token. The payment is kept, and the next call asks for it first. */
   | "settlement_pending"

@@ -1,6 +1,7 @@
 /** One call: send, and where the gate says 402 or 401, refresh or buy at most once and send again. */
 import { discard } from "./bodies.ts"
 import { type Challenge, readBodyChallenge, readChallenge } from "./challenge.ts"
+import type { Provers } from "./dpop.ts"
 import { PolicyRefusal, TicketError } from "./errors.ts"
 import type { ClientEvent } from "./events.ts"
 import {
@@ -14,8 +15,9 @@ import {
 import { type Choice, choose, type Policy } from "./policy.ts"
 import type { Place, Purchases } from "./purchase.ts"
 import type { Refresh } from "./refresh.ts"
-import { type RepeatableRequest, redirectOf, repeatable, send } from "./request.ts"
-import { covers, type Grant, type Wallet } from "./wallet.ts"
+import { type RepeatableRequest, redirectOf, repeatable, send, type Ticket } from "./request.ts"
+import { type ClientStore, type Grant, keyOf } from "./store.ts"
+import { covers, type Wallet } from "./wallet.ts"
 import type { Admit } from "./wallet-proof.ts"
 
 const maxRedirects = 3
@@ -27,7 +29,9 @@ export type Fetch = (input: RequestInfo | URL, init?: RequestInit) => Promise<Re
 export type FetchDeps = {
   readonly fetch: typeof globalThis.fetch
   readonly now: () => number
+  readonly store: ClientStore
   readonly wallet: Wallet
+  readonly provers: Provers
   readonly policy: Policy
   readonly places: PlaceRules
   readonly purchases: Purchases
@@ -38,7 +42,7 @@ export type FetchDeps = {
 }
 
 export function createFetch(deps: FetchDeps): Fetch {
-  const { wallet, purchases, refresh, emit } = deps
+  const { store, wallet, purchases, refresh, emit } = deps
 
   return async (input, init) => {
     const headers = new Headers(init?.headers ?? (input instanceof Request ? input.headers : undefined))
@@ -58,22 +62,21 @@ export function createFetch(deps: FetchDeps): Fetch {
     const { signal } = first
     /** The hop of a redirect chain that is being asked; a repetition never starts the chain anew (CLI-17). */
     let request = first
-    let grant = wallet.grantsFor(request.url)[0]
+    let grant = (await wallet.grantsFor(request.url))[0]
     const since = purchases.tick()
     let redirects = 0
     let refreshed = false
     let bought = false
     let admitted = false
     let attempt: 1 | 2 = 1
-    const unsuitable = new Set<Grant>()
+    const unsuitable = new Set<string>()
 
     for (;;) {
       if (grant && !refreshed && isDying(grant)) {
         refreshed = true
-        if ((await waitFor(refresh(grant), signal)) === "buy") grant = undefined
+        grant = await waitFor(refresh(grant), signal)
       }
-      const token = grant?.accessToken
-      const response = await send(deps.fetch, request, grant)
+      const response = await send(deps.fetch, request, grant && ticketOf(grant))
 
       const target = redirectOf(request, response)
       if (target) {
@@ -81,7 +84,8 @@ export function createFetch(deps: FetchDeps): Fetch {
         if (++redirects > maxRedirects)
           throw new TicketError("redirect_limit", `More than ${maxRedirects} redirects were not followed.`)
         request = target
-        if (!grant || !isWithin(grant.resource, target.url)) grant = wallet.grantsFor(target.url)[0]
+        if (!grant || !isWithin(new URL(grant.resource), target.url))
+          grant = (await wallet.grantsFor(target.url))[0]
         continue
       }
 
@@ -98,39 +102,42 @@ export function createFetch(deps: FetchDeps): Fetch {
         }
       }
 
-      if (grant && !challenge?.insufficientGrant && wallet.has(grant)) {
-        const outcome = await renew(grant, token)
-        if (outcome === "renewed") {
-          discard(response)
-          continue
-        }
-        if (outcome === "tried") {
+      if (grant && !challenge?.insufficientGrant) {
+        const newest = await renew(grant)
+        if (newest === "tried") {
           // A gate that does not know the token even when it is fresh never will (CLI-16).
-          if (response.status === 401) wallet.forget(grant)
+          if (response.status === 401) await store.forget(grant)
           return response
+        }
+        if (newest) {
+          discard(response)
+          grant = newest
+          continue
         }
       }
       // A 401 says that the token is aimed at somebody else; paying would not change that.
       if (!challenge) return response
 
-      if (grant) unsuitable.add(grant)
+      if (grant) unsuitable.add(keyOf(grant))
       grant = await orDiscard(response, obtain(challenge, response))
       discard(response)
     }
 
-    /** A newer token of the grant, at most one refresh per call. */
-    async function renew(held: Grant, sent: string | undefined): Promise<"renewed" | "tried" | "over"> {
-      // Another call has refreshed it meanwhile.
-      if (held.accessToken !== sent) return "renewed"
+    /** The grant with a newer token, by at most one refresh per call; undefined when it is over. */
+    async function renew(held: Grant): Promise<Grant | "tried" | undefined> {
+      const current = await wallet.current(held)
+      // Another call has refreshed it meanwhile, or found it over.
+      if (current?.accessToken !== held.accessToken) return current
       if (refreshed) return "tried"
       refreshed = true
-      return (await waitFor(refresh(held), signal)) === "refreshed" ? "renewed" : "over"
+      return waitFor(refresh(current), signal)
     }
 
     /** A grant for the challenge, from the wallet or by a purchase; undefined when the offers have to be read again. */
     async function obtain(challenge: Challenge, response: Response): Promise<Grant | undefined> {
       const place = placeOf(challenge, request.url)
-      const held = heldFor(challenge, place)
+      const arrived = (): Promise<Grant | undefined> => heldFor(challenge, place)
+      const held = await arrived()
       if (held) return held
       if (deps.admit && !admitted) {
         admitted = true
@@ -138,11 +145,10 @@ export function createFetch(deps: FetchDeps): Fetch {
         if (grant) return grant
       }
       const choice = await chooseFrom(challenge, response)
-      const arrived = heldFor(challenge, place)
-      if (arrived) return arrived
       try {
-        const grant = await waitFor(() => purchases.buy({ choice, challenge, place, since, attempt }), signal)
-        bought = true
+        const order = { choice, challenge, place, since, attempt, arrived }
+        const { grant, isNew } = await waitFor(() => purchases.buy(order), signal)
+        bought = isNew
         return grant
       } catch (error) {
         // The offers may have changed: read them once more, and sign once more (wire.md §8).
@@ -152,17 +158,15 @@ export function createFetch(deps: FetchDeps): Fetch {
       }
     }
 
-    function heldFor(challenge: Challenge, place: Place): Grant | undefined {
+    async function heldFor(challenge: Challenge, place: Place): Promise<Grant | undefined> {
       const offered = Object.values(challenge.info.offers).map((terms) => terms.scope)
-      const held = wallet
-        .grantsFor(request.url)
-        .find(
-          (other) =>
-            !unsuitable.has(other) &&
-            other.resource.href === place.resource.href &&
-            covers(other.scope, offered),
-        )
-      if (held) wallet.prefer(held)
+      const held = (await wallet.grantsFor(request.url)).find(
+        (other) =>
+          !unsuitable.has(keyOf(other)) &&
+          other.resource === place.resource.href &&
+          covers(other.scope, offered),
+      )
+      if (held) await store.prefer(held)
       return held
     }
   }
@@ -188,6 +192,10 @@ export function createFetch(deps: FetchDeps): Fetch {
         deps.policy,
       )
     }
+  }
+
+  function ticketOf({ accessToken, proofKey }: Grant): Ticket {
+    return { accessToken, prover: deps.provers(proofKey) }
   }
 
   function isDying(grant: Grant): boolean {

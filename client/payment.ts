@@ -1,34 +1,14 @@
 /** A signed payment: made once, and from then on only ever sent again as it is (CLI-14). */
 import { encodeHeader } from "../shared/codec.ts"
 import { commitmentNonce, openingOf } from "../shared/commitment.ts"
-import { type Hex, lowerAddress, recoverSigner } from "../shared/evm.ts"
+import { bytesToHex, lowerAddress, recoverSigner } from "../shared/evm.ts"
 import { domainOf } from "../shared/network.ts"
 import { commitmentHeader, secretHeader } from "../shared/oauth.ts"
 import type { SignedTransfer, TypedDataSigner } from "../shared/scheme.ts"
 import { paymentSignatureHeader } from "../shared/x402.ts"
-import type { Reservation } from "./budget.ts"
-import type { Prover } from "./dpop.ts"
 import { TicketError } from "./errors.ts"
 import type { Choice } from "./policy.ts"
-
-export type Payment = {
-  readonly choice: Choice
-  readonly resource: URL
-  readonly tokenEndpoint: URL
-  readonly secret: Hex
-  readonly opening: Hex
-  /** The x402 payload as the header carries it. */
-  readonly header: string
-  /** Seconds; after it the chain refuses the transfer. */
-  readonly validBefore: number
-  readonly reservation: Reservation
-  /** Has the key that what it buys is bound to, where it is. */
-  readonly prover: Prover | undefined
-  /** How often it was sent. */
-  sends: number
-  /** An answer was lost, so the service may have taken it. */
-  uncertain: boolean
-}
+import type { Payment } from "./store.ts"
 
 export type SigningTools = {
   readonly account: TypedDataSigner
@@ -40,10 +20,10 @@ export type SigningTools = {
 export async function signPayment(
   choice: Choice,
   place: { readonly resource: URL; readonly resourceText: string; readonly tokenEndpoint: URL },
-  { reservation, prover }: Pick<Payment, "reservation" | "prover">,
+  booking: Pick<Payment, "reservation" | "claim" | "proofKey">,
   { account, now, random }: SigningTools,
 ): Promise<Payment> {
-  const secret = toHex(random(32))
+  const secret = bytesToHex(random(32))
   const opening = openingOf(secret)
   const validBefore = Math.floor(now()) + choice.windowSeconds
   const terms = {
@@ -75,15 +55,16 @@ export async function signPayment(
     payload: choice.scheme.serialize(transfer),
   }
   return {
-    choice,
-    resource: place.resource,
-    tokenEndpoint: place.tokenEndpoint,
+    ...booking,
+    account: terms.payer,
+    resource: place.resource.href,
+    network: choice.network.id,
+    scope: choice.terms.scope,
+    tokenEndpoint: place.tokenEndpoint.href,
     secret,
     opening,
     header: encodeHeader(payload),
     validBefore,
-    reservation,
-    prover,
     sends: 0,
     uncertain: false,
   }
@@ -95,9 +76,3 @@ export const paymentHeaders = (payment: Payment): Record<string, string> => ({
   [commitmentHeader]: payment.opening.slice(2),
   ...(payment.sends > 0 && { [secretHeader]: payment.secret.slice(2) }),
 })
-
-function toHex(bytes: Uint8Array): Hex {
-  let hex = "0x"
-  for (const byte of bytes) hex += byte.toString(16).padStart(2, "0")
-  return hex as Hex
-}

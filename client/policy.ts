@@ -1,5 +1,6 @@
 /** What may be bought: every entry of a 402 against the payer's own table and rules, before anything is signed. */
 import { parseAtomic } from "../shared/amount.ts"
+import { committedOffer } from "../shared/commitment.ts"
 import { type Address, parseAddress, zeroAddress } from "../shared/evm.ts"
 import { type AssetInfo, findAsset, type NetworkInfo } from "../shared/network.ts"
 import type { Scheme } from "../shared/scheme.ts"
@@ -34,6 +35,8 @@ export type Choice = {
   readonly offerRef: string
   readonly terms: OfferTerms
   readonly payTo: Address
+  /** Of all entries that passed: whom the seller names. */
+  readonly recipients: readonly Address[]
   /** Atomic units. */
   readonly amount: bigint
   /** Millionths of the currency, rounded up. */
@@ -44,18 +47,20 @@ export type Choice = {
 
 /** The cheapest entry that passes, and of equal ones the longest; else throws for the entry that came furthest. */
 export function choose(challenge: Challenge, policy: Policy): Choice {
+  const passed: Acceptable[] = []
   const refused: Refused[] = []
-  let best: Choice | undefined
   for (const entry of challenge.accepts) {
     const verdict = judge(entry, challenge, policy)
     if ("rule" in verdict) refused.push(verdict)
-    else if (best === undefined || isBetter(verdict, best)) best = verdict
+    else passed.push(verdict)
   }
-  if (best) return best
-  throw refusalOf(refused)
+  const [first, ...others] = passed
+  if (!first) throw refusalOf(refused)
+  const best = others.reduce((best, next) => (isBetter(next, best) ? next : best), first)
+  return { ...best, recipients: [...new Set(passed.map(({ payTo }) => payTo))] }
 }
 
-const isBetter = (a: Choice, b: Choice): boolean =>
+const isBetter = (a: Acceptable, b: Acceptable): boolean =>
   a.micros < b.micros || (a.micros === b.micros && a.terms.durationSeconds > b.terms.durationSeconds)
 
 /** In the order the rules are applied, so that the last one broken tells most. */
@@ -74,9 +79,10 @@ const order = [
   "amount_over_limit",
 ] as const satisfies readonly (PolicyRule | "amount_over_limit")[]
 type Rule = (typeof order)[number]
+type Acceptable = Omit<Choice, "recipients">
 type Refused = { readonly rule: Rule; readonly found: string; readonly wanted: string }
 
-function judge(entry: unknown, { info }: Challenge, policy: Policy): Choice | Refused {
+function judge(entry: unknown, { info }: Challenge, policy: Policy): Acceptable | Refused {
   const no = (rule: Rule, found: string | undefined, wanted: string): Refused => ({
     rule,
     found: found ?? "nothing",
@@ -140,7 +146,7 @@ function judge(entry: unknown, { info }: Challenge, policy: Policy): Choice | Re
     network,
     asset,
     offer: extra.offer,
-    offerRef: extra.quote === undefined ? extra.offer : `${extra.offer}.${extra.quote}`,
+    offerRef: committedOffer(extra.offer, extra.quote),
     terms,
     payTo,
     amount,

@@ -48,7 +48,7 @@ export async function repeatable(input: RequestInfo | URL, init?: RequestInit): 
 }
 
 /** What a request shows at the gate. */
-type Ticket = { readonly accessToken: string; readonly prover: Prover | undefined }
+export type Ticket = { readonly accessToken: string; readonly prover: Prover | undefined }
 
 /** Makes the request, with a token or without; a second time where the first proof lacked the service's nonce. */
 export async function send(

@@ -9,7 +9,8 @@ import type { Challenge } from "./challenge.ts"
 import { exchange, type OfficeTools } from "./office.ts"
 import type { Place } from "./purchase.ts"
 import { createSingleFlight } from "./single-flight.ts"
-import { covers, type Grant, standingOf, type Wallet } from "./wallet.ts"
+import type { Grant } from "./store.ts"
+import { covers, standingOf, type Wallet } from "./wallet.ts"
 
 /** A grant that covers an offer of the challenge; undefined when the seller lets nobody, or not this account, in so. */
 export type Admit = (challenge: Challenge, place: Place) => Promise<Grant | undefined>
@@ -28,7 +29,7 @@ export function createAdmissions(
     return flights.share(key, async () => {
       const grant = await askFor(place)
       if (grant && covers(grant.scope, offered)) {
-        deps.wallet.add(grant)
+        await deps.wallet.add(grant)
         return grant
       }
       refused.add(key)
@@ -47,8 +48,9 @@ export function createAdmissions(
     const answer = await exchange({ url: tokenEndpoint, headers: {}, body, prover: undefined }, deps)
     if (answer.kind !== "token" || answer.token.token_type !== "Bearer") return undefined
     const { id } = answer.token.grant
-    const unpaid = { network: "", secret: undefined, prover: undefined }
-    return { id, resource, tokenEndpoint, ...unpaid, ...standingOf(answer.token, answer.askedAt) }
+    const unpaid = { network: "", secret: undefined, proofKey: undefined }
+    const at = { account, resource: resource.href, tokenEndpoint: tokenEndpoint.href }
+    return { id, ...at, ...unpaid, ...standingOf(answer.token, answer.askedAt) }
   }
 
   /** The account's own error is the account's business; without a statement there is the purchase. */

@@ -1,40 +1,14 @@
-/** The wallet: grants and unanswered payments, in the memory of one client of one account. */
-import type { Hex } from "../shared/evm.ts"
+/** The wallet of one account: its grants and unanswered payments in a store, and which of them a request may use. */
+import type { Address } from "../shared/evm.ts"
 import type { SettlementState, TokenResponse } from "../shared/oauth.ts"
-import type { Prover } from "./dpop.ts"
 import { isWithin } from "./origins.ts"
-import type { Payment } from "./payment.ts"
+import { type ClientStore, type Grant, type GrantStanding, keyOf, type Payment } from "./store.ts"
 
 /**
  * How far the seller's clock may be off before a grant is taken for over too early and bought again: within it the
  * seller is asked, by a refresh. Clocks further apart than a signature's window cannot trade anyway.
  */
 const clockSlackSeconds = 600
-
-export type Grant = {
-  readonly id: string
-  /** The audience; its origin is the only one that ever sees the token (CLI-12). */
-  readonly resource: URL
-  readonly network: string
-  readonly tokenEndpoint: URL
-  /** Proves, at a repeated refresh, that the grant is ours; absent where nothing was bought. */
-  readonly secret: Hex | undefined
-  /** Has the key its tokens are bound to; absent for bearer tokens. */
-  readonly prover: Prover | undefined
-} & GrantStanding
-
-/** What changes with every answer. Instants in seconds. */
-export type GrantStanding = {
-  scope: string
-  accessToken: string
-  tokenExpiresAt: number
-  refreshToken: string | undefined
-  /** How often the present refresh token was sent; from the second time on the secret goes with it. */
-  refreshSends: number
-  expiresAt: number
-  callsRemaining: number | null
-  settlement: SettlementState
-}
 
 /** What may be known of a grant outside. */
 export type GrantSummary = {
@@ -53,59 +27,54 @@ export type GrantSummary = {
 export type Wallet = ReturnType<typeof createWallet>
 
 /** `now` in seconds. */
-export function createWallet(now: () => number) {
-  /** Most recently used first. */
-  let grants: Grant[] = []
-  const payments = new Map<string, Payment>()
-
+export function createWallet(store: ClientStore, account: Address, now: () => number) {
   const isAlive = (grant: Grant): boolean =>
     grant.refreshToken === undefined
       ? grant.tokenExpiresAt > now()
       : Math.max(grant.expiresAt + clockSlackSeconds, grant.tokenExpiresAt) > now()
-  const living = (): Grant[] => {
-    grants = grants.filter(isAlive)
-    return grants
-  }
+  const living = async (): Promise<Grant[]> => (await store.grants(account)).filter(isAlive)
 
   return {
-    add(grant: Grant): void {
-      grants = [grant, ...grants.filter((other) => other.id !== grant.id)]
+    account,
+    async add(grant: Grant, payment?: Payment): Promise<void> {
+      await store.add(grant, payment)
+      for (const held of await store.grants(account)) if (!isAlive(held)) await store.forget(held)
     },
-    forget(grant: Grant): void {
-      grants = grants.filter((other) => other !== grant)
-    },
-    has: (grant: Grant): boolean => living().includes(grant),
-    /** To the front: the next request to this resource starts with it. */
-    prefer(grant: Grant): void {
-      if (grants.includes(grant)) grants = [grant, ...grants.filter((other) => other !== grant)]
-    },
+    /** The grant as it is by now; undefined when it is over or forgotten. */
+    current: async (grant: Grant): Promise<Grant | undefined> =>
+      (await living()).find((other) => keyOf(other) === keyOf(grant)),
     /** Grants a request to `url` may carry, most recently used first. */
-    grantsFor: (url: URL): Grant[] => living().filter((grant) => isWithin(grant.resource, url)),
-    summaries: (): GrantSummary[] =>
-      living()
-        .filter((grant) => Math.max(grant.expiresAt, grant.tokenExpiresAt) > now())
-        .map(({ id, resource, scope, network, expiresAt, callsRemaining, settlement }) => ({
-          id,
-          origin: resource.origin,
-          resource: resource.href,
-          scope,
-          network,
-          expiresAt,
-          callsRemaining,
-          settlement,
-        })),
-
-    /** The signed payment of this resource whose outcome is not known yet. */
-    unanswered: (resource: string): Payment | undefined => payments.get(resource),
-    keep: (resource: string, payment: Payment): void => void payments.set(resource, payment),
-    drop: (resource: string): void => void payments.delete(resource),
+    grantsFor: async (url: URL): Promise<Grant[]> =>
+      (await living()).filter((grant) => isWithin(new URL(grant.resource), url)),
+    async summaries(): Promise<GrantSummary[]> {
+      const held = await living()
+      return held.filter((grant) => Math.max(grant.expiresAt, grant.tokenExpiresAt) > now()).map(summaryOf)
+    },
+    /** False when there is no grant of this id. */
+    async forget(id: string): Promise<boolean> {
+      const named = (await store.grants(account)).filter((grant) => grant.id === id)
+      for (const grant of named) await store.forget(grant)
+      return named.length > 0
+    },
   }
 }
+
+const summaryOf = (grant: Grant): GrantSummary => ({
+  id: grant.id,
+  origin: new URL(grant.resource).origin,
+  resource: grant.resource,
+  scope: grant.scope,
+  network: grant.network,
+  expiresAt: grant.expiresAt,
+  callsRemaining: grant.callsRemaining,
+  settlement: grant.settlement,
+})
 
 /** What an answer of the token endpoint says of a grant; `askedAt` in seconds, when the request left. */
 export const standingOf = (answer: TokenResponse, askedAt: number): GrantStanding => ({
   scope: answer.scope,
   accessToken: answer.access_token,
+  tokenIssuedAt: askedAt,
   tokenExpiresAt: askedAt + answer.expires_in,
   refreshToken: answer.refresh_token,
   refreshSends: 0,

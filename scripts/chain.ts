@@ -1,12 +1,14 @@
 /** `npm run chain`: the local chain until Ctrl-C, its coordinates as one JSON line on stdout. */
-import { Command, CommanderError, InvalidArgumentError } from "commander"
-import { startLocalChain } from "./local-chain.ts"
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander"
+import { localNetworks, startLocalChain } from "./local-chain.ts"
 
-type Options = { port: number; blockTime: number }
+type Options = { port: number; blockTime: number; network: keyof typeof localNetworks }
 
 const badOption = 78
 
-const warning = `WARNING: chain id, USDC address and EIP-712 domain here are those of the real Sepolia, so a
+const warning = (
+  name: string,
+) => `WARNING: chain id, USDC address and EIP-712 domain here are those of the real ${name}, so a
 signature made for this chain is valid there as well. Use throw-away keys only, such as the ones printed.
 `
 
@@ -19,9 +21,14 @@ function wholeNumber(most: number): (text: string) => number {
 
 function readOptions(): Options {
   return new Command("chain")
-    .description("Runs a local chain that passes for Sepolia, with USDC to spend.")
+    .description("Runs a local chain that passes for a testnet, with USDC to spend.")
     .option("--port <number>", "port on 127.0.0.1, 0 for any free one", wholeNumber(65_535), 8545)
     .option("--block-time <seconds>", "seconds between blocks, 0 mines at once", wholeNumber(86_400), 2)
+    .addOption(
+      new Option("--network <name>", "the testnet it passes for")
+        .choices(Object.keys(localNetworks))
+        .default("sepolia"),
+    )
     .allowExcessArguments(false)
     .exitOverride()
     .parse()
@@ -29,7 +36,7 @@ function readOptions(): Options {
 }
 
 async function main(): Promise<void> {
-  const { port, blockTime } = readOptions()
+  const { port, blockTime, network } = readOptions()
   // Listened for before the node starts: a Ctrl-C meanwhile is an end, not a failure.
   let asked = false
   let stop = async () => {}
@@ -40,9 +47,9 @@ async function main(): Promise<void> {
   // Not once: a terminal signals the whole group and a runner passes it on, so the same one comes twice.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, end)
   try {
-    const chain = await startLocalChain({ port, blockTimeSeconds: blockTime })
+    const chain = await startLocalChain({ port, network, blockTimeSeconds: blockTime })
     stop = chain.stop
-    process.stderr.write(warning)
+    process.stderr.write(warning(localNetworks[network].name))
     const { rpcUrl, chainId, asset, accounts } = chain
     process.stdout.write(`${JSON.stringify({ rpcUrl, chainId, asset, accounts })}\n`)
     await chain.ended

@@ -34,7 +34,7 @@ export async function playInternal(screen: Screen, { url, network, staff }: Stag
       networks: [network],
     })
     const seen = await client.fetch(`${url}/movies/5`)
-    const [grant] = client.grants()
+    const [grant] = await client.grants()
     if (seen.status !== 200 || grant?.settlement !== "none")
       throw new Error(`the demo wanted a free grant, found ${seen.status} and ${grant?.settlement}`)
     screen.good(`signed, let in, nothing to settle; it watched "${await titleOf(seen)}"`)

@@ -84,7 +84,8 @@ export async function playDemo(screen: Screen, stage: Stage): Promise<string> {
         await response.body?.cancel()
       }
       want(purchases === 1, `one purchase, found ${purchases}`)
-      screen.good(`${films} films, ${purchases} payment, ${client.spent().day} of the day's budget spent`)
+      const { day } = await client.spent()
+      screen.good(`${films} films, ${purchases} payment, ${day} of the day's budget spent`)
     },
   )
 
@@ -110,7 +111,7 @@ export async function playDemo(screen: Screen, stage: Stage): Promise<string> {
       const response = await client.fetch(`${url}/movies/2`)
       want(response.status === 200, `200, found ${response.status}`)
       await response.body?.cancel()
-      return client.grants().find((grant) => grant.settlement === "settled")
+      return (await client.grants()).find((grant) => grant.settlement === "settled")
     })
     want(purchases === 1, `no second purchase, found ${purchases}`)
   })

@@ -1,4 +1,4 @@
-/** A private chain that passes for Sepolia: the same chain id, the same USDC address, the same EIP-712 domain. */
+/** A private chain that passes for a testnet: the same chain id, the same USDC address, the same EIP-712 domain. */
 import type { ChildProcessByStdio } from "node:child_process"
 import { spawn } from "node:child_process"
 import { createRequire } from "node:module"
@@ -10,12 +10,19 @@ import { encodeFunctionData, numberToHex, parseEther, parseUnits } from "viem"
 import { generatePrivateKey, privateKeyToAccount, privateKeyToAddress } from "viem/accounts"
 import { aggregators } from "../server/core/batch.ts"
 import { settlerCode } from "../server/core/settler.ts"
+import { baseSepolia } from "../shared/networks/base-sepolia.ts"
+import { sepolia } from "../shared/networks/sepolia.ts"
 import { multicall3 } from "./contracts/artifacts/multicall3.ts"
 import { testUsdc } from "./contracts/artifacts/test-usdc.ts"
 
 export type LocalAccount = { address: Address; privateKey: Hex }
 
+/** What a local chain may pass for. The USDC of both signs as "USDC", version "2", as the test asset does. */
+export const localNetworks = { sepolia, "base-sepolia": baseSepolia } as const
+
 export type LocalChainOptions = {
+  /** Sepolia unless told; Base Sepolia for clients that pay in no asset but those of a table of their own. */
+  network?: keyof typeof localNetworks
   /** 0 or absent: any free port. */
   port?: number
   /** Whole seconds between blocks; 0 mines each transaction at once. */
@@ -47,9 +54,8 @@ const aggregatorCodes = { Settler: settlerCode, Multicall3: multicall3.bytecode 
 
 type Node = ChildProcessByStdio<null, Readable, Readable>
 type Request = LocalChain["request"]
+type Place = { chainId: number; asset: Address; request: Request }
 
-const chainId = 11155111
-const asset: Address = "0x1c7D4B196Cb0C7B01d743Fbc6116a902379C7238"
 // Named, because "latest" moves with anvil while Sepolia and the contracts' evmVersion do not.
 const hardfork = "osaka"
 const startSeconds = 20
@@ -59,13 +65,15 @@ const defaultWei = parseEther("100")
 const defaultUsdc = parseUnits("1000", 6)
 
 export async function startLocalChain(options: LocalChainOptions = {}): Promise<LocalChain> {
-  const { port = 0, blockTimeSeconds = 2, accounts: accountCount = 3 } = options
+  const { port = 0, blockTimeSeconds = 2, accounts: accountCount = 3, network = "sepolia" } = options
   requireWhole("port", port, 65_535)
   requireWhole("blockTimeSeconds", blockTimeSeconds, 86_400)
   requireWhole("accounts", accountCount, 1_000)
   const wanted = new Set<string>(options.aggregators ?? Object.keys(aggregatorCodes))
 
-  const node = spawnNode(port)
+  const { chainId, assets } = localNetworks[network]
+  const asset = assets[0].address
+  const node = spawnNode(port, chainId)
   const ended = new Promise<void>((resolve) => {
     node.once("close", () => resolve())
   })
@@ -73,19 +81,20 @@ export async function startLocalChain(options: LocalChainOptions = {}): Promise<
   try {
     const rpcUrl = `http://127.0.0.1:${await listeningPort(node, port)}`
     const request: Request = (method, params = []) => requestJson(rpcUrl, method, params)
+    const place = { chainId, asset, request }
     const accounts = Array.from({ length: accountCount }, newAccount)
     await request("anvil_setLoggingEnabled", [false])
-    await place(request, asset, testUsdc.bytecode)
+    await putCode(request, asset, testUsdc.bytecode)
     for (const { name, address } of aggregators)
-      if (wanted.has(name)) await place(request, address, aggregatorCodes[name])
-    await endow(request, accounts)
+      if (wanted.has(name)) await putCode(request, address, aggregatorCodes[name])
+    await endow(place, accounts)
     await startMining(request, blockTimeSeconds)
     return {
       rpcUrl,
       chainId,
       asset,
       accounts,
-      mint: async (address, amount) => waitForSuccess(request, await sendMint(request, address, amount)),
+      mint: async (address, amount) => waitForSuccess(request, await sendMint(place, address, amount)),
       fund: (address, wei = defaultWei) => setBalance(request, address, wei),
       request,
       stop,
@@ -108,17 +117,18 @@ function newAccount(): LocalAccount {
 }
 
 // A call without `to` runs the constructor and returns the code: nothing is mined and no sender is needed.
-async function place(request: Request, address: Address, creationCode: Hex): Promise<void> {
+async function putCode(request: Request, address: Address, creationCode: Hex): Promise<void> {
   const code = hex(await request("eth_call", [{ data: creationCode }, "latest"]))
   await request("anvil_setCode", [address, code])
 }
 
 // Nothing is mined until startMining, so all of them share one block.
-async function endow(request: Request, accounts: readonly LocalAccount[]): Promise<void> {
+async function endow(place: Place, accounts: readonly LocalAccount[]): Promise<void> {
+  const { request } = place
   const hashes = await Promise.all(
     accounts.map(async ({ address }) => {
       await setBalance(request, address, defaultWei)
-      return sendMint(request, address, defaultUsdc)
+      return sendMint(place, address, defaultUsdc)
     }),
   )
   await request("evm_mine")
@@ -135,7 +145,7 @@ async function setBalance(request: Request, address: Address, wei: bigint): Prom
 }
 
 /** Each mint comes from a sender of its own, so that mints at the same time never share a nonce. */
-async function sendMint(request: Request, to: Address, amount: bigint): Promise<Hex> {
+async function sendMint({ chainId, asset, request }: Place, to: Address, amount: bigint): Promise<Hex> {
   const sender = privateKeyToAccount(generatePrivateKey())
   await setBalance(request, sender.address, defaultWei)
   const transaction = await sender.signTransaction({
@@ -183,9 +193,9 @@ async function requestJson(rpcUrl: string, method: string, params: readonly unkn
   return answer.result
 }
 
-function spawnNode(port: number): Node {
+function spawnNode(port: number, chainId: number): Node {
   const flags = ["--host", "127.0.0.1", "--port", String(port), "--chain-id", String(chainId)]
-  // No dev accounts: their keys are public, and a signature made here is valid on Sepolia.
+  // No dev accounts: their keys are public, and a signature made here is valid on the testnet.
   flags.push("--hardfork", hardfork, "--accounts", "0", "--no-mining", "--no-request-size-limit")
   // A chain left running keeps its states in memory and leaves none on the disk.
   flags.push("--prune-history", "1000", "--color", "never")

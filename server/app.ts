@@ -31,6 +31,8 @@ import { createMetering } from "./metering.ts"
 import { createFindOwned } from "./owner.ts"
 import type { Chain } from "./ports/chain.ts"
 import type { Logger, Now } from "./ports/runtime.ts"
+import { createPriceList } from "./price-list.ts"
+import { createQuotes } from "./quotes.ts"
 import { createReceipts } from "./receipt.ts"
 import { createRevocation } from "./revocation.ts"
 import { createRevocations } from "./revocations.ts"
@@ -116,13 +118,23 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
     throw new BrokenBooks(broken.map(brokenLine))
   }
   const records = await store.publishOffers({ offers: config.offers, now: now() })
-  const board = createOfferBoard(records, config.quoteSeconds)
+  const quotes = createQuotes(keys, config.issuer)
+  const board = createOfferBoard(records, config.quoteSeconds, quotes.open)
   const revocations = createRevocations({ store, now, log })
   const { heldBack } = await store.publishWhitelist({ members: config.whitelist, now: now() })
   for (const entry of heldBack)
     log.warn({ entry }, "a command removed this entry of the configuration from the whitelist; it stays out")
   const whitelist = createWhitelist({ store, now, log })
-  await Promise.all([keyFeed.refresh(), revocations.refresh(), whitelist.refresh()])
+  const prices = createPriceList(
+    { quotes, now, log },
+    {
+      offers: board.current,
+      pricing: config.pricing,
+      quoteSeconds: config.quoteSeconds,
+      perPayment: config.limits.perPayment,
+    },
+  )
+  await Promise.all([keyFeed, revocations, whitelist, prices].map((each) => each.refresh()))
 
   const noteEnded = () => {
     revocations.refresh().catch((error: unknown) => log.warn({ err: error }, "revocations could not be read"))
@@ -237,7 +249,7 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
     { keys, keyFeed, revocations, whitelist, checkProof, metering, now },
     { ...names, requestsPerToken: config.limits.requestsPerToken },
   )
-  const challenges = createChallenges({ resource: config.resource, endpoints, offers: board.current })
+  const challenges = createChallenges({ resource: config.resource, endpoints, prices })
   const find = createFindOwned({ store, keys, now }, names)
   const office = createOffice(
     officeRoutes({
@@ -256,7 +268,7 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
       keys,
       revocations,
       now,
-      offers: board.current,
+      prices,
       grantTypes: supportedGrantTypes,
       peers: createRate(config.limits.requestsPerPeer),
       bodySeconds: options.bodySeconds,
@@ -277,6 +289,7 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
   worker.start()
   keyFeed.start()
   metering.start()
+  prices.start()
   revocations.start()
   for (const each of funding.values()) each.start()
   whitelist.start()
@@ -304,6 +317,7 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
         worker.stop(),
         bookkeeper.stop(),
         keyFeed.stop(),
+        prices.stop(),
         revocations.stop(),
         whitelist.stop(),
         signatures.close(),

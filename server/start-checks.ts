@@ -4,6 +4,7 @@ import { type Address, lowerAddress, parseAddress } from "../shared/evm.ts"
 import { networks } from "../shared/networks/index.ts"
 import { isWellKnown } from "./chains/well-known.ts"
 import { type Config, ConfigError } from "./config.ts"
+import { isSet } from "./core/offers.ts"
 import { nominalValue } from "./core/payment.ts"
 import { settlerAddress } from "./core/settler.ts"
 import type { Funding } from "./funding.ts"
@@ -55,7 +56,7 @@ export async function warnOfPrices(
         .get(price.network)
         ?.cost()
         .catch(() => null)
-      if (asset && cost && nominalValue(price.amount, asset) < cost)
+      if (asset && cost && isSet(price) && nominalValue(price.amount, asset) < cost)
         log.warn(
           { offer: offer.id, network: price.network, cost: formatAmount(cost, 6) },
           "an offer costs less than its settlement and is refused at these fees",

@@ -2,11 +2,15 @@
 import { concat, type Hex, keccak256, sha256, stringToBytes } from "./evm.ts"
 
 export type CommitmentTerms = {
-  /** `accepted.extra.offer`, with `.` and `accepted.extra.quote` appended if there is one. */
+  /** As {@link committedOffer} makes it of `accepted.extra`. */
   readonly offerRef: string
   /** `extensions["access-token"].info.resource`, byte for byte. */
   readonly resource: string
 }
+
+/** The offer as a nonce commits to it: its reference, and the quote of its price if there is one. */
+export const committedOffer = (offer: string, quote: string | undefined): string =>
+  quote === undefined ? offer : `${offer}.${quote}`
 
 /** 32 random bytes of a purchase → the value the purchase shows in `Ticket402-Commitment`. */
 export const openingOf = (secret: Hex): Hex => sha256(secret)

@@ -64,6 +64,11 @@ export const refusals = {
   scheme_mismatch: grant("fix", "The payment uses another scheme than the offer."),
   offer_unknown: grant("fix", "The payment names no offer of this service."),
   offer_expired: grant("fix", "The offer was replaced and its price no longer holds."),
+  quote_invalid: grant("fix", "The payment brings no quote that this service made for the offer."),
+  quote_expired: grant(
+    "fix",
+    "The quote of the payment was over when it was signed. Ask for the price again.",
+  ),
   commitment_mismatch: grant("fix", "The commitment does not open the nonce of the payment."),
   signature_invalid: grant("fix", "The signature is not the payer's."),
   signature_not_canonical: grant("fix", "The signature must have 65 bytes, a low s, and v 27 or 28."),
@@ -219,6 +224,7 @@ export const refusals = {
   chain_unavailable: away(2, "The service cannot read the chain now. Send the same payment again."),
   signer_unavailable: away(2, "The service cannot sign tokens now. Send the same payment again."),
   relayer_unfunded: away(30, "The service cannot settle payments now. Send the same payment again later."),
+  price_unavailable: away(5, "What is asked for has no price now. Nothing was charged; ask again."),
   recovering: away(
     5,
     "The service compares its books with the chain before it sells. Send the same payment again later.",
@@ -332,6 +338,13 @@ export const gateRefusals = {
     action: "retry",
     description: "Too many requests with this token.",
     retryAfterSeconds: 10,
+  },
+  price_unavailable: {
+    status: 503,
+    error: "temporarily_unavailable",
+    action: "retry",
+    description: "What is asked for has no price now.",
+    retryAfterSeconds: 5,
   },
   gate_unavailable: {
     status: 503,

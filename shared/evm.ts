@@ -1,6 +1,7 @@
 /** What shared code needs of the EVM (addresses, hashes, typed data, recovery); the one place in shared/ that knows viem. */
 import {
   type Address,
+  bytesToHex,
   concat,
   decodeFunctionData,
   decodeFunctionResult,
@@ -20,6 +21,7 @@ import {
 
 export type { Address, Hex }
 export {
+  bytesToHex,
   concat,
   decodeFunctionData,
   decodeFunctionResult,

@@ -48,6 +48,8 @@ export const offerTermsSchema = z.object({
   /** From so many calls on it costs no more than single calls that are on sale beside it. */
   breakEvenCalls: z.number().int().positive().nullish(),
   settle: z.enum(["background", "first"]),
+  /** Seconds; its quoted prices hold for payments signed until then. Fixed prices have no end that is known. */
+  priceExpiresAt: z.number().int().positive().nullish(),
   /** Its tokens are bound to a key of the buyer: the payment comes with a DPoP proof. */
   dpop: z.literal("required").optional(),
 })

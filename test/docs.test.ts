@@ -29,6 +29,7 @@ const fences = (language: string): string[] =>
 const sources: Record<string, string> = {
   "ticket402/server/express": "server/adapters/express.ts",
   "ticket402/server": "server/index.ts",
+  "ticket402/client/node": "client/node/index.ts",
   "ticket402/client": "client/index.ts",
   "ticket402/shared": "shared/index.ts",
 }

@@ -6,6 +6,7 @@ const entries = {
   "ticket402/server": "server/index.ts",
   "ticket402/server/express": "server/adapters/express.ts",
   "ticket402/client": "client/index.ts",
+  "ticket402/client/node": "client/node/index.ts",
   "ticket402/shared": "shared/index.ts",
 } as const
 const fileOf = (entry: keyof typeof entries) =>
@@ -51,6 +52,8 @@ describe("what users may import", () => {
         "type Issuer",
         "type IssuerOptions",
         "type Logger",
+        "type PriceFunction",
+        "type PriceQuestion",
         "type Signer",
       ]
     `)
@@ -77,21 +80,34 @@ describe("what users may import", () => {
         "PolicyRefusal",
         "TicketError",
         "createClient",
+        "createMemoryStore",
         "createVerifier",
         "type BudgetRule",
         "type Client",
         "type ClientEvent",
         "type ClientOptions",
+        "type ClientStore",
         "type ErrorDetail",
         "type Fetch",
         "type GrantSummary",
         "type PolicyRule",
         "type Receipt",
+        "type Spent",
         "type TicketErrorCode",
         "type TokenVerdict",
         "type Verifier",
         "type VerifierOptions",
         "verifyReceipt",
+      ]
+    `)
+  })
+
+  it("ticket402/client/node", () => {
+    expect(namesOf("ticket402/client/node")).toMatchInlineSnapshot(`
+      [
+        "createFileStore",
+        "type FileStore",
+        "type FileStoreOptions",
       ]
     `)
   })

@@ -35,8 +35,6 @@ export const reasons: Readonly<Record<string, string>> = {
   "IDM-12": "there is no remote facilitator yet",
   "SET-46": "there is no remote facilitator yet",
   "MI-08": "nothing is released yet, so no two releases run together",
-  "QTE-05": "there are no dynamic prices, so no quote is signed",
-  "QTE-09": "there are no dynamic prices yet",
   "QTE-14": "there are no discounts",
   "HTP-06": proxyMode,
   "HTP-09": proxyMode,

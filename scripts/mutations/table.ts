@@ -23,6 +23,8 @@ const malformed = "test/flows/malformed.test.ts"
 const gate = "test/server/gate.test.ts"
 const dpop = "test/server/dpop.test.ts"
 const payment = "test/server/core/payment.test.ts"
+const quotes = "test/server/quotes.test.ts"
+const prices = "test/server/price-list.test.ts"
 const evm = "test/shared/evm.test.ts"
 const settlement = "test/server/settlement.test.ts"
 const batch = "test/server/settlement/batch.test.ts"
@@ -37,6 +39,7 @@ const limits = "test/flows/limits.test.ts"
 const whitelist = "test/flows/whitelist.test.ts"
 const contracts = "test/flows/contract-payers.test.ts"
 const exposure = "test/server/core/exposure.test.ts"
+const clientStore = "test/contracts/client-store.test.ts"
 
 const redeemedOnce: readonly Mutation[] = [
   ...of("server/stores/sqlite-schema.ts", [
@@ -132,6 +135,63 @@ const redeemedOnce: readonly Mutation[] = [
 const offersAndLimits: readonly Mutation[] = [
   ...of("server/core/payment.ts", [
     [
+      "no price without a quote",
+      'if (!quoted) throw new Refusal("quote_invalid")',
+      "if (!quoted) return transfer.value",
+      quotes,
+      "QTE-05",
+    ],
+    [
+      "end of a quote",
+      'if (signedAt(transfer, price) > quoted.expiresAt) throw new Refusal("quote_expired")',
+      "",
+      quotes,
+      "QTE-04",
+    ],
+  ]),
+  ...of("server/quotes.ts", [
+    [
+      "seal of a quote",
+      "return read && keys.isQuoteSealed(sealedText(subjectOf(offer, price), read), read) ? read : undefined",
+      "return read",
+      quotes,
+      "QTE-05",
+    ],
+  ]),
+  ...of("server/core/dynamic-quote.ts", [
+    ["a quote is for one offer", "    subject.offer,\n", "", quotes, "QTE-05, QTE-10, RPL-24"],
+    ["a quote is of one service", "    subject.issuer,\n", "", quotes, "QTE-05, QTE-10, RPL-24"],
+    ["a quote is for one amount", "    amount.toString(),\n", "", quotes, "QTE-05: that is edited"],
+    ["a quote has one end", "    expiresAt,\n  ])", "  ])", quotes, "QTE-05: that is edited"],
+  ]),
+  ...of("server/core/pricing.ts", [
+    [
+      "a function's price is never nothing",
+      'if (amount === 0n) throw new AmountError("found a price of 0")',
+      "",
+      prices,
+      "QTE-09",
+    ],
+    [
+      "a function's price is text",
+      'if (typeof answer !== "string")',
+      "if (answer == null)",
+      prices,
+      "QTE-09",
+    ],
+  ]),
+  ...of("server/price-list.ts", [
+    ["what failed is closed", "told.set(key, null)\n", "", prices, "QTE-09: what failed"],
+    [
+      "no late price",
+      "return Promise.race([Promise.resolve().then(work), late])",
+      "return Promise.resolve().then(work)",
+      prices,
+      "an answer after the time is up",
+    ],
+  ]),
+  ...of("server/core/payment.ts", [
+    [
       "exact amount",
       "if (transfer.value !== price.amount ||",
       "if (transfer.value < price.amount ||",
@@ -154,7 +214,7 @@ const offersAndLimits: readonly Mutation[] = [
     ],
     [
       "longest window",
-      "if (transfer.validBefore > BigInt(now + maximumValiditySeconds))",
+      "if (transfer.validBefore > BigInt(now + longestPaymentSeconds))",
       "if (false)",
       payment,
       "SET-09, SET-10",
@@ -820,23 +880,64 @@ const client: readonly Mutation[] = [
   ...of("client/budget.ts", [
     [
       "limit of one purchase, again",
-      'refuseOver("amount_over_limit", 0n, micros, limits.perPurchase)',
+      '["amount_over_limit", 0n, limits.perPurchase],',
       "",
       "test/client/budget.test.ts",
       "CLI-01: the limit of one purchase",
     ],
-  ]),
-  ...of("client/purchase.ts", [
     [
       "budget before signing",
-      "const reservation = budget.reserve(choice.micros, origin)",
-      "const reservation = { cancel() {}, release() {} }",
+      'if (reserved.kind === "over" || reserved.kind === "recipient_changed") throw errorOf(reserved, spending)',
+      'if (reserved.kind !== "claim_lost") return true',
       "test/client/budget.test.ts",
       "gets the day's budget and no more",
     ],
     [
+      "recipients pinned on first use",
+      "return isKnown || isApproved ?",
+      "return true ?",
+      clientStore,
+      "another one is refused until approved",
+    ],
+    [
+      "what is given back is bounded",
+      "givenBack + micros <= most",
+      "true",
+      clientStore,
+      "never holds more than its budget and one purchase",
+    ],
+  ]),
+  ...of("client/memory-store.ts", [
+    [
+      "a lost claim keeps nothing",
+      "if (!holds(payment.claim) || !entry) return false",
+      "if (!entry) return false",
+      clientStore,
+      "who has lost his claim",
+    ],
+  ]),
+  ...of("client/node/verbs.ts", [
+    [
+      "one holder of a claim",
+      "if (held && held.holder !== holder && held.until > now && !isGone(held)) return false",
+      "",
+      clientStore,
+      "gives a claim to one holder at a time",
+    ],
+  ]),
+  ...of("client/node/file-store.ts", [
+    [
+      "a lost claim keeps nothing in the file",
+      "if (!verbs.holds(payment.claim) || !verbs.markKept(payment.reservation)) return false",
+      "verbs.markKept(payment.reservation)",
+      clientStore,
+      "who has lost his claim",
+    ],
+  ]),
+  ...of("client/purchase.ts", [
+    [
       "the same payment again",
-      "wallet.keep(key, payment)",
+      "if (!(await store.keep({ ...payment, sends: 1, uncertain: true }))) throw overtaken()",
       "",
       "test/client/purchase.test.ts",
       "a payment without an answer is kept",

@@ -5,7 +5,7 @@ import { type Address, sha256, stringToBytes } from "../../shared/evm.ts"
 import { findAsset } from "../../shared/network.ts"
 import { networks } from "../../shared/networks/index.ts"
 import { canonicalContent, type Offer, type OfferContent, type Price } from "../core/offers.ts"
-import { nominalValue } from "../core/payment.ts"
+import { type PriceFunction, type Pricing, settleOf, shortestQuoteSeconds } from "../core/pricing.ts"
 import type { offerSchema, priceSchema } from "./schema.ts"
 import { show } from "./show.ts"
 import { WrongValue, wantAddress } from "./values.ts"
@@ -16,31 +16,37 @@ type OfferContext = {
   networks: Record<string, unknown>
   perPayment: bigint
   units: number | null
+  quoteSeconds: number
 }
 
-export function readOffer(raw: z.output<typeof offerSchema>, context: OfferContext): Offer {
-  const prices = raw.prices.map((price) => readPrice(price, context))
+/** An offer, and which of its prices functions tell. */
+type Sale = { readonly offer: Offer; readonly pricing: readonly Pricing[] }
+
+export function readOffer(raw: z.output<typeof offerSchema>, context: OfferContext): Sale {
+  const read = raw.prices.map((price) => readPrice(price, context))
+  const prices = read.map(({ price }) => price)
   const content: OfferContent = {
     id: raw.id,
     scope: raw.scope,
     durationSeconds: raw.durationSeconds,
     units: context.units,
     value: raw.value ?? null,
-    // Nobody is told of a token at once that the limit would never let him have.
-    settle: prices.some((price) => isDear(price, context.perPayment)) ? "first" : raw.settle,
+    settle: settleOf({ settle: raw.settle, prices }, context.perPayment),
     dpop: raw.dpop,
     prices,
   }
-  return { ...content, ref: `${raw.id}@${sha256(stringToBytes(canonicalContent(content))).slice(2, 10)}` }
+  const hash = sha256(stringToBytes(canonicalContent(content)))
+  const offer: Offer = { ...content, ref: `${raw.id}@${hash.slice(2, 10)}` }
+  return {
+    offer,
+    pricing: read.flatMap(({ price, asset, tell }) => (tell ? [{ offer, price, asset, tell }] : [])),
+  }
 }
 
-function isDear({ network, asset, amount: units }: Price, perPayment: bigint): boolean {
-  const info = networks.get(network)
-  const known = info && findAsset(info, asset)
-  return known !== undefined && nominalValue(units, known) > perPayment
-}
-
-function readPrice(raw: z.output<typeof priceSchema>, context: OfferContext): Price {
+function readPrice(
+  raw: z.output<typeof priceSchema>,
+  context: OfferContext,
+): Pick<Pricing, "price" | "asset"> & { readonly tell: PriceFunction | undefined } {
   const network = networks.get(raw.network)
   if (!network || !(raw.network in context.networks))
     throw new WrongValue(`prices: found the network ${show(raw.network)}, wanted one of "networks"`)
@@ -49,10 +55,15 @@ function readPrice(raw: z.output<typeof priceSchema>, context: OfferContext): Pr
     throw new WrongValue(
       `prices: found the asset ${show(raw.asset)}, wanted ${network.assets.map((each) => each.symbol).join(" or ")}`,
     )
-  const units = parseAmount(raw.amount, asset.decimals)
+  const tell = typeof raw.amount === "function" ? raw.amount : undefined
+  if (tell && context.quoteSeconds < shortestQuoteSeconds)
+    throw new WrongValue(
+      `prices: found a function, wanted "quoteSeconds" of at least ${shortestQuoteSeconds} for what it tells`,
+    )
+  const units = typeof raw.amount === "string" ? parseAmount(raw.amount, asset.decimals) : null
   if (units === 0n)
     throw new WrongValue("prices: found a price of 0; nothing is given away by a slip of the pen")
-  return {
+  const price: Price = {
     network: network.id,
     scheme: "exact",
     asset: wantAddress(asset.address),
@@ -60,4 +71,5 @@ function readPrice(raw: z.output<typeof priceSchema>, context: OfferContext): Pr
     payTo: context.payTo,
     maxTimeoutSeconds: context.maxTimeoutSeconds,
   }
+  return { price, asset, tell }
 }

@@ -4,6 +4,7 @@ import { tokenAlgorithms } from "../../shared/jws.ts"
 import { longestTokenSeconds } from "../../shared/revocation.ts"
 import { scopeSchema } from "../core/claims.ts"
 import { longestGrantSeconds } from "../core/grant.ts"
+import { longestQuoteSeconds, type PriceFunction } from "../core/pricing.ts"
 import { networksSchema } from "./networks.ts"
 import { callsSchema, costsSchema, unitValueSchema, valueSchema } from "./units.ts"
 import { clientSchema, whitelistSchema } from "./whitelist.ts"
@@ -16,7 +17,11 @@ const listen = z.string().regex(/^[^\s:]+:[0-9]{1,5}$|^\[[0-9a-fA-F:]+\]:[0-9]{1
 export const priceSchema = z.strictObject({
   network: z.string().describe("CAIP-2 id of one of `networks`"),
   asset: z.string().describe("symbol or address of an asset known on the network"),
-  amount: amount.describe('decimal string of the asset, e.g. `"0.01"`'),
+  amount: z
+    .union([amount, z.custom<PriceFunction>((value) => typeof value === "function")], {
+      error: 'wanted a decimal string such as "0.01"',
+    })
+    .describe('decimal string of the asset, e.g. `"0.01"`; in code also a function that tells one'),
 })
 
 export const offerSchema = z.strictObject({
@@ -101,7 +106,9 @@ export const configSchema = z.strictObject({
     .default(true)
     .describe("proofs of possession must hold a nonce of the service, so that none can be made in advance"),
   maxTimeoutSeconds: seconds(120, 3600).default(600).describe("for how long a payment is asked to be valid"),
-  quoteSeconds: seconds(0, 86_400).default(900).describe("how long a replaced offer is honoured"),
+  quoteSeconds: seconds(0, longestQuoteSeconds)
+    .default(900)
+    .describe("how long a replaced offer, or a price that a function told, is honoured"),
   limits: z
     .strictObject({
       queue: count(10_000).describe("payments that may wait for settlement"),

@@ -1,11 +1,12 @@
 /** What a buyer compares offers by: what a unit comes to, and from how many calls on an offer is the cheaper one. */
 import type { OfferTerms } from "../../shared/x402.ts"
-import type { Offer, Price } from "./offers.ts"
+import type { SetPrice } from "./offers.ts"
+import type { PricedOffer } from "./pricing.ts"
 
 type Economics = Pick<OfferTerms, "reusable" | "value" | "unitPrice" | "breakEvenCalls">
 
 /** `others` are on sale beside it; without them it has nothing to be compared with. */
-export function economicsOf(offer: Offer, others: readonly Offer[]): Economics {
+export function economicsOf(offer: PricedOffer, others: readonly PricedOffer[]): Economics {
   const [price] = offer.prices
   const { units, value } = offer
   const single = price && others.filter(isSingle).flatMap(({ prices }) => prices.filter(isLike(price)))
@@ -24,11 +25,11 @@ export function economicsOf(offer: Offer, others: readonly Offer[]): Economics {
 }
 
 /** Good for one call of the usual cost. */
-const isSingle = ({ units }: Offer): boolean => units === 1
+const isSingle = ({ units }: PricedOffer): boolean => units === 1
 
 const isLike =
-  ({ network, asset }: Price) =>
-  (other: Price): boolean =>
+  ({ network, asset }: SetPrice) =>
+  (other: SetPrice): boolean =>
     other.network === network && other.asset === asset
 
 const dividedUp = (amount: bigint, by: bigint): bigint => (amount + by - 1n) / by

@@ -1,5 +1,6 @@
-/** Offers: what is on sale, each under a reference that is also its quote. */
+/** Offers: what is on sale, each under a reference that is also the quote of its fixed prices. */
 import type { Address } from "../../shared/evm.ts"
+import type { QuotedAmount } from "./dynamic-quote.ts"
 import type { SettlePolicy } from "./redemption.ts"
 
 export type Price = {
@@ -8,11 +9,21 @@ export type Price = {
   readonly scheme: string
   /** Lower-case address. */
   readonly asset: Address
-  /** Atomic units. */
-  readonly amount: bigint
+  /** Atomic units; null where a function tells it, and a quote says what it told. */
+  readonly amount: bigint | null
   readonly payTo: Address
   readonly maxTimeoutSeconds: number
 }
+
+/** A price as a buyer pays it. */
+export type SetPrice = Price & {
+  /** Atomic units. */
+  readonly amount: bigint
+  /** What shows that the amount was promised, where the offer does not fix it. */
+  readonly quote?: string
+}
+
+export const isSet = (price: Price): price is SetPrice => price.amount !== null
 
 export type OfferContent = {
   readonly id: string
@@ -55,7 +66,7 @@ export const canonicalContent = (offer: OfferContent): string =>
       price.network,
       price.scheme,
       price.asset,
-      price.amount.toString(),
+      price.amount?.toString() ?? null,
       price.payTo,
       price.maxTimeoutSeconds,
     ]),
@@ -66,6 +77,9 @@ export const payeesOf = (
   offers: readonly Offer[],
 ): readonly Pick<Price, "network" | "scheme" | "asset" | "payTo">[] => offers.flatMap(({ prices }) => prices)
 
+/** What a quote says of an offer's price; undefined for one that this service did not make for it. */
+export type OpenQuote = (quote: string, offer: Offer, price: Price) => QuotedAmount | undefined
+
 /** The server's own table of current and replaced offers, by reference. */
 export type OfferBoard = {
   readonly current: readonly Offer[]
@@ -74,9 +88,14 @@ export type OfferBoard = {
    * payer must have read it: `validBefore − maxTimeoutSeconds`.
    */
   find(ref: string, signedAt: (offer: Offer) => number): Offer | "unknown" | "expired"
+  readonly openQuote: OpenQuote
 }
 
-export function createOfferBoard(records: readonly OfferRecord[], quoteSeconds: number): OfferBoard {
+export function createOfferBoard(
+  records: readonly OfferRecord[],
+  quoteSeconds: number,
+  openQuote: OpenQuote = () => undefined,
+): OfferBoard {
   const byRef = new Map(records.map((record) => [record.offer.ref, record]))
   return {
     current: records.filter((record) => record.replacedAt === null).map((record) => record.offer),
@@ -86,5 +105,6 @@ export function createOfferBoard(records: readonly OfferRecord[], quoteSeconds: 
       const { offer, replacedAt } = record
       return replacedAt === null || signedAt(offer) <= replacedAt + quoteSeconds ? offer : "expired"
     },
+    openQuote,
   }
 }

@@ -6,7 +6,7 @@ import { networks } from "../../shared/networks/index.ts"
 import { PayloadError, type Scheme, type SignedTransfer } from "../../shared/scheme.ts"
 import { schemes } from "../../shared/schemes/index.ts"
 import { type PaymentPayload, paymentPayloadSchema } from "../../shared/x402.ts"
-import type { Offer, OfferBoard, Price } from "./offers.ts"
+import type { Offer, OfferBoard, Price, SetPrice } from "./offers.ts"
 
 /** A payload read and located: enough to know its once-only key, nothing about whether it is acceptable. */
 export type LocatedPayment = {
@@ -22,7 +22,7 @@ export type LocatedPayment = {
 }
 
 /** A payment that matches an offer on every point that can be checked without a signature or a chain. */
-export type Payment = LocatedPayment & { readonly offer: Offer; readonly price: Price }
+export type Payment = LocatedPayment & { readonly offer: Offer; readonly price: SetPrice }
 
 /** Reads the envelope leniently and the payload strictly. */
 export function locatePayment(input: unknown): LocatedPayment {
@@ -63,21 +63,19 @@ function readTransfer(scheme: Scheme, payload: unknown): SignedTransfer {
 
 /** How long before its end a payment must arrive, beside the time its settlement is expected to take. */
 const minimumValiditySeconds = 60
-const maximumValiditySeconds = 3600
+export const longestPaymentSeconds = 3600
 
 /**
  * Finds the offer by the reference in `accepted.extra.offer` and compares everything with the server's own terms: the
- * amount, asset, network, recipient and window of an offer are never read from the payload.
+ * amount, asset, network, recipient and window of an offer are never read from the payload. An amount that the offer does
+ * not fix is that of the quote, which only the service can have made.
  */
 export function matchPayment(payment: LocatedPayment, board: OfferBoard, now: number): Payment {
   const { accepted, transfer, network } = payment
   const ref = accepted.extra?.offer
   if (ref === undefined)
     throw new Refusal("offer_unknown", "Wanted the reference of an offer in accepted.extra.offer.")
-  const offer = board.find(
-    ref,
-    (found) => Number(transfer.validBefore) - (found.prices[0]?.maxTimeoutSeconds ?? 0),
-  )
+  const offer = board.find(ref, (found) => signedAt(transfer, found.prices[0]))
   if (offer === "unknown") throw new Refusal("offer_unknown")
   if (offer === "expired") throw new Refusal("offer_expired")
 
@@ -85,8 +83,9 @@ export function matchPayment(payment: LocatedPayment, board: OfferBoard, now: nu
   if (onNetwork.length === 0) throw new Refusal("network_mismatch")
   const ofAsset = onNetwork.filter((price) => price.asset === parseAddress(payment.asset.address))
   if (ofAsset.length === 0) throw new Refusal("asset_mismatch")
-  const price = ofAsset.find((each) => each.scheme === payment.scheme.name)
-  if (!price) throw new Refusal("scheme_mismatch")
+  const listed = ofAsset.find((each) => each.scheme === payment.scheme.name)
+  if (!listed) throw new Refusal("scheme_mismatch")
+  const price = { ...listed, amount: listed.amount ?? quotedAmount(payment, offer, listed, board) }
   if (transfer.payTo !== price.payTo) throw new Refusal("recipient_mismatch")
   if (transfer.value !== price.amount || accepted.amount !== price.amount.toString())
     throw new Refusal("amount_mismatch", `Wanted ${price.amount}.`)
@@ -96,12 +95,29 @@ export function matchPayment(payment: LocatedPayment, board: OfferBoard, now: nu
   return { ...payment, offer, price }
 }
 
+/** When the payer must have read the price (wire.md §2). */
+const signedAt = ({ validBefore }: SignedTransfer, price: Price | undefined): number =>
+  Number(validBefore) - (price?.maxTimeoutSeconds ?? 0)
+
+function quotedAmount(
+  { accepted, transfer }: LocatedPayment,
+  offer: Offer,
+  price: Price,
+  { openQuote }: OfferBoard,
+): bigint {
+  const quote = accepted.extra?.quote
+  const quoted = quote === undefined ? undefined : openQuote(quote, offer, price)
+  if (!quoted) throw new Refusal("quote_invalid")
+  if (signedAt(transfer, price) > quoted.expiresAt) throw new Refusal("quote_expired")
+  return quoted.amount
+}
+
 function checkWindow(transfer: SignedTransfer, network: NetworkInfo, now: number): void {
   const wanted = minimumValiditySeconds + 2 * network.blockSeconds
   if (transfer.validBefore < BigInt(now + wanted))
     throw new Refusal("validity_too_short", `Wanted at least ${wanted} seconds.`)
-  if (transfer.validBefore > BigInt(now + maximumValiditySeconds))
-    throw new Refusal("validity_too_long", `Wanted at most ${maximumValiditySeconds} seconds.`)
+  if (transfer.validBefore > BigInt(now + longestPaymentSeconds))
+    throw new Refusal("validity_too_long", `Wanted at most ${longestPaymentSeconds} seconds.`)
   if (transfer.validAfter >= BigInt(now)) throw new Refusal("not_yet_valid")
 }
 

@@ -11,7 +11,7 @@ import {
   paymentIdentifierExtension,
 } from "../../shared/x402.ts"
 import { economicsOf } from "./economics.ts"
-import type { Offer } from "./offers.ts"
+import type { PricedOffer } from "./pricing.ts"
 
 /** A stock nginx breaks at about 3,800 characters of header. */
 export const headerLimit = 3072
@@ -20,7 +20,7 @@ export type QuoteTerms = {
   /** The resource that is refused: the resource identifier plus the route's pattern, or the token endpoint. */
   readonly url: string
   readonly error: string
-  readonly offers: readonly Offer[]
+  readonly offers: readonly PricedOffer[]
   /** Units that the call costs; absent at the token endpoint. */
   readonly cost?: number
   readonly tokenEndpoint: string
@@ -41,8 +41,10 @@ export type Quote = {
 }
 
 /** The offers that open a scope; all of them when no scope is asked for. */
-export const offersFor = (offers: readonly Offer[], scope: string | undefined): readonly Offer[] =>
-  scope === undefined ? offers : offers.filter((offer) => hasScope(offer.scope, scope))
+export const offersFor = <O extends { readonly scope: string }>(
+  offers: readonly O[],
+  scope: string | undefined,
+): readonly O[] => (scope === undefined ? offers : offers.filter((offer) => hasScope(offer.scope, scope)))
 
 export function quote(terms: QuoteTerms): Quote {
   const entries = terms.offers.flatMap((offer) =>
@@ -60,7 +62,7 @@ export function quote(terms: QuoteTerms): Quote {
   return { header, body }
 }
 
-type Entry = { readonly offer: Offer; readonly accepted: PaymentRequirements }
+type Entry = { readonly offer: PricedOffer; readonly accepted: PaymentRequirements }
 
 function paymentRequired(terms: QuoteTerms, entries: readonly Entry[], form: "whole" | "bare") {
   const info: AccessTokenInfo = {
@@ -75,6 +77,7 @@ function paymentRequired(terms: QuoteTerms, entries: readonly Entry[], form: "wh
           durationSeconds: offer.durationSeconds,
           calls: offer.units,
           settle: offer.settle,
+          ...(offer.priceExpiresAt !== undefined && { priceExpiresAt: offer.priceExpiresAt }),
           ...(offer.dpop === "required" && { dpop: offer.dpop }),
           ...(form === "whole" && economicsOf(offer, terms.offers)),
         },
@@ -94,10 +97,11 @@ function paymentRequired(terms: QuoteTerms, entries: readonly Entry[], form: "wh
 }
 
 /** x402's word for "delivered once it is paid". */
-const flowOf = ({ settle }: Offer): "upfront" | undefined => (settle === "first" ? "upfront" : undefined)
+const flowOf = ({ settle }: PricedOffer): "upfront" | undefined =>
+  settle === "first" ? "upfront" : undefined
 
 function requirements(
-  offer: Offer,
+  offer: PricedOffer,
   paymentFlow: "access-token" | "upfront" | undefined,
 ): PaymentRequirements[] {
   return offer.prices.map((price) => {
@@ -113,6 +117,7 @@ function requirements(
       extra: {
         ...asset?.eip712,
         offer: offer.ref,
+        ...(price.quote !== undefined && { quote: price.quote }),
         ...(paymentFlow !== undefined && { paymentFlow }),
       },
     }

@@ -1,5 +1,5 @@
 /** The payment grant: a signed x402 payment for a token, claimed once, settled later (wire.md §2). */
-import { commitmentNonce, openingOf } from "../../shared/commitment.ts"
+import { commitmentNonce, committedOffer, openingOf } from "../../shared/commitment.ts"
 import { type Reason, Refusal } from "../../shared/errors.ts"
 import { accountId, type Hex } from "../../shared/evm.ts"
 import { domainOf } from "../../shared/network.ts"
@@ -188,7 +188,8 @@ function isSameTransfer(a: Payment["transfer"], b: Payment["transfer"]): boolean
 
 function checkCommitment(payment: Payment, opening: Hex | null, resource: string): void {
   if (opening === null) return
-  const nonce = commitmentNonce(opening, { offerRef: payment.offer.ref, resource })
+  const offerRef = committedOffer(payment.offer.ref, payment.accepted.extra?.quote)
+  const nonce = commitmentNonce(opening, { offerRef, resource })
   if (nonce !== payment.transfer.nonce) throw new Refusal("commitment_mismatch")
 }
 

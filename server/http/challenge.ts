@@ -4,8 +4,8 @@ import { gateChallenge } from "../../shared/challenge.ts"
 import { proofAlgorithms } from "../../shared/dpop.ts"
 import { type GateReason, gateErrorBody, gateRefusals } from "../../shared/errors.ts"
 import { paymentRequiredHeader } from "../../shared/x402.ts"
-import type { Offer } from "../core/offers.ts"
 import { offersFor, type Quote, quote } from "../core/quote.ts"
+import type { PriceList } from "../price-list.ts"
 import type { Endpoints } from "./metadata.ts"
 
 /** An answer without a framework. */
@@ -24,17 +24,23 @@ type Route = {
   readonly cost?: number
 }
 
-/** Answers never change, so each is built once; the cache is bounded for routers mounted under changing paths. */
+/** Each answer is built once, until a price changes; the cache is bounded for routers mounted under changing paths. */
 export function createChallenges(options: {
   readonly resource: string
   readonly endpoints: Endpoints
-  readonly offers: readonly Offer[]
+  readonly prices: Pick<PriceList, "offers" | "current">
 }): Challenges {
-  const { resource, endpoints, offers } = options
+  const { resource, endpoints, prices } = options
   const built = new LRUCache<string, PlainAnswer>({ max: 1000 })
+  let priced = prices.current()
 
   function build(reason: GateReason, { scope, pattern, cost = 1 }: Route): PlainAnswer {
     const row = gateRefusals[reason]
+    const offers = offersFor(priced, scope)
+    // Who would have to buy cannot, for now; a grant that lives is refreshed all the same.
+    const isClosed = offers.length === 0 && offersFor(prices.offers, scope).length > 0
+    if (row.status === 402 && row.action === "buy" && isClosed)
+      return build("price_unavailable", { scope, pattern, cost })
     const retryAfter = "retryAfterSeconds" in row ? row.retryAfterSeconds : undefined
     const headers = {
       "cache-control": "no-store",
@@ -52,7 +58,7 @@ export function createChallenges(options: {
     const { header, body }: Quote = quote({
       url: `${resource}${pattern}`,
       error: reason,
-      offers: offersFor(offers, scope),
+      offers,
       cost,
       tokenEndpoint: endpoints.token,
       resource,
@@ -62,6 +68,10 @@ export function createChallenges(options: {
   }
 
   return (reason, route) => {
+    if (priced !== prices.current()) {
+      built.clear()
+      priced = prices.current()
+    }
     const key = `${reason} ${route.scope} ${route.cost ?? 1} ${route.pattern}`
     const known = built.get(key)
     if (known) return known

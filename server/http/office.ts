@@ -1,10 +1,10 @@
 /** What the ticket office serves: its route table. */
 import type { WalletNonce } from "../../shared/oauth.ts"
-import type { Offer } from "../core/offers.ts"
 import type { Introspection } from "../introspection.ts"
 import type { Proof } from "../owner.ts"
 import type { Keys } from "../ports/keys.ts"
 import type { Now, Rate } from "../ports/runtime.ts"
+import type { PriceList } from "../price-list.ts"
 import type { Revocation } from "../revocation.ts"
 import type { Revocations } from "../revocations.ts"
 import type { TokenEndpoint } from "../token.ts"
@@ -35,7 +35,7 @@ export type OfficeParts = {
   /** Whether anybody may introspect. */
   readonly isIntrospected: boolean
   readonly revocation: Revocation
-  readonly offers: readonly Offer[]
+  readonly prices: PriceList
   readonly grantTypes: readonly string[]
   /** Requests by peer, of all endpoints that look into the store. */
   readonly peers: Rate
@@ -45,11 +45,12 @@ export type OfficeParts = {
 }
 
 export function officeRoutes(parts: OfficeParts): readonly Route[] {
-  const { issuer, resource, endpoints, offers, peers, bodySeconds, health } = parts
+  const { issuer, resource, endpoints, prices, peers, bodySeconds, health } = parts
+  const { offers } = prices
   const token = createTokenHandler(parts.endpoint, {
     tokenEndpoint: endpoints.token,
     resource,
-    offers,
+    prices,
     peers,
     draining: health.draining,
     bodySeconds,

@@ -11,10 +11,10 @@ import {
   secretHeader,
 } from "../../shared/oauth.ts"
 import { paymentRequiredHeader, paymentResponseHeader, paymentSignatureHeader } from "../../shared/x402.ts"
-import type { Offer } from "../core/offers.ts"
 import { type Quote, quote } from "../core/quote.ts"
 import type { TokenEndpointAnswer } from "../grants/grant-type.ts"
 import type { Rate } from "../ports/runtime.ts"
+import type { PriceList } from "../price-list.ts"
 import type { TokenEndpoint, TokenEndpointRequest } from "../token.ts"
 import { hexHeader } from "./headers.ts"
 import { peerKey } from "./rate.ts"
@@ -25,7 +25,7 @@ import type { Handler } from "./routes.ts"
 export type TokenHttpOptions = {
   readonly tokenEndpoint: string
   readonly resource: string
-  readonly offers: readonly Offer[]
+  readonly prices: Pick<PriceList, "offers" | "current">
   /** Requests by peer. */
   readonly peers: Rate
   /** The service is stopping: what is under way is finished, and nothing new begins. */
@@ -36,22 +36,30 @@ export type TokenHttpOptions = {
 
 /** Answers, or throws what `refusalResponse` turns into an answer. */
 export function createTokenHandler(endpoint: TokenEndpoint, options: TokenHttpOptions): Handler {
+  const { prices } = options
   const quotes = new Map<string | undefined, Quote>()
+  let priced = prices.current()
 
   /** What is on sale, or the one offer that `?offer=` asks for by id or reference. */
   function quoteFor(wanted: string | null): Quote {
-    const found = options.offers.find((offer) => offer.id === wanted || offer.ref === wanted)
-    if (wanted !== null && !found) throw new Refusal("offer_unknown")
-    const known = quotes.get(found?.ref)
+    if (priced !== prices.current()) {
+      quotes.clear()
+      priced = prices.current()
+    }
+    const sold = prices.offers.find((offer) => offer.id === wanted || offer.ref === wanted)
+    if (wanted !== null && !sold) throw new Refusal("offer_unknown")
+    const offers = sold ? priced.filter((offer) => offer.ref === sold.ref) : priced
+    if (offers.length === 0) throw new Refusal("price_unavailable")
+    const known = quotes.get(sold?.ref)
     if (known) return known
     const made = quote({
       url: options.tokenEndpoint,
       error: "payment_missing",
-      offers: found ? [found] : options.offers,
+      offers,
       tokenEndpoint: options.tokenEndpoint,
       resource: options.resource,
     })
-    quotes.set(found?.ref, made)
+    quotes.set(sold?.ref, made)
     return made
   }
 

@@ -5,6 +5,7 @@ import {
   accessOverlapSeconds,
   type Custody,
   isOwn,
+  quoteOverlapSeconds,
   refreshOverlapSeconds,
   renewed,
   without,
@@ -30,6 +31,7 @@ export function createKeyCare(folder: string, options: Omit<Custody, "now"> & { 
           ...shown(key, accessOverlapSeconds, now),
         })),
         ...ring.refresh.map((key) => ({ use: "refresh", ...shown(key, refreshOverlapSeconds, now) })),
+        ...ring.quote.map((key) => ({ use: "quote", ...shown(key, quoteOverlapSeconds, now) })),
         ...ring.removed.map(({ id, removedAt }) => ({ kid: id, state: "removed", removedAt })),
       ]
     },
@@ -60,8 +62,8 @@ export function createKeyCare(folder: string, options: Omit<Custody, "now"> & { 
   }
 }
 
-const waitOf = ({ access, refresh }: KeyRing, own: boolean, now: number): number =>
-  Math.max(own ? secondsToRotation(access, now) : 0, secondsToRotation(refresh, now))
+const waitOf = ({ access, refresh, quote }: KeyRing, own: boolean, now: number): number =>
+  Math.max(...[own ? access : [], refresh, quote].map((keys) => secondsToRotation(keys, now)))
 
 const shown = ({ id, publishedAt, activeAt, retiredAt }: RingKey, overlap: number, now: number) => ({
   kid: id,

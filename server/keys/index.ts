@@ -1,4 +1,4 @@
-/** The service's keys: one ring signs access tokens and receipts, another derives refresh tokens (security.md §4.8). */
+/** The service's keys: one ring signs access tokens and receipts, others derive refresh tokens and seal quotes (security.md §4.8). */
 import type { TokenAlgorithm } from "../../shared/jws.ts"
 import { type KeyState, stateOf } from "../core/key-ring.ts"
 import { type Keys, SignerUnavailable } from "../ports/keys.ts"
@@ -6,11 +6,12 @@ import type { Logger, Now } from "../ports/runtime.ts"
 import { publicJwkOf } from "./algorithms.ts"
 import { KeyFileError } from "./files.ts"
 import { checkAgainst, readSigner, type Signer, tryOutside } from "./outside.ts"
-import { isSealOf, issueRefreshToken, readRefreshToken, sealOf } from "./refresh-tokens.ts"
+import { issueRefreshToken, readRefreshToken } from "./refresh-tokens.ts"
 import {
   accessOverlapSeconds,
   type Custody,
   prepared,
+  quoteOverlapSeconds,
   refreshOverlapSeconds,
   renewed,
 } from "./ring-changes.ts"
@@ -18,9 +19,10 @@ import {
   type AccessKey,
   createRingFile,
   type KeyRing,
-  type RefreshKey,
   type RingVersion,
+  type SecretKey,
 } from "./ring-file.ts"
+import { isSealOf, sealOf } from "./seals.ts"
 import { loadSigningKey, type SigningKey } from "./signing-key.ts"
 
 export { KeyFileError } from "./files.ts"
@@ -90,7 +92,8 @@ export async function openKeys(folder: string, options: KeyOptions = {}): Promis
   let failedAt = Number.NEGATIVE_INFINITY
 
   const accessState = (key: AccessKey): KeyState => stateOf(key, accessOverlapSeconds, now())
-  const refreshState = (key: RefreshKey): KeyState => stateOf(key, refreshOverlapSeconds, now())
+  const refreshState = (key: SecretKey): KeyState => stateOf(key, refreshOverlapSeconds, now())
+  const quoteState = (key: SecretKey): KeyState => stateOf(key, quoteOverlapSeconds, now())
   const isAlive = (key: AccessKey): boolean => accessState(key) !== "gone"
   const isActive = (key: AccessKey): boolean => accessState(key) === "active"
 
@@ -108,14 +111,14 @@ export async function openKeys(folder: string, options: KeyOptions = {}): Promis
   function refreshSecret(): Uint8Array {
     const key = held.ring.refresh.findLast((each) => refreshState(each) === "active")
     if (!key) throw new SignerUnavailable("no key may derive refresh tokens now")
-    return Buffer.from(key.secret, "hex")
+    return secretOf(key)
   }
 
   /** The newest first: most tokens are of it. */
   const refreshSecrets = (): readonly Uint8Array[] =>
     held.ring.refresh
       .filter((key) => refreshState(key) !== "gone")
-      .map((key) => Buffer.from(key.secret, "hex"))
+      .map(secretOf)
       .reverse()
 
   async function sign(
@@ -162,8 +165,20 @@ export async function openKeys(folder: string, options: KeyOptions = {}): Promis
       })),
     }),
     removed: () => held.ring.removed.map(({ id, removedAt }) => ({ kid: id, removedAt })),
-    seal: (text) => sealOf(refreshSecret(), text),
-    isSealed: (text, seal) => isSealOf(refreshSecrets().slice(0, sealKeys), text, seal),
+    seal: (text) => sealOf(refreshSecret(), "nonce", text),
+    isSealed: (text, seal) => isSealOf(refreshSecrets().slice(0, sealKeys), "nonce", text, seal),
+    sealQuote(text) {
+      const key = held.ring.quote.findLast((each) => quoteState(each) === "active")
+      if (!key) throw new SignerUnavailable("no key may seal quotes now")
+      return { kid: key.id, seal: sealOf(secretOf(key), "quote", text) }
+    },
+    isQuoteSealed: (text, { kid, seal }) =>
+      isSealOf(
+        held.ring.quote.filter((key) => key.id === kid && quoteState(key) !== "gone").map(secretOf),
+        "quote",
+        text,
+        seal,
+      ),
     refreshToken: (grantId, generation) => issueRefreshToken(refreshSecret(), grantId, generation),
     readRefreshToken: (token) => readRefreshToken(refreshSecrets(), token),
     async refresh() {
@@ -176,3 +191,5 @@ export async function openKeys(folder: string, options: KeyOptions = {}): Promis
     },
   }
 }
+
+const secretOf = ({ secret }: SecretKey): Uint8Array => Buffer.from(secret, "hex")

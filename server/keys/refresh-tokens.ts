@@ -8,24 +8,6 @@ const form = /^([A-Za-z0-9_-]{27})\.([A-Za-z0-9_-]{43})$/
 const mac = (key: Uint8Array, handle: Uint8Array): Uint8Array =>
   createHmac("sha256", key).update("ticket402/refresh/1").update(handle).digest()
 
-/** Of a text that is no refresh token: 128 bits, in a domain of its own. */
-export const sealOf = (key: Uint8Array, text: string): string =>
-  createHmac("sha256", key)
-    .update("ticket402/seal/1")
-    .update(text)
-    .digest()
-    .subarray(0, 16)
-    .toString("base64url")
-
-/** Whether one of the keys sealed the text. */
-export function isSealOf(keys: readonly Uint8Array[], text: string, shown: string): boolean {
-  const bytes = Buffer.from(shown)
-  return keys.some((key) => {
-    const wanted = Buffer.from(sealOf(key, text))
-    return bytes.length === wanted.length && timingSafeEqual(bytes, wanted)
-  })
-}
-
 export function issueRefreshToken(key: Uint8Array, grantId: string, generation: number): string {
   const handle = Buffer.alloc(grantIdBytes + generationBytes)
   Buffer.from(grantId, "base64url").copy(handle)

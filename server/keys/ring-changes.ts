@@ -14,13 +14,17 @@ import {
   secondsToRotation,
   stateOf,
 } from "../core/key-ring.ts"
+import { longestPaymentSeconds } from "../core/payment.ts"
+import { longestQuoteSeconds } from "../core/pricing.ts"
 import { generateKey } from "./algorithms.ts"
-import type { AccessKey, KeyRing, RefreshKey } from "./ring-file.ts"
+import type { AccessKey, KeyRing, SecretKey } from "./ring-file.ts"
 
 /** A retiring key is checked with until the last token it can have signed is over; 300 s for clocks that differ. */
 export const accessOverlapSeconds = longestTokenSeconds + 300
 /** A refresh token is worth something as long as its grant, and a buyer may come with it on the last day. */
 export const refreshOverlapSeconds = longestGrantSeconds
+/** A quote is looked at with a payment that was signed before it ended, and is not over itself; 300 s as above. */
+export const quoteOverlapSeconds = longestQuoteSeconds + longestPaymentSeconds + 300
 
 export type Custody = { readonly algorithm: TokenAlgorithm; readonly now: number }
 /** The public part of a signer outside. */
@@ -30,19 +34,21 @@ export type SignerKey = Pick<AccessKey, "id" | "alg" | "jwk">
 export function prepared(ring: KeyRing, signer: SignerKey | undefined, custody: Custody): KeyRing {
   const make = makers(custody)
   const { now } = custody
-  if (ring.access.length === 0 && ring.refresh.length === 0)
+  if (ring.access.length === 0 && ring.refresh.length === 0 && ring.quote.length === 0)
     return {
       ...ring,
       access: signer ? [...adopted([], fresh(signer, now), now)] : [...founded(make.access, now)],
-      refresh: [...founded(make.refresh, now)],
+      refresh: [...founded(make.secret, now)],
+      quote: [...founded(make.secret, now)],
     }
   const access = signer
     ? adopted(ring.access, fresh(signer, now), now)
     : ownAccess(ring.access, make.access, custody)
-  const refresh = completed(ring.refresh, make.refresh, now)
-  return access === ring.access && refresh === ring.refresh
+  const refresh = completed(ring.refresh, make.secret, now)
+  const quote = completed(ring.quote, make.secret, now)
+  return access === ring.access && refresh === ring.refresh && quote === ring.quote
     ? ring
-    : { ...ring, access: [...access], refresh: [...refresh] }
+    : { ...ring, access: [...access], refresh: [...refresh], quote: [...quote] }
 }
 
 /** The ring after every key that has signed for `seconds` was replaced, if its successor was public for long enough. */
@@ -51,12 +57,14 @@ export function renewed(ring: KeyRing, seconds: number, custody: Custody): KeyRi
   const { now } = custody
   const access = isOwn(ring.access) && isDue(ring.access, seconds, now)
   const refresh = isDue(ring.refresh, seconds, now)
-  if (!access && !refresh) return ring
+  const quote = isDue(ring.quote, seconds, now)
+  if (!access && !refresh && !quote) return ring
   return swept(
     {
       ...ring,
       ...(access && { access: [...rotated(ring.access, make.access, now)] }),
-      ...(refresh && { refresh: [...rotated(ring.refresh, make.refresh, now)] }),
+      ...(refresh && { refresh: [...rotated(ring.refresh, make.secret, now)] }),
+      ...(quote && { quote: [...rotated(ring.quote, make.secret, now)] }),
     },
     now,
   )
@@ -66,7 +74,9 @@ export function renewed(ring: KeyRing, seconds: number, custody: Custody): KeyRi
 export function without(ring: KeyRing, id: string, custody: Custody): KeyRing | undefined {
   const make = makers(custody)
   const { now } = custody
-  const leaving = [...ring.access, ...ring.refresh, ...ring.retired].find((key) => key.id === id)
+  const leaving = [...ring.access, ...ring.refresh, ...ring.quote, ...ring.retired].find(
+    (key) => key.id === id,
+  )
   if (!leaving) return undefined
   const others = <K extends { readonly id: string }>(keys: readonly K[]): K[] =>
     keys.filter((key) => key.id !== id)
@@ -74,7 +84,8 @@ export function without(ring: KeyRing, id: string, custody: Custody): KeyRing | 
   const own = isOwn(ring.access)
   return {
     access: own ? [...completed(access, make.access, now)] : access,
-    refresh: [...completed(others(ring.refresh), make.refresh, now)],
+    refresh: [...completed(others(ring.refresh), make.secret, now)],
+    quote: [...completed(others(ring.quote), make.secret, now)],
     retired: others(ring.retired),
     removed: [...ring.removed, { id, removedAt: now }],
   }
@@ -106,6 +117,7 @@ function swept(ring: KeyRing, now: number): KeyRing {
     ...ring,
     access: ring.access.filter((key) => !isGone(key, accessOverlapSeconds)),
     refresh: ring.refresh.filter((key) => !isGone(key, refreshOverlapSeconds)),
+    quote: ring.quote.filter((key) => !isGone(key, quoteOverlapSeconds)),
     retired: [
       ...ring.retired,
       ...ring.access
@@ -117,7 +129,7 @@ function swept(ring: KeyRing, now: number): KeyRing {
 
 const makers = ({ algorithm, now }: Custody) => ({
   access: (): AccessKey => fresh(generateKey(algorithm), now),
-  refresh: (): RefreshKey =>
+  secret: (): SecretKey =>
     fresh({ id: randomBytes(8).toString("hex"), secret: randomBytes(32).toString("hex") }, now),
 })
 

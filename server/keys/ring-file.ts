@@ -20,7 +20,8 @@ const accessKeySchema = z.strictObject({
   jwk: jwkSchema,
   ...instants,
 })
-const refreshKeySchema = z.strictObject({
+/** Of what this service alone makes and checks: refresh tokens, or quotes. */
+const secretKeySchema = z.strictObject({
   id: keyId,
   secret: z.string().regex(/^[0-9a-f]{64}$/),
   ...instants,
@@ -28,7 +29,8 @@ const refreshKeySchema = z.strictObject({
 
 const ringSchema = z.strictObject({
   access: z.array(accessKeySchema),
-  refresh: z.array(refreshKeySchema),
+  refresh: z.array(secretKeySchema),
+  quote: z.array(secretKeySchema),
   /** Public halves of keys that are gone: receipts they signed are worth something for ever. */
   retired: z.array(accessKeySchema.pick({ id: true, alg: true, jwk: true })),
   /** Kept for ever: a removed key must not come back by a backup of a signer's. */
@@ -36,12 +38,12 @@ const ringSchema = z.strictObject({
 })
 export type KeyRing = z.infer<typeof ringSchema>
 export type AccessKey = z.infer<typeof accessKeySchema>
-export type RefreshKey = z.infer<typeof refreshKeySchema>
+export type SecretKey = z.infer<typeof secretKeySchema>
 
 /** A ring as it was at some change; a larger number is newer. */
 export type RingVersion = { readonly number: number; readonly ring: KeyRing }
 
-const emptyRing: KeyRing = { access: [], refresh: [], retired: [], removed: [] }
+const emptyRing: KeyRing = { access: [], refresh: [], quote: [], retired: [], removed: [] }
 
 const namePattern = /^ring-([1-9][0-9]{0,11})\.json$/
 const mostTries = 100
@@ -96,7 +98,7 @@ function parseRing(file: string, text: string): KeyRing {
   const parsed = ringSchema.safeParse(jsonOf(text))
   if (!parsed.success || !parsed.data.access.every(({ alg, jwk }) => fits(alg, jwk)))
     throw new KeyFileError(`${file}: wanted a key ring as ticket402 writes it`)
-  if (parsed.data.refresh.some(({ secret }) => isGuessable(secret)))
+  if ([...parsed.data.refresh, ...parsed.data.quote].some(({ secret }) => isGuessable(secret)))
     throw new KeyFileError(`${file}: found a key that can be guessed, wanted 32 random bytes in hex`)
   return parsed.data
 }

@@ -12,6 +12,8 @@ export class SignerUnavailable extends Error {
 }
 
 export type VerifiedToken = { readonly claims: Claims; readonly kid: string }
+/** `kid` names the key. */
+export type QuoteSeal = { readonly kid: string; readonly seal: string }
 export type KeySet = { readonly keys: readonly Readonly<Record<string, unknown>>[] }
 
 /** Verbs that sign, derive or seal throw {@link SignerUnavailable}. */
@@ -39,6 +41,9 @@ export type Keys = {
   /** What only this service can make of a text, the same in all its processes; to be checked within minutes. */
   seal(text: string): string
   isSealed(text: string, seal: string): boolean
+  /** The same under a key of its own, which lasts as long as quotes and the payments for them. */
+  sealQuote(text: string): QuoteSeal
+  isQuoteSealed(text: string, seal: QuoteSeal): boolean
   refreshToken(grantId: string, generation: number): string
   /** Undefined for anything this service did not make. */
   readRefreshToken(token: string): { grantId: string; generation: number } | undefined

@@ -236,7 +236,10 @@ export const versionColumnsOf = (transactionId: number, version: SignedBytes) =>
 
 export function offerRecordFrom(row: Row): OfferRecord {
   const content = JSON.parse(text(row.content)) as Offer
-  const prices = content.prices.map((price) => ({ ...price, amount: BigInt(price.amount) }))
+  const prices = content.prices.map((price) => ({
+    ...price,
+    amount: price.amount === null ? null : BigInt(price.amount),
+  }))
   return { offer: { ...content, prices }, replacedAt: integerOrNull(row.replaced_at) }
 }
 

@@ -136,7 +136,15 @@ test("CLI-20: no key, token, secret or signature shows in the client, its errors
   ].filter((secret): secret is string => typeof secret === "string" && secret.length > 0)
   expect(hidden.length).toBeGreaterThan(8)
   const all = { showHidden: true, depth: Infinity, maxStringLength: Infinity }
-  const shown = [client, second.client, errors, events, second.events, client.grants(), client.spent()]
+  const shown = [
+    client,
+    second.client,
+    errors,
+    events,
+    second.events,
+    await client.grants(),
+    await client.spent(),
+  ]
     .flatMap((value) => [inspect(value, all), JSON.stringify(value), String(value)])
     .concat(errors.map((error) => `${error.message} ${error.stack} ${inspect(error.cause)}`))
     .join("\n")

@@ -49,7 +49,7 @@ test.each<[string, string, (entry: Entry) => unknown]>([
   expect(error.found).toBeTruthy()
   expect(error.wanted).toBeTruthy()
   expect(seller.seen("POST /token")).toEqual([])
-  expect(client.spent().day).toBe("0")
+  expect((await client.spent()).day).toBe("0")
   expect(events).toEqual([{ type: "refused", origin: seller.url, code: rule }])
   expect(account).toBeDefined()
 })

@@ -42,7 +42,7 @@ it("waits for a settle-first purchase as long as it may, and keeps it: no second
   expect(pending).toMatchObject({ code: "settlement_pending", action: "retry" })
   // What Retry-After asks for.
   expect(Math.min(...waits)).toBeGreaterThanOrEqual(5)
-  expect(client.spent().day).toBe("0.01")
+  expect((await client.spent()).day).toBe("0.01")
 
   await eventually(
     () => client.fetch(url).catch(() => undefined),
@@ -50,5 +50,5 @@ it("waits for a settle-first purchase as long as it may, and keeps it: no second
   )
   expect(signed.count).toBe(1)
   expect(await cinema.balanceOf(account.address)).toBe(990_000n)
-  expect(client.grants()).toMatchObject([{ settlement: "settled" }])
+  expect(await client.grants()).toMatchObject([{ settlement: "settled" }])
 })

@@ -183,7 +183,7 @@ describe("a grant of so many calls", () => {
     const statuses: number[] = []
     for (let call = 0; call < 3; call++) statuses.push((await client.fetch(`${cinema.url}/movies/1`)).status)
     expect(statuses).toEqual([200, 200, 200])
-    expect(client.grants().map(({ callsRemaining }) => callsRemaining)).toEqual([1, 1, 1])
+    expect((await client.grants()).map(({ callsRemaining }) => callsRemaining)).toEqual([1, 1, 1])
   })
 })
 

@@ -122,7 +122,11 @@ describe("a wallet proof", () => {
         (await client.fetch(`${cinema.url}/movies/1`)).status,
         (await client.fetch(`${cinema.url}/movies/2`)).status,
       ]
-      return { statuses, settlement: client.grants()[0]?.settlement, spent: client.spent().day }
+      return {
+        statuses,
+        settlement: (await client.grants())[0]?.settlement,
+        spent: (await client.spent()).day,
+      }
     }
     expect(await visit(staff)).toEqual({ statuses: [200, 200], settlement: "none", spent: "0" })
     const payer = await cinema.customer()

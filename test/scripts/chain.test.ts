@@ -4,6 +4,7 @@ import { once } from "node:events"
 import { createConnection, createServer } from "node:net"
 import { text } from "node:stream/consumers"
 import { fileURLToPath } from "node:url"
+import { hashDomain } from "viem"
 import { privateKeyToAddress } from "viem/accounts"
 import { afterEach, expect, test } from "vitest"
 import { startLocalChain } from "../../scripts/local-chain.ts"
@@ -47,11 +48,11 @@ function linesOf({ child, closed }: ReturnType<typeof run>) {
   return { first, all: closed.then(() => all) }
 }
 
-async function ask(rpcUrl: string, method: string): Promise<unknown> {
+async function ask(rpcUrl: string, method: string, params: unknown[] = []): Promise<unknown> {
   const response = await fetch(rpcUrl, {
     method: "POST",
     headers: { "content-type": "application/json" },
-    body: JSON.stringify({ jsonrpc: "2.0", id: 1, method, params: [] }),
+    body: JSON.stringify({ jsonrpc: "2.0", id: 1, method, params }),
   })
   return ((await response.json()) as { result: unknown }).result
 }
@@ -84,6 +85,29 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
   })
 }
 
+test("the chain passes for Base Sepolia, whose USDC stock x402 clients know", async () => {
+  const running = run("--network", "base-sepolia", "--port", "0", "--block-time", "0")
+  const { rpcUrl, ...told } = JSON.parse(await linesOf(running).first)
+  expect(told).toMatchObject({ chainId: 84532, asset: "0x036CbD53842c5426634e7929541eC2318f3dCF7e" })
+  expect(await ask(rpcUrl, "eth_chainId")).toBe("0x14a34")
+  // As Circle's contract there has it.
+  const separator = hashDomain({
+    domain: { name: "USDC", version: "2", chainId: told.chainId, verifyingContract: told.asset },
+    types: {
+      EIP712Domain: [
+        { name: "name", type: "string" },
+        { name: "version", type: "string" },
+        { name: "chainId", type: "uint256" },
+        { name: "verifyingContract", type: "address" },
+      ],
+    },
+  })
+  const call = { to: told.asset, data: "0x3644e515" }
+  expect(await ask(rpcUrl, "eth_call", [call, "latest"])).toBe(separator)
+  running.child.kill("SIGTERM")
+  expect(await running.stderr).toContain("the real Base Sepolia")
+})
+
 test("a process that dies by a signal takes its chain along", async () => {
   const module = JSON.stringify(new URL("../../scripts/local-chain.ts", import.meta.url))
   const script = `import(${module}).then((m) => m.startLocalChain()).then((c) => console.log(c.rpcUrl))`
@@ -91,6 +115,8 @@ test("a process that dies by a signal takes its chain along", async () => {
   const rpcUrl = await linesOf(running).first
   const socket = createConnection(Number(new URL(rpcUrl).port), "127.0.0.1").resume()
   await once(socket, "connect")
+  // A reset is an end as well.
+  socket.on("error", () => undefined)
   running.child.kill("SIGTERM")
   await running.closed
   expect(running.child.signalCode).toBe("SIGTERM")
@@ -104,6 +130,7 @@ test("an option the chain does not understand ends it with 78 and a sentence", a
     ["--port", "65536"],
     ["--block-time", "-1"],
     ["--block-time", "1.5"],
+    ["--network", "mainnet"],
     ["--speed"],
   ]
   await Promise.all(

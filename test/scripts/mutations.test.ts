@@ -11,7 +11,14 @@ describe("the table of defences", () => {
     expect(mutate(text, mutation)).not.toBe(text)
     // A contract's suite is written beside the file that runs it.
     const suites = mutation.test.startsWith("test/contracts/")
-      ? ["store.ts", "store-units.ts", "store-derived.ts", "store-revocations.ts", "store-whitelist.ts"]
+      ? [
+          "store.ts",
+          "store-units.ts",
+          "store-derived.ts",
+          "store-revocations.ts",
+          "store-whitelist.ts",
+          "client-store.ts",
+        ]
       : []
     const files = [mutation.test, ...suites.map((suite) => `test/contracts/${suite}`)]
     expect((await Promise.all(files.map(read))).join("\n")).toContain(mutation.name)

@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto"
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts"
 import type { Offer } from "../../server/core/offers.ts"
-import { commitmentNonce, openingOf } from "../../shared/commitment.ts"
+import { commitmentNonce, committedOffer, openingOf } from "../../shared/commitment.ts"
 import { type Hex, lowerAddress, parseAddress } from "../../shared/evm.ts"
 import { domainOf, findAsset } from "../../shared/network.ts"
 import { networks } from "../../shared/networks/index.ts"
@@ -18,7 +18,7 @@ export const randomHex32 = (): Hex => `0x${randomBytes(32).toString("hex")}`
 /** The entry of `accepts` that an offer's first price makes at the token endpoint. */
 export function acceptedOf(offer: Offer): PaymentRequirements {
   const price = offer.prices[0]
-  if (!price) throw new Error("the offer has no price")
+  if (!price || price.amount === null) throw new Error("the offer has no fixed price")
   return {
     scheme: price.scheme,
     network: price.network,
@@ -55,7 +55,10 @@ export async function signPayment(options: SignOptions): Promise<{
   if (!payTo) throw new Error("payTo is not an address")
   const nonce =
     secret !== undefined && resource !== undefined
-      ? commitmentNonce(openingOf(secret), { offerRef: accepted.extra?.offer ?? "", resource })
+      ? commitmentNonce(openingOf(secret), {
+          offerRef: committedOffer(accepted.extra?.offer ?? "", accepted.extra?.quote),
+          resource,
+        })
       : randomHex32()
   const terms: TransferTerms = {
     payer: lowerAddress(account.address),

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest"
 import { parseConfig } from "../../../server/config.ts"
+import type { Offer } from "../../../server/core/offers.ts"
+import { pricedOffers } from "../../../server/core/pricing.ts"
 import { headerLimit, offersFor, quote } from "../../../server/core/quote.ts"
 import { decodeHeader } from "../../../shared/codec.ts"
 import { type PaymentRequired, paymentRequiredSchema } from "../../../shared/x402.ts"
@@ -16,6 +18,7 @@ const config = parseConfig(
     })),
   }),
 )
+const priced = (offers: readonly Offer[]) => pricedOffers(offers, () => undefined, config.limits.perPayment)
 const terms = {
   url: "http://127.0.0.1:8402/movies/{id}",
   error: "token_missing",
@@ -28,7 +31,7 @@ describe("the quote", () => {
   it("says what is on sale, for how much, to whom, and where", () => {
     const { header, body } = quote({
       ...terms,
-      offers: config.offers.slice(0, 1),
+      offers: priced(config.offers.slice(0, 1)),
       paymentFlow: "access-token",
     })
     expect(decodeHeader(header)).toEqual(JSON.parse(body))
@@ -53,7 +56,7 @@ describe("the quote", () => {
   })
 
   it("keeps the header under the limit of a stock proxy; what does not fit stays in the body", () => {
-    const { header, body } = quote({ ...terms, offers: config.offers })
+    const { header, body } = quote({ ...terms, offers: priced(config.offers) })
     expect(header.length).toBeLessThanOrEqual(headerLimit)
     const shown = read(header)
     expect(shown.accepts.length).toBeGreaterThan(3)
@@ -77,11 +80,11 @@ describe("the quote", () => {
       }),
     ).offers
     const bare = config.offers.map(({ units: _, ...offer }) => ({ ...offer, units: null }))
-    const { header, body } = quote({ ...terms, offers: [...offers, ...bare].slice(0, 30) })
+    const { header, body } = quote({ ...terms, offers: priced([...offers, ...bare].slice(0, 30)) })
     expect(header).not.toContain("unitPrice")
     expect(JSON.stringify(decodeHeader(header))).not.toContain("unitPrice")
     expect(body).toContain("unitPrice")
-    const few = quote({ ...terms, offers: offers.slice(0, 2) })
+    const few = quote({ ...terms, offers: priced(offers.slice(0, 2)) })
     expect(JSON.stringify(decodeHeader(few.header))).toContain("unitPrice")
   })
 

@@ -1,0 +1,50 @@
+/** A file that only its owner can read: what the client keeps is money. */
+import { closeSync, constants, lstatSync, mkdirSync, openSync, statfsSync } from "node:fs"
+import { dirname } from "node:path"
+import { TicketError } from "../errors.ts"
+
+/** Errors name no path: they are read by whoever reads what an agent logs. */
+export const unavailable = (found: string, wanted: string): TicketError =>
+  new TicketError("store_unavailable", "The file of the client's store cannot be used.", {
+    action: "stop",
+    found,
+    wanted,
+  })
+
+/** `linux/magic.h`; what is behind FUSE and 9p cannot be told. */
+const networkFileSystems: ReadonlySet<number> = new Set([
+  0x6969, 0xff534d42, 0xfe534d42, 0x517b, 0x5346414f, 0x73757245, 0x564c, 0x00c36400,
+])
+
+/**
+ * Makes the file with mode 0600 when it is missing, and its folder with 0700. Throws for one that others can read, for a
+ * link, and for one on a network, where locks do not hold. An existing file is examined by name: closing a descriptor of
+ * it would give up the locks that another handle of this process has on it (POSIX).
+ */
+export function preparePrivateFile(file: string): void {
+  try {
+    const folder = dirname(file)
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    if (process.platform === "linux" && networkFileSystems.has(statfsSync(folder).type >>> 0))
+      throw unavailable("a network file system", "a disk of this machine")
+    createOnce(file)
+    const stats = lstatSync(file)
+    if (!stats.isFile()) throw unavailable("no regular file", "a regular file")
+    const mode = stats.mode & 0o777
+    if ((mode & 0o177) !== 0) throw unavailable(`mode 0${mode.toString(8)}`, "0600 (chmod 600)")
+  } catch (error) {
+    throw error instanceof TicketError ? error : unavailable(codeOf(error), "a file that can be opened")
+  }
+}
+
+/** Before SQLite would do it with a wider mode; what it puts beside the file inherits the mode. */
+function createOnce(file: string): void {
+  try {
+    closeSync(openSync(file, constants.O_CREAT | constants.O_EXCL | constants.O_RDWR, 0o600))
+  } catch (error) {
+    if (codeOf(error) !== "EEXIST") throw error
+  }
+}
+
+export const codeOf = (error: unknown): string =>
+  error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "unknown"

@@ -1,0 +1,92 @@
+/** What offers cost now: prices of the configuration, and those that functions of the seller's have told. */
+import { AmountError, parseAmount } from "../../shared/amount.ts"
+import { type AssetInfo, findAsset } from "../../shared/network.ts"
+import { networks } from "../../shared/networks/index.ts"
+import type { QuotedAmount } from "./dynamic-quote.ts"
+import { isSet, type Offer, type Price, type SetPrice } from "./offers.ts"
+import { nominalValue } from "./payment.ts"
+
+/** The longest life a configuration may give to quotes. */
+export const longestQuoteSeconds = 86_400
+/** Verifiers elsewhere show a price for a minute after they have read it, and its reader then needs time to sign. */
+export const shortestQuoteSeconds = 120
+
+/** What a price function is asked. */
+export type PriceQuestion = {
+  /** Id of the offer. */
+  readonly offer: string
+  /** CAIP-2. */
+  readonly network: string
+  /** Symbol, such as `USDC`. */
+  readonly asset: string
+  /** Aborts when the answer comes too late to count. */
+  readonly signal: AbortSignal
+}
+
+/** Tells a price as a decimal string of the asset, such as `"0.02"`. */
+export type PriceFunction = (question: PriceQuestion) => string | Promise<string>
+
+/** A price of a configuration that a function tells. */
+export type Pricing = {
+  readonly offer: Offer
+  readonly price: Price
+  readonly asset: AssetInfo
+  readonly tell: PriceFunction
+}
+
+/** An offer as a buyer sees it: with the entries that have a price now. */
+export type PricedOffer = Omit<Offer, "prices"> & {
+  readonly prices: readonly SetPrice[]
+  /** Seconds; the last moment to sign for the quoted of its prices. */
+  readonly priceExpiresAt?: number
+}
+
+/** Atomic units of what a price function has told. Throws {@link AmountError} for anything that is no price. */
+export function amountTold(answer: unknown, { decimals }: Pick<AssetInfo, "decimals">): bigint {
+  if (typeof answer !== "string")
+    throw new AmountError(
+      `found ${answer === null ? "null" : `a ${typeof answer}`}, wanted a decimal string such as "0.01"`,
+    )
+  const amount = parseAmount(answer, decimals)
+  // Nothing is given away because a function failed.
+  if (amount === 0n) throw new AmountError("found a price of 0")
+  if (amount >= 2n ** 256n) throw new AmountError("found more than there can be of any asset")
+  return amount
+}
+
+/** What a function told, promised by a quote. */
+export type Promised = QuotedAmount & { readonly quote: string }
+
+/** What can be bought at fixed prices and at those that are promised; an offer without any price is left out. */
+export const pricedOffers = (
+  offers: readonly Offer[],
+  promisedOf: (offer: Offer, price: Price) => Promised | null | undefined,
+  perPayment: bigint,
+): readonly PricedOffer[] =>
+  offers.flatMap((offer) => {
+    const prices = offer.prices.flatMap((price): readonly SetPrice[] => {
+      if (isSet(price)) return [price]
+      const promised = promisedOf(offer, price)
+      return promised ? [{ ...price, amount: promised.amount, quote: promised.quote }] : []
+    })
+    if (prices.length === 0) return []
+    const ends = offer.prices.flatMap((price) => promisedOf(offer, price)?.expiresAt ?? [])
+    return [
+      {
+        ...offer,
+        prices,
+        settle: settleOf({ ...offer, prices }, perPayment),
+        ...(ends.length > 0 && { priceExpiresAt: Math.min(...ends) }),
+      },
+    ]
+  })
+
+/** Nobody is told of a token at once that the limit would never let him have. `perPayment` in millionths of the currency. */
+export const settleOf = (offer: Pick<Offer, "settle" | "prices">, perPayment: bigint): Offer["settle"] =>
+  offer.prices.some((price) => isSet(price) && isDear(price, perPayment)) ? "first" : offer.settle
+
+function isDear({ network, asset, amount }: SetPrice, perPayment: bigint): boolean {
+  const info = networks.get(network)
+  const known = info && findAsset(info, asset)
+  return known !== undefined && nominalValue(amount, known) > perPayment
+}

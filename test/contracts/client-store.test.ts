@@ -1,0 +1,26 @@
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { createMemoryStore } from "../../client/memory-store.ts"
+import { createFileStore } from "../../client/node/file-store.ts"
+import { clientStoreContract } from "./client-store.ts"
+
+clientStoreContract("memory", async () => {
+  const store = createMemoryStore()
+  return { one: store, two: store, close: async () => {} }
+})
+
+clientStoreContract("file", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "purse-"))
+  const file = join(folder, "purse.db")
+  const [one, two] = await Promise.all([createFileStore({ file }), createFileStore({ file })])
+  return {
+    one,
+    two,
+    close: async () => {
+      one.close()
+      two.close()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+})

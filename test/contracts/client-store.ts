@@ -1,0 +1,272 @@
+/** What every store of the client promises. */
+import fc from "fast-check"
+import { afterEach, describe, expect, it } from "vitest"
+import type { ClientStore, Grant, Limits, Payment, Spending } from "../../client/store.ts"
+import type { Address } from "../../shared/evm.ts"
+
+const start = 1_800_000_000
+const day = 86_400
+const addressOf = (digit: number): Address => `0x${String(digit).repeat(40)}`
+const [account, other, payTo, elsewhere] = [1, 2, 3, 4].map(addressOf) as [Address, Address, Address, Address]
+const origin = "https://api.example"
+const claim = { name: "buy", holder: "a", until: start + 60 }
+const limits: Limits = {
+  perPurchase: 50n,
+  perDay: 200n,
+  perOriginPerDay: undefined,
+  perOrigin: undefined,
+  perOffer: undefined,
+  total: undefined,
+}
+
+let ids = 0
+const spending = (changes: Partial<Spending> = {}): Spending => ({
+  id: `spending-${++ids}`,
+  claim,
+  micros: 50n,
+  origin,
+  offer: "hour",
+  payTo,
+  recipients: [payTo],
+  isApproved: false,
+  ...changes,
+})
+const paymentFor = (reservation: string, changes: Partial<Payment> = {}): Payment => ({
+  account,
+  resource: `${origin}/`,
+  network: "eip155:11155111",
+  scope: "read",
+  tokenEndpoint: `${origin}/token`,
+  secret: "0x01",
+  opening: "0x02",
+  header: `header of ${reservation}`,
+  validBefore: start + 600,
+  reservation,
+  proofKey: undefined,
+  claim,
+  sends: 1,
+  uncertain: true,
+  ...changes,
+})
+const grant = (id: string, changes: Partial<Grant> = {}): Grant => ({
+  id,
+  account,
+  resource: `${origin}/`,
+  network: "eip155:11155111",
+  tokenEndpoint: `${origin}/token`,
+  secret: "0x01",
+  proofKey: undefined,
+  scope: "read",
+  accessToken: `token of ${id}`,
+  tokenIssuedAt: start,
+  tokenExpiresAt: start + 60,
+  refreshToken: `refresh of ${id}`,
+  refreshSends: 0,
+  expiresAt: start + 3600,
+  callsRemaining: null,
+  settlement: "pending",
+  ...changes,
+})
+
+export function clientStoreContract(
+  name: string,
+  /** Two handles of one store, as two processes have them. */
+  open: () => Promise<{ one: ClientStore; two: ClientStore; close(): Promise<void> }>,
+): void {
+  describe(`a client's store: ${name}`, () => {
+    const opened: { close(): Promise<void> }[] = []
+    afterEach(async () => {
+      for (const { close } of opened.splice(0)) await close()
+    })
+    async function setup() {
+      const stores = await open()
+      opened.push(stores)
+      await stores.one.claim(claim, start)
+      return stores
+    }
+    const counted = (store: ClientStore, now = start) => store.counted({ origin, offer: "hour" }, now)
+    const buy = async (store: ClientStore, changes: Partial<Spending> = {}, now = start) => {
+      const wanted = spending(changes)
+      const { kind } = await store.reserve(wanted, limits, now)
+      if (kind === "reserved") await store.keep(paymentFor(wanted.id))
+      return { kind, id: wanted.id }
+    }
+
+    it("gives a claim to one holder at a time, and to the next when the first lets go or his time is over", async () => {
+      const { one, two } = await setup()
+      expect(await two.claim({ ...claim, holder: "b" }, start + 59)).toBe(false)
+      expect(await one.claim({ ...claim, until: start + 120 }, start + 59)).toBe(true)
+      expect(await two.claim({ ...claim, holder: "b" }, start + 119)).toBe(false)
+      expect(await two.claim({ ...claim, holder: "b", until: start + 240 }, start + 120)).toBe(true)
+      await one.unclaim(claim)
+      expect(await one.claim({ ...claim, holder: "c" }, start + 121)).toBe(false)
+      await two.unclaim({ ...claim, holder: "b" })
+      expect(await one.claim({ ...claim, holder: "c" }, start + 121)).toBe(true)
+    })
+
+    it("CLI-02: a spending is refused by the limit it breaks, with the figures, and changes nothing", async () => {
+      const { one, two } = await setup()
+      for (let i = 0; i < 3; i++) expect(await buy(i % 2 ? two : one)).toMatchObject({ kind: "reserved" })
+      const refused = async (changes: Partial<Limits>, wanted: Partial<Spending> = {}) =>
+        two.reserve(spending({ origin: "https://b.example", ...wanted }), { ...limits, ...changes }, start)
+      const over = (rule: string, counted: bigint, limit: bigint) => ({ kind: "over", rule, counted, limit })
+      expect(await refused({ perPurchase: 49n })).toEqual(over("amount_over_limit", 0n, 49n))
+      expect(await refused({ perDay: 199n })).toEqual(over("day_budget_spent", 150n, 199n))
+      expect(await refused({ perOriginPerDay: 199n }, { origin })).toEqual(
+        over("origin_budget_spent", 150n, 199n),
+      )
+      expect(await refused({ perOrigin: 199n }, { origin })).toEqual(over("origin_total_spent", 150n, 199n))
+      expect(await refused({ perOffer: 199n }, { origin })).toEqual(over("offer_total_spent", 150n, 199n))
+      expect(await refused({ total: 199n })).toEqual(over("total_spent", 150n, 199n))
+      expect(await counted(one)).toMatchObject({ day: 150n, originDay: 150n, origin: 150n, offer: 150n })
+      // Control: what belongs to another origin or offer does not count against them.
+      expect(await refused({ perOriginPerDay: 50n, perOrigin: 50n })).toEqual({ kind: "reserved" })
+      expect(await refused({ perOffer: 50n, perDay: 250n }, { origin, offer: "day" })).toEqual({
+        kind: "reserved",
+      })
+    })
+
+    it("CLI-02: a day later the day's limits are free again, and those of all time are not", async () => {
+      const { one } = await setup()
+      await buy(one)
+      expect(await counted(one, start + day - 1)).toMatchObject({ day: 50n, originDay: 50n })
+      expect(await counted(one, start + day)).toEqual({
+        day: 0n,
+        originDay: 0n,
+        origin: 50n,
+        offer: 50n,
+        total: 50n,
+        recipients: [payTo],
+      })
+    })
+
+    it("takes back a spending that was never signed, and none that was", async () => {
+      const { one, two } = await setup()
+      const wanted = spending()
+      await one.reserve(wanted, limits, start)
+      await two.cancel(wanted.id)
+      expect(await counted(one)).toMatchObject({ day: 0n, total: 0n })
+      const { id } = await buy(one)
+      await one.cancel(id)
+      expect(await counted(one)).toMatchObject({ day: 50n, total: 50n })
+    })
+
+    it("CLI-14: who has lost his claim can neither reserve nor keep, and what he had reserved is void", async () => {
+      const { one, two } = await setup()
+      const wanted = spending()
+      await one.reserve(wanted, limits, start)
+      expect(await two.claim({ ...claim, holder: "b", until: start + 120 }, start + 60)).toBe(true)
+      expect(await counted(two)).toMatchObject({ day: 0n })
+      expect(await one.keep(paymentFor(wanted.id))).toBe(false)
+      expect(await one.reserve(spending(), limits, start + 61)).toEqual({ kind: "claim_lost" })
+      expect(await two.unanswered(account, `${origin}/`)).toBeUndefined()
+      // Not even when the other one is done.
+      await two.unclaim({ ...claim, holder: "b" })
+      await one.claim(claim, start + 62)
+      expect(await one.keep(paymentFor(wanted.id))).toBe(false)
+    })
+
+    it("a signed payment counts and stays, whoever takes over, until it is dropped or answered by a grant", async () => {
+      const { one, two } = await setup()
+      const { id } = await buy(one)
+      await two.claim({ ...claim, holder: "b", until: start + 120 }, start + 60)
+      expect(await counted(two)).toMatchObject({ day: 50n })
+      const found = await two.unanswered(account, `${origin}/`)
+      expect(found).toEqual(paymentFor(id))
+      expect(await two.unanswered(other, `${origin}/`)).toBeUndefined()
+      expect(await two.unanswered(account, `${origin}/tenant`)).toBeUndefined()
+      expect(await two.keep({ ...paymentFor(id), claim: { ...claim, holder: "b" }, uncertain: false })).toBe(
+        true,
+      )
+      expect(await one.unanswered(account, `${origin}/`)).toMatchObject({ uncertain: false })
+      await one.drop(paymentFor("another"))
+      expect(await one.unanswered(account, `${origin}/`)).toBeDefined()
+      await two.add(grant("g"), paymentFor(id))
+      expect(await one.unanswered(account, `${origin}/`)).toBeUndefined()
+      expect(await one.grants(account)).toEqual([grant("g")])
+    })
+
+    it("recipients: the first that an origin names are known, another one is refused until approved", async () => {
+      const { one, two } = await setup()
+      const first = { recipients: [payTo, other] }
+      expect(await buy(one, first)).toMatchObject({ kind: "reserved" })
+      expect(await buy(one, { payTo: other, recipients: [elsewhere] })).toMatchObject({ kind: "reserved" })
+      const changed = (): Spending => spending({ payTo: elsewhere, recipients: [elsewhere] })
+      expect(await two.reserve(changed(), limits, start)).toEqual({
+        kind: "recipient_changed",
+        recipients: [payTo, other],
+      })
+      expect(await two.reserve({ ...changed(), origin: "https://b.example" }, limits, start)).toEqual({
+        kind: "reserved",
+      })
+      await one.approveRecipient(origin, elsewhere)
+      expect(await two.reserve(changed(), limits, start)).toEqual({ kind: "reserved" })
+      const approved = spending({ payTo: account, recipients: [account], isApproved: true })
+      await two.claim(claim, start + day)
+      expect(await two.reserve(approved, limits, start + day)).toEqual({ kind: "reserved" })
+      expect((await counted(one)).recipients).toEqual([payTo, other, elsewhere, account])
+    })
+
+    it("grants are told apart by account, resource and id, and come most recently used first", async () => {
+      const { one, two } = await setup()
+      const tenant = grant("b", { resource: `${origin}/tenant` })
+      for (const each of [grant("a"), grant("b"), tenant, grant("a", { account: other })]) await one.add(each)
+      expect(await two.grants(account)).toEqual([tenant, grant("b"), grant("a")])
+      await two.prefer(grant("a"))
+      expect((await one.grants(account)).map(({ id }) => id)).toEqual(["a", "b", "b"])
+      await one.change(tenant, { accessToken: "newer", refreshSends: 1 })
+      expect((await two.grants(account))[1]).toEqual({ ...tenant, accessToken: "newer", refreshSends: 1 })
+      await two.forget(grant("b"))
+      await two.change(grant("b"), { accessToken: "ghost" })
+      expect((await one.grants(account)).map(({ resource }) => resource)).toEqual([
+        `${origin}/`,
+        `${origin}/tenant`,
+      ])
+      expect(await one.grants(other)).toHaveLength(1)
+    })
+
+    it("CLI-02: whatever is reserved, refused and given back, a sliding day never holds more than its budget and one purchase", async () => {
+      const step = fc.record({
+        wait: fc.integer({ min: 0, max: 20_000 }),
+        micros: fc.bigInt({ min: 1n, max: 60n }),
+        end: fc.constantFrom("accepted", "refused", "cancelled"),
+      })
+      await fc.assert(
+        fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+          const { one: store, close } = await open()
+          let now = start
+          const signed: { at: number; micros: bigint; end: string }[] = []
+          for (const { wait, micros, end } of steps) {
+            now += wait
+            await store.claim({ ...claim, until: now + 60 }, now)
+            const before = await counted(store, now)
+            const wanted = spending({ micros })
+            if ((await store.reserve(wanted, limits, now)).kind !== "reserved") {
+              // A refusal is never for nothing.
+              expect(micros > limits.perPurchase || before.day + micros > limits.perDay).toBe(true)
+              continue
+            }
+            expect(micros <= limits.perPurchase).toBe(true)
+            expect((await counted(store, now)).day <= limits.perDay).toBe(true)
+            if (end === "cancelled") {
+              await store.cancel(wanted.id)
+              continue
+            }
+            await store.keep(paymentFor(wanted.id))
+            signed.push({ at: now, micros, end })
+            const terms = { countsUntil: now + 600, most: limits.perPurchase, now }
+            if (end === "refused")
+              for (let twice = 0; twice < 2; twice++) await store.giveBack(wanted.id, terms)
+            const total = (of: typeof signed) => of.reduce((sum, entry) => sum + entry.micros, 0n)
+            const inDay = signed.filter((entry) => entry.at > now - day)
+            expect(total(inDay.filter((entry) => entry.end === "accepted")) <= limits.perDay).toBe(true)
+            expect(total(inDay) <= limits.perDay + limits.perPurchase).toBe(true)
+            expect((await counted(store, now)).total).toBe(total(signed))
+          }
+          await close()
+        }),
+        { numRuns: name === "memory" ? 100 : 8 },
+      )
+    })
+  })
+}
