@@ -943,6 +943,24 @@ const client: readonly Mutation[] = [
       "a payment without an answer is kept",
     ],
   ]),
+  ...of("client/refresh.ts", [
+    [
+      "a refresh under way outlives a crash",
+      "await store.change(grant, { refreshSends: sends })",
+      "",
+      "test/flows/buyer-crash.test.ts",
+      "between a refresh and its answer",
+    ],
+  ]),
+  ...of("client/node/private-file.ts", [
+    [
+      "the client's file is its owner's alone",
+      "if ((mode & 0o177) !== 0)",
+      "if (false)",
+      "test/client/processes.test.ts",
+      "is its owner's alone",
+    ],
+  ]),
   ...of("client/payment.ts", [
     [
       "the secret stays out of the first sending",

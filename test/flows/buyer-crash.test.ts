@@ -1,0 +1,76 @@
+import { join } from "node:path"
+import { generatePrivateKey, privateKeyToAccount } from "viem/accounts"
+import { afterAll, beforeAll, expect, it } from "vitest"
+import { createClient } from "../../client/index.ts"
+import { createFileStore } from "../../client/node/index.ts"
+import { type BuyerOrder, type BuyerStep, runBuyers } from "../support/buyers.ts"
+import { type Cinema, openCinema } from "../support/cinema.ts"
+
+let cinema: Cinema
+beforeAll(async () => {
+  cinema = await openCinema()
+})
+afterAll(() => cinema.close())
+
+const price = 10_000n
+
+/** A buyer with money and a file of its own. */
+async function buyer(changes: Partial<BuyerOrder> = {}) {
+  const key = generatePrivateKey()
+  const account = privateKeyToAccount(key)
+  const { address } = account
+  await cinema.chain.mint(address, 100n * price)
+  const order: BuyerOrder = {
+    file: join(cinema.folder, `${address}.db`),
+    key,
+    url: `${cinema.url}/movies/7`,
+    budget: { perPurchase: "0.01", perDay: "0.01" },
+    ...changes,
+  }
+  /** The next run, after the one that was killed. */
+  const resume = async (aheadSeconds = 0): Promise<{ status: number; day: string; grants: number }> => {
+    const store = await createFileStore({ file: order.file })
+    const now = (): number => Date.now() / 1000 + aheadSeconds
+    const client = createClient({ account, budget: order.budget, networks: ["eip155:11155111"], store, now })
+    const { status } = await client.fetch(order.url)
+    const [{ day }, grants] = [await client.spent(), await client.grants()]
+    store.close()
+    return { status, day, grants: grants.length }
+  }
+  const paid = async (): Promise<bigint> => {
+    await expect
+      .poll(() => cinema.balanceOf(address), { timeout: 20_000, interval: 50 })
+      .toBeLessThan(100n * price)
+    return 100n * price - (await cinema.balanceOf(address))
+  }
+  return { order, resume, paid }
+}
+
+it("CLI-14, IDM-01, IDM-02: a buyer killed at any step is resumed by the next run: his token, one payment on chain, and no more of the budget", async () => {
+  const steps: BuyerStep[] = ["reserved", "signed", "kept", "sent", "added"]
+  const ends = await Promise.all(
+    steps.map(async (dieAt) => {
+      const { order, resume, paid } = await buyer({ dieAt })
+      const [killed] = await runBuyers(order)
+      // The budget is one purchase: had the first been forgotten, there would be a second; had it been lost, a refusal.
+      return { dieAt, killed, ...(await resume()), paid: await paid() }
+    }),
+  )
+  const resumed = { killed: undefined, status: 200, day: "0.01", grants: 1, paid: price }
+  expect(ends).toEqual(steps.map((dieAt) => ({ dieAt, ...resumed })))
+  expect(await cinema.balanceOf(cinema.payTo.address)).toBe(price * BigInt(steps.length))
+})
+
+it("CLI-14: a buyer killed between a refresh and its answer keeps his grant", async () => {
+  const { order, resume, paid } = await buyer()
+  expect(await runBuyers(order)).toEqual([["200"]])
+  expect(await runBuyers({ ...order, aheadSeconds: 57, dieAt: "refreshed" })).toEqual([undefined])
+  expect(await resume(57)).toEqual({ status: 200, day: "0.01", grants: 1 })
+  expect(await paid()).toBe(price)
+})
+
+it("CLI-14: the key that a purchase is bound to outlives its buyer", async () => {
+  const { order, resume } = await buyer({ dpop: true, dieAt: "sent" })
+  expect(await runBuyers(order)).toEqual([undefined])
+  expect(await resume()).toEqual({ status: 200, day: "0.01", grants: 1 })
+})
