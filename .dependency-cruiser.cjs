@@ -27,7 +27,11 @@ module.exports = {
     only("core-is-pure", "^server/core/", "^(shared/|server/core/)"),
     only("ports-know-core", "^server/ports/", "^(shared/|server/core/|server/ports/)"),
     only("use-cases-know-ports", `^${useCases}`, `^(shared/|server/core/|server/ports/|${useCases})`),
-    only("edges-know-ports", `^${edges}`, `^(shared/|server/core/|server/ports/|${edges})`),
+    only(
+      "edges-know-ports",
+      `^${edges}`,
+      `^(shared/|server/core/|server/ports/|server/thread-module\\.ts$|${edges})`,
+    ),
     only(
       "http-knows-use-cases",
       "^server/http/",

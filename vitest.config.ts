@@ -1,6 +1,25 @@
-import { defineConfig } from "vitest/config"
+import { basename, dirname, join } from "node:path"
+import { pathToFileURL } from "node:url"
+import { defineConfig, type Plugin } from "vitest/config"
+import { bundled, threads } from "./test/support/bundle.ts"
+
+/** Threads of the service run compiled: booting tsx in each of a thousand would cost more than all they are tested for. */
+const compiledThreads = (): Plugin => ({
+  name: "compiled-threads",
+  load(id) {
+    if (id !== join(import.meta.dirname, "server/thread-module.ts")) return undefined
+    const [thread = ""] = threads
+    const folder = pathToFileURL(dirname(bundled(thread))).href
+    const names = threads.map((each) => basename(each, ".ts"))
+    return `export const threadModule = (name) => {
+      if (!${JSON.stringify(names)}.includes(name)) throw new Error("no compiled thread " + name)
+      return new URL("${folder}/" + name + ".js")
+    }`
+  },
+})
 
 export default defineConfig({
+  plugins: [compiledThreads()],
   test: {
     include: ["test/**/*.test.ts"],
     pool: "forks",

@@ -2,6 +2,7 @@
 import { Tinypool } from "tinypool"
 import type { Recover } from "../../shared/evm.ts"
 import { type Logger, Overloaded } from "../ports/runtime.ts"
+import { threadModule } from "../thread-module.ts"
 import type { SignatureTask } from "./signature-thread.ts"
 
 export type SignaturePoolOptions = {
@@ -23,7 +24,7 @@ export type SignaturePool = {
 export function createSignaturePool(log: Logger, options: SignaturePoolOptions = {}): SignaturePool {
   const { threads = 1, waiting = 256, timeoutMs = 10_000 } = options
   const pool = new Tinypool({
-    filename: options.module ?? threadModule(),
+    filename: options.module ?? threadModule("signature-thread", import.meta.url, ["recoverTask"]).href,
     name: "recoverTask",
     // A fixed number, because tinypool starts a new thread for a dead one only to keep the minimum.
     minThreads: threads,
@@ -50,15 +51,4 @@ export function createSignaturePool(log: Logger, options: SignaturePoolOptions =
       await pool.destroy()
     },
   }
-}
-
-/** As for the store's thread: from source the thread needs tsx's loader, which it does not inherit. */
-function threadModule(): string {
-  if (!import.meta.url.endsWith(".ts")) return new URL("./signature-thread.js", import.meta.url).href
-  const loader = JSON.stringify(import.meta.resolve("tsx/esm/api"))
-  const entry = JSON.stringify(new URL("./signature-thread.ts", import.meta.url).href)
-  const boot = `import { register } from ${loader}
-register()
-export const { recoverTask } = await import(${entry})`
-  return `data:text/javascript,${encodeURIComponent(boot)}`
 }

@@ -1,6 +1,7 @@
 /** A store in one SQLite file, which several processes of one machine may share; it lives in a thread of its own. */
 import { Worker } from "node:worker_threads"
 import { type Store, StoreUnavailable } from "../ports/store.ts"
+import { threadModule } from "../thread-module.ts"
 import { reviveError } from "./sqlite-errors.ts"
 import type { Answer } from "./sqlite-group.ts"
 import type { Message, ThreadOptions } from "./sqlite-thread.ts"
@@ -22,7 +23,8 @@ type Waiting = { resolve(value: unknown): void; reject(error: Error): void }
  * StoreUnavailable when the database is held or broken.
  */
 export async function openSqliteStore({ file, deadlineMs = 5000 }: SqliteOptions): Promise<Store> {
-  const worker = startThread({ file, deadlineMs })
+  const workerData: ThreadOptions = { file, deadlineMs }
+  const worker = new Worker(threadModule("sqlite-thread", import.meta.url), { workerData })
   const waiting = new Map<number, Waiting>()
   let lastId = 0
   let gone: StoreUnavailable | undefined
@@ -74,17 +76,4 @@ export async function openSqliteStore({ file, deadlineMs = 5000 }: SqliteOptions
     throw error
   }
   return storeOf(async (verb, input) => (await call({ verb, input })) as VerbOutput<typeof verb>, close)
-}
-
-/**
- * Compiled, the thread's module is simply started. From source the thread needs a loader of its own: tsx gives its hooks
- * to the main thread only (privatenumber/tsx#354).
- */
-function startThread(workerData: ThreadOptions): Worker {
-  if (!import.meta.url.endsWith(".ts"))
-    return new Worker(new URL("./sqlite-thread.js", import.meta.url), { workerData })
-  const entry = JSON.stringify(new URL("./sqlite-thread.ts", import.meta.url).href)
-  const loader = JSON.stringify(import.meta.resolve("tsx/esm/api"))
-  const boot = `import(${loader}).then(({ register }) => register()).then(() => import(${entry}))`
-  return new Worker(boot, { eval: true, workerData })
 }

@@ -1,0 +1,16 @@
+/** Where the module of a worker thread is, compiled or from source. */
+
+/**
+ * Compiled, it is the file beside the one that asks. From source a thread needs a loader of its own, because tsx gives
+ * its hooks to the main thread only (privatenumber/tsx#354): then it is a module that boots tsx first and passes on
+ * what `exported` names.
+ */
+export function threadModule(name: string, from: string, exported: readonly string[] = []): URL {
+  if (!from.endsWith(".ts")) return new URL(`./${name}.js`, from)
+  const loader = JSON.stringify(import.meta.resolve("tsx/esm/api"))
+  const entry = JSON.stringify(new URL(`./${name}.ts`, from).href)
+  const boot = `import { register } from ${loader}
+register()
+export const { ${exported.join(", ")} } = await import(${entry})`
+  return new URL(`data:text/javascript,${encodeURIComponent(boot)}`)
+}
