@@ -55,6 +55,8 @@ export type TicketErrorCode =
   | "signing_failed"
   /** While the account was signing, another process took the purchase over. Nothing was sent. */
   | "purchase_overtaken"
+  /** The price held until before it was this purchase's turn, twice. Nothing was signed. */
+  | "price_expired"
   /** What the client remembers cannot be read or written. Nothing that was not written down was sent. */
   | "store_unavailable"
   | "purchase_refused"

@@ -214,7 +214,7 @@ function refuseForeign(response: Response, asked: URL): void {
 
 const isCorrectable = (error: unknown): boolean =>
   error instanceof TicketError &&
-  error.code === "purchase_refused" &&
+  (error.code === "purchase_refused" || error.code === "price_expired") &&
   (error.action === "fix" || error.action === "buy")
 
 /** A call that ends in an error leaves no answer half read. */

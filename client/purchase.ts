@@ -107,6 +107,8 @@ export function createPurchases(deps: PurchaseDeps): Purchases {
         const offered = Object.values(challenge.info.offers).map((terms) => terms.scope)
         if (grant && covers(grant.scope, offered)) return { grant, isNew: true }
       }
+      // What is signed for a quote that is over is refused, and counts against the budget all the same.
+      if (deps.now() > (choice.terms.priceExpiresAt ?? Number.POSITIVE_INFINITY)) throw tooLate(choice)
       const { origin } = place.resource
       const reservation = bytesToHex(deps.random(16))
       const isBooked = await budget.reserve({
@@ -154,6 +156,12 @@ export function createPurchases(deps: PurchaseDeps): Purchases {
 
 /** The name of an offer without the version of its terms: a seller who changes the terms sells the same thing. */
 const nameOf = (offer: string): string => offer.split("@", 1)[0] ?? offer
+
+const tooLate = ({ terms }: Choice): TicketError =>
+  new TicketError("price_expired", "The price was over before the purchase could be signed.", {
+    action: "buy",
+    found: `a price until ${terms.priceExpiresAt}`,
+  })
 
 const overtaken = (): TicketError =>
   new TicketError(

@@ -13,6 +13,7 @@ import { type Config, type ConfigInput, parseConfig } from "./config.ts"
 import { connect } from "./connections.ts"
 import { brokenLine } from "./core/invariants.ts"
 import { createOfferBoard, payeesOf } from "./core/offers.ts"
+import { type PriceFunctions, pricingOf } from "./core/pricing.ts"
 import { differenceLine } from "./core/reconciliation.ts"
 import { createProofCheck } from "./dpop.ts"
 import { createFeed } from "./feed.ts"
@@ -37,7 +38,7 @@ import { createReceipts } from "./receipt.ts"
 import { createRevocation } from "./revocation.ts"
 import { createRevocations } from "./revocations.ts"
 import { createSettlement } from "./settlement.ts"
-import { checkAccounts, checkChains, warnOfPrices } from "./start-checks.ts"
+import { checkAccounts, checkChains, checkPrices, warnOfPrices } from "./start-checks.ts"
 import { createStatus } from "./status.ts"
 import { openStore } from "./stores/index.ts"
 import { createTokenEndpoint, supportedGrantTypes } from "./token.ts"
@@ -46,6 +47,8 @@ import { createWhitelist } from "./whitelist.ts"
 import { createWorker, type WorkerOptions } from "./worker.ts"
 
 export type IssuerOptions = {
+  /** By id of the offer: tells those of its prices that have no amount. */
+  readonly prices?: PriceFunctions
   /** Where scalars of the configuration may come from besides, e.g. `TICKET402_ISSUER`. */
   readonly environment?: Record<string, string | undefined>
   readonly log?: Logger
@@ -90,6 +93,8 @@ const catchUpMilliseconds = 2000
  */
 export async function createIssuer(input: ConfigInput, options: IssuerOptions = {}): Promise<Issuer> {
   const config = parseConfig(input, options.environment)
+  const functions = options.prices ?? {}
+  checkPrices(config, functions)
   const now = options.now ?? (() => Math.floor(Date.now() / 1000))
   const log = options.log ?? createLogger(config.logLevel)
   /** Who issues tokens, and for whom. */
@@ -129,7 +134,7 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
     { quotes, now, log },
     {
       offers: board.current,
-      pricing: config.pricing,
+      pricing: pricingOf(board.current, functions),
       quoteSeconds: config.quoteSeconds,
       perPayment: config.limits.perPayment,
     },

@@ -10,7 +10,6 @@ import { show } from "./config/show.ts"
 import { readUnits } from "./config/units.ts"
 import { WrongValue, wantAddress, wantBlock, wantIdentifier, wantOrigin } from "./config/values.ts"
 import type { Offer } from "./core/offers.ts"
-import type { Pricing } from "./core/pricing.ts"
 
 /** Limits in the currency of the assets; inside they are millionths. */
 const moneyLimits = ["perPayment", "perPayer", "total", "dailyLoss", "agreementAbove"] as const
@@ -29,8 +28,6 @@ export type Config = Omit<
   readonly resource: string
   readonly payTo: Address
   readonly offers: readonly Offer[]
-  /** The prices among them that functions tell. */
-  readonly pricing: readonly Pricing[]
   /** Units by route, such as `POST /movies`. */
   readonly costs: Readonly<Record<string, number>>
   /** In millionths of the currency. */
@@ -102,7 +99,7 @@ function complete(raw: z.output<typeof configSchema>): Config {
       return [name, check(`limits.${name}`, () => parseAmount(text, 6)) ?? 0n]
     }),
   ) as Record<MoneyLimit, bigint>
-  const sales = raw.offers.map((offer, index) =>
+  const offers = raw.offers.map((offer, index) =>
     check(`offers.${index}`, () =>
       readOffer(offer, {
         ...raw,
@@ -112,7 +109,6 @@ function complete(raw: z.output<typeof configSchema>): Config {
       }),
     ),
   )
-  const sold = sales.filter((sale) => sale !== undefined)
   for (const origin of raw.cors) check("cors", () => wantOrigin(origin))
   for (const block of raw.trustProxy) check("trustProxy", () => wantBlock(block))
   const ids = raw.offers.map((offer) => offer.id)
@@ -126,8 +122,7 @@ function complete(raw: z.output<typeof configSchema>): Config {
     resource: resource ?? "",
     payTo: payTo ?? zeroAddress,
     costs: units.costs,
-    offers: sold.map(({ offer }) => offer),
-    pricing: sold.flatMap(({ pricing }) => pricing),
+    offers: offers.filter((offer) => offer !== undefined),
     limits: { ...raw.limits, ...money },
   }
 }

@@ -6,6 +6,7 @@ import { isWellKnown } from "./chains/well-known.ts"
 import { type Config, ConfigError } from "./config.ts"
 import { isSet } from "./core/offers.ts"
 import { nominalValue } from "./core/payment.ts"
+import { type PriceFunctions, pricingOf } from "./core/pricing.ts"
 import { settlerAddress } from "./core/settler.ts"
 import type { Funding } from "./funding.ts"
 import { type Chain, ChainMismatch, ChainUnavailable, type Relayer } from "./ports/chain.ts"
@@ -30,6 +31,26 @@ export async function checkChains(chains: ReadonlyMap<string, Chain>, log: Logge
       )
     }
   }
+}
+
+/** Every price is an amount or a function's, and every function has a price to tell. */
+export function checkPrices({ offers }: Config, functions: PriceFunctions): void {
+  const pricing = pricingOf(offers, functions)
+  const problems = offers.flatMap((offer, at) =>
+    offer.prices.flatMap((price, index) =>
+      isSet(price) || pricing.some((each) => each.price === price)
+        ? []
+        : [
+            `offers.${at}.prices.${index}.amount: found nothing, wanted a decimal string such as "0.01", or in code a function: the option "prices" of createIssuer`,
+          ],
+    ),
+  )
+  for (const id of Object.keys(functions))
+    if (!pricing.some(({ offer }) => offer.id === id))
+      problems.push(
+        `prices.${id}: found a function, wanted an offer of that id with a price without "amount"`,
+      )
+  if (problems.length > 0) throw new ConfigError(problems)
 }
 
 /** What is sold at a loss, and where that could not be told; a testnet's coin costs nothing. */

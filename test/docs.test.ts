@@ -1,4 +1,6 @@
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
@@ -110,7 +112,7 @@ describe("the README's examples", () => {
   }, 60_000)
 
   it("sell and buy on a local chain, with nothing changed but addresses and ports", async () => {
-    const [selling = "", buying = "", checking = "", receiving = ""] = fences("ts")
+    const [selling = "", buying = "", checking = "", , receiving = ""] = fences("ts")
     const [port, otherPort, customer] = [await freePort(), await freePort(), generatePrivateKey()]
     const here = (code: string) =>
       Object.entries(sources)
@@ -171,5 +173,26 @@ describe("the README's examples", () => {
     )
     expect(refused?.status).toBe(402)
     expect(refused?.headers.get("payment-required")).not.toBeNull()
+  }, 60_000)
+
+  it("sell at a price that a function tells", async () => {
+    const [, , , changing = ""] = fences("ts")
+    const elsewhere = createServer((_request, response) => void response.end("0.9"))
+    await new Promise<void>((resolve) => elsewhere.listen(0, "127.0.0.1", resolve))
+    const { port } = elsewhere.address() as AddressInfo
+    const show = 'issuer.challenges("token_missing", { scope: "movies:read", pattern: "/" })'
+    const code = `${changing}\nconsole.log(JSON.parse(${show}.body).accepts[0].amount)\nawait issuer.close()\n`
+    await mkdir(join(folder, "changing"))
+    const file = join(folder, "changing/seller.ts")
+    await writeFile(
+      file,
+      code
+        .replace("ticket402/server", String(new URL(sources["ticket402/server"] ?? "", root)))
+        .replace("8500", String(port))
+        .replace("http://127.0.0.1:8545", chain.rpcUrl),
+    )
+    const { stdout } = await runFile(pathToFileURL(file), [], { cwd: join(folder, "changing") }).ended
+    elsewhere.close()
+    expect(stdout.split("\n")).toContain("30000")
   }, 60_000)
 })

@@ -53,6 +53,7 @@ describe("what users may import", () => {
         "type IssuerOptions",
         "type Logger",
         "type PriceFunction",
+        "type PriceFunctions",
         "type PriceQuestion",
         "type Signer",
       ]

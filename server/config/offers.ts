@@ -5,7 +5,7 @@ import { type Address, sha256, stringToBytes } from "../../shared/evm.ts"
 import { findAsset } from "../../shared/network.ts"
 import { networks } from "../../shared/networks/index.ts"
 import { canonicalContent, type Offer, type OfferContent, type Price } from "../core/offers.ts"
-import { type PriceFunction, type Pricing, settleOf, shortestQuoteSeconds } from "../core/pricing.ts"
+import { settleOf, shortestQuoteSeconds } from "../core/pricing.ts"
 import type { offerSchema, priceSchema } from "./schema.ts"
 import { show } from "./show.ts"
 import { WrongValue, wantAddress } from "./values.ts"
@@ -19,12 +19,8 @@ type OfferContext = {
   quoteSeconds: number
 }
 
-/** An offer, and which of its prices functions tell. */
-type Sale = { readonly offer: Offer; readonly pricing: readonly Pricing[] }
-
-export function readOffer(raw: z.output<typeof offerSchema>, context: OfferContext): Sale {
-  const read = raw.prices.map((price) => readPrice(price, context))
-  const prices = read.map(({ price }) => price)
+export function readOffer(raw: z.output<typeof offerSchema>, context: OfferContext): Offer {
+  const prices = raw.prices.map((price) => readPrice(price, context))
   const content: OfferContent = {
     id: raw.id,
     scope: raw.scope,
@@ -35,18 +31,10 @@ export function readOffer(raw: z.output<typeof offerSchema>, context: OfferConte
     dpop: raw.dpop,
     prices,
   }
-  const hash = sha256(stringToBytes(canonicalContent(content)))
-  const offer: Offer = { ...content, ref: `${raw.id}@${hash.slice(2, 10)}` }
-  return {
-    offer,
-    pricing: read.flatMap(({ price, asset, tell }) => (tell ? [{ offer, price, asset, tell }] : [])),
-  }
+  return { ...content, ref: `${raw.id}@${sha256(stringToBytes(canonicalContent(content))).slice(2, 10)}` }
 }
 
-function readPrice(
-  raw: z.output<typeof priceSchema>,
-  context: OfferContext,
-): Pick<Pricing, "price" | "asset"> & { readonly tell: PriceFunction | undefined } {
+function readPrice(raw: z.output<typeof priceSchema>, context: OfferContext): Price {
   const network = networks.get(raw.network)
   if (!network || !(raw.network in context.networks))
     throw new WrongValue(`prices: found the network ${show(raw.network)}, wanted one of "networks"`)
@@ -55,15 +43,14 @@ function readPrice(
     throw new WrongValue(
       `prices: found the asset ${show(raw.asset)}, wanted ${network.assets.map((each) => each.symbol).join(" or ")}`,
     )
-  const tell = typeof raw.amount === "function" ? raw.amount : undefined
-  if (tell && context.quoteSeconds < shortestQuoteSeconds)
-    throw new WrongValue(
-      `prices: found a function, wanted "quoteSeconds" of at least ${shortestQuoteSeconds} for what it tells`,
-    )
-  const units = typeof raw.amount === "string" ? parseAmount(raw.amount, asset.decimals) : null
+  const units = raw.amount === undefined ? null : parseAmount(raw.amount, asset.decimals)
   if (units === 0n)
     throw new WrongValue("prices: found a price of 0; nothing is given away by a slip of the pen")
-  const price: Price = {
+  if (units === null && context.quoteSeconds < shortestQuoteSeconds)
+    throw new WrongValue(
+      `prices: found no amount, wanted "quoteSeconds" of at least ${shortestQuoteSeconds} for what a function tells`,
+    )
+  return {
     network: network.id,
     scheme: "exact",
     asset: wantAddress(asset.address),
@@ -71,5 +58,4 @@ function readPrice(
     payTo: context.payTo,
     maxTimeoutSeconds: context.maxTimeoutSeconds,
   }
-  return { price, asset, tell }
 }

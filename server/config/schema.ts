@@ -4,7 +4,7 @@ import { tokenAlgorithms } from "../../shared/jws.ts"
 import { longestTokenSeconds } from "../../shared/revocation.ts"
 import { scopeSchema } from "../core/claims.ts"
 import { longestGrantSeconds } from "../core/grant.ts"
-import { longestQuoteSeconds, type PriceFunction } from "../core/pricing.ts"
+import { longestQuoteSeconds } from "../core/pricing.ts"
 import { networksSchema } from "./networks.ts"
 import { callsSchema, costsSchema, unitValueSchema, valueSchema } from "./units.ts"
 import { clientSchema, whitelistSchema } from "./whitelist.ts"
@@ -17,11 +17,9 @@ const listen = z.string().regex(/^[^\s:]+:[0-9]{1,5}$|^\[[0-9a-fA-F:]+\]:[0-9]{1
 export const priceSchema = z.strictObject({
   network: z.string().describe("CAIP-2 id of one of `networks`"),
   asset: z.string().describe("symbol or address of an asset known on the network"),
-  amount: z
-    .union([amount, z.custom<PriceFunction>((value) => typeof value === "function")], {
-      error: 'wanted a decimal string such as "0.01"',
-    })
-    .describe('decimal string of the asset, e.g. `"0.01"`; in code also a function that tells one'),
+  amount: amount
+    .optional()
+    .describe('decimal string of the asset, e.g. `"0.01"`; left out where a function tells it'),
 })
 
 export const offerSchema = z.strictObject({

@@ -26,13 +26,27 @@ export type PriceQuestion = {
 /** Tells a price as a decimal string of the asset, such as `"0.02"`. */
 export type PriceFunction = (question: PriceQuestion) => string | Promise<string>
 
-/** A price of a configuration that a function tells. */
+/** By id of the offer, for its prices without an amount. */
+export type PriceFunctions = Readonly<Record<string, PriceFunction>>
+
+/** A price with the function that tells it. */
 export type Pricing = {
   readonly offer: Offer
   readonly price: Price
   readonly asset: AssetInfo
   readonly tell: PriceFunction
 }
+
+/** The prices that functions tell. */
+export const pricingOf = (offers: readonly Offer[], functions: PriceFunctions): readonly Pricing[] =>
+  offers.flatMap((offer) => {
+    const tell = Object.hasOwn(functions, offer.id) ? functions[offer.id] : undefined
+    return offer.prices.flatMap((price) => {
+      const network = networks.get(price.network)
+      const asset = network && findAsset(network, price.asset)
+      return tell && asset && !isSet(price) ? [{ offer, price, asset, tell }] : []
+    })
+  })
 
 /** An offer as a buyer sees it: with the entries that have a price now. */
 export type PricedOffer = Omit<Offer, "prices"> & {

@@ -141,6 +141,7 @@ it("KEY-02: no secret of the service or its customers, no RPC URL and no path is
   const ring = await readRing(join(folder, "keys"))
   for (const { id, jwk } of ring.access) secrets.set(`access key ${id}`, jwk.d ?? "")
   for (const { id, secret } of ring.refresh) secrets.set(`refresh key ${id}`, secret)
+  for (const { id, secret } of ring.quote) secrets.set(`quote key ${id}`, secret)
   secrets.set("RPC URL", rpcSecret)
   secrets.set("RPC host", new URL(proxy.url).host)
   secrets.set("Idempotency-Key", idempotencyKey)

@@ -3,7 +3,12 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { beforeEach, describe, expect, it } from "vitest"
 import { type ConfigInput, parseConfig } from "../../server/config.ts"
-import type { PriceFunction, PriceQuestion } from "../../server/core/pricing.ts"
+import {
+  type PriceFunction,
+  type PriceFunctions,
+  type PriceQuestion,
+  pricingOf,
+} from "../../server/core/pricing.ts"
 import { createChallenges } from "../../server/http/challenge.ts"
 import { endpointsOf } from "../../server/http/metadata.ts"
 import { createKeyCare } from "../../server/keys/care.ts"
@@ -12,11 +17,11 @@ import type { Keys } from "../../server/ports/keys.ts"
 import type { Logger } from "../../server/ports/runtime.ts"
 import { createPriceList } from "../../server/price-list.ts"
 import { createQuotes } from "../../server/quotes.ts"
+import { checkPrices } from "../../server/start-checks.ts"
 import { decodeHeader } from "../../shared/codec.ts"
 import { paymentRequiredHeader, paymentRequiredSchema } from "../../shared/x402.ts"
 import { offer } from "../support/cinema.ts"
-import { toldOffer } from "../support/dynamic-offers.ts"
-import { configInput, sepoliaId } from "../support/offers.ts"
+import { configInput, sepoliaId, toldOffer } from "../support/offers.ts"
 
 const start = 1_800_000_000
 const baseSepoliaId = "eip155:84532"
@@ -39,12 +44,18 @@ beforeEach(async () => {
   keys = await openKeys(folder, { now })
 })
 
-async function open(offers: ConfigInput["offers"]) {
+/** The function tells the price of `hour`. */
+async function open(tell: PriceFunction, offers: ConfigInput["offers"] = [toldOffer("hour", "movies:read")]) {
   const config = parseConfig(configInput({ networks, offers, limits: { perPayment: "0.10" } }))
   const quotes = createQuotes(keys, config.issuer)
   const list = createPriceList(
     { quotes, now, log },
-    { ...config, perPayment: config.limits.perPayment, answerMilliseconds: 50 },
+    {
+      ...config,
+      pricing: pricingOf(config.offers, { hour: tell }),
+      perPayment: config.limits.perPayment,
+      answerMilliseconds: 50,
+    },
   )
   await list.refresh()
   const { issuer, resource } = config
@@ -67,12 +78,10 @@ const answering = (answer: unknown): PriceFunction => (() => answer) as PriceFun
 describe("the price list", () => {
   it("sells at what the function told, under a quote that holds as long as it says", async () => {
     const questions: PriceQuestion[] = []
-    const { list, quotes, config, challenge } = await open([
-      toldOffer("hour", "movies:read", async (question) => {
-        questions.push(question)
-        return "0.02"
-      }),
-    ])
+    const { list, quotes, config, challenge } = await open(async (question) => {
+      questions.push(question)
+      return "0.02"
+    })
     expect(questions).toMatchObject([{ offer: "hour", network: "eip155:11155111", asset: "USDC" }])
     const [hour] = config.offers
     const [sold] = list.current()
@@ -119,7 +128,7 @@ describe("the price list", () => {
   ] as [string, PriceFunction][])(
     "QTE-09: an offer is closed, never free, whose price function %s",
     async (_, tell) => {
-      const { list, challenge } = await open([toldOffer("hour", "movies:read", tell)])
+      const { list, challenge } = await open(tell)
       expect(list.current()).toEqual([])
       expect(list.offers).toHaveLength(1)
       const { status, headers, body } = challenge()
@@ -130,10 +139,10 @@ describe("the price list", () => {
 
   it("QTE-09: what failed is closed at once, and open again when its function answers; the rest is sold meanwhile", async () => {
     let answer = "0.02"
-    const { list, amounts, later, challenge } = await open([
-      toldOffer("hour", "movies:read", () => answer),
-      offer("day", "movies:read", "0.05"),
-    ])
+    const { list, amounts, later, challenge } = await open(
+      () => answer,
+      [toldOffer("hour", "movies:read"), offer("day", "movies:read", "0.05")],
+    )
     expect(amounts()).toEqual([20_000n, 50_000n])
     answer = "free"
     await later(10)
@@ -153,14 +162,17 @@ describe("the price list", () => {
   })
 
   it("QTE-09: of an offer's prices only that one is closed whose function failed", async () => {
-    const hour = toldOffer("hour", "movies:read", ({ network }) => (network === sepoliaId ? "0.02" : "0"))
+    const hour = toldOffer("hour", "movies:read")
     const onBase = { ...hour.prices[0]!, network: baseSepoliaId }
-    const { amounts } = await open([{ ...hour, prices: [...hour.prices, onBase] }])
+    const { amounts } = await open(
+      ({ network }) => (network === sepoliaId ? "0.02" : "0"),
+      [{ ...hour, prices: [...hour.prices, onBase] }],
+    )
     expect(amounts()).toEqual([20_000n])
   })
 
   it("QTE-09: while an offer is closed, whose token has expired is told so, because he need not buy", async () => {
-    const { challenge } = await open([toldOffer("hour", "movies:read", answering(null))])
+    const { challenge } = await open(answering(null))
     const { status, headers } = challenge("token_expired")
     expect([status, headers["www-authenticate"]]).toEqual([402, expect.stringContaining("invalid_token")])
     expect(challenge("insufficient_scope").status).toBe(503)
@@ -169,12 +181,10 @@ describe("the price list", () => {
 
   it("asks a function every ten seconds, however many want to know the price", async () => {
     let asked = 0
-    const { list, challenge, later } = await open([
-      toldOffer("hour", "movies:read", () => {
-        asked += 1
-        return "0.02"
-      }),
-    ])
+    const { list, challenge, later } = await open(() => {
+      asked += 1
+      return "0.02"
+    })
     const first = list.current()
     for (let each = 0; each < 100_000; each++) challenge()
     await later(9)
@@ -185,13 +195,11 @@ describe("the price list", () => {
 
   it("an answer after the time is up does not count, and its function is told", async () => {
     let question: PriceQuestion | undefined
-    const { list, later } = await open([
-      toldOffer("hour", "movies:read", async (asked) => {
-        question ??= asked
-        await new Promise((resolve) => asked.signal.addEventListener("abort", resolve))
-        return "0.02"
-      }),
-    ])
+    const { list, later } = await open(async (asked) => {
+      question ??= asked
+      await new Promise((resolve) => asked.signal.addEventListener("abort", resolve))
+      return "0.02"
+    })
     expect(question?.signal.aborted).toBe(true)
     expect(list.current()).toEqual([])
     await later(0)
@@ -199,7 +207,7 @@ describe("the price list", () => {
   })
 
   it("seals its prices anew when their key is removed", async () => {
-    const { list, quotes, config, later } = await open([toldOffer("hour", "movies:read", () => "0.02")])
+    const { list, quotes, config, later } = await open(() => "0.02")
     const [hour] = config.offers
     const quoteNow = () => list.current()[0]!.prices[0]!.quote!
     const before = quoteNow()
@@ -213,7 +221,7 @@ describe("the price list", () => {
 
   it("says settle-first of an offer whose price has become dear", async () => {
     let answer = "0.10"
-    const { list, later, challenge } = await open([toldOffer("hour", "movies:read", () => answer)])
+    const { list, later, challenge } = await open(() => answer)
     expect(list.current()[0]?.settle).toBe("background")
     answer = "0.100001"
     await later(10)
@@ -223,10 +231,13 @@ describe("the price list", () => {
 
   it("compares offers by what they cost now", async () => {
     let answer = "0.02"
-    const { later, challenge } = await open([
-      { ...toldOffer("hour", "movies:read", () => answer), calls: 10 },
-      { ...offer("call", "movies:read", "0.005"), calls: 1 },
-    ])
+    const { later, challenge } = await open(
+      () => answer,
+      [
+        { ...toldOffer("hour", "movies:read"), calls: 10 },
+        { ...offer("call", "movies:read", "0.005"), calls: 1 },
+      ],
+    )
     const termsOf = () =>
       Object.values(JSON.parse(challenge().body).extensions["access-token"].info.offers)[0]
     expect(termsOf()).toMatchObject({ unitPrice: "2000", breakEvenCalls: 4 })
@@ -236,27 +247,29 @@ describe("the price list", () => {
   })
 })
 
-describe("a configuration with price functions", () => {
-  it("says the same offer whatever the function is, and another than that of any fixed price", () => {
-    const refOf = (amount: string | PriceFunction) =>
-      parseConfig(
-        configInput({
-          offers: [
-            {
-              ...offer("hour", "movies:read", "0.01"),
-              ...toldOffer("hour", "movies:read", amount as PriceFunction),
-            },
-          ],
-        }),
-      ).offers[0]?.ref
-    expect(refOf(() => "0.01")).toBe(refOf(() => "0.02"))
-    expect(refOf(() => "0.01")).not.toBe(refOf("0.01"))
+describe("a configuration with prices that a function tells", () => {
+  const offers = [offer("day", "movies:read", "0.05"), toldOffer("hour", "movies:read")]
+
+  it("names another offer than one with any fixed price", () => {
+    const refOf = (input: (typeof offers)[number]) =>
+      parseConfig(configInput({ offers: [input] })).offers[0]?.ref
+    expect(refOf(toldOffer("hour", "movies:read"))).not.toBe(refOf(offer("hour", "movies:read", "0.01")))
+  })
+
+  it("QTE-08: is refused without the function, and a function without a price of its offer's too", () => {
+    const check = (functions: PriceFunctions) => () =>
+      checkPrices(parseConfig(configInput({ offers })), functions)
+    expect(check({ hour: () => "0.02" })).not.toThrow()
+    expect(check({})).toThrow(/^offers\.1\.prices\.0\.amount: found nothing, wanted a decimal string/)
+    for (const id of ["day", "week", "toString"])
+      expect(check({ hour: () => "0.02", [id]: () => "0.02" })).toThrow(
+        `prices.${id}: found a function, wanted an offer of that id with a price without "amount"`,
+      )
   })
 
   it("is refused when its quotes would end before a buyer could sign", () => {
-    const offers = [toldOffer("hour", "movies:read", () => "0.02")]
     expect(() => parseConfig(configInput({ offers, quoteSeconds: 119 }))).toThrow(
-      /offers\.0: prices: found a function, wanted "quoteSeconds" of at least 120/,
+      /offers\.1: prices: found no amount, wanted "quoteSeconds" of at least 120/,
     )
     expect(() => parseConfig(configInput({ offers, quoteSeconds: 120 }))).not.toThrow()
   })

@@ -13,8 +13,7 @@ import type { Keys } from "../../server/ports/keys.ts"
 import { createQuotes, type Quotes } from "../../server/quotes.ts"
 import { Refusal } from "../../shared/errors.ts"
 import type { PaymentRequirements } from "../../shared/x402.ts"
-import { toldOffer } from "../support/dynamic-offers.ts"
-import { configInput, sepoliaId } from "../support/offers.ts"
+import { configInput, sepoliaId, toldOffer } from "../support/offers.ts"
 import { randomAccount, signPayment } from "../support/payments.ts"
 
 const baseSepoliaId = "eip155:84532"
@@ -28,14 +27,10 @@ const config = parseConfig(
     },
     offers: [
       {
-        ...toldOffer("hour", "movies:read", () => "0.02"),
-        prices: [sepoliaId, baseSepoliaId].map((network) => ({
-          network,
-          asset: "USDC",
-          amount: () => "0.02",
-        })),
+        ...toldOffer("hour", "movies:read"),
+        prices: [sepoliaId, baseSepoliaId].map((network) => ({ network, asset: "USDC" })),
       },
-      toldOffer("studio", "movies:write", () => "0.02"),
+      toldOffer("studio", "movies:write"),
     ],
   }),
 )

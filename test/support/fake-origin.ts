@@ -2,7 +2,7 @@
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 import { decodeHeader, encodeHeader } from "../../shared/codec.ts"
-import { commitmentNonce, openingOf } from "../../shared/commitment.ts"
+import { commitmentNonce, committedOffer, openingOf } from "../../shared/commitment.ts"
 import { errorBody, type GateReason, gateRefusals, type Reason, refusals } from "../../shared/errors.ts"
 import { recoverSigner } from "../../shared/evm.ts"
 import { domainOf } from "../../shared/network.ts"
@@ -23,7 +23,14 @@ export type Handler = (
   response: ServerResponse,
   socket: IncomingMessage["socket"],
 ) => void | Promise<void>
-export type FakeOffer = { scope: string; durationSeconds: number; amount: string; ref: string }
+export type FakeOffer = {
+  scope: string
+  durationSeconds: number
+  amount: string
+  ref: string
+  /** Of an offer whose price is quoted: for how long each quote holds. */
+  quoteSeconds?: number
+}
 type FakeGrant = {
   id: string
   scope: string
@@ -128,7 +135,12 @@ export async function createFakeOrigin(clock: { now: number }) {
           asset: usdc.address,
           payTo,
           maxTimeoutSeconds: 600,
-          extra: { ...usdc.eip712, offer: offer.ref, paymentFlow: "access-token" },
+          extra: {
+            ...usdc.eip712,
+            offer: offer.ref,
+            ...(offer.quoteSeconds !== undefined && { quote: `until-${quotedUntil(offer)}` }),
+            paymentFlow: "access-token",
+          },
         }),
       ),
       extensions: {
@@ -137,15 +149,24 @@ export async function createFakeOrigin(clock: { now: number }) {
             tokenEndpoint: self.tokenEndpoint,
             resource: self.resource,
             offers: Object.fromEntries(
-              offers.map(({ ref, scope, durationSeconds }) => [
-                ref,
-                { scope, durationSeconds, settle: "background" },
+              offers.map((offer) => [
+                offer.ref,
+                {
+                  scope: offer.scope,
+                  durationSeconds: offer.durationSeconds,
+                  settle: "background",
+                  ...(offer.quoteSeconds !== undefined && { priceExpiresAt: quotedUntil(offer) }),
+                },
               ]),
             ),
           },
         },
       },
     }
+  }
+
+  function quotedUntil({ quoteSeconds = 0 }: FakeOffer): number {
+    return Math.floor(clock.now) + quoteSeconds
   }
 
   function builtIn(request: Recorded, response: ServerResponse): void | Promise<void> {
@@ -208,7 +229,12 @@ export async function createFakeOrigin(clock: { now: number }) {
         : no("authorization_conflict")
     const offer = self.offers.find((candidate) => candidate.ref === payload.accepted.extra?.offer)
     if (!offer) return no("offer_unknown")
-    if (commitmentNonce(opening, { offerRef: offer.ref, resource: self.resource }) !== transfer.nonce)
+    const { quote } = payload.accepted.extra ?? {}
+    const isQuoted = offer.quoteSeconds !== undefined
+    if (isQuoted !== (quote !== undefined)) return no("quote_invalid")
+    if (isQuoted && Number(transfer.validBefore) - 600 > Number(quote?.slice(6))) return no("quote_expired")
+    const offerRef = committedOffer(offer.ref, quote)
+    if (commitmentNonce(opening, { offerRef, resource: self.resource }) !== transfer.nonce)
       return no("commitment_mismatch")
     if (transfer.value !== BigInt(offer.amount)) return no("amount_mismatch")
     if (transfer.payTo !== payTo.toLowerCase()) return no("recipient_mismatch")

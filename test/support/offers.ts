@@ -20,3 +20,11 @@ export const configInput = (changes: Partial<ConfigInput> = {}): ConfigInput => 
   logLevel: "silent",
   ...changes,
 })
+
+/** An offer whose price a function tells. */
+export const toldOffer = (id: string, scope: string) => ({
+  id,
+  scope,
+  durationSeconds: 3600,
+  prices: [{ network: sepoliaId, asset: "USDC" }],
+})

@@ -1,0 +1,257 @@
+import Database from "better-sqlite3"
+import { generatePrivateKey, privateKeyToAccount } from "viem/accounts"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { createClient, verifyReceipt } from "../../client/index.ts"
+import { type LocalChain, startLocalChain } from "../../scripts/local-chain.ts"
+import { auditBooks } from "../../server/books/audit.ts"
+import { openStore } from "../../server/stores/index.ts"
+import { decodeHeader } from "../../shared/codec.ts"
+import { secretHeader } from "../../shared/oauth.ts"
+import {
+  type PaymentRequirements,
+  paymentRequiredHeader,
+  paymentRequiredSchema,
+  requirementsSchema,
+} from "../../shared/x402.ts"
+import {
+  type Cinema,
+  eventually,
+  offer,
+  openCinema,
+  postToken,
+  preparePurchase,
+  refresh,
+  watch,
+} from "../support/cinema.ts"
+import { reconciled } from "../support/ledger.ts"
+import { sepoliaId, toldOffer } from "../support/offers.ts"
+import { type RpcProxy, startRpcProxy } from "../support/rpc-proxy.ts"
+
+let chain: LocalChain
+let proxy: RpcProxy
+let cinema: Cinema
+/** What the price function tells, and how often it was asked. */
+let price: string
+let asked = 0
+/** Seconds by which the service's clock is ahead. */
+let ahead = 0
+const clock = () => Math.floor(Date.now() / 1000) + ahead
+
+beforeAll(async () => {
+  chain = await startLocalChain({ blockTimeSeconds: 0 })
+  proxy = await startRpcProxy(chain.rpcUrl)
+  price = "0.02"
+  cinema = await openCinema({
+    chain,
+    rpcUrl: proxy.url,
+    issuer: {
+      now: clock,
+      prices: {
+        hour: () => {
+          asked += 1
+          return price
+        },
+      },
+    },
+    config: { offers: [offer("studio", "movies:write", "0.05"), toldOffer("hour", "movies:read")] },
+  })
+})
+afterAll(async () => {
+  await cinema.close()
+  await proxy.close()
+  await chain.stop()
+})
+
+/** What is on sale at the gate; undefined while it sells nothing. */
+async function read(): Promise<PaymentRequirements | undefined> {
+  const header = (await watch(cinema.url)).headers.get(paymentRequiredHeader)
+  if (header === null) return undefined
+  return requirementsSchema.parse(paymentRequiredSchema.parse(decodeHeader(header)).accepts[0])
+}
+
+/** Has the function tell a price, and waits until it is asked. */
+async function tell(next: string): Promise<PaymentRequirements | undefined> {
+  price = next
+  ahead += 10
+  const wanted = /^0\.\d+$/.test(next) ? String(Math.round(Number(next) * 1_000_000)) : undefined
+  return eventually(read, (entry) => entry?.amount === wanted)
+}
+
+/** At whatever price, as soon as it holds by the service's clock. */
+async function onSale(): Promise<PaymentRequirements> {
+  if (!(await read())) await tell("0.02")
+  const holds = (entry: PaymentRequirements | undefined) =>
+    Number(entry?.extra?.quote?.split(".")[1]) > clock()
+  const entry = await eventually(read, holds)
+  if (!entry) throw new Error("nothing is on sale")
+  return entry
+}
+
+const buy = async (accepted: PaymentRequirements, changes = {}) => {
+  const now = Math.floor(Date.now() / 1000) + ahead
+  const purchase = await preparePurchase({ ...cinema, accepted }, await cinema.customer(), {
+    now,
+    ...changes,
+  })
+  return { ...purchase, answer: await postToken(cinema.url, purchase.headers) }
+}
+
+describe("a price that a function tells", () => {
+  it("is paid by the client, and is what chain, receipt and books say of the sale", async () => {
+    const account = privateKeyToAccount(generatePrivateKey())
+    await chain.mint(account.address, 1_000_000n)
+    await tell("0.023457")
+    const before = await cinema.balanceOf(cinema.payTo.address)
+    const client = createClient({
+      account,
+      budget: { perPurchase: "0.05", perDay: "1.00" },
+      networks: [sepoliaId],
+      now: clock,
+    })
+    expect((await client.fetch(`${cinema.url}/movies/7`)).status).toBe(200)
+    expect((await client.spent()).day).toBe("0.023457")
+    await eventually(
+      () => cinema.balanceOf(cinema.payTo.address),
+      (balance) => balance === before + 23_457n,
+    )
+
+    const { secret, answer } = await buy(await onSale())
+    expect(answer.status).toBe(200)
+    const receipt = await eventually(
+      async () =>
+        (await fetch(`${cinema.url}/token/receipt`, { headers: { [secretHeader]: secret } })).json(),
+      (body) => body.receipt !== undefined,
+    )
+    const keys = await (await fetch(`${cinema.url}/.well-known/receipt-jwks.json`)).json()
+    const { payment } = await verifyReceipt(receipt.receipt, keys, cinema.url)
+    expect(payment.amount).toBe("23457")
+
+    const store = await openStore(String(cinema.config.database))
+    try {
+      const rows = await store.redemptions({ state: null, after: 0, limit: 100 })
+      const values = rows.map(({ redemption: { nominal, transfer } }) => [nominal, transfer.value])
+      expect(values.filter(([nominal]) => nominal === 23_457n)).toEqual(Array(2).fill([23_457n, 23_457n]))
+      expect(await auditBooks(store)).toEqual([])
+    } finally {
+      await store.close()
+    }
+    expect((await reconciled(cinema)).at(-1)).toMatchObject({ differences: 0 })
+  })
+
+  it("QTE-04, RPL-24: holds for who has read it when it changes, until its quote ends", async () => {
+    const cheap = await onSale()
+    await tell(cheap.amount === "30000" ? "0.04" : "0.03")
+    const dear = await onSale()
+    expect(dear.amount).not.toBe(cheap.amount)
+    expect((await buy(cheap)).answer.status).toBe(200)
+    expect((await buy(dear)).answer.status).toBe(200)
+    // The commitment covers the quote, so a payment is for the price that was read.
+    const { secret, transfer } = await preparePurchase(
+      { ...cinema, accepted: cheap },
+      await cinema.customer(),
+    )
+    const moved = await buy(dear, { secret, terms: { nonce: transfer.nonce } })
+    expect(moved.answer.body).toMatchObject({ reason: "commitment_mismatch" })
+    ahead += 901
+    expect((await buy(cheap)).answer).toMatchObject({
+      status: 400,
+      body: { reason: "quote_expired", next: { action: "fix" } },
+    })
+  })
+
+  it("QTE-05, QTE-10: an edited quote, another offer's, or none buys nothing", async () => {
+    const entry = await onSale()
+    const { quote = "", offer: ref } = entry.extra ?? {}
+    const cheaper = {
+      ...entry,
+      amount: "1",
+      extra: { offer: ref, quote: quote.replace(`.${entry.amount}.`, ".1.") },
+    }
+    for (const accepted of [cheaper, { ...entry, extra: { offer: ref } }])
+      expect((await buy(accepted)).answer).toMatchObject({ status: 400, body: { reason: "quote_invalid" } })
+    // What a quote says means nothing where the offer has a price of its own.
+    const studio = { ...cinema.accepted, extra: { ...cinema.accepted.extra, quote } }
+    expect((await buy({ ...studio, amount: entry.amount })).answer.body).toMatchObject({
+      reason: "amount_mismatch",
+    })
+  })
+
+  it("QTE-09: is no price when the function fails: 503 at both doors, and what was bought before goes on", async () => {
+    const { answer } = await buy(await onSale())
+    await tell("free")
+    const atGate = await watch(cinema.url)
+    expect([atGate.status, atGate.body.reason, atGate.headers.get(paymentRequiredHeader)]).toEqual([
+      503,
+      "price_unavailable",
+      null,
+    ])
+    const atOffice = await fetch(`${cinema.url}/token?offer=hour`, { method: "POST" })
+    expect([atOffice.status, (await atOffice.json()).reason]).toEqual([503, "price_unavailable"])
+    const rest = await postToken(cinema.url, {})
+    expect(rest.body.accepts).toMatchObject([{ amount: "50000" }])
+    // The clock was set forward, so the gate waits for news of what was taken back.
+    await eventually(
+      () => watch(cinema.url, answer.body.access_token),
+      ({ status }) => status === 200,
+    )
+    expect((await refresh(cinema.url, answer.body.refresh_token)).status).toBe(200)
+  })
+
+  it("is settled first where it is dearer than the limit, and the 402 says so", async () => {
+    await tell("0.15")
+    const dear = await onSale()
+    const { body } = await watch(cinema.url)
+    expect(Object.values(body.extensions["access-token"].info.offers)).toMatchObject([{ settle: "first" }])
+    const { answer } = await buy(dear)
+    expect(answer).toMatchObject({ status: 200, body: { grant: { settlement: { state: "settled" } } } })
+  })
+
+  it("100,000 unpaid requests leave no row, and reach neither the chain nor the price function", async () => {
+    const rowsNow = () => {
+      const database = new Database(String(cinema.config.database).slice("sqlite:".length), {
+        readonly: true,
+      })
+      try {
+        const tables = database.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").pluck().all()
+        return tables.map((name) => [name, database.prepare(`SELECT count(*) FROM "${name}"`).pluck().get()])
+      } finally {
+        database.close()
+      }
+    }
+    const callsNow = () => [...proxy.calls.values()].reduce((sum, count) => sum + count, 0)
+    await onSale()
+    // What was bought above is settled and looked at for the last time.
+    await eventually(
+      async () => (await reconciled(cinema)).at(-1),
+      (line) => line?.differences === 0,
+    )
+    const [rows, calls, questions] = [rowsNow(), callsNow(), asked]
+    const { issuer } = cinema
+    for (let each = 0; each < 99_000; each++) {
+      const verdict = await issuer.gate({
+        authorization: [],
+        payment: each % 2 === 0,
+        queryToken: false,
+        dpop: [],
+        method: "GET",
+        path: "/movies/1",
+        scope: "movies:read",
+      })
+      if (verdict.kind !== "refuse") throw new Error("somebody got in")
+      const { status } = issuer.challenges(verdict.reason, { scope: "movies:read", pattern: "/movies/{id}" })
+      if (status !== 402) throw new Error(`found ${status}`)
+    }
+    for (let each = 0; each < 10; each++) {
+      const statuses = await Promise.all(
+        Array.from({ length: 100 }, async (_, at) =>
+          at % 2 === 0 ? (await watch(cinema.url)).status : (await postToken(cinema.url, {})).status,
+        ),
+      )
+      expect(new Set(statuses)).toEqual(new Set([402]))
+    }
+    expect(rowsNow()).toEqual(rows)
+    // The back office looks at the chain now and then, and the price is asked for every ten seconds, whoever comes.
+    expect(callsNow() - calls).toBeLessThan(50)
+    expect(asked - questions).toBeLessThanOrEqual(2)
+  })
+})
