@@ -1,7 +1,7 @@
 /** The load generator's process, seen from the one that is measured. */
 import { fork } from "node:child_process"
 import { once } from "node:events"
-import { fileURLToPath } from "node:url"
+import { bundled } from "../../test/support/bundle.ts"
 import type { Letter, Orders, Reply, Results } from "./load.ts"
 
 export type Generator = {
@@ -11,7 +11,7 @@ export type Generator = {
 }
 
 export function startGenerator(): Generator {
-  const child = fork(fileURLToPath(new URL("./load.ts", import.meta.url)), { execArgv: ["--import", "tsx"] })
+  const child = fork(bundled("scripts/bench/load.ts"))
   const gone = once(child, "exit")
   return {
     async ask(kind, order) {

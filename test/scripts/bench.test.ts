@@ -1,6 +1,6 @@
 import { expect, it } from "vitest"
 import { z } from "zod"
-import { runFile } from "../support/command.ts"
+import { runCommand } from "../support/command.ts"
 
 const positive = z.number().positive()
 const spread = z
@@ -10,8 +10,8 @@ const route = z.strictObject({ requestsPerSecond: spread, p50: z.number().min(0)
 const part = z.strictObject({ name: z.string(), milliseconds: positive, share: positive })
 
 it("the benchmark prints one JSON document with a spread for every figure", async () => {
-  const bench = new URL("../../scripts/bench/index.ts", import.meta.url)
-  const { code, stdout, stderr } = await runFile(bench, ["--json", "--seconds", "0.1"]).ended
+  const { code, stdout, stderr } = await runCommand("scripts/bench/index.ts", ["--json", "--seconds", "0.1"])
+    .ended
   expect(stderr).toBe("")
   expect(code).toBe(0)
   const figures = z
