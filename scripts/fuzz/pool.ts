@@ -1,4 +1,5 @@
 /** What mutations start from: signed payments of every fate, refresh tokens, and tokens that open the door. */
+import type { PaymentRequirements } from "../../shared/x402.ts"
 import {
   type Cinema,
   type Purchase,
@@ -10,7 +11,7 @@ import {
 import { randomAccount } from "../../test/support/payments.ts"
 
 export type Pool = {
-  /** Payments that buy, that were redeemed, that nobody can pay, and that nobody signed. */
+  /** Payments that buy, one half with a quote, that were redeemed, that nobody can pay, and that nobody signed. */
   readonly purchases: readonly Purchase[]
   readonly refreshTokens: readonly string[]
   readonly tokens: readonly string[]
@@ -21,8 +22,11 @@ export type Pool = {
 export async function fillPool(cinema: Cinema, size = 6): Promise<Pool> {
   // An hour of validity: a long run must not turn every payment into an expired one.
   const validBefore = BigInt(Math.floor(Date.now() / 1000) + 3500)
-  const prepare = (account: ReturnType<typeof randomAccount>) =>
-    preparePurchase(cinema, account, { terms: { validBefore } })
+  const prepare = (account: ReturnType<typeof randomAccount>, accepted = cinema.accepted) =>
+    preparePurchase({ ...cinema, accepted }, account, { terms: { validBefore } })
+  const { accepts } = (await postToken(cinema.url, {})).body as { accepts: PaymentRequirements[] }
+  const quoted = accepts.find(({ extra }) => extra?.quote !== undefined)
+  if (!quoted) throw new Error("nothing is sold at a quoted price")
   const purchases: Purchase[] = []
   const refreshTokens: string[] = []
   const tokens: string[] = []
@@ -37,10 +41,13 @@ export async function fillPool(cinema: Cinema, size = 6): Promise<Pool> {
     const unsigned = await prepare(customer)
     const forged = { ...unsigned.payload, payload: { ...(unsigned.payload.payload as object) } }
     Object.assign(forged.payload, { signature: `0x${"11".repeat(64)}1b` })
-    purchases.push(await prepare(customer), redeemed, await prepare(randomAccount()), {
-      ...unsigned,
-      payload: forged,
-    })
+    purchases.push(
+      await prepare(customer),
+      await prepare(customer, quoted),
+      redeemed,
+      await prepare(randomAccount()),
+      { ...unsigned, payload: forged },
+    )
   }
   return { purchases, refreshTokens, tokens, challenges: [(await watch(cinema.url)).body] }
 }

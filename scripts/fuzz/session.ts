@@ -1,7 +1,7 @@
 /** One run of all fuzz targets against a service on a local chain, with what came of it. */
 import { createHash } from "node:crypto"
-import { openCinema } from "../../test/support/cinema.ts"
-import { configInput } from "../../test/support/offers.ts"
+import { offer, openCinema } from "../../test/support/cinema.ts"
+import { configInput, toldOffer } from "../../test/support/offers.ts"
 import { gateTarget } from "./gate-target.ts"
 import { fuzzClient, httpTarget, tokenTarget } from "./office-targets.ts"
 import { fillPool } from "./pool.ts"
@@ -23,7 +23,19 @@ export async function fuzzAll({ inputs, seed, onTally }: FuzzOptions): Promise<r
     scope: "movies:read",
   }
   // Tokens outlive the run, and no limit but those under attack stands in the way.
-  const cinema = await openCinema({ config: { pendingLifeSeconds: 3600, whitelist: [client] } })
+  const cinema = await openCinema({
+    config: {
+      offers: [
+        offer("hour", "movies:read", "0.01"),
+        offer("studio", "movies:write", "0.05"),
+        toldOffer("rush", "movies:read"),
+      ],
+      quoteSeconds: 86_400,
+      pendingLifeSeconds: 3600,
+      whitelist: [client],
+    },
+    issuer: { prices: { rush: () => "0.02" } },
+  })
   // Express prints what it refuses by itself.
   cinema.app.set("env", "test")
   try {

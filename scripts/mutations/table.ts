@@ -180,7 +180,66 @@ const offersAndLimits: readonly Mutation[] = [
       "QTE-09",
     ],
   ]),
+  ...of("server/grants/payment.ts", [
+    [
+      "the commitment covers the quote",
+      "committedOffer(payment.offer.ref, payment.accepted.extra?.quote)",
+      "committedOffer(payment.offer.ref, undefined)",
+      "test/flows/dynamic-prices.test.ts",
+      "QTE-04, RPL-24",
+    ],
+  ]),
+  ...of("server/http/challenge.ts", [
+    [
+      "a closed price is no empty offer",
+      'if (row.status === 402 && row.action === "buy" && isClosed)',
+      "if (false)",
+      prices,
+      "QTE-09",
+    ],
+  ]),
+  ...of("server/start-checks.ts", [
+    [
+      "every price is somebody's",
+      "if (problems.length > 0) throw new ConfigError(problems)",
+      "",
+      prices,
+      "QTE-08",
+    ],
+  ]),
+  ...of("server/keys/index.ts", [
+    [
+      "an old key of quotes ends",
+      'key.id === kid && quoteState(key) !== "gone"',
+      "key.id === kid",
+      quotes,
+      "QTE-04: a rotation",
+    ],
+  ]),
+  ...of("client/purchase.ts", [
+    [
+      "nothing is signed for a price that is over",
+      "if (deps.now() > (choice.terms.priceExpiresAt ?? Number.POSITIVE_INFINITY)) throw tooLate(choice)",
+      "",
+      "test/client/quotes.test.ts",
+      "whose prices are always over",
+    ],
+  ]),
   ...of("server/price-list.ts", [
+    [
+      "functions are asked on a schedule",
+      "const goodForSeconds = 10",
+      "const goodForSeconds = 0",
+      prices,
+      "asks a function every ten seconds",
+    ],
+    [
+      "no quote of a removed key",
+      " || quotes.open(known.quote, offer, price) === undefined",
+      "",
+      prices,
+      "seals its prices anew",
+    ],
     ["what failed is closed", "told.set(key, null)\n", "", prices, "QTE-09: what failed"],
     [
       "no late price",

@@ -3,12 +3,15 @@ import { decodePaymentResponseHeader, wrapFetchWithPayment, x402Client } from "@
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { paymentResponseHeader } from "../../shared/x402.ts"
 import { type Cinema, eventually, offer, openCinema, watch } from "../support/cinema.ts"
-import { sepoliaId } from "../support/offers.ts"
+import { sepoliaId, toldOffer } from "../support/offers.ts"
 
 let cinema: Cinema
 beforeAll(async () => {
   const first = { ...offer("film", "movies:read", "0.02"), settle: "first" as const }
-  cinema = await openCinema({ config: { offers: [offer("hour", "movies:read", "0.01"), first] } })
+  cinema = await openCinema({
+    config: { offers: [offer("hour", "movies:read", "0.01"), first, toldOffer("rush", "movies:read")] },
+    issuer: { prices: { rush: () => "0.03" } },
+  })
 })
 afterAll(() => cinema.close())
 
@@ -52,6 +55,16 @@ describe("an unmodified x402 client", () => {
     expect(await cinema.balanceOf(account.address)).toBe(30_000n)
     const { access_token } = (await response.json()) as { access_token: string }
     expect((await watch(cinema.url, access_token)).status).toBe(200)
+  })
+
+  it("QTE-04: buys at a price that a function told, and brings its quote back", async () => {
+    const { account, fetch: payingFetch } = await stockFetch(50_000n)
+    const response = await payingFetch(`${cinema.url}/token?offer=rush`, { method: "POST" })
+    expect(response.status).toBe(200)
+    await eventually(
+      () => cinema.balanceOf(account.address),
+      (balance) => balance === 20_000n,
+    )
   })
 
   it("refuses to pay at the door, before it signs anything", async () => {
