@@ -68,8 +68,8 @@ export type Budget = ReturnType<typeof createBudget>
 export function createBudget(store: ClientStore, limits: Limits, now: () => number) {
   return {
     /** Throws as `reserve` would, and books nothing. */
-    async check(expense: Expense, of: Pick<Spending, "origin" | "offer">): Promise<void> {
-      const refusal = refusalOf(expense, await store.counted(of, now()), limits)
+    async check(expense: Expense & Pick<Spending, "origin" | "offer">): Promise<void> {
+      const refusal = refusalOf(expense, await store.counted(expense, now()), limits)
       if (refusal) throw errorOf(refusal, expense)
     },
     /** Before signing. Throws a {@link BudgetRefusal} that names the limit; false when the claim is lost. */
@@ -81,9 +81,7 @@ export function createBudget(store: ClientStore, limits: Limits, now: () => numb
     /** See {@link ClientStore.giveBack}. */
     giveBack: (reservation: string, countsUntil: number): Promise<void> =>
       store.giveBack(reservation, { countsUntil, most: limits.perPurchase, now: now() }),
-    /** What counts of the day, and of all time. */
-    async spent(): Promise<Pick<Counted, "day" | "total">> {
-      return store.counted({ origin: "", offer: "" }, now())
-    },
+    /** What counts against the limits of an offer, and whom its origin may be paid at. */
+    counted: (of: Pick<Spending, "origin" | "offer">): Promise<Counted> => store.counted(of, now()),
   }
 }

@@ -7,9 +7,12 @@ export type PolicyRule =
   | "scheme_unknown"
   | "network_not_allowed"
   | "asset_unknown"
+  | "asset_not_allowed"
   | "transfer_method_unknown"
   | "payment_flow_unknown"
   | "offer_unlisted"
+  /** It holds fewer units than this call takes. */
+  | "offer_too_small"
   | "domain_mismatch"
   | "pay_to_invalid"
   | "amount_zero"
@@ -18,8 +21,12 @@ export type PolicyRule =
   | "foreign_challenge"
   | "token_endpoint_foreign"
   | "resource_foreign"
-  /** The seller has been paid at another address before. */
+  | "origin_not_allowed"
+  | "recipient_not_allowed"
+  /** The seller has been paid at another address before, and nobody has approved this one. */
   | "recipient_changed"
+  /** Whoever was asked said no. */
+  | "approval_denied"
 
 /** Limits in money: broken before anything was signed, so nothing was sent. */
 export type BudgetRule =

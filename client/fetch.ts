@@ -1,30 +1,28 @@
 /** One call: send, and where the gate says 402 or 401, refresh or buy at most once and send again. */
 import { discard } from "./bodies.ts"
-import { type Challenge, readBodyChallenge, readChallenge } from "./challenge.ts"
+import type { Challenge } from "./challenge.ts"
 import type { Provers } from "./dpop.ts"
-import { PolicyRefusal, TicketError } from "./errors.ts"
+import { TicketError } from "./errors.ts"
 import type { ClientEvent } from "./events.ts"
-import {
-  insecure,
-  isPrivateEnough,
-  isWithin,
-  type PlaceRules,
-  resourceOf,
-  tokenEndpointOf,
-} from "./origins.ts"
-import { type Choice, choose, type Policy } from "./policy.ts"
-import type { Place, Purchases } from "./purchase.ts"
+import { isWithin } from "./origins.ts"
+import type { Purchases } from "./purchase.ts"
 import type { Refresh } from "./refresh.ts"
-import { type RepeatableRequest, redirectOf, repeatable, send, type Ticket } from "./request.ts"
+import { createHops, type RepeatableRequest, repeatable, send, type Ticket } from "./request.ts"
+import type { Sale, Sales } from "./sale.ts"
 import { type ClientStore, type Grant, keyOf } from "./store.ts"
-import { covers, type Wallet } from "./wallet.ts"
+import type { Wallet } from "./wallet.ts"
 import type { Admit } from "./wallet-proof.ts"
 
-const maxRedirects = 3
 /** A token with less life than this is refreshed first, so that it does not die on the way (CLI-13). */
 const dyingSeconds = 5
 
-export type Fetch = (input: RequestInfo | URL, init?: RequestInit) => Promise<Response>
+/** What the caller knows of his own plans. */
+export type Wish = {
+  /** How many calls like this one are to come: the offer that is cheapest for all of them is bought. */
+  readonly expectedCalls?: number
+}
+
+export type Fetch = (input: RequestInfo | URL, init?: RequestInit, wish?: Wish) => Promise<Response>
 
 export type FetchDeps = {
   readonly fetch: typeof globalThis.fetch
@@ -32,8 +30,8 @@ export type FetchDeps = {
   readonly store: ClientStore
   readonly wallet: Wallet
   readonly provers: Provers
-  readonly policy: Policy
-  readonly places: PlaceRules
+  readonly sales: Sales
+  readonly expectedCalls: number
   readonly purchases: Purchases
   readonly refresh: Refresh
   /** Absent for an account that nobody has listed. */
@@ -42,15 +40,15 @@ export type FetchDeps = {
 }
 
 export function createFetch(deps: FetchDeps): Fetch {
-  const { store, wallet, purchases, refresh, emit } = deps
+  const { store, wallet, sales, purchases, refresh, emit } = deps
 
-  return async (input, init) => {
+  return async (input, init, wish) => {
     const headers = new Headers(init?.headers ?? (input instanceof Request ? input.headers : undefined))
     // Who brings credentials of his own does not want ours, nor to pay.
     if (headers.has("authorization")) return deps.fetch(input, init)
     const request = await repeatable(input, init)
     try {
-      return await call(request)
+      return await call(request, wish?.expectedCalls ?? deps.expectedCalls)
     } catch (error) {
       if (error instanceof TicketError)
         emit({ type: "refused", origin: request.url.origin, code: error.code })
@@ -58,13 +56,13 @@ export function createFetch(deps: FetchDeps): Fetch {
     }
   }
 
-  async function call(first: RepeatableRequest): Promise<Response> {
+  async function call(first: RepeatableRequest, expectedCalls: number): Promise<Response> {
     const { signal } = first
     /** The hop of a redirect chain that is being asked; a repetition never starts the chain anew (CLI-17). */
     let request = first
     let grant = (await wallet.grantsFor(request.url))[0]
     const since = purchases.tick()
-    let redirects = 0
+    const next = createHops()
     let refreshed = false
     let bought = false
     let admitted = false
@@ -78,11 +76,9 @@ export function createFetch(deps: FetchDeps): Fetch {
       }
       const response = await send(deps.fetch, request, grant && ticketOf(grant))
 
-      const target = redirectOf(request, response)
+      const target = next(request, response)
       if (target) {
         discard(response)
-        if (++redirects > maxRedirects)
-          throw new TicketError("redirect_limit", `More than ${maxRedirects} redirects were not followed.`)
         request = target
         if (!grant || !isWithin(new URL(grant.resource), target.url))
           grant = (await wallet.grantsFor(target.url))[0]
@@ -94,8 +90,7 @@ export function createFetch(deps: FetchDeps): Fetch {
       let challenge: Challenge | undefined
       if (response.status === 402) {
         if (bought) return response
-        refuseForeign(response, request.url)
-        challenge = await orDiscard(response, readChallenge(response))
+        challenge = await orDiscard(response, () => sales.read(response, request.url))
         if (!challenge) {
           emit({ type: "ignored", origin: request.url.origin })
           return response
@@ -103,7 +98,8 @@ export function createFetch(deps: FetchDeps): Fetch {
       }
 
       if (grant && !challenge?.insufficientGrant) {
-        const newest = await renew(grant)
+        const held = grant
+        const newest = await orDiscard(response, () => renew(held))
         if (newest === "tried") {
           // A gate that does not know the token even when it is fresh never will (CLI-16).
           if (response.status === 401) await store.forget(grant)
@@ -119,7 +115,9 @@ export function createFetch(deps: FetchDeps): Fetch {
       if (!challenge) return response
 
       if (grant) unsuitable.add(keyOf(grant))
-      grant = await orDiscard(response, obtain(challenge, response))
+      const { url } = request
+      const found = challenge
+      grant = await orDiscard(response, () => obtain(sales.enter(found, url, response)))
       discard(response)
     }
 
@@ -133,18 +131,18 @@ export function createFetch(deps: FetchDeps): Fetch {
       return waitFor(refresh(current), signal)
     }
 
-    /** A grant for the challenge, from the wallet or by a purchase; undefined when the offers have to be read again. */
-    async function obtain(challenge: Challenge, response: Response): Promise<Grant | undefined> {
-      const place = placeOf(challenge, request.url)
-      const arrived = (): Promise<Grant | undefined> => heldFor(challenge, place)
+    /** A grant for the sale, from the wallet or by a purchase; undefined when the offers have to be read again. */
+    async function obtain(sale: Sale): Promise<Grant | undefined> {
+      const arrived = (): Promise<Grant | undefined> => sales.held(sale, unsuitable)
       const held = await arrived()
       if (held) return held
+      const { challenge, place } = sale
       if (deps.admit && !admitted) {
         admitted = true
         const grant = await waitFor(deps.admit(challenge, place), signal)
         if (grant) return grant
       }
-      const choice = await chooseFrom(challenge, response)
+      const choice = await sales.choose(sale, expectedCalls)
       try {
         const order = { choice, challenge, place, since, attempt, arrived }
         const { grant, isNew } = await waitFor(() => purchases.buy(order), signal)
@@ -157,41 +155,6 @@ export function createFetch(deps: FetchDeps): Fetch {
         return undefined
       }
     }
-
-    async function heldFor(challenge: Challenge, place: Place): Promise<Grant | undefined> {
-      const offered = Object.values(challenge.info.offers).map((terms) => terms.scope)
-      const held = (await wallet.grantsFor(request.url)).find(
-        (other) =>
-          !unsuitable.has(keyOf(other)) &&
-          other.resource === place.resource.href &&
-          covers(other.scope, offered),
-      )
-      if (held) await store.prefer(held)
-      return held
-    }
-  }
-
-  function placeOf({ info }: Challenge, asked: URL): Place {
-    if (!isPrivateEnough(asked, deps.places.allowInsecureHttp)) throw insecure(asked)
-    return {
-      resource: resourceOf(info.resource, asked),
-      resourceText: info.resource,
-      tokenEndpoint: tokenEndpointOf(info.tokenEndpoint, asked, deps.places),
-    }
-  }
-
-  async function chooseFrom(challenge: Challenge, response: Response): Promise<Choice> {
-    try {
-      return choose(challenge, deps.policy)
-    } catch (error) {
-      // The header may hold fewer entries than the body (wire.md §1). The place is the header's in any case.
-      const whole = await readBodyChallenge(response).catch(() => undefined)
-      if (!whole || whole.accepts.length <= challenge.accepts.length) throw error
-      return choose(
-        { ...challenge, accepts: whole.accepts, info: { ...challenge.info, offers: whole.info.offers } },
-        deps.policy,
-      )
-    }
   }
 
   function ticketOf({ accessToken, proofKey }: Grant): Ticket {
@@ -203,24 +166,15 @@ export function createFetch(deps: FetchDeps): Fetch {
   }
 }
 
-/** A fetch that follows redirects on its own may bring the 402 of another origin (CLI-06). */
-function refuseForeign(response: Response, asked: URL): void {
-  if (response.url === "" || new URL(response.url).origin === asked.origin) return
-  throw new PolicyRefusal("foreign_challenge", "The 402 comes from another origin than the one asked.", {
-    found: new URL(response.url).origin,
-    wanted: asked.origin,
-  })
-}
-
 const isCorrectable = (error: unknown): boolean =>
   error instanceof TicketError &&
   (error.code === "purchase_refused" || error.code === "price_expired") &&
   (error.action === "fix" || error.action === "buy")
 
 /** A call that ends in an error leaves no answer half read. */
-async function orDiscard<T>(response: Response, work: Promise<T>): Promise<T> {
+async function orDiscard<T>(response: Response, work: () => Promise<T>): Promise<T> {
   try {
-    return await work
+    return await work()
   } catch (error) {
     discard(response)
     throw error

@@ -31,6 +31,14 @@ export function isWithin(resource: URL, url: URL): boolean {
   return path === "" || url.pathname === path || url.pathname.startsWith(`${path}/`)
 }
 
+/** Where a 402 sells, after the checks below. */
+export type Place = {
+  readonly resource: URL
+  /** As the 402 spelled it; the nonce commits to these bytes. */
+  readonly resourceText: string
+  readonly tokenEndpoint: URL
+}
+
 export type PlaceRules = {
   readonly allowInsecureHttp: boolean
   /** Token endpoints on other origins, by exact URL. */

@@ -20,9 +20,18 @@ export type Policy = {
   readonly payer: Address
   /** The networks the payer allows, by CAIP-2 id. */
   readonly networks: ReadonlyMap<string, NetworkInfo>
-  /** Millionths of the currency. */
-  readonly perPurchase: bigint
+  /** Millionths of the currency; not given where a price is only asked for. */
+  readonly perPurchase: bigint | undefined
+  /** What is not given is not restricted. Assets by their address on their network. */
+  readonly origins: ReadonlySet<string> | undefined
+  readonly assets: ReadonlySet<AssetInfo> | undefined
+  readonly payTos: ReadonlySet<Address> | undefined
+  /** Whether somebody can be asked about a recipient that is not known. */
+  readonly canApprove: boolean
 }
+
+/** The rules, with whom the seller was paid at before. */
+export type Rules = Policy & { readonly recipients: readonly Address[] }
 
 /** An entry that passed every rule, in the payer's own terms. */
 export type Choice = {
@@ -35,6 +44,8 @@ export type Choice = {
   readonly offerRef: string
   readonly terms: OfferTerms
   readonly payTo: Address
+  /** `known`: paid before or the first; `listed` by the payer himself; `new`: somebody has to be asked. */
+  readonly recipient: "known" | "listed" | "new"
   /** Of all entries that passed: whom the seller names. */
   readonly recipients: readonly Address[]
   /** Atomic units. */
@@ -45,23 +56,18 @@ export type Choice = {
   readonly windowSeconds: number
 }
 
-/** The cheapest entry that passes, and of equal ones the longest; else throws for the entry that came furthest. */
-export function choose(challenge: Challenge, policy: Policy): Choice {
+/** The entries that pass every rule, one at least; else throws for the one that came furthest. */
+export function acceptable(challenge: Challenge, rules: Rules): readonly Acceptable[] {
   const passed: Acceptable[] = []
   const refused: Refused[] = []
   for (const entry of challenge.accepts) {
-    const verdict = judge(entry, challenge, policy)
+    const verdict = judge(entry, challenge, rules)
     if ("rule" in verdict) refused.push(verdict)
     else passed.push(verdict)
   }
-  const [first, ...others] = passed
-  if (!first) throw refusalOf(refused)
-  const best = others.reduce((best, next) => (isBetter(next, best) ? next : best), first)
-  return { ...best, recipients: [...new Set(passed.map(({ payTo }) => payTo))] }
+  if (passed.length === 0) throw refusalOf(refused)
+  return passed
 }
-
-const isBetter = (a: Acceptable, b: Acceptable): boolean =>
-  a.micros < b.micros || (a.micros === b.micros && a.terms.durationSeconds > b.terms.durationSeconds)
 
 /** In the order the rules are applied, so that the last one broken tells most. */
 const order = [
@@ -70,19 +76,24 @@ const order = [
   "scheme_unknown",
   "network_not_allowed",
   "asset_unknown",
+  "asset_not_allowed",
   "transfer_method_unknown",
   "payment_flow_unknown",
   "offer_unlisted",
+  "offer_too_small",
   "domain_mismatch",
   "pay_to_invalid",
+  "recipient_not_allowed",
+  "recipient_changed",
   "amount_zero",
   "amount_over_limit",
 ] as const satisfies readonly (PolicyRule | "amount_over_limit")[]
 type Rule = (typeof order)[number]
-type Acceptable = Omit<Choice, "recipients">
+/** What passed, before one of several is chosen. */
+export type Acceptable = Omit<Choice, "recipients">
 type Refused = { readonly rule: Rule; readonly found: string; readonly wanted: string }
 
-function judge(entry: unknown, { info }: Challenge, policy: Policy): Acceptable | Refused {
+function judge(entry: unknown, { info }: Challenge, policy: Rules): Acceptable | Refused {
   const no = (rule: Rule, found: string | undefined, wanted: string): Refused => ({
     rule,
     found: found ?? "nothing",
@@ -108,6 +119,8 @@ function judge(entry: unknown, { info }: Challenge, policy: Policy): Acceptable 
   const asset = address && findAsset(network, address)
   if (!asset || asset.currency !== currency)
     return no("asset_unknown", wanted.asset, `an asset of the own table on ${network.name}`)
+  if (policy.assets && !policy.assets.has(asset))
+    return no("asset_not_allowed", asset.symbol, "an asset of allow.assets")
   if (extra.assetTransferMethod !== undefined && extra.assetTransferMethod !== "eip3009")
     return no("transfer_method_unknown", extra.assetTransferMethod, "eip3009")
   if (
@@ -122,6 +135,9 @@ function judge(entry: unknown, { info }: Challenge, policy: Policy): Acceptable 
       : undefined
   if (extra.offer === undefined || !terms)
     return no("offer_unlisted", extra.offer, "an offer the 402 describes")
+  // Paid for nothing: it would be used up before it lets one call pass.
+  if (terms.calls != null && terms.calls < (info.cost ?? 1))
+    return no("offer_too_small", `${terms.calls} calls`, `${info.cost}, which this call takes`)
   // The domain that is signed comes from the own table in any case; a seller who names another one expects a
   // signature that this client does not give (CLI-08).
   const { name, version } = asset.eip712
@@ -134,10 +150,16 @@ function judge(entry: unknown, { info }: Challenge, policy: Policy): Acceptable 
   const payTo = parseAddress(wanted.payTo)
   if (!payTo || payTo === zeroAddress || payTo === policy.payer)
     return no("pay_to_invalid", wanted.payTo, "an address that is neither zero nor the payer's")
+  if (policy.payTos && !policy.payTos.has(payTo))
+    return no("recipient_not_allowed", payTo, "an address of allow.recipients")
+  const isKnown = policy.recipients.length === 0 || policy.recipients.includes(payTo)
+  const recipient = isKnown ? "known" : policy.payTos ? "listed" : "new"
+  if (recipient === "new" && !policy.canApprove)
+    return no("recipient_changed", payTo, `${policy.recipients.join(" or ")}, or an approval`)
   const amount = parseAtomic(wanted.amount)
   if (amount === 0n) return no("amount_zero", "0", "a price")
   const micros = microsOf(amount, asset.decimals)
-  if (micros > policy.perPurchase)
+  if (policy.perPurchase !== undefined && micros > policy.perPurchase)
     return no("amount_over_limit", formatMicros(micros), `at most ${formatMicros(policy.perPurchase)}`)
 
   return {
@@ -149,6 +171,7 @@ function judge(entry: unknown, { info }: Challenge, policy: Policy): Acceptable 
     offerRef: committedOffer(extra.offer, extra.quote),
     terms,
     payTo,
+    recipient,
     amount,
     micros,
     windowSeconds: Math.min(wanted.maxTimeoutSeconds, maxWindowSeconds),

@@ -2,12 +2,14 @@
 import pLimit, { type LimitFunction } from "p-limit"
 import { formatAmount } from "../shared/amount.ts"
 import { bytesToHex } from "../shared/evm.ts"
+import { type Approval, approvalSeconds } from "./approval.ts"
 import { setBounded } from "./bounded.ts"
 import type { Challenge } from "./challenge.ts"
 import type { Exclusively } from "./claims.ts"
 import { createDelivery, type DeliveryDeps } from "./delivery.ts"
 import { createProofKey } from "./dpop.ts"
 import { TicketError } from "./errors.ts"
+import type { Place } from "./origins.ts"
 import { type SigningTools, signPayment } from "./payment.ts"
 import type { Choice } from "./policy.ts"
 import { createSingleFlight } from "./single-flight.ts"
@@ -15,14 +17,6 @@ import type { Grant, Payment } from "./store.ts"
 import { covers } from "./wallet.ts"
 
 const failuresRemembered = 100
-
-/** Where a 402 sells, after the checks of origins.ts. */
-export type Place = {
-  readonly resource: URL
-  /** As the 402 spelled it; the nonce commits to these bytes. */
-  readonly resourceText: string
-  readonly tokenEndpoint: URL
-}
 
 export type Order = {
   readonly choice: Choice
@@ -51,12 +45,13 @@ type Failure = { readonly error: unknown; readonly at: number; readonly attempt:
 export type PurchaseDeps = DeliveryDeps &
   SigningTools & {
     readonly exclusively: Exclusively
+    readonly approval: Approval
     /** Whether every purchase is bound to a key, and not only those of offers that ask for it. */
     readonly dpop: boolean
   }
 
 export function createPurchases(deps: PurchaseDeps): Purchases {
-  const { store, wallet, budget, exclusively, emit } = deps
+  const { store, wallet, budget, approval, exclusively, emit } = deps
   const delivery = createDelivery(deps)
   const flights = createSingleFlight<string, Bought>()
   const queues = new Map<string, LimitFunction>()
@@ -107,31 +102,37 @@ export function createPurchases(deps: PurchaseDeps): Purchases {
         const offered = Object.values(challenge.info.offers).map((terms) => terms.scope)
         if (grant && covers(grant.scope, offered)) return { grant, isNew: true }
       }
-      // What is signed for a quote that is over is refused, and counts against the budget all the same.
-      if (deps.now() > (choice.terms.priceExpiresAt ?? Number.POSITIVE_INFINITY)) throw tooLate(choice)
-      const { origin } = place.resource
-      const reservation = bytesToHex(deps.random(16))
-      const isBooked = await budget.reserve({
-        id: reservation,
+      wantCurrent(choice, deps.now())
+      const spending = {
+        id: bytesToHex(deps.random(16)),
         claim,
         micros: choice.micros,
-        origin,
+        origin: place.resource.origin,
         offer: nameOf(choice.offer),
         payTo: choice.payTo,
         recipients: choice.recipients,
-        isApproved: false,
-      })
+        isApproved: choice.recipient !== "known",
+      }
+      const reason = approval.reasonFor(choice)
+      if (reason) {
+        // So that nobody is asked in vain.
+        await budget.check(spending)
+        await holding.extend(approvalSeconds)
+        await approval.ask(choice, place, reason)
+        wantCurrent(choice, deps.now())
+      }
+      const isBooked = await budget.reserve(spending)
       if (!isBooked) throw overtaken()
       emit({
         type: "purchase_started",
-        origin,
+        origin: spending.origin,
         offer: choice.offer,
         scope: choice.terms.scope,
         amount: formatAmount(choice.amount, choice.asset.decimals),
         asset: choice.asset.symbol,
         network: choice.network.id,
       })
-      const payment = await sign(choice, place, { reservation, claim })
+      const payment = await sign(choice, place, { reservation: spending.id, claim })
       // Before it is sent, and as if it had been: whoever finds it after a crash cannot tell.
       if (!(await store.keep({ ...payment, sends: 1, uncertain: true }))) throw overtaken()
       return { grant: await delivery.deliver(payment, holding), isNew: true }
@@ -155,13 +156,16 @@ export function createPurchases(deps: PurchaseDeps): Purchases {
 }
 
 /** The name of an offer without the version of its terms: a seller who changes the terms sells the same thing. */
-const nameOf = (offer: string): string => offer.split("@", 1)[0] ?? offer
+export const nameOf = (offer: string): string => offer.split("@", 1)[0] ?? offer
 
-const tooLate = ({ terms }: Choice): TicketError =>
-  new TicketError("price_expired", "The price was over before the purchase could be signed.", {
+/** What is signed for a quote that is over is refused, and counts against the budget all the same. */
+function wantCurrent({ terms }: Choice, now: number): void {
+  if (now <= (terms.priceExpiresAt ?? Number.POSITIVE_INFINITY)) return
+  throw new TicketError("price_expired", "The price was over before the purchase could be signed.", {
     action: "buy",
     found: `a price until ${terms.priceExpiresAt}`,
   })
+}
 
 const overtaken = (): TicketError =>
   new TicketError(

@@ -4,6 +4,7 @@ import { discard, readBounded } from "./bodies.ts"
 import { type Prover, wantsNonce } from "./dpop.ts"
 import { TicketError } from "./errors.ts"
 
+const maxRedirects = 3
 const maxBodyBytes = 10 * 1024 * 1024
 /** Members of a Request that travel along with every repetition. */
 const kept = ["cache", "credentials", "keepalive", "referrerPolicy"] as const
@@ -81,11 +82,22 @@ async function sendOnce(
   })
 }
 
+/** Follows the redirects of one call, so many and no more; see {@link redirectOf}. */
+export function createHops(): typeof redirectOf {
+  let redirects = 0
+  return (request, response) => {
+    const target = redirectOf(request, response)
+    if (target && ++redirects > maxRedirects)
+      throw new TicketError("redirect_limit", `More than ${maxRedirects} redirects were not followed.`)
+    return target
+  }
+}
+
 /**
  * The request a redirect asks for; undefined when the answer is none, or when the caller wants to see it. Only the same
  * origin is followed: fetch itself would carry payment headers and bodies to any other (CLI-04).
  */
-export function redirectOf(request: RepeatableRequest, response: Response): RepeatableRequest | undefined {
+function redirectOf(request: RepeatableRequest, response: Response): RepeatableRequest | undefined {
   const hidden = response.type === "opaqueredirect"
   const location = response.headers.get("location")
   if (!hidden && (![301, 302, 303, 307, 308].includes(response.status) || location === null)) return undefined

@@ -59,7 +59,7 @@ export function createWallet(store: ClientStore, account: Address, now: () => nu
   }
 }
 
-const summaryOf = (grant: Grant): GrantSummary => ({
+export const summaryOf = (grant: Grant): GrantSummary => ({
   id: grant.id,
   origin: new URL(grant.resource).origin,
   resource: grant.resource,

@@ -2,7 +2,7 @@
 import fc from "fast-check"
 import { readChallenge } from "../../client/challenge.ts"
 import { TicketError } from "../../client/errors.ts"
-import { choose } from "../../client/policy.ts"
+import { acceptable } from "../../client/policy.ts"
 import { ConfigError, parseConfig } from "../../server/config.ts"
 import { CodecError, decodeHeader } from "../../shared/codec.ts"
 import { JsonError, parseJson } from "../../shared/json.ts"
@@ -112,6 +112,17 @@ export function configTarget(values: readonly unknown[]): Target<[unknown, Recor
 
 const perPurchase = 50_000n
 
+const rules = {
+  payer: `0x${"1".repeat(40)}`,
+  networks,
+  perPurchase,
+  origins: undefined,
+  assets: undefined,
+  payTos: undefined,
+  canApprove: false,
+  recipients: [],
+} as const
+
 /** The client: whatever a 402 says, what is chosen is within the budget and of the client's own table. */
 export const challengeTarget = (values: readonly unknown[]): Target<{ text: string; inHeader: boolean }> => ({
   name: "client's challenge reader",
@@ -125,9 +136,10 @@ export const challengeTarget = (values: readonly unknown[]): Target<{ text: stri
     try {
       const challenge = await readChallenge(response)
       if (!challenge) return "not ours"
-      const choice = choose(challenge, { payer: `0x${"1".repeat(40)}`, networks, perPurchase })
-      const own = findAsset(choice.network, choice.asset.address)
-      if (choice.micros > perPurchase || own !== choice.asset) throw new Error("chose what it must not pay")
+      for (const { network, asset, micros } of acceptable(challenge, rules)) {
+        const own = findAsset(network, asset.address)
+        if (micros > perPurchase || own !== asset) throw new Error("chose what it must not pay")
+      }
       return "choice"
     } catch (error) {
       return refusedAs(error, TicketError)

@@ -930,7 +930,7 @@ const client: readonly Mutation[] = [
     ],
     [
       "limit of one purchase",
-      "if (micros > policy.perPurchase)",
+      "if (policy.perPurchase !== undefined && micros > policy.perPurchase)",
       "if (false)",
       "test/client/policy.test.ts",
       "CLI-01: the limit of one purchase",

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest"
 import { readChallenge } from "../../client/challenge.ts"
 import { BudgetRefusal, PolicyRefusal } from "../../client/index.ts"
-import { choose } from "../../client/policy.ts"
+import { acceptable } from "../../client/policy.ts"
 import { zeroAddress } from "../../shared/evm.ts"
 import { baseSepolia } from "../../shared/networks/base-sepolia.ts"
 import { networks } from "../../shared/networks/index.ts"
@@ -81,9 +81,10 @@ test("CLI-01: the limit of one purchase is the policy's, whatever the budget wou
   const { seller } = await setup()
   const refused = Response.json(seller.challenge("token_missing", "read"), { status: 402 })
   const challenge = (await readChallenge(refused))!
-  const policy = { payer: zeroAddress, networks, perPurchase: 10_000n }
-  expect(choose(challenge, policy).micros).toBe(10_000n)
-  expect(() => choose(challenge, { ...policy, perPurchase: 9_999n })).toThrow(BudgetRefusal)
+  const nothing = { origins: undefined, assets: undefined, payTos: undefined, canApprove: false }
+  const rules = { payer: zeroAddress, networks, perPurchase: 10_000n, recipients: [], ...nothing }
+  expect(acceptable(challenge, rules)).toMatchObject([{ micros: 10_000n }])
+  expect(() => acceptable(challenge, { ...rules, perPurchase: 9_999n })).toThrow(BudgetRefusal)
 })
 
 test("CLI-10: a window of 10^9 seconds is cut to 600", async () => {

@@ -10,7 +10,7 @@ import { sepolia } from "../../shared/networks/sepolia.ts"
 import { parseHex32 } from "../../shared/oauth.ts"
 import type { SignedTransfer } from "../../shared/scheme.ts"
 import { exactEip3009 } from "../../shared/schemes/exact-eip3009.ts"
-import { paymentPayloadSchema } from "../../shared/x402.ts"
+import { type OfferTerms, paymentPayloadSchema } from "../../shared/x402.ts"
 
 export type Recorded = {
   readonly method: string
@@ -30,6 +30,8 @@ export type FakeOffer = {
   ref: string
   /** Of an offer whose price is quoted: for how long each quote holds. */
   quoteSeconds?: number
+  /** What else the 402 says of it. */
+  terms?: Partial<OfferTerms>
 }
 type FakeGrant = {
   id: string
@@ -43,6 +45,8 @@ type FakeGrant = {
 export type FakeOrigin = Awaited<ReturnType<typeof createFakeOrigin>>
 
 const payTo = "0x209693Bc6afc0C5328bA36FaF03C514EF312287C"
+/** Another address that a seller may want his money at. */
+export const elsewhere = "0x857b06519E91e3A54538791bDbb0E22373e36b66"
 export const [usdc] = sepolia.assets
 export const hour: FakeOffer = { ref: "hour@9f3c2a71", scope: "read", durationSeconds: 3600, amount: "10000" }
 
@@ -96,6 +100,9 @@ export async function createFakeOrigin(clock: { now: number }) {
     resource: url,
     tokenEndpoint: `${url}/token`,
     offers: [hour] as FakeOffer[],
+    payTo,
+    /** How many of an offer's calls one takes. */
+    cost: undefined as number | undefined,
     tokenLifeSeconds: 300,
     /** What a new grant says of its money. */
     settlement: "pending" as FakeGrant["state"],
@@ -133,7 +140,7 @@ export async function createFakeOrigin(clock: { now: number }) {
           network: sepolia.id,
           amount: offer.amount,
           asset: usdc.address,
-          payTo,
+          payTo: self.payTo,
           maxTimeoutSeconds: 600,
           extra: {
             ...usdc.eip712,
@@ -148,6 +155,7 @@ export async function createFakeOrigin(clock: { now: number }) {
           info: {
             tokenEndpoint: self.tokenEndpoint,
             resource: self.resource,
+            cost: self.cost,
             offers: Object.fromEntries(
               offers.map((offer) => [
                 offer.ref,
@@ -156,6 +164,7 @@ export async function createFakeOrigin(clock: { now: number }) {
                   durationSeconds: offer.durationSeconds,
                   settle: "background",
                   ...(offer.quoteSeconds !== undefined && { priceExpiresAt: quotedUntil(offer) }),
+                  ...offer.terms,
                 },
               ]),
             ),
@@ -237,7 +246,7 @@ export async function createFakeOrigin(clock: { now: number }) {
     if (commitmentNonce(opening, { offerRef, resource: self.resource }) !== transfer.nonce)
       return no("commitment_mismatch")
     if (transfer.value !== BigInt(offer.amount)) return no("amount_mismatch")
-    if (transfer.payTo !== payTo.toLowerCase()) return no("recipient_mismatch")
+    if (transfer.payTo !== self.payTo.toLowerCase()) return no("recipient_mismatch")
     const grant: FakeGrant = {
       id: `grant${grants.length}x${url.slice(-5).replace(":", "")}`,
       scope: offer.scope,

@@ -1,0 +1,240 @@
+/** The options of the client, and how they are read: what is wrong with one is said by its name. */
+import { AmountError } from "../shared/amount.ts"
+import { type Address, parseAddress } from "../shared/evm.ts"
+import type { NetworkInfo } from "../shared/network.ts"
+import { networks as knownNetworks } from "../shared/networks/index.ts"
+import type { TypedDataSigner } from "../shared/scheme.ts"
+import type { Approve } from "./approval.ts"
+import type { Balances } from "./balances.ts"
+import { parseMicros } from "./budget.ts"
+import { TicketError } from "./errors.ts"
+import type { ClientEvent } from "./events.ts"
+import { insecure, isPrivateEnough, type PlaceRules, parseUrl } from "./origins.ts"
+import type { Policy } from "./policy.ts"
+import type { ClientStore, Limits } from "./store.ts"
+
+/** A billion dollars: who writes more has mistaken the unit. */
+const mostMicros = parseMicros("1000000000")
+
+export type ClientOptions = {
+  /** Who pays. A viem `LocalAccount` fits; only its address is read and only EIP-712 data is given to it to sign. */
+  readonly account: TypedDataSigner
+  /**
+   * Limits as decimals of the currency (US dollars), e.g. `"0.05"`, of everything that is signed; days are a sliding 24
+   * hours. All clients of a store share them.
+   */
+  readonly budget: {
+    readonly perPurchase: string
+    readonly perDay: string
+    /** What one origin may take of `perDay`; all of it by default. */
+    readonly perOriginPerDay?: string
+    /** What one origin may take in all. */
+    readonly perOrigin?: string
+    /** What may be spent on one offer of an origin in all. An origin names its offers as it likes. */
+    readonly perOffer?: string
+    /** What may be spent in all. */
+    readonly total?: string
+    /** What is dearer needs the word of `approve`; `"0"` where that is given. */
+    readonly approveAbove?: string
+  }
+  /** CAIP-2 ids of the networks that may be paid on. */
+  readonly networks: readonly string[]
+  /** What else may be bought; what is not named is not restricted. */
+  readonly allow?: {
+    /** Origins such as `https://api.example.com`. */
+    readonly origins?: readonly string[]
+    /** Symbols such as `USDC`. */
+    readonly assets?: readonly string[]
+    /** Addresses that may be paid. Without the list an origin is paid where it was paid first. */
+    readonly recipients?: readonly string[]
+  }
+  /**
+   * Asks somebody, before anything is signed: about a price above `budget.approveAbove`, and about a seller who was paid
+   * at another address before, which without this is refused. Anything but `true` refuses the purchase.
+   */
+  readonly approve?: Approve
+  /** How many calls like one are to come, for the choice between single calls and passes; 1 by default. */
+  readonly expectedCalls?: number
+  /**
+   * What the account has: networks and assets with enough are preferred. Asked only where there is a choice. The client
+   * talks to no node itself.
+   */
+  readonly balances?: Balances
+  /** Token endpoints that may be paid although they are on another origin than the API: exact URLs. */
+  readonly tokenEndpoints?: readonly string[]
+  /** Pay and show tokens over plain http to hosts other than this machine. For closed networks only. */
+  readonly allowInsecureHttp?: boolean
+  /**
+   * Bind what is bought to a key of its own (DPoP, RFC 9449), so that a stolen token is worth nothing; default: only where
+   * an offer asks for it. The key is made for each purchase and cannot be exported.
+   */
+  readonly dpop?: boolean
+  /**
+   * The account may be on sellers' whitelists: ask each, once, for a token against a signed statement, and buy only where
+   * that is refused.
+   */
+  readonly walletProof?: boolean
+  /**
+   * Where grants, spendings, signed payments and known recipients are kept; in memory by default. The one of
+   * `ticket402/client/node` is a file, which outlives the process and is shared by others.
+   */
+  readonly store?: ClientStore
+  readonly onEvent?: (event: ClientEvent) => void
+  /** For one exchange with a token endpoint; 30,000 by default. */
+  readonly timeoutMs?: number
+  /**
+   * How long one call goes on sending the same payment or refresh while answers are lost; 60 by default, and a payment
+   * never past its `validBefore`. Then the call fails with `outcome_unknown`, and the next one takes the payment up.
+   */
+  readonly resendSeconds?: number
+  readonly fetch?: typeof globalThis.fetch
+  /** Seconds since the epoch. */
+  readonly now?: () => number
+  /** Unpredictable bytes, of which the secrets are made. */
+  readonly random?: (length: number) => Uint8Array
+  readonly delay?: (seconds: number) => Promise<void>
+}
+
+/** The rules among the options, in the terms of those who hold them. */
+export type Settings = {
+  readonly limits: Limits
+  readonly policy: Policy
+  readonly places: PlaceRules
+  /** Millionths of the currency. */
+  readonly approveAbove: bigint
+  readonly expectedCalls: number
+}
+
+/** Throws a {@link TicketError} `option_invalid` that names the option. */
+export function settingsOf(options: ClientOptions): Settings {
+  const { budget, approve, expectedCalls = 1 } = options
+  const payer = parseAddress(options.account?.address ?? "")
+  if (!payer) throw wrong("account", "no address", "an account with an address")
+  const limits = limitsOf(budget)
+  if (budget.approveAbove !== undefined && !approve)
+    throw wrong("approve", "none", "somebody to ask above budget.approveAbove")
+  wantCount(expectedCalls)
+  if (options.resendSeconds !== undefined) wantPositive("resendSeconds", options.resendSeconds)
+  if (options.timeoutMs !== undefined) wantPositive("timeoutMs", options.timeoutMs)
+  const allowInsecureHttp = options.allowInsecureHttp === true
+  const networks = allowedNetworks(options.networks)
+  return {
+    limits,
+    policy: {
+      payer,
+      networks,
+      perPurchase: limits.perPurchase,
+      ...allowances(options.allow ?? {}, networks),
+      canApprove: approve !== undefined,
+    },
+    places: {
+      allowInsecureHttp,
+      tokenEndpoints: tokenEndpoints(options.tokenEndpoints ?? [], allowInsecureHttp),
+    },
+    approveAbove: budget.approveAbove === undefined ? 0n : limit("approveAbove", budget.approveAbove),
+    expectedCalls,
+  }
+}
+
+/** A recipient as an option or a call names it. */
+export function recipientOf(origin: string, payTo: string): Address {
+  const address = parseAddress(payTo)
+  if (!address || !isOrigin(origin))
+    throw wrong("recipient", `${origin} ${payTo}`, "an origin and an address")
+  return address
+}
+
+const isOrigin = (text: string): boolean => parseUrl(text)?.origin === text
+
+export function wantCount(expectedCalls: number): void {
+  if (!(Number.isSafeInteger(expectedCalls) && expectedCalls > 0))
+    throw wrong("expectedCalls", String(expectedCalls), "a positive whole number")
+}
+
+function allowances(
+  { origins, assets, recipients }: NonNullable<ClientOptions["allow"]>,
+  networks: ReadonlyMap<string, NetworkInfo>,
+): Pick<Policy, "origins" | "assets" | "payTos"> {
+  const known = [...networks.values()].flatMap((network) => network.assets)
+  const each = <T>(
+    name: string,
+    texts: readonly string[] | undefined,
+    read: (text: string) => T[],
+    wanted: string,
+  ) =>
+    texts &&
+    new Set(
+      texts.flatMap((text) => {
+        const found = read(text)
+        if (found.length === 0) throw wrong(`allow.${name}`, text, wanted)
+        return found
+      }),
+    )
+  return {
+    origins: each(
+      "origins",
+      origins,
+      (text) => (isOrigin(text) ? [text] : []),
+      "an origin such as https://api.example.com",
+    ),
+    assets: each(
+      "assets",
+      assets,
+      (text) => known.filter(({ symbol }) => symbol === text),
+      known.map(({ symbol }) => symbol).join(" or "),
+    ),
+    payTos: each("recipients", recipients, (text) => [parseAddress(text) ?? []].flat(), "an address"),
+  }
+}
+
+function allowedNetworks(ids: readonly string[]): ReadonlyMap<string, NetworkInfo> {
+  if (!Array.isArray(ids) || ids.length === 0) throw wrong("networks", "none", "CAIP-2 ids")
+  return new Map(
+    ids.map((id) => {
+      const network = knownNetworks.get(id)
+      if (!network) throw wrong("networks", String(id), [...knownNetworks.keys()].join(" or "))
+      return [network.id, network]
+    }),
+  )
+}
+
+function tokenEndpoints(texts: readonly string[], allowInsecureHttp: boolean): ReadonlySet<string> {
+  return new Set(
+    texts.map((text) => {
+      const url = parseUrl(text)
+      if (!url) throw wrong("tokenEndpoints", text, "absolute URLs")
+      if (!isPrivateEnough(url, allowInsecureHttp)) throw insecure(url)
+      return url.href
+    }),
+  )
+}
+
+function limitsOf(budget: ClientOptions["budget"]): Limits {
+  const optional = (name: Exclude<keyof Limits, "perPurchase" | "perDay">): bigint | undefined =>
+    budget[name] === undefined ? undefined : limit(name, budget[name])
+  return {
+    perPurchase: limit("perPurchase", budget?.perPurchase),
+    perDay: limit("perDay", budget?.perDay),
+    perOriginPerDay: optional("perOriginPerDay"),
+    perOrigin: optional("perOrigin"),
+    perOffer: optional("perOffer"),
+    total: optional("total"),
+  }
+}
+
+function limit(name: string, text: unknown): bigint {
+  try {
+    const micros = typeof text === "string" ? parseMicros(text) : undefined
+    if (micros !== undefined && micros <= mostMicros) return micros
+  } catch (error) {
+    if (!(error instanceof AmountError)) throw error
+  }
+  throw wrong(`budget.${name}`, JSON.stringify(text) ?? "nothing", 'a decimal string such as "0.05"')
+}
+
+function wantPositive(name: string, value: number): void {
+  if (!(value > 0 && Number.isFinite(value))) throw wrong(name, String(value), "a positive number")
+}
+
+const wrong = (option: string, found: string, wanted: string): TicketError =>
+  new TicketError("option_invalid", `The option ${option} is wrong.`, { found, wanted })

@@ -1,0 +1,107 @@
+/** A sale: what a 402 offers at a place that passed the rules, and what of it would be bought. */
+import { type Balances, fundsOf } from "./balances.ts"
+import type { Budget } from "./budget.ts"
+import { type Challenge, readBodyChallenge, readChallenge } from "./challenge.ts"
+import { best } from "./economics.ts"
+import { PolicyRefusal } from "./errors.ts"
+import {
+  insecure,
+  isPrivateEnough,
+  type Place,
+  type PlaceRules,
+  resourceOf,
+  tokenEndpointOf,
+} from "./origins.ts"
+import { acceptable, type Choice, type Policy } from "./policy.ts"
+import { type ClientStore, type Grant, keyOf } from "./store.ts"
+import { covers, type Wallet } from "./wallet.ts"
+
+export type Sale = {
+  readonly challenge: Challenge
+  readonly place: Place
+  readonly asked: URL
+  /** The 402 itself: its body may hold more entries than its header. */
+  readonly response: Response
+}
+
+export type Sales = ReturnType<typeof createSales>
+
+export function createSales(deps: {
+  readonly store: ClientStore
+  readonly wallet: Wallet
+  readonly budget: Budget
+  readonly policy: Policy
+  readonly places: PlaceRules
+  readonly balances: Balances | undefined
+}) {
+  const { store, wallet, budget, policy, places } = deps
+
+  return {
+    /** What the 402 of `asked` says; undefined for one that is none of ours. */
+    read(response: Response, asked: URL): Promise<Challenge | undefined> {
+      refuseForeign(response, asked)
+      return readChallenge(response)
+    },
+
+    /** Throws a {@link PolicyRefusal} for a place where nothing is bought. */
+    enter(challenge: Challenge, asked: URL, response: Response): Sale {
+      const { info } = challenge
+      if (!isPrivateEnough(asked, places.allowInsecureHttp)) throw insecure(asked)
+      if (policy.origins && !policy.origins.has(asked.origin))
+        throw new PolicyRefusal("origin_not_allowed", "Nothing is bought at this origin.", {
+          action: "stop",
+          found: asked.origin,
+          wanted: [...policy.origins].join(" or "),
+        })
+      const place = {
+        resource: resourceOf(info.resource, asked),
+        resourceText: info.resource,
+        tokenEndpoint: tokenEndpointOf(info.tokenEndpoint, asked, places),
+      }
+      return { challenge, place, asked, response }
+    },
+
+    /** A grant in the wallet that covers what is on sale, put in front. */
+    async held({ challenge, place, asked }: Sale, except: ReadonlySet<string>): Promise<Grant | undefined> {
+      const offered = Object.values(challenge.info.offers).map((terms) => terms.scope)
+      const held = (await wallet.grantsFor(asked)).find(
+        (grant) =>
+          !except.has(keyOf(grant)) && grant.resource === place.resource.href && covers(grant.scope, offered),
+      )
+      if (held) await store.prefer(held)
+      return held
+    },
+
+    /** What would be bought; throws for the entry that came furthest. */
+    async choose(sale: Sale, expectedCalls: number, rules: Policy = policy): Promise<Choice> {
+      const { origin } = sale.place.resource
+      const { recipients } = await budget.counted({ origin, offer: "" })
+      const entries = await passing(sale, { ...rules, recipients })
+      const funds = await fundsOf(entries, policy.payer, deps.balances)
+      return best(entries, { expectedCalls, cost: sale.challenge.info.cost ?? 1, funds })
+    },
+  }
+
+  async function passing({ challenge, response }: Sale, rules: Parameters<typeof acceptable>[1]) {
+    try {
+      return acceptable(challenge, rules)
+    } catch (error) {
+      // The header may hold fewer entries than the body (wire.md §1). The place is the header's in any case.
+      const whole = await readBodyChallenge(response).catch(() => undefined)
+      if (!whole || whole.accepts.length <= challenge.accepts.length) throw error
+      return acceptable(
+        { ...challenge, accepts: whole.accepts, info: { ...challenge.info, offers: whole.info.offers } },
+        rules,
+      )
+    }
+  }
+}
+
+/** A fetch that follows redirects on its own may bring the 402 of another origin (CLI-06). */
+function refuseForeign(response: Response, asked: URL): void {
+  if (response.url === "" || new URL(response.url).origin === asked.origin) return
+  throw new PolicyRefusal("foreign_challenge", "The 402 comes from another origin than the one asked.", {
+    found: new URL(response.url).origin,
+    wanted: asked.origin,
+  })
+}
