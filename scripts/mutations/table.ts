@@ -219,8 +219,8 @@ const offersAndLimits: readonly Mutation[] = [
   ...of("client/purchase.ts", [
     [
       "nothing is signed for a price that is over",
-      "if (deps.now() > (choice.terms.priceExpiresAt ?? Number.POSITIVE_INFINITY)) throw tooLate(choice)",
-      "",
+      "if (now <= (terms.priceExpiresAt ?? Number.POSITIVE_INFINITY)) return",
+      "if (now > 0) return",
       "test/client/quotes.test.ts",
       "whose prices are always over",
     ],
@@ -929,6 +929,20 @@ const client: readonly Mutation[] = [
       "CLI-08",
     ],
     [
+      "recipients that may be paid",
+      "if (policy.payTos && !policy.payTos.has(payTo))",
+      "if (false)",
+      "test/client/rules.test.ts",
+      "that is not on the list is refused",
+    ],
+    [
+      "nothing is bought that a call would use up before it passes",
+      "if (terms.calls != null && terms.calls < (info.cost ?? 1))",
+      "if (false)",
+      "test/client/economics.test.ts",
+      "nothing that holds fewer than it takes",
+    ],
+    [
       "limit of one purchase",
       "if (policy.perPurchase !== undefined && micros > policy.perPurchase)",
       "if (false)",
@@ -964,6 +978,24 @@ const client: readonly Mutation[] = [
       "true",
       clientStore,
       "never holds more than its budget and one purchase",
+    ],
+  ]),
+  ...of("client/approval.ts", [
+    [
+      "only a yes is a yes",
+      "if (answer !== true)",
+      "if (answer === false)",
+      "test/client/rules.test.ts",
+      "refuses the purchase, and nothing is signed",
+    ],
+  ]),
+  ...of("client/sale.ts", [
+    [
+      "origins that may be paid",
+      "if (policy.origins && !policy.origins.has(asked.origin))",
+      "if (false)",
+      "test/client/rules.test.ts",
+      "that is not on the list is refused",
     ],
   ]),
   ...of("client/memory-store.ts", [
