@@ -10,8 +10,8 @@ export class JsonError extends Error {
 const forbiddenKeys = new Set(["__proto__", "constructor", "prototype"])
 
 /**
- * Parses JSON text; of a key given twice every reader here sees the last, as `JSON.parse` does.
- * Throws {@link JsonError} on bad syntax, nesting deeper than `maxDepth`, or a key named like a prototype member.
+ * Throws {@link JsonError} on bad syntax, nesting deeper than `maxDepth`, a key named like a prototype member, or one given
+ * twice: of two values each reader on the way may have seen another (RFC 8725 §3.7).
  */
 export function parseJson(text: string, maxDepth = 16): unknown {
   let value: unknown
@@ -20,15 +20,26 @@ export function parseJson(text: string, maxDepth = 16): unknown {
   } catch {
     throw new JsonError("found text that is not JSON")
   }
-  inspect(value, maxDepth)
+  if (inspect(value, maxDepth) !== writtenKeys(text)) throw new JsonError("found a key given twice")
   return value
 }
 
-function inspect(value: unknown, depth: number): void {
-  if (typeof value !== "object" || value === null) return
+/** How many keys there are, of all objects inside. */
+function inspect(value: unknown, depth: number): number {
+  if (typeof value !== "object" || value === null) return 0
   if (depth === 0) throw new JsonError("found JSON nested too deep")
-  for (const key of Object.keys(value)) {
+  const keys = Object.keys(value)
+  let count = Array.isArray(value) ? 0 : keys.length
+  for (const key of keys) {
     if (forbiddenKeys.has(key)) throw new JsonError("found a forbidden key")
-    inspect((value as Record<string, unknown>)[key], depth - 1)
+    count += inspect((value as Record<string, unknown>)[key], depth - 1)
   }
+  return count
+}
+
+/** How many are written in a text that is known to be JSON: there a string before a colon is a key, and nothing else is. */
+function writtenKeys(text: string): number {
+  let count = 0
+  for (const [, colon] of text.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?/g)) if (colon !== undefined) count += 1
+  return count
 }

@@ -894,6 +894,13 @@ const wire: readonly Mutation[] = [
   ]),
   ...of("shared/json.ts", [
     [
+      "no key given twice",
+      "if (inspect(value, maxDepth) !== writtenKeys(text))",
+      "if (inspect(value, maxDepth) > writtenKeys(text))",
+      "test/shared/codec.test.ts",
+      "N-8725-7",
+    ],
+    [
       "no prototype keys",
       "if (forbiddenKeys.has(key)) throw",
       "if (false) throw",

@@ -58,4 +58,4 @@ export async function verifyProof(text: string): Promise<Proof | undefined> {
 }
 
 const jsonOf = (bytes: Uint8Array): unknown =>
-  parseJson(new TextDecoder("utf-8", { fatal: true }).decode(bytes), 4)
+  parseJson(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes), 4)

@@ -84,7 +84,7 @@ async function halvesOf({ id, alg, jwk }: AccessKey): Promise<[CryptoKey, SignBy
 
 function readClaims(payload: Uint8Array): Claims | undefined {
   try {
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(payload)
+    const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(payload)
     const claims = claimsSchema.safeParse(parseJson(text, 4))
     return claims.success ? claims.data : undefined
   } catch {

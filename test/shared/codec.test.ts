@@ -43,8 +43,27 @@ describe("the header codec", () => {
     expect(parseJson('{"toString":"1","hasOwnProperty":2}')).toEqual({ toString: "1", hasOwnProperty: 2 })
   })
 
-  it("PRS-05: of a key given twice every reader sees the last", () => {
-    expect(parseJson('{"value":"1","value":"10000"}')).toEqual({ value: "10000" })
+  it("PRS-05, N-8725-7: a key given twice is refused, however deep it is and however it is spelled", () => {
+    for (const text of [
+      '{"value":"1","value":"10000"}',
+      '{"a":[{"b":{"c":1,"c" : 2}}]}',
+      '{"value":1,"\\u0076alue":2}',
+      '{"a":"","a":{}}',
+    ])
+      expect(() => parseJson(text), text).toThrow(/twice/)
+    for (const value of [
+      { a: '":"', b: { a: '\\":' }, c: [{ a: 1 }, { a: 2 }], '":': "\\" },
+      ['"a":1', "\u2028:"],
+      [[1, { "": { "": null } }]],
+    ])
+      expect(parseJson(JSON.stringify(value))).toEqual(value)
+  })
+
+  it("PRS-05: a text that is all quotes and backslashes takes no longer than any other", () => {
+    const text = JSON.stringify('"\\'.repeat(100_000))
+    const startedAt = performance.now()
+    parseJson(text)
+    expect(performance.now() - startedAt).toBeLessThan(500)
   })
 
   it("JSON nested too deep is refused, whatever its size", () => {

@@ -10,7 +10,7 @@ export function rollOf(bytes: Uint8Array): Roll {
   return (sides) => (bytes.length === 0 ? 0 : (bytes[at++ % bytes.length] ?? 0) % sides)
 }
 
-/** A text that every JSON reader reads as this value: order of keys, white space, escapes, a key that comes again. */
+/** A text that every JSON reader reads as this value: order of keys, white space, escapes. */
 export function spellJson(value: unknown, roll: Roll): string {
   const space = () => ["", "", "", " ", "\n", "\t ", "\r\n"][roll(7)] ?? ""
   const write = (item: unknown): string => {
@@ -19,10 +19,7 @@ export function spellJson(value: unknown, roll: Roll): string {
     if (typeof item === "number") return spellNumber(item, roll)
     if (typeof item !== "object" || item === null) return JSON.stringify(item)
     const members = shuffle(Object.entries(item), roll).map(([key, each]) => member(key, write(each)))
-    const [first] = Object.keys(item)
-    // Of a key given twice every reader sees the last.
-    const shadowed = first !== undefined && roll(8) === 0 ? [member(first, '"shadowed"')] : []
-    return `{${space()}${[...shadowed, ...members].join(",")}${space()}}`
+    return `{${space()}${members.join(",")}${space()}}`
   }
   const member = (key: string, text: string) =>
     `${space()}${spellString(key, roll)}${space()}:${space()}${text}${space()}`
