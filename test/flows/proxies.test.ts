@@ -1,17 +1,12 @@
-import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { createServer, request as httpRequest, type IncomingHttpHeaders, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { decodeHeader } from "../../shared/codec.ts"
 import { type Cinema, eventually, openCinema, postToken, preparePurchase, watch } from "../support/cinema.ts"
+import { hasNginx, type Nginx, startNginx } from "../support/nginx.ts"
 import { createProofKey, proofOf } from "../support/proofs.ts"
-import { freePort } from "../support/spawn-cinema.ts"
 
-const hasNginx = spawnSync("nginx", ["-v"]).error === undefined
 let cinema: Cinema
 /** A service that knows nothing of tickets, and what it was sent. */
 let service: Server
@@ -49,40 +44,13 @@ const revoke = async (token: string) => {
 describe.skipIf(!hasNginx)(
   "behind nginx (scripts/system-packages.sh installs it), as scripts/samples/nginx.conf",
   () => {
-    let nginx: ChildProcess
-    let folder: string
+    let nginx: Nginx
     let front: string
     beforeAll(async () => {
-      folder = await mkdtemp(join(tmpdir(), "nginx-"))
-      const port = await freePort()
-      front = `http://127.0.0.1:${port}`
-      const sample = (await readFile(new URL("../../scripts/samples/nginx.conf", import.meta.url), "utf8"))
-        .replace("127.0.0.1:8402", new URL(cinema.url).host)
-        .replace("127.0.0.1:9000", `127.0.0.1:${portOf(service)}`)
-        .replace("127.0.0.1:8080", `127.0.0.1:${port}`)
-      const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-        .map((kind) => `${kind}_temp_path ${join(folder, kind)};`)
-        .join("\n")
-      const whole = `daemon off; master_process off; pid ${join(folder, "pid")};
-events { worker_connections 64; }
-http { access_log off; ${temporary}
-${sample} }`
-      const file = join(folder, "nginx.conf")
-      await writeFile(file, whole)
-      execFileSync("nginx", ["-t", "-q", "-e", join(folder, "error.log"), "-p", folder, "-c", file])
-      nginx = spawn("nginx", ["-e", join(folder, "error.log"), "-p", folder, "-c", file], { stdio: "ignore" })
-      const status = () =>
-        fetch(`${front}/health`).then(
-          (answer) => answer.status,
-          () => 0,
-        )
-      await eventually(status, (found) => found !== 0)
+      nginx = await startNginx({ office: new URL(cinema.url).host, movies: `127.0.0.1:${portOf(service)}` })
+      front = nginx.url
     })
-    afterAll(async () => {
-      nginx.kill("SIGTERM")
-      await once(nginx, "exit")
-      await rm(folder, { recursive: true, force: true })
-    })
+    afterAll(() => nginx.stop())
 
     it("a request without a token gets the gate's 402 whole: both headers, and the body", async () => {
       seen = []

@@ -1,0 +1,60 @@
+/** A real nginx (scripts/system-packages.sh installs it) with the sample configuration, on a port of its own. */
+import { execFileSync, spawn, spawnSync } from "node:child_process"
+import { once } from "node:events"
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { eventually } from "./cinema.ts"
+import { freePort } from "./spawn-cinema.ts"
+
+export const hasNginx = spawnSync("nginx", ["-v"]).error === undefined
+
+export type Nginx = { readonly url: string; stop(): Promise<void> }
+
+export type NginxOptions = {
+  /** Host and port of the ticket office, and of the service whose films are sold. */
+  readonly office: string
+  readonly movies: string
+  readonly port?: number
+  /** Paths of the office that the sample keeps to the inside, and are served all the same. */
+  readonly paths?: readonly string[]
+}
+
+export async function startNginx({ office, movies, port, paths = [] }: NginxOptions): Promise<Nginx> {
+  const folder = await mkdtemp(join(tmpdir(), "nginx-"))
+  const listening = port ?? (await freePort())
+  const url = `http://127.0.0.1:${listening}`
+  const more = paths.map((path) => `location = ${path} { proxy_pass http://ticket402; }\n  `).join("")
+  const sample = (await readFile(join(process.cwd(), "scripts/samples/nginx.conf"), "utf8"))
+    .replace("127.0.0.1:8402", office)
+    .replace("127.0.0.1:9000", movies)
+    .replace("127.0.0.1:8080", `127.0.0.1:${listening}`)
+    .replace("location = /token {", `${more}location = /token {`)
+  const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+    .map((kind) => `${kind}_temp_path ${join(folder, kind)};`)
+    .join("\n")
+  const whole = `daemon off; master_process off; pid ${join(folder, "pid")};
+events { worker_connections 64; }
+http { access_log off; ${temporary}
+${sample} }`
+  const file = join(folder, "nginx.conf")
+  await writeFile(file, whole)
+  execFileSync("nginx", ["-t", "-q", "-e", join(folder, "error.log"), "-p", folder, "-c", file])
+  const nginx = spawn("nginx", ["-e", join(folder, "error.log"), "-p", folder, "-c", file], {
+    stdio: "ignore",
+  })
+  const status = () =>
+    fetch(`${url}/health`).then(
+      (answer) => answer.status,
+      () => 0,
+    )
+  await eventually(status, (found) => found !== 0)
+  return {
+    url,
+    async stop() {
+      nginx.kill("SIGTERM")
+      await once(nginx, "exit")
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
