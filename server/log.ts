@@ -18,6 +18,9 @@ function describe(error: unknown): Record<string, unknown> {
 /** `at work (evm.ts:12:3)`: where the software lives is nobody's business. */
 const withoutFolder = (frame: string): string => frame.trim().replace(/(?:file:\/\/)?(?:[^\s()]*\/)+/g, "")
 
-export function createLogger(level: string): Logger {
-  return pino({ level, base: null, serializers: { err: describe } }, pino.destination({ fd: 2, sync: true }))
+export function createLogger(
+  level: string,
+  destination: pino.DestinationStream = pino.destination({ fd: 2, sync: true }),
+): Logger {
+  return pino({ level, base: null, serializers: { err: describe } }, destination)
 }
