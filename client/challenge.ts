@@ -23,23 +23,28 @@ export type Challenge = {
 
 /**
  * The challenge of a 402: from the header, or from the body when there is none. Undefined for a 402 of another kind,
- * whose body is left unread. Throws `challenge_malformed` for one that claims to be ours and is not readable (CLI-18).
+ * whose body is left unread. Throws `challenge_malformed` for one that claims to be ours and is not readable, or not
+ * there in time (CLI-18).
  */
-export async function readChallenge(response: Response): Promise<Challenge | undefined> {
+export async function readChallenge(response: Response, timeoutMs: number): Promise<Challenge | undefined> {
   const header = response.headers.get(paymentRequiredHeader)
   if (header !== null) {
     if (header.length > maxBytes) throw malformed(`a header of ${header.length} characters`)
     return interpret(parsed(() => decodeHeader(header)))
   }
-  return readBodyChallenge(response)
+  return readBodyChallenge(response, timeoutMs)
 }
 
 /** The challenge in the body, where the entries are that did not fit the header (wire.md §1). */
-export async function readBodyChallenge(response: Response): Promise<Challenge | undefined> {
+export async function readBodyChallenge(
+  response: Response,
+  timeoutMs: number,
+): Promise<Challenge | undefined> {
   if (response.body === null || response.bodyUsed || !isJson(response)) return undefined
   // A copy, because a 402 that turns out to be none of ours goes to the caller whole.
-  const text = await readText(response.clone(), maxBytes)
-  if (text === undefined) throw malformed(`a body of more than ${maxBytes} bytes, or not UTF-8`)
+  const text = await readText(response.clone(), maxBytes, AbortSignal.timeout(timeoutMs))
+  if (text === undefined)
+    throw malformed(`a body of more than ${maxBytes} bytes or ${timeoutMs} ms, or not UTF-8`)
   if (text === "") return undefined
   return interpret(parsed(() => parseJson(text)))
 }

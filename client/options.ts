@@ -80,7 +80,7 @@ export type ClientOptions = {
    */
   readonly store?: ClientStore
   readonly onEvent?: (event: ClientEvent) => void
-  /** For one exchange with a token endpoint; 30,000 by default. */
+  /** For one exchange with a token endpoint, and for reading one 402; 30,000 by default. */
   readonly timeoutMs?: number
   /**
    * How long one call goes on sending the same payment or refresh while answers are lost; 60 by default, and a payment

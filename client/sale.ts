@@ -33,14 +33,16 @@ export function createSales(deps: {
   readonly policy: Policy
   readonly places: PlaceRules
   readonly balances: Balances | undefined
+  /** For reading one 402. */
+  readonly timeoutMs: number
 }) {
-  const { store, wallet, budget, policy, places } = deps
+  const { store, wallet, budget, policy, places, timeoutMs } = deps
 
   return {
     /** What the 402 of `asked` says; undefined for one that is none of ours. */
     read(response: Response, asked: URL): Promise<Challenge | undefined> {
       refuseForeign(response, asked)
-      return readChallenge(response)
+      return readChallenge(response, timeoutMs)
     },
 
     /** Throws a {@link PolicyRefusal} for a place where nothing is bought. */
@@ -87,7 +89,7 @@ export function createSales(deps: {
       return acceptable(challenge, rules)
     } catch (error) {
       // The header may hold fewer entries than the body (wire.md §1). The place is the header's in any case.
-      const whole = await readBodyChallenge(response).catch(() => undefined)
+      const whole = await readBodyChallenge(response, timeoutMs).catch(() => undefined)
       if (!whole || whole.accepts.length <= challenge.accepts.length) throw error
       return acceptable(
         { ...challenge, accepts: whole.accepts, info: { ...challenge.info, offers: whole.info.offers } },

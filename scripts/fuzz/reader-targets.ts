@@ -134,7 +134,7 @@ export const challengeTarget = (values: readonly unknown[]): Target<{ text: stri
     const response = responseOf(text, inHeader)
     if (!response) return "no header"
     try {
-      const challenge = await readChallenge(response)
+      const challenge = await readChallenge(response, 1_000)
       if (!challenge) return "not ours"
       for (const { network, asset, micros } of acceptable(challenge, rules)) {
         const own = findAsset(network, asset.address)

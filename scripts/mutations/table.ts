@@ -1438,6 +1438,13 @@ const units: readonly Mutation[] = [
       "test/flows/units.test.ts",
       "sells the next grant",
     ],
+    [
+      "a 402 is read within its time",
+      ", AbortSignal.timeout(timeoutMs))",
+      ")",
+      "test/client/hostile.test.ts",
+      "nothing is overspent",
+    ],
   ]),
   ...of("server/gate.ts", [
     [

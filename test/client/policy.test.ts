@@ -80,7 +80,7 @@ test.each<[string, (entry: Entry) => unknown]>([
 test("CLI-01: the limit of one purchase is the policy's, whatever the budget would say", async () => {
   const { seller } = await setup()
   const refused = Response.json(seller.challenge("token_missing", "read"), { status: 402 })
-  const challenge = (await readChallenge(refused))!
+  const challenge = (await readChallenge(refused, 1_000))!
   const nothing = { origins: undefined, assets: undefined, payTos: undefined, canApprove: false }
   const rules = { payer: zeroAddress, networks, perPurchase: 10_000n, recipients: [], ...nothing }
   expect(acceptable(challenge, rules)).toMatchObject([{ micros: 10_000n }])
