@@ -5,6 +5,7 @@ import { createClaims } from "./claims.ts"
 import { createProvers } from "./dpop.ts"
 import { quietly } from "./events.ts"
 import { createFetch, type Fetch } from "./fetch.ts"
+import { plainFetch } from "./global-fetch.ts"
 import { createMemoryStore } from "./memory-store.ts"
 import { type ClientOptions, recipientOf, settingsOf, wantCount } from "./options.ts"
 import { createPurchases } from "./purchase.ts"
@@ -45,7 +46,9 @@ export function createClient(options: ClientOptions): Client {
   const { limits, policy, places, approveAbove, expectedCalls } = settingsOf(options)
   const { account, balances, delay = sleep, resendSeconds = 60, timeoutMs = 30_000 } = options
   const { now = () => Date.now() / 1000, random = randomBytes, store = createMemoryStore() } = options
-  const fetch = options.fetch ?? ((input, init) => globalThis.fetch(input, init))
+  // Called on its own: a browser's fetch refuses to be a method of anything else than its window.
+  const given = options.fetch ?? plainFetch
+  const fetch: Fetch = (input, init) => given(input, init)
 
   const wallet = createWallet(store, policy.payer, now)
   const budget = createBudget(store, limits, now)

@@ -1,6 +1,6 @@
 /** What a verifier knows of an issuer: its keys, what it has taken back, and its prices; fetched ahead, never per token. */
 import { type CryptoKey, compactVerify, importJWK, type JWK } from "jose"
-import { z } from "zod"
+import * as z from "zod"
 import { accessTokenType, type Claims } from "../shared/access-token.ts"
 import { decodeHeader } from "../shared/codec.ts"
 import { parseJson } from "../shared/json.ts"

@@ -17,7 +17,10 @@ import type { ClientStore, Limits } from "./store.ts"
 const mostMicros = parseMicros("1000000000")
 
 export type ClientOptions = {
-  /** Who pays. A viem `LocalAccount` fits; only its address is read and only EIP-712 data is given to it to sign. */
+  /**
+   * Who pays. A viem `LocalAccount` fits, and what `createProviderSigner` and `createRemoteSigner` make; only its address
+   * is read, and only EIP-712 data is given to it to sign.
+   */
   readonly account: TypedDataSigner
   /**
    * Limits as decimals of the currency (US dollars), e.g. `"0.05"`, of everything that is signed; days are a sliding 24

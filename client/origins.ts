@@ -1,5 +1,5 @@
 /** Which addresses may be paid or be shown a token: the URL rules of the client, all in one place. */
-import { PolicyRefusal } from "./errors.ts"
+import { PolicyRefusal, TicketError } from "./errors.ts"
 
 /** Hosts that cannot leave this machine, where plain http loses nothing. */
 function isLoopback(url: URL): boolean {
@@ -37,6 +37,21 @@ export type Place = {
   /** As the 402 spelled it; the nonce commits to these bytes. */
   readonly resourceText: string
   readonly tokenEndpoint: URL
+}
+
+/** The origins an option names; undefined when it is not given. Throws a {@link TicketError} `option_invalid`. */
+export function originsOf(texts: readonly string[] | undefined): ReadonlySet<string> | undefined {
+  return texts && new Set(texts.map(wantOrigin))
+}
+
+function wantOrigin(text: string): string {
+  const url = parseUrl(text)
+  const isOrigin = url !== undefined && (text === url.origin || text === `${url.origin}/`)
+  if (url && isOrigin && /^https?:$/.test(url.protocol)) return url.origin
+  throw new TicketError("option_invalid", "The option origins is wrong.", {
+    found: text,
+    wanted: 'origins such as "https://api.example.com"',
+  })
 }
 
 export type PlaceRules = {

@@ -38,8 +38,9 @@ export async function signPayment(
   let transfer: SignedTransfer
   try {
     transfer = { ...terms, signature: await choice.scheme.sign(terms, domain, account) }
-  } catch {
-    // The account's own error is not passed on: whatever it holds is the account's business.
+  } catch (error) {
+    // Of our own signers. An account's own error is not passed on: whatever it holds is the account's business.
+    if (error instanceof TicketError) throw error
     throw new TicketError("signing_failed", "The account did not sign the payment.", { action: "stop" })
   }
   // An account that signs for another address, or in a spelling the chain refuses, would buy nothing.

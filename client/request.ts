@@ -31,7 +31,7 @@ export async function repeatable(input: RequestInfo | URL, init?: RequestInit): 
   const signal = init?.signal ?? (input instanceof Request ? input.signal : undefined)
   signal?.throwIfAborted()
   const hasBody = request.method !== "GET" && request.method !== "HEAD" && request.body !== null
-  const body = hasBody ? await readBounded(request.body, maxBodyBytes) : undefined
+  const body = hasBody ? await bytesOf(request) : undefined
   if (hasBody && body === undefined)
     throw new TicketError("body_too_large", "The body is too large to be kept for a repetition.", {
       action: "stop",
@@ -46,6 +46,14 @@ export async function repeatable(input: RequestInfo | URL, init?: RequestInit): 
     signal,
     rest: { ...init, ...Object.fromEntries(kept.map((member) => [member, request[member]])) },
   }
+}
+
+/** Undefined when it is too large. */
+async function bytesOf(request: Request): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  // Firefox has no streams of requests: what it is given is in memory already.
+  if (request.body !== undefined) return readBounded(request.body, maxBodyBytes)
+  const bytes = new Uint8Array(await request.arrayBuffer())
+  return bytes.byteLength > maxBodyBytes ? undefined : bytes
 }
 
 /** What a request shows at the gate. */

@@ -13,6 +13,7 @@ import { type GateReason, gateErrorBody, gateRefusals } from "../shared/errors.t
 import { wellKnown } from "../shared/oauth.ts"
 import { paymentRequiredHeader } from "../shared/x402.ts"
 import { TicketError } from "./errors.ts"
+import { plainFetch } from "./global-fetch.ts"
 import { createIssuerNews } from "./issuer-news.ts"
 import { isPrivateEnough, parseUrl } from "./origins.ts"
 
@@ -54,7 +55,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
   const { issuer, resource = issuer, allowInsecureHttp = false } = options
   for (const each of [issuer, resource]) wantIdentifier(each, allowInsecureHttp)
   const now = options.now ?? (() => Math.floor(Date.now() / 1000))
-  const fetch = options.fetch ?? ((...call: Parameters<typeof globalThis.fetch>) => globalThis.fetch(...call))
+  const fetch = options.fetch ?? plainFetch
   const news = createIssuerNews(issuer, { fetch, now, allowInsecureHttp })
   const resourceMetadata = wellKnown(resource, "oauth-protected-resource")
 

@@ -1,5 +1,5 @@
 /** The access token as every resource server reads it: its claims, its life and its one spelling (RFC 9068, wire.md §5). */
-import { z } from "zod"
+import * as z from "zod"
 
 const seconds = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER)
 const id = z.string().min(1).max(512)

@@ -1,5 +1,5 @@
 /** Proofs of possession (DPoP, RFC 9449): the words of the wire, and the one spelling in which addresses are compared. */
-import { z } from "zod"
+import * as z from "zod"
 
 export const dpopHeader = "DPoP"
 export const dpopNonceHeader = "DPoP-Nonce"

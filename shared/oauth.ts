@@ -1,5 +1,5 @@
 /** The OAuth side of the wire: grant types, header names, the token response and the metadata documents. */
-import { z } from "zod"
+import * as z from "zod"
 
 export const paymentGrantType = "urn:ticket402:payment"
 export const refreshGrantType = "refresh_token"

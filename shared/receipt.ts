@@ -1,5 +1,5 @@
 /** A receipt: what was paid, signed by who was paid, so that a third party can check it without asking anybody. */
-import { z } from "zod"
+import * as z from "zod"
 
 /** `typ` of the JWS (RFC 8725 §3.11): no receipt passes for an access token, and no token for a receipt. */
 export const receiptType = "ticket402-receipt+jwt"

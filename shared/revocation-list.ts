@@ -1,5 +1,5 @@
 /** The list of what was taken back, as `GET /revocations` gives it: a signed text for whoever checks tokens elsewhere. */
-import { z } from "zod"
+import * as z from "zod"
 import { grantEnds } from "./revocation.ts"
 
 /** `typ` of the JWS (RFC 8725 §3.11): no list passes for a token, and no token for a list. */

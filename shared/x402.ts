@@ -1,5 +1,5 @@
 /** The x402 v2 messages as ticket402 reads and writes them: lenient in the envelope, which decides nothing (wire.md §2). */
-import { z } from "zod"
+import * as z from "zod"
 import { atomicPattern } from "./amount.ts"
 
 export const paymentRequiredHeader = "PAYMENT-REQUIRED"

@@ -1,5 +1,5 @@
 /** The x402 scheme `exact` by ERC-3009 `transferWithAuthorization`; a payer with code signs in whatever way his code takes. */
-import { z } from "zod"
+import * as z from "zod"
 import { atomicPattern, parseAtomic } from "../amount.ts"
 import {
   type Address,

@@ -32,6 +32,20 @@ test("CLI-17: a body too large to keep is refused before anything is sent", asyn
   expect(seller.requests).toEqual([])
 })
 
+test("CLI-17: a POST with a body reaches the handler in a runtime without streams of requests, such as Firefox", async () => {
+  const { client, seller } = await setup()
+  const body = Object.getOwnPropertyDescriptor(Request.prototype, "body")!
+  Object.defineProperty(Request.prototype, "body", { ...body, get: () => undefined })
+  try {
+    const post = (text: string) => client.fetch(`${seller.url}/movies`, { method: "POST", body: text })
+    expect((await post("one two")).status).toBe(200)
+    expect((await failure(post("x".repeat(11 * mib)))).code).toBe("body_too_large")
+  } finally {
+    Object.defineProperty(Request.prototype, "body", body)
+  }
+  expect(seller.handled.map((r) => r.body)).toEqual(["one two"])
+})
+
 test("a Request, its headers, method and form are sent as fetch would", async () => {
   const { client, seller } = await setup()
   const form = new URLSearchParams({ a: "1" })
