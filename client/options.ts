@@ -9,7 +9,7 @@ import type { Balances } from "./balances.ts"
 import { parseMicros } from "./budget.ts"
 import { TicketError } from "./errors.ts"
 import type { ClientEvent } from "./events.ts"
-import { insecure, isPrivateEnough, type PlaceRules, parseUrl } from "./origins.ts"
+import { insecure, isOrigin, isPrivateEnough, type PlaceRules, parseUrl } from "./origins.ts"
 import type { Policy } from "./policy.ts"
 import type { ClientStore, Limits } from "./store.ts"
 
@@ -146,8 +146,6 @@ export function recipientOf(origin: string, payTo: string): Address {
     throw wrong("recipient", `${origin} ${payTo}`, "an origin and an address")
   return address
 }
-
-const isOrigin = (text: string): boolean => parseUrl(text)?.origin === text
 
 export function wantCount(expectedCalls: number): void {
   if (!(Number.isSafeInteger(expectedCalls) && expectedCalls > 0))

@@ -45,14 +45,14 @@ export function originsOf(texts: readonly string[] | undefined): ReadonlySet<str
 }
 
 function wantOrigin(text: string): string {
-  const url = parseUrl(text)
-  const isOrigin = url !== undefined && (text === url.origin || text === `${url.origin}/`)
-  if (url && isOrigin && /^https?:$/.test(url.protocol)) return url.origin
+  if (isOrigin(text)) return text
   throw new TicketError("option_invalid", "The option origins is wrong.", {
     found: text,
-    wanted: 'origins such as "https://api.example.com"',
+    wanted: "an origin such as https://api.example.com",
   })
 }
+
+export const isOrigin = (text: string): boolean => parseUrl(text)?.origin === text
 
 export type PlaceRules = {
   readonly allowInsecureHttp: boolean

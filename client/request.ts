@@ -3,6 +3,7 @@ import { dpopHeader } from "../shared/dpop.ts"
 import { discard, readBounded } from "./bodies.ts"
 import { type Prover, wantsNonce } from "./dpop.ts"
 import { TicketError } from "./errors.ts"
+import { parseUrl } from "./origins.ts"
 
 const maxRedirects = 3
 const maxBodyBytes = 10 * 1024 * 1024
@@ -101,24 +102,19 @@ export function createHops(): typeof redirectOf {
   }
 }
 
+export const isRedirect = (response: Response): boolean =>
+  response.type === "opaqueredirect" ||
+  ([301, 302, 303, 307, 308].includes(response.status) && response.headers.has("location"))
+
 /**
  * The request a redirect asks for; undefined when the answer is none, or when the caller wants to see it. Only the same
  * origin is followed: fetch itself would carry payment headers and bodies to any other (CLI-04).
  */
 function redirectOf(request: RepeatableRequest, response: Response): RepeatableRequest | undefined {
-  const hidden = response.type === "opaqueredirect"
-  const location = response.headers.get("location")
-  if (!hidden && (![301, 302, 303, 307, 308].includes(response.status) || location === null)) return undefined
-  if (request.redirect === "manual") return undefined
+  if (!isRedirect(response) || request.redirect === "manual") return undefined
   if (request.redirect === "error")
     throw new TicketError("redirect_refused", "The answer is a redirect, which the call forbids.")
-  const url = location !== null && URL.canParse(location, request.url) ? new URL(location, request.url) : null
-  if (url?.origin !== request.url.origin || url.username !== "" || url.password !== "")
-    throw new TicketError("redirect_origin", "A redirect to another origin is not followed.", {
-      action: "stop",
-      found: url?.origin ?? (hidden ? "a redirect this runtime hides" : "no URL"),
-      wanted: request.url.origin,
-    })
+  const url = targetOf(response, request.url)
   const { status } = response
   const post = request.method === "POST"
   const becomesGet =
@@ -128,4 +124,16 @@ function redirectOf(request: RepeatableRequest, response: Response): RepeatableR
   const headers = new Headers(request.headers)
   for (const name of ["encoding", "language", "length", "location", "type"]) headers.delete(`content-${name}`)
   return { ...request, url, method: "GET", headers, body: undefined }
+}
+
+/** Where a redirect leads. Throws a {@link TicketError} `redirect_origin` unless it stays within the origin. */
+export function targetOf(response: Response, asked: URL): URL {
+  const location = response.headers.get("location")
+  const url = location === null ? undefined : parseUrl(location, asked)
+  if (url?.origin === asked.origin && url.username === "" && url.password === "") return url
+  throw new TicketError("redirect_origin", "A redirect to another origin is not followed.", {
+    action: "stop",
+    found: url?.origin ?? (response.type === "opaqueredirect" ? "a redirect this runtime hides" : "no URL"),
+    wanted: asked.origin,
+  })
 }

@@ -29,12 +29,19 @@ export async function origin(clock: { now: number }): Promise<FakeOrigin> {
   return created
 }
 
-export function buyer(clock: { now: number }, options: Partial<ClientOptions> = {}) {
+export function buyer(clock: { now: number }, changes: Partial<ClientOptions> = {}) {
+  const { options, ...customer } = terms(clock, changes)
+  const client: Client = createClient(options)
+  return { client, ...customer }
+}
+
+/** What a buyer's client is made with. */
+export function terms(clock: { now: number }, changes: Partial<ClientOptions> = {}) {
   const key = generatePrivateKey()
   const account = privateKeyToAccount(key)
   const events: ClientEvent[] = []
   const delays: number[] = []
-  const client: Client = createClient({
+  const options: ClientOptions = {
     account,
     budget: { perPurchase: "0.05", perDay: "1.00" },
     networks: ["eip155:11155111"],
@@ -45,9 +52,9 @@ export function buyer(clock: { now: number }, options: Partial<ClientOptions> = 
       clock.now += seconds
     },
     onEvent: (event) => events.push(event),
-    ...options,
-  })
-  return { client, account, key, events, delays }
+    ...changes,
+  }
+  return { options, account, key, events, delays }
 }
 
 /** The typed error a call must end with. */
