@@ -65,6 +65,8 @@ module.exports = {
     home("better-sqlite3", "^(server/stores/|client/node/)"),
     home("express", "^server/(adapters/|app\\.ts|main\\.ts|example\\.ts)"),
     home("pino", "^server/(app|main|log)\\.ts"),
+    home("axios", "^client/axios\\.ts$"),
+    home("undici", "^client/undici\\.ts$"),
     home("jose", "^(server/keys/|client/)"),
     home("viem", "^(shared/evm\\.ts|server/chains/|client/)"),
   ],

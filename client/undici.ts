@@ -1,8 +1,9 @@
 /** `ticket402/client/undici`: a dispatcher whose requests pay, for undici's own calls and for the fetch of Node. */
 import { Agent, type Dispatcher, Request, fetch as undiciFetch } from "undici"
 import { discard } from "./bodies.ts"
-import { type Client, type ClientOptions, createClient } from "./client.ts"
+import { type Client, createClient } from "./client.ts"
 import type { Fetch } from "./fetch.ts"
+import type { ClientOptions } from "./options.ts"
 import { originsOf } from "./origins.ts"
 import { isRedirect, targetOf } from "./request.ts"
 

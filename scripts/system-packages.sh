@@ -1,9 +1,13 @@
 #!/usr/bin/env bash
-# Installs the programs the tests run that npm does not bring, unless they are there: nginx, of Debian and its kin.
+# Installs the programs the tests run that npm does not bring, unless they are there, of Debian and its kin: nginx, and
+# Chromium without a window.
 set -euo pipefail
-command -v nginx >/dev/null && exit 0
+missing=()
+command -v nginx >/dev/null || missing+=(nginx-light)
+command -v chromium-headless-shell >/dev/null || command -v chromium >/dev/null || missing+=(chromium-headless-shell)
+[ ${#missing[@]} -gt 0 ] || exit 0
 root=()
 [ "$(id -u)" -eq 0 ] || root=(sudo -n)
 export DEBIAN_FRONTEND=noninteractive
 "${root[@]}" apt-get update -qq
-"${root[@]}" apt-get install -y -qq --no-install-recommends nginx-light
+"${root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}"

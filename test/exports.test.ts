@@ -6,6 +6,8 @@ const entries = {
   "ticket402/server": "server/index.ts",
   "ticket402/server/express": "server/adapters/express.ts",
   "ticket402/client": "client/index.ts",
+  "ticket402/client/axios": "client/axios.ts",
+  "ticket402/client/undici": "client/undici.ts",
   "ticket402/client/node": "client/node/index.ts",
   "ticket402/shared": "shared/index.ts",
 } as const
@@ -82,7 +84,10 @@ describe("what users may import", () => {
         "TicketError",
         "createClient",
         "createMemoryStore",
+        "createProviderSigner",
+        "createRemoteSigner",
         "createVerifier",
+        "installFetch",
         "type ApprovalReason",
         "type Approve",
         "type Balances",
@@ -94,11 +99,15 @@ describe("what users may import", () => {
         "type ErrorDetail",
         "type Fetch",
         "type GrantSummary",
+        "type InstallOptions",
         "type PolicyRule",
+        "type Provider",
         "type PurchaseTerms",
         "type Quote",
         "type QuoteCall",
         "type Receipt",
+        "type RemoteSignerOptions",
+        "type Signer",
         "type Spent",
         "type TicketErrorCode",
         "type TokenVerdict",
@@ -116,6 +125,23 @@ describe("what users may import", () => {
         "createFileStore",
         "type FileStore",
         "type FileStoreOptions",
+      ]
+    `)
+  })
+
+  it("ticket402/client/axios", () => {
+    expect(namesOf("ticket402/client/axios")).toMatchInlineSnapshot(`
+      [
+        "createAdapter",
+      ]
+    `)
+  })
+
+  it("ticket402/client/undici", () => {
+    expect(namesOf("ticket402/client/undici")).toMatchInlineSnapshot(`
+      [
+        "createDispatcher",
+        "type DispatcherOptions",
       ]
     `)
   })

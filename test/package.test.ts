@@ -4,8 +4,8 @@ import { cp, mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from "
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { build } from "esbuild"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { browserBundle, leaks } from "../scripts/bundle.ts"
 import { configInput } from "./support/offers.ts"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
@@ -148,36 +148,9 @@ describe("the package", () => {
   })
 
   it("leaks nothing of Node or of the server into the client", async () => {
-    const bundled = await bundle(join(folder, "package/dist/client/index.js"))
+    const bundled = await browserBundle(join(folder, "package/dist/client/index.js"))
     expect(leaks(bundled)).toEqual([])
-    const server = await bundle(join(folder, "package/dist/server/stores/sqlite.js"))
+    const server = await browserBundle(join(folder, "package/dist/server/stores/sqlite.js"))
     expect(leaks(server).join("\n"), "the check itself sees leaks").toMatch(/stores\/sqlite-thread|node:/)
   })
 })
-
-/** Everything an entry brings with it, as one text in which a comment names each module. */
-async function bundle(entry: string): Promise<string> {
-  const { outputFiles } = await build({
-    entryPoints: [entry],
-    bundle: true,
-    write: false,
-    format: "esm",
-    platform: "neutral",
-    mainFields: ["module", "main"],
-    conditions: ["import", "browser"],
-    nodePaths: [join(root, "node_modules")],
-    external: ["node:*", "better-sqlite3", "express"],
-    legalComments: "none",
-    logLevel: "silent",
-  })
-  return outputFiles[0]?.text ?? ""
-}
-
-/** The forbidden words with the module each was found in. */
-function leaks(text: string): string[] {
-  let module = ""
-  return text.split("\n").flatMap((line) => {
-    if (/^\/\/ .*\.m?js$/.test(line)) module = line.slice(3)
-    return /better-sqlite3|\bexpress\b|node:/.test(line) ? [`${module}: ${line.trim().slice(0, 80)}`] : []
-  })
-}

@@ -1068,6 +1068,66 @@ const client: readonly Mutation[] = [
       "which the first sending lacks",
     ],
   ]),
+  ...of("client/verify.ts", [
+    [
+      "a look at prices that no installed client pays for",
+      "options.fetch ?? plainFetch",
+      "options.fetch ?? ((...call: Parameters<typeof fetch>) => globalThis.fetch(...call))",
+      "test/client/global-fetch.test.ts",
+      "does not buy one",
+    ],
+  ]),
+  ...of("client/undici.ts", [
+    [
+      "no dispatch after a redirect to another origin",
+      "if (isRedirect(response)) targetOf(response, url)",
+      "",
+      "test/client/adapters.test.ts",
+      "CLI-04: a redirect",
+    ],
+    [
+      "the path of a dispatch cannot name a host",
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: source text
+      "new URL(`${new URL(origin).origin}${path}`)",
+      "new URL(path, origin)",
+      "test/client/adapters.test.ts",
+      "CLI-12: a path that looks",
+    ],
+  ]),
+  ...of("client/axios.ts", [
+    [
+      "refusals keep their type through axios",
+      "isAxiosError(error) && error.cause instanceof TicketError ? error.cause : error",
+      "error",
+      "test/client/adapters.test.ts",
+      "CLI-01: what is over",
+    ],
+  ]),
+  ...of("client/remote-signer.ts", [
+    [
+      "the signer's credentials follow no redirect",
+      'redirect: "manual"',
+      'redirect: "follow"',
+      "test/client/signers.test.ts",
+      "CLI-04",
+    ],
+  ]),
+  ...of("client/provider-signer.ts", [
+    [
+      "signatures in the one spelling that the chain takes",
+      "v === undefined ? hex :",
+      "v !== undefined ? hex :",
+      "test/client/signers.test.ts",
+      "spellings of wallets",
+    ],
+    [
+      "a wallet is on the payment's chain when it signs",
+      'if ("chainId" in typedData.domain) await switchTo(typedData.domain.chainId, ask)',
+      "",
+      "test/client/signers.test.ts",
+      "another chain is asked to switch",
+    ],
+  ]),
   ...of("client/request.ts", [
     [
       "redirects by hand",

@@ -1,0 +1,145 @@
+import { accessSync, constants } from "node:fs"
+import { createServer, type Server } from "node:http"
+import type { AddressInfo } from "node:net"
+import { delimiter, join } from "node:path"
+import { type Browser, chromium, type Page } from "playwright-core"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { browserBundle } from "../../scripts/bundle.ts"
+import { type Cinema, eventually, offer, openCinema } from "../support/cinema.ts"
+import type { Account } from "../support/payments.ts"
+import type { Order } from "../support/shop-page.ts"
+
+const programs = ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"]
+const program = (process.env.PATH ?? "")
+  .split(delimiter)
+  .flatMap((folder) => programs.map((name) => join(folder, name)))
+  .find((file) => {
+    try {
+      accessSync(file, constants.X_OK)
+      return true
+    } catch {
+      return false
+    }
+  })
+
+type Told = { readonly result?: unknown; readonly code?: number }
+
+describe.skipIf(!program)(
+  "in Chromium (scripts/system-packages.sh installs it), a page of another origin",
+  () => {
+    let cinema: Cinema
+    /** The same service, that lists no other origin. */
+    let closed: Cinema
+    let pages: Server
+    let browser: Browser
+    let page: Page
+    let customer: Account
+    /** What the wallet was asked. */
+    let asked: string[] = []
+    let chainId = "0x1"
+
+    beforeAll(async () => {
+      const script = await browserBundle("test/support/shop-page.ts", { minify: true })
+      pages = createServer(({ url }, response) => {
+        const isScript = url === "/page.js"
+        response.writeHead(200, { "content-type": isScript ? "text/javascript" : "text/html; charset=utf-8" })
+        response.end(
+          isScript
+            ? script
+            : '<!doctype html><title>A shop window</title><script src="page.js" type="module"></script>',
+        )
+      })
+      await new Promise<void>((resolve) => pages.listen(0, "127.0.0.1", resolve))
+      const origin = `http://127.0.0.1:${(pages.address() as AddressInfo).port}`
+      const offers = [
+        offer("hour", "movies:read", "0.01"),
+        { ...offer("studio", "movies:write", "0.02"), dpop: "required" },
+      ]
+      ;[cinema, browser] = await Promise.all([
+        openCinema({ config: { cors: [origin], offers } as object }),
+        chromium.launch({ executablePath: program!, args: ["--no-sandbox"] }),
+      ])
+      closed = await openCinema({ chain: cinema.chain })
+      customer = await cinema.customer()
+      page = await browser.newPage()
+      // The wallet's key is here, where no page gets at it; what crosses is JSON-RPC, as with an extension.
+      await page.exposeFunction("askWallet", answerOf)
+      await page.addInitScript(() => {
+        const { askWallet } = window as unknown as { askWallet(call: unknown): Promise<Told> }
+        const request = async (call: unknown) => {
+          const { result, code } = await askWallet(call)
+          if (code !== undefined) throw Object.assign(new Error("refused"), { code })
+          return result
+        }
+        Object.assign(window, { ethereum: { request } })
+      })
+      await page.goto(origin)
+    })
+    afterAll(async () => {
+      await browser.close()
+      pages.closeAllConnections()
+      pages.close()
+      await closed.close()
+      await cinema.close()
+    })
+
+    /** As MetaMask: signs only for the chain that it is on. */
+    async function answerOf({ method, params = [] }: { method: string; params?: unknown[] }): Promise<Told> {
+      asked.push(method)
+      if (method === "eth_requestAccounts") return { result: [customer.address] }
+      if (method === "eth_chainId") return { result: chainId }
+      if (method === "wallet_switchEthereumChain") {
+        chainId = (params[0] as { chainId: string }).chainId
+        return { result: null }
+      }
+      const typed = JSON.parse(String(params[1]))
+      if (method !== "eth_signTypedData_v4" || typed.domain.chainId !== Number(chainId)) return { code: 4200 }
+      return { result: await customer.signTypedData(typed) }
+    }
+
+    const buy = (order: Partial<Order>) =>
+      page.evaluate((whole) => window.buy(whole), { url: "", perPurchase: "0.05", method: "GET", ...order })
+
+    it("buys with the wallet of the page, once for all its calls, and the money arrives", async () => {
+      asked = []
+      expect(await buy({ url: `${cinema.url}/movies/7` })).toEqual({
+        statuses: [200, 200, 200],
+        text: '{"id":"7"}',
+        day: "0.01",
+      })
+      expect(asked).toEqual([
+        "eth_requestAccounts",
+        "eth_chainId",
+        "wallet_switchEthereumChain",
+        "eth_signTypedData_v4",
+      ])
+      await eventually(
+        () => cinema.balanceOf(cinema.payTo.address),
+        (balance) => balance === 10_000n,
+      )
+    })
+
+    it("sends bodies, and proves the possession of a key that cannot leave the page", async () => {
+      expect(await buy({ url: `${cinema.url}/movies`, method: "POST" })).toMatchObject({
+        statuses: [201, 201, 201],
+        day: "0.02",
+      })
+    })
+
+    it("CLI-01: is refused what is over its budget before the wallet is asked to sign", async () => {
+      asked = []
+      expect(await buy({ url: `${cinema.url}/movies/7`, perPurchase: "0.001" })).toMatchObject({
+        refused: "amount_over_limit",
+      })
+      expect(asked).toEqual(["eth_requestAccounts"])
+    })
+
+    it("HTP-04: pays nothing to a service that does not list the page's origin", async () => {
+      asked = []
+      expect(await buy({ url: `${closed.url}/movies/7` })).toMatchObject({
+        refused: expect.stringContaining("TypeError"),
+      })
+      expect(asked).toEqual(["eth_requestAccounts"])
+    })
+  },
+)
