@@ -570,6 +570,7 @@ const tokens: readonly Mutation[] = [
       keys,
       "that is away, slow or wrong",
     ],
+    ["no byte order mark before claims", "ignoreBOM: true", "ignoreBOM: false", keys, "N-8725-7"],
   ]),
   ...of("client/receipt.ts", [
     ["type of a receipt", " || typ !== receiptType", "", "test/flows/receipt.test.ts", "N-8725-6"],

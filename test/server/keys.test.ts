@@ -4,6 +4,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { calculateJwkThumbprint, compactVerify, importJWK, type JWK } from "jose"
 import { beforeEach, describe, expect, it } from "vitest"
+import { readServiceKey } from "../../scripts/conformance/forgery.ts"
 import { createKeyCare } from "../../server/keys/care.ts"
 import { KeyFileError, type KeyOptions, openKeys, openRelayerKey } from "../../server/keys/index.ts"
 import { accessOverlapSeconds } from "../../server/keys/ring-changes.ts"
@@ -287,6 +288,24 @@ describe("a rotation", () => {
       expect(await isGood(keys, `${header}.${payload}.${signature}`)).toBe(false)
     }
   })
+
+  it.each(["ES256", "EdDSA"] as const)(
+    "N-8725-7: reads claims in one spelling only, even where its own %s key has signed another",
+    async (algorithm) => {
+      const keys = await open({ algorithm })
+      const key = await readServiceKey(folder)
+      const text = JSON.stringify(claims())
+      expect(await isGood(keys, await key.sign(text))).toBe(true)
+      const twice = `${text.slice(0, -1)},"scope":"everything"}`
+      for (const other of [
+        twice,
+        `\ufeff${text}`,
+        Buffer.from(text, "utf16le"),
+        Buffer.from([0x7b, 0xe9, 0x7d]),
+      ])
+        expect(await isGood(keys, await key.sign(other))).toBe(false)
+    },
+  )
 
   it("is not undone by a clock that is set back", async () => {
     const keys = await open()
