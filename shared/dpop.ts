@@ -1,5 +1,6 @@
 /** Proofs of possession (DPoP, RFC 9449): the words of the wire, and the one spelling in which addresses are compared. */
 import * as z from "zod"
+import { urlWithin } from "./oauth.ts"
 
 export const dpopHeader = "DPoP"
 export const dpopNonceHeader = "DPoP-Nonce"
@@ -28,13 +29,11 @@ export const readProofAddress = (htu: string): string | undefined =>
 
 /**
  * The address of a request to a resource, by its path as it was sent. Dot segments are left alone: no proof has them, so
- * a request with them has none. A proxy in front may have taken the resource's own path away.
+ * a request with them has none.
  */
 export function requestAddress(resource: string, path: string): string {
-  const { origin, pathname } = new URL(resource)
-  const base = pathname.replace(/\/$/, "")
-  const isWhole = path === base || path.startsWith(`${base}/`)
-  return `${origin}${normalPath(isWhole ? path : `${base}${path}`)}`
+  const { origin } = new URL(resource)
+  return `${origin}${normalPath(urlWithin(resource, path).slice(origin.length))}`
 }
 
 /** Escapes in capitals, and none of a character that needs none. */

@@ -122,6 +122,14 @@ export function wellKnown(identifier: string, name: string): string {
   return `${url.origin}/.well-known/${name}${url.pathname === "/" ? "" : url.pathname}`
 }
 
+/** The URL of a path of the resource; a proxy in front may have taken the resource's own path away from it. */
+export function urlWithin(resource: string, path: string): string {
+  const { origin, pathname } = new URL(resource)
+  const base = pathname.replace(/\/$/, "")
+  const isWhole = path === base || path.startsWith(`${base}/`)
+  return `${origin}${isWhole ? path : `${base}${path}`}`
+}
+
 /** RFC 8414 §2, the members ticket402 has. */
 export type AuthorizationServerMetadata = {
   issuer: string

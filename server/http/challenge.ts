@@ -3,6 +3,7 @@ import { LRUCache } from "lru-cache"
 import { gateChallenge } from "../../shared/challenge.ts"
 import { proofAlgorithms } from "../../shared/dpop.ts"
 import { type GateReason, gateErrorBody, gateRefusals } from "../../shared/errors.ts"
+import { urlWithin } from "../../shared/oauth.ts"
 import { paymentRequiredHeader } from "../../shared/x402.ts"
 import { offersFor, type Quote, quote } from "../core/quote.ts"
 import type { PriceList } from "../price-list.ts"
@@ -56,7 +57,7 @@ export function createChallenges(options: {
     if (row.status !== 402)
       return { status: row.status, headers, body: JSON.stringify(gateErrorBody(reason)) }
     const { header, body }: Quote = quote({
-      url: `${resource}${pattern}`,
+      url: urlWithin(resource, pattern),
       error: reason,
       offers,
       cost,

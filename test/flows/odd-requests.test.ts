@@ -27,6 +27,21 @@ describe("the quote", () => {
     }
   })
 
+  it("N-9728-1: names a route once, whether a proxy took the path of the resource away or not", async () => {
+    const resource = "https://api.example/cinema"
+    const other = await openCinema({ chain: cinema.chain, config: { resource } })
+    other.app.get("/cinema/films/:id", gate(other.issuer, "movies:read"))
+    try {
+      for (const [path, name] of [
+        ["/movies/7", `${resource}/movies/{id}`],
+        ["/cinema/films/7", `${resource}/films/{id}`],
+      ])
+        expect((await watch(other.url, undefined, path)).body.resource.url).toBe(name)
+    } finally {
+      await other.close()
+    }
+  })
+
   it("QTE-12: carries what a route is called as data, never as a header of its own", async () => {
     const pattern = 'films "noir"\r\nSet-Cookie: a=b, 🎬'
     const { headers, body } = cinema.issuer.challenges("token_missing", { scope: "movies:read", pattern })
