@@ -14,6 +14,7 @@ import type { Hex } from "../shared/evm.ts"
 import { secretHeader } from "../shared/oauth.ts"
 import { eventually, postToken, preparePurchase } from "./support/cinema.ts"
 import { type Command, runFile } from "./support/command.ts"
+import { openSigner } from "./support/remote-signer.ts"
 import { freePort } from "./support/spawn-cinema.ts"
 
 const root = new URL("../", import.meta.url)
@@ -28,10 +29,19 @@ const fences = (language: string): string[] =>
     ([, body]) => body ?? "",
   )
 
+/** The one example that holds a text. */
+function example(part: string): string {
+  const [found = "", ...others] = fences("ts").filter((body) => body.includes(part))
+  if (found === "" || others.length > 0) throw new Error(`found not one example with ${part}`)
+  return found
+}
+
 const sources: Record<string, string> = {
   "ticket402/server/express": "server/adapters/express.ts",
   "ticket402/server": "server/index.ts",
   "ticket402/client/node": "client/node/index.ts",
+  "ticket402/client/axios": "client/axios.ts",
+  "ticket402/client/undici": "client/undici.ts",
   "ticket402/client": "client/index.ts",
   "ticket402/shared": "shared/index.ts",
 }
@@ -112,20 +122,22 @@ describe("the README's examples", () => {
   }, 60_000)
 
   it("sell and buy on a local chain, with nothing changed but addresses and ports", async () => {
-    const [selling = "", buying = "", checking = "", , receiving = ""] = fences("ts")
     const [port, otherPort, customer] = [await freePort(), await freePort(), generatePrivateKey()]
+    const signer = await openSigner()
     const here = (code: string) =>
       Object.entries(sources)
         .reduce((text, [entry, source]) => text.replaceAll(`"${entry}"`, `"${new URL(source, root)}"`), code)
         .replaceAll("8402", String(port))
         .replaceAll("8410", String(otherPort))
         .replaceAll("http://127.0.0.1:8545", chain.rpcUrl)
+        .replaceAll("http://127.0.0.1:8550", signer.url)
     await mkdir(join(folder, "seller"))
     for (const [name, code] of [
-      ["seller/seller.ts", selling],
-      ["agent.ts", buying],
-      ["check.ts", receiving],
-      ["other.ts", checking],
+      ["seller/seller.ts", example("app.use(office(issuer))")],
+      ["agent.ts", example("console.log(response.status")],
+      ["adapters.ts", example("createDispatcher(")],
+      ["check.ts", example("verifyReceipt(")],
+      ["other.ts", example("createVerifier(")],
     ] as const)
       await writeFile(join(folder, name), here(code))
 
@@ -148,6 +160,14 @@ describe("the README's examples", () => {
       env: { ...process.env, AGENT_KEY: customer },
     }).ended
     expect(agent).toMatchObject({ code: 0, stderr: "", stdout: '200 {"id":"7"}\n' })
+
+    await chain.mint(signer.account.address, 1_000_000n)
+    const adapters = await runFile(pathToFileURL(join(folder, "adapters.ts")), [], {
+      cwd: folder,
+      env: { ...process.env, AGENT_ADDRESS: signer.account.address },
+    }).ended
+    expect(adapters).toMatchObject({ code: 0, stderr: "", stdout: "{ id: '7' }\n200\n200\n" })
+    signer.close()
 
     const office = `http://127.0.0.1:${port}`
     const { accepts } = (await postToken(office, {})).body
@@ -176,7 +196,7 @@ describe("the README's examples", () => {
   }, 60_000)
 
   it("sell at a price that a function tells", async () => {
-    const [, , , changing = ""] = fences("ts")
+    const changing = example("127.0.0.1:8500")
     const elsewhere = createServer((_request, response) => void response.end("0.9"))
     await new Promise<void>((resolve) => elsewhere.listen(0, "127.0.0.1", resolve))
     const { port } = elsewhere.address() as AddressInfo

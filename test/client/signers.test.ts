@@ -1,10 +1,9 @@
-import { createServer, type IncomingHttpHeaders } from "node:http"
-import type { AddressInfo } from "node:net"
 import { inspect } from "node:util"
-import { type Account, createWalletClient, custom } from "viem"
+import { createWalletClient, custom } from "viem"
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts"
 import { afterEach, expect, test } from "vitest"
 import { createProviderSigner, createRemoteSigner, type Provider, type Signer } from "../../client/index.ts"
+import { openSigner } from "../support/remote-signer.ts"
 import { buyer, failure, setup, startedAt } from "./setup.ts"
 
 type Call = { method: string; params?: unknown }
@@ -125,23 +124,10 @@ afterEach(() => {
   for (const server of open.splice(0)) server.close()
 })
 
-/** A signing service that holds a key and takes JSON-RPC. */
-async function service(answer?: (account: Account) => { status?: number; headers?: object; body?: string }) {
-  const account = privateKeyToAccount(generatePrivateKey())
-  const seen: { headers: IncomingHttpHeaders; method: string }[] = []
-  const server = createServer(async (request, response) => {
-    let text = ""
-    for await (const part of request) text += part
-    const { method, params, id } = JSON.parse(text)
-    seen.push({ headers: request.headers, method })
-    const told = answer?.(account)
-    const result = told ? undefined : await account.signTypedData(JSON.parse(params[1]))
-    response.writeHead(told?.status ?? 200, { "content-type": "application/json", ...told?.headers })
-    response.end(told ? told.body : JSON.stringify({ jsonrpc: "2.0", id, result }))
-  })
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
-  open.push(server)
-  return { account, seen, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/` }
+async function service(told?: Parameters<typeof openSigner>[0]) {
+  const signer = await openSigner(told)
+  open.push(signer)
+  return signer
 }
 
 test("a remote signer pays, and its credentials go to it alone", async () => {
@@ -155,7 +141,7 @@ test("a remote signer pays, and its credentials go to it alone", async () => {
 
 test("CLI-04: a remote signer that redirects is not followed with its credentials", async () => {
   const thief = await service()
-  const { account, url } = await service(() => ({ status: 307, headers: { location: thief.url } }))
+  const { account, url } = await service({ status: 307, headers: { location: thief.url } })
   const { seller, call } = await paying(createRemoteSigner({ url, address: account.address }))
   expect(await failure(call)).toMatchObject({ code: "signing_failed", reason: "signer_refused" })
   expect(thief.seen).toEqual([])
@@ -174,7 +160,7 @@ test.each([
 ])(
   "CLI-20: a remote signer that answers with %s is a typed refusal without its text",
   async (_, answer, reason) => {
-    const { account, url } = await service(() => answer)
+    const { account, url } = await service(answer)
     const { call } = await paying(createRemoteSigner({ url, address: account.address }))
     const error = await failure(call)
     expect(error).toMatchObject({ code: "signing_failed", reason })

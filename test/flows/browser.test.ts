@@ -1,4 +1,5 @@
 import { accessSync, constants } from "node:fs"
+import { readFile } from "node:fs/promises"
 import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import { delimiter, join } from "node:path"
@@ -31,6 +32,9 @@ describe.skipIf(!program)(
     /** The same service, that lists no other origin. */
     let closed: Cinema
     let pages: Server
+    let origin: string
+    /** By path; each page runs the one of its own name. */
+    const scripts = new Map<string, string>()
     let browser: Browser
     let page: Page
     let customer: Account
@@ -39,18 +43,14 @@ describe.skipIf(!program)(
     let chainId = "0x1"
 
     beforeAll(async () => {
-      const script = await browserBundle("test/support/shop-page.ts", { minify: true })
-      pages = createServer(({ url }, response) => {
-        const isScript = url === "/page.js"
-        response.writeHead(200, { "content-type": isScript ? "text/javascript" : "text/html; charset=utf-8" })
-        response.end(
-          isScript
-            ? script
-            : '<!doctype html><title>A shop window</title><script src="page.js" type="module"></script>',
-        )
+      scripts.set("/shop.js", await browserBundle("test/support/shop-page.ts", { minify: true }))
+      pages = createServer(({ url = "" }, response) => {
+        const script = scripts.get(url)
+        response.writeHead(200, { "content-type": script ? "text/javascript" : "text/html; charset=utf-8" })
+        response.end(script ?? `<!doctype html><body><script src="${url}.js" type="module"></script>`)
       })
       await new Promise<void>((resolve) => pages.listen(0, "127.0.0.1", resolve))
-      const origin = `http://127.0.0.1:${(pages.address() as AddressInfo).port}`
+      origin = `http://127.0.0.1:${(pages.address() as AddressInfo).port}`
       const offers = [
         offer("hour", "movies:read", "0.01"),
         { ...offer("studio", "movies:write", "0.02"), dpop: "required" },
@@ -73,7 +73,7 @@ describe.skipIf(!program)(
         }
         Object.assign(window, { ethereum: { request } })
       })
-      await page.goto(origin)
+      await page.goto(`${origin}/shop`)
     })
     afterAll(async () => {
       await browser.close()
@@ -97,7 +97,7 @@ describe.skipIf(!program)(
       return { result: await customer.signTypedData(typed) }
     }
 
-    const buy = (order: Partial<Order>) =>
+    const buy = async (order: Partial<Order>) =>
       page.evaluate((whole) => window.buy(whole), { url: "", perPurchase: "0.05", method: "GET", ...order })
 
     it("buys with the wallet of the page, once for all its calls, and the money arrives", async () => {
@@ -134,7 +134,19 @@ describe.skipIf(!program)(
       expect(asked).toEqual(["eth_requestAccounts"])
     })
 
+    it("runs the README's example, with nothing changed but the address", async () => {
+      const readme = await readFile(new URL("../../README.md", import.meta.url), "utf8")
+      const [, example = ""] = /^```ts\n([^`]*createProviderSigner\(ethereum\)[^`]*)^```$/m.exec(readme) ?? []
+      const contents = example.replace("http://127.0.0.1:8402", cinema.url)
+      const stdin = { contents, loader: "ts" as const, resolveDir: process.cwd() }
+      const alias = { "ticket402/client": "./client/index.ts" }
+      scripts.set("/readme.js", await browserBundle("", { entryPoints: [], stdin, alias }))
+      await page.goto(`${origin}/readme`)
+      await page.getByText('{"id":"7"}').waitFor()
+    })
+
     it("HTP-04: pays nothing to a service that does not list the page's origin", async () => {
+      await page.goto(`${origin}/shop`)
       asked = []
       expect(await buy({ url: `${closed.url}/movies/7` })).toMatchObject({
         refused: expect.stringContaining("TypeError"),

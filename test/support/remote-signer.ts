@@ -1,0 +1,32 @@
+/** A signing service that holds a key and takes `eth_signTypedData_v4` as JSON-RPC, over real HTTP. */
+import { createServer, type IncomingHttpHeaders } from "node:http"
+import type { AddressInfo } from "node:net"
+import { generatePrivateKey, privateKeyToAccount } from "viem/accounts"
+
+type Answer = { readonly status?: number; readonly headers?: Record<string, string>; readonly body?: string }
+
+/** With an answer of the test's it signs nothing. */
+export async function openSigner(told?: Answer) {
+  const account = privateKeyToAccount(generatePrivateKey())
+  const seen: { readonly method: string; readonly headers: IncomingHttpHeaders }[] = []
+  const server = createServer(async (request, response) => {
+    let text = ""
+    for await (const part of request) text += part
+    const { method, params, id } = JSON.parse(text)
+    seen.push({ method, headers: request.headers })
+    const sign = async () =>
+      JSON.stringify({ jsonrpc: "2.0", id, result: await account.signTypedData(JSON.parse(params[1])) })
+    response.writeHead(told?.status ?? 200, { "content-type": "application/json", ...told?.headers })
+    response.end(told ? told.body : await sign())
+  })
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+  return {
+    account,
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    seen,
+    close() {
+      server.close()
+      server.closeAllConnections()
+    },
+  }
+}
