@@ -6,7 +6,7 @@ import { decodeHeader } from "../shared/codec.ts"
 import { parseJson } from "../shared/json.ts"
 import { isCanonical, jwsHeader, type TokenAlgorithm, tokenAlgorithms } from "../shared/jws.ts"
 import { wellKnown } from "../shared/oauth.ts"
-import { createRevocationSet, type GrantEnd } from "../shared/revocation.ts"
+import { createRevocationSet, type RevocationSet } from "../shared/revocation.ts"
 import { type RevocationList, revocationListSchema, revocationsType } from "../shared/revocation-list.ts"
 import { paymentRequiredHeader } from "../shared/x402.ts"
 import { readText } from "./bodies.ts"
@@ -50,7 +50,7 @@ export type Price = { readonly header: object; readonly body: object }
 export type IssuerNews = {
   /** What the key of that header signed; undefined for a text that no trusted key has signed in its one spelling. */
   open(token: string): Promise<unknown>
-  reasonFor(claims: Claims): GrantEnd | undefined
+  reasonFor(claims: Claims): ReturnType<RevocationSet["reasonFor"]>
   /** Seconds since the list was last known to be whole. */
   age(): number
   /** Throws when the issuer does not answer. */

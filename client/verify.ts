@@ -79,6 +79,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
   function whyRefused(claims: Claims, scope: string, at: number): GateReason | undefined {
     const ended = news.reasonFor(claims)
     if (ended === "settlement_failed") return ended
+    if (ended === "superseded") return "token_expired"
     if (ended !== undefined) return ended === "refresh_token_reused" ? "grant_over" : "token_revoked"
     // Who checks proofs must see to it that each is taken once, wherever it is shown; this gate does not.
     if (claims.cnf) return "token_invalid"

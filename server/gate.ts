@@ -148,6 +148,7 @@ export function createGate(
     const ended = revocations.reasonFor(claims)
     if (ended === "settlement_failed") return refuse("settlement_failed")
     if (ended === "revoked" || ended === "delisted") return refuse("token_revoked")
+    if (ended === "superseded") return refuse("token_expired")
     if (ended !== undefined) return refuse("grant_over")
     const delisted = claims.paid ? undefined : whyDelisted(claims, request.scope)
     if (delisted) return refuse(delisted)

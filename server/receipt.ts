@@ -2,47 +2,67 @@
 import { Refusal } from "../shared/errors.ts"
 import { accountId } from "../shared/evm.ts"
 import type { Receipt } from "../shared/receipt.ts"
-import { isSettled, settlementState } from "./core/redemption.ts"
-import type { FindOwned, Owned, Proof } from "./owner.ts"
+import { isSettled, type Redemption, settlementState } from "./core/redemption.ts"
+import type { FindOwned, Proof } from "./owner.ts"
 import type { Keys } from "./ports/keys.ts"
 import type { Now } from "./ports/runtime.ts"
 import type { Store } from "./ports/store.ts"
 
-/** Throws a Refusal while there is nothing to confirm. */
+/**
+ * `receipt`: of the further payment whose secret was shown, or of the last one the grant stands on; `receipts`: of every one
+ * that is settled, the oldest first. Throws a Refusal while there is nothing to confirm.
+ */
 export function createReceipts(
   deps: {
     find: FindOwned
-    store: Pick<Store, "history">
+    store: Pick<Store, "history" | "payments">
     keys: Pick<Keys, "signReceipt">
     now: Now
   },
   issuer: string,
-): (proof: Proof) => Promise<{ readonly receipt: string }> {
-  return async (proof) => {
-    const owned = await deps.find(proof)
-    const { grant, redemption } = owned
-    // What was derived was not bought, and whoever got it need not know by whom.
-    if (grant.parent !== null) throw new Refusal("receipt_none")
-    if (!redemption || redemption.state === "free" || grant.offer === null) throw new Refusal("receipt_none")
-    if (settlementState(redemption.state) === "failed") throw new Refusal("settlement_failed")
-    if (!isSettled(redemption.state)) throw new Refusal("receipt_pending")
+): (proof: Proof) => Promise<{ readonly receipt: string; readonly receipts: readonly string[] }> {
+  async function sign(redemption: Redemption): Promise<string | undefined> {
     const history = await deps.store.history({ key: redemption.key })
+    const offer = history?.entries.find(({ kind }) => kind === "redeemed")?.facts.offer
     const settled = history?.entries.findLast(({ kind }) => kind === "settled")
     // Read a moment later, and a block may have gone since.
-    if (!settled) throw new Refusal("receipt_pending")
-    return { receipt: await deps.keys.signReceipt(receiptOf(owned, settled.at, issuer, deps.now())) }
+    if (offer === undefined || !settled || !history?.redemption.evidence) return undefined
+    return deps.keys.signReceipt(receiptOf(history.redemption, offer, settled.at, issuer, deps.now()))
+  }
+
+  return async (proof) => {
+    const { grant, redemption } = await deps.find(proof)
+    // What was derived was not bought, and whoever got it need not know by whom.
+    const isBought = redemption && redemption.state !== "free" && grant.offer !== null
+    if (grant.parent !== null || !isBought) throw new Refusal("receipt_none")
+    const payments = await deps.store.payments({ grantId: grant.id })
+    const signed = new Map<string, string>()
+    for (const payment of payments.filter(({ state }) => isSettled(state))) {
+      const receipt = await sign(payment)
+      if (receipt !== undefined) signed.set(payment.key, receipt)
+    }
+    const receipt = signed.get(redemption.key)
+    if (receipt !== undefined) return { receipt, receipts: [...signed.values()] }
+    throw new Refusal(
+      settlementState(redemption.state) === "failed" ? "settlement_failed" : "receipt_pending",
+    )
   }
 }
 
-function receiptOf({ grant, redemption }: Owned, settledAt: number, issuer: string, now: number): Receipt {
-  if (!redemption?.evidence || grant.offer === null) throw new Refusal("receipt_pending")
-  const { network, asset, transfer, evidence } = redemption
+function receiptOf(
+  { network, asset, transfer, evidence, grantId }: Redemption,
+  offer: string,
+  settledAt: number,
+  issuer: string,
+  now: number,
+): Receipt {
+  if (!evidence) throw new Refusal("receipt_pending")
   return {
     iss: issuer,
     iat: now,
     sub: accountId(network, transfer.payer),
-    grant: grant.id,
-    offer: grant.offer,
+    grant: grantId,
+    offer,
     payment: {
       network,
       asset,

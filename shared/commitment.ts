@@ -6,6 +6,8 @@ export type CommitmentTerms = {
   readonly offerRef: string
   /** `extensions["access-token"].info.resource`, byte for byte. */
   readonly resource: string
+  /** Id of the grant that a further payment is for; absent where it opens one. */
+  readonly grant?: string | undefined
 }
 
 /** The offer as a nonce commits to it: its reference, and the quote of its price if there is one. */
@@ -15,7 +17,7 @@ export const committedOffer = (offer: string, quote: string | undefined): string
 /** 32 random bytes of a purchase → the value the purchase shows in `Ticket402-Commitment`. */
 export const openingOf = (secret: Hex): Hex => sha256(secret)
 
-/** The EIP-3009 nonce that commits to the secret, the offer and the resource. */
+/** The EIP-3009 nonce that commits to the secret, the offer and the resource, and to the grant if there is one. */
 export const commitmentNonce = (opening: Hex, terms: CommitmentTerms): Hex =>
   keccak256(
     concat([
@@ -23,6 +25,7 @@ export const commitmentNonce = (opening: Hex, terms: CommitmentTerms): Hex =>
       opening,
       sha256(stringToBytes(terms.offerRef)),
       sha256(stringToBytes(terms.resource)),
+      ...(terms.grant === undefined ? [] : [sha256(stringToBytes(terms.grant))]),
     ]),
   )
 

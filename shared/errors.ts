@@ -88,6 +88,12 @@ export const refusals = {
   grant_over: grant("buy", "The grant is over."),
   grant_used_up: grant("buy", "All that the grant was good for is used."),
   refresh_token_stale: grant("refresh", "There is a newer refresh token of this grant. Use that."),
+  offer_smaller: grant(
+    "fix",
+    "The offer is neither more of what the grant is, nor dearer with all of its scope: buy it by itself.",
+  ),
+  top_up_refused: grant("buy", "This grant takes no further payment, since nothing was paid for it."),
+  grant_full: grant("stop", "The grant would become larger than one may be."),
   token_derived: grant("stop", "The token was derived from another, and yields no further one."),
   too_many_derived: grant("stop", "So many tokens were derived from this grant in the last hour."),
   grant_revoked: grant("stop", "The grant was revoked."),
@@ -191,6 +197,13 @@ export const refusals = {
     error: "authorization_conflict",
     action: "stop",
     description: "This Idempotency-Key belongs to another payment.",
+  },
+  top_up_pending: {
+    status: 429,
+    error: "temporarily_unavailable",
+    action: "retry",
+    description: "Another payment for this grant is not settled yet. Send the same payment again later.",
+    retryAfterSeconds: 5,
   },
   queue_full: {
     status: 429,

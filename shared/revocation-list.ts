@@ -20,6 +20,7 @@ const revocationSchema = z.discriminatedUnion("kind", [
     expiresAt: seconds,
   }),
   z.object({ kind: z.literal("token"), jti: id, expiresAt: seconds }),
+  z.object({ kind: z.literal("tokens"), grantId: id, before: seconds, expiresAt: seconds }),
   z.object({ kind: z.literal("rule"), offer: id.nullable(), before: seconds, expiresAt: seconds }),
 ])
 

@@ -22,6 +22,8 @@ export type RevocationRule = Life & {
 export type Revocation =
   | (Life & { readonly kind: "grant"; readonly grantId: string; readonly reason: GrantEnd })
   | (Life & { readonly kind: "token"; readonly jti: string })
+  /** Its grant has changed and lives on: no token of it, or of what was derived from it, that was issued before is good. */
+  | (Life & { readonly kind: "tokens"; readonly grantId: string; readonly before: number })
   | RevocationRule
 
 /** No access token lives longer, whatever the configuration says. */
@@ -44,13 +46,16 @@ export type RevocationSet = {
   add(revocations: readonly Revocation[]): void
   /** Drops what concerns no token any more, so that the set cannot grow without bound. */
   forget(now: number): void
-  /** Why the token is refused, or undefined while it is good. */
-  reasonFor(claims: Pick<Claims, "grant" | "parent" | "jti" | "offer" | "granted_at">): GrantEnd | undefined
+  /** Why the token is refused, or undefined while it is good. `superseded`: a refresh brings one that is. */
+  reasonFor(
+    claims: Pick<Claims, "grant" | "parent" | "jti" | "iat" | "offer" | "granted_at">,
+  ): GrantEnd | "superseded" | undefined
 }
 
 export function createRevocationSet(): RevocationSet {
   const grants = new Map<string, { readonly reason: GrantEnd } & Life>()
   const tokens = new Map<string, Life>()
+  const changed = new Map<string, { readonly before: number } & Life>()
   let rules: readonly RevocationRule[] = []
 
   function addOne(revocation: Revocation): void {
@@ -60,6 +65,9 @@ export function createRevocationSet(): RevocationSet {
         break
       case "token":
         tokens.set(revocation.jti, revocation)
+        break
+      case "tokens":
+        changed.set(revocation.grantId, revocation)
         break
       case "rule":
         rules = [...rules, revocation]
@@ -72,11 +80,13 @@ export function createRevocationSet(): RevocationSet {
       const isOver = (entry: Life) => entry.expiresAt + revocationSlackSeconds < now
       for (const [key, entry] of grants) if (isOver(entry)) grants.delete(key)
       for (const [key, entry] of tokens) if (isOver(entry)) tokens.delete(key)
+      for (const [key, entry] of changed) if (isOver(entry)) changed.delete(key)
       if (rules.some(isOver)) rules = rules.filter((rule) => !isOver(rule))
     },
-    reasonFor({ grant, parent, jti, offer, granted_at }) {
+    reasonFor({ grant, parent, jti, iat, offer, granted_at }) {
       const ended = grants.get(grant) ?? (parent === undefined ? undefined : grants.get(parent))
       if (ended) return ended.reason
+      if ([grant, parent ?? grant].some((id) => iat < (changed.get(id)?.before ?? 0))) return "superseded"
       const isTakenBack =
         tokens.has(jti) || rules.some((rule) => concerns(rule, { offer, grantedAt: granted_at }))
       return isTakenBack ? "revoked" : undefined

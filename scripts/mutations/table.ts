@@ -55,8 +55,8 @@ const redeemedOnce: readonly Mutation[] = [
   ...of("server/stores/sqlite-intake.ts", [
     [
       "claim and look-up in one transaction",
-      'if (known) return { kind: "repeated", ...known }',
-      "",
+      'if (known) return { kind: "repeated", ...known }\n      if (isHashTaken(order))',
+      "if (isHashTaken(order))",
       store,
       "changes nothing at a repeated claim",
     ],
@@ -91,7 +91,7 @@ const redeemedOnce: readonly Mutation[] = [
     ],
     [
       "payers with code pay first",
-      'reading.payerHasCode ? "first" : payment.offer.settle',
+      'reading.payerHasCode ? ("first" as const) : payment.offer.settle',
       "payment.offer.settle",
       contracts,
       "a delegated account",
@@ -592,8 +592,8 @@ const tokens: readonly Mutation[] = [
   ...of("server/receipt.ts", [
     [
       "no receipt before the money is in",
-      'if (!isSettled(redemption.state)) throw new Refusal("receipt_pending")',
-      "",
+      "payments.filter(({ state }) => isSettled(state))",
+      "payments",
       "test/server/receipt.test.ts",
       "is taken back with the block",
     ],
@@ -1439,6 +1439,79 @@ const derived: readonly Mutation[] = [
   ]),
 ]
 
+const credit = "test/server/core/credit.test.ts"
+const topUps: readonly Mutation[] = [
+  ...of("server/core/credit.ts", [
+    [
+      "credit is the share that the limit which ends first leaves",
+      "if (byUse < byTime) return byUse",
+      "",
+      credit,
+      "the share of what was paid",
+    ],
+    [
+      "one further payment at a time",
+      "if (isPending || !isIssued(grant)",
+      "if (!isIssued(grant)",
+      store,
+      "come one at a time",
+    ],
+    [
+      "no grant moves to a smaller offer",
+      'if (kind === "moves" && !isLarger) return "offer_smaller"',
+      "",
+      store,
+      "when they would not fit",
+    ],
+    [
+      "who has an old refresh token adds to nothing",
+      'if (request.generation !== grant.generation) return "refresh_token_stale"',
+      "",
+      store,
+      "when they would not fit",
+    ],
+    [
+      "what was not paid is taken back",
+      'if (state === "failed" && gave)',
+      'if (state === "none" && gave)',
+      store,
+      "take back, when they are not paid",
+    ],
+    [
+      "a token of what was taken back opens nothing",
+      'const effect = { topUp: gone, entry: "taken_back", credit: 0n, tokensFrom: from } as const',
+      'const effect = { topUp: gone, entry: "taken_back", credit: 0n, tokensFrom: null } as const',
+      store,
+      "take back, when they are not paid",
+    ],
+  ]),
+  ...of("server/core/units.ts", [
+    [
+      "what gates hold of one offer never comes back as another's",
+      "writtenOff({ given, left, held: 0, spent: spent + held })",
+      "({ given, left, held, spent })",
+      credit,
+      "counts as used what gates hold",
+    ],
+  ]),
+  ...of("server/grants/payment.ts", [
+    [
+      "a payment is good for the grant it commits to",
+      "grant: target?.grantId })",
+      "grant: undefined })",
+      "test/flows/top-up.test.ts",
+      "RPL-24: is good for the grant",
+    ],
+    [
+      "a further payment is retried with its own secret",
+      "opening: topUp.opening, idempotencyHash: null",
+      "idempotencyHash: null",
+      "test/flows/top-up.test.ts",
+      "a retry with its secret",
+    ],
+  ]),
+]
+
 const units: readonly Mutation[] = [
   ...of("server/stores/sqlite-units.ts", [
     [
@@ -1521,6 +1594,7 @@ const units: readonly Mutation[] = [
 export const mutations: readonly Mutation[] = [
   ...units,
   ...derived,
+  ...topUps,
   ...takenBack,
   ...redeemedOnce,
   ...offersAndLimits,

@@ -16,11 +16,13 @@ export async function auditBooks(
     ...judgeDoubles(doubles),
     ...exposure.open.flatMap((row) => judgeRow(row)),
   ]
-  const known = new Set(exposure.open.map(({ grant }) => grant.id))
+  const known = new Set(exposure.open.map(({ redemption }) => redemption?.key))
   let after = ""
   for (let left = grants; left > 0; left -= pageSize) {
     const page = await store.books({ after, limit: pageSize })
-    broken.push(...page.filter(({ grant }) => !known.has(grant.id)).flatMap((row) => judgeRow(row)))
+    broken.push(
+      ...page.filter(({ redemption }) => !known.has(redemption?.key)).flatMap((row) => judgeRow(row)),
+    )
     const last = page.at(-1)
     if (!last || page.length < pageSize) break
     after = last.grant.id

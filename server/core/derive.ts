@@ -69,7 +69,12 @@ export function derive(
         id: request.id,
         meter: openMeter(lesser(request.units, parent.meter && remaining(parent.meter))),
         keyThumbprint: request.boundTo ?? request.keyThumbprint,
-        token: { jti: request.jti, issuedAt: now, expiresAt, settled: settlement !== "pending" },
+        token: {
+          jti: request.jti,
+          issuedAt: Math.max(now, parent.token.issuedAt),
+          expiresAt,
+          settled: settlement !== "pending",
+        },
       }),
       parent: parent.id,
     },

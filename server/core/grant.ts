@@ -137,7 +137,8 @@ export function rotate(grant: Grant, settlement: SettlementState, request: Rotat
   const life = settlement === "pending" ? request.lives.pending : request.lives.full
   const token: TokenRecord = {
     jti: request.jti,
-    issuedAt: now,
+    // A change of the grant may have let go of every token issued up to this second.
+    issuedAt: Math.max(now, grant.token.issuedAt),
     expiresAt: Math.min(now + life, grant.expiresAt),
     settled: settlement !== "pending",
   }

@@ -62,6 +62,7 @@ export function importedPayment(found: Found): { readonly grant: Grant; readonly
       evidence,
       failure: null,
       lastError: null,
+      topUp: null,
     },
   }
 }

@@ -46,7 +46,8 @@ export const judgeRow = (row: BookRow): readonly Broken[] => [...judgeUnits(row)
 /** I10: what was given is left, held by gates or spent, and what is held is in their slices. */
 function judgeUnits({ grant: { id, meter }, lent }: BookRow): readonly Broken[] {
   const { given, left, held, spent } = meter ?? { given: 0, left: 0, held: 0, spent: 0 }
-  const isSound = [left, held, spent].every((count) => count >= 0) && left + held + spent === given
+  // What is left may be owed by what is held, once a payment was taken back.
+  const isSound = [held, spent, left + held].every((count) => count >= 0) && left + held + spent === given
   return [
     ...when(!isSound, "I10", "units were made or lost", `grant ${id}`),
     ...when(held !== lent, "I10", `gates hold ${lent} units, the grant says ${held}`, `grant ${id}`),
@@ -62,7 +63,7 @@ function judgeMoney({ grant, redemption, entries, news, ride }: BookRow): readon
       "a grant that is called paid has no redemption",
       `grant ${grant.id}`,
     )
-  const { key, state, policy, evidence, dueAt } = redemption
+  const { key, state, policy, evidence, dueAt, topUp } = redemption
   const count = (kind: LedgerKind): number => entries[kind] ?? 0
   const isSettled = settlementState(state) === "settled"
   // A reorg takes a settlement back, and it may then be settled again.
@@ -82,7 +83,7 @@ function judgeMoney({ grant, redemption, entries, news, ride }: BookRow): readon
       key,
     ),
     ...when(
-      policy === "first" && grant.token !== null && settled === 0,
+      policy === "first" && (topUp ? topUp.gave : grant.token) !== null && settled === 0,
       "I2",
       "a token was issued before the money that was to come first",
       key,
@@ -94,7 +95,12 @@ function judgeMoney({ grant, redemption, entries, news, ride }: BookRow): readon
       "the ledger and the row do not say alike whether it is settled, or it is settled twice",
       key,
     ),
-    ...when(settlementState(state) === "failed" && !hasEnded, "I6", "it failed, and its grant lives", key),
+    ...when(
+      settlementState(state) === "failed" && (topUp ? topUp.gave !== null : !hasEnded),
+      "I6",
+      "it failed, and its grant lives",
+      key,
+    ),
     ...when(!isWaiting, "I8", "it is open, and nobody will pick it up", key),
   ]
 }

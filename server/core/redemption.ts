@@ -2,6 +2,7 @@
 import type { Address, Hex } from "../../shared/evm.ts"
 import type { SettlementState } from "../../shared/oauth.ts"
 import type { SignedTransfer } from "../../shared/scheme.ts"
+import type { TopUp } from "./top-up.ts"
 
 /**
  * - `accepted`  claimed; waits for a transaction (or for its next try)
@@ -93,6 +94,8 @@ export type Redemption = {
   readonly failure: FailureReason | null
   /** Why the last try led nowhere, in words for the operator; null before the first. */
   readonly lastError: string | null
+  /** What it was to add to a grant that was there; null when it opened one. */
+  readonly topUp: TopUp | null
 }
 
 /** What the worker found out about a redemption. */
@@ -129,6 +132,9 @@ export type LedgerKind =
   | "token_revoked"
   /** Many grants ended at once, by a rule. */
   | "revoked"
+  /** What a further payment gave to its grant, and what was taken back because it was not paid. */
+  | "topped_up"
+  | "taken_back"
   /** A grant with less than another, which it spends from. */
   | "derived"
   /** Units given to a grant by command. */

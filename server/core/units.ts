@@ -4,7 +4,10 @@
 export type Meter = {
   /** Sold with the grant, and added to it since. */
   readonly given: number
-  /** What a gate may take. */
+  /**
+   * What a gate may take. Below zero when a payment was taken back while gates held units of it: what they bring back goes
+   * there first. Never below what they hold.
+   */
   readonly left: number
   /** Taken by gates that have not yet said what became of it. */
   readonly held: number
@@ -40,6 +43,12 @@ export const openMeter = (units: number | null): Meter | null =>
 /** What is left, and what gates may bring back. */
 export const remaining = ({ left, held }: Meter): number => left + held
 
+/** Of units spent before their payment was taken back nothing is owed: no gate can bring them back. */
+function writtenOff(meter: Meter): Meter {
+  const lost = Math.max(0, -remaining(meter))
+  return { ...meter, given: meter.given + lost, left: meter.left + lost }
+}
+
 /** Nothing is left, and no gate may bring anything back. */
 export const isUsedUp = (meter: Meter | null): boolean => meter !== null && remaining(meter) === 0
 
@@ -58,8 +67,9 @@ export type Draw = {
 
 /** What all of them allow: never more than the least. */
 export function allowance(draws: readonly Draw[]): { readonly left: number; readonly elsewhere: number } {
-  const left = Math.min(...draws.map(({ meter }) => meter.left))
-  return { left, elsewhere: Math.min(...draws.map(({ meter, elsewhere }) => meter.left + elsewhere)) - left }
+  const left = Math.max(0, Math.min(...draws.map(({ meter }) => meter.left)))
+  const all = Math.min(...draws.map(({ meter, elsewhere }) => meter.left + elsewhere))
+  return { left, elsewhere: Math.max(0, all - left) }
 }
 
 export const take = (meter: Meter, units: number): Meter => ({
@@ -73,12 +83,12 @@ export function report(meter: Meter, slice: Slice, { spent, unused }: SliceRepor
   const isSound = spent >= slice.spent && unused >= slice.unused && spent + unused <= slice.units
   if (!isSound) throw new Error(`a report on slice ${slice.id} does not fit what was taken`)
   const more = { spent: spent - slice.spent, unused: unused - slice.unused }
-  return {
+  return writtenOff({
     ...meter,
     left: meter.left + more.unused,
     held: meter.held - more.spent - more.unused,
     spent: meter.spent + more.spent,
-  }
+  })
 }
 
 export const noted = (slice: Slice, { spent, unused }: SliceReport): Slice => ({ ...slice, spent, unused })
@@ -92,6 +102,16 @@ export const give = (meter: Meter, units: number): Meter => ({
   given: meter.given + units,
   left: meter.left + units,
 })
+
+/** With what gates hold counted as spent: units of one offer must not come back as those of another. */
+export const settledMeter = ({ given, left, held, spent }: Meter): Meter =>
+  writtenOff({ given, left, held: 0, spent: spent + held })
+
+/** Without units that were given; "spent" when they are spent already. */
+export function without(meter: Meter, units: number): Meter | "spent" {
+  const after = { ...meter, left: meter.left - units, given: meter.given - units }
+  return remaining(after) < 0 ? "spent" : after
+}
 
 /** A gate reports every slice sooner, or it has crashed: nobody waits for an older one. */
 export const sliceSeconds = 3

@@ -1,5 +1,5 @@
 /** The payment grant: a signed x402 payment for a token, claimed once, settled later (wire.md §2). */
-import { commitmentNonce, committedOffer, openingOf } from "../../shared/commitment.ts"
+import { type CommitmentTerms, commitmentNonce, committedOffer, openingOf } from "../../shared/commitment.ts"
 import { type Reason, Refusal } from "../../shared/errors.ts"
 import { accountId, type Hex } from "../../shared/evm.ts"
 import { domainOf } from "../../shared/network.ts"
@@ -23,9 +23,10 @@ import type { Logger } from "../ports/runtime.ts"
 import { freshId } from "./answer.ts"
 import type { TokenAnswer, TokenDeps, TokenOptions, TokenRequest } from "./grant-type.ts"
 import { answerRedeemed } from "./redeemed.ts"
+import { readTarget, topUpOrder } from "./top-up.ts"
 
 export const grantType = paymentGrantType
-export const parameters = ["payment"] as const
+export const parameters = ["payment", "refresh_token"] as const
 
 /** What a request shows of the buyer. */
 type Shown = {
@@ -56,9 +57,11 @@ export async function handle(
   deps.keys.check()
   const payment = matchPayment(located, deps.board, deps.now())
   if (payment.offer.dpop === "required" && request.keyThumbprint === null) throw new Refusal("dpop_required")
-  checkCommitment(payment, shown.opening, options.resource)
+  const target = readTarget(request, deps)
+  checkCommitment(payment, shown.opening, { resource: options.resource, grant: target?.grantId })
   const { payer } = payment.transfer
-  const entry = findFree(payment, shown.opening, deps)
+  // A grant that was paid for is not added to for nothing.
+  const entry = target ? undefined : findFree(payment, shown.opening, deps)
   // What costs more to bank than it brings is refused before it costs anything else (security.md SET-24).
   if (!entry) await deps.funding.get(payment.network.id)?.wantWorth(nominalOf(payment))
   // Counted only once the signature is known to be his: otherwise anybody could use up another payer's budget.
@@ -79,6 +82,20 @@ export async function handle(
   deps.onStep?.("payment-checked")
 
   const now = deps.now()
+  const order = {
+    key: payment.key,
+    network: payment.network.id,
+    scheme: payment.scheme.name,
+    asset: payment.price.asset,
+    transfer: payment.transfer,
+    nominal: nominalOf(payment),
+    // What signs by code can change its mind until the money has moved.
+    policy: reading.payerHasCode ? ("first" as const) : payment.offer.settle,
+    intake: { blockNumber: reading.blockNumber, balance: reading.balance },
+    blockSeconds: payment.network.blockSeconds,
+    limits: options.limits,
+    now,
+  }
   const expiresAt = now + payment.offer.durationSeconds
   const paid = !free
   const hasProof = shown.opening !== null || shown.proof.idempotencyHash !== null
@@ -101,23 +118,16 @@ export async function handle(
     meter: paid ? openMeter(payment.offer.units) : null,
     token: firstToken(terms, freshId(deps.random), now, options.lives),
   }
-  const outcome = await deps.store.redeem({
-    key: payment.key,
-    grant,
-    network: payment.network.id,
-    scheme: payment.scheme.name,
-    asset: payment.price.asset,
-    transfer: payment.transfer,
-    nominal: nominalOf(payment),
-    settle: paid,
-    // What signs by code can change its mind until the money has moved.
-    policy: reading.payerHasCode ? "first" : payment.offer.settle,
-    retryHash: retrySecret === undefined ? null : sha256Hex(retrySecret),
-    intake: { blockNumber: reading.blockNumber, balance: reading.balance },
-    blockSeconds: payment.network.blockSeconds,
-    limits: options.limits,
-    now,
-  })
+  const outcome = target
+    ? await deps.store.topUp(
+        await topUpOrder(order, { target, payment, opening: shown.opening }, request, deps, options),
+      )
+    : await deps.store.redeem({
+        ...order,
+        grant,
+        settle: paid,
+        retryHash: retrySecret === undefined ? null : sha256Hex(retrySecret),
+      })
   switch (outcome.kind) {
     case "refused":
       throw new Refusal(outcome.reason)
@@ -154,7 +164,13 @@ function logRedeemed(
   log: Logger,
 ): void {
   const { network, policy, transfer } = redemption
-  const fields = { grant: grant.id, offer: grant.offer, payer: transfer.payer, network }
+  const fields = {
+    grant: grant.id,
+    offer: grant.offer,
+    further: redemption.topUp !== null,
+    payer: transfer.payer,
+    network,
+  }
   if (limit) log.warn({ ...fields, limit }, "payment redeemed, to be settled first: a limit is reached")
   else log.info({ ...fields, policy }, grant.paid ? "payment redeemed" : "payer admitted")
 }
@@ -169,7 +185,10 @@ function checkOwner(
   // Taken in from the chain, which tells neither window nor owner; that it buys nothing again may be told to anybody.
   if (grant.ended?.reason === "lost") throw new Refusal("grant_lost")
   const same = isSameTransfer(redemption.transfer, payment.transfer)
-  if (!same || !provesOwner(grant, proof, deps.now())) throw new Refusal("authorization_conflict")
+  // A further payment has a secret of its own: whoever has that of another has not paid this one.
+  const { topUp } = redemption
+  const bought = topUp ? { ...grant, opening: topUp.opening, idempotencyHash: null } : grant
+  if (!same || !provesOwner(bought, proof, deps.now())) throw new Refusal("authorization_conflict")
   const isDelisted = !grant.paid && !deps.whitelist.find(grant.subject, grant.startsAt)
   if (isDelisted) throw new Refusal("access_denied")
 }
@@ -186,10 +205,10 @@ function isSameTransfer(a: Payment["transfer"], b: Payment["transfer"]): boolean
   )
 }
 
-function checkCommitment(payment: Payment, opening: Hex | null, resource: string): void {
+function checkCommitment(payment: Payment, opening: Hex | null, to: Omit<CommitmentTerms, "offerRef">): void {
   if (opening === null) return
   const offerRef = committedOffer(payment.offer.ref, payment.accepted.extra?.quote)
-  const nonce = commitmentNonce(opening, { offerRef, resource })
+  const nonce = commitmentNonce(opening, { offerRef, ...to })
   if (nonce !== payment.transfer.nonce) throw new Refusal("commitment_mismatch")
 }
 

@@ -21,14 +21,18 @@ export async function answerRedeemed(
   deps: TokenDeps,
   options: TokenOptions,
 ): Promise<TokenAnswer> {
-  const { grant, redemption } = isIssued(known.grant) ? known : await awaitToken(known, signal, deps, options)
+  const { grant, redemption } = isGiven(known) ? known : await awaitToken(known, signal, deps, options)
   const over = whyOver(grant, settlementState(redemption.state), deps.now())
   if (over) throw new Refusal(over)
   const view = settlementView(redemption)
-  return isIssued(grant)
+  return isIssued(grant) && isGiven({ grant, redemption })
     ? answerFrom(grant, view, replayed, deps, options)
     : pendingAnswer(view, retrySecret, options)
 }
+
+/** Whether what was bought is there: a grant with its token, or what a further payment gives to one. */
+const isGiven = ({ grant, redemption: { topUp } }: Redeemed): boolean =>
+  topUp ? topUp.gave !== null : isIssued(grant)
 
 /** What is stored once the money is in, its token included; or as it was, when that takes longer than a request may. */
 async function awaitToken(

@@ -102,7 +102,7 @@ function readTokenRequest(
     return {
       ...shown,
       grantType: paymentGrantType,
-      parameters: new Map([["payment", decodePayment(payment)]]),
+      parameters: new Map([...parameters, ["payment", decodePayment(payment)]]),
     }
   }
   return grantType === undefined ? undefined : { ...shown, grantType, parameters }

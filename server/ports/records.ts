@@ -1,30 +1,26 @@
 /** What the store keeps and answers, in the words of the field. */
+
+import type { Reason } from "../../shared/errors.ts"
 import type { Address, Hex } from "../../shared/evm.ts"
 import type { Revocation } from "../../shared/revocation.ts"
 import type { SignedTransfer } from "../../shared/scheme.ts"
+import type { TopUpRequest } from "../core/credit.ts"
 import type { ExposureLimits, LimitName } from "../core/exposure.ts"
-import type { Grant, NewGrant } from "../core/grant.ts"
+import type { Grant, NewGrant, TokenLives } from "../core/grant.ts"
 import type { Evidence, LedgerKind, Redemption, SettlePolicy } from "../core/redemption.ts"
+import type { TopUp } from "../core/top-up.ts"
 import type { WhitelistEntry } from "../core/whitelist.ts"
 
-export type RedeemOrder = {
+export type PaymentOrder = {
   readonly key: string
-  readonly grant: NewGrant
   readonly network: string
   readonly scheme: string
   readonly asset: Address
   readonly transfer: SignedTransfer
   /** In millionths of the asset's nominal currency. */
   readonly nominal: bigint
-  /**
-   * False for a whitelisted caller: nothing is settled and the signature is not stored. Refused with `access_denied`
-   * when the payer is not on the list any more.
-   */
-  readonly settle: boolean
   /** `background` may become `first` by a limit; then no token exists before the money is in. */
   readonly policy: SettlePolicy
-  /** SHA-256 (hex) of the secret made up for a buyer who brought nothing to prove himself by; kept only when he has to wait. */
-  readonly retryHash: string | null
   /** What the chain read said: the payer's balance as of a block. */
   readonly intake: { readonly blockNumber: bigint; readonly balance: bigint }
   /** Usual time between blocks of the network. */
@@ -33,7 +29,32 @@ export type RedeemOrder = {
   readonly now: number
 }
 
-/** By what a grant may be asked for: its id (from a token), its secret's opening, or its idempotency key's hash. */
+/** A payment that opens a grant. */
+export type RedeemOrder = PaymentOrder & {
+  readonly grant: NewGrant
+  /**
+   * False for a whitelisted caller: nothing is settled and the signature is not stored. Refused with `access_denied`
+   * when the payer is not on the list any more.
+   */
+  readonly settle: boolean
+  /** SHA-256 (hex) of the secret made up for a buyer who brought nothing to prove himself by; kept only when he has to wait. */
+  readonly retryHash: string | null
+}
+
+/** A payment for a grant that is there. */
+export type TopUpOrder = PaymentOrder & {
+  readonly grantId: string
+  readonly topUp: Omit<TopUp, "token" | "gave">
+  readonly request: TopUpRequest
+  /** Of the token that comes with it. */
+  readonly jti: string
+  readonly lives: TokenLives
+}
+
+/**
+ * By what a grant may be asked for: its id (from a token), the opening of its secret or of that of a further payment, or
+ * its idempotency key's hash.
+ */
 export type GrantHandle =
   | { readonly by: "id" | "idempotencyHash"; readonly value: string }
   | { readonly by: "opening"; readonly value: Hex }
@@ -50,6 +71,10 @@ export type RedeemOutcome =
       readonly kind: "refused"
       readonly reason: "insufficient_funds" | "queue_full" | "idempotency_conflict" | "access_denied"
     }
+
+export type TopUpOutcome =
+  | Exclude<RedeemOutcome, { readonly kind: "refused" }>
+  | { readonly kind: "refused"; readonly reason: Reason }
 
 export type LedgerEntry = {
   /** Ascending, without duplicates; gaps mean nothing. */

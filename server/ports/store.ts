@@ -30,6 +30,8 @@ import type {
   RevocationTarget,
   Revoker,
   SignedBytes,
+  TopUpOrder,
+  TopUpOutcome,
   TransferId,
   UnitsTaken,
   WhitelistNews,
@@ -61,11 +63,18 @@ export type Store = {
 
   /** Claims the key, opens the grant, books the entry and queues the settlement, or does nothing. */
   redeem(order: RedeemOrder): Promise<RedeemOutcome>
+  /**
+   * Claims the key for a grant that is there, as `core/credit.ts` decides: what it gives the grant has at once, or, settled
+   * first, with the verdict of the chain. What turns out unpaid is taken back with that.
+   */
+  topUp(order: TopUpOrder): Promise<TopUpOutcome>
+  /** What was ever claimed for a grant, oldest first. */
+  payments(input: { grantId: string }): Promise<readonly Redemption[]>
   /** What is stored under a key; for answering repeats, never for deciding whether to claim. */
   recall(input: { key: string }): Promise<Redeemed | null>
   /**
-   * The grant a handle names, the newest if several; null when there is none. A derived one as it is worth within its
-   * parent, with the redemption that paid for that.
+   * The grant a handle names, the newest if several, with the payment it stands on, or the one whose secret was shown; null
+   * when there is none. A derived one as it is worth within its parent, with what that stands on.
    */
   findGrant(input: GrantHandle): Promise<{ grant: Grant; redemption: Redemption | null } | null>
   /**

@@ -8,15 +8,22 @@ import type { MemoryTables } from "./memory-tables.ts"
 import { endedFacts, importedFacts } from "./rules.ts"
 import type { BookVerb, Verbs } from "./verbs.ts"
 
+type Line = Pick<BookRow, "grant" | "redemption">
+
 export function createMemoryBooks(tables: MemoryTables): Pick<Verbs, BookVerb> {
   const { grants, slices, redemptions, entries, transactions, nonces, progress, put } = tables
 
-  function bookRows(wanted: readonly Grant[]): readonly BookRow[] {
+  /** One for each payment, or one without. */
+  const withPayments = (grant: Grant): readonly Line[] => {
+    const payments = tables.paymentsFor(grant.id)
+    return (payments.length === 0 ? [null] : payments).map((redemption) => ({ grant, redemption }))
+  }
+
+  function bookRows(wanted: readonly Line[]): readonly BookRow[] {
     const kinds = new Map<string, LedgerKind[]>()
     for (const { redemptionKey, kind } of entries.values())
       if (redemptionKey !== null) kinds.set(redemptionKey, [...(kinds.get(redemptionKey) ?? []), kind])
-    return wanted.map((grant) => {
-      const redemption = tables.redemptionFor(grant.id)
+    return wanted.map(({ grant, redemption }) => {
       const own = kinds.get(redemption?.key ?? "") ?? []
       const ride = transactions.get(redemption?.transactionId ?? -1)
       return {
@@ -40,16 +47,18 @@ export function createMemoryBooks(tables: MemoryTables): Pick<Verbs, BookVerb> {
         [...grants.values()]
           .filter(({ id }) => id > after)
           .sort((a, b) => (a.id < b.id ? -1 : 1))
-          .slice(0, limit),
+          .slice(0, limit)
+          .flatMap(withPayments),
       ),
 
     exposure: () => ({
       ...tables.totals(),
       losses: tables.losses(),
       open: bookRows(
-        [...redemptions.values()].flatMap(({ state, grantId }) =>
-          isUnsettled(state) ? (grants.get(grantId) ?? []) : [],
-        ),
+        [...redemptions.values()].flatMap((redemption) => {
+          const grant = grants.get(redemption.grantId)
+          return grant && isUnsettled(redemption.state) ? [{ grant, redemption }] : []
+        }),
       ),
     }),
 

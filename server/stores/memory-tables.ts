@@ -1,13 +1,22 @@
 /** The tables of the memory store: maps with a journal, so that a verb that throws has changed nothing. */
 import type { GrantEnd, Revocation } from "../../shared/revocation.ts"
+import { type Further, isFurther, stands, type TopUpEffect, topUpVerdict } from "../core/credit.ts"
 import { type Breaker, changeOf, closedBreaker, lossWindowSeconds, trippedAt } from "../core/exposure.ts"
 import { type Grant, isIssued } from "../core/grant.ts"
 import type { OfferRecord } from "../core/offers.ts"
 import type { LedgerKind, MoveEffect, Redemption } from "../core/redemption.ts"
-import type { Slice } from "../core/units.ts"
+import { type Slice, settledMeter } from "../core/units.ts"
 import { memberOf, type WhitelistRow } from "../core/whitelist.ts"
 import type { LedgerEntry, RelayTransaction, TransferId } from "../ports/records.ts"
-import { endedFacts, endOf, type Lease, livingSince, movedFacts } from "./rules.ts"
+import {
+  changeOfTokens,
+  endedFacts,
+  endOf,
+  type Lease,
+  livingSince,
+  movedFacts,
+  toppedFacts,
+} from "./rules.ts"
 
 /** What a payer has under way, and how many of his payments were ever paid. */
 type PayerRow = { readonly unsettled: bigint; readonly open: number; readonly settled: number }
@@ -21,7 +30,7 @@ export function createMemoryTables() {
   const grants = new Map<string, Grant>()
   const redemptions = new Map<string, Redemption>()
   const keysByPayer = new Map<string, readonly string[]>()
-  const keyByGrant = new Map<string, string>()
+  const keysByGrant = new Map<string, readonly string[]>()
   const keyByEvidence = new Map<string, string>()
   const entries = new Map<number, LedgerEntry>()
   const slices = new Map<number, Slice>()
@@ -73,7 +82,7 @@ export function createMemoryTables() {
     const { payer } = after.transfer
     if (!before) {
       put(keysByPayer, payer, [...(keysByPayer.get(payer) ?? []), after.key])
-      put(keyByGrant, after.grantId, after.key)
+      put(keysByGrant, after.grantId, [...(keysByGrant.get(after.grantId) ?? []), after.key])
     }
     if (before?.evidence) drop(keyByEvidence, evidenceId(before))
     if (after.evidence) put(keyByEvidence, evidenceId(after), after.key)
@@ -164,23 +173,54 @@ export function createMemoryTables() {
       (grant) => memberOf(grant.subject) === id && !(unpaid && grant.paid),
     )
     for (const grant of ending)
-      saveGrant({ ...grant, ended: { reason, at } }, keyByGrant.get(grant.id) ?? null, at, facts)
+      saveGrant({ ...grant, ended: { reason, at } }, redemptionFor(grant.id)?.key ?? null, at, facts)
     return ending.length
+  }
+
+  const rowsOf = (keys: readonly string[]): readonly Redemption[] =>
+    keys.flatMap((key) => redemptions.get(key) ?? [])
+
+  const paymentsFor = (grantId: string): readonly Redemption[] => rowsOf(keysByGrant.get(grantId) ?? [])
+
+  const redemptionFor = (grantId: string): Redemption | null => paymentsFor(grantId).findLast(stands) ?? null
+
+  /** The grant with all that was derived from it. */
+  const familyOf = (id: string): ReadonlySet<string> =>
+    new Set(
+      [...grants.values()].filter((each) => each.id === id || each.parent === id).map((each) => each.id),
+    )
+
+  /** What gates hold of a grant, and of what was derived from it, counts as spent. */
+  function dropSlices(id: string): void {
+    const family = familyOf(id)
+    for (const slice of [...slices.values()]) if (family.has(slice.grantId)) drop(slices, slice.id)
+    for (const child of [...grants.values()])
+      if (child.parent === id && child.meter)
+        put(grants, child.id, { ...child, meter: settledMeter(child.meter) })
+  }
+
+  /** Changes the grant as its further payment, or the end of that, has it. */
+  function carryOut(bought: Further, effect: TopUpEffect, at: number): Further {
+    const { id } = effect.grant
+    const after = { ...bought, topUp: effect.topUp }
+    saveRedemption(bought, after, at)
+    if (effect.dropsSlices) dropSlices(id)
+    saveGrant(effect.grant, bought.key, at)
+    const sequence = book(effect.entry, id, bought.key, toppedFacts(bought, effect), at)
+    if (effect.tokensFrom !== null) publish(sequence, changeOfTokens(id, effect.tokensFrom, at), at)
+    return after
   }
 
   function bookMove(before: Redemption, effect: MoveEffect, at: number): void {
     const { redemption, entry, endsGrant } = effect
     if (entry) book(entry, redemption.grantId, redemption.key, movedFacts(before, redemption), at)
     const grant = grants.get(redemption.grantId)
-    if (endsGrant && grant && !grant.ended)
+    if (isFurther(redemption)) {
+      const verdict = grant && topUpVerdict(grant, redemptionFor(grant.id), redemption, at)
+      if (verdict) carryOut(redemption, verdict, at)
+    } else if (endsGrant && grant && !grant.ended)
       saveGrant({ ...grant, ended: { reason: "settlement_failed", at } }, redemption.key, at)
   }
-
-  const rowsOf = (keys: readonly string[]): readonly Redemption[] =>
-    keys.flatMap((key) => redemptions.get(key) ?? [])
-
-  const redemptionFor = (grantId: string): Redemption | null =>
-    rowsOf([keyByGrant.get(grantId) ?? ""])[0] ?? null
 
   return {
     offers,
@@ -216,11 +256,9 @@ export function createMemoryTables() {
       keyByEvidence.has(`${network} ${transactionHash} ${logIndex}`),
     redemptionsOf: (payer: string) => rowsOf(keysByPayer.get(payer) ?? []),
     redemptionFor,
-    /** The grant with all that was derived from it. */
-    familyOf: (id: string): ReadonlySet<string> =>
-      new Set(
-        [...grants.values()].filter((each) => each.id === id || each.parent === id).map((each) => each.id),
-      ),
+    paymentsFor,
+    familyOf,
+    carryOut,
     /** Whether the Transfer that would pay for this row already pays for another. */
     isEvidenceOfOther: (row: Redemption) => (keyByEvidence.get(evidenceId(row)) ?? row.key) !== row.key,
   }

@@ -1,10 +1,11 @@
 /** A store in memory: for trying things out and for tests. It forgets everything when the process ends. */
+import { topUpGrant, whyNoTopUp } from "../core/credit.ts"
 import { withinParent } from "../core/derive.ts"
 import type { Standing } from "../core/exposure.ts"
 import { idempotencySeconds } from "../core/grant.ts"
 import { applyMove, isVoid, type Redemption } from "../core/redemption.ts"
 import { memberOf } from "../core/whitelist.ts"
-import type { RedeemOrder, RelayTransaction } from "../ports/records.ts"
+import type { PaymentOrder, RedeemOrder, RelayTransaction } from "../ports/records.ts"
 import { Fenced, type Store, StoreUnavailable } from "../ports/store.ts"
 import { createMemoryBooks } from "./memory-books.ts"
 import { createMemoryLedger } from "./memory-ledger.ts"
@@ -18,6 +19,8 @@ import {
   derivedFacts,
   derivedSince,
   evidenceTaken,
+  furtherFacts,
+  furtherOf,
   isAdmitted,
   issueOf,
   leaseFor,
@@ -56,7 +59,7 @@ export function createMemoryVerbs(): Verbs {
     if (lease?.fence !== fence) throw new Fenced()
   }
 
-  function standingOf(order: RedeemOrder): Standing {
+  function standingOf(order: PaymentOrder): Standing {
     const { payer } = order.transfer
     const mine = tables.redemptionsOf(payer)
     const pending = mine
@@ -144,6 +147,35 @@ export function createMemoryVerbs(): Verbs {
       return { kind: "redeemed", redemption: row, grant, limit: admission?.limit ?? null }
     },
 
+    topUp(order) {
+      const known = verbs.recall({ key: order.key })
+      if (known) return { kind: "repeated", ...known }
+      const grant = grants.get(order.grantId)
+      if (!grant) return { kind: "refused", reason: "grant_lost" }
+      const standing = tables.redemptionFor(grant.id)
+      const why = whyNoTopUp(
+        grant,
+        tables.paymentsFor(grant.id),
+        standing,
+        furtherOf(order, "background"),
+        order,
+      )
+      if (why || !standing) return { kind: "refused", reason: why ?? "top_up_refused" }
+      const admission = admissionOf(order, standingOf(order))
+      if (admission.kind === "refused") return admission
+      const bought = furtherOf(order, admission.policy)
+      tables.saveRedemption(undefined, bought, order.now)
+      if (admission.breaker) tables.setBreaker(admission.breaker)
+      tables.book("redeemed", grant.id, order.key, furtherFacts(bought), order.now)
+      const { limit } = admission
+      if (admission.policy === "first") return { kind: "redeemed", redemption: bought, grant, limit }
+      const effect = topUpGrant(grant, standing, bought, order.now)
+      const row = tables.carryOut(bought, effect, order.now)
+      return { kind: "redeemed", redemption: row, grant: effect.grant, limit }
+    },
+
+    payments: ({ grantId }) => tables.paymentsFor(grantId),
+
     recall({ key }) {
       const row = redemptions.get(key)
       const grant = row && grants.get(row.grantId)
@@ -152,6 +184,10 @@ export function createMemoryVerbs(): Verbs {
 
     findGrant({ by, value }) {
       const grant = [...grants.values()].findLast((each) => each[by] === value)
+      const further = grant
+        ? undefined
+        : [...redemptions.values()].findLast((row) => row.topUp?.opening === value)
+      if (further && by === "opening") return verbs.recall({ key: further.key })
       if (!grant) return null
       const parent = grant.parent === null ? undefined : grants.get(grant.parent)
       return parent

@@ -5,6 +5,7 @@ import {
   type Revocation,
   revocationSlackSeconds,
 } from "../../shared/revocation.ts"
+import type { Further, TopUpEffect } from "../core/credit.ts"
 import { type DeriveDecision, type DeriveRequest, derive } from "../core/derive.ts"
 import { type Admission, admit, type Standing } from "../core/exposure.ts"
 import {
@@ -18,10 +19,10 @@ import {
 } from "../core/grant.ts"
 import { type Redemption, type SettlePolicy, settlementState } from "../core/redemption.ts"
 import { standsFor, type WhitelistChange, type WhitelistRow } from "../core/whitelist.ts"
-import type { Redeemed, RedeemOrder, Revoker } from "../ports/records.ts"
+import type { PaymentOrder, Redeemed, RedeemOrder, Revoker, TopUpOrder } from "../ports/records.ts"
 
 /** Whether and how a paying order is taken. */
-export const admissionOf = (order: RedeemOrder, standing: Standing): Admission =>
+export const admissionOf = (order: PaymentOrder, standing: Standing): Admission =>
   admit(
     {
       policy: order.policy,
@@ -109,26 +110,41 @@ export const ruleOf = (
 export const standsSince = (row: WhitelistRow, at: number): number =>
   row.removedAt === null ? row.listedAt : at + 1
 
-const redemptionOf = (order: RedeemOrder, policy: SettlePolicy): Redemption => ({
+/** The row of a further payment; what it gives follows, at once or with the verdict of the chain. */
+export const furtherOf = (order: TopUpOrder, policy: SettlePolicy): Further => {
+  const { jti, lives, topUp, grantId } = order
+  const token = { jti, seconds: policy === "first" ? lives.full : lives.pending }
+  return { ...paymentRow(order, grantId, policy), topUp: { ...topUp, token, gave: null } }
+}
+
+function redemptionOf(order: RedeemOrder, policy: SettlePolicy): Redemption {
+  const row = paymentRow(order, order.grant.id, policy)
+  // What is never settled needs no signature, and what is not stored cannot leak.
+  return order.settle
+    ? row
+    : { ...row, transfer: { ...order.transfer, signature: "0x" }, state: "free", dueAt: null }
+}
+
+const paymentRow = (order: PaymentOrder, grantId: string, policy: SettlePolicy): Redemption => ({
   key: order.key,
-  grantId: order.grant.id,
+  grantId,
   network: order.network,
   scheme: order.scheme,
   asset: order.asset,
-  // What is never settled needs no signature, and what is not stored cannot leak.
-  transfer: order.settle ? order.transfer : { ...order.transfer, signature: "0x" },
+  transfer: order.transfer,
   nominal: order.nominal,
   policy,
-  state: order.settle ? "accepted" : "free",
+  state: "accepted",
   fromBlock: order.intake.blockNumber,
   acceptedAt: order.now,
   // At once, also when the clock is set back after the sale.
-  dueAt: order.settle ? 0 : null,
+  dueAt: 0,
   attempts: 0,
   transactionId: null,
   evidence: null,
   failure: null,
   lastError: null,
+  topUp: null,
 })
 
 type Facts = Readonly<Record<string, string>>
@@ -145,6 +161,34 @@ export const redeemedFacts = (order: RedeemOrder, redemption: Redemption): Facts
   ...(order.grant.offer !== null && { offer: order.grant.offer }),
   paid: String(order.settle),
   ...(order.settle && { settle: redemption.policy }),
+})
+
+export const furtherFacts = ({ topUp, ...row }: Further): Facts => ({
+  ...commonFacts({ ...row, topUp }),
+  offer: topUp.offer.ref,
+  paid: "true",
+  settle: row.policy,
+  for: row.grantId,
+})
+
+/** What a further payment gave, or what was taken back; the credit in millionths of the currency. */
+export function toppedFacts(before: Further, { entry, topUp, credit }: TopUpEffect): Facts {
+  const gave = (entry === "topped_up" ? topUp : before.topUp).gave
+  return {
+    ...commonFacts(before),
+    offer: topUp.offer.ref,
+    ...(gave && { seconds: String(gave.seconds) }),
+    ...(gave && gave.units !== null && { units: String(gave.units) }),
+    ...(credit > 0n && { credit: credit.toString() }),
+  }
+}
+
+/** What gates are told of a grant that changed and lives on. */
+export const changeOfTokens = (grantId: string, before: number, at: number): Revocation => ({
+  kind: "tokens",
+  grantId,
+  before,
+  expiresAt: lastTokenAt(at),
 })
 
 /** Of an entry about settlement; `transaction` and `block` are those that settled or went away. */

@@ -1,20 +1,21 @@
 /** The verbs of those who look through the books, and mend them, on SQLite. */
 import type BetterSqlite3 from "better-sqlite3"
+import type { Grant } from "../core/grant.ts"
 import type { BookRow } from "../core/invariants.ts"
-import { type LedgerKind, newsKinds, unsettledStates } from "../core/redemption.ts"
+import { type LedgerKind, newsKinds, type Redemption, unsettledStates } from "../core/redemption.ts"
 import type { TransferId } from "../ports/records.ts"
 import { endedFacts, importedFacts } from "./rules.ts"
 import type { Records } from "./sqlite-records.ts"
-import { grantFrom, integer, listOf, type Row, text } from "./sqlite-rows.ts"
+import { grantFrom, integer, listOf, type Row, redemptionFrom, text } from "./sqlite-rows.ts"
 import type { BookVerb, Verbs } from "./verbs.ts"
 
 export function createBookVerbs(db: BetterSqlite3.Database, records: Records): Pick<Verbs, BookVerb> {
   const grantsAfter = db.prepare<[string, number], Row>(
     "SELECT * FROM grants WHERE id > ? ORDER BY id LIMIT ?",
   )
-  const openGrants = db.prepare<[], Row>(`
-    SELECT grants.* FROM redemptions JOIN grants ON grants.id = redemptions.grant_id
-    WHERE redemptions.state IN (${listOf(unsettledStates)}) ORDER BY redemptions.id`)
+  const openRows = db.prepare<[], Row>(
+    `SELECT * FROM redemptions WHERE state IN (${listOf(unsettledStates)}) ORDER BY id`,
+  )
   const countEntries = db.prepare<[string], Row>(
     "SELECT kind, count(*) AS entries FROM entries WHERE redemption_key = ? GROUP BY kind",
   )
@@ -51,9 +52,13 @@ export function createBookVerbs(db: BetterSqlite3.Database, records: Records): P
     "SELECT 1 FROM redemptions WHERE network = ? AND transaction_hash = ? AND log_index = ?",
   )
 
-  function bookRow(row: Row): BookRow {
-    const grant = grantFrom(row)
-    const redemption = records.redemptionFor(grant.id)
+  /** One for each payment, or one without. */
+  function bookRows(grant: Grant): readonly BookRow[] {
+    const payments = records.paymentsFor(grant.id)
+    return (payments.length === 0 ? [null] : payments).map((each) => bookRow(grant, each))
+  }
+
+  function bookRow(grant: Grant, redemption: Redemption | null): BookRow {
     const news = redemption ? lastNews.get(redemption.key) : undefined
     const counts = redemption ? countEntries.all(redemption.key) : []
     const state =
@@ -70,6 +75,12 @@ export function createBookVerbs(db: BetterSqlite3.Database, records: Records): P
     }
   }
 
+  function openRow(row: Row): readonly BookRow[] {
+    const redemption = redemptionFrom(row)
+    const grant = records.grant(redemption.grantId)
+    return grant ? [bookRow(grant, redemption)] : []
+  }
+
   const isPaying = (network: string, { transactionHash, logIndex }: TransferId): boolean =>
     byEvidence.get(network, transactionHash, logIndex) !== undefined
 
@@ -77,9 +88,13 @@ export function createBookVerbs(db: BetterSqlite3.Database, records: Records): P
     query.all().map(({ row }) => text(row))
 
   return {
-    books: ({ after, limit }) => grantsAfter.all(after, limit).map(bookRow),
+    books: ({ after, limit }) => grantsAfter.all(after, limit).flatMap((row) => bookRows(grantFrom(row))),
 
-    exposure: () => ({ ...records.totals(), losses: records.losses(), open: openGrants.all().map(bookRow) }),
+    exposure: () => ({
+      ...records.totals(),
+      losses: records.losses(),
+      open: openRows.all().flatMap(openRow),
+    }),
 
     doubles: () => ({
       keys: rowsOf(doubleRows.keys),

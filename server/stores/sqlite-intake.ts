@@ -1,16 +1,19 @@
 /** The verbs of the ticket office and of those who read the ledger, on SQLite. */
 import type BetterSqlite3 from "better-sqlite3"
+import { topUpGrant, whyNoTopUp } from "../core/credit.ts"
 import { withinParent } from "../core/derive.ts"
 import type { Standing } from "../core/exposure.ts"
 import { idempotencySeconds } from "../core/grant.ts"
 import { voidStates } from "../core/redemption.ts"
 import { memberOf } from "../core/whitelist.ts"
-import type { RedeemOrder } from "../ports/records.ts"
+import type { PaymentOrder, RedeemOrder } from "../ports/records.ts"
 import {
   admissionOf,
   derivationOf,
   derivedFacts,
   derivedSince,
+  furtherFacts,
+  furtherOf,
   isAdmitted,
   issueOf,
   redeemedFacts,
@@ -47,6 +50,9 @@ export function createIntakeVerbs(db: BetterSqlite3.Database, records: Records):
       "SELECT id FROM grants WHERE idempotency_hash = ? ORDER BY starts_at DESC, rowid DESC LIMIT 1",
     ),
   }
+  const byOpening = db.prepare<[string], Row>(
+    "SELECT key FROM redemptions WHERE opening = ? ORDER BY id DESC LIMIT 1",
+  )
   const unmined = db.prepare<[string, string, string], Row>(`
     SELECT value FROM redemptions
     WHERE network = ? AND asset = ? AND payer = ? AND block_number IS NULL AND state NOT IN (${listOf(voidStates)})`)
@@ -75,7 +81,7 @@ export function createIntakeVerbs(db: BetterSqlite3.Database, records: Records):
   }
 
   // Summed here and not in SQL: SQLite's SUM goes through floats.
-  function standingOf(order: RedeemOrder): Standing {
+  function standingOf(order: PaymentOrder): Standing {
     const { payer } = order.transfer
     const pending = [
       ...unmined.all(order.network, order.asset, payer),
@@ -121,10 +127,41 @@ export function createIntakeVerbs(db: BetterSqlite3.Database, records: Records):
       return { kind: "redeemed", redemption, grant, limit: admission?.limit ?? null }
     },
 
+    topUp(order) {
+      const known = recall(order)
+      if (known) return { kind: "repeated", ...known }
+      const grant = records.grant(order.grantId)
+      if (!grant) return { kind: "refused", reason: "grant_lost" }
+      const standing = records.redemptionFor(grant.id)
+      const why = whyNoTopUp(
+        grant,
+        records.paymentsFor(grant.id),
+        standing,
+        furtherOf(order, "background"),
+        order,
+      )
+      if (why || !standing) return { kind: "refused", reason: why ?? "top_up_refused" }
+      const admission = admissionOf(order, standingOf(order))
+      if (admission.kind === "refused") return admission
+      const bought = furtherOf(order, admission.policy)
+      records.saveRedemption(null, bought, order.now)
+      if (admission.breaker) records.setBreaker(admission.breaker)
+      records.book("redeemed", grant.id, order.key, furtherFacts(bought), order.now)
+      const { limit } = admission
+      if (admission.policy === "first") return { kind: "redeemed", redemption: bought, grant, limit }
+      const effect = topUpGrant(grant, standing, bought, order.now)
+      const redemption = records.carryOut(grant, bought, effect, order.now)
+      return { kind: "redeemed", redemption, grant: effect.grant, limit }
+    },
+
+    payments: ({ grantId }) => records.paymentsFor(grantId),
+
     recall,
 
     findGrant({ by, value }) {
       const id = grantIdBy[by].get(value)?.id
+      const further = id === undefined && by === "opening" ? byOpening.get(value) : undefined
+      if (further) return recall({ key: text(further.key) })
       const grant = id === undefined ? null : records.grant(text(id))
       const parent = grant?.parent ? records.grant(grant.parent) : null
       return grant && parent

@@ -1,6 +1,7 @@
 /** Rows of the SQLite store to nouns and back: amounts are TEXT, integers come as bigint and leave checked. */
 import type { Address, Hex } from "../../shared/evm.ts"
 import type { GrantEnd, Revocation } from "../../shared/revocation.ts"
+import { stands } from "../core/credit.ts"
 import type { Grant } from "../core/grant.ts"
 import type { Offer, OfferRecord } from "../core/offers.ts"
 import type {
@@ -10,6 +11,7 @@ import type {
   RedemptionState,
   SettlePolicy,
 } from "../core/redemption.ts"
+import type { TopUp } from "../core/top-up.ts"
 import type { WhitelistAuthor, WhitelistRow } from "../core/whitelist.ts"
 import type { LedgerEntry, NumberedRevocation, RelayTransaction, SignedBytes } from "../ports/records.ts"
 
@@ -77,7 +79,16 @@ export const redemptionFrom = (row: Row): Redemption => ({
         },
   failure: textOrNull<FailureReason>(row.failure),
   lastError: textOrNull(row.last_error),
+  topUp: row.top_up === null ? null : topUpFrom(text(row.top_up)),
 })
+
+function topUpFrom(json: string): TopUp {
+  const topUp = JSON.parse(json) as TopUp
+  const { gave } = topUp
+  return gave
+    ? { ...topUp, gave: { ...gave, basis: { ...gave.basis, value: BigInt(gave.basis.value) } } }
+    : topUp
+}
 
 /** What never changes about a redemption. */
 export const fixedColumnsOf = (redemption: Redemption) => ({
@@ -97,6 +108,7 @@ export const fixedColumnsOf = (redemption: Redemption) => ({
   policy: redemption.policy,
   from_block: redemption.fromBlock,
   accepted_at: redemption.acceptedAt,
+  opening: redemption.topUp?.opening ?? null,
 })
 
 export const movingColumnsOf = (redemption: Redemption) => ({
@@ -111,6 +123,8 @@ export const movingColumnsOf = (redemption: Redemption) => ({
   block_hash: redemption.evidence?.blockHash ?? null,
   failure: redemption.failure,
   last_error: redemption.lastError,
+  top_up: redemption.topUp && jsonOf(redemption.topUp),
+  stands: stands(redemption) ? 1 : 0,
 })
 
 export const grantFrom = (row: Row): Grant => ({
@@ -243,5 +257,7 @@ export function offerRecordFrom(row: Row): OfferRecord {
   return { offer: { ...content, prices }, replacedAt: integerOrNull(row.replaced_at) }
 }
 
-export const offerContentOf = (offer: Offer): string =>
-  JSON.stringify(offer, (_, value: unknown) => (typeof value === "bigint" ? value.toString() : value))
+export const offerContentOf = (offer: Offer): string => jsonOf(offer)
+
+const jsonOf = (value: object): string =>
+  JSON.stringify(value, (_, each: unknown) => (typeof each === "bigint" ? each.toString() : each))

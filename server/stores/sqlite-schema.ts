@@ -39,7 +39,7 @@ CREATE TABLE grants (
   opening TEXT,
   idempotency_hash TEXT,
   units_given INTEGER,
-  units_left INTEGER CHECK (units_left >= 0),
+  units_left INTEGER CHECK (units_left >= -units_held),
   units_held INTEGER CHECK (units_held >= 0),
   units_spent INTEGER CHECK (units_spent >= 0),
   key_thumbprint TEXT,
@@ -113,7 +113,7 @@ CREATE TABLE nonces (
 CREATE TABLE redemptions (
   id INTEGER PRIMARY KEY,
   key TEXT NOT NULL UNIQUE,
-  grant_id TEXT NOT NULL UNIQUE REFERENCES grants (id),
+  grant_id TEXT NOT NULL REFERENCES grants (id),
   network TEXT NOT NULL,
   scheme TEXT NOT NULL,
   ${hex("asset", 20)},
@@ -139,6 +139,10 @@ CREATE TABLE redemptions (
   failure TEXT CHECK (failure IN ('cancelled', 'diverted', 'short', 'insufficient_funds', 'expired',
     'contract_payer', 'refused_by_asset')),
   last_error TEXT CHECK (length(last_error) <= 200),
+  top_up TEXT CHECK (json_valid(top_up)),
+  opening TEXT,
+  stands INTEGER NOT NULL CHECK (stands IN (0, 1)),
+  CHECK ((top_up IS NULL) = (opening IS NULL) AND (top_up IS NOT NULL OR stands = 1)),
   CHECK (state <> 'free' OR signature = '0x'),
   CHECK (due_at IS NULL OR state IN ('accepted', 'failed')),
   CHECK (due_at IS NOT NULL OR state <> 'accepted'),
@@ -147,6 +151,10 @@ CREATE TABLE redemptions (
   CHECK ((transaction_hash IS NULL) = (log_index IS NULL) AND (transaction_hash IS NULL) = (block_number IS NULL)
     AND (transaction_hash IS NULL) = (block_hash IS NULL))
 ) STRICT;
+-- One payment opens a grant, and further ones add to it.
+CREATE UNIQUE INDEX redemptions_opening_grants ON redemptions (grant_id) WHERE top_up IS NULL;
+CREATE INDEX redemptions_by_grant ON redemptions (grant_id);
+CREATE INDEX redemptions_by_opening ON redemptions (opening) WHERE opening IS NOT NULL;
 -- One Transfer pays for one redemption.
 CREATE UNIQUE INDEX redemptions_by_evidence ON redemptions (network, transaction_hash, log_index)
   WHERE transaction_hash IS NOT NULL;
@@ -168,7 +176,7 @@ CREATE TABLE entries (
   sequence INTEGER PRIMARY KEY AUTOINCREMENT,
   ${instant("at")},
   kind TEXT NOT NULL CHECK (kind IN ('redeemed', 'settled', 'failed', 'reopened', 'dead', 'retried', 'ended', 'imported',
-    'admitted', 'token_revoked', 'revoked', 'credited', 'derived', 'whitelist_added', 'whitelist_removed')),
+    'admitted', 'token_revoked', 'revoked', 'credited', 'derived', 'topped_up', 'taken_back', 'whitelist_added', 'whitelist_removed')),
   grant_id TEXT REFERENCES grants (id),
   redemption_key TEXT REFERENCES redemptions (key),
   facts TEXT NOT NULL CHECK (json_valid(facts)),

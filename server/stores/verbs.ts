@@ -12,6 +12,8 @@ export type Verbs = { readonly [V in Verb]: (input: VerbInput<V>) => VerbOutput<
 export type IntakeVerb =
   | "publishOffers"
   | "redeem"
+  | "topUp"
+  | "payments"
   | "recall"
   | "findGrant"
   | "issue"
@@ -38,6 +40,7 @@ export type LedgerVerb = "redemptions" | "history" | "retry"
 
 /** Verbs that write nothing. */
 export const readingVerbs: ReadonlySet<string> = new Set<Verb>([
+  "payments",
   "recall",
   "findGrant",
   "revocations",
@@ -64,6 +67,8 @@ export type Call = <V extends Verb>(verb: V, input: VerbInput<V>) => Promise<Ver
 export const storeOf = (call: Call, close: () => Promise<void>): Store => ({
   publishOffers: (input) => call("publishOffers", input),
   redeem: (order) => call("redeem", order),
+  topUp: (order) => call("topUp", order),
+  payments: (input) => call("payments", input),
   recall: (input) => call("recall", input),
   findGrant: (input) => call("findGrant", input),
   issue: (input) => call("issue", input),

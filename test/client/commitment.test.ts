@@ -8,7 +8,14 @@ import { exactEip3009 } from "../../shared/schemes/exact-eip3009.ts"
 import { hour } from "../support/fake-origin.ts"
 import { setup, startedAt } from "./setup.ts"
 
-type Vector = { secret: `0x${string}`; opening: string; offerRef: string; resource: string; nonce: string }
+type Vector = {
+  secret: `0x${string}`
+  opening: string
+  offerRef: string
+  resource: string
+  grant?: string
+  nonce: string
+}
 const read = (name: string) =>
   JSON.parse(readFileSync(new URL(`../vectors/${name}`, import.meta.url), "utf8"))
 const { vectors } = read("commitment.json") as { vectors: Vector[] }

@@ -294,7 +294,7 @@ it("no rule ever lets a token pass that it concerns, nor refuses another", () =>
       set.add(all)
       set.forget(at)
       const living = all.filter(({ expiresAt }) => expiresAt >= at)
-      const claims = { grant: "g", jti: "j", offer: bought, granted_at }
+      const claims = { grant: "g", jti: "j", iat: granted_at, offer: bought, granted_at }
       const concerned = (some: typeof all) =>
         some.some((rule) => concerns(rule, { offer: bought, grantedAt: granted_at }))
       if (concerned(living)) expect(set.reasonFor(claims)).toBe("revoked")

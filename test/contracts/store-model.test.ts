@@ -27,6 +27,7 @@ import {
   preparation,
   relayer,
   start,
+  topUpOf,
   versionOf,
 } from "../support/orders.ts"
 
@@ -81,6 +82,16 @@ const step = fc.oneof(
   },
   { weight: 2, arbitrary: fc.record({ verb: fc.constant("issue" as const), key }) },
   { weight: 2, arbitrary: fc.record({ verb: fc.constant("rotate" as const), key, generation: upTo(2) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      verb: fc.constant("topUp" as const),
+      key,
+      moves: fc.boolean(),
+      value: fc.integer({ min: 1, max: 4 }),
+      policy: fc.constantFrom("background" as const, "background", "first"),
+    }),
+  },
   {
     weight: 2,
     arbitrary: fc.record({ verb: fc.constant("derive" as const), key, shown: fc.option(upTo(1)) }),
@@ -220,6 +231,19 @@ function letterOf(each: Step, at: State): [Verb, unknown] {
     }
     case "issue":
       return ["issue", { key: keyOf(each.key), jti: `jti-${now}`, now, lives: { full: 300, pending: 60 } }]
+    case "topUp": {
+      const order = topUpOf(`grant-${each.key}`, {
+        kind: each.moves ? "moves" : "extends",
+        nominal: BigInt(each.value) * 1000n,
+        policy: each.policy,
+        opening: hexOf(each.key + 100, 32),
+        jti: `topped-${now}`,
+        now,
+        request: { from: each.moves ? "hour@00000000" : "month@00000000" },
+        offer: { ref: "month@00000000", units: each.moves ? 7 : null },
+      })
+      return ["topUp", { ...order, key: keyOf((each.key + 3) % 6) }]
+    }
     case "derive":
       return [
         "derive",
@@ -405,6 +429,14 @@ it("keeps memory and SQLite equal, and the total exposure equal to the sum of un
     "replace",
     "broadcast",
     "conclude",
-  ].concat(["derive", "addToWhitelist", "removeFromWhitelist", "publishWhitelist", "admit", "catchUp"]))
+  ].concat([
+    "topUp",
+    "derive",
+    "addToWhitelist",
+    "removeFromWhitelist",
+    "publishWhitelist",
+    "admit",
+    "catchUp",
+  ]))
     expect(carried.get(verb) ?? 0, verb).toBeGreaterThan(5)
 }, 120_000)

@@ -110,7 +110,7 @@ export function unitContract(name: string, open: () => Promise<OpenedStore>): vo
       expect(broken({})).not.toContain("I10")
       expect(broken({ left: 87 })).toContain("I10")
       expect(broken({ held: 9, spent: 5 })).toContain("I10")
-      expect(broken({ left: -1, spent: 91 })).toContain("I10")
+      expect(broken({ left: -11, spent: 101 })).toContain("I10")
     })
 
     it("does not let a used-up grant be refreshed, before it is given more", async () => {

@@ -7,6 +7,7 @@ import { type OpenedStore, storeContract } from "./store.ts"
 import { booksContract } from "./store-books.ts"
 import { derivedContract } from "./store-derived.ts"
 import { revocationContract } from "./store-revocations.ts"
+import { topUpContract } from "./store-top-ups.ts"
 import { unitContract } from "./store-units.ts"
 import { whitelistContract } from "./store-whitelist.ts"
 
@@ -37,6 +38,7 @@ for (const contract of [
   storeContract,
   unitContract,
   derivedContract,
+  topUpContract,
   revocationContract,
   whitelistContract,
   booksContract,

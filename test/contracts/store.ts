@@ -93,6 +93,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
             evidence: null,
             failure: null,
             lastError: null,
+            topUp: null,
           },
           grant: { ...order.grant, parent: null, generation: 0, ended: null },
         })

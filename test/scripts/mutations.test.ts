@@ -15,6 +15,7 @@ describe("the table of defences", () => {
           "store.ts",
           "store-units.ts",
           "store-derived.ts",
+          "store-top-ups.ts",
           "store-revocations.ts",
           "store-whitelist.ts",
           "client-store.ts",

@@ -27,7 +27,7 @@ const entry = (kind: LedgerEntry["kind"], sequence: number): LedgerEntry => ({
   kind,
   grantId: grant.id,
   redemptionKey: "key",
-  facts: {},
+  facts: { offer: "hour@00000000" },
 })
 
 /** Of a payment that was settled, left the chain and is what `state` says. */
@@ -45,6 +45,7 @@ async function receiptIn(state: RedemptionState): Promise<string> {
     {
       find: async () => ({ grant, redemption }),
       store: {
+        payments: async () => [redemption],
         history: async () => ({
           redemption,
           transactions: [],

@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto"
 import type { ExposureLimits } from "../../server/core/exposure.ts"
 import type { Evidence } from "../../server/core/redemption.ts"
-import type { RedeemOrder, SignedBytes } from "../../server/ports/records.ts"
+import type { RedeemOrder, SignedBytes, TopUpOrder } from "../../server/ports/records.ts"
 import type { Address, Hex } from "../../shared/evm.ts"
 import type { SignedTransfer } from "../../shared/scheme.ts"
 
@@ -83,6 +83,35 @@ export function orderOf(changes: OrderChanges = {}): RedeemOrder {
     },
     limits: { ...noLimits, ...limits },
     intake: { blockNumber: 100n, balance: 10n ** 12n, ...intake },
+  }
+}
+
+export type TopUpChanges = Partial<Omit<TopUpOrder, "topUp" | "request" | "transfer" | "limits">> & {
+  readonly offer?: Partial<TopUpOrder["topUp"]["offer"]>
+  readonly kind?: TopUpOrder["topUp"]["kind"]
+  readonly opening?: Hex
+  readonly request?: Partial<TopUpOrder["request"]>
+  readonly limits?: Partial<TopUpOrder["limits"]>
+}
+
+/** A further payment for a grant of {@link orderOf}: another of the same, unless told. */
+export function topUpOf(grantId: string, changes: TopUpChanges = {}): TopUpOrder {
+  const { offer, kind = "extends", opening = randomHex(32), request, limits, ...rest } = changes
+  const value = rest.nominal ?? 10_000n
+  const { grant: _, settle, retryHash, ...payment } = orderOf({ transfer: { value }, now: rest.now ?? start })
+  return {
+    ...payment,
+    grantId,
+    topUp: {
+      opening,
+      kind,
+      offer: { ref: "hour@00000000", scope: "movies:read", durationSeconds: 3600, units: null, ...offer },
+    },
+    request: { generation: 0, keyThumbprint: null, needsKey: false, from: "hour@00000000", ...request },
+    jti: randomBytes(16).toString("base64url"),
+    lives: { full: 300, pending: 60 },
+    ...rest,
+    limits: { ...noLimits, ...limits },
   }
 }
 

@@ -42,6 +42,7 @@ const redemption: Redemption = {
   evidence: null,
   failure: null,
   lastError: null,
+  topUp: null,
 }
 
 const good: TransferReading = {

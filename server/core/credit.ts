@@ -1,0 +1,212 @@
+/** Credit: what a further payment gives to a grant, and what its failure takes back. Integers only, and never more than was paid. */
+import type { Reason } from "../../shared/errors.ts"
+import type { GrantEnd } from "../../shared/revocation.ts"
+import { type Grant, isIssued, longestGrantSeconds, type TokenRecord, whyOver } from "./grant.ts"
+import { type Redemption, settlementState } from "./redemption.ts"
+import type { Basis, Gave, TopUp } from "./top-up.ts"
+import { give, type Meter, mostUnits, settledMeter, without } from "./units.ts"
+import { includesScope } from "./whitelist.ts"
+
+/** Whether a redemption is behind what its grant is now. */
+export const stands = ({ topUp }: Redemption): boolean => topUp === null || topUp.gave !== null
+
+/**
+ * The value of what is unused: that share of what was paid which the limit that ends first leaves, rounded down. What gates
+ * hold counts as used.
+ */
+export function unusedValue(grant: Grant, standing: Redemption, now: number): bigint {
+  const { value, since, until, units } = basisOf(grant, standing)
+  const byTime = share(value, grant.expiresAt - now, until - since)
+  if (!grant.meter || units === null) return byTime
+  const byUse = share(value, grant.meter.left, units)
+  if (byUse < byTime) return byUse
+  return byTime
+}
+
+/** A first payment has given what the grant began with. */
+const basisOf = (grant: Grant, { topUp, nominal }: Redemption): Basis =>
+  topUp?.gave?.basis ?? {
+    value: nominal,
+    since: grant.startsAt,
+    until: grant.expiresAt,
+    units: grant.meter?.given ?? null,
+  }
+
+function share(value: bigint, rest: number, whole: number): bigint {
+  if (rest <= 0 || whole <= 0) return 0n
+  return rest >= whole ? value : (value * BigInt(rest)) / BigInt(whole)
+}
+
+/** A redemption that is a further payment. */
+export type Further = Redemption & { readonly topUp: TopUp }
+export const isFurther = (redemption: Redemption): redemption is Further => redemption.topUp !== null
+
+/** What a further payment, or its failure, makes of its grant. */
+export type TopUpEffect = {
+  readonly grant: Grant
+  readonly topUp: TopUp
+  readonly entry: "topped_up" | "taken_back"
+  /** In millionths of the currency: what was carried over. */
+  readonly credit: bigint
+  /** Tokens issued before may say, or open, what no longer holds: none issued earlier is good. Null when all are. */
+  readonly tokensFrom: number | null
+  /** What gates and derived grants hold was counted as spent. */
+  readonly dropsSlices: boolean
+}
+
+/** Carries out what a further payment promised. `standing`: the payment the grant has been standing on. */
+export function topUpGrant(grant: Grant, standing: Redemption, bought: Further, now: number): TopUpEffect {
+  const { topUp, nominal } = bought
+  const { kind, offer } = topUp
+  const unused = unusedValue(grant, standing, now)
+  const moves = kind === "moves"
+  const meter = moves
+    ? movedMeter(grant.meter, offer.units, unused, nominal)
+    : moreOf(grant.meter, offer.units)
+  const expiresAt = moves
+    ? now + offer.durationSeconds + credited(offer.durationSeconds, unused, nominal)
+    : Math.max(now, grant.expiresAt) + offer.durationSeconds
+  const tokensFrom = moves ? afterAll(grant, now) : null
+  const after = {
+    ...grant,
+    offer: offer.ref,
+    scope: offer.scope,
+    expiresAt,
+    meter,
+    token: tokenOf(grant, bought, expiresAt, tokensFrom ?? now),
+  }
+  return {
+    grant: after,
+    topUp: {
+      ...topUp,
+      token: null,
+      gave: {
+        before: { offer: grant.offer, scope: grant.scope, meter: grant.meter && settledMeter(grant.meter) },
+        seconds: expiresAt - grant.expiresAt,
+        units: meter && grant.meter && meter.left - grant.meter.left,
+        basis: { value: unused + nominal, since: now, until: expiresAt, units: meter?.left ?? null },
+      },
+    },
+    entry: "topped_up",
+    credit: unused,
+    tokensFrom,
+    dropsSlices: moves,
+  }
+}
+
+/** Later than every token of the grant: what is issued from then on cannot be mistaken for what was issued before. */
+const afterAll = ({ token }: Grant, now: number): number => Math.max(now, token?.issuedAt ?? 0) + 1
+
+/** How much of an offer the credit is worth, beside what is paid for it. */
+const credited = (whole: number, credit: bigint, price: bigint): number =>
+  price === 0n ? 0 : Number((BigInt(whole) * credit) / price)
+
+const moreOf = (meter: Meter | null, units: number | null): Meter | null =>
+  meter && units !== null ? give(meter, units) : meter
+
+function movedMeter(meter: Meter | null, units: number | null, credit: bigint, price: bigint): Meter | null {
+  if (units === null) return null
+  const left = units + credited(units, credit, price)
+  const { spent } = meter ? settledMeter(meter) : { spent: 0 }
+  return { given: left + spent, left, held: 0, spent }
+}
+
+function tokenOf(
+  grant: Grant,
+  { topUp, state, policy }: Further,
+  until: number,
+  from: number,
+): TokenRecord | null {
+  const issuedAt = Math.max(from, grant.token?.issuedAt ?? 0)
+  // Without a token of its own what is there has ended, and the next refresh brings one.
+  if (!topUp.token) return grant.token && { ...grant.token, issuedAt, expiresAt: issuedAt }
+  const { jti, seconds } = topUp.token
+  const settled = policy === "first" || settlementState(state) === "settled"
+  return { jti, issuedAt, expiresAt: Math.min(issuedAt + seconds, until), settled }
+}
+
+/**
+ * Takes back what a further payment gave, and no more: the grant is what it would be without it. It ends when what was given
+ * is spent already, or when it has moved on since. `newest`: the grant stands on this payment.
+ */
+export function takeBack(grant: Grant, bought: Further, newest: boolean, now: number): TopUpEffect {
+  const { topUp } = bought
+  const gone = { ...topUp, gave: null }
+  const from = afterAll(grant, now)
+  const effect = { topUp: gone, entry: "taken_back", credit: 0n, tokensFrom: from } as const
+  const { gave } = topUp
+  if (!gave || grant.ended) return { ...effect, grant, dropsSlices: false }
+  const meter = meterWithout(grant.meter, gave)
+  if (meter === "spent" || (topUp.kind === "moves" && !newest))
+    return { ...effect, grant: { ...grant, ended: { reason: endedBy, at: now } }, dropsSlices: false }
+  return {
+    ...effect,
+    grant: {
+      ...grant,
+      ...(newest && { offer: gave.before.offer, scope: gave.before.scope }),
+      expiresAt: grant.expiresAt - gave.seconds,
+      meter,
+      token: grant.token && { ...grant.token, issuedAt: from, expiresAt: from },
+    },
+    dropsSlices: (meter === null) !== (grant.meter === null),
+  }
+}
+
+const endedBy: GrantEnd = "settlement_failed"
+
+function meterWithout(meter: Meter | null, { before, units }: Gave): Meter | null | "spent" {
+  if (!before.meter || !meter || units === null) return before.meter
+  return without(meter, units)
+}
+
+/** What the chain's verdict on a further payment makes of its grant; null when nothing. */
+export function topUpVerdict(
+  grant: Grant,
+  standing: Redemption | null,
+  bought: Further,
+  now: number,
+): TopUpEffect | null {
+  const state = settlementState(bought.state)
+  const { gave } = bought.topUp
+  if (state === "settled" && !gave && !grant.ended && standing)
+    return topUpGrant(grant, standing, bought, now)
+  if (state === "failed" && gave) return takeBack(grant, bought, standing?.key === bought.key, now)
+  return null
+}
+
+export type TopUpRequest = {
+  /** Of the refresh token that was shown. */
+  readonly generation: number
+  /** Of the key the request proved to have, if it did. */
+  readonly keyThumbprint: string | null
+  /** The offer is sold to holders of a key only. */
+  readonly needsKey: boolean
+  /** The offer of the grant by which `kind` was told. */
+  readonly from: string
+}
+
+/** Why a grant takes no further payment now, or not this one; nothing was paid then. */
+export function whyNoTopUp(
+  grant: Grant,
+  payments: readonly Redemption[],
+  standing: Redemption | null,
+  bought: Further,
+  { request, now }: { readonly request: TopUpRequest; readonly now: number },
+): Reason | undefined {
+  if (!grant.paid || grant.parent !== null || !standing || standing.state === "free") return "top_up_refused"
+  const over = whyOver(grant, settlementState(standing.state), now)
+  if (over && over !== "grant_used_up") return over
+  if (grant.keyThumbprint !== null && request.keyThumbprint !== grant.keyThumbprint)
+    return "dpop_key_mismatch"
+  if (request.needsKey && grant.keyThumbprint === null) return "dpop_required"
+  if (request.generation !== grant.generation) return "refresh_token_stale"
+  // One at a time: what one of them gave could not be told from what another did.
+  const isPending = payments.some(({ state }) => settlementState(state) === "pending")
+  if (isPending || !isIssued(grant) || grant.offer !== request.from) return "top_up_pending"
+  const { kind, offer } = bought.topUp
+  const isLarger = includesScope(offer.scope, grant.scope) && bought.nominal > standing.nominal
+  if (kind === "moves" && !isLarger) return "offer_smaller"
+  const { grant: after } = topUpGrant(grant, standing, bought, now)
+  const isTooLarge = after.expiresAt > now + longestGrantSeconds || (after.meter?.given ?? 0) > mostUnits
+  return isTooLarge ? "grant_full" : undefined
+}

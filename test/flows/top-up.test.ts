@@ -1,0 +1,232 @@
+import { decodeJwt } from "jose"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { verifyReceipt } from "../../client/index.ts"
+import { encodeHeader } from "../../shared/codec.ts"
+import { commitmentNonce, openingOf } from "../../shared/commitment.ts"
+import type { Hex } from "../../shared/evm.ts"
+import { commitmentHeader, secretHeader } from "../../shared/oauth.ts"
+import { paymentSignatureHeader } from "../../shared/x402.ts"
+import {
+  askStatus,
+  type Cinema,
+  drain,
+  eventually,
+  offer,
+  openCinema,
+  postToken,
+  preparePurchase,
+  refresh,
+  watch,
+  withoutBlocks,
+} from "../support/cinema.ts"
+import { checkLedger } from "../support/invariants.ts"
+import { type Account, acceptedOf, randomHex32, signPayment } from "../support/payments.ts"
+
+let cinema: Cinema
+
+beforeAll(async () => {
+  cinema = await openCinema({
+    config: {
+      offers: [
+        { ...offer("ten", "movies:read", "0.01"), calls: 10 },
+        { ...offer("hundred", "movies:read movies:write", "0.05"), calls: 100 },
+        { ...offer("first", "movies:read movies:write", "0.06"), calls: 120, settle: "first" },
+      ],
+    },
+  })
+})
+afterAll(() => cinema.close())
+
+const offerOf = (id: string) => {
+  const found = cinema.issuer.config.offers.find((each) => each.id === id)
+  if (!found) throw new Error(`no offer ${id}`)
+  return acceptedOf(found)
+}
+
+/** A grant that is paid for. */
+async function buy(account: Account) {
+  const purchase = await preparePurchase(cinema, account)
+  const { body } = await postToken(cinema.url, purchase.headers)
+  const settled = () => postToken(cinema.url, { ...purchase.headers, [secretHeader]: purchase.secret })
+  await eventually(settled, (answer) => answer.body.grant?.settlement.state === "settled")
+  return { ...body, secret: purchase.secret }
+}
+
+type Bought = { readonly refresh_token: string; readonly grant: { readonly id: string } }
+
+/** A payment for a grant. */
+async function further(account: Account, bought: Bought, id = "ten", grant: string | null = bought.grant.id) {
+  const secret = randomHex32()
+  const accepted = offerOf(id)
+  const terms = {
+    offerRef: accepted.extra?.offer ?? "",
+    resource: cinema.url,
+    ...(grant !== null && { grant }),
+  }
+  const nonce = commitmentNonce(openingOf(secret), terms)
+  const { payload } = await signPayment({ accepted, account, terms: { nonce } })
+  const headers: Record<string, string> = {
+    [paymentSignatureHeader]: encodeHeader(payload),
+    [commitmentHeader]: openingOf(secret),
+    "content-type": "application/x-www-form-urlencoded",
+  }
+  return { secret, headers, body: new URLSearchParams({ refresh_token: bought.refresh_token }).toString() }
+}
+type Further = Awaited<ReturnType<typeof further>>
+const send = ({ headers, body }: Further) => postToken(cinema.url, headers, body)
+const again = ({ headers, body }: Further, secret: Hex) =>
+  postToken(cinema.url, { ...headers, [secretHeader]: secret }, body)
+const write = async (token: string) =>
+  (await fetch(`${cinema.url}/movies`, { method: "POST", headers: { authorization: `Bearer ${token}` } }))
+    .status
+
+describe("a further payment for a grant", () => {
+  it("adds time and calls to it, and a retry with its secret gives the same, once", async () => {
+    const account = await cinema.customer()
+    const bought = await buy(account)
+    const payment = await further(account, bought)
+    const answer = await send(payment)
+    expect(answer).toMatchObject({
+      status: 200,
+      body: {
+        refresh_token: bought.refresh_token,
+        grant: { id: bought.grant.id, calls_remaining: 20, settlement: { state: "pending" } },
+      },
+    })
+    expect(answer.body.grant.expires_at).toBe(bought.grant.expires_at + 3600)
+    expect(await watch(cinema.url, answer.body.access_token)).toMatchObject({ status: 200 })
+    const repeated = await again(payment, payment.secret)
+    expect(repeated.headers.get("idempotent-replayed")).toBe("true")
+    expect(repeated.body.grant.expires_at).toBe(answer.body.grant.expires_at)
+    // Neither the first payment's secret nor the refresh token is that of this one.
+    for (const secret of [bought.secret, randomHex32()])
+      expect((await again(payment, secret)).status, secret).toBeGreaterThanOrEqual(400)
+    expect((await send(payment)).status).toBe(409)
+    await eventually(
+      () => again(payment, payment.secret),
+      ({ body }) => body.grant?.settlement.state === "settled",
+    )
+    expect(await cinema.balanceOf(account.address)).toBe(980_000n)
+    expect((await refresh(cinema.url, bought.refresh_token)).body.grant.calls_remaining).toBeGreaterThan(0)
+  })
+
+  it("moves it to a larger offer, with what is unused credited, and its tokens with it", async () => {
+    const account = await cinema.customer()
+    const bought = await buy(account)
+    expect(await write(bought.access_token)).toBe(402)
+    const answer = await send(await further(account, bought, "hundred"))
+    // All ten calls are unused, but for the seconds since: a little less than 0.01 of 0.05 for 100 calls.
+    expect(answer).toMatchObject({ status: 200, body: { scope: "movies:read movies:write" } })
+    expect(answer.body.grant.calls_remaining).toBeGreaterThanOrEqual(118)
+    expect(answer.body.grant.calls_remaining).toBeLessThanOrEqual(120)
+    expect(await write(answer.body.access_token)).toBe(201)
+    const old = await eventually(
+      () => watch(cinema.url, bought.access_token),
+      ({ status }) => status === 402,
+    )
+    expect(old.body.error).toBe("token_expired")
+  })
+
+  it("RPL-24: is good for the grant and the offer it was signed for, and for no other", async () => {
+    const account = await cinema.customer()
+    const [one, two] = [await buy(account), await buy(account)]
+    const payment = await further(account, one)
+    const elsewhere = {
+      ...payment,
+      body: new URLSearchParams({ refresh_token: two.refresh_token }).toString(),
+    }
+    expect(await send(elsewhere)).toMatchObject({ status: 400, body: { reason: "commitment_mismatch" } })
+    const asPurchase = await postToken(cinema.url, {
+      [paymentSignatureHeader]: String(payment.headers[paymentSignatureHeader]),
+      [commitmentHeader]: String(payment.headers[commitmentHeader]),
+    })
+    expect(asPurchase).toMatchObject({ status: 400, body: { reason: "commitment_mismatch" } })
+    const purchase = await further(account, one, "ten", null)
+    expect(await send(purchase)).toMatchObject({ status: 400, body: { reason: "commitment_mismatch" } })
+  })
+
+  it("needs the refresh token: who only holds an access token neither adds nor redirects anything", async () => {
+    const account = await cinema.customer()
+    const bought = await buy(account)
+    const payment = await further(account, bought)
+    for (const token of [bought.access_token, "nonsense", ""]) {
+      const body = new URLSearchParams({ refresh_token: token }).toString()
+      expect(await send({ ...payment, body })).toMatchObject({ status: 400 })
+    }
+    await refresh(cinema.url, bought.refresh_token)
+    expect(await send(payment)).toMatchObject({
+      status: 400,
+      body: { reason: "refresh_token_stale", next: { action: "refresh" } },
+    })
+    const { [commitmentHeader]: _, ...bare } = payment.headers
+    expect(await send({ ...payment, headers: bare })).toMatchObject({ status: 400 })
+    expect(await cinema.balanceOf(account.address)).toBe(990_000n)
+  })
+
+  it("SET-03, TOK-21: that is not paid is taken back within 5 s, and the grant lives on without it", async () => {
+    const account = await cinema.customer(60_000n)
+    const bought = await buy(account)
+    const payment = await further(account, bought, "hundred")
+    const answer = await withoutBlocks(cinema.chain, async () => {
+      const sent = await send(payment)
+      expect(sent).toMatchObject({ status: 200 })
+      expect(await write(sent.body.access_token)).toBe(201)
+      await drain(cinema, account)
+      return sent
+    })
+    await eventually(
+      () => askStatus(cinema.url, { [secretHeader]: payment.secret }),
+      ({ body }) => body.grant.settlement.state === "failed",
+    )
+    const from = performance.now()
+    await eventually(
+      () => write(answer.body.access_token),
+      (status) => status === 402,
+    )
+    expect((performance.now() - from) / 1000).toBeLessThan(5)
+    expect(await again(payment, payment.secret)).toMatchObject({ body: { reason: "settlement_failed" } })
+    const after = await refresh(cinema.url, bought.refresh_token)
+    expect(after).toMatchObject({
+      status: 200,
+      body: { scope: "movies:read", grant: { id: bought.grant.id, settlement: { state: "settled" } } },
+    })
+    expect(after.body.grant.expires_at).toBe(bought.grant.expires_at)
+    expect(after.body.grant.calls_remaining).toBeLessThanOrEqual(10)
+    expect(await watch(cinema.url, after.body.access_token)).toMatchObject({ status: 200 })
+  })
+
+  it("that is settled first gives all of it with the money, and nothing before", async () => {
+    const account = await cinema.customer()
+    const bought = await buy(account)
+    const answer = await send(await further(account, bought, "first"))
+    expect(answer).toMatchObject({
+      status: 200,
+      body: { scope: "movies:read movies:write", grant: { settlement: { state: "settled" } } },
+    })
+    expect(decodeJwt(answer.body.access_token)).toMatchObject({ settled: true })
+    expect(await write(answer.body.access_token)).toBe(201)
+  })
+
+  it("has a receipt of its own, beside that of the first", async () => {
+    const account = await cinema.customer()
+    const bought = await buy(account)
+    const payment = await further(account, bought)
+    await send(payment)
+    const ask = async (secret: string) => {
+      const response = await fetch(`${cinema.url}/token/receipt`, { headers: { [secretHeader]: secret } })
+      return { status: response.status, body: await response.json() }
+    }
+    const { body } = await eventually(
+      () => ask(payment.secret),
+      ({ status }) => status === 200,
+    )
+    const metadata = await (await fetch(`${cinema.url}/.well-known/oauth-authorization-server`)).json()
+    const published = await (await fetch(metadata.receipt_jwks_uri)).json()
+    const read = (receipt: string) => verifyReceipt(receipt, published, cinema.url)
+    const [first, second] = await Promise.all(body.receipts.map(read))
+    expect(await read(body.receipt)).toMatchObject({ payment: second.payment })
+    expect(first.grant).toBe(second.grant)
+    expect(first.payment.transaction).not.toBe(second.payment.transaction)
+    expect(checkLedger(`${cinema.folder}/ticket402.db`)).toEqual([])
+  })
+})
