@@ -6,31 +6,37 @@ export async function readBounded(
   max: number,
   late?: AbortSignal,
 ): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  if (stream === null) return new Uint8Array()
+  const { bytes, isWhole } = await readPrefix(stream, max, late)
+  return isWhole ? bytes : undefined
+}
+
+/** Reads a stream up to `max` bytes, or to what has come until it is `late`, and leaves the rest. */
+export async function readPrefix(
+  stream: ReadableStream<Uint8Array> | null,
+  max: number,
+  late?: AbortSignal,
+): Promise<{ readonly bytes: Uint8Array<ArrayBuffer>; readonly isWhole: boolean }> {
+  if (stream === null) return { bytes: new Uint8Array(), isWhole: true }
   const reader = stream.getReader()
   const leave = (): void => void reader.cancel().catch(() => {})
   late?.addEventListener("abort", leave, { once: true })
   const chunks: Uint8Array[] = []
   let length = 0
-  for (;;) {
-    // What is cancelled reads as if it had come to its end.
+  while (length <= max) {
     const { done, value } = await reader.read()
-    if (late?.aborted) return undefined
     if (done) break
-    length += value.byteLength
-    if (length > max) {
-      leave()
-      return undefined
-    }
     chunks.push(value)
+    length += value.byteLength
   }
+  if (length > max) leave()
   const bytes = new Uint8Array(length)
   let at = 0
   for (const chunk of chunks) {
     bytes.set(chunk, at)
     at += chunk.byteLength
   }
-  return bytes
+  // What is cancelled reads as if it had come to its end.
+  return { bytes: bytes.subarray(0, max), isWhole: length <= max && late?.aborted !== true }
 }
 
 /** The text of an answer; undefined when it is longer than `max` bytes, `late`, or not UTF-8. */

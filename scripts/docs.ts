@@ -2,6 +2,8 @@
 import { readFile, writeFile } from "node:fs/promises"
 import { Command } from "commander"
 import type { z } from "zod"
+import { exits } from "../client/cli/failures.ts"
+import { settingsSchema } from "../client/cli/settings.ts"
 import { configSchema } from "../server/config/schema.ts"
 import { gateRefusals, type RefusalRow, refusals } from "../shared/errors.ts"
 
@@ -9,20 +11,26 @@ const readme = new URL("../README.md", import.meta.url)
 
 /** The text with every generated part made anew. */
 export function withTables(text: string): string {
-  return Object.entries({ config: configTable(), errors: errorTable(), gate: gateTable() }).reduce(
-    (current, [name, table]) => {
-      const part = new RegExp(`(<!-- ${name}:begin -->\n)[\\s\\S]*?(<!-- ${name}:end -->)`)
-      if (!part.test(current)) throw new Error(`README.md has no part named ${name}`)
-      return current.replace(part, (_, begin: string, end: string) => `${begin}${table}\n${end}`)
-    },
-    text,
-  )
+  const tables = {
+    config: configTable(configSchema),
+    errors: errorTable(),
+    gate: gateTable(),
+    settings: configTable(settingsSchema),
+    exits: exitTable(),
+  }
+  return Object.entries(tables).reduce((current, [name, table]) => {
+    const part = new RegExp(`(<!-- ${name}:begin -->\n)[\\s\\S]*?(<!-- ${name}:end -->)`)
+    if (!part.test(current)) throw new Error(`README.md has no part named ${name}`)
+    return current.replace(part, (_, begin: string, end: string) => `${begin}${table}\n${end}`)
+  }, text)
 }
 
 type Row = { key: string; fallback: string; description: string }
 
-function configTable(): string {
-  const rows = Object.entries(configSchema.shape).flatMap(([key, schema]) => configRows(key, schema))
+function configTable({ shape }: z.ZodObject): string {
+  const rows = Object.entries(shape as Record<string, z.ZodType>).flatMap(([key, schema]) =>
+    configRows(key, schema),
+  )
   const lines = rows.map(({ key, fallback, description }) => `| \`${key}\` | ${fallback} | ${description} |`)
   return ["| Key | Default | Meaning |", "|---|---|---|", ...lines].join("\n")
 }
@@ -60,6 +68,11 @@ function gateTable(): string {
     "|---|---|---|---|---|",
     ...lines,
   ].join("\n")
+}
+
+function exitTable(): string {
+  const lines = Object.values(exits).map(({ code, meaning }) => `| ${code} | ${meaning} |`)
+  return ["| Exit code | Meaning |", "|---|---|", ...lines].join("\n")
 }
 
 if (process.argv[1] === new URL(import.meta.url).pathname) {

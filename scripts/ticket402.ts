@@ -1,9 +1,10 @@
 #!/usr/bin/env node
 /** The command `ticket402`: a table of commands, each loaded only when it is called. */
 import { Command } from "commander"
+import { addAgentCommands } from "./agent-commands.ts"
 
 const program = new Command("ticket402")
-  .description("Sell access to HTTP APIs for stablecoins.")
+  .description("Sell access to HTTP APIs for stablecoins, and buy it.")
   .showHelpAfterError()
   // Wrong arguments end like a wrong configuration (EX_CONFIG); help is no error.
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 78))
@@ -160,5 +161,7 @@ keys
   .argument("<kid>", "the key's id, as list prints it")
   .requiredOption("-c, --config <file>", "configuration, a JSON file")
   .action((kid: string, options: { config: string }) => onKeys("remove")({ ...options, kid }))
+
+addAgentCommands(program)
 
 await program.parseAsync()

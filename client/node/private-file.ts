@@ -1,5 +1,5 @@
 /** A file that only its owner can read: what the client keeps is money. */
-import { closeSync, constants, lstatSync, mkdirSync, openSync, statfsSync } from "node:fs"
+import { closeSync, constants, lstatSync, mkdirSync, openSync, type Stats, statfsSync } from "node:fs"
 import { dirname } from "node:path"
 import { TicketError } from "../errors.ts"
 
@@ -28,13 +28,19 @@ export function preparePrivateFile(file: string): void {
     if (process.platform === "linux" && networkFileSystems.has(statfsSync(folder).type >>> 0))
       throw unavailable("a network file system", "a disk of this machine")
     createOnce(file)
-    const stats = lstatSync(file)
-    if (!stats.isFile()) throw unavailable("no regular file", "a regular file")
-    const mode = stats.mode & 0o777
-    if ((mode & 0o177) !== 0) throw unavailable(`mode 0${mode.toString(8)}`, "0600 (chmod 600)")
+    const flaw = flawOf(lstatSync(file))
+    if (flaw) throw unavailable(flaw.found, flaw.wanted)
   } catch (error) {
     throw error instanceof TicketError ? error : unavailable(codeOf(error), "a file that can be opened")
   }
+}
+
+/** Why a file is not its owner's alone; undefined when it is. */
+export function flawOf(stats: Stats): { readonly found: string; readonly wanted: string } | undefined {
+  if (!stats.isFile()) return { found: "no regular file", wanted: "a regular file" }
+  const mode = stats.mode & 0o777
+  if ((mode & 0o177) === 0) return undefined
+  return { found: `mode 0${mode.toString(8)}`, wanted: "0600 (chmod 600)" }
 }
 
 /** Before SQLite would do it with a wider mode; what it puts beside the file inherits the mode. */

@@ -1054,8 +1054,8 @@ const client: readonly Mutation[] = [
   ...of("client/node/private-file.ts", [
     [
       "the client's file is its owner's alone",
-      "if ((mode & 0o177) !== 0)",
-      "if (false)",
+      "if ((mode & 0o177) === 0) return undefined",
+      "if (mode) return undefined",
       "test/client/processes.test.ts",
       "is its owner's alone",
     ],
@@ -1591,6 +1591,43 @@ const units: readonly Mutation[] = [
   ]),
 ]
 
+const commands: readonly Mutation[] = [
+  ...of("client/cli/private-text.ts", [
+    [
+      "keys and passwords that others can read are not used",
+      "if (flaw) throw",
+      "if (!flaw) throw",
+      "test/client/cli.test.ts",
+      "CLI-20: a key file or a password file",
+    ],
+    [
+      "no key is written over",
+      'flag: "wx"',
+      'flag: "w"',
+      "test/client/cli.test.ts",
+      "CLI-20: two that make an account at once",
+    ],
+  ]),
+  ...of("client/cli/keystore.ts", [
+    [
+      "the address of the file is that of its key",
+      "address && parseAddress(account.address) !== address",
+      "false",
+      "test/client/cli.test.ts",
+      "CLI-20: a wrong password",
+    ],
+  ]),
+  ...of("client/cli/fetch.ts", [
+    [
+      "agreed in advance are prices, not recipients",
+      'isAgreed && purchase.reason === "price"',
+      "isAgreed",
+      "test/client/cli.test.ts",
+      "CLI-08: nobody agrees in advance",
+    ],
+  ]),
+]
+
 export const mutations: readonly Mutation[] = [
   ...units,
   ...derived,
@@ -1604,5 +1641,6 @@ export const mutations: readonly Mutation[] = [
   ...money,
   ...wire,
   ...client,
+  ...commands,
   ...books,
 ]

@@ -1,0 +1,48 @@
+/** What one command paid, as the client's events tell it. */
+import type { ClientEvent } from "../events.ts"
+
+type Purchase = Pick<
+  Extract<ClientEvent, { type: "purchase_started" }>,
+  "origin" | "offer" | "scope" | "amount" | "asset" | "network"
+>
+
+export type Paid = Purchase & {
+  /** Taken: the service has given a token for it. */
+  readonly isTaken: boolean
+}
+
+export type Money = {
+  readonly onEvent: (event: ClientEvent) => void
+  /** Everything that was signed. */
+  paid(): readonly Paid[]
+  /** For the line in which a command says how it failed. */
+  sentence(isKept: boolean): string
+}
+
+export function createMoney(): Money {
+  const all: Paid[] = []
+
+  return {
+    onEvent(event) {
+      if (event.type === "purchase_started") {
+        const { type: _, ...purchase } = event
+        all.push({ ...purchase, isTaken: false })
+      }
+      const last = all.at(-1)
+      // What a whitelist lets in free is given back by the client, and was never paid.
+      if (event.type === "purchased" && last)
+        all.splice(-1, 1, ...(event.settlement === "none" ? [] : [{ ...last, isTaken: true }]))
+    },
+    paid: () => all,
+    sentence(isKept) {
+      const last = all.at(-1)
+      const sum = last && `${last.amount} ${last.asset}`
+      if (last?.isTaken) return `${sum} was paid; the token is kept for the next call.`
+      if (isKept)
+        return `The signed payment${sum ? ` of ${sum}` : ""} is kept: the next call sends the same one, and no other.`
+      if (last)
+        return `${sum} was signed and not taken; it counts against the budget until it can no more be settled.`
+      return "Nothing was paid."
+    },
+  }
+}

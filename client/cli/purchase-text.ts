@@ -1,0 +1,18 @@
+/** A purchase in a line, for whoever decides on it. */
+import { printable } from "../../shared/errors.ts"
+import type { Approve, PurchaseTerms } from "../approval.ts"
+import { nameOf } from "../purchase.ts"
+
+export const questionOf = (purchase: Parameters<Approve>[0]): string =>
+  purchase.reason === "price"
+    ? `Pay ${costOf(purchase)}?`
+    : `${purchase.origin} was paid at another address before. Pay ${costOf(purchase)}, to ${purchase.payTo}?`
+
+/** What is the seller's own word is cut and in quotes: it could say that it was agreed to. */
+export function costOf(purchase: PurchaseTerms): string {
+  const { amount, asset, network, origin, offer, scope, durationSeconds, calls } = purchase
+  const extent = `${durationSeconds} s${calls === null ? "" : `, ${calls} calls`}`
+  return `${amount} ${asset} (${network}) to ${origin} for ${quoted(nameOf(offer))}: ${quoted(scope)}, ${extent}`
+}
+
+const quoted = (text: string): string => `"${printable(text).slice(0, 60)}"`
