@@ -30,7 +30,7 @@ const options = command.opts<Given & { json: boolean }>()
 async function lookAtHome(): Promise<readonly Table[]> {
   const [{ openHouse }, { insideRules }] = await Promise.all([
     import("./conformance/house.ts"),
-    import("./conformance/inside.ts"),
+    import("./conformance/inside/index.ts"),
   ])
   const house = await openHouse()
   try {

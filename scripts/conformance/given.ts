@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises"
 import { privateKeyToAccount } from "viem/accounts"
 import { readServiceKey } from "./forgery.ts"
-import type { Credentials, Means } from "./subject.ts"
+import type { Credentials, Means } from "./means.ts"
 
 export type Given = {
   readonly route?: string

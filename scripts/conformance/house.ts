@@ -18,7 +18,8 @@ import { randomAccount } from "../../test/support/payments.ts"
 import { freePort } from "../../test/support/spawn-cinema.ts"
 import { type LocalChain, startLocalChain } from "../local-chain.ts"
 import { readServiceKey } from "./forgery.ts"
-import type { Credentials, Means } from "./subject.ts"
+import type { Credentials, Means } from "./means.ts"
+import { form, send } from "./wire.ts"
 
 export type House = {
   readonly folder: string
@@ -157,4 +158,11 @@ async function end(server: Server): Promise<void> {
   if (!server.listening) return
   server.closeAllConnections()
   await new Promise((resolve) => server.close(resolve))
+}
+
+/** A token of a service, without a payment. */
+export async function tokenOf({ means }: Place): Promise<string> {
+  const { id, secret } = means.client ?? { id: "", secret: "" }
+  const asked = form({ grant_type: "client_credentials", client_id: id, client_secret: secret })
+  return String((await send(`${means.url}/token`, asked)).body.access_token)
 }

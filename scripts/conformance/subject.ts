@@ -1,7 +1,7 @@
 /** The service that is looked at: what it says of itself, and how its tokens are come by. */
 import { decodeJwt } from "jose"
 import { parseAmount } from "../../shared/amount.ts"
-import { dpopHeader, dpopNonceHeader } from "../../shared/dpop.ts"
+import { dpopHeader } from "../../shared/dpop.ts"
 import { clientCredentialsGrantType, refreshGrantType, secretHeader, wellKnown } from "../../shared/oauth.ts"
 import {
   type AccessTokenInfo,
@@ -10,48 +10,13 @@ import {
   paymentRequiredSchema,
   requirementsSchema,
 } from "../../shared/x402.ts"
-import { type Purchase, preparePurchase } from "../../test/support/cinema.ts"
-import type { Account } from "../../test/support/payments.ts"
-import { createProofKey, type ProofKey, type ProofTerms, proofOf } from "../../test/support/proofs.ts"
+import { preparePurchase } from "../../test/support/cinema.ts"
+import { createProofKey, type ProofKey } from "../../test/support/proofs.ts"
 import type { ServiceKey } from "./forgery.ts"
+import type { Bound, Credentials, Means, Payer, Sale } from "./means.ts"
+import { withNonce } from "./proving.ts"
 import { Deviation, Unseen, want, wantStatus } from "./want.ts"
 import { type Answer, type Asked, type Fields, form, send, withHeaders } from "./wire.ts"
-
-export type Credentials = { readonly id: string; readonly secret: string }
-
-/** What the looker has been given; rules that need what is missing are not run. */
-export type Means = {
-  /** The service's public URL, which is its issuer. */
-  readonly url: string
-  /** Path of a gated GET route, below the service's origin. */
-  readonly route?: string | undefined
-  readonly payer?: Payer | undefined
-  readonly client?: Credentials | undefined
-  readonly introspection?: Credentials | undefined
-  /** The key that signs the service's tokens, to make tokens that are wrong in one thing only. */
-  readonly key?: ServiceKey | undefined
-}
-
-export type Payer = {
-  readonly account: Account
-  /** CAIP-2 id of the one network that is paid on. */
-  readonly network: string
-  /** What one purchase may cost, a decimal string of the currency. */
-  readonly most: string
-}
-
-/** A token answer of the service, and what it was given for. */
-export type Sale = {
-  readonly answer: Answer
-  readonly token: string
-  readonly refreshToken: string
-  readonly scope: string
-  /** Absent where nothing was paid. */
-  readonly purchase?: Purchase
-}
-
-/** A grant that is bound to a key. */
-export type Bound = { readonly key: ProofKey; readonly token: string; readonly answer: Answer }
 
 export type Subject = ReturnType<typeof createSubject>
 
@@ -212,7 +177,10 @@ export function createSubject(means: Means) {
 
     /** A token that opens the route, by whatever means there are. */
     async token(): Promise<string> {
-      if (!means.payer && means.client) return (await once("client", byCredentials)).token
+      if (!means.payer) {
+        if (!means.client) throw new Unseen("needs an account that pays (--account) or a client (--client)")
+        return (await once("client", byCredentials)).token
+      }
       const held = await seat()
       if ((decodeJwt(held.token).exp ?? 0) - seconds() < shortLife) held.token = (await refreshed()).token
       return held.token
@@ -232,11 +200,6 @@ export function createSubject(means: Means) {
       }),
 
     /** Sends a request with a proof, and once more with the nonce when one is asked for. */
-    withProof: async (
-      key: ProofKey,
-      terms: Omit<ProofTerms, "at">,
-      ask: (proof: string) => Promise<Answer>,
-    ): Promise<Answer> => (await withNonce(key, terms, ask)).answer,
     withNonce,
 
     introspect: async (token: string): Promise<Answer> => {
@@ -252,21 +215,6 @@ export function createSubject(means: Means) {
       return means.key
     },
   }
-}
-
-async function withNonce(
-  key: ProofKey,
-  terms: Omit<ProofTerms, "at">,
-  ask: (proof: string) => Promise<Answer>,
-): Promise<{ answer: Answer; proof: string; nonce: string | undefined }> {
-  const prove = (nonce?: string) => proofOf(key, { ...terms, at: seconds(), nonce })
-  const proof = await prove()
-  const answer = await ask(proof)
-  const [nonce] = answer.fields(dpopNonceHeader)
-  if (answer.body.error !== "use_dpop_nonce" || nonce === undefined)
-    return { answer, proof, nonce: undefined }
-  const again = await prove(nonce)
-  return { answer: await ask(again), proof: again, nonce }
 }
 
 function saleOf(answer: Answer): Sale {
