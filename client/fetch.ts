@@ -1,20 +1,25 @@
 /** One call: send, and where the gate says 402 or 401, refresh or buy at most once and send again. */
 import { discard } from "./bodies.ts"
+import { setBounded } from "./bounded.ts"
 import type { Challenge } from "./challenge.ts"
 import type { Provers } from "./dpop.ts"
 import { TicketError } from "./errors.ts"
 import type { ClientEvent } from "./events.ts"
-import { isWithin } from "./origins.ts"
+import { isWithin, parseUrl } from "./origins.ts"
 import type { Purchases } from "./purchase.ts"
 import type { Refresh } from "./refresh.ts"
 import { createHops, type RepeatableRequest, repeatable, send, type Ticket } from "./request.ts"
 import type { Sale, Sales } from "./sale.ts"
 import { type ClientStore, type Grant, keyOf } from "./store.ts"
+import { waitFor } from "./waiting.ts"
 import type { Wallet } from "./wallet.ts"
 import type { Admit } from "./wallet-proof.ts"
 
 /** A token with less life than this is refreshed first, so that it does not die on the way (CLI-13). */
 const dyingSeconds = 5
+/** In the last part of its life a token that is in use is renewed beside the call that uses it. */
+const agingPart = 1 / 5
+const failuresRemembered = 100
 
 /** What the caller knows of his own plans. */
 export type Wish = {
@@ -41,6 +46,8 @@ export type FetchDeps = {
 
 export function createFetch(deps: FetchDeps): Fetch {
   const { store, wallet, sales, purchases, refresh, emit } = deps
+  /** By resource: renewals that nobody was waiting for when they were refused. */
+  const refusedRenewals = new Map<string, TicketError>()
 
   return async (input, init, wish) => {
     const headers = new Headers(init?.headers ?? (input instanceof Request ? input.headers : undefined))
@@ -73,7 +80,7 @@ export function createFetch(deps: FetchDeps): Fetch {
       if (grant && !refreshed && isDying(grant)) {
         refreshed = true
         grant = await waitFor(refresh(grant), signal)
-      }
+      } else if (grant && isAging(grant)) renewBeside(grant)
       const response = await send(deps.fetch, request, grant && ticketOf(grant))
 
       const target = next(request, response)
@@ -97,7 +104,7 @@ export function createFetch(deps: FetchDeps): Fetch {
         }
       }
 
-      if (grant && !challenge?.insufficientGrant) {
+      if (grant && mayBeCured(grant, request, response, challenge)) {
         const held = grant
         const newest = await orDiscard(response, () => renew(held))
         if (newest === "tried") {
@@ -137,6 +144,9 @@ export function createFetch(deps: FetchDeps): Fetch {
       const held = await arrived()
       if (held) return held
       const { challenge, place } = sale
+      const refusal = refusedRenewals.get(place.resource.href)
+      refusedRenewals.delete(place.resource.href)
+      if (refusal) throw refusal
       if (deps.admit && !admitted) {
         admitted = true
         const grant = await waitFor(deps.admit(challenge, place), signal)
@@ -161,10 +171,42 @@ export function createFetch(deps: FetchDeps): Fetch {
     return { accessToken, prover: deps.provers(proofKey) }
   }
 
+  function isAging(grant: Grant): boolean {
+    const life = grant.tokenExpiresAt - grant.tokenIssuedAt
+    return grant.refreshToken !== undefined && grant.tokenExpiresAt - deps.now() < life * agingPart
+  }
+
+  /** What ends a grant is heard by the next call, which would otherwise buy without a word. */
+  function renewBeside(grant: Grant): void {
+    refresh(grant).catch((error: unknown) => {
+      if (error instanceof TicketError && error.code === "refresh_refused")
+        setBounded(refusedRenewals, grant.resource, error, failuresRemembered)
+    })
+  }
+
   function isDying(grant: Grant): boolean {
     return grant.refreshToken !== undefined && grant.tokenExpiresAt - deps.now() < dyingSeconds
   }
 }
+
+/**
+ * Whether a newer token of the grant could make the gate open: it must be the gate that refuses, and this grant's. A
+ * handler's own 401 is his answer, and what is not idempotent never reaches him twice (CLI-17).
+ */
+function mayBeCured(
+  grant: Grant,
+  { method }: RepeatableRequest,
+  response: Response,
+  challenge: Challenge | undefined,
+): boolean {
+  if (challenge)
+    return !challenge.insufficientGrant && parseUrl(challenge.info.resource)?.href === grant.resource
+  const isGates = /\berror="invalid_token"/.test(response.headers.get("www-authenticate") ?? "")
+  return isGates || idempotentMethods.has(method)
+}
+
+/** RFC 9110 §9.2.2. */
+const idempotentMethods: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"])
 
 const isCorrectable = (error: unknown): boolean =>
   error instanceof TicketError &&
@@ -179,16 +221,4 @@ async function orDiscard<T>(response: Response, work: () => Promise<T>): Promise
     discard(response)
     throw error
   }
-}
-
-/** Waits as long as the caller wants to; what is waited for goes on without him. */
-function waitFor<T>(work: Promise<T> | (() => Promise<T>), signal: AbortSignal | undefined): Promise<T> {
-  signal?.throwIfAborted()
-  const promise = typeof work === "function" ? work() : work
-  if (!signal) return promise
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason)
-    signal.addEventListener("abort", onAbort, { once: true })
-    void promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort))
-  })
 }

@@ -4,6 +4,7 @@ import { discard, readBounded } from "./bodies.ts"
 import { type Prover, wantsNonce } from "./dpop.ts"
 import { TicketError } from "./errors.ts"
 import { parseUrl } from "./origins.ts"
+import { waitFor } from "./waiting.ts"
 
 const maxRedirects = 3
 const maxBodyBytes = 10 * 1024 * 1024
@@ -32,7 +33,7 @@ export async function repeatable(input: RequestInfo | URL, init?: RequestInit): 
   const signal = init?.signal ?? (input instanceof Request ? input.signal : undefined)
   signal?.throwIfAborted()
   const hasBody = request.method !== "GET" && request.method !== "HEAD" && request.body !== null
-  const body = hasBody ? await bytesOf(request) : undefined
+  const body = hasBody ? await waitFor(bytesOf(request), signal) : undefined
   if (hasBody && body === undefined)
     throw new TicketError("body_too_large", "The body is too large to be kept for a repetition.", {
       action: "stop",

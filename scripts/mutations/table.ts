@@ -984,8 +984,8 @@ const client: readonly Mutation[] = [
       "what is given back is bounded",
       "givenBack + micros <= most",
       "true",
-      clientStore,
-      "never holds more than its budget and one purchase",
+      "test/client/budget.test.ts",
+      "a seller who always refuses",
     ],
   ]),
   ...of("client/approval.ts", [
@@ -1012,7 +1012,7 @@ const client: readonly Mutation[] = [
       "if (!holds(payment.claim) || !entry) return false",
       "if (!entry) return false",
       clientStore,
-      "who has lost his claim",
+      "whoever takes over, until it is dropped",
     ],
   ]),
   ...of("client/node/verbs.ts", [
@@ -1035,11 +1035,11 @@ const client: readonly Mutation[] = [
   ]),
   ...of("client/purchase.ts", [
     [
-      "the same payment again",
+      "a payment is written down before it is sent",
       "if (!(await store.keep({ ...payment, sends: 1, uncertain: true }))) throw overtaken()",
       "",
-      "test/client/purchase.test.ts",
-      "a payment without an answer is kept",
+      "test/flows/buyer-crash.test.ts",
+      "killed at any step",
     ],
   ]),
   ...of("client/refresh.ts", [
@@ -1127,6 +1127,24 @@ const client: readonly Mutation[] = [
       "",
       "test/client/signers.test.ts",
       "another chain is asked to switch",
+    ],
+  ]),
+  ...of("client/fetch.ts", [
+    [
+      "a POST does not reach the handler twice",
+      "return isGates || idempotentMethods.has(method)",
+      "return true",
+      "test/client/calls.test.ts",
+      "is not made again",
+    ],
+  ]),
+  ...of("client/delivery.ts", [
+    [
+      "the same payment again",
+      "    await store.keep(payment)\n",
+      "    await store.drop(payment)\n",
+      "test/client/purchase.test.ts",
+      "a payment without an answer is kept",
     ],
   ]),
   ...of("client/request.ts", [

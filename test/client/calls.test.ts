@@ -46,6 +46,61 @@ test("CLI-17: a POST with a body reaches the handler in a runtime without stream
   expect(seller.handled.map((r) => r.body)).toEqual(["one two"])
 })
 
+test.each([
+  ["401 without a word of the gate", 401, {}],
+  ["401 that names another trouble", 401, { "www-authenticate": 'Basic realm="upstream"' }],
+])("CLI-17: a POST that the handler answered with %s is not made again", async (_name, status, headers) => {
+  const { client, seller } = await setup()
+  await client.fetch(`${seller.url}/movies/7`)
+  seller.always("POST /movies", (request, response) => {
+    seller.handled.push(request)
+    json(response, status, { error: "of the handler" }, headers)
+  })
+  const before = seller.handled.length
+  expect((await client.fetch(`${seller.url}/movies`, { method: "POST", body: "b" })).status).toBe(401)
+  expect(seller.handled.length - before).toBe(1)
+  expect(seller.seen("POST /token")).toHaveLength(1)
+  expect(await client.grants()).toHaveLength(1)
+})
+
+test("CLI-17 control: a POST that the gate refused for its token is made again with a new one", async () => {
+  const { client, seller } = await setup()
+  await client.fetch(`${seller.url}/movies/7`)
+  seller.script("POST /movies", (_request, response) =>
+    json(response, 401, {}, { "www-authenticate": 'Bearer realm="x", error="invalid_token"' }),
+  )
+  expect((await client.fetch(`${seller.url}/movies`, { method: "POST", body: "b" })).status).toBe(200)
+  expect(seller.seen("POST /movies").map((r) => r.body)).toEqual(["b", "b"])
+  expect(seller.transfers).toHaveLength(1)
+})
+
+test("CLI-17: a 402 about another resource, as an upstream's would be, refreshes nothing and is not tried again", async () => {
+  const { client, seller } = await setup()
+  await client.fetch(`${seller.url}/movies/7`)
+  seller.always("POST /movies", (request, response) => {
+    seller.handled.push(request)
+    const body = seller.challenge("token_missing", "read")
+    body.extensions["access-token"].info.resource = "https://upstream.example"
+    json(response, 402, body, { "payment-required": encodeHeader(body) })
+  })
+  const before = seller.handled.length
+  const call = client.fetch(`${seller.url}/movies`, { method: "POST", body: "b" })
+  expect((await failure(call)).code).toBe("resource_foreign")
+  expect(seller.handled.length - before).toBe(1)
+  expect(seller.seen("POST /token")).toHaveLength(1)
+})
+
+test("CLI-17: who gives up while his own body does not end waits no longer", async () => {
+  const { client, seller } = await setup()
+  const silent = new ReadableStream({ pull: () => new Promise(() => {}) })
+  const control = new AbortController()
+  const init = { method: "POST", body: silent, duplex: "half", signal: control.signal } as RequestInit
+  const call = client.fetch(`${seller.url}/movies`, init)
+  control.abort(new Error("enough"))
+  await expect(call).rejects.toThrow("enough")
+  expect(seller.requests).toEqual([])
+})
+
 test("a Request, its headers, method and form are sent as fetch would", async () => {
   const { client, seller } = await setup()
   const form = new URLSearchParams({ a: "1" })

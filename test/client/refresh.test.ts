@@ -22,6 +22,60 @@ test("a token about to expire is refreshed before it is sent", async () => {
   expect(seller.requests.slice(-2).map((r) => r.path)).toEqual(["/token", "/movies/7"])
 })
 
+test("a token in the last fifth of its life is renewed beside the calls that use it, which wait for nothing", async () => {
+  const { client, seller, clock, events } = await setup()
+  await client.fetch(`${seller.url}/movies/7`)
+  clock.now += 239
+  await client.fetch(`${seller.url}/movies/7`)
+  expect(seller.seen("POST /token")).toHaveLength(1)
+  clock.now += 2
+  let answer = (): void => {}
+  const answered = new Promise<void>((resolve) => {
+    answer = resolve
+  })
+  seller.script("POST /token", async (request, response) => {
+    await answered
+    await seller.office(request, response)
+  })
+  const calls = Array.from({ length: 3 }, () => client.fetch(`${seller.url}/movies/7`))
+  expect((await Promise.all(calls)).map(({ status }) => status)).toEqual([200, 200, 200])
+  expect(events.filter(({ type }) => type === "refreshed")).toEqual([])
+  answer()
+  await expect.poll(() => events.at(-1)?.type).toBe("refreshed")
+  expect(seller.seen("POST /token").filter(isRefresh)).toHaveLength(1)
+  expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(200)
+  const shown = seller.seen("GET /movies/7").map(({ headers }) => headers.authorization)
+  expect(shown.at(-1)).not.toBe(shown.at(-2))
+})
+
+test("a grant that is not in use is never renewed", async () => {
+  const { client, seller, clock } = await setup()
+  await client.fetch(`${seller.url}/movies/7`)
+  seller.offers = [{ ...hour, ref: "write@00000001", scope: "write", amount: "20000" }]
+  await client.fetch(`${seller.url}/write`)
+  clock.now += 270
+  // The last used one goes along, and only that is renewed.
+  await client.fetch(`${seller.url}/write`)
+  await expect.poll(() => seller.seen("POST /token").filter(isRefresh).length).toBe(1)
+  expect(seller.seen("POST /token").find(isRefresh)?.body).toContain(seller.grants[1]?.id)
+})
+
+test("a renewal beside a call that is refused is told to the next call, before it pays anything", async () => {
+  const { client, seller, clock } = await setup()
+  await client.fetch(`${seller.url}/movies/7`)
+  clock.now += 270
+  seller.script("POST /token", refuse("settlement_failed"))
+  expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(200)
+  await expect.poll(() => client.grants()).toEqual([])
+  expect(await failure(client.fetch(`${seller.url}/movies/7`))).toMatchObject({
+    code: "refresh_refused",
+    reason: "settlement_failed",
+    action: "stop",
+  })
+  expect(seller.transfers).toHaveLength(1)
+  expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(200)
+})
+
 test("CLI-13: 20 parallel calls with an expired token refresh once and pay nothing", async () => {
   const { client, seller, clock } = await setup()
   await client.fetch(`${seller.url}/movies/7`)
