@@ -176,7 +176,10 @@ export function createFetch(deps: FetchDeps): Fetch {
     return grant.refreshToken !== undefined && grant.tokenExpiresAt - deps.now() < life * agingPart
   }
 
-  /** What ends a grant is heard by the next call, which would otherwise buy without a word. */
+  /**
+   * What ends a grant is heard by the next call, which would otherwise buy without a word. For any other trouble that call
+   * refreshes itself.
+   */
   function renewBeside(grant: Grant): void {
     refresh(grant).catch((error: unknown) => {
       if (error instanceof TicketError && error.code === "refresh_refused")

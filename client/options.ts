@@ -27,7 +27,9 @@ export type ClientOptions = {
    * hours. All clients of a store share them.
    */
   readonly budget: {
+    /** What one purchase may cost. */
     readonly perPurchase: string
+    /** What may be spent in 24 hours. */
     readonly perDay: string
     /** What one origin may take of `perDay`; all of it by default. */
     readonly perOriginPerDay?: string
@@ -69,7 +71,7 @@ export type ClientOptions = {
   readonly allowInsecureHttp?: boolean
   /**
    * Bind what is bought to a key of its own (DPoP, RFC 9449), so that a stolen token is worth nothing; default: only where
-   * an offer asks for it. The key is made for each purchase and cannot be exported.
+   * an offer asks for it. The key cannot be exported, unless the store is a file: then it is in that.
    */
   readonly dpop?: boolean
   /**
@@ -82,19 +84,22 @@ export type ClientOptions = {
    * `ticket402/client/node` is a file, which outlives the process and is shared by others.
    */
   readonly store?: ClientStore
+  /** Is told what the client does: `purchase_started`, `purchased`, `refreshed`, `resent`, `refused`, `ignored`. */
   readonly onEvent?: (event: ClientEvent) => void
-  /** For one exchange with a token endpoint, and for reading one 402; 30,000 by default. */
+  /** Milliseconds for one exchange with a token endpoint, and for reading one 402; 30,000 by default. */
   readonly timeoutMs?: number
   /**
    * How long one call goes on sending the same payment or refresh while answers are lost; 60 by default, and a payment
    * never past its `validBefore`. Then the call fails with `outcome_unknown`, and the next one takes the payment up.
    */
   readonly resendSeconds?: number
+  /** What requests are made with; the global `fetch` by default. */
   readonly fetch?: typeof globalThis.fetch
-  /** Seconds since the epoch. */
+  /** The clock, in seconds since the epoch. */
   readonly now?: () => number
   /** Unpredictable bytes, of which the secrets are made. */
   readonly random?: (length: number) => Uint8Array
+  /** Waits so many seconds. */
   readonly delay?: (seconds: number) => Promise<void>
 }
 

@@ -6,12 +6,14 @@ import { exits } from "../client/cli/failures.ts"
 import { settingsSchema } from "../client/cli/settings.ts"
 import { configSchema } from "../server/config/schema.ts"
 import { gateRefusals, type RefusalRow, refusals } from "../shared/errors.ts"
+import { clientTable } from "./client-options.ts"
 
 const readme = new URL("../README.md", import.meta.url)
 
 /** The text with every generated part made anew. */
 export function withTables(text: string): string {
   const tables = {
+    client: clientTable(),
     config: configTable(configSchema),
     errors: errorTable(),
     gate: gateTable(),

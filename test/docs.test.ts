@@ -135,6 +135,7 @@ describe("the README's examples", () => {
     for (const [name, code] of [
       ["seller/seller.ts", example("app.use(office(issuer))")],
       ["agent.ts", example("console.log(response.status")],
+      ["purse.ts", example("createFileStore(")],
       ["adapters.ts", example("createDispatcher(")],
       ["check.ts", example("verifyReceipt(")],
       ["other.ts", example("createVerifier(")],
@@ -160,6 +161,12 @@ describe("the README's examples", () => {
       env: { ...process.env, AGENT_KEY: customer },
     }).ended
     expect(agent).toMatchObject({ code: 0, stderr: "", stdout: '200 {"id":"7"}\n' })
+    const keeper = await runFile(pathToFileURL(join(folder, "purse.ts")), [], {
+      cwd: folder,
+      env: { ...process.env, AGENT_KEY: customer },
+    }).ended
+    const spent = "{ day: '0.01', left: '0.99', total: '0.01' }"
+    expect(keeper).toMatchObject({ code: 0, stderr: "", stdout: `would pay 0.01\n200 ${spent}\n` })
 
     await chain.mint(signer.account.address, 1_000_000n)
     const adapters = await runFile(pathToFileURL(join(folder, "adapters.ts")), [], {
