@@ -116,15 +116,16 @@ describe("the file", () => {
 
   it("waits for another process that writes, and says so when that takes too long", async () => {
     const file = join(folder, "held.db")
-    const store = await createFileStore({ file, deadlineMs: 60 })
+    const [hasty, patient] = [await createFileStore({ file, deadlineMs: 1 }), await createFileStore({ file })]
     const holder = new Sqlite(file)
     holder.exec("BEGIN IMMEDIATE")
     const claim = { name: "a", holder: "b", until: 1 }
-    expect(await failure(store.claim(claim, 0))).toMatchObject({ found: "SQLITE_BUSY" })
-    const waiting = store.claim(claim, 0)
+    expect(await failure(hasty.claim(claim, 0))).toMatchObject({ found: "SQLITE_BUSY" })
+    const waiting = patient.claim(claim, 0)
     holder.exec("COMMIT")
     expect(await waiting).toBe(true)
     holder.close()
-    store.close()
+    hasty.close()
+    patient.close()
   })
 })
