@@ -1,10 +1,10 @@
 /** Reading a 402: what is on sale, where, and for what audience; or that this 402 is none of ours. */
+import type * as z from "zod"
 import { decodeHeader } from "../shared/codec.ts"
 import { parseJson } from "../shared/json.ts"
 import {
   type AccessTokenInfo,
   accessTokenExtension,
-  type PaymentRequired,
   paymentRequiredHeader,
   paymentRequiredSchema,
 } from "../shared/x402.ts"
@@ -19,7 +19,15 @@ export type Challenge = {
   readonly info: AccessTokenInfo
   /** The token was good, but for other things or not for so much: another token of its grant would be no better. */
   readonly insufficientGrant: boolean
+  /** Of a plain x402 server: the call itself is sold, and a payment is shown with it in this way. */
+  readonly show?: Show
 }
+
+/** The header by which a payment of an entry is shown; `payload` as its scheme writes it. */
+export type Show = (
+  entry: unknown,
+  payload: unknown,
+) => { readonly headerName: string; readonly header: string }
 
 /**
  * The challenge of a 402: from the header, or from the body when there is none. Undefined for a 402 of another kind,
@@ -27,12 +35,16 @@ export type Challenge = {
  * there in time (CLI-18).
  */
 export async function readChallenge(response: Response, timeoutMs: number): Promise<Challenge | undefined> {
+  const json = readHeader(response)
+  return json === undefined ? readBodyChallenge(response, timeoutMs) : interpret(json)
+}
+
+/** What the header of a 402 says; undefined when it has none. */
+export function readHeader(response: Response): unknown {
   const header = response.headers.get(paymentRequiredHeader)
-  if (header !== null) {
-    if (header.length > maxBytes) throw malformed(`a header of ${header.length} characters`)
-    return interpret(parsed(() => decodeHeader(header)))
-  }
-  return readBodyChallenge(response, timeoutMs)
+  if (header === null) return undefined
+  if (header.length > maxBytes) throw malformed(`a header of ${header.length} characters`)
+  return parsed(() => decodeHeader(header))
 }
 
 /** The challenge in the body, where the entries are that did not fit the header (wire.md §1). */
@@ -40,13 +52,17 @@ export async function readBodyChallenge(
   response: Response,
   timeoutMs: number,
 ): Promise<Challenge | undefined> {
+  return interpret(await readBody(response, timeoutMs))
+}
+
+/** The JSON in the body of a 402, which can still be read by others; undefined when there is none. */
+export async function readBody(response: Response, timeoutMs: number): Promise<unknown> {
   if (response.body === null || response.bodyUsed || !isJson(response)) return undefined
   // A copy, because a 402 that turns out to be none of ours goes to the caller whole.
   const text = await readText(response.clone(), maxBytes, AbortSignal.timeout(timeoutMs))
   if (text === undefined)
     throw malformed(`a body of more than ${maxBytes} bytes or ${timeoutMs} ms, or not UTF-8`)
-  if (text === "") return undefined
-  return interpret(parsed(() => parseJson(text)))
+  return text === "" ? undefined : parsed(() => parseJson(text))
 }
 
 const isJson = (response: Response): boolean =>
@@ -62,15 +78,18 @@ function parsed(read: () => unknown): unknown {
 
 function interpret(json: unknown): Challenge | undefined {
   if (!isOurs(json)) return undefined
-  const result = paymentRequiredSchema.safeParse(json)
-  if (!result.success) {
-    const issue = result.error.issues[0]
-    throw malformed(`${issue?.message ?? "another form"} at ${issue?.path.join(".") || "the top"}`)
-  }
-  const { accepts, error, extensions }: PaymentRequired = result.data
+  const { accepts, error, extensions } = wanted(paymentRequiredSchema, json)
   const info = extensions?.[accessTokenExtension]?.info
   if (!info) return undefined
   return { accepts, info, insufficientGrant: error === "insufficient_scope" || error === "token_exhausted" }
+}
+
+/** What the schema reads in it; throws `challenge_malformed`. */
+export function wanted<T>(schema: z.ZodType<T>, json: unknown): T {
+  const result = schema.safeParse(json)
+  if (result.success) return result.data
+  const issue = result.error.issues[0]
+  throw malformed(`${issue?.message ?? "another form"} at ${issue?.path.join(".") || "the top"}`)
 }
 
 /** x402 v2 with our extension; anything else is somebody else's 402. */

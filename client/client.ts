@@ -1,5 +1,6 @@
 /** The client: a `fetch` that buys, keeps and refreshes tokens within a budget. */
 import { createApproval } from "./approval.ts"
+import { createBook } from "./booking.ts"
 import { createBudget, formatMicros } from "./budget.ts"
 import { createClaims } from "./claims.ts"
 import { createProvers } from "./dpop.ts"
@@ -12,6 +13,7 @@ import { createPurchases } from "./purchase.ts"
 import { createQuote, type QuoteCall } from "./quote.ts"
 import { createRefresh } from "./refresh.ts"
 import { createSales } from "./sale.ts"
+import { createSingleCall } from "./single-call.ts"
 import { createWallet, type GrantSummary } from "./wallet.ts"
 import { createAdmissions } from "./wallet-proof.ts"
 
@@ -66,13 +68,15 @@ export function createClient(options: ClientOptions): Client {
     provers: createProvers({ now, random }),
     emit: quietly(options.onEvent),
   }
-  const sales = createSales({ ...tools, policy, places, balances })
-  const purchases = createPurchases({ ...tools, dpop: options.dpop === true })
+  const book = createBook({ ...tools, dpop: options.dpop === true })
+  const sales = createSales({ ...tools, policy, places, balances, singleCalls: options.singleCalls === true })
+  const purchases = createPurchases({ ...tools, book })
+  const singleCall = createSingleCall({ ...tools, book })
   const refresh = createRefresh(tools)
   const admit = options.walletProof === true ? createAdmissions(tools) : undefined
 
   return {
-    fetch: checked(createFetch({ ...tools, sales, purchases, refresh, admit })),
+    fetch: checked(createFetch({ ...tools, sales, purchases, singleCall, refresh, admit })),
     quote: checked(createQuote({ ...tools, sales, policy })),
     grants: wallet.summaries,
     forget: wallet.forget,

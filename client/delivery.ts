@@ -6,14 +6,9 @@ import type { Provers } from "./dpop.ts"
 import { TicketError, type TicketErrorCode } from "./errors.ts"
 import type { ClientEvent } from "./events.ts"
 import { type Answer, exchange, type OfficeTools, persist } from "./office.ts"
-import { paymentHeaders } from "./payment.ts"
+import { lastSendingAt, mayStillPay, paymentHeaders } from "./payment.ts"
 import type { ClientStore, Grant, Payment } from "./store.ts"
 import { covers, standingOf, type Wallet } from "./wallet.ts"
-
-/** A payment is not sent any more so shortly before its end. */
-const lastSecondsUnused = 5
-/** How long after its end a payment might still be mined, by a chain whose clock is behind ours. */
-const chainClockSlackSeconds = 60
 
 export type Delivery = {
   /** Sends a payment that was just written down. Throws a {@link TicketError} when it buys nothing, or nothing yet. */
@@ -41,14 +36,13 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
     },
     async resume(payment, holding) {
       const { name, holder } = holding
-      const over = payment.validBefore + chainClockSlackSeconds
-      if (now() > over + daySeconds) {
+      if (!mayStillPay(payment, now() - daySeconds)) {
         await store.drop(payment)
         return undefined
       }
       const { answer, sent } = await carry({ ...payment, claim: { name, holder } }, holding)
-      const mayStillPay = now() <= over || answer.kind === "lost" || answer.kind === "pending"
-      if (answer.kind === "token" || mayStillPay) return settle(sent, answer)
+      const isOpen = mayStillPay(payment, now()) || answer.kind === "lost" || answer.kind === "pending"
+      if (answer.kind === "token" || isOpen) return settle(sent, answer)
       await store.drop(payment)
       return undefined
     },
@@ -69,7 +63,7 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
     }
     const { answer, uncertain } = await persist(
       send,
-      Math.min(until, payment.validBefore - lastSecondsUnused),
+      Math.min(until, lastSendingAt(payment)),
       deps,
       // Taken is taken: asking for the outcome is no use of the payment that its end could forbid.
       until,

@@ -31,8 +31,15 @@ export type ClientEvent =
   | {
       readonly type: "resent"
       readonly origin: string
-      readonly what: "purchase" | "refresh"
+      readonly what: "purchase" | "refresh" | "call"
       readonly attempt: number
+    }
+  /** A call that was paid for at the door is answered; `transaction` is the server's own word. */
+  | {
+      readonly type: "called"
+      readonly origin: string
+      readonly status: number
+      readonly transaction?: string
     }
   /** A call ended with a typed error. */
   | { readonly type: "refused"; readonly origin: string; readonly code: TicketErrorCode }

@@ -6,10 +6,13 @@ import type { Provers } from "./dpop.ts"
 import { TicketError } from "./errors.ts"
 import type { ClientEvent } from "./events.ts"
 import { isWithin, parseUrl } from "./origins.ts"
+import { isPlain, type PlainChallenge } from "./plain.ts"
+import type { Choice } from "./policy.ts"
 import type { Purchases } from "./purchase.ts"
 import type { Refresh } from "./refresh.ts"
 import { createHops, type RepeatableRequest, repeatable, send, type Ticket } from "./request.ts"
 import type { Sale, Sales } from "./sale.ts"
+import type { SingleCall } from "./single-call.ts"
 import { type ClientStore, type Grant, keyOf } from "./store.ts"
 import { waitFor } from "./waiting.ts"
 import type { Wallet } from "./wallet.ts"
@@ -38,6 +41,7 @@ export type FetchDeps = {
   readonly sales: Sales
   readonly expectedCalls: number
   readonly purchases: Purchases
+  readonly singleCall: SingleCall
   readonly refresh: Refresh
   /** Absent for an account that nobody has listed. */
   readonly admit: Admit | undefined
@@ -45,7 +49,7 @@ export type FetchDeps = {
 }
 
 export function createFetch(deps: FetchDeps): Fetch {
-  const { store, wallet, sales, purchases, refresh, emit } = deps
+  const { store, wallet, sales, purchases, singleCall, refresh, emit } = deps
   /** By resource: renewals that nobody was waiting for when they were refused. */
   const refusedRenewals = new Map<string, TicketError>()
 
@@ -74,6 +78,8 @@ export function createFetch(deps: FetchDeps): Fetch {
     let bought = false
     let admitted = false
     let attempt: 1 | 2 = 1
+    /** What a payment that was shown at the door has brought. */
+    let paidAnswer: Response | undefined
     const unsuitable = new Set<string>()
 
     for (;;) {
@@ -81,7 +87,8 @@ export function createFetch(deps: FetchDeps): Fetch {
         refreshed = true
         grant = await waitFor(refresh(grant), signal)
       } else if (grant && isAging(grant)) renewBeside(grant)
-      const response = await send(deps.fetch, request, grant && ticketOf(grant))
+      const response = paidAnswer ?? (await send(deps.fetch, request, grant && ticketOf(grant)))
+      paidAnswer = undefined
 
       const target = next(request, response)
       if (target) {
@@ -94,7 +101,7 @@ export function createFetch(deps: FetchDeps): Fetch {
 
       const isRefused = response.status === 401 || response.status === 402
       if (!isRefused) return response
-      let challenge: Challenge | undefined
+      let challenge: Challenge | PlainChallenge | undefined
       if (response.status === 402) {
         if (bought) return response
         challenge = await orDiscard(response, () => sales.read(response, request.url))
@@ -124,7 +131,14 @@ export function createFetch(deps: FetchDeps): Fetch {
       if (grant) unsuitable.add(keyOf(grant))
       const { url } = request
       const found = challenge
-      grant = await orDiscard(response, () => obtain(sales.enter(found, url, response)))
+      const sale = await orDiscard(response, () => sales.enter(found, url, response))
+      if (isPlain(challenge)) {
+        bought = true
+        grant = undefined
+        const choose = (): Promise<Choice> => sales.choose(sale, expectedCalls)
+        const order = { request, sale, challenge, choose }
+        paidAnswer = await orDiscard(response, () => waitFor(() => singleCall(order), signal))
+      } else grant = await orDiscard(response, () => obtain(sale))
       discard(response)
     }
 
@@ -217,7 +231,7 @@ const isCorrectable = (error: unknown): boolean =>
   (error.action === "fix" || error.action === "buy")
 
 /** A call that ends in an error leaves no answer half read. */
-async function orDiscard<T>(response: Response, work: () => Promise<T>): Promise<T> {
+async function orDiscard<T>(response: Response, work: () => T | Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {

@@ -17,8 +17,7 @@ const longestWaitSeconds = 8
 
 export type Answer =
   | { readonly kind: "token"; readonly token: TokenResponse; readonly askedAt: number }
-  /** The payment is taken and the token follows once its money is in; to be asked for again. */
-  | { readonly kind: "pending"; readonly retryAfterSeconds: number }
+  | Pending
   /** Definite, in the service's own words. */
   | { readonly kind: "refused"; readonly action: NextAction; readonly reason: string | undefined }
   /** Definite, and outside the contract. */
@@ -26,8 +25,16 @@ export type Answer =
       readonly kind: "odd"
       readonly code: "answer_malformed" | "answer_redirected" | "asked_to_pay_again" | "payment_conflict"
     }
-  /** To be sent again. `declined`: the service said that it did nothing. */
-  | { readonly kind: "lost"; readonly declined: boolean; readonly retryAfterSeconds: number }
+  | Lost
+
+/** The payment is taken and the token follows once its money is in; to be asked for again. */
+type Pending = { readonly kind: "pending"; readonly retryAfterSeconds: number }
+/** To be sent again. `declined`: the service said that it did nothing. */
+export type Lost = {
+  readonly kind: "lost"
+  readonly declined: boolean
+  readonly retryAfterSeconds: number
+}
 
 export type OfficeTools = {
   readonly fetch: typeof globalThis.fetch
@@ -125,16 +132,16 @@ const waitOf = (response: Response, now: number, wanted = 0): number =>
  * Sends until the answer is definite or the next sending would come after its end (seconds): `until`, or `pendingUntil`
  * when the service has said that the payment is taken.
  */
-export async function persist(
-  send: () => Promise<Answer>,
+export async function persist<A extends { readonly kind: string }>(
+  send: () => Promise<A | Pending | Lost>,
   until: number,
-  tools: OfficeTools,
+  tools: Pick<OfficeTools, "now" | "random" | "delay">,
   pendingUntil = until,
-): Promise<{ readonly answer: Answer; readonly uncertain: boolean }> {
+): Promise<{ readonly answer: A | Pending | Lost; readonly uncertain: boolean }> {
   let uncertain = false
   for (let attempt = 0; ; attempt++) {
     const answer = await send()
-    if (answer.kind !== "lost" && answer.kind !== "pending") return { answer, uncertain }
+    if (!isOpen(answer)) return { answer, uncertain }
     if (answer.kind === "lost") uncertain ||= !answer.declined
     const wait = Math.max(answer.retryAfterSeconds, backoff(attempt, tools.random))
     const end = answer.kind === "pending" ? pendingUntil : until
@@ -142,6 +149,9 @@ export async function persist(
     await tools.delay(wait)
   }
 }
+
+const isOpen = (answer: { readonly kind: string }): answer is Pending | Lost =>
+  answer.kind === "lost" || answer.kind === "pending"
 
 /** Doubling, between half and the whole of it, so that many clients do not come back together. */
 function backoff(attempt: number, random: (length: number) => Uint8Array): number {
@@ -166,4 +176,5 @@ function jsonOf(text: string): unknown {
 }
 
 /** A reason is a code; free text of a stranger does not get into errors that an agent reads (CLI-21). */
-const codeOf = (text: string): string | undefined => (/^[a-z][a-z0-9_]{0,63}$/.test(text) ? text : undefined)
+export const codeOf = (text: string): string | undefined =>
+  /^[a-z][a-z0-9_]{0,63}$/.test(text) ? text : undefined

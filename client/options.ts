@@ -65,6 +65,11 @@ export type ClientOptions = {
    * talks to no node itself.
    */
   readonly balances?: Balances
+  /**
+   * Pay servers that sell no tokens too, within the same rules and budget: plain x402, v2 and v1, one payment for each
+   * call. Off by default; their 402s are then the caller's.
+   */
+  readonly singleCalls?: boolean
   /** Token endpoints that may be paid although they are on another origin than the API: exact URLs. */
   readonly tokenEndpoints?: readonly string[]
   /** Pay and show tokens over plain http to hosts other than this machine. For closed networks only. */

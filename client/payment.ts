@@ -6,9 +6,15 @@ import { domainOf } from "../shared/network.ts"
 import { commitmentHeader, secretHeader } from "../shared/oauth.ts"
 import type { SignedTransfer, TypedDataSigner } from "../shared/scheme.ts"
 import { paymentSignatureHeader } from "../shared/x402.ts"
+import type { Show } from "./challenge.ts"
 import { TicketError } from "./errors.ts"
 import type { Choice } from "./policy.ts"
 import type { Payment } from "./store.ts"
+
+/** A payment is not sent any more so shortly before its end. */
+const lastSecondsUnused = 5
+/** How long after its end a payment might still be mined, by a chain whose clock is behind ours. */
+const chainClockSlackSeconds = 60
 
 export type SigningTools = {
   readonly account: TypedDataSigner
@@ -22,6 +28,7 @@ export async function signPayment(
   place: { readonly resource: URL; readonly resourceText: string; readonly tokenEndpoint: URL },
   booking: Pick<Payment, "reservation" | "claim" | "proofKey">,
   { account, now, random }: SigningTools,
+  show: Show = atOffice,
 ): Promise<Payment> {
   const secret = bytesToHex(random(32))
   const opening = openingOf(secret)
@@ -50,13 +57,9 @@ export async function signPayment(
       action: "stop",
       found: verdict,
     })
-  const payload = {
-    x402Version: 2,
-    accepted: choice.entry,
-    payload: choice.scheme.serialize(transfer),
-  }
   return {
     ...booking,
+    ...show(choice.entry, choice.scheme.serialize(transfer)),
     account: terms.payer,
     resource: place.resource.href,
     network: choice.network.id,
@@ -64,16 +67,27 @@ export async function signPayment(
     tokenEndpoint: place.tokenEndpoint.href,
     secret,
     opening,
-    header: encodeHeader(payload),
     validBefore,
     sends: 0,
     uncertain: false,
   }
 }
 
-/** The headers of the next sending. The secret never goes with the first, so that a log of it is worthless. */
+const atOffice: Show = (accepted, payload) => ({
+  headerName: paymentSignatureHeader,
+  header: encodeHeader({ x402Version: 2, accepted, payload }),
+})
+
+/** Whether the chain may take the payment yet. As long as it may, no other is signed in its place (CLI-14). */
+export const mayStillPay = ({ validBefore }: Payment, now: number): boolean =>
+  now <= validBefore + chainClockSlackSeconds
+
+/** When it is sent for the last time, at the latest. */
+export const lastSendingAt = ({ validBefore }: Payment): number => validBefore - lastSecondsUnused
+
+/** The headers of the next sending to a ticket office. The secret never goes with the first, so that a log of it is worthless. */
 export const paymentHeaders = (payment: Payment): Record<string, string> => ({
-  [paymentSignatureHeader]: payment.header,
+  [payment.headerName]: payment.header,
   [commitmentHeader]: payment.opening.slice(2),
   ...(payment.sends > 0 && { [secretHeader]: payment.secret.slice(2) }),
 })

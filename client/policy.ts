@@ -93,7 +93,7 @@ type Rule = (typeof order)[number]
 export type Acceptable = Omit<Choice, "recipients">
 type Refused = { readonly rule: Rule; readonly found: string; readonly wanted: string }
 
-function judge(entry: unknown, { info }: Challenge, policy: Rules): Acceptable | Refused {
+function judge(entry: unknown, { info, show }: Challenge, policy: Rules): Acceptable | Refused {
   const no = (rule: Rule, found: string | undefined, wanted: string): Refused => ({
     rule,
     found: found ?? "nothing",
@@ -123,12 +123,9 @@ function judge(entry: unknown, { info }: Challenge, policy: Rules): Acceptable |
     return no("asset_not_allowed", asset.symbol, "an asset of allow.assets")
   if (extra.assetTransferMethod !== undefined && extra.assetTransferMethod !== "eip3009")
     return no("transfer_method_unknown", extra.assetTransferMethod, "eip3009")
-  if (
-    extra.paymentFlow !== undefined &&
-    extra.paymentFlow !== "access-token" &&
-    extra.paymentFlow !== "upfront"
-  )
-    return no("payment_flow_unknown", extra.paymentFlow, "access-token or upfront")
+  const flows = show ? ["upfront"] : ["access-token", "upfront"]
+  if (extra.paymentFlow !== undefined && !flows.includes(extra.paymentFlow))
+    return no("payment_flow_unknown", extra.paymentFlow, flows.join(" or "))
   const terms =
     extra.offer !== undefined && Object.hasOwn(info.offers, extra.offer)
       ? info.offers[extra.offer]

@@ -12,6 +12,7 @@ import {
   resourceOf,
   tokenEndpointOf,
 } from "./origins.ts"
+import { type PlainChallenge, readPlain } from "./plain.ts"
 import { acceptable, type Choice, type Policy } from "./policy.ts"
 import { type ClientStore, type Grant, keyOf } from "./store.ts"
 import { covers, type Wallet } from "./wallet.ts"
@@ -33,16 +34,19 @@ export function createSales(deps: {
   readonly policy: Policy
   readonly places: PlaceRules
   readonly balances: Balances | undefined
+  /** Whether plain x402 servers are paid too. */
+  readonly singleCalls: boolean
   /** For reading one 402. */
   readonly timeoutMs: number
 }) {
   const { store, wallet, budget, policy, places, timeoutMs } = deps
 
   return {
-    /** What the 402 of `asked` says; undefined for one that is none of ours. */
-    read(response: Response, asked: URL): Promise<Challenge | undefined> {
+    /** What the 402 of `asked` sells; undefined when that is nothing this client may or can buy. */
+    async read(response: Response, asked: URL): Promise<Challenge | PlainChallenge | undefined> {
       refuseForeign(response, asked)
-      return readChallenge(response, timeoutMs)
+      const ours = await readChallenge(response, timeoutMs)
+      return ours || !deps.singleCalls ? ours : readPlain(response, asked, timeoutMs)
     },
 
     /** Throws a {@link PolicyRefusal} for a place where nothing is bought. */

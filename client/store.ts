@@ -101,14 +101,15 @@ export type ProofKey = { readonly privateKey: CryptoKey | JWK; readonly publicKe
 /** A signed payment. */
 export type Payment = {
   readonly account: Address
-  /** The audience, as an href. */
+  /** The audience, as an href; of a single call its method and URL. */
   readonly resource: string
   readonly network: string
   readonly scope: string
   readonly tokenEndpoint: string
   readonly secret: Hex
   readonly opening: Hex
-  /** The x402 payload as the header carries it. */
+  /** The x402 payload as this header carries it. */
+  readonly headerName: string
   readonly header: string
   /** After it the chain refuses the transfer. */
   readonly validBefore: number

@@ -15,6 +15,8 @@ export type NetworkInfo = {
   /** CAIP-2, e.g. `eip155:11155111`. */
   readonly id: `eip155:${number}`
   readonly name: string
+  /** What x402 v1 calls it; absent where its clients do not know it. */
+  readonly v1Name?: string
   readonly chainId: number
   readonly testnet: boolean
   /** Usual time between blocks; how long a settlement is expected to take. */

@@ -5,8 +5,9 @@ import { atomicPattern } from "./amount.ts"
 export const paymentRequiredHeader = "PAYMENT-REQUIRED"
 export const paymentSignatureHeader = "PAYMENT-SIGNATURE"
 export const paymentResponseHeader = "PAYMENT-RESPONSE"
-/** The v1 name; the gate recognises it, to say that nothing is sold at this door. */
+/** The v1 names (shared/x402-v1.ts); a gate knows the first, to say that nothing is sold at this door. */
 export const paymentHeaderV1 = "X-PAYMENT"
+export const paymentResponseHeaderV1 = "X-PAYMENT-RESPONSE"
 
 const text = (max: number) => z.string().max(max)
 

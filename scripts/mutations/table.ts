@@ -216,7 +216,7 @@ const offersAndLimits: readonly Mutation[] = [
       "QTE-04: a rotation",
     ],
   ]),
-  ...of("client/purchase.ts", [
+  ...of("client/booking.ts", [
     [
       "nothing is signed for a price that is over",
       "if (now <= (terms.priceExpiresAt ?? Number.POSITIVE_INFINITY)) return",
@@ -1033,7 +1033,7 @@ const client: readonly Mutation[] = [
       "who has lost his claim",
     ],
   ]),
-  ...of("client/purchase.ts", [
+  ...of("client/booking.ts", [
     [
       "a payment is written down before it is sent",
       "if (!(await store.keep({ ...payment, sends: 1, uncertain: true }))) throw overtaken()",

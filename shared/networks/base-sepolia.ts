@@ -3,6 +3,7 @@ import type { NetworkInfo } from "../network.ts"
 export const baseSepolia = {
   id: "eip155:84532",
   name: "Base Sepolia",
+  v1Name: "base-sepolia",
   chainId: 84532,
   testnet: true,
   blockSeconds: 2,

@@ -3,6 +3,7 @@ import type { NetworkInfo } from "../network.ts"
 export const base = {
   id: "eip155:8453",
   name: "Base",
+  v1Name: "base",
   chainId: 8453,
   testnet: false,
   blockSeconds: 2,

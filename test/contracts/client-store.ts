@@ -39,6 +39,7 @@ const paymentFor = (reservation: string, changes: Partial<Payment> = {}): Paymen
   tokenEndpoint: `${origin}/token`,
   secret: "0x01",
   opening: "0x02",
+  headerName: "PAYMENT-SIGNATURE",
   header: `header of ${reservation}`,
   validBefore: start + 600,
   reservation,

@@ -39,7 +39,7 @@ export type Report = {
 }
 
 /** Real time: who is still waiting then has been caught. */
-const endsWithinMs = 4_000
+const endsWithinMs = 10_000
 const credentials = ["authorization", "cookie", "payment-signature", "x-payment", "dpop"]
 const secretive = (name: string): boolean => credentials.includes(name) || name.startsWith("ticket402-")
 
