@@ -9,6 +9,7 @@ const entries = {
   "ticket402/client/axios": "client/axios.ts",
   "ticket402/client/undici": "client/undici.ts",
   "ticket402/client/node": "client/node/index.ts",
+  "ticket402/client/x402": "client/x402.ts",
   "ticket402/shared": "shared/index.ts",
 } as const
 const fileOf = (entry: keyof typeof entries) =>
@@ -115,6 +116,16 @@ describe("what users may import", () => {
         "type VerifierOptions",
         "type Wish",
         "verifyReceipt",
+      ]
+    `)
+  })
+
+  it("ticket402/client/x402", () => {
+    expect(namesOf("ticket402/client/x402")).toMatchInlineSnapshot(`
+      [
+        "ticketHook",
+        "type TicketHook",
+        "type TicketHookOptions",
       ]
     `)
   })

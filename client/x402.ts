@@ -1,0 +1,120 @@
+/** `ticket402/client/x402`: a hook for stock x402 clients, by which one payment at the ticket office is good for many calls. */
+import { parseJson } from "../shared/json.ts"
+import { tokenResponseSchema } from "../shared/oauth.ts"
+import { type AccessTokenInfo, accessTokenExtension, paymentRequiredSchema } from "../shared/x402.ts"
+import { discard, readText } from "./bodies.ts"
+import { TicketError } from "./errors.ts"
+import { parseUrl, resourceOf, tokenEndpointOf } from "./origins.ts"
+import { createSingleFlight } from "./single-flight.ts"
+
+export type TicketHookOptions = {
+  /**
+   * The one origin that the client calls, such as `https://api.example.com`: for clients that do not tell a hook which URL
+   * was refused (`@x402/axios` 2.11). A token is shown to nobody but the origin that sold it.
+   */
+  readonly origin?: string
+  /** Seconds since the epoch. */
+  readonly now?: () => number
+}
+
+/** As stock clients have it: the headers to try before the call itself is paid for, or nothing. */
+export type TicketHook = (context: {
+  readonly paymentRequired: unknown
+  readonly requestUrl?: string
+}) => Promise<{ headers: Record<string, string> } | undefined>
+
+type Ticket = { readonly token: string; readonly expiresAt: number; callsLeft: number }
+
+/** A token that expires on its way opens nothing. */
+const marginSeconds = 5
+const maxBytes = 65_536
+const noOtherPlaces = { allowInsecureHttp: false, tokenEndpoints: new Set<string>() }
+
+/**
+ * For `x402HTTPClient.onPaymentRequired`. `pay` is the paying `fetch` of the same client, without the hook: what may be
+ * spent is its business. Buys the first offer of a 402 that opens the call, and shows its token until it is over; the 402
+ * of any other server is left to the client.
+ *
+ * Throws a {@link TicketError} when the 402 sends the payment to another origin, or the office does not sell.
+ */
+export function ticketHook(
+  pay: (input: URL, init: RequestInit) => Promise<Response>,
+  { origin, now = () => Date.now() / 1000 }: TicketHookOptions = {},
+): TicketHook {
+  /** By what was bought, and where. */
+  const tickets = new Map<string, Ticket>()
+  const purchases = createSingleFlight<string, void>()
+
+  return async function hook({ paymentRequired, requestUrl }) {
+    const info =
+      paymentRequiredSchema.safeParse(paymentRequired).data?.extensions?.[accessTokenExtension]?.info
+    const asked = placeOf(requestUrl, origin, info)
+    if (!info || !asked) return undefined
+    const office = tokenEndpointOf(info.tokenEndpoint, asked, noOtherPlaces)
+    // Whoever goes to the ticket office buys there himself.
+    if (asked.pathname === office.pathname) return undefined
+    const resource = resourceOf(info.resource, asked)
+    const cost = info.cost ?? 1
+    const offer = choose(info, cost)
+    if (offer === undefined) return undefined
+    const key = [office, resource, offer].join(" ")
+    for (;;) {
+      const ticket = tickets.get(key)
+      if (ticket && ticket.callsLeft >= cost && ticket.expiresAt > now() + marginSeconds) {
+        ticket.callsLeft -= cost
+        return { headers: { Authorization: `Bearer ${ticket.token}` } }
+      }
+      await purchases.share(key, async () => {
+        tickets.set(key, await buy(office, offer))
+      })
+    }
+  }
+
+  async function buy(office: URL, offer: string): Promise<Ticket> {
+    const url = new URL(office)
+    url.searchParams.set("offer", offer)
+    const askedAt = now()
+    // A redirect would take the signed payment along.
+    const response = await pay(url, { method: "POST", redirect: "error" })
+    if (response.status !== 200) {
+      discard(response)
+      throw new TicketError("purchase_refused", "The ticket office sold no token.", {
+        found: `status ${response.status}`,
+        wanted: "status 200",
+      })
+    }
+    const text = await readText(response, maxBytes)
+    const parsed = tokenResponseSchema.safeParse(text === undefined ? undefined : readJson(text))
+    if (!parsed.success || parsed.data.token_type !== "Bearer")
+      throw new TicketError("answer_malformed", "The ticket office answered without a bearer token.")
+    const { access_token: token, expires_in, grant } = parsed.data
+    return { token, expiresAt: askedAt + expires_in, callsLeft: grant.calls_remaining ?? Infinity }
+  }
+}
+
+/** The URL that was refused; as far as it is known, the resource on the one origin that the client calls. */
+function placeOf(
+  requestUrl: string | undefined,
+  origin: string | undefined,
+  info: AccessTokenInfo | undefined,
+) {
+  if (requestUrl !== undefined) return parseUrl(requestUrl)
+  if (origin === undefined || !info) return undefined
+  return parseUrl(parseUrl(info.resource)?.pathname ?? "/", new URL(origin))
+}
+
+/** The first that opens the call, those with a token at once before others; none that wants proofs of possession. */
+function choose({ offers }: AccessTokenInfo, cost: number): string | undefined {
+  const [first] = Object.entries(offers)
+    .filter(([, terms]) => terms.dpop !== "required" && (terms.calls ?? cost) >= cost)
+    .sort(([, a], [, b]) => Number(a.settle === "first") - Number(b.settle === "first"))
+  return first?.[0]
+}
+
+function readJson(text: string): unknown {
+  try {
+    return parseJson(text)
+  } catch {
+    return undefined
+  }
+}
