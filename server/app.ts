@@ -25,6 +25,7 @@ import { endpointsOf } from "./http/metadata.ts"
 import { officeRoutes } from "./http/office.ts"
 import { createRate } from "./http/rate.ts"
 import { createOffice, type Office } from "./http/routes.ts"
+import { createWalkUp, type WalkUp } from "./http/walk-up.ts"
 import { createIntrospection } from "./introspection.ts"
 import { openKeys, openRelayerKeys, type Signer, verifyProof } from "./keys/index.ts"
 import { createLogger } from "./log.ts"
@@ -74,6 +75,8 @@ export type Issuer = {
   readonly gate: Gate
   readonly challenges: Challenges
   readonly office: Office
+  /** Takes payments at the routes of the gate; absent where only the office takes them. */
+  readonly walkUp?: WalkUp
   /** Where adapters report what goes wrong with them. */
   readonly log: Logger
   /** Says that no more should be sent: not ready any more, and new requests for tokens are refused with 503. */
@@ -254,7 +257,12 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
     { keys, keyFeed, revocations, whitelist, checkProof, metering, now },
     { ...names, requestsPerToken: config.limits.requestsPerToken },
   )
-  const challenges = createChallenges({ resource: config.resource, endpoints, prices })
+  const challenges = createChallenges({
+    resource: config.resource,
+    endpoints,
+    prices,
+    x402v1: config.x402v1,
+  })
   const find = createFindOwned({ store, keys, now }, names)
   const office = createOffice(
     officeRoutes({
@@ -277,6 +285,7 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
       grantTypes: supportedGrantTypes,
       peers: createRate(config.limits.requestsPerPeer),
       bodySeconds: options.bodySeconds,
+      x402v1: config.x402v1,
       gate: { gate, challenges, scopes: scopesOf(config) },
       health: {
         draining: () => draining,
@@ -309,6 +318,9 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
     gate,
     challenges,
     office,
+    ...(config.walkUp && {
+      walkUp: createWalkUp(office, { tokenEndpoint: endpoints.token, x402v1: config.x402v1 }),
+    }),
     log,
     drain() {
       draining = true

@@ -31,7 +31,10 @@ export async function serve(options: ServeOptions): Promise<number> {
 async function run(options: ServeOptions): Promise<number> {
   const express = await loadExpress()
   const stopped = stopSignal()
-  const issuer = await createIssuer(await readConfig(options.config), { environment: process.env })
+  const config = await readConfig(options.config)
+  // The example shows all there is: a stock x402 client watches a film without knowing of tickets.
+  const input = options.example ? { walkUp: true, ...config } : config
+  const issuer = await createIssuer(input, { environment: process.env })
   const log = createLogger(issuer.config.logLevel)
   endOnBug(log)
   try {

@@ -63,6 +63,10 @@ export const refusals = {
   recipient_mismatch: grant("fix", "The payment goes to another recipient than the offer names."),
   scheme_mismatch: grant("fix", "The payment uses another scheme than the offer."),
   offer_unknown: grant("fix", "The payment names no offer of this service."),
+  offer_elsewhere: grant(
+    "fix",
+    "What this payment buys does not open this resource. Send it to the token endpoint.",
+  ),
   offer_expired: grant("fix", "The offer was replaced and its price no longer holds."),
   quote_invalid: grant("fix", "The payment brings no quote that this service made for the offer."),
   quote_expired: grant(

@@ -23,6 +23,8 @@ export const commitmentHeader = "Ticket402-Commitment"
 export const secretHeader = "Ticket402-Secret"
 export const idempotencyHeader = "Idempotency-Key"
 export const replayedHeader = "Idempotent-Replayed"
+/** The access token that a payment at a business URL bought, for the next calls. */
+export const tokenHeader = "Ticket402-Token"
 
 /** 32 bytes in hex, with or without 0x, as both Ticket402 headers carry them. */
 export function parseHex32(text: string): `0x${string}` | undefined {

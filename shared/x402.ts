@@ -8,6 +8,8 @@ export const paymentResponseHeader = "PAYMENT-RESPONSE"
 /** The v1 names (shared/x402-v1.ts); a gate knows the first, to say that nothing is sold at this door. */
 export const paymentHeaderV1 = "X-PAYMENT"
 export const paymentResponseHeaderV1 = "X-PAYMENT-RESPONSE"
+/** By which a client of the Machine Payments Protocol says what it can pay by. */
+export const acceptPaymentHeader = "Accept-Payment"
 
 const text = (max: number) => z.string().max(max)
 

@@ -2,8 +2,14 @@
 import type { IncomingHttpHeaders, ServerResponse } from "node:http"
 import cors from "cors"
 import { dpopHeader, dpopNonceHeader } from "../../shared/dpop.ts"
-import { commitmentHeader, idempotencyHeader, secretHeader } from "../../shared/oauth.ts"
-import { paymentRequiredHeader, paymentResponseHeader, paymentSignatureHeader } from "../../shared/x402.ts"
+import { commitmentHeader, idempotencyHeader, secretHeader, tokenHeader } from "../../shared/oauth.ts"
+import {
+  paymentHeaderV1,
+  paymentRequiredHeader,
+  paymentResponseHeader,
+  paymentResponseHeaderV1,
+  paymentSignatureHeader,
+} from "../../shared/x402.ts"
 
 type CrossOriginRequest = { readonly method?: string; readonly headers: IncomingHttpHeaders }
 
@@ -24,6 +30,9 @@ export function createCors(origins: readonly string[]): Cors {
       "Authorization",
       "Content-Type",
       paymentSignatureHeader,
+      paymentHeaderV1,
+      // Stock x402 clients send it with a payment, where it means nothing; a page could not pay without it.
+      "Access-Control-Expose-Headers",
       commitmentHeader,
       secretHeader,
       idempotencyHeader,
@@ -32,6 +41,8 @@ export function createCors(origins: readonly string[]): Cors {
     exposedHeaders: [
       paymentRequiredHeader,
       paymentResponseHeader,
+      paymentResponseHeaderV1,
+      tokenHeader,
       "WWW-Authenticate",
       dpopNonceHeader,
       "Retry-After",

@@ -5,11 +5,12 @@ import onHeaders from "on-headers"
 import proxyAddr from "proxy-addr"
 import type { Claims } from "../../shared/access-token.ts"
 import { dpopHeader, dpopNonceHeader } from "../../shared/dpop.ts"
-import { paymentHeaderV1, paymentSignatureHeader } from "../../shared/x402.ts"
+import { acceptPaymentHeader, paymentHeaderV1, paymentSignatureHeader } from "../../shared/x402.ts"
 import type { Issuer } from "../app.ts"
 import type { GateRequest } from "../gate.ts"
 import type { PlainAnswer } from "../http/challenge.ts"
 import { rateLimitFields } from "../http/rate-limit.ts"
+import type { Entry } from "../http/walk-up.ts"
 import type { Charge } from "../metering.ts"
 import { createCors } from "./cors.ts"
 import { fieldsOf, repeatedHeader } from "./raw-headers.ts"
@@ -36,6 +37,7 @@ export function gate(issuer: Issuer, scope: string, { units }: GateOptions = {})
     throw new RangeError(`gate(): found ${units} units, wanted a whole number from 1 on`)
   const cors = createCors(issuer.config.cors)
   const { costs } = issuer.config
+  const walkIn = createWalkIn(issuer)
   const isUniform = units !== undefined || Object.keys(costs).length === 0
   const costOf = (req: Request): number => (isUniform ? (units ?? 1) : (costs[routeName(req)] ?? 1))
   return async function ticketGate(req, res, next) {
@@ -54,10 +56,26 @@ export function gate(issuer: Issuer, scope: string, { units }: GateOptions = {})
         return
       }
       const cost = costOf(req)
-      const verdict = await issuer.gate({ ...readGateRequest(req, scope), cost })
+      const shown = readGateRequest(req, scope)
+      const entry = await walkIn(req, res, shown, cost)
+      if (entry?.kind === "answer") {
+        await sendResponse(res, entry.answer)
+        return
+      }
+      // Before the gate decides: what was bought is the buyer's, however the call ends.
+      for (const [name, value] of Object.entries(entry?.headers ?? {})) res.setHeader(name, value)
+      const verdict = await issuer.gate({
+        ...shown,
+        cost,
+        ...(entry && { authorization: [entry.credential] }),
+      })
       if (verdict.kind === "refuse") {
         if (verdict.dpopNonce !== undefined) res.setHeader(dpopNonceHeader, verdict.dpopNonce)
-        sendAnswer(res, issuer.challenges(verdict.reason, { scope, pattern: routePattern(req), cost }))
+        const mpp = req.get(acceptPaymentHeader) !== undefined
+        const route = { scope, pattern: routePattern(req), cost, walkUp: issuer.walkUp !== undefined, mpp }
+        const paid = entry && issuer.walkUp?.refuse(verdict.reason)
+        if (paid) await sendResponse(res, paid)
+        else sendAnswer(res, issuer.challenges(verdict.reason, route))
         return
       }
       if (verdict.dpopNonce !== undefined) res.setHeader(dpopNonceHeader, verdict.dpopNonce)
@@ -84,7 +102,7 @@ export function gate(issuer: Issuer, scope: string, { units }: GateOptions = {})
 export function office(issuer: Issuer): RequestHandler {
   const { protocol, host } = new URL(issuer.config.issuer)
   const cors = createCors(issuer.config.cors)
-  const trusted = proxyAddr.compile([...issuer.config.trustProxy])
+  const peerOf = createPeerOf(issuer)
 
   return async function ticketOffice(req: Request, res: Response, next: NextFunction) {
     if (cors.isPreflight(req)) {
@@ -103,13 +121,35 @@ export function office(issuer: Issuer): RequestHandler {
     const request = webRequest(req, res, { protocol, host })
     const caller = {
       path: req.path,
-      peer: req.socket.remoteAddress === undefined ? "" : proxyAddr(req, trusted),
+      peer: peerOf(req),
       repeated: repeatedHeader(req.rawHeaders),
     }
     const answer = request
       ? issuer.office.handle(request, caller)
       : issuer.office.refuse(req.path, req.method === "TRACE" ? "method_not_allowed" : "malformed")
     await sendResponse(res, await answer)
+  }
+}
+
+/** The address a request came from, as far as trusted proxies tell. */
+function createPeerOf({ config }: Issuer): (req: Request) => string {
+  const trusted = proxyAddr.compile([...config.trustProxy])
+  return (req) => (req.socket.remoteAddress === undefined ? "" : proxyAddr(req, trusted))
+}
+
+/** Lets somebody in who pays at the door, where that is possible; a token that is shown decides alone. */
+function createWalkIn(issuer: Issuer) {
+  const peerOf = createPeerOf(issuer)
+  return (req: Request, res: Response, shown: GateRequest, cost: number): Promise<Entry> | undefined => {
+    if (!shown.payment || shown.authorization.length > 0 || shown.queryToken) return undefined
+    const gone = new AbortController()
+    res.once("close", () => gone.abort())
+    return issuer.walkUp?.enter({
+      header: (name) => req.get(name),
+      caller: { peer: peerOf(req), repeated: repeatedHeader(req.rawHeaders) },
+      door: { scope: shown.scope, cost },
+      signal: gone.signal,
+    })
   }
 }
 

@@ -138,6 +138,14 @@ export const configSchema = z.strictObject({
     .max(64)
     .default([])
     .describe("addresses and CIDR blocks of reverse proxies whose `X-Forwarded-For` names the peer"),
+  walkUp: z
+    .boolean()
+    .default(false)
+    .describe("payments are taken at the business URLs, too, of x402 clients that know nothing else"),
+  x402v1: z
+    .boolean()
+    .default(false)
+    .describe("clients of x402 v1 may buy: a v1 body in the 402, payments in `X-PAYMENT`"),
   allowInsecureHttp: z.boolean().default(false).describe("allow an http issuer that is not on loopback"),
   logLevel: z
     .enum(["debug", "info", "warn", "error", "silent"])

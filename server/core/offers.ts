@@ -1,4 +1,5 @@
 /** Offers: what is on sale, each under a reference that is also the quote of its fixed prices. */
+import { hasScope } from "../../shared/access-token.ts"
 import type { Address } from "../../shared/evm.ts"
 import type { QuotedAmount } from "./dynamic-quote.ts"
 import type { SettlePolicy } from "./redemption.ts"
@@ -71,6 +72,19 @@ export const canonicalContent = (offer: OfferContent): string =>
       price.maxTimeoutSeconds,
     ]),
   ])
+
+/** A route at which payments are taken, too: what it wants of a token. */
+export type Door = {
+  readonly scope: string
+  /** In units, where they are counted. */
+  readonly cost: number
+}
+
+/** Whether the plain bearer token that the offer sells is let through at the door. */
+export const opens = (offer: Pick<Offer, "scope" | "units" | "dpop">, door: Door): boolean =>
+  hasScope(offer.scope, door.scope) &&
+  (offer.units === null || offer.units >= door.cost) &&
+  offer.dpop !== "required"
 
 /** Where the money of these offers goes, or went. */
 export const payeesOf = (

@@ -31,6 +31,8 @@ export type QuoteTerms = {
    * nothing. At the token endpoint it is left out: each offer says how it is settled (wire.md §1, §2).
    */
   readonly paymentFlow?: "access-token"
+  /** Which offers may be paid at the gate all the same. */
+  readonly walkUp?: (offer: PricedOffer) => boolean
 }
 
 export type Quote = {
@@ -47,8 +49,12 @@ export const offersFor = <O extends { readonly scope: string }>(
 ): readonly O[] => (scope === undefined ? offers : offers.filter((offer) => hasScope(offer.scope, scope)))
 
 export function quote(terms: QuoteTerms): Quote {
+  const isPayable = (offer: PricedOffer) => terms.paymentFlow === undefined || terms.walkUp?.(offer) === true
   const entries = terms.offers.flatMap((offer) =>
-    requirements(offer, terms.paymentFlow ?? flowOf(offer)).map((accepted) => ({ offer, accepted })),
+    requirements(offer, isPayable(offer) ? flowOf(offer) : terms.paymentFlow).map((accepted) => ({
+      offer,
+      accepted,
+    })),
   )
   const body = JSON.stringify(paymentRequired(terms, entries, "whole"))
   let count = entries.length
@@ -95,6 +101,10 @@ function paymentRequired(terms: QuoteTerms, entries: readonly Entry[], form: "wh
     },
   }
 }
+
+/** The entries of offers as they are paid. */
+export const payableEntries = (offers: readonly PricedOffer[]): readonly PaymentRequirements[] =>
+  offers.flatMap((offer) => requirements(offer, flowOf(offer)))
 
 /** x402's word for "delivered once it is paid". */
 const flowOf = ({ settle }: PricedOffer): "upfront" | undefined =>

@@ -4,7 +4,7 @@ import type { PendingResponse, TokenResponse } from "../../shared/oauth.ts"
 import type { SettlementResponse } from "../../shared/x402.ts"
 import type { ExposureLimits } from "../core/exposure.ts"
 import type { TokenLives } from "../core/grant.ts"
-import type { OfferBoard } from "../core/offers.ts"
+import type { Door, OfferBoard } from "../core/offers.ts"
 import type { Funding } from "../funding.ts"
 import type { Chain } from "../ports/chain.ts"
 import type { Keys } from "../ports/keys.ts"
@@ -68,6 +68,8 @@ export type TokenRequest = {
   readonly signal: AbortSignal
   /** Thumbprint of the key whose possession the request proved (RFC 9449): what it yields is bound to it. */
   readonly keyThumbprint: string | null
+  /** The route at which the payment came: what it buys must open it. */
+  readonly door?: Door | undefined
 }
 
 export type TokenAnswer = IssuedAnswer | PendingAnswer

@@ -6,6 +6,7 @@ import { domainOf } from "../../shared/network.ts"
 import { paymentGrantType } from "../../shared/oauth.ts"
 import type { LimitName } from "../core/exposure.ts"
 import { firstToken, type Grant, provesOwner } from "../core/grant.ts"
+import { opens } from "../core/offers.ts"
 import {
   type LocatedPayment,
   locatePayment,
@@ -56,6 +57,7 @@ export async function handle(
   // Whoever brings no proof could not come back for a token that was paid for and not signed.
   deps.keys.check()
   const payment = matchPayment(located, deps.board, deps.now())
+  if (request.door && !opens(payment.offer, request.door)) throw new Refusal("offer_elsewhere")
   if (payment.offer.dpop === "required" && request.keyThumbprint === null) throw new Refusal("dpop_required")
   const target = readTarget(request, deps)
   checkCommitment(payment, shown.opening, { resource: options.resource, grant: target?.grantId })

@@ -5,9 +5,12 @@ import { proofAlgorithms } from "../../shared/dpop.ts"
 import { type GateReason, gateErrorBody, gateRefusals } from "../../shared/errors.ts"
 import { urlWithin } from "../../shared/oauth.ts"
 import { paymentRequiredHeader } from "../../shared/x402.ts"
-import { offersFor, type Quote, quote } from "../core/quote.ts"
+import { opens } from "../core/offers.ts"
+import type { PricedOffer } from "../core/pricing.ts"
+import { offersFor, payableEntries, type Quote, quote } from "../core/quote.ts"
 import type { PriceList } from "../price-list.ts"
 import type { Endpoints } from "./metadata.ts"
+import { bodyV1 } from "./x402-v1.ts"
 
 /** An answer without a framework. */
 export type PlainAnswer = {
@@ -23,6 +26,10 @@ type Route = {
   readonly pattern: string
   /** How many units a call costs where they are counted; 1 when not given. */
   readonly cost?: number
+  /** Payments are taken at the route itself. */
+  readonly walkUp?: boolean
+  /** The caller said by `Accept-Payment` that he speaks MPP. */
+  readonly mpp?: boolean
 }
 
 /** Each answer is built once, until a price changes; the cache is bounded for routers mounted under changing paths. */
@@ -30,12 +37,17 @@ export function createChallenges(options: {
   readonly resource: string
   readonly endpoints: Endpoints
   readonly prices: Pick<PriceList, "offers" | "current">
+  /** Clients of x402 v1 may buy where payments are taken. */
+  readonly x402v1: boolean
 }): Challenges {
-  const { resource, endpoints, prices } = options
+  const { resource, endpoints, prices, x402v1 } = options
   const built = new LRUCache<string, PlainAnswer>({ max: 1000 })
   let priced = prices.current()
 
-  function build(reason: GateReason, { scope, pattern, cost = 1 }: Route): PlainAnswer {
+  function build(
+    reason: GateReason,
+    { scope, pattern, cost = 1, walkUp = false, mpp = false }: Route,
+  ): PlainAnswer {
     const row = gateRefusals[reason]
     const offers = offersFor(priced, scope)
     // Who would have to buy cannot, for now; a grant that lives is refreshed all the same.
@@ -43,29 +55,35 @@ export function createChallenges(options: {
     if (row.status === 402 && row.action === "buy" && isClosed)
       return build("price_unavailable", { scope, pattern, cost })
     const retryAfter = "retryAfterSeconds" in row ? row.retryAfterSeconds : undefined
+    const challenge = gateChallenge(reason, {
+      realm: resource,
+      scope,
+      resourceMetadata: endpoints.protectedResource,
+      proofAlgorithms,
+    })
+    // mppx 0.11 takes every WWW-Authenticate of a 402 for its own, and gives up before it reads what it could pay.
+    const isSilent = walkUp && mpp && row.error === null
     const headers = {
       "cache-control": "no-store",
       "content-type": "application/json",
-      "www-authenticate": gateChallenge(reason, {
-        realm: resource,
-        scope,
-        resourceMetadata: endpoints.protectedResource,
-        proofAlgorithms,
-      }),
+      ...(!isSilent && { "www-authenticate": challenge }),
       ...(retryAfter !== undefined && { "retry-after": String(retryAfter) }),
     }
     if (row.status !== 402)
       return { status: row.status, headers, body: JSON.stringify(gateErrorBody(reason)) }
+    const isPayable = (offer: PricedOffer) => walkUp && opens(offer, { scope, cost })
+    const terms = { url: urlWithin(resource, pattern), error: reason }
     const { header, body }: Quote = quote({
-      url: urlWithin(resource, pattern),
-      error: reason,
+      ...terms,
       offers,
       cost,
       tokenEndpoint: endpoints.token,
       resource,
       paymentFlow: "access-token",
+      walkUp: isPayable,
     })
-    return { status: 402, headers: { ...headers, [paymentRequiredHeader]: header }, body }
+    const v1 = x402v1 ? bodyV1({ ...terms, accepts: payableEntries(offers.filter(isPayable)) }) : undefined
+    return { status: 402, headers: { ...headers, [paymentRequiredHeader]: header }, body: v1 ?? body }
   }
 
   return (reason, route) => {
@@ -73,7 +91,8 @@ export function createChallenges(options: {
       built.clear()
       priced = prices.current()
     }
-    const key = `${reason} ${route.scope} ${route.cost ?? 1} ${route.pattern}`
+    const { scope, pattern, cost = 1, walkUp = false, mpp = false } = route
+    const key = `${reason} ${walkUp} ${mpp} ${scope} ${cost} ${pattern}`
     const known = built.get(key)
     if (known) return known
     const answer = build(reason, route)

@@ -40,6 +40,7 @@ export type OfficeParts = {
   /** Requests by peer, of all endpoints that look into the store. */
   readonly peers: Rate
   readonly bodySeconds: number | undefined
+  readonly x402v1: boolean
   readonly health: HealthDeps
   readonly gate: GateEndpoint
 }
@@ -54,6 +55,7 @@ export function officeRoutes(parts: OfficeParts): readonly Route[] {
     peers,
     draining: health.draining,
     bodySeconds,
+    x402v1: parts.x402v1,
   })
   const metadata = authorizationServerMetadata(issuer, endpoints, {
     offers,

@@ -1,5 +1,6 @@
 /** The route table of the ticket office: one row an endpoint. */
-import { Refusal } from "../../shared/errors.ts"
+import { type Reason, Refusal } from "../../shared/errors.ts"
+import type { Door } from "../core/offers.ts"
 import type { Logger } from "../ports/runtime.ts"
 import { refusalResponse } from "./respond.ts"
 
@@ -11,6 +12,8 @@ export type Caller = {
   readonly peer: string
   /** A header that came twice though only one may count. */
   readonly repeated: string | undefined
+  /** The route at which a payment came that is redeemed here. */
+  readonly door?: Door
 }
 
 export type Handler = (request: Request, caller: Caller) => Response | Promise<Response>
@@ -29,7 +32,7 @@ export type Office = {
   /** Always answers; never throws. */
   handle(request: Request, caller: Caller): Promise<Response>
   /** For adapters: the answer where no web `Request` can be made of what arrived. */
-  refuse(path: string, reason: "malformed" | "method_not_allowed"): Response
+  refuse(path: string, reason: Reason): Response
 }
 
 export function createOffice(routes: readonly Route[], log: Logger): Office {

@@ -59,7 +59,12 @@ async function open(tell: PriceFunction, offers: ConfigInput["offers"] = [toldOf
   )
   await list.refresh()
   const { issuer, resource } = config
-  const challenges = createChallenges({ resource, endpoints: endpointsOf(issuer, resource), prices: list })
+  const challenges = createChallenges({
+    resource,
+    endpoints: endpointsOf(issuer, resource),
+    prices: list,
+    x402v1: false,
+  })
   const route = { scope: "movies:read", pattern: "/movies/{id}" }
   return {
     config,

@@ -19,6 +19,8 @@ import { type Account, acceptedOf, randomAccount, randomHex32, signPayment } fro
 
 export type CinemaOptions = {
   readonly chain?: LocalChain
+  /** CAIP-2 id of the network the chain passes for; Sepolia unless told. */
+  readonly network?: string
   /** Where the service reaches the chain; default: the chain itself. */
   readonly rpcUrl?: string
   readonly config?: Partial<ConfigInput>
@@ -57,7 +59,7 @@ export async function openCinema(options: CinemaOptions = {}): Promise<Cinema> {
     database: `sqlite:${join(folder, "ticket402.db")}`,
     keys: join(folder, "keys"),
     relayer: { privateKeyFile: join(folder, "relayer.key") },
-    networks: { [sepoliaId]: { rpcUrls: [options.rpcUrl ?? chain.rpcUrl] } },
+    networks: { [options.network ?? sepoliaId]: { rpcUrls: [options.rpcUrl ?? chain.rpcUrl] } },
     offers: [offer("hour", "movies:read", "0.01"), offer("studio", "movies:write", "0.05")],
     limits: {
       perPayer: "1000",
@@ -107,11 +109,11 @@ export async function openCinema(options: CinemaOptions = {}): Promise<Cinema> {
   }
 }
 
-export const offer = (id: string, scope: string, amount: string) => ({
+export const offer = (id: string, scope: string, amount: string, network: string = sepoliaId) => ({
   id,
   scope,
   durationSeconds: 3600,
-  prices: [{ network: sepoliaId, asset: "USDC", amount }],
+  prices: [{ network, asset: "USDC", amount }],
 })
 
 async function balanceOf(chain: LocalChain, address: Hex): Promise<bigint> {
