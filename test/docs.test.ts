@@ -37,6 +37,7 @@ function example(part: string): string {
 }
 
 const sources: Record<string, string> = {
+  "ticket402/client/x402": "client/x402.ts",
   "ticket402/server/express": "server/adapters/express.ts",
   "ticket402/server": "server/index.ts",
   "ticket402/client/node": "client/node/index.ts",
@@ -136,6 +137,7 @@ describe("the README's examples", () => {
       ["seller/seller.ts", example("app.use(office(issuer))")],
       ["agent.ts", example("console.log(response.status")],
       ["purse.ts", example("createFileStore(")],
+      ["stock.ts", example("ticketHook(")],
       ["adapters.ts", example("createDispatcher(")],
       ["check.ts", example("verifyReceipt(")],
       ["other.ts", example("createVerifier(")],
@@ -175,6 +177,13 @@ describe("the README's examples", () => {
     }).ended
     expect(adapters).toMatchObject({ code: 0, stderr: "", stdout: "{ id: '7' }\n200\n200\n" })
     signer.close()
+    const stranger = generatePrivateKey()
+    await chain.mint(privateKeyToAccount(stranger).address, 10_000n)
+    const stock = await runFile(pathToFileURL(join(folder, "stock.ts")), [], {
+      cwd: folder,
+      env: { ...process.env, AGENT_KEY: stranger },
+    }).ended
+    expect(stock).toMatchObject({ code: 0, stderr: "", stdout: "200\n200\n200\n" })
 
     const office = `http://127.0.0.1:${port}`
     const { accepts } = (await postToken(office, {})).body
