@@ -5,6 +5,7 @@ import { createPublicClient, http, parseAbi, parseAbiItem } from "viem"
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts"
 import { createClient } from "../client/index.ts"
 import { formatAmount } from "../shared/amount.ts"
+import { tokenHeader } from "../shared/oauth.ts"
 import { paymentSignatureHeader } from "../shared/x402.ts"
 import { playInternal, type Staff } from "./demo-internal.ts"
 import type { LocalChain } from "./local-chain.ts"
@@ -127,24 +128,25 @@ export async function playDemo(screen: Screen, stage: Stage): Promise<string> {
     screen.good(`409 ${body.error}`)
   })
 
-  const token = await screen.step("An unmodified x402 client buys at the ticket office, too", async () => {
-    const stock = new x402Client().register("eip155:*", new ExactEvmScheme(stranger)).setSpendControls({
-      allowedAssets: [
-        { network: network as `${string}:${string}`, asset: chain.asset, maxAmountPerPayment: "50000" },
-      ],
-    })
-    const response = await wrapFetchWithPayment(fetch, stock)(`${url}/token`, { method: "POST" })
-    want(response.status === 200, `200, found ${response.status}`)
-    const bought = (await response.json()) as { access_token: string; expires_in: number }
-    const seen = await fetch(`${url}/movies/3`, {
-      headers: { authorization: `Bearer ${bought.access_token}` },
-    })
-    want(seen.status === 200, `200, found ${seen.status}`)
-    screen.good(
-      `@x402/fetch holds a token for ${bought.expires_in} s and watched "${((await seen.json()) as { title: string }).title}"`,
-    )
-    return bought.access_token
-  })
+  const token = await screen.step(
+    "An unmodified x402 client asks for a film, and pays at the door",
+    async () => {
+      const stock = new x402Client().register("eip155:*", new ExactEvmScheme(stranger)).setSpendControls({
+        allowedAssets: [
+          { network: network as `${string}:${string}`, asset: chain.asset, maxAmountPerPayment: "50000" },
+        ],
+      })
+      const watched = await wrapFetchWithPayment(fetch, stock)(`${url}/movies/3`)
+      want(watched.status === 200, `200, found ${watched.status}`)
+      const { title } = (await watched.json()) as { title: string }
+      screen.good(`@x402/fetch watched "${title}"`)
+      const bought = watched.headers.get(tokenHeader) ?? ""
+      const next = await fetch(`${url}/movies/4`, { headers: { authorization: `Bearer ${bought}` } })
+      want(next.status === 200, `200, found ${next.status}`)
+      screen.good("and holds a token for the next ones")
+      return bought
+    },
+  )
 
   await playInternal(screen, stage)
 

@@ -63,6 +63,7 @@ async function openCinema(blockTimeSeconds: number): Promise<Cinema> {
       },
       { address: staff.account.address, scope: "movies:read" },
     ],
+    walkUp: true,
     // Short, so that the first refresh is seen within seconds; the default is a minute.
     pendingLifeSeconds: 10,
     logLevel: "error",
