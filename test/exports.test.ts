@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url"
 import ts from "typescript"
 import { beforeAll, describe, expect, it } from "vitest"
+import packageJson from "../package.json" with { type: "json" }
 
 const entries = {
   "ticket402/server": "server/index.ts",
@@ -45,6 +46,17 @@ function namesOf(entry: keyof typeof entries): string[] {
 }
 
 describe("what users may import", () => {
+  it("is what package.json exports, and no more", () => {
+    const built = Object.entries(entries).map(([name, file]) => [
+      name.replace("ticket402", "."),
+      `./dist/${file.replace(/\.ts$/, ".js")}`,
+    ])
+    const exported = Object.entries(packageJson.exports).flatMap(([name, entry]) =>
+      typeof entry === "string" ? [] : [[name, entry.default]],
+    )
+    expect(new Map(built as [string, string][])).toEqual(new Map(exported as [string, string][]))
+  })
+
   it("ticket402/server", () => {
     expect(namesOf("ticket402/server")).toMatchInlineSnapshot(`
       [

@@ -136,7 +136,7 @@ export function topUpContract(name: string, open: () => Promise<OpenedStore>): v
       expect((await Promise.all([buy(one), buy(two)])).sort()).toEqual(["redeemed", "top_up_pending"])
     })
 
-    it("SET-03: take back, when they are not paid, what they gave and no more", async () => {
+    it("SET-02: take back, when they are not paid, what they gave and no more", async () => {
       const id = await sell(10)
       const before = await grantOf(id)
       const order = larger(id)

@@ -163,7 +163,7 @@ describe("a further payment for a grant", () => {
     expect(await cinema.balanceOf(account.address)).toBe(990_000n)
   })
 
-  it("SET-03, TOK-21: that is not paid is taken back within 5 s, and the grant lives on without it", async () => {
+  it("SET-02, TOK-21: that is not paid is taken back within 5 s, and the grant lives on without it", async () => {
     const account = await cinema.customer(60_000n)
     const bought = await buy(account)
     const payment = await further(account, bought, "hundred")
