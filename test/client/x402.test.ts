@@ -104,9 +104,12 @@ describe("the hook for stock x402 clients", () => {
     await expect(
       hook({ paymentRequired: paymentRequired(), requestUrl: "https://evil.example/movies/1" }),
     ).rejects.toThrow(TicketError)
+    const [office, elsewhere] = ["https://other.example/token", "https://other.example"]
+    const other = paymentRequired({ tokenEndpoint: office, resource: elsewhere })
+    expect(await hook({ paymentRequired: other, requestUrl: `${elsewhere}/movies/1` })).toEqual(bearer("t2"))
     expect(await hook({ paymentRequired: paymentRequired() })).toBeUndefined()
     const told = ticketHook(pay, { origin })
-    expect(await told({ paymentRequired: paymentRequired() })).toEqual(bearer("t2"))
+    expect(await told({ paymentRequired: paymentRequired() })).toEqual(bearer("t3"))
     const foreign = paymentRequired({ tokenEndpoint: "https://evil.example/token" })
     await expect(told({ paymentRequired: foreign })).rejects.toThrow(TicketError)
   })

@@ -303,10 +303,10 @@ describe("x402 v1", () => {
   })
 
   it("pays for the offer named, or the one with the amount that was signed", async () => {
-    const bought = await ask("/token?offer=studio", await payForV1("studio"), { method: "POST" })
-    expect(bought).toMatchObject({ status: 200, body: { scope: "movies:write" } })
-    const unnamed = await ask("/token", await payForV1("hour"), { method: "POST" })
-    expect(unnamed).toMatchObject({ status: 200, body: { scope: "movies:read" } })
+    const bought = await ask("/token?offer=hour", await payForV1("hour"), { method: "POST" })
+    expect(bought).toMatchObject({ status: 200, body: { scope: "movies:read" } })
+    const unnamed = await ask("/token", await payForV1("studio"), { method: "POST" })
+    expect(unnamed).toMatchObject({ status: 200, body: { scope: "movies:write" } })
     expect((await ask("/movies/1", await payForV1("hour"))).status).toBe(200)
   })
 
