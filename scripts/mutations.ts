@@ -1,7 +1,7 @@
 /** `npm run mutations`: removes the defences one by one and prints which test noticed; every one must be noticed. */
 import { Command, InvalidArgumentError } from "commander"
 import { runMutations } from "./mutations/run.ts"
-import { mutations } from "./mutations/table.ts"
+import { mutations } from "./mutations/tables/index.ts"
 
 const whole = (text: string): number => {
   if (!/^[1-9][0-9]?$/.test(text)) throw new InvalidArgumentError("wanted a whole number")

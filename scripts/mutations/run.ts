@@ -5,7 +5,7 @@ import { cp, mkdtemp, readFile, realpath, rm, symlink, writeFile } from "node:fs
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import type { Mutation } from "./table.ts"
+import type { Mutation } from "./mutation.ts"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 const sources = ["client", "server", "shared", "scripts", "test", "package.json", "tsconfig.json"]

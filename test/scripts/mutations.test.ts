@@ -1,27 +1,20 @@
-import { readFile } from "node:fs/promises"
+import { readdir, readFile } from "node:fs/promises"
 import { describe, expect, it } from "vitest"
 import { mutate } from "../../scripts/mutations/run.ts"
-import { mutations } from "../../scripts/mutations/table.ts"
+import { mutations } from "../../scripts/mutations/tables/index.ts"
 
-const read = (file: string) => readFile(new URL(`../../${file}`, import.meta.url), "utf8")
+const at = (path: string) => new URL(`../../${path}`, import.meta.url)
+const read = (file: string) => readFile(at(file), "utf8")
+const contracts = await readdir(at("test/contracts"))
+const suites = contracts.filter((name) => !name.endsWith(".test.ts")).map((name) => `test/contracts/${name}`)
 
 describe("the table of defences", () => {
   it.each(mutations)("knows where $defence is, and which test guards it", async (mutation) => {
     const text = await read(mutation.file)
     expect(mutate(text, mutation)).not.toBe(text)
     // A contract's suite is written beside the file that runs it.
-    const suites = mutation.test.startsWith("test/contracts/")
-      ? [
-          "store.ts",
-          "store-units.ts",
-          "store-derived.ts",
-          "store-top-ups.ts",
-          "store-revocations.ts",
-          "store-whitelist.ts",
-          "client-store.ts",
-        ]
-      : []
-    const files = [mutation.test, ...suites.map((suite) => `test/contracts/${suite}`)]
+    const beside = mutation.test.startsWith("test/contracts/") ? suites : []
+    const files = [mutation.test, ...beside]
     expect((await Promise.all(files.map(read))).join("\n")).toContain(mutation.name)
   })
 

@@ -1,0 +1,253 @@
+/** The client: what it pays, to whom, and what it keeps. */
+import { at, type Mutation } from "../mutation.ts"
+
+const clientStore = "test/contracts/client-store.test.ts"
+
+export const client: readonly Mutation[] = [
+  ...at("client/origins.ts", [
+    [
+      "token endpoint on the asked origin",
+      "const allowed = url && (url.origin === asked.origin || rules.tokenEndpoints.has(url.href))",
+      "const allowed = url",
+      "test/client/redirects.test.ts",
+      "on another place gets nothing",
+    ],
+  ]),
+  ...at("client/policy.ts", [
+    [
+      "domain of the own table",
+      "if ((extra.name ?? name) !== name || (extra.version ?? version) !== version)",
+      "if (false)",
+      "test/client/policy.test.ts",
+      "CLI-08",
+    ],
+    [
+      "recipients that may be paid",
+      "if (policy.payTos && !policy.payTos.has(payTo))",
+      "if (false)",
+      "test/client/rules.test.ts",
+      "that is not on the list is refused",
+    ],
+    [
+      "nothing is bought that a call would use up before it passes",
+      "if (terms.calls != null && terms.calls < (info.cost ?? 1))",
+      "if (false)",
+      "test/client/economics.test.ts",
+      "nothing that holds fewer than it takes",
+    ],
+    [
+      "limit of one purchase",
+      "if (policy.perPurchase !== undefined && micros > policy.perPurchase)",
+      "if (false)",
+      "test/client/policy.test.ts",
+      "CLI-01: the limit of one purchase",
+    ],
+  ]),
+  ...at("client/budget.ts", [
+    [
+      "limit of one purchase, again",
+      '["amount_over_limit", 0n, limits.perPurchase],',
+      "",
+      "test/client/budget.test.ts",
+      "CLI-01: the limit of one purchase",
+    ],
+    [
+      "budget before signing",
+      'if (reserved.kind === "over" || reserved.kind === "recipient_changed") throw errorOf(reserved, spending)',
+      'if (reserved.kind !== "claim_lost") return true',
+      "test/client/budget.test.ts",
+      "gets the day's budget and no more",
+    ],
+    [
+      "recipients pinned on first use",
+      "return isKnown || isApproved ?",
+      "return true ?",
+      clientStore,
+      "another one is refused until approved",
+    ],
+    [
+      "what is given back is bounded",
+      "givenBack + micros <= most",
+      "true",
+      "test/client/budget.test.ts",
+      "a seller who always refuses",
+    ],
+  ]),
+  ...at("client/approval.ts", [
+    [
+      "only a yes is a yes",
+      "if (answer !== true)",
+      "if (answer === false)",
+      "test/client/rules.test.ts",
+      "refuses the purchase, and nothing is signed",
+    ],
+  ]),
+  ...at("client/sale.ts", [
+    [
+      "origins that may be paid",
+      "if (policy.origins && !policy.origins.has(asked.origin))",
+      "if (false)",
+      "test/client/rules.test.ts",
+      "that is not on the list is refused",
+    ],
+  ]),
+  ...at("client/memory-store.ts", [
+    [
+      "a lost claim keeps nothing",
+      "if (!holds(payment.claim) || !entry) return false",
+      "if (!entry) return false",
+      clientStore,
+      "whoever takes over, until it is dropped",
+    ],
+  ]),
+  ...at("client/node/verbs.ts", [
+    [
+      "one holder of a claim",
+      "if (held && held.holder !== holder && held.until > now && !isGone(held)) return false",
+      "",
+      clientStore,
+      "gives a claim to one holder at a time",
+    ],
+  ]),
+  ...at("client/node/file-store.ts", [
+    [
+      "a lost claim keeps nothing in the file",
+      "if (!verbs.holds(payment.claim) || !verbs.markKept(payment.reservation)) return false",
+      "verbs.markKept(payment.reservation)",
+      clientStore,
+      "who has lost his claim",
+    ],
+  ]),
+  ...at("client/booking.ts", [
+    [
+      "a payment is written down before it is sent",
+      "if (!(await store.keep({ ...payment, sends: 1, uncertain: true }))) throw overtaken()",
+      "",
+      "test/flows/buyer-crash.test.ts",
+      "killed at any step",
+    ],
+  ]),
+  ...at("client/refresh.ts", [
+    [
+      "a refresh under way outlives a crash",
+      "await store.change(grant, { refreshSends: sends })",
+      "",
+      "test/flows/buyer-crash.test.ts",
+      "between a refresh and its answer",
+    ],
+  ]),
+  ...at("client/node/private-file.ts", [
+    [
+      "the client's file is its owner's alone",
+      "if ((mode & 0o177) === 0) return undefined",
+      "if (mode) return undefined",
+      "test/client/processes.test.ts",
+      "is its owner's alone",
+    ],
+  ]),
+  ...at("client/payment.ts", [
+    [
+      "the secret stays out of the first sending",
+      "payment.sends > 0 &&",
+      "payment.sends >= 0 &&",
+      "test/client/purchase.test.ts",
+      "which the first sending lacks",
+    ],
+  ]),
+  ...at("client/verify.ts", [
+    [
+      "a look at prices that no installed client pays for",
+      "options.fetch ?? plainFetch",
+      "options.fetch ?? ((...call: Parameters<typeof fetch>) => globalThis.fetch(...call))",
+      "test/client/global-fetch.test.ts",
+      "does not buy one",
+    ],
+  ]),
+  ...at("client/undici.ts", [
+    [
+      "no dispatch after a redirect to another origin",
+      "if (isRedirect(response)) targetOf(response, url)",
+      "",
+      "test/client/adapters.test.ts",
+      "CLI-04: a redirect",
+    ],
+    [
+      "the path of a dispatch cannot name a host",
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: source text
+      "new URL(`${new URL(origin).origin}${path}`)",
+      "new URL(path, origin)",
+      "test/client/adapters.test.ts",
+      "CLI-12: a path that looks",
+    ],
+  ]),
+  ...at("client/axios.ts", [
+    [
+      "refusals keep their type through axios",
+      "isAxiosError(error) && error.cause instanceof TicketError ? error.cause : error",
+      "error",
+      "test/client/adapters.test.ts",
+      "CLI-01: what is over",
+    ],
+  ]),
+  ...at("client/remote-signer.ts", [
+    [
+      "the signer's credentials follow no redirect",
+      'redirect: "manual"',
+      'redirect: "follow"',
+      "test/client/signers.test.ts",
+      "CLI-04",
+    ],
+  ]),
+  ...at("client/provider-signer.ts", [
+    [
+      "signatures in the one spelling that the chain takes",
+      "v === undefined ? hex :",
+      "v !== undefined ? hex :",
+      "test/client/signers.test.ts",
+      "spellings of wallets",
+    ],
+    [
+      "a wallet is on the payment's chain when it signs",
+      'if ("chainId" in typedData.domain) await switchTo(typedData.domain.chainId, ask)',
+      "",
+      "test/client/signers.test.ts",
+      "another chain is asked to switch",
+    ],
+  ]),
+  ...at("client/fetch.ts", [
+    [
+      "a POST does not reach the handler twice",
+      "return isGates || idempotentMethods.has(method)",
+      "return true",
+      "test/client/calls.test.ts",
+      "is not made again",
+    ],
+  ]),
+  ...at("client/delivery.ts", [
+    [
+      "the same payment again",
+      "    await store.keep(payment)\n",
+      "    await store.drop(payment)\n",
+      "test/client/purchase.test.ts",
+      "a payment without an answer is kept",
+    ],
+  ]),
+  ...at("client/request.ts", [
+    [
+      "redirects by hand",
+      'redirect: "manual",\n    signal',
+      'redirect: "follow",\n    signal',
+      "test/client/redirects.test.ts",
+      "to another origin is not followed",
+    ],
+  ]),
+  ...at("client/office.ts", [
+    [
+      "payments are not redirected",
+      'redirect: "manual",',
+      'redirect: "follow",',
+      "test/client/redirects.test.ts",
+      "a payment is not redirected",
+    ],
+  ]),
+]
