@@ -11,7 +11,7 @@ import type { ClientEvent } from "./events.ts"
 import type { Place } from "./origins.ts"
 import { type SigningTools, signPayment } from "./payment.ts"
 import type { Choice } from "./policy.ts"
-import type { ClientStore, Payment } from "./store.ts"
+import type { ClientStore, Grant, Payment } from "./store.ts"
 
 export type BookingDeps = SigningTools & {
   readonly store: ClientStore
@@ -28,6 +28,8 @@ export type Booking = {
   /** Under which the store keeps the payment until it is answered; the place's resource unless told. */
   readonly key?: string
   readonly show?: Show
+  /** What it adds to; absent where it buys a grant. */
+  readonly further?: Grant
 }
 
 /** A payment that is approved, counted, signed and written down, by whoever holds the claim; nothing is sent. */
@@ -76,13 +78,14 @@ export function createBook(deps: BookingDeps): Book {
   }
 
   async function sign(
-    { choice, place, show, key = place.resource.href }: Booking,
+    { choice, place, show, further, key = place.resource.href }: Booking,
     booked: Pick<Payment, "reservation" | "claim">,
   ): Promise<Payment> {
-    const isBound = !show && (deps.dpop || choice.terms.dpop === "required")
+    const isBound = !show && !further && (deps.dpop || choice.terms.dpop === "required")
     try {
-      const proofKey = isBound ? await createProofKey(store.writesDown) : undefined
-      return { ...(await signPayment(choice, place, { ...booked, proofKey }, deps, show)), resource: key }
+      const proofKey = isBound ? await createProofKey(store.writesDown) : further?.proofKey
+      const booking = { ...booked, proofKey, grant: further?.id }
+      return { ...(await signPayment(choice, place, booking, deps, show)), resource: key }
     } catch (error) {
       await store.cancel(booked.reservation)
       throw error

@@ -3,6 +3,7 @@ import { createApproval } from "./approval.ts"
 import { createBook } from "./booking.ts"
 import { createBudget, formatMicros } from "./budget.ts"
 import { createClaims } from "./claims.ts"
+import { createDerive, type Derive } from "./derive.ts"
 import { createProvers } from "./dpop.ts"
 import { quietly } from "./events.ts"
 import { createFetch, type Fetch } from "./fetch.ts"
@@ -14,6 +15,7 @@ import { createQuote, type QuoteCall } from "./quote.ts"
 import { createRefresh } from "./refresh.ts"
 import { createSales } from "./sale.ts"
 import { createSingleCall } from "./single-call.ts"
+import { createTopUp, type TopUp } from "./top-up.ts"
 import { createWallet, type GrantSummary } from "./wallet.ts"
 import { createAdmissions } from "./wallet-proof.ts"
 
@@ -31,6 +33,13 @@ export type Client = {
    * Nothing is signed. What the service does not sell, it does: then the call has been made.
    */
   readonly quote: QuoteCall
+  /**
+   * Pays once more for the grant that opens this URL, within the same rules and limits: more of its own offer, or a larger
+   * one that it moves to with its unused value as credit. The offer is named as the seller names it.
+   */
+  readonly topUp: TopUp
+  /** A token with less scope, calls or time than the grant that opens this URL, to be handed to a sub-agent. */
+  readonly derive: Derive
   /** The grants held, without anything that opens a door. */
   grants(): Promise<GrantSummary[]>
   /** Forgets the grants of this id, as `grants()` lists them; false when there are none. Nothing is paid back. */
@@ -78,6 +87,8 @@ export function createClient(options: ClientOptions): Client {
   return {
     fetch: checked(createFetch({ ...tools, sales, purchases, singleCall, refresh, admit })),
     quote: checked(createQuote({ ...tools, sales, policy })),
+    topUp: createTopUp({ ...tools, sales, purchases, refresh }),
+    derive: createDerive({ ...tools, refresh }),
     grants: wallet.summaries,
     forget: wallet.forget,
     async spent() {

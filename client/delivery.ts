@@ -57,9 +57,12 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
     const send = async (): Promise<Answer> => {
       await holding.extend()
       const headers = paymentHeaders({ ...payment, sends })
+      const refreshToken = (await heldFor(payment))?.refreshToken
       sends++
       if (sends > 1) emit({ type: "resent", origin, what: "purchase", attempt: sends })
-      return exchange({ url, headers, prover }, deps)
+      const body =
+        refreshToken === undefined ? undefined : new URLSearchParams({ refresh_token: refreshToken })
+      return exchange({ url, headers, prover, ...(body && { body }) }, deps)
     }
     const { answer, uncertain } = await persist(
       send,
@@ -71,6 +74,12 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
     return { answer, sent: { ...payment, sends, uncertain: payment.uncertain || uncertain } }
   }
 
+  /** What a further payment adds to, as it is by now: a refresh may have changed what shows that it is ours. */
+  async function heldFor({ account, grant }: Payment): Promise<Grant | undefined> {
+    if (grant === undefined) return undefined
+    return (await store.grants(account)).find(({ id }) => id === grant)
+  }
+
   /** Turns an answer into a grant or an error, and says whether the payment must be kept. */
   async function settle(payment: Payment, answer: Answer): Promise<Grant> {
     switch (answer.kind) {
@@ -79,7 +88,7 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
         const isBound = token.token_type === "DPoP"
         if (!covers(token.scope, [payment.scope]) || (isBound && !payment.proofKey))
           throw await kept("answer_malformed", { ...payment, uncertain: true })
-        const grant: Grant = {
+        const bought: Grant = {
           id: token.grant.id,
           account: payment.account,
           resource: payment.resource,
@@ -90,6 +99,8 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
           proofKey: isBound ? payment.proofKey : undefined,
           ...standingOf(token, askedAt),
         }
+        const held = await heldFor(payment)
+        const grant = held ? { ...held, ...standingOf(token, askedAt) } : bought
         await wallet.add(grant, payment)
         // Let in free; but the signature could be submitted all the same, so it counts until that is too late.
         if (grant.settlement === "none") await budget.giveBack(payment.reservation, payment.validBefore)

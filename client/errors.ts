@@ -73,6 +73,11 @@ export type TicketErrorCode =
   | "outcome_unknown"
   /** What was to be checked is no receipt of that issuer, or not signed with one of those keys. */
   | "receipt_invalid"
+  /** Nothing in the wallet could be added to, or derived from. */
+  | "grant_missing"
+  /** The service derives no such token. */
+  | "derive_refused"
+  | "derive_unanswered"
   | "refresh_refused"
   | "refresh_unanswered"
 

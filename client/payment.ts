@@ -26,7 +26,7 @@ export type SigningTools = {
 export async function signPayment(
   choice: Choice,
   place: { readonly resource: URL; readonly resourceText: string; readonly tokenEndpoint: URL },
-  booking: Pick<Payment, "reservation" | "claim" | "proofKey">,
+  booking: Pick<Payment, "reservation" | "claim" | "proofKey" | "grant">,
   { account, now, random }: SigningTools,
   show: Show = atOffice,
 ): Promise<Payment> {
@@ -39,7 +39,11 @@ export async function signPayment(
     value: choice.amount,
     validAfter: 0n,
     validBefore: BigInt(validBefore),
-    nonce: commitmentNonce(opening, { offerRef: choice.offerRef, resource: place.resourceText }),
+    nonce: commitmentNonce(opening, {
+      offerRef: choice.offerRef,
+      resource: place.resourceText,
+      grant: booking.grant,
+    }),
   }
   const domain = domainOf(choice.network, choice.asset)
   let transfer: SignedTransfer

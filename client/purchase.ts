@@ -23,6 +23,8 @@ export type Order = {
   readonly attempt: 1 | 2
   /** A grant that would do and was not there before. */
   readonly arrived: () => Promise<Grant | undefined>
+  /** What is added to; where it is not given a grant is bought. */
+  readonly further?: Grant
 }
 
 /** `isNew`: paid for now, and not found where another process had put it. */
@@ -53,8 +55,8 @@ export function createPurchases(deps: PurchaseDeps): Purchases {
   return {
     tick: () => ++ticks,
     async buy(order) {
-      const { place, choice } = order
-      const key = `${place.resourceText} ${choice.offer}`
+      const { place, choice, further } = order
+      const key = `${place.resourceText} ${choice.offer} ${further?.id ?? ""}`
       // Of many parallel calls some hear their 402 only after the purchase of the others failed: it was theirs too.
       const failure = failures.get(key)
       const itsOwn = failure && failure.at > order.since && failure.attempt >= order.attempt
@@ -71,7 +73,7 @@ export function createPurchases(deps: PurchaseDeps): Purchases {
     },
   }
 
-  function purchaseOne({ choice, challenge, place, arrived }: Order): Promise<Bought> {
+  function purchaseOne({ choice, challenge, place, arrived, further }: Order): Promise<Bought> {
     const resource = place.resource.href
     return exclusively(`buy ${wallet.account} ${resource}`, async (holding) => {
       // Somebody else may have bought while this waited for its turn.
@@ -81,9 +83,10 @@ export function createPurchases(deps: PurchaseDeps): Purchases {
       if (old) {
         const grant = await delivery.resume(old, holding)
         const offered = Object.values(challenge.info.offers).map((terms) => terms.scope)
-        if (grant && covers(grant.scope, offered)) return { grant, isNew: true }
+        const isWanted = further ? old.grant === further.id : covers(grant?.scope ?? "", offered)
+        if (grant && isWanted) return { grant, isNew: true }
       }
-      const payment = await deps.book({ choice, place }, holding)
+      const payment = await deps.book({ choice, place, ...(further && { further }) }, holding)
       return { grant: await delivery.deliver(payment, holding), isNew: true }
     })
   }

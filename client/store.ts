@@ -111,6 +111,8 @@ export type Payment = {
   /** The x402 payload as this header carries it. */
   readonly headerName: string
   readonly header: string
+  /** Id of the grant that it adds to; undefined where it buys one. */
+  readonly grant: string | undefined
   /** After it the chain refuses the transfer. */
   readonly validBefore: number
   readonly reservation: string

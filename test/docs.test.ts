@@ -139,6 +139,7 @@ describe("the README's examples", () => {
       ["purse.ts", example("createFileStore(")],
       ["stock.ts", example("ticketHook(")],
       ["adapters.ts", example("createDispatcher(")],
+      ["more.ts", example("client.topUp(")],
       ["check.ts", example("verifyReceipt(")],
       ["other.ts", example("createVerifier(")],
     ] as const)
@@ -169,6 +170,12 @@ describe("the README's examples", () => {
     }).ended
     const spent = "{ day: '0.01', left: '0.99', total: '0.01' }"
     expect(keeper).toMatchObject({ code: 0, stderr: "", stdout: `would pay 0.01\n200 ${spent}\n` })
+
+    const more = await runFile(pathToFileURL(join(folder, "more.ts")), [], {
+      cwd: folder,
+      env: { ...process.env, AGENT_KEY: customer },
+    }).ended
+    expect(more).toMatchObject({ code: 0, stderr: "", stdout: "200\n" })
 
     await chain.mint(signer.account.address, 1_000_000n)
     const adapters = await runFile(pathToFileURL(join(folder, "adapters.ts")), [], {

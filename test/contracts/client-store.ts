@@ -41,6 +41,7 @@ const paymentFor = (reservation: string, changes: Partial<Payment> = {}): Paymen
   opening: "0x02",
   headerName: "PAYMENT-SIGNATURE",
   header: `header of ${reservation}`,
+  grant: undefined,
   validBefore: start + 600,
   reservation,
   proofKey: undefined,

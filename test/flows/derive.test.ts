@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto"
 import { decodeJwt } from "jose"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { createVerifier, type Verifier } from "../../client/index.ts"
+import { createClient, createVerifier, type Verifier } from "../../client/index.ts"
 import { tokenExchangeGrantType, tokenTypes } from "../../shared/oauth.ts"
 import {
   type Answer,
@@ -198,6 +198,28 @@ describe("a derived token", () => {
     expect([boundTo(kept), boundTo(handed)]).toEqual([own.thumbprint, other.thumbprint])
     expect(kept.body).toMatchObject({ token_type: "DPoP" })
     expect(kept.body.refresh_token).toBeUndefined()
+  })
+
+  it("is asked for by the client, of the grant in its wallet", async () => {
+    const client = createClient({
+      account: await cinema.customer(),
+      budget: { perPurchase: "0.05", perDay: "1.00" },
+      networks: [cinema.accepted.network],
+      dpop: true,
+    })
+    const url = `${cinema.url}/movies/1`
+    await expect(client.derive(url)).rejects.toMatchObject({ code: "grant_missing" })
+    await client.fetch(url)
+    const { thumbprint: keyThumbprint } = await createProofKey()
+    const wish = { scope: "movies:read", calls: 3, seconds: 120, keyThumbprint }
+    const token = await client.derive(url, wish)
+    expect(token).toMatchObject({ tokenType: "DPoP", scope: "movies:read", calls: 3 })
+    expect(decodeJwt(token.accessToken)).toMatchObject({ cnf: { jkt: keyThumbprint } })
+    expect((decodeJwt(token.accessToken).exp ?? 0) - Date.now() / 1000).toBeGreaterThan(100)
+    await expect(client.derive(url, { scope: "admin" })).rejects.toMatchObject({
+      code: "derive_refused",
+      reason: "invalid_scope",
+    })
   })
 
   it("tells nobody whose payment it comes from", async () => {

@@ -1,6 +1,6 @@
 import { decodeJwt } from "jose"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { verifyReceipt } from "../../client/index.ts"
+import { createClient, verifyReceipt } from "../../client/index.ts"
 import { encodeHeader } from "../../shared/codec.ts"
 import { commitmentNonce, openingOf } from "../../shared/commitment.ts"
 import type { Hex } from "../../shared/evm.ts"
@@ -205,6 +205,35 @@ describe("a further payment for a grant", () => {
     })
     expect(decodeJwt(answer.body.access_token)).toMatchObject({ settled: true })
     expect(await write(answer.body.access_token)).toBe(201)
+  })
+
+  it("is made by the client, for the grant in its wallet, within its budget", async () => {
+    const account = await cinema.customer()
+    const client = createClient({
+      account,
+      budget: { perPurchase: "0.05", perDay: "0.08" },
+      networks: [cinema.accepted.network],
+      // The office says 5 s while the payment before is not settled.
+      delay: () => new Promise((resolve) => setTimeout(resolve, 50)),
+    })
+    const url = `${cinema.url}/movies/1`
+    await expect(client.topUp(url, { offer: "ten" })).rejects.toMatchObject({ code: "grant_missing" })
+    expect((await client.fetch(url)).status).toBe(200)
+    const [bought] = await client.grants()
+    await eventually(
+      async () => cinema.balanceOf(cinema.payTo.address),
+      (now) => now > 0n,
+    )
+    await expect(client.topUp(url, { offer: "gone" })).rejects.toMatchObject({ code: "purchase_refused" })
+    const more = await client.topUp(url, { offer: "ten" })
+    expect(more).toMatchObject({ id: bought?.id, expiresAt: (bought?.expiresAt ?? 0) + 3600 })
+    expect(more.callsRemaining).toBeGreaterThanOrEqual(18)
+    const moved = await client.topUp(url, { offer: "hundred" })
+    expect(moved).toMatchObject({ id: bought?.id, scope: "movies:read movies:write" })
+    expect((await client.fetch(`${cinema.url}/movies`, { method: "POST" })).status).toBe(201)
+    expect(await client.grants()).toHaveLength(1)
+    await expect(client.topUp(url, { offer: "hundred" })).rejects.toMatchObject({ code: "day_budget_spent" })
+    expect(await client.spent()).toMatchObject({ day: "0.07" })
   })
 
   it("has a receipt of its own, beside that of the first", async () => {
