@@ -32,7 +32,6 @@ export const reasons: Readonly<Record<string, string>> = {
   "RPL-22": permit2,
   "SET-06": permit2,
   "SET-38": permit2,
-  "IDM-12": "there is no remote facilitator yet",
   "SET-46": "there is no remote facilitator yet",
   "MI-08": "nothing is released yet, so no two releases run together",
   "QTE-14": "there are no discounts",
