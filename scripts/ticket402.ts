@@ -63,17 +63,16 @@ whitelist
   .action(onWhitelist("list"))
 
 const ledger = program.command("ledger").description("what became of single payments")
-const onLedger =
-  (task: "list" | "show" | "retry") =>
-  async (...given: readonly unknown[]) => {
-    const { ledger: run } = await import("../server/ledger-command.ts")
-    // Commander hands over the arguments, then the options.
-    const [key, options] = (typeof given[0] === "string" ? given : [undefined, ...given]) as [
-      string | undefined,
-      { config: string },
-    ]
-    process.exitCode = await run(task, key === undefined ? options : { ...options, key }, terminal)
-  }
+type LedgerFlags = {
+  readonly config: string
+  readonly key?: string
+  readonly grant?: string
+  readonly units?: string
+}
+const onLedger = (task: "list" | "show" | "retry" | "credit") => async (options: LedgerFlags) => {
+  const { ledger: run } = await import("../server/ledger-command.ts")
+  process.exitCode = await run(task, options, terminal)
+}
 ledger
   .command("list")
   .description("print payments in the order of their sale, one JSON line each")
@@ -87,13 +86,13 @@ ledger
   .description("print all that is kept of a payment, every transaction it was in included")
   .argument("<key>", "of the payment")
   .requiredOption("-c, --config <file>", "configuration, a JSON file")
-  .action(onLedger("show"))
+  .action((key: string, options: LedgerFlags) => onLedger("show")({ ...options, key }))
 ledger
   .command("retry")
   .description("have a dead payment tried again at once")
   .argument("<key>", "of the payment")
   .requiredOption("-c, --config <file>", "configuration, a JSON file")
-  .action(onLedger("retry"))
+  .action((key: string, options: LedgerFlags) => onLedger("retry")({ ...options, key }))
 ledger
   .command("credit")
   .description("give a grant of so many calls more of them, such as what a crash cost its buyer")
@@ -101,10 +100,9 @@ ledger
   .argument("<units>", "how many")
   .requiredOption("-c, --config <file>", "configuration, a JSON file")
   .option("--note <text>", "a note for the ledger")
-  .action(async (grant: string, units: string, options: { config: string; note?: string }) => {
-    const { ledger: run } = await import("../server/ledger-command.ts")
-    process.exitCode = await run("credit", { ...options, grant, units }, terminal)
-  })
+  .action((grant: string, units: string, options: LedgerFlags) =>
+    onLedger("credit")({ ...options, grant, units }),
+  )
 
 program
   .command("init-chain")
@@ -138,12 +136,7 @@ program
 const keys = program.command("keys").description("the keys that sign tokens and receipts")
 const onKeys = (task: "list" | "rotate" | "remove") => async (options: { config: string; kid?: string }) => {
   const { keys: run } = await import("../server/keys-command.ts")
-  process.exitCode = await run(task, options, {
-    environment: process.env,
-    now: () => Math.floor(Date.now() / 1000),
-    print: (line) => process.stdout.write(`${line}\n`),
-    warn: (line) => process.stderr.write(`${line}\n`),
-  })
+  process.exitCode = await run(task, options, { ...terminal, now: () => Math.floor(Date.now() / 1000) })
 }
 keys
   .command("list")

@@ -4,8 +4,7 @@ import { setTimeout as delay } from "node:timers/promises"
 import { networks } from "../shared/networks/index.ts"
 import { createEvmChain } from "./chains/evm.ts"
 import { createRelayers } from "./chains/relayer.ts"
-import { configExit, mendableProblems, readConfig } from "./config/file.ts"
-import { type Config, ConfigError, parseConfig } from "./config.ts"
+import { type Config, ConfigError } from "./config.ts"
 import { settlerDeployment } from "./core/batch.ts"
 import { settlerAddress } from "./core/settler.ts"
 import { openRelayerKeys } from "./keys/index.ts"
@@ -14,6 +13,7 @@ import { type Chain, ChainMismatch, ChainUnavailable, type Relayer } from "./por
 import type { RelayTransaction } from "./ports/records.ts"
 import { Fenced, type Store, StoreUnavailable } from "./ports/store.ts"
 import { createSettlement } from "./settlement.ts"
+import { type CommandIo, nowSeconds, onConfig, printJson } from "./store-command.ts"
 import { openStore } from "./stores/index.ts"
 
 export type InitChainOptions = {
@@ -22,12 +22,7 @@ export type InitChainOptions = {
   readonly network?: string
 }
 
-export type InitChainIo = {
-  readonly environment: Record<string, string | undefined>
-  /** Lines of the answer. */
-  print(line: string): void
-  /** Lines for the person at the terminal. */
-  warn(line: string): void
+export type InitChainIo = CommandIo & {
   /** How long a deployment may take to be mined; 180 when not given. */
   readonly patienceSeconds?: number
 }
@@ -48,10 +43,8 @@ type Site = {
 }
 
 /** Resolves with the exit code. A network that cannot be served holds up no other. */
-export async function initChain(options: InitChainOptions, io: InitChainIo): Promise<number> {
-  const warn = (problem: string) => io.warn(`${options.config}: ${problem}`)
-  try {
-    const config = parseConfig(await readConfig(options.config), io.environment)
+export const initChain = (options: InitChainOptions, io: InitChainIo): Promise<number> =>
+  onConfig(options.config, io, async (config) => {
     const wanted = Object.keys(config.networks).filter((id) => (options.network ?? id) === id)
     if (wanted.length === 0) throw new ConfigError([`--network: ${options.network} is not configured`])
     const relayers = createRelayers(await openRelayerKeys(config.relayer.privateKeyFile))
@@ -60,23 +53,17 @@ export async function initChain(options: InitChainOptions, io: InitChainIo): Pro
     try {
       for (const id of wanted) {
         try {
-          io.print(JSON.stringify(await init(id, { store, relayers, config }, io)))
+          printJson(io, await init(id, { store, relayers, config }, io))
         } catch (error) {
           code = 1
-          warn(`${id}: ${messageOf(error)}`)
+          io.warn(`${options.config}: ${id}: ${messageOf(error)}`)
         }
       }
     } finally {
       await store.close()
     }
     return code
-  } catch (error) {
-    const problems = error instanceof StoreUnavailable ? [error.message] : mendableProblems(error)
-    if (!problems) throw error
-    problems.forEach(warn)
-    return error instanceof StoreUnavailable ? 1 : configExit
-  }
-}
+  })
 
 async function init(id: string, { store, relayers, config }: Site, io: InitChainIo): Promise<object> {
   const network = networks.get(id)
@@ -92,11 +79,11 @@ async function init(id: string, { store, relayers, config }: Site, io: InitChain
   // The nonces of the relayer are counted in the store, by whoever holds the lease.
   const holder = `init-chain ${randomBytes(16).toString("hex")}`
   const renew = async () => {
-    const lease = await store.lease({ holder, seconds: 5, now: now() })
+    const lease = await store.lease({ holder, seconds: 5, now: nowSeconds() })
     if (!lease) throw new NotDeployable("a service settles from this database: stop it and run this again")
     return lease.fence
   }
-  const fence = await renew()
+  let fence = await renew()
   try {
     const pending = (await store.inFlight({ fence, network: id })).find(
       ({ transaction }) => transaction.to === settlerDeployment.to,
@@ -107,14 +94,15 @@ async function init(id: string, { store, relayers, config }: Site, io: InitChain
       chain,
       relayers,
       confirmations: config.networks[id]?.confirmations ?? 1,
-      now,
+      now: nowSeconds,
       chance: Math.random,
       log: createLogger(config.logLevel),
     })
     const deadline = performance.now() + (io.patienceSeconds ?? 180) * 1000
     for (;;) {
       // The settlement looks after it as after any other transaction; it is stored, whatever happens here.
-      await settlement.advance(await renew())
+      fence = await renew()
+      await settlement.advance(fence)
       const known = await store.transactionAt({ fence, network: id, relayer: relayer.address, nonce })
       if (known?.state === "done" && (await chain.hasCode(settlerAddress)))
         return { ...answer, deployed: true, transaction: await minedHash(chain, known) }
@@ -123,7 +111,10 @@ async function init(id: string, { store, relayers, config }: Site, io: InitChain
       await delay(250)
     }
   } finally {
-    await store.release({ fence })
+    await store.release({ fence }).catch((error: unknown) => {
+      // Another process has it by now.
+      if (!(error instanceof Fenced)) throw error
+    })
   }
 }
 
@@ -161,7 +152,7 @@ async function prepare({
     relayer: address,
     version,
     redemptions: [],
-    now: now(),
+    now: nowSeconds(),
     ...transaction,
   })
 }
@@ -177,5 +168,3 @@ function messageOf(error: unknown): string {
   if (error instanceof Error && known.some((kind) => error instanceof kind)) return error.message
   throw error
 }
-
-const now = (): number => Math.floor(Date.now() / 1000)

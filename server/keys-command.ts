@@ -1,19 +1,14 @@
 /** `keys list|rotate|remove`: looks after the signing keys while the service runs on the same folder. */
 
-import { configExit, mendableProblems, readConfig } from "./config/file.ts"
-import { type Config, ConfigError, parseConfig } from "./config.ts"
+import { ConfigError } from "./config.ts"
 import { createKeyCare, type KeyCare } from "./keys/care.ts"
+import { type CommandIo, onConfig, printJson } from "./store-command.ts"
 
 export type KeysOptions = { readonly config: string; readonly kid?: string }
 
-export type KeysIo = {
-  readonly environment: Record<string, string | undefined>
+export type KeysIo = CommandIo & {
   /** Seconds since the epoch. */
   now(): number
-  /** Lines of the answer. */
-  print(line: string): void
-  /** Lines for the person at the terminal. */
-  warn(line: string): void
 }
 
 type Task = (care: KeyCare, options: KeysOptions, io: KeysIo) => Promise<void>
@@ -21,22 +16,15 @@ type Task = (care: KeyCare, options: KeysOptions, io: KeysIo) => Promise<void>
 const tasks = { list, rotate, remove } satisfies Record<string, Task>
 
 /** Resolves with the exit code. A change is on disk when it does, and a running service heeds it within 5 s. */
-export async function keys(task: keyof typeof tasks, options: KeysOptions, io: KeysIo): Promise<number> {
-  try {
-    const config: Config = parseConfig(await readConfig(options.config), io.environment)
+export const keys = (task: keyof typeof tasks, options: KeysOptions, io: KeysIo): Promise<number> =>
+  onConfig(options.config, io, async (config) => {
     const care = createKeyCare(config.keys, { algorithm: config.tokenAlgorithm, now: io.now })
     await tasks[task](care, options, io)
     return 0
-  } catch (error) {
-    const problems = mendableProblems(error)
-    if (!problems) throw error
-    for (const problem of problems) io.warn(`${options.config}: ${problem}`)
-    return configExit
-  }
-}
+  })
 
 async function list(care: KeyCare, _options: KeysOptions, io: KeysIo): Promise<void> {
-  for (const key of await care.list()) print(io, key)
+  for (const key of await care.list()) printJson(io, key)
 }
 
 async function rotate(care: KeyCare, _options: KeysOptions, io: KeysIo): Promise<void> {
@@ -51,7 +39,5 @@ async function rotate(care: KeyCare, _options: KeysOptions, io: KeysIo): Promise
 
 async function remove(care: KeyCare, { kid = "" }: KeysOptions, io: KeysIo): Promise<void> {
   if (!(await care.remove(kid))) throw new ConfigError([`there is no key ${kid}; \`keys list\` shows them`])
-  print(io, { removed: kid })
+  printJson(io, { removed: kid })
 }
-
-const print = (io: KeysIo, answer: object): void => io.print(JSON.stringify(answer))

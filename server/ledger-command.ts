@@ -1,11 +1,10 @@
 /** `ledger list|show|retry|credit`: looks at single payments, has dead ones tried again, and gives units to grants, while the service runs on the same store. */
 
-import { configExit, mendableProblems, readConfig } from "./config/file.ts"
-import { ConfigError, parseConfig } from "./config.ts"
+import { ConfigError } from "./config.ts"
 import { type Redemption, type RedemptionState, redemptionStates } from "./core/redemption.ts"
 import type { RelayTransaction } from "./ports/records.ts"
-import { type Store, StoreUnavailable } from "./ports/store.ts"
-import { openStore } from "./stores/index.ts"
+import type { Store } from "./ports/store.ts"
+import { type CommandIo, nowSeconds, onStore, printJson } from "./store-command.ts"
 
 export type LedgerOptions = {
   readonly config: string
@@ -20,77 +19,46 @@ export type LedgerOptions = {
   readonly after?: string
 }
 
-export type LedgerIo = {
-  readonly environment: Record<string, string | undefined>
-  /** Lines of the answer. */
-  print(line: string): void
-  /** Lines for the person at the terminal. */
-  warn(line: string): void
-}
-
-type Task = (store: Store, options: LedgerOptions, io: LedgerIo) => Promise<void>
+type Task = (store: Store, options: LedgerOptions, io: CommandIo) => Promise<void>
 
 const tasks = { list, show, retry, credit } satisfies Record<string, Task>
 
 /** Resolves with the exit code. What `retry` and `credit` change is on disk when it does. */
-export async function ledger(
-  task: keyof typeof tasks,
-  options: LedgerOptions,
-  io: LedgerIo,
-): Promise<number> {
-  try {
-    const { database } = parseConfig(await readConfig(options.config), io.environment)
-    if (database.startsWith("memory:"))
-      throw new ConfigError([
-        'database: found "memory:", wanted a file that this command and the service share',
-      ])
-    const store = await openStore(database)
-    try {
-      await tasks[task](store, options, io)
-    } finally {
-      await store.close()
-    }
-    return 0
-  } catch (error) {
-    const problems = error instanceof StoreUnavailable ? [error.message] : mendableProblems(error)
-    if (!problems) throw error
-    for (const problem of problems) io.warn(`${options.config}: ${problem}`)
-    return error instanceof StoreUnavailable ? 1 : configExit
-  }
-}
+export const ledger = (task: keyof typeof tasks, options: LedgerOptions, io: CommandIo): Promise<number> =>
+  onStore(options.config, io, () => (store) => tasks[task](store, options, io))
 
-async function list(store: Store, options: LedgerOptions, io: LedgerIo): Promise<void> {
+async function list(store: Store, options: LedgerOptions, io: CommandIo): Promise<void> {
   const state = options.state === undefined ? null : stateOf(options.state)
   const limit = wholeOf("limit", options.limit ?? "100", 1)
   const after = wholeOf("after", options.after ?? "0", 0)
   for (const { sequence, redemption } of await store.redemptions({ state, after, limit }))
-    print(io, { sequence, ...viewOf(redemption) })
+    printJson(io, { sequence, ...viewOf(redemption) })
 }
 
-async function show(store: Store, options: LedgerOptions, io: LedgerIo): Promise<void> {
+async function show(store: Store, options: LedgerOptions, io: CommandIo): Promise<void> {
   const { redemption, transactions, entries } = await found(store, options)
-  print(io, {
+  printJson(io, {
     ...viewOf(redemption),
     transactions: transactions.map(transactionView),
     entries: entries.map(({ sequence, at, kind, facts }) => ({ sequence, at, kind, facts })),
   })
 }
 
-async function retry(store: Store, options: LedgerOptions, io: LedgerIo): Promise<void> {
+async function retry(store: Store, options: LedgerOptions, io: CommandIo): Promise<void> {
   const { redemption } = await found(store, options)
   const { key } = redemption
-  const { retried } = await store.retry({ key, now: Math.floor(Date.now() / 1000) })
+  const { retried } = await store.retry({ key, now: nowSeconds() })
   if (!retried) throw new ConfigError([`${key}: found state ${redemption.state}, wanted dead`])
-  print(io, { retried: key })
+  printJson(io, { retried: key })
 }
 
-async function credit(store: Store, options: LedgerOptions, io: LedgerIo): Promise<void> {
+async function credit(store: Store, options: LedgerOptions, io: CommandIo): Promise<void> {
   const { grant: grantId = "", note = null } = options
   const units = wholeOf("units", options.units ?? "", 1)
-  const meter = await store.creditUnits({ grantId, units, note, now: Math.floor(Date.now() / 1000) })
+  const meter = await store.creditUnits({ grantId, units, note, now: nowSeconds() })
   if (!meter)
     throw new ConfigError([`there is no grant ${JSON.stringify(grantId.slice(0, 300))} that counts`])
-  print(io, { credited: grantId, units, left: meter.left })
+  printJson(io, { credited: grantId, units, left: meter.left })
 }
 
 async function found(store: Store, { key = "" }: LedgerOptions) {
@@ -142,5 +110,3 @@ const transactionView = ({ relayer, nonce, state, storedAt, sentAt, versions }: 
     maxPriorityFeePerGas: maxPriorityFeePerGas.toString(),
   })),
 })
-
-const print = (io: LedgerIo, answer: object): void => io.print(JSON.stringify(answer))

@@ -1,7 +1,8 @@
-/** What the commands share that work on the store of a running service: they open it, and say what is wrong with it. */
+/** What the commands share: they read the configuration, open its store, and say what is wrong with either. */
 
 import { configExit, mendableProblems, readConfig } from "./config/file.ts"
 import { type Config, ConfigError, parseConfig } from "./config.ts"
+import { ChainUnavailable } from "./ports/chain.ts"
 import { type Store, StoreUnavailable } from "./ports/store.ts"
 import { openStore } from "./stores/index.ts"
 
@@ -13,36 +14,47 @@ export type CommandIo = {
   warn(line: string): void
 }
 
-/**
- * Resolves with the exit code: 0, 1 when the store is away, 78 for what a person must mend first. `plan` reads the
- * arguments before the store is opened.
- */
-export async function onStore(
+/** Resolves with the exit code: that of the work, 1 when store or chain are away, 78 for what a person must mend first. */
+export async function onConfig(
+  file: string,
+  io: CommandIo,
+  work: (config: Config) => Promise<number>,
+): Promise<number> {
+  try {
+    return await work(parseConfig(await readConfig(file), io.environment))
+  } catch (error) {
+    const isAway = error instanceof StoreUnavailable || error instanceof ChainUnavailable
+    const problems = isAway ? [error.message] : mendableProblems(error)
+    if (!problems) throw error
+    for (const problem of problems) io.warn(`${file}: ${problem}`)
+    return isAway ? 1 : configExit
+  }
+}
+
+/** Does the work on the store that the configuration names, beside a running service, and closes it. */
+export async function withStore<T>({ database }: Config, work: (store: Store) => Promise<T>): Promise<T> {
+  if (database.startsWith("memory:"))
+    throw new ConfigError([
+      'database: found "memory:", wanted a file that this command and the service share',
+    ])
+  const store = await openStore(database)
+  try {
+    return await work(store)
+  } finally {
+    await store.close()
+  }
+}
+
+/** Resolves with the exit code. `plan` reads the arguments before the store is opened. */
+export const onStore = (
   file: string,
   io: CommandIo,
   plan: (config: Config) => (store: Store) => Promise<void>,
-): Promise<number> {
-  try {
-    const config = parseConfig(await readConfig(file), io.environment)
-    if (config.database.startsWith("memory:"))
-      throw new ConfigError([
-        'database: found "memory:", wanted a file that this command and the service share',
-      ])
-    const work = plan(config)
-    const store = await openStore(config.database)
-    try {
-      await work(store)
-    } finally {
-      await store.close()
-    }
+): Promise<number> =>
+  onConfig(file, io, async (config) => {
+    await withStore(config, plan(config))
     return 0
-  } catch (error) {
-    const problems = error instanceof StoreUnavailable ? [error.message] : mendableProblems(error)
-    if (!problems) throw error
-    for (const problem of problems) io.warn(`${file}: ${problem}`)
-    return error instanceof StoreUnavailable ? 1 : configExit
-  }
-}
+  })
 
 export const printJson = (io: CommandIo, answer: object): void => io.print(JSON.stringify(answer))
 

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises"
 import { BrokenBooks } from "../books/audit.ts"
 import { ConfigError, type ConfigInput } from "../config.ts"
 import { KeyFileError } from "../keys/index.ts"
+import { ChainMismatch } from "../ports/chain.ts"
 import { MissingPackage, StoreFileError, UnknownStore } from "../stores/index.ts"
 
 /** EX_CONFIG of sysexits.h. */
@@ -26,7 +27,7 @@ export async function readConfig(file: string): Promise<ConfigInput> {
 /** Problems a person can mend before the next start; undefined for a failure of the program. */
 export function mendableProblems(error: unknown): readonly string[] | undefined {
   if (error instanceof ConfigError || error instanceof BrokenBooks) return error.problems
-  const isMendable = [KeyFileError, StoreFileError, MissingPackage, UnknownStore].some(
+  const isMendable = [KeyFileError, StoreFileError, MissingPackage, UnknownStore, ChainMismatch].some(
     (kind) => error instanceof kind,
   )
   return isMendable && error instanceof Error ? [error.message] : undefined

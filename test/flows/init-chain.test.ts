@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import Sqlite from "better-sqlite3"
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest"
 import { type LocalChain, startLocalChain } from "../../scripts/local-chain.ts"
 import { createIssuer } from "../../server/app.ts"
@@ -129,6 +130,29 @@ it("a deployment that is not in a block yet is not sent a second time", async ()
   expect(await init()).toBe(0)
   expect(printed).toMatchObject([{ deployed: expect.any(Boolean) }])
   expect(await node.request("eth_getTransactionCount", [relayer, "latest"])).toBe("0x1")
+})
+
+it("init-chain goes on when its lease ran out under it, and ends when another process has it", async () => {
+  await node.fund(relayer)
+  await node.request("evm_setAutomine", [false])
+  const ended = init()
+  await eventually(
+    () => node.request("eth_getTransactionCount", [relayer, "pending"]),
+    (count) => count === "0x1",
+  )
+  const books = new Sqlite(join(folder, "ticket402.db"))
+  const fence = () => books.prepare("SELECT fence FROM lease").pluck().get()
+  books.exec("UPDATE lease SET expires_at = 0")
+  await eventually(
+    async () => fence(),
+    (found) => found === 2,
+  )
+  books.exec("UPDATE lease SET holder = 'a service', fence = 3, expires_at = granted_at + 60")
+  expect(await ended).toBe(1)
+  expect(warned).toEqual([expect.stringContaining("a service settles from this database")])
+  expect(fence()).toBe(3)
+  books.close()
+  await node.request("evm_setAutomine", [true])
 })
 
 it("init-chain does not use nonces of a relayer that a service is settling with", async () => {
