@@ -56,9 +56,9 @@ export function createSettlement(
       outages += 1
       pauseUntil = now() + retryDelay(outages, chance(), longestRestSeconds - 1)
       const fields = { network, outages, reason: messageOf(error) }
-      if (isOutage(error)) log.warn(fields, "settlement waits")
-      else
-        log.error(fields, error instanceof ChainMismatch ? "settlement refuses a chain" : "settlement erred")
+      if (error instanceof ChainMismatch) log.error(fields, "settlement refuses a chain")
+      else if (isOutage(error)) log.warn(fields, "settlement waits")
+      else log.error(fields, "settlement erred")
       return { busy: false }
     }
   }

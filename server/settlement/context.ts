@@ -6,7 +6,7 @@ import { schemes as knownSchemes } from "../../shared/schemes/index.ts"
 import type { Move, Redemption } from "../core/redemption.ts"
 import { retryDelay } from "../core/retry.ts"
 import { type Doubt, moveOf, type Verdict } from "../core/verdict.ts"
-import { type Chain, ChainUnavailable, type Relayer } from "../ports/chain.ts"
+import { type Chain, ChainMismatch, ChainUnavailable, type Relayer } from "../ports/chain.ts"
 import type { InFlight, RelayTransaction, SignedBytes } from "../ports/records.ts"
 import type { Logger, Now } from "../ports/runtime.ts"
 import { Fenced, type Store, StoreUnavailable } from "../ports/store.ts"
@@ -253,9 +253,10 @@ export function newestOf({ versions, nonce }: RelayTransaction): SignedBytes {
   return newest
 }
 
-/** Nothing is wrong with the payment at hand: the world does not answer, or another process settles. */
-export const isOutage = (error: unknown): boolean =>
-  error instanceof ChainUnavailable || error instanceof StoreUnavailable || error instanceof Fenced
+const outages = [ChainUnavailable, ChainMismatch, StoreUnavailable, Fenced]
+
+/** Nothing is wrong with the payment at hand: the world does not answer, or is another one, or another process settles. */
+export const isOutage = (error: unknown): boolean => outages.some((outage) => error instanceof outage)
 
 /** What rides in a transaction and depends on it still. */
 export const ridersOf = ({ redemptions }: InFlight): readonly Redemption[] =>

@@ -6,7 +6,7 @@ import { type LocalChain, startLocalChain } from "../../scripts/local-chain.ts"
 import { createEvmChain } from "../../server/chains/evm.ts"
 import { createRelayer } from "../../server/chains/relayer.ts"
 import type { Redemption } from "../../server/core/redemption.ts"
-import { type Chain, ChainUnavailable, type Relayer } from "../../server/ports/chain.ts"
+import { type Chain, ChainMismatch, ChainUnavailable, type Relayer } from "../../server/ports/chain.ts"
 import type { InFlight } from "../../server/ports/records.ts"
 import { Fenced, type Store, StoreUnavailable } from "../../server/ports/store.ts"
 import {
@@ -905,6 +905,18 @@ describe("one bad thing does not spoil the rest", () => {
     }
     expect(asked).toBe(4)
     expect(await row(sale)).toMatchObject({ state: "accepted", attempts: 0 })
+  })
+
+  it("SET-30: a node that turns out to be of another chain is no try of the payment, and is complained of", async () => {
+    const sale = await sell()
+    const stranger: Chain = { ...chain, estimateGas: () => Promise.reject(new ChainMismatch("of chain 1")) }
+    await settle(open({ chain: stranger }))
+    expect(await row(sale)).toMatchObject({ state: "accepted", attempts: 0, lastError: null })
+    expect(logged).toMatchObject([{ level: "error", message: "settlement refuses a chain" }])
+    await settle()
+    await mine()
+    await settle()
+    expect((await row(sale)).state).toBe("paid")
   })
 
   it("a stale fence writes nothing and sends nothing", async () => {
