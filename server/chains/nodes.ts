@@ -43,9 +43,12 @@ export function createNodes({ network, nodes, heads, behindMs, clock, log }: Nod
   function* inTurn(except: Node | undefined): Generator<Node> {
     const others = nodes.filter((node) => node !== except)
     for (const node of others) if (node.isRested()) lookAgain(node)
-    const isBehind = (node: Node) => clock() < (behindUntil.get(node) ?? Number.NEGATIVE_INFINITY)
-    for (const node of others) if (node.isWell() && !isBehind(node)) yield node
-    for (const node of others) if (node.isWell() && isBehind(node)) yield node
+    // As of before the first is asked: one that lags is not asked again for having just been found out.
+    const behind = new Set(
+      others.filter((node) => clock() < (behindUntil.get(node) ?? Number.NEGATIVE_INFINITY)),
+    )
+    for (const node of others) if (node.isWell() && !behind.has(node)) yield node
+    for (const node of others) if (node.isWell() && behind.has(node)) yield node
     for (const node of others) if (node.mayBeKnockedAt()) yield node
   }
 

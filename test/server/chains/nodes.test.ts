@@ -245,6 +245,7 @@ describe("a node that lags behind", () => {
     const { number } = await chain.head()
     lie(first, headMethod, olderBlock)
     await expect(chain.head()).rejects.toThrow(ChainUnavailable)
+    expect(asked(first)).toBe(2)
     time = 29_999
     await expect(chain.head()).rejects.toThrow(ChainUnavailable)
     time = 30_000
