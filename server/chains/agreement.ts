@@ -1,4 +1,5 @@
 /** What two different nodes say alike of a payment: much money is not believed on one node's word (security.md SET-29). */
+import { least } from "../core/fees.ts"
 import type { TransferReading } from "../core/verdict.ts"
 import { type Chain, type Receipt, Unwitnessed } from "../ports/chain.ts"
 import type { Logger } from "../ports/runtime.ts"
@@ -76,5 +77,3 @@ const gist = (
 
 const substance = ({ blockHash, success, logs }: Receipt): string =>
   JSON.stringify([blockHash, success, logs])
-
-const least = (a: bigint, b: bigint): bigint => (a < b ? a : b)

@@ -1,4 +1,5 @@
 /** What settlement costs, and how long the relayers' gas lasts at that. */
+import { most } from "./fees.ts"
 
 /**
  * Gas of one payment among fifty, measured with Circle's contract on a local chain through the Settler (settlement.md);
@@ -62,5 +63,3 @@ function hoursLeft(purses: readonly Purse[], wei: bigint): number | null {
   const seconds = most(BigInt(last.at - first.at), 1n)
   return Number((wei * seconds) / spent) / 3600
 }
-
-const most = (a: bigint, b: bigint): bigint => (a > b ? a : b)
