@@ -3,12 +3,13 @@ import { describe, expect, it } from "vitest"
 import {
   admit,
   type Claim,
+  changeOf,
   closedBreaker,
   type ExposureLimits,
   lossWindowSeconds,
   type Standing,
 } from "../../../server/core/exposure.ts"
-import type { Move } from "../../../server/core/redemption.ts"
+import type { Move, SettlePolicy } from "../../../server/core/redemption.ts"
 import { createMemoryVerbs } from "../../../server/stores/memory.ts"
 import { evidenceOf, orderOf, start } from "../../support/orders.ts"
 
@@ -66,10 +67,11 @@ describe("what happens when a limit bites", () => {
   it("payers with three settled payments stay within their own limit while the breaker is open", () => {
     const lost = limits.dailyLoss
     const payer = { unsettled: 0n, open: 0, settled: 2 }
-    expect(verdict({}, { lost, payer, breaker: { ...closedBreaker, lastLossAt: start } })).toBe("dailyLoss")
+    const open = { lost, breaker: { ...closedBreaker, lastLossAt: start } }
+    expect(verdict({}, { ...open, payer })).toBe("dailyLoss")
     const trusted = { ...payer, settled: 3 }
-    expect(verdict({}, { lost, payer: trusted })).toBe("background")
-    expect(verdict({}, { lost, payer: { ...trusted, unsettled: 995_000n } })).toBe("perPayer")
+    expect(verdict({}, { ...open, payer: trusted })).toBe("background")
+    expect(verdict({}, { ...open, payer: { ...trusted, unsettled: 995_000n } })).toBe("perPayer")
   })
 
   it("SET-04: nobody is trusted beyond what may be lost in all", () => {
@@ -84,6 +86,21 @@ describe("what happens when a limit bites", () => {
     expect(verdict({}, { lost: limits.dailyLoss, breaker })).toBe("dailyLoss")
     expect(verdict({}, { lost: limits.dailyLoss - 1n, breaker })).toBe("background")
   })
+})
+
+it("what waits for its money before its token is no exposure, and its failure no loss", () => {
+  const store = createMemoryVerbs()
+  const sell = (policy: SettlePolicy) => {
+    const outcome = store.redeem(orderOf({ policy }))
+    if (outcome.kind !== "redeemed") throw new Error(outcome.kind)
+    return outcome.redemption
+  }
+  const first = sell("first")
+  expect(changeOf(null, first)).toMatchObject({ queued: 1, unsettled: 0n, open: 0 })
+  expect(changeOf(first, { ...first, state: "failed" })).toMatchObject({ queued: -1, lost: 0n })
+  const background = sell("background")
+  expect(changeOf(null, background)).toMatchObject({ queued: 1, unsettled: 10_000n, open: 1 })
+  expect(changeOf(background, { ...background, state: "failed" })).toMatchObject({ open: -1, lost: 10_000n })
 })
 
 // Small limits and dear payments, so that every limit is met within a short walk.

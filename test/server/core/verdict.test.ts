@@ -178,6 +178,11 @@ describe("a used nonce", () => {
     })
   })
 
+  it("SET-12: of several findings the money decides", () => {
+    const findings = [finding({ kind: "diverted" }), finding({ kind: "paid", logIndex: 7 })]
+    expect(judge(examined({ reading: used, findings }))).toMatchObject({ move: { to: "paid" } })
+  })
+
   it.each([
     ["cancelled", { kind: "cancelled" }],
     ["diverted", { kind: "diverted" }],
@@ -204,6 +209,14 @@ describe("the last look at a failure", () => {
   it("too late for any block, the failure is final and keeps its name", () => {
     const reading = { ...refused, blockTime: Number(validBefore) }
     expect(judge(examined({ redemption: failedRow, reading }))).toEqual({
+      kind: "move",
+      move: { to: "failed", failure: "insufficient_funds", dueAt: null },
+    })
+  })
+
+  it("found out to be cancelled, too, the failure is final and keeps its name", () => {
+    const findings = [finding({ kind: "cancelled" })]
+    expect(judge(examined({ redemption: failedRow, reading: used, findings }))).toEqual({
       kind: "move",
       move: { to: "failed", failure: "insufficient_funds", dueAt: null },
     })
