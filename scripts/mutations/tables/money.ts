@@ -196,6 +196,15 @@ export const money: readonly Mutation[] = [
       "DOS-14: alone and hanging",
     ],
   ]),
+  ...at("server/settlement/context.ts", [
+    [
+      "a node of another chain is no try of a payment",
+      "const outages = [ChainUnavailable, ChainMismatch, ",
+      "const outages = [ChainUnavailable, ",
+      settlement,
+      "SET-30: a node that turns out",
+    ],
+  ]),
   ...at("server/settlement/confirm.ts", [
     [
       "a second node's word for what is paid",
