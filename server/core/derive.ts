@@ -28,6 +28,9 @@ export type DeriveRequest = {
   readonly now: number
 }
 
+/** An access token that a holder shows for what it is to yield. */
+export type ShownToken = { readonly jti: string; readonly issuedAt: number }
+
 export type DeriveDecision =
   | { readonly kind: "derived"; readonly grant: IssuedGrant }
   | { readonly kind: "refused"; readonly reason: Reason }

@@ -3,6 +3,7 @@ import { Refusal } from "../../shared/errors.ts"
 import { tokenExchangeGrantType, tokenTypes } from "../../shared/oauth.ts"
 import { longestTokenSeconds } from "../../shared/revocation.ts"
 import { scopeSchema } from "../core/claims.ts"
+import type { ShownToken } from "../core/derive.ts"
 import { mostUnits } from "../core/units.ts"
 import { answerFrom, freshId, settlementView } from "./answer.ts"
 import type { TokenAnswer, TokenDeps, TokenOptions, TokenRequest } from "./grant-type.ts"
@@ -26,7 +27,7 @@ type Shown = {
   readonly grantId: string
   readonly generation: number | null
   readonly shownUntil: number | null
-  readonly shownJti: string | null
+  readonly shown: ShownToken | null
 }
 
 export async function handle(
@@ -90,12 +91,17 @@ async function readSubject(
       const claims = (await keys.verify(token))?.claims
       const isOurs = claims?.iss === issuer && claims.aud === resource
       if (!claims || !isOurs || claims.exp <= now()) throw new Refusal("subject_token_invalid")
-      return { grantId: claims.grant, generation: null, shownUntil: claims.exp, shownJti: claims.jti }
+      return {
+        grantId: claims.grant,
+        generation: null,
+        shownUntil: claims.exp,
+        shown: { jti: claims.jti, issuedAt: claims.iat },
+      }
     }
     case tokenTypes.refresh: {
       const read = keys.readRefreshToken(token)
       if (!read) throw new Refusal("subject_token_invalid")
-      return { ...read, shownUntil: null, shownJti: null }
+      return { ...read, shownUntil: null, shown: null }
     }
     default:
       throw new Refusal("malformed", `Wanted subject_token_type ${Object.values(tokenTypes).join(" or ")}.`)

@@ -1,7 +1,7 @@
 /** The store: every verb one transaction, durable when it resolves. */
 import type { Address, Hex } from "../../shared/evm.ts"
 import type { Call } from "../core/batch.ts"
-import type { DeriveDecision, DeriveRequest } from "../core/derive.ts"
+import type { DeriveDecision, DeriveRequest, ShownToken } from "../core/derive.ts"
 import type {
   Grant,
   IssuedGrant,
@@ -89,10 +89,10 @@ export type Store = {
 
   /**
    * Opens a grant that spends from another, as `core/derive.ts` decides, and books it; null when there is no such parent.
-   * `shownJti`: of the access token that was shown, which must not have been taken back.
+   * `shown`: the access token that was shown, if it was one; it must be good still.
    */
   derive(
-    input: { grantId: string; shownJti: string | null } & DeriveRequest,
+    input: { grantId: string; shown: ShownToken | null } & DeriveRequest,
   ): Promise<{ decision: DeriveDecision; redemption: Redemption | null } | null>
 
   /**

@@ -212,7 +212,7 @@ export function createMemoryVerbs(): Verbs {
       return { decision, redemption: row }
     },
 
-    derive({ grantId, shownJti, ...request }) {
+    derive({ grantId, shown, ...request }) {
       const parent = grants.get(grantId)
       if (!parent) return null
       const row = tables.redemptionFor(grantId)
@@ -220,7 +220,9 @@ export function createMemoryVerbs(): Verbs {
         ({ parent: of, token }) => of === grantId && (token?.issuedAt ?? 0) > derivedSince(request.now),
       ).length
       const isTakenBack = [...tables.revocations.values()].some(
-        (each) => each.kind === "token" && each.jti === shownJti,
+        (each) =>
+          (each.kind === "token" && each.jti === shown?.jti) ||
+          (each.kind === "tokens" && each.grantId === grantId && shown && shown.issuedAt < each.before),
       )
       const decision = derivationOf(parent, row, rowFor(parent), { recent, isTakenBack }, request)
       if (decision.kind === "derived") {

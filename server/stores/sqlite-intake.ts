@@ -1,7 +1,7 @@
 /** The verbs of the ticket office and of those who read the ledger, on SQLite. */
 import type BetterSqlite3 from "better-sqlite3"
 import { topUpGrant, whyNoTopUp } from "../core/credit.ts"
-import { withinParent } from "../core/derive.ts"
+import { type ShownToken, withinParent } from "../core/derive.ts"
 import type { Standing } from "../core/exposure.ts"
 import { idempotencySeconds } from "../core/grant.ts"
 import { voidStates } from "../core/redemption.ts"
@@ -62,7 +62,10 @@ export function createIntakeVerbs(db: BetterSqlite3.Database, records: Records):
   const countDerived = db.prepare<[string, number], Row>(
     "SELECT count(*) AS derived FROM grants WHERE parent = ? AND token_issued_at > ?",
   )
-  const isTokenRevoked = db.prepare<[string], Row>("SELECT 1 FROM revocations WHERE jti = ?")
+  const isTakenBack = db.prepare<{ grantId: string } & ShownToken, Row>(`
+    SELECT 1 FROM revocations WHERE jti = :jti
+    UNION ALL SELECT 1 FROM revocations
+      WHERE content ->> 'kind' = 'tokens' AND content ->> 'grantId' = :grantId AND content ->> 'before' > :issuedAt`)
   const forgetUsed = db.prepare("DELETE FROM used_keys WHERE until < ?")
   const isUsed = db.prepare<[string], Row>("SELECT 1 FROM used_keys WHERE used = ?")
   // A count would look at every row; rows come and go in about this order.
@@ -186,13 +189,13 @@ export function createIntakeVerbs(db: BetterSqlite3.Database, records: Records):
       return { decision, redemption }
     },
 
-    derive({ grantId, shownJti, ...request }) {
+    derive({ grantId, shown, ...request }) {
       const parent = records.grant(grantId)
       if (!parent) return null
       const redemption = records.redemptionFor(grantId)
       const facts = {
         recent: integer(countDerived.get(grantId, derivedSince(request.now))?.derived),
-        isTakenBack: shownJti !== null && isTokenRevoked.get(shownJti) !== undefined,
+        isTakenBack: shown !== null && isTakenBack.get({ grantId, ...shown }) !== undefined,
       }
       const decision = derivationOf(parent, redemption, rowFor(parent), facts, request)
       if (decision.kind === "derived") {

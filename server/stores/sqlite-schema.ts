@@ -194,6 +194,7 @@ CREATE TABLE revocations (
   ${instant("expires_at")}
 ) STRICT;
 CREATE INDEX revocations_by_expiry ON revocations (expires_at);
+CREATE INDEX revocations_of_tokens ON revocations (content ->> 'grantId') WHERE content ->> 'kind' = 'tokens';
 
 -- Removed entries stay: no restart brings back what a command removed.
 CREATE TABLE whitelist (

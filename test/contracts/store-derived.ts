@@ -2,7 +2,7 @@
 import fc from "fast-check"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { auditBooks } from "../../server/books/audit.ts"
-import { type DeriveRequest, derivedPerHour } from "../../server/core/derive.ts"
+import { type DeriveRequest, derivedPerHour, type ShownToken } from "../../server/core/derive.ts"
 import { openMeter } from "../../server/core/units.ts"
 import type { Store } from "../../server/ports/store.ts"
 import { orderOf, start } from "../support/orders.ts"
@@ -24,10 +24,10 @@ export function derivedContract(name: string, open: () => Promise<OpenedStore>):
       expect(await store.redeem(order)).toMatchObject({ kind: "redeemed" })
       return order.grant.id
     }
-    const ask = (grantId: string, changes: Partial<DeriveRequest> & { shownJti?: string } = {}) =>
+    const ask = (grantId: string, changes: Partial<DeriveRequest> & { shown?: ShownToken } = {}) =>
       store.derive({
         grantId,
-        shownJti: null,
+        shown: null,
         generation: null,
         shownUntil: null,
         keyThumbprint: null,
@@ -100,8 +100,10 @@ export function derivedContract(name: string, open: () => Promise<OpenedStore>):
         note: null,
         now: start,
       })
-      expect(await reasonFor(parent, { shownJti: "stolen" })).toBe("subject_token_invalid")
-      expect(await reasonFor(parent, { shownJti: "other" })).toBe("derived")
+      expect(await reasonFor(parent, { shown: { jti: "stolen", issuedAt: start } })).toBe(
+        "subject_token_invalid",
+      )
+      expect(await reasonFor(parent, { shown: { jti: "other", issuedAt: start } })).toBe("derived")
       const bound = await sell(null, { grant: { keyThumbprint: "key" } })
       expect(await reasonFor(bound)).toBe("dpop_key_mismatch")
       expect((await grantOf(await derive(bound, { keyThumbprint: "key" })))?.keyThumbprint).toBe("key")

@@ -249,7 +249,7 @@ function letterOf(each: Step, at: State): [Verb, unknown] {
         "derive",
         {
           grantId: `grant-${each.key}`,
-          shownJti: null,
+          shown: null,
           generation: each.shown,
           shownUntil: now + 30,
           keyThumbprint: null,

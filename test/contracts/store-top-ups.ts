@@ -277,11 +277,42 @@ export function topUpContract(name: string, open: () => Promise<OpenedStore>): v
       await isSound()
     })
 
+    it("let go of older tokens: none of them yields a derived one, of all that the grant is by then", async () => {
+      const [id, other] = [await sell(10), await sell(10)]
+      const derive = async (jti: string, issuedAt: number, grantId = id) => {
+        const outcome = await store.derive({
+          grantId,
+          shown: { jti, issuedAt },
+          generation: null,
+          shownUntil: start + 60,
+          keyThumbprint: null,
+          id: `of-${jti}`,
+          jti,
+          scope: null,
+          units: null,
+          lifeSeconds: 60,
+          boundTo: null,
+          now: start,
+        })
+        return outcome?.decision.kind === "refused" ? outcome.decision.reason : outcome?.decision.kind
+      }
+      const before = (await grantOf(id))?.token
+      expect(await derive("early", before?.issuedAt ?? 0)).toBe("derived")
+      const extension = topUpOf(id)
+      await buy(extension)
+      await pay(extension.key)
+      expect(await derive("extended", before?.issuedAt ?? 0)).toBe("derived")
+      await buy(larger(id))
+      expect(await derive("late", before?.issuedAt ?? 0)).toBe("subject_token_invalid")
+      expect(await derive("new", (await grantOf(id))?.token?.issuedAt ?? 0)).toBe("derived")
+      expect(await derive("other", before?.issuedAt ?? 0, other)).toBe("derived")
+    })
+
     it("let go of what gates hold when a grant moves, of derived ones too, and late reports change nothing", async () => {
       const id = await sell(100)
       const outcome = await store.derive({
         grantId: id,
-        shownJti: null,
+        shown: null,
         generation: 0,
         shownUntil: null,
         keyThumbprint: null,

@@ -4,7 +4,7 @@ import { createClient, verifyReceipt } from "../../client/index.ts"
 import { encodeHeader } from "../../shared/codec.ts"
 import { commitmentNonce, openingOf } from "../../shared/commitment.ts"
 import type { Hex } from "../../shared/evm.ts"
-import { commitmentHeader, secretHeader } from "../../shared/oauth.ts"
+import { commitmentHeader, secretHeader, tokenExchangeGrantType, tokenTypes } from "../../shared/oauth.ts"
 import { paymentSignatureHeader } from "../../shared/x402.ts"
 import {
   askStatus,
@@ -110,7 +110,7 @@ describe("a further payment for a grant", () => {
     expect((await refresh(cinema.url, bought.refresh_token)).body.grant.calls_remaining).toBeGreaterThan(0)
   })
 
-  it("moves it to a larger offer, with what is unused credited, and its tokens with it", async () => {
+  it("moves it to a larger offer, with what is unused credited, and its older tokens yield nothing", async () => {
     const account = await cinema.customer()
     const bought = await buy(account)
     expect(await write(bought.access_token)).toBe(402)
@@ -125,6 +125,13 @@ describe("a further payment for a grant", () => {
       ({ status }) => status === 402,
     )
     expect(old.body.error).toBe("token_expired")
+    const subject = { subject_token: bought.access_token, subject_token_type: tokenTypes.access }
+    const derived = await postToken(
+      cinema.url,
+      { "content-type": "application/x-www-form-urlencoded" },
+      new URLSearchParams({ grant_type: tokenExchangeGrantType, ...subject }).toString(),
+    )
+    expect(derived).toMatchObject({ status: 400, body: { reason: "subject_token_invalid" } })
   })
 
   it("RPL-24: is good for the grant and the offer it was signed for, and for no other", async () => {

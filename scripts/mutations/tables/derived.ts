@@ -50,6 +50,24 @@ export const derived: readonly Mutation[] = [
       "ends with what it came from",
     ],
   ]),
+  ...at("server/stores/sqlite-intake.ts", [
+    [
+      "a token that its grant has outgrown yields none of what the grant is now",
+      "AND content ->> 'before' > :issuedAt",
+      "AND content ->> 'before' > :issuedAt + 3600",
+      store,
+      "none of them yields a derived one",
+    ],
+  ]),
+  ...at("server/grants/token-exchange.ts", [
+    [
+      "the token that is shown is named to the books",
+      "shown: { jti: claims.jti, issuedAt: claims.iat }",
+      "shown: null",
+      "test/flows/top-up.test.ts",
+      "its older tokens yield nothing",
+    ],
+  ]),
   ...at("server/stores/sqlite-units.ts", [
     [
       "a derived grant spends what its parent has",
