@@ -40,6 +40,20 @@ export function addAgentCommands(program: Command): void {
       if (stop.signal.aborted) process.exit()
     })
 
+  program
+    .command("mcp")
+    .description("serve an agent by the Model Context Protocol, on stdin and stdout")
+    .option(...home)
+    .option(...passwordFile)
+    .action(async (options: SessionOptions) => {
+      const { mcpCommand } = await import("../client/mcp/command.ts")
+      const stop = new AbortController()
+      for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort())
+      await run({}, (terminal) => mcpCommand(options, terminal, stop.signal))
+      // As after Ctrl-C in `fetch`.
+      process.exit()
+    })
+
   const tokens = program.command("tokens").description("the tokens that are held")
   const onTokens = (task: "list" | "show" | "remove") => async (id: string, options: SessionOptions) => {
     const commands = await import("../client/cli/tokens.ts")

@@ -45,13 +45,16 @@ export type Failure = {
   readonly text: string
 }
 
+/** Who reads it: a person can be told what to type, an agent is not to change its owner's rules. */
+export type Reader = "person" | "agent"
+
 /** Throws what is none: a defect shows its stack. */
-export function failureOf(error: unknown, money: Money): Failure {
+export function failureOf(error: unknown, money: Money, reader: Reader = "person"): Failure {
   if (error instanceof CommandError) return { exit: error.exit, code: error.exit, text: error.message }
   if (error instanceof TicketError) {
     const { code } = error
-    const advice = adviceOf(error)
-    const text = [error.message.replace(/ \[[a-z_]+\]$/, ""), money.sentence(isKept(code)), advice]
+    const advice = reader === "person" ? adviceOf(error) : agentAdvice[exitOf(error)]
+    const text = [error.message.replace(/ \[[a-z_]+\]$/, ""), money.sentence(isKept(code)), advice ?? ""]
     return { exit: exitOf(error), code, text: text.filter((part) => part !== "").join(" ") }
   }
   // What fetch throws when there is no answer: its own message says nothing, and the cause may hold more than it should.
@@ -114,6 +117,12 @@ function adviceOf(error: TicketError): string {
         ? "The rule is in settings.json (ticket402 budget)."
         : ""
   }
+}
+
+const agentAdvice: Partial<Record<Exit, string>> = {
+  unanswered: "Make the same call again.",
+  rule: "The rule is the owner's, and only the owner changes it: do not try again unless it was changed.",
+  settings: "Tell the owner.",
 }
 
 const causeOf = (cause: unknown): string =>

@@ -94,7 +94,7 @@ function report(event: ClientEvent, money: Money, terminal: Terminal): void {
   if (event.type === "purchase_started")
     terminal.progress(`paying ${event.amount} ${event.asset} to ${event.origin} for ${nameOf(event.offer)}`)
   if (event.type === "resent") terminal.progress(`asking ${event.origin} once more for its answer`)
-  if (event.type === "purchased" && last?.isTaken)
+  if ((event.type === "purchased" || event.type === "called") && last?.isTaken)
     terminal.say(
       `paid ${last.amount} ${last.asset} to ${last.origin} for ${nameOf(last.offer)} (${last.scope})`,
     )

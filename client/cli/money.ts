@@ -7,7 +7,7 @@ type Purchase = Pick<
 >
 
 export type Paid = Purchase & {
-  /** Taken: the service has given a token for it. */
+  /** Taken: the service has given a token for it, or the answer that it was for. */
   readonly isTaken: boolean
 }
 
@@ -21,6 +21,7 @@ export type Money = {
 
 export function createMoney(): Money {
   const all: Paid[] = []
+  let hasToken = false
 
   return {
     onEvent(event) {
@@ -29,15 +30,20 @@ export function createMoney(): Money {
         all.push({ ...purchase, isTaken: false })
       }
       const last = all.at(-1)
-      // What a whitelist lets in free is given back by the client, and was never paid.
-      if (event.type === "purchased" && last)
+      if (!last) return
+      if (event.type === "purchased") {
+        hasToken = true
+        // What a whitelist lets in free is given back by the client, and was never paid.
         all.splice(-1, 1, ...(event.settlement === "none" ? [] : [{ ...last, isTaken: true }]))
+      }
+      if (event.type === "called" && (event.status < 400 || event.transaction !== undefined))
+        all.splice(-1, 1, { ...last, isTaken: true })
     },
     paid: () => all,
     sentence(isKept) {
       const last = all.at(-1)
       const sum = last && `${last.amount} ${last.asset}`
-      if (last?.isTaken) return `${sum} was paid; the token is kept for the next call.`
+      if (last?.isTaken) return `${sum} was paid${hasToken ? "; the token is kept for the next call" : ""}.`
       if (isKept)
         return `The signed payment${sum ? ` of ${sum}` : ""} is kept: the next call sends the same one, and no other.`
       if (last)

@@ -16,7 +16,7 @@ export function printQuote(
 }
 
 /** A quote without its error, which is no JSON. */
-function plain(quote: Quote): Record<string, unknown> {
+export function plain(quote: Quote): Record<string, unknown> {
   if (quote.kind !== "sale") return { ...quote }
   const { purchase = null, refusal, approval = null } = quote
   const { code, message, found = null, wanted = null } = refusal ?? {}

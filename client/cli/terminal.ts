@@ -21,7 +21,9 @@ export type Terminal = Streams & {
 }
 
 export async function createTerminal({ env, stdin, stdout, stderr }: Streams): Promise<Terminal> {
-  const { default: ora } = stderr.isTTY ? await import("ora") : { default: undefined }
+  // On a terminal that says it has no columns the spinner would never come to an end of its lines.
+  const isWide = stderr.isTTY && stderr.columns > 0
+  const { default: ora } = isWide ? await import("ora") : { default: undefined }
   // It would otherwise swallow Ctrl-C, and what is typed into a question.
   const spinner = ora?.({ stream: stderr, discardStdin: false })
 

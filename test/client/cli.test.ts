@@ -1,10 +1,12 @@
+import { spawn } from "node:child_process"
+import { once } from "node:events"
 import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { inspect } from "node:util"
+import { inspect, stripVTControlCharacters } from "node:util"
 import * as Keystore from "ox/Keystore"
 import { generatePrivateKey, privateKeyToAddress } from "viem/accounts"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest"
 import { accountImport, accountNew, accountShow } from "../../client/cli/account.ts"
 import { exits, failureOf } from "../../client/cli/failures.ts"
 import { type FetchOptions, fetchCommand } from "../../client/cli/fetch.ts"
@@ -12,6 +14,7 @@ import { openKey, parseKeyFile } from "../../client/cli/keystore.ts"
 import { createMoney } from "../../client/cli/money.ts"
 import { budget, list, remove, show } from "../../client/cli/tokens.ts"
 import { TicketError } from "../../client/index.ts"
+import { bundled } from "../support/bundle.ts"
 import { type AgentHome, agentHome, cheapKeystore, type Ended, password, runHere } from "../support/cli.ts"
 import { runCommand } from "../support/command.ts"
 import { elsewhere, hangUp, hour, json, refuse } from "../support/fake-origin.ts"
@@ -335,6 +338,34 @@ describe("ticket402 fetch", () => {
     expect(refused.stderr.split("\n")).toHaveLength(2)
   })
 
+  it("tells what was taken: a token, the answer to a single call, and not what a whitelist lets in free", () => {
+    const started = {
+      type: "purchase_started",
+      ...{ origin: "https://x", offer: "hour", scope: "read", amount: "0.01", asset: "USDC", network: "n" },
+    } as const
+    const purchased = {
+      type: "purchased",
+      origin: "https://x",
+      grant: "g",
+      scope: "read",
+      expiresAt: 1,
+    } as const
+    const called = { type: "called", origin: "https://x" } as const
+    const after = (...events: Parameters<ReturnType<typeof createMoney>["onEvent"]>[0][]) => {
+      const money = createMoney()
+      for (const event of events) money.onEvent(event)
+      return [money.paid().map(({ isTaken }) => isTaken), money.sentence(false)]
+    }
+    expect(after({ ...purchased, settlement: "pending" })).toEqual([[], "Nothing was paid."])
+    expect(after(started, { ...purchased, settlement: "pending" })).toEqual([
+      [true],
+      "0.01 USDC was paid; the token is kept for the next call.",
+    ])
+    expect(after(started, { ...purchased, settlement: "none" })).toEqual([[], "Nothing was paid."])
+    expect(after(started, { ...called, status: 200 })).toEqual([[true], "0.01 USDC was paid."])
+    expect(after(started, { ...called, status: 500 })[0]).toEqual([false])
+  })
+
   it("names a wrong setting, and none of its values", async () => {
     const agent = await agentHome(folder, { budget: { perDay: "lots" } })
     const { code, stderr } = await fetchHere(agent, "https://x/")
@@ -355,6 +386,79 @@ describe("ticket402 fetch", () => {
     expect(stderr).toMatch(/^warning: the password is in the environment/)
     expect(stderr).not.toContain(password)
   })
+})
+
+describe("ticket402 in a terminal", () => {
+  it("CLI-20, CLI-21: asks before it pays, hides the password, and lets no answer write to the screen as it likes", async () => {
+    const seller = await origin(clock)
+    seller.offers = [{ ...hour, amount: "50000" }]
+    seller.always("GET /film", (request, response) => {
+      if (request.headers.authorization === undefined) return seller.gate(request, response)
+      response.end("\u001b]0;title\u0007\u001b[2Jgood\r\n")
+    })
+    const { home } = await agentHome(folder)
+    const bin = [
+      process.execPath,
+      bundled("scripts/ticket402.ts"),
+      "fetch",
+      `${seller.url}/film`,
+      "--home",
+      home,
+    ]
+    const { code, screen } = await onTerminal(100, bin, [
+      [/Pay 0\.05 USDC .* for "hour": "read", 3600 s\?/, "y\r"],
+      [/Password of the account/, `${password}\r`],
+    ])
+    expect(code).toBe(0)
+    expect(screen).toContain("paid 0.05 USDC")
+    expect(screen).toContain("\ufffd]0;title\ufffd\ufffd[2Jgood")
+    expect(screen).not.toContain(password)
+    expect(seller.transfers).toHaveLength(1)
+  })
+
+  it("CLI-02: a no is a no, on a terminal that does not know its width too", async () => {
+    const seller = await origin(clock)
+    seller.offers = [{ ...hour, amount: "50000" }]
+    const { home } = await agentHome(folder)
+    const bin = [
+      process.execPath,
+      bundled("scripts/ticket402.ts"),
+      "fetch",
+      `${seller.url}/film`,
+      "--home",
+      home,
+    ]
+    const { code, screen } = await onTerminal(0, bin, [[/Pay 0\.05 USDC/, "n\r"]])
+    expect(code).toBe(77)
+    expect(screen).toContain("Nothing was paid.")
+    expect(seller.transfers).toHaveLength(0)
+  })
+
+  /** On a terminal of its own; each text is typed once its question is on the screen. */
+  async function onTerminal(
+    columns: number,
+    command: readonly string[],
+    answers: readonly (readonly [RegExp, string])[],
+  ) {
+    const line = `stty columns ${columns}; ${command.map((word) => `'${word}'`).join(" ")}`
+    const child = spawn("script", ["--quiet", "--return", "--command", line, "/dev/null"], {
+      stdio: ["pipe", "pipe", "inherit"],
+    })
+    const open = [...answers]
+    let screen = ""
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      // Without what moves the cursor, and where a line ended.
+      screen = `${screen}${stripVTControlCharacters(text)}`.replace(/\s+/g, " ")
+      const [question, typed] = open[0] ?? []
+      if (question && typed && question.test(screen)) {
+        open.shift()
+        child.stdin.write(typed)
+      }
+    })
+    onTestFinished(() => void child.kill())
+    const [code] = await once(child, "close")
+    return { code, screen }
+  }
 })
 
 describe("ticket402 tokens and budget", () => {

@@ -1,4 +1,4 @@
-/** The command line of the client. */
+/** The commands for those who pay, and what agents call. */
 import { at, type Mutation } from "../mutation.ts"
 
 export const commands: readonly Mutation[] = [
@@ -34,6 +34,42 @@ export const commands: readonly Mutation[] = [
       "isAgreed",
       "test/client/cli.test.ts",
       "CLI-08: nobody agrees in advance",
+    ],
+  ]),
+  ...at("client/cli/answer.ts", [
+    [
+      "answers do not write to the screen as they like",
+      "pipeline(source, harmless, stdout, { end: false })",
+      "pipeline(source, stdout, { end: false })",
+      "test/client/cli.test.ts",
+      "CLI-20, CLI-21: asks before it pays",
+    ],
+  ]),
+  ...at("client/mcp/request.ts", [
+    [
+      "tool calls set no header that carries credentials",
+      "!allowed.has(name.toLowerCase())",
+      "false",
+      "test/client/mcp.test.ts",
+      "CLI-04: cannot send",
+    ],
+  ]),
+  ...at("client/mcp/reach.ts", [
+    [
+      "tool calls reach nothing of the own network",
+      "!addresses.every(isPublic)",
+      "false",
+      "test/client/mcp.test.ts",
+      "CLI-22: reaches the origins",
+    ],
+  ]),
+  ...at("client/mcp/server.ts", [
+    [
+      "only a yes of the person is one",
+      'action === "accept" && content?.pay === true',
+      'action !== "cancel"',
+      "test/flows/agent.test.ts",
+      "CLI-02: what costs more",
     ],
   ]),
 ]
