@@ -3,12 +3,10 @@ import { Refusal } from "../../shared/errors.ts"
 import { type Address, accountId, type Hex, isCanonicalSignature, parseAddress } from "../../shared/evm.ts"
 import { walletProofGrantType } from "../../shared/oauth.ts"
 import { walletProofDigest } from "../../shared/wallet-proof.ts"
-import { firstToken } from "../core/grant.ts"
 import type { WhitelistEntry } from "../core/whitelist.ts"
 import { sha256Hex } from "../credentials.ts"
 import { Overloaded } from "../ports/runtime.ts"
-import { answerFrom, freshId } from "./answer.ts"
-import { scopeFor } from "./client-credentials.ts"
+import { admit, scopeFor } from "./admission.ts"
 import type { TokenAnswer, TokenDeps, TokenOptions, TokenRequest } from "./grant-type.ts"
 import { endOf } from "./wallet-nonce.ts"
 
@@ -26,38 +24,15 @@ export async function handle(
   // Before the signature, which is dear to check: without a nonce of ours nobody has it checked.
   if (until === undefined || !isCanonicalSignature(signature)) throw new Refusal("wallet_proof_refused")
   const entry = await authenticate(account, nonce, signature, deps, options)
-  const scope = scopeFor(entry, request.parameters.get("scope"))
+  const scope = scopeFor(entry, request)
   const use = await deps.store.useOnce({ key: sha256Hex(`wallet ${nonce}`), until, now })
   if (use === "full") throw new Overloaded("wallet proofs")
   if (use === "used") throw new Refusal("wallet_proof_refused")
-  const expiresAt = now + options.lives.full
-  const terms = {
-    // Without an offer there is no refresh token: the account signs again, as a client shows its secret again.
-    offer: null,
-    paid: false,
-    expiresAt,
-    opening: null,
-    keyThumbprint: request.keyThumbprint,
-  }
-  const outcome = await deps.store.admit({
-    grant: {
-      ...terms,
-      id: freshId(deps.random),
-      scope,
-      // An account is the same on every network, and this one signed for none; it is named by the first.
-      subject: accountId(options.network, account),
-      startsAt: now,
-      idempotencyHash: null,
-      meter: null,
-      token: firstToken(terms, freshId(deps.random), now, options.lives),
-    },
-    secretSha256: null,
-    now,
-  })
-  // Taken off the list since this process read it.
-  if (outcome.kind === "refused") throw new Refusal("wallet_proof_refused")
-  deps.log.info({ grant: outcome.grant.id, account }, "account admitted")
-  return answerFrom(outcome.grant, { state: "none" }, false, deps, options)
+  // An account is the same on every network, and this one signed for none; it is named by the first.
+  const caller = { entry, subject: accountId(options.network, account), scope }
+  const answer = await admit(caller, request, deps, options)
+  if (!answer) throw new Refusal("wallet_proof_refused")
+  return answer
 }
 
 function read({ parameters }: TokenRequest): { account: Address; nonce: string; signature: Hex } {

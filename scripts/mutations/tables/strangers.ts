@@ -29,7 +29,7 @@ export const strangers: readonly Mutation[] = [
       "pays like everybody without a commitment",
     ],
   ]),
-  ...at("server/grants/client-credentials.ts", [
+  ...at("server/grants/admission.ts", [
     [
       "scope of a client",
       'if (!includesScope(entry.scope, wanted)) throw new Refusal("invalid_scope")',

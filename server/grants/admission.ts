@@ -1,0 +1,60 @@
+/** The grant of a caller who is on the whitelist and pays nothing. */
+import { Refusal } from "../../shared/errors.ts"
+import { firstToken } from "../core/grant.ts"
+import { includesScope, type WhitelistEntry } from "../core/whitelist.ts"
+import { answerFrom, freshId } from "./answer.ts"
+import type { IssuedAnswer, TokenDeps, TokenOptions, TokenRequest } from "./grant-type.ts"
+
+type Caller = {
+  readonly entry: WhitelistEntry
+  /** As tokens name him. */
+  readonly subject: string
+  readonly scope: string
+}
+
+/**
+ * The answer to a caller who has shown that the entry is his; undefined for one who was taken off the list, or given another
+ * secret, since this process read it.
+ */
+export async function admit(
+  { entry, subject, scope }: Caller,
+  { keyThumbprint }: Pick<TokenRequest, "keyThumbprint">,
+  deps: TokenDeps,
+  options: TokenOptions,
+): Promise<IssuedAnswer | undefined> {
+  const now = deps.now()
+  const terms = {
+    // Without an offer there is no refresh token: the caller shows again who he is (RFC 6749 §4.4.3).
+    offer: null,
+    paid: false,
+    expiresAt: now + options.lives.full,
+    opening: null,
+    keyThumbprint,
+  }
+  const outcome = await deps.store.admit({
+    grant: {
+      ...terms,
+      id: freshId(deps.random),
+      scope,
+      subject,
+      startsAt: now,
+      idempotencyHash: null,
+      meter: null,
+      token: firstToken(terms, freshId(deps.random), now, options.lives),
+    },
+    secretSha256: entry.secretSha256,
+    now,
+  })
+  if (outcome.kind === "refused") return undefined
+  deps.log.info({ grant: outcome.grant.id, caller: entry.id }, "caller admitted")
+  return answerFrom(outcome.grant, { state: "none" }, false, deps, options)
+}
+
+/** All that the entry has, or the part of it that is asked for (RFC 6749 §3.3). */
+export function scopeFor(entry: WhitelistEntry, { parameters }: TokenRequest): string {
+  const wanted = parameters.get("scope")
+  if (wanted === undefined) return entry.scope
+  if (typeof wanted !== "string") throw new Refusal("malformed", "Wanted scope, a string.")
+  if (!includesScope(entry.scope, wanted)) throw new Refusal("invalid_scope")
+  return [...new Set(wanted.split(" "))].join(" ")
+}
