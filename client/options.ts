@@ -66,8 +66,8 @@ export type ClientOptions = {
    */
   readonly balances?: Balances
   /**
-   * Pay servers that sell no tokens too, within the same rules and budget: plain x402, v2 and v1, one payment for each
-   * call. Off by default; their 402s are then the caller's.
+   * Pay plain x402 servers too, v2 and v1, which sell no tokens: one payment for each call, within the same rules and
+   * budget. Off by default; their 402s are then the caller's.
    */
   readonly singleCalls?: boolean
   /** Token endpoints that may be paid although they are on another origin than the API: exact URLs. */
@@ -89,7 +89,7 @@ export type ClientOptions = {
    * `ticket402/client/node` is a file, which outlives the process and is shared by others.
    */
   readonly store?: ClientStore
-  /** Is told what the client does: `purchase_started`, `purchased`, `refreshed`, `resent`, `refused`, `ignored`. */
+  /** Is told what the client does: `purchase_started`, `purchased`, `called`, `refreshed`, `resent`, `refused`, `ignored`. */
   readonly onEvent?: (event: ClientEvent) => void
   /** Milliseconds for one exchange with a token endpoint, and for reading one 402; 30,000 by default. */
   readonly timeoutMs?: number

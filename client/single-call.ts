@@ -79,8 +79,9 @@ export function createSingleCall(
     const { response } = answer
     if (response.status === 402) throw await unpaid(payment, response, request.url)
     const settlement = readSettlement(response)
-    // An error page may come without a settlement: then the next call shows the same payment.
-    if (response.status < 400 || settlement?.success) await store.drop(payment)
+    // An error page without a settlement, and a page whose settlement failed, have not been paid: the next call shows
+    // the same payment.
+    if (settlement?.success ?? response.status < 400) await store.drop(payment)
     const transaction = settlement?.transaction
     emit({ type: "called", origin, status: response.status, ...(transaction && { transaction }) })
     return response

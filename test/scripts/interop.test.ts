@@ -1,7 +1,11 @@
 import { afterAll, beforeAll, expect, it } from "vitest"
 import { clients } from "../../scripts/interop/clients/index.ts"
+import { ticket402 } from "../../scripts/interop/clients/ticket402.ts"
 import { isFair, runServer, tableOf } from "../../scripts/interop/matrix.ts"
+import { mppxEvm } from "../../scripts/interop/servers/mppx.ts"
 import { ticket402Gate, ticket402Office, ticket402WalkUp } from "../../scripts/interop/servers/ticket402.ts"
+import { x402Express } from "../../scripts/interop/servers/x402-express.ts"
+import { x402ExpressV1 } from "../../scripts/interop/servers/x402-express-v1.ts"
 import { type LocalChain, startLocalChain } from "../../scripts/local-chain.ts"
 
 let chain: LocalChain
@@ -47,6 +51,14 @@ it("at a gate that sells nothing only those pay who find the ticket office", asy
     mppx: [0, 0],
   })
 })
+
+it.each([x402Express, x402ExpressV1, mppxEvm])(
+  "our client pays a server of $name for each call, once",
+  async (server) => {
+    const cells = await runServer(chain, server, [ticket402])
+    expect(cells).toMatchObject([{ answered: 3, payments: 3 }])
+  },
+)
 
 it("the table says who paid for nothing, and who paid more often than he called", () => {
   const cell = { client: "c", server: "s", calls: 3 }

@@ -5,5 +5,8 @@ import type { Client } from "../client.ts"
 
 export const mppx: Client = {
   name: "mppx",
-  open: (account) => Mppx.create({ methods: [evm.charge({ account })], polyfill: false }).fetch as never,
+  open(account) {
+    const currencies = [evm.assets.baseSepolia.USDC]
+    return Mppx.create({ methods: [evm.charge({ account, currencies })], polyfill: false }).fetch as never
+  },
 }

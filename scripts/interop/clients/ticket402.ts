@@ -10,6 +10,7 @@ export const ticket402: Client = {
       account,
       budget: { perPurchase: "0.10", perDay: "1" },
       networks: ["eip155:84532"],
+      singleCalls: true,
     })
     return client.fetch
   },

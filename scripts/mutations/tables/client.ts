@@ -250,4 +250,36 @@ export const client: readonly Mutation[] = [
       "a payment is not redirected",
     ],
   ]),
+  ...at("client/sale.ts", [
+    [
+      "plain servers are paid by those who want to",
+      "ours || !deps.singleCalls ? ours :",
+      "ours ? ours :",
+      "test/client/single-calls.test.ts",
+      "unless that was asked for",
+    ],
+  ]),
+  ...at("client/single-call.ts", [
+    [
+      "a plain server is shown the same payment again",
+      "if (old && mayStillPay(old, now())) return show(old, call, holding)",
+      "",
+      "test/client/single-calls.test.ts",
+      "IDM-08",
+    ],
+    [
+      "a paid POST is not repeated",
+      "repeatable.has(request.method) ? until : now()",
+      "until",
+      "test/client/single-calls.test.ts",
+      "CLI-17",
+    ],
+    [
+      "a settlement that failed has not been paid",
+      "settlement?.success ?? response.status < 400",
+      "response.status < 400",
+      "test/client/single-calls.test.ts",
+      "a settlement that says it failed",
+    ],
+  ]),
 ]

@@ -1,6 +1,6 @@
 /** Ticket offices whose answers lie, stall, swell or go round in circles. */
 import { type Handler, json, refuse } from "../../support/fake-origin.ts"
-import { type Scenario, type World, watch } from "./world.ts"
+import { impatient, type Scenario, type World, watch } from "./world.ts"
 
 const office = (name: string, ends: string | number, handler: Handler): Scenario => ({
   name,
@@ -50,8 +50,8 @@ export const answers: readonly Scenario[] = [
   office("a page for an answer", "answer_malformed", html),
   office("a cut answer", "answer_malformed", (_request, response) => void response.end('{"access_token":')),
   office("an answer of two megabytes", "answer_malformed", flood),
-  office("an answer that never ends", "outcome_unknown", drip),
-  office("no answer at all", "outcome_unknown", () => {}),
+  { ...office("an answer that never ends", "outcome_unknown", drip), options: impatient },
+  { ...office("no answer at all", "outcome_unknown", () => {}), options: impatient },
   office("an error for ever", "outcome_unknown", refuse("internal")),
   office("an answer in a year", "outcome_unknown", refuse("rate_limited", { "retry-after": "31536000" })),
   office("an answer yesterday", "outcome_unknown", refuse("rate_limited", { "retry-after": "-5" })),

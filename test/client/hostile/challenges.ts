@@ -1,7 +1,7 @@
 /** Answers of the API itself: 402s that are bombs, and prose that tells an agent to pay. */
 import { encodeHeader } from "../../../shared/codec.ts"
 import { type Handler, json } from "../../support/fake-origin.ts"
-import { type Scenario, watch } from "./world.ts"
+import { impatient, type Scenario, watch } from "./world.ts"
 
 const page = (name: string, ends: string | number, handler: Handler): Scenario => ({
   name,
@@ -53,11 +53,14 @@ export const challenges: readonly Scenario[] = [
     JSON.stringify(ours({ accepts: Array(101).fill({}) })),
   ),
   body("an empty body", 402, ""),
-  page("a body that drips (CLI-18)", "challenge_malformed", (_request, response) => {
-    response.writeHead(402, { "content-type": "application/json" })
-    const timer = setInterval(() => response.write(" "), 20)
-    response.on("close", () => clearInterval(timer))
-  }),
+  {
+    ...page("a body that drips (CLI-18)", "challenge_malformed", (_request, response) => {
+      response.writeHead(402, { "content-type": "application/json" })
+      const timer = setInterval(() => response.write(" "), 20)
+      response.on("close", () => clearInterval(timer))
+    }),
+    options: impatient,
+  },
   page(
     "headers of a megabyte",
     "untyped TypeError",

@@ -12,11 +12,12 @@ export type World = {
   /** Somebody else's server: what gets there was given away. */
   readonly foreign: FakeOrigin
   readonly client: Client
-  /** Another buyer of the same account, whose store is his own. */
   readonly payer: string
   /** Everything the account has signed. */
-  readonly signed: SignedTransfer[]
+  readonly signed: Signed[]
 }
+
+export type Signed = SignedTransfer & { readonly chainId: number }
 
 export type Scenario = {
   readonly name: string
@@ -32,7 +33,7 @@ export type Scenario = {
 
 export type Report = {
   readonly end: string | number
-  readonly signed: readonly SignedTransfer[]
+  readonly signed: readonly Signed[]
   readonly overspent: bigint
   /** Secrets that got to the foreign origin, or into what an agent reads. */
   readonly leaks: readonly string[]
@@ -40,6 +41,8 @@ export type Report = {
 
 /** Real time: who is still waiting then has been caught. */
 const endsWithinMs = 10_000
+/** For scenarios of servers that do not come to an end: how long an exchange may take there. */
+export const impatient = (): Partial<ClientOptions> => ({ timeoutMs: 100 })
 const credentials = ["authorization", "cookie", "payment-signature", "x-payment", "dpop"]
 const secretive = (name: string): boolean => credentials.includes(name) || name.startsWith("ticket402-")
 
@@ -54,7 +57,7 @@ export async function play(
 ): Promise<Report> {
   const clock = { now: startedAt }
   const [seller, foreign] = await Promise.all([createFakeOrigin(clock), createFakeOrigin(clock)])
-  const signed: SignedTransfer[] = []
+  const signed: Signed[] = []
   const drawn: string[] = []
   const said: unknown[] = []
   try {
@@ -64,7 +67,7 @@ export async function play(
         async signTypedData(data) {
           const signature = await account.signTypedData(data as never)
           const { from, to, ...rest } = data.message as Record<string, never>
-          signed.push({ payer: from, payTo: to, signature, ...rest } as never)
+          signed.push({ payer: from, payTo: to, signature, ...rest, ...data.domain } as never)
           return signature
         },
       },
@@ -79,7 +82,7 @@ export async function play(
         if (length === 32) drawn.push(Buffer.from(bytes).toString("hex"))
         return bytes
       },
-      timeoutMs: 100,
+      timeoutMs: 5_000,
       resendSeconds: 2,
       onEvent: (event) => void said.push(event),
       ...scenario.options?.({ seller, foreign }),

@@ -1,0 +1,54 @@
+/** A server of others for the matrix: one page behind their own middleware, settled by a facilitator of its own. */
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
+import express, { type RequestHandler } from "express"
+import { generatePrivateKey, privateKeyToAddress } from "viem/accounts"
+import type { LocalChain } from "../local-chain.ts"
+import { type Facilitator, openFacilitator } from "./facilitator.ts"
+import type { RunningServer } from "./server.ts"
+
+export const page = "/weather"
+
+export type Till = {
+  readonly origin: string
+  readonly payTo: `0x${string}`
+  readonly facilitator: Facilitator
+  /** Of the facilitator, over HTTP. */
+  readonly facilitatorUrl: `${string}://${string}`
+}
+
+export async function openDoor(
+  chain: LocalChain,
+  middleware: (till: Till) => RequestHandler,
+): Promise<RunningServer> {
+  const facilitator = await openFacilitator(chain)
+  const app = express()
+  const server = createServer(app)
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}` as const
+  for (const step of ["verify", "settle"] as const)
+    app.post(`/facilitator/${step}`, express.json(), async (request, response) => {
+      const { paymentPayload, paymentRequirements } = request.body
+      response.json(await facilitator[step](paymentPayload, paymentRequirements))
+    })
+  const payTo = privateKeyToAddress(generatePrivateKey())
+  app.use(middleware({ origin, payTo, facilitator, facilitatorUrl: `${origin}/facilitator` }))
+  app.get(page, (_request, response) => void response.json({ weather: "fine" }))
+
+  return {
+    origin,
+    async visit(call, times) {
+      let seen = 0
+      for (let each = 0; each < times; each += 1) {
+        const answer = await call(`${origin}${page}`)
+        if (answer.status === 200) seen += 1
+      }
+      return seen
+    },
+    taken: facilitator.settled,
+    async close() {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}

@@ -1,0 +1,19 @@
+/** `x402-express`: x402 v1, which is told in the body and paid in `X-PAYMENT`. */
+import { paymentMiddleware } from "x402-express"
+import { baseSepolia } from "../../../shared/networks/base-sepolia.ts"
+import { openDoor, page } from "../door.ts"
+import type { Server } from "../server.ts"
+
+export const x402ExpressV1: Server = {
+  name: "x402-express (v1)",
+  open: (chain) =>
+    openDoor(
+      chain,
+      ({ payTo, facilitatorUrl }) =>
+        paymentMiddleware(
+          payTo,
+          { [`GET ${page}`]: { price: "$0.01", network: baseSepolia.v1Name } },
+          { url: facilitatorUrl },
+        ) as never,
+    ),
+}

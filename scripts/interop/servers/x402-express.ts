@@ -1,0 +1,20 @@
+/** `@x402/express`: a payment for each call, verified before the page and settled behind it. */
+import { ExactEvmScheme } from "@x402/evm/exact/server"
+import { paymentMiddlewareFromConfig } from "@x402/express"
+import { baseSepolia } from "../../../shared/networks/base-sepolia.ts"
+import { openDoor, page } from "../door.ts"
+import type { Server } from "../server.ts"
+
+const { id: network } = baseSepolia
+
+export const x402Express: Server = {
+  name: "@x402/express",
+  open: (chain) =>
+    openDoor(chain, ({ payTo, facilitator }) =>
+      paymentMiddlewareFromConfig(
+        { [`GET ${page}`]: { accepts: { scheme: "exact", network, payTo, price: "$0.01" } } },
+        facilitator as never,
+        [{ network, server: new ExactEvmScheme() }],
+      ),
+    ),
+}

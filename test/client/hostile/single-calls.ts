@@ -1,0 +1,206 @@
+/** Plain x402 servers, which have the call itself for bait: every trick again, where no ticket office stands between. */
+import { encodeHeader } from "../../../shared/codec.ts"
+import { zeroAddress } from "../../../shared/evm.ts"
+import { type Handler, hangUp, json, redirect } from "../../support/fake-origin.ts"
+import { createPlainGate } from "../../support/plain-gate.ts"
+import { impatient, type Scenario, type World, watch } from "./world.ts"
+
+type Entry = Record<string, unknown> & { extra?: Record<string, unknown> }
+type Gate = ReturnType<typeof createPlainGate>
+
+const buying = () => ({ singleCalls: true, networks: ["eip155:84532"] })
+
+const door = (
+  version: 1 | 2,
+  name: string,
+  ends: string | number,
+  prepare: (gate: Gate, world: World) => void,
+  more: Partial<Scenario> = {},
+): Scenario => ({
+  name: `v${version}: ${name}`,
+  ends,
+  options: buying,
+  arrange(world) {
+    const gate = createPlainGate(version)
+    for (const method of ["GET", "POST"]) world.seller.always(`${method} /movies/7`, gate.gate)
+    prepare(gate, world)
+  },
+  ...more,
+})
+
+const again = (times: number) => async (world: World) => {
+  for (let call = 1; call < times; call++) await watch(world).catch(() => {})
+  return watch(world)
+}
+/** Once: what a call is worth here. */
+const fair = 10_000n
+
+const both = ([1, 2] as const).flatMap((version) => {
+  const price = version === 2 ? "amount" : "maxAmountRequired"
+  const dressed = (name: string, ends: string, change: (entry: Entry) => unknown): Scenario =>
+    door(version, name, ends, (gate) => {
+      gate.dress = change as never
+    })
+  const scripted = (name: string, ends: string | number, handler: Handler, times = 1): Scenario =>
+    door(version, name, ends, (gate) => gate.script.push(...Array(200).fill(handler)), {
+      fair,
+      act: again(times),
+    })
+  const member = (key: string, value: unknown) => (entry: Entry) => ({ ...entry, [key]: value })
+  return [
+    dressed("a price over the limit (CLI-01)", "amount_over_limit", member(price, "50001")),
+    dressed("1e4 for a price", "entry_malformed", member(price, "1e4")),
+    dressed("a price in hex", "entry_malformed", member(price, "0x2710")),
+    dressed("a price below zero", "entry_malformed", member(price, "-1")),
+    dressed("a price that is a number", "entry_malformed", member(price, 10_000)),
+    dressed("an asset of his own (CLI-08)", "asset_unknown", member("asset", `0x${"ab".repeat(20)}`)),
+    dressed("a network that was not allowed", "network_not_allowed", member("network", "base")),
+    dressed("payment to nobody", "pay_to_invalid", member("payTo", zeroAddress)),
+    dressed(
+      "another name to sign for (CLI-08)",
+      "domain_mismatch",
+      member("extra", { name: "USD Coin", version: "2" }),
+    ),
+    dressed(
+      "Permit2 (CLI-09)",
+      "transfer_method_unknown",
+      member("extra", { assetTransferMethod: "permit2" }),
+    ),
+    dressed("a scheme that signs a maximum (CLI-09)", "scheme_unknown", member("scheme", "upto")),
+    dressed(
+      "a flow of ticket offices, without one",
+      "payment_flow_unknown",
+      member("extra", { paymentFlow: "access-token" }),
+    ),
+    scripted(
+      "a 402 for every payment, ten times: one signature (IDM-08)",
+      "asked_to_pay_again",
+      (_request, response) => {
+        const body = createPlainGate(version).challenge("pay again")
+        json(response, 402, body, version === 2 ? { "payment-required": encodeHeader(body) } : {})
+      },
+      10,
+    ),
+    scripted("no answer to any payment, ten times: one signature (IDM-02)", "outcome_unknown", hangUp, 10),
+    scripted(
+      "an error for every payment, ten times: one signature",
+      500,
+      (_request, response) => json(response, 500, {}),
+      10,
+    ),
+    {
+      ...scripted("a 402 that drips for a payment", "asked_to_pay_again", (_request, response) => {
+        response.writeHead(402, { "content-type": "application/json" })
+        const timer = setInterval(() => response.write(" "), 20)
+        response.on("close", () => clearInterval(timer))
+      }),
+      options: () => ({ ...buying(), ...impatient() }),
+    },
+    door(
+      version,
+      "a price that rises once a payment is signed",
+      "asked_to_pay_again",
+      (gate) => {
+        gate.script.push((_request, response) => {
+          gate.amount = "50000"
+          json(response, 402, gate.challenge("dearer"))
+        })
+      },
+      { fair, act: again(3) },
+    ),
+    ...[302, 307, 308].map((status) =>
+      door(
+        version,
+        `a ${status} to another origin for a payment (CLI-04)`,
+        "redirect_origin",
+        (gate, { foreign }) => {
+          gate.handler = redirect(`${foreign.url}/movies/7`, status)
+        },
+        { fair },
+      ),
+    ),
+    door(
+      version,
+      "a paid POST that is sent on, body and all (CLI-04)",
+      "redirect_origin",
+      (gate, { foreign }) => {
+        gate.handler = redirect(`${foreign.url}/movies/7`, 307)
+      },
+      {
+        fair,
+        act: (world) => world.client.fetch(`${world.seller.url}/movies/7`, { method: "POST", body: "mine" }),
+      },
+    ),
+    door(
+      version,
+      "a price behind a paid redirect (CLI-02)",
+      402,
+      (gate, { seller }) => {
+        const next = createPlainGate(version)
+        seller.always("GET /seat", next.gate)
+        gate.handler = redirect("/seat", 302)
+      },
+      { fair },
+    ),
+    door(
+      version,
+      "content that asks for more (CLI-21)",
+      200,
+      (gate) => {
+        gate.handler = (_request, response) => json(response, 200, gate.challenge("and again"))
+      },
+      { fair },
+    ),
+    door(version, "another recipient than last time", "recipient_changed", () => {}, {
+      fair,
+      async act(world) {
+        await watch(world)
+        const gate = createPlainGate(version)
+        gate.dress = member("payTo", `0x${"77".repeat(20)}`)
+        world.seller.always("GET /movies/7", gate.gate)
+        return watch(world)
+      },
+    }),
+    door(version, "the day's budget (CLI-02)", "day_budget_spent", () => {}, {
+      fair: 3n * fair,
+      options: () => ({ ...buying(), budget: { perPurchase: "0.05", perDay: "0.03" } }),
+      act: again(10),
+    }),
+    door(version, "a buyer who was not asked to buy calls", 402, () => {}, {
+      options: () => ({ networks: ["eip155:84532"] }),
+    }),
+    door(version, "control: three calls, three payments", 200, () => {}, { fair: 3n * fair, act: again(3) }),
+    door(
+      version,
+      "control: an answer lost twice, one payment",
+      200,
+      (gate) => gate.script.push(hangUp, hangUp),
+      { fair },
+    ),
+  ]
+})
+
+const odd = (name: string, ends: string | number, handler: Handler): Scenario => ({
+  name,
+  ends,
+  options: buying,
+  arrange: ({ seller }) => seller.always("GET /movies/7", handler),
+})
+
+export const singleCalls: readonly Scenario[] = [
+  ...both,
+  odd("a version nobody knows", 402, (_request, response) =>
+    json(response, 402, { x402Version: 3, accepts: [{}] }),
+  ),
+  odd("a v1 402 without entries", "challenge_malformed", (_request, response) =>
+    json(response, 402, { x402Version: 1, accepts: "none" }),
+  ),
+  odd("entries of v2 in a 402 of v1", "entry_malformed", (_request, response) =>
+    json(response, 402, { x402Version: 1, accepts: createPlainGate(2).challenge("").accepts }),
+  ),
+  odd("entries of v1 in a 402 of v2", "entry_malformed", (_request, response) => {
+    const { accepts } = createPlainGate(1).challenge("")
+    const body = { x402Version: 2, resource: { url: "http://seller.example" }, accepts }
+    json(response, 402, body, { "payment-required": encodeHeader(body) })
+  }),
+]
