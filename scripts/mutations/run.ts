@@ -8,7 +8,16 @@ import { fileURLToPath } from "node:url"
 import type { Mutation } from "./mutation.ts"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
-const sources = ["client", "server", "shared", "scripts", "test", "package.json", "tsconfig.json"]
+const sources = [
+  "client",
+  "server",
+  "shared",
+  "scripts",
+  "test",
+  "package.json",
+  "tsconfig.json",
+  "README.md",
+]
 const longestSeconds = 120
 
 export type Outcome = {
