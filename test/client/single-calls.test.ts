@@ -112,7 +112,7 @@ describe.each([2, 1] as const)("a plain x402 v%i server", (version) => {
   })
 
   test.each([200, 404])(
-    "a settlement that says it failed is none, and its payment buys the next call: %i",
+    "IDM-12: a settlement that says it failed is none, and its payment buys the next call: %i",
     async (status) => {
       const { client, gate, film } = await door(version)
       const settlement = {
