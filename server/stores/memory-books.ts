@@ -19,6 +19,13 @@ export function createMemoryBooks(tables: MemoryTables): Pick<Verbs, BookVerb> {
     return (payments.length === 0 ? [null] : payments).map((redemption) => ({ grant, redemption }))
   }
 
+  function lentBy({ id, meter }: Grant): number {
+    if (!meter) return 0
+    const family = tables.familyOf(id)
+    const held = [...slices.values()].filter(({ grantId }) => family.has(grantId))
+    return held.reduce((total, slice) => total + openUnits(slice), 0)
+  }
+
   function bookRows(wanted: readonly Line[]): readonly BookRow[] {
     const kinds = new Map<string, LedgerKind[]>()
     for (const { redemptionKey, kind } of entries.values())
@@ -32,9 +39,7 @@ export function createMemoryBooks(tables: MemoryTables): Pick<Verbs, BookVerb> {
         entries: countOf(own),
         news: own.findLast((kind) => newsKinds.some((each) => each === kind)) ?? null,
         ride: ride === undefined ? null : ride.state === "done" ? "done" : "in_flight",
-        lent: [...slices.values()]
-          .filter(({ grantId }) => tables.familyOf(grant.id).has(grantId))
-          .reduce((total, slice) => total + openUnits(slice), 0),
+        lent: lentBy(grant),
       }
     })
   }

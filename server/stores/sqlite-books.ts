@@ -6,7 +6,7 @@ import { type LedgerKind, newsKinds, type Redemption, unsettledStates } from "..
 import type { TransferId } from "../ports/records.ts"
 import { endedFacts, importedFacts } from "./rules.ts"
 import type { Records } from "./sqlite-records.ts"
-import { grantFrom, integer, listOf, type Row, redemptionFrom, text } from "./sqlite-rows.ts"
+import { family, grantFrom, integer, listOf, type Row, redemptionFrom, text } from "./sqlite-rows.ts"
 import type { BookVerb, Verbs } from "./verbs.ts"
 
 export function createBookVerbs(db: BetterSqlite3.Database, records: Records): Pick<Verbs, BookVerb> {
@@ -23,8 +23,7 @@ export function createBookVerbs(db: BetterSqlite3.Database, records: Records): P
     SELECT kind FROM entries WHERE redemption_key = ? AND kind IN (${newsKinds.map((kind) => `'${kind}'`).join(", ")})
     ORDER BY sequence DESC LIMIT 1`)
   const lentUnits = db.prepare<[{ id: string }], Row>(`
-    SELECT coalesce(sum(units - spent - unused), 0) AS lent FROM slices
-    WHERE grant_id IN (SELECT :id UNION ALL SELECT id FROM grants WHERE parent = :id)`)
+    SELECT coalesce(sum(units - spent - unused), 0) AS lent FROM slices WHERE grant_id IN ${family}`)
   const rideState = db.prepare<[number], Row>("SELECT state FROM transactions WHERE id = ?")
   const doubleRows = {
     keys: db.prepare<[], Row>("SELECT key AS row FROM redemptions GROUP BY key HAVING count(*) > 1"),

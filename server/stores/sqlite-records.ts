@@ -9,9 +9,11 @@ import type { LedgerEntry } from "../ports/records.ts"
 import { changeOfTokens, endedFacts, endOf, livingSince, movedFacts, toppedFacts } from "./rules.ts"
 import { createCounters } from "./sqlite-counters.ts"
 import {
+  family,
   fixedColumnsOf,
   grantColumnsOf,
   grantFrom,
+  living,
   movingColumnsOf,
   type Row,
   redemptionFrom,
@@ -57,7 +59,6 @@ export function createRecords(db: BetterSqlite3.Database) {
     UPDATE grants SET offer = :offer, scope = :scope, units_given = :units_given, units_left = :units_left,
       units_held = :units_held, units_spent = :units_spent
     WHERE id = :id`)
-  const family = "(SELECT :id UNION ALL SELECT id FROM grants WHERE parent = :id)"
   const dropSlices = db.prepare(`DELETE FROM slices WHERE grant_id IN ${family}`)
   const spendHeld = db.prepare(`
     UPDATE grants SET units_spent = units_spent + units_held, units_held = 0 WHERE parent = :id AND units_held > 0`)
@@ -68,9 +69,10 @@ export function createRecords(db: BetterSqlite3.Database) {
     "INSERT INTO revocations (sequence, content, jti, expires_at) VALUES (?, ?, ?, ?)",
   )
   const dropRevocations = db.prepare("DELETE FROM revocations WHERE expires_at < ?")
+  // In the order of their rows, but not by looking at all of them: hence the plus.
   const livingGrants = db.prepare<{ id: string; since: number; before: number }, Row>(`
-    SELECT * FROM grants WHERE (expires_at >= :since OR token_jti IS NULL) AND starts_at < :before AND end_reason IS NULL
-      AND (subject = :id OR substr(subject, -length(:id) - 1) = ':' || :id) ORDER BY rowid`)
+    SELECT * FROM grants WHERE ${living} AND (subject = :id OR substr(subject, -length(:id) - 1) = ':' || :id)
+    ORDER BY +rowid`)
   const whitelistById = db.prepare<[string], Row>("SELECT * FROM whitelist WHERE id = ?")
   const counters = createCounters(db)
 

@@ -2,7 +2,7 @@
 import type BetterSqlite3 from "better-sqlite3"
 import { livingSince, revokedFacts, ruleFacts, ruleOf } from "./rules.ts"
 import type { Records } from "./sqlite-records.ts"
-import { numberedRevocationFrom, type Row } from "./sqlite-rows.ts"
+import { living, numberedRevocationFrom, type Row } from "./sqlite-rows.ts"
 import type { RevocationVerb, Verbs } from "./verbs.ts"
 
 export function createRevocationVerbs(
@@ -12,8 +12,7 @@ export function createRevocationVerbs(
   const isTokenRevoked = db.prepare<[string], Row>("SELECT 1 FROM revocations WHERE jti = ?")
   const endByRule = db.prepare<{ offer: string | null; since: number; before: number; at: number }>(`
     UPDATE grants SET end_reason = 'revoked', ended_at = :at
-    WHERE (expires_at >= :since OR token_jti IS NULL) AND starts_at < :before AND end_reason IS NULL
-      AND (:offer IS NULL OR offer = :offer OR substr(offer, 1, length(:offer) + 1) = :offer || '@')`)
+    WHERE ${living} AND (:offer IS NULL OR offer = :offer OR substr(offer, 1, length(:offer) + 1) = :offer || '@')`)
   const after = db.prepare<[number, number, number], Row>(`
     SELECT sequence, content FROM revocations WHERE sequence > ? AND expires_at >= ? ORDER BY sequence LIMIT ?`)
 

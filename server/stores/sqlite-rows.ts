@@ -23,6 +23,14 @@ export type Row = Record<string, Column>
 export const listOf = (states: readonly RedemptionState[]): string =>
   states.map((state) => `'${state}'`).join(", ")
 
+/** For `IN`: the grant `:id` with all that was derived from it. */
+export const family = "(SELECT :id UNION ALL SELECT id FROM grants WHERE parent = :id)"
+
+/** Grants without an end that began before and may have living tokens; two indices find them. */
+export const living =
+  // The time of a settle-first purchase has not begun before its token is issued.
+  "(expires_at >= :since OR token_jti IS NULL) AND starts_at < :before AND end_reason IS NULL"
+
 /** Never rounds: a number beyond 2^53 is an error. */
 export function integer(column: Column | undefined): number {
   const value = Number(column)

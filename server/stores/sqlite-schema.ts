@@ -62,6 +62,7 @@ CREATE INDEX grants_by_idempotency ON grants (idempotency_hash, starts_at) WHERE
 
 -- Those that may still have living tokens are the newest few.
 CREATE INDEX grants_by_expiry ON grants (expires_at);
+CREATE INDEX grants_unissued ON grants (starts_at) WHERE token_jti IS NULL;
 CREATE INDEX grants_by_parent ON grants (parent, token_issued_at) WHERE parent IS NOT NULL;
 CREATE INDEX grants_by_opening ON grants (opening) WHERE opening IS NOT NULL;
 

@@ -16,7 +16,7 @@ import {
 } from "../core/units.ts"
 import { creditedFacts } from "./rules.ts"
 import type { Records } from "./sqlite-records.ts"
-import { integer, type Row, text } from "./sqlite-rows.ts"
+import { family, integer, type Row, text } from "./sqlite-rows.ts"
 import type { UnitVerb, Verbs } from "./verbs.ts"
 
 export function createUnitVerbs(db: BetterSqlite3.Database, records: Records): Pick<Verbs, UnitVerb> {
@@ -29,8 +29,7 @@ export function createUnitVerbs(db: BetterSqlite3.Database, records: Records): P
   const writeSlice = db.prepare("UPDATE slices SET spent = ?, unused = ? WHERE id = ?")
   const dropSlice = db.prepare("DELETE FROM slices WHERE id = ?")
   const ofOthers = db.prepare<[{ id: string; holder: string; since: number }], Row>(`
-    SELECT * FROM slices WHERE grant_id IN (SELECT :id UNION ALL SELECT id FROM grants WHERE parent = :id)
-      AND holder <> :holder AND taken_at >= :since`)
+    SELECT * FROM slices WHERE grant_id IN ${family} AND holder <> :holder AND taken_at >= :since`)
 
   const saveMeter = (id: string, meter: Meter): void => void writeMeter.run({ id, ...meter })
 

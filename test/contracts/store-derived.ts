@@ -152,6 +152,12 @@ export function derivedContract(name: string, open: () => Promise<OpenedStore>):
       expect((await auditBooks(store)).filter(({ invariant }) => invariant === "I10")).toEqual([])
     })
 
+    it("may count calls though what they come from does not, and the books are in order", async () => {
+      const child = await derive(await sell(null), { units: 6 })
+      expect((await take(child, 5)).slice?.units).toBe(5)
+      expect((await auditBooks(store)).filter(({ invariant }) => invariant === "I10")).toEqual([])
+    })
+
     it("never exceed their parent together, however units are taken and come back", async () => {
       const call = fc.record({
         by: fc.nat({ max: 3 }),

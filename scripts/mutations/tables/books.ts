@@ -75,4 +75,22 @@ export const books: readonly Mutation[] = [
       "KEY-10",
     ],
   ]),
+  ...at("server/stores/memory-books.ts", [
+    [
+      "what counts nothing lends nothing",
+      "if (!meter) return 0",
+      "",
+      "test/contracts/store.test.ts",
+      "may count calls",
+    ],
+  ]),
+  ...at("server/stores/sqlite-records.ts", [
+    [
+      "no list of a subject's grants by looking at all grants",
+      "ORDER BY +rowid",
+      "ORDER BY rowid",
+      "test/server/stores/sqlite.test.ts",
+      "every row of a table that grows",
+    ],
+  ]),
 ]

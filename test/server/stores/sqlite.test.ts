@@ -11,9 +11,12 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { type Store, StoreUnavailable } from "../../../server/ports/store.ts"
 import { openStore, UnknownStore } from "../../../server/stores/index.ts"
 import { openSqliteStore, StoreFileError } from "../../../server/stores/sqlite.ts"
+import { createBookVerbs } from "../../../server/stores/sqlite-books.ts"
 import { applyPragmas, openDatabase } from "../../../server/stores/sqlite-file.ts"
 import { createGroup } from "../../../server/stores/sqlite-group.ts"
+import { createRecords } from "../../../server/stores/sqlite-records.ts"
 import { applySchema, checkSchema } from "../../../server/stores/sqlite-schema.ts"
+import { createVerbs } from "../../../server/stores/sqlite-verbs.ts"
 import { bundled, compileInto } from "../../support/bundle.ts"
 import { network, orderOf, preparation, relayer, start } from "../../support/orders.ts"
 
@@ -293,6 +296,35 @@ describe("compiled", () => {
     expect(await run()).toEqual([
       "MissingPackage: The SQLite store needs the package better-sqlite3: npm i better-sqlite3",
     ])
+  })
+})
+
+describe("the statements", () => {
+  it("look at every row of a table that grows only where the whole books are looked through", () => {
+    const db = openDatabase(Sqlite, file)
+    const statementsOf = (create: (db: Sqlite.Database) => unknown): readonly string[] => {
+      const statements: string[] = []
+      const prepare = (sql: string) => {
+        statements.push(sql)
+        return db.prepare(sql)
+      }
+      create({ ...db, prepare } as Sqlite.Database)
+      return statements
+    }
+    const ofBooks = statementsOf((noting) => createBookVerbs(noting, createRecords(db)))
+    const others = statementsOf(createVerbs).filter((sql) => !ofBooks.includes(sql))
+    const growing =
+      /^SCAN (grants|redemptions|entries|transactions|versions|rides|slices|revocations|used_keys)\b/
+    const scanning = others.filter((sql) => {
+      const named = Object.fromEntries([...sql.matchAll(/:(\w+)/g)].map(([, name]) => [name, null]))
+      const unnamed = [...sql.matchAll(/\?/g)].map(() => null)
+      const plan = db.prepare<unknown[], { detail: string }>(`EXPLAIN QUERY PLAN ${sql}`)
+      const steps = Object.keys(named).length > 0 ? plan.all(named) : plan.all(...unnamed)
+      return steps.some(({ detail }) => growing.test(detail))
+    })
+    db.close()
+    expect(others.length).toBeGreaterThan(50)
+    expect(scanning).toEqual([])
   })
 })
 
