@@ -14,7 +14,7 @@ import {
   watch,
 } from "../support/cinema.ts"
 import { checkLedger } from "../support/invariants.ts"
-import { createProofKey, type ProofKey, proofOf } from "../support/proofs.ts"
+import { createProofKey, type ProofKey, proofOf, withProof } from "../support/proofs.ts"
 
 const secret = "b7Qm0tVx2LzY9rKd"
 let cinema: Cinema
@@ -60,12 +60,6 @@ const introspect = async (token: string) =>
       { authorization: `Basic ${Buffer.from(`api:${secret}`).toString("base64")}` },
     )
   ).body
-/** Once more with the nonce that the first answer brings. */
-async function withNonce(send: (nonce?: string) => Promise<Answer>): Promise<Answer> {
-  const first = await send()
-  const nonce = first.headers.get("dpop-nonce")
-  return nonce === null ? first : send(nonce)
-}
 const judge = async (token: string) => {
   const verdict = await verifier.check(`Bearer ${token}`, "movies:read")
   return verdict.kind === "pass" ? "pass" : verdict.reason
@@ -170,13 +164,15 @@ describe("a derived token", () => {
   it("TOK-14: of a bound one needs its key, and is bound to that or to the key it is handed to", async () => {
     const [own, other] = [await createProofKey(), await createProofKey()]
     const proven = (key: ProofKey, headers: Record<string, string>, body?: string) =>
-      withNonce((nonce) =>
-        proofOf(key, {
-          method: "POST",
-          url: `${cinema.url}/token`,
-          at: Math.floor(Date.now() / 1000),
-          nonce,
-        }).then((dpop) => postToken(cinema.url, { ...headers, dpop }, body)),
+      withProof(
+        (dpop) => postToken(cinema.url, { ...headers, dpop }, body),
+        (nonce) =>
+          proofOf(key, {
+            method: "POST",
+            url: `${cinema.url}/token`,
+            at: Math.floor(Date.now() / 1000),
+            nonce,
+          }),
       )
     const purchase = await preparePurchase(cinema, await cinema.customer())
     const bought = (await proven(own, purchase.headers)).body

@@ -5,15 +5,14 @@ import { createClient } from "../../client/index.ts"
 import { paymentGrantType } from "../../shared/oauth.ts"
 import { type Cinema, offer, openCinema, postToken, preparePurchase, watch } from "../support/cinema.ts"
 import { acceptedOf } from "../support/payments.ts"
-import { createProofKey, type ProofKey, proofOf } from "../support/proofs.ts"
-import { type CinemaProcess, freePort, spawnCinema } from "../support/spawn-cinema.ts"
+import { createProofKey, type ProofKey, proofOf, withProof } from "../support/proofs.ts"
+import { spawnMate } from "../support/spawn-cinema.ts"
 
 const seconds = () => Math.floor(Date.now() / 1000)
 const secret = "n0t-guessable-0123456789"
 let cinema: Cinema
 /** Another process of the same service. */
-let other: CinemaProcess
-let otherUrl: string
+let other: Awaited<ReturnType<typeof spawnMate>>
 
 beforeAll(async () => {
   cinema = await openCinema({
@@ -32,24 +31,13 @@ beforeAll(async () => {
       introspection: [{ clientId: "api", secretSha256: createHash("sha256").update(secret).digest("hex") }],
     },
   })
-  const port = await freePort()
-  otherUrl = `http://127.0.0.1:${port}`
-  other = await spawnCinema({ config: cinema.config, port })
+  other = await spawnMate(cinema.config)
 })
 afterAll(async () => {
   await other.kill("SIGTERM")
   await cinema.close()
 })
 
-/** Sends a proof, and once more with the nonce that is asked for. */
-async function withProof<T extends { status: number; headers: Headers }>(
-  send: (proof: string) => Promise<T>,
-  prove: (nonce?: string) => Promise<string>,
-): Promise<T> {
-  const first = await send(await prove())
-  const nonce = first.headers.get("dpop-nonce")
-  return nonce === null ? first : send(await prove(nonce))
-}
 const atToken = (key: ProofKey, headers: Record<string, string>, body?: string) =>
   withProof(
     (proof) => postToken(cinema.url, { ...headers, dpop: proof }, body),
@@ -162,12 +150,12 @@ describe("a token bound to a key (DPoP)", () => {
     const token = (await buy(key)).answer.body.access_token
     const prove = (nonce?: string) =>
       proofOf(key, { url: `${cinema.url}/movies/1`, token, at: seconds(), nonce })
-    const asked = await see(otherUrl, token, await prove())
+    const asked = await see(other.url, token, await prove())
     expect(asked.status).toBe(401)
     expect(asked.headers.get("www-authenticate")).toContain('error="use_dpop_nonce"')
     const proof = await prove(asked.headers.get("dpop-nonce") ?? "")
     const answers = await Promise.all(
-      [cinema.url, otherUrl, cinema.url, otherUrl].map((url) => see(url, token, proof)),
+      [cinema.url, other.url, cinema.url, other.url].map((url) => see(url, token, proof)),
     )
     expect(answers.map(({ status }) => status).sort()).toEqual([200, 401, 401, 401])
   })
@@ -195,7 +183,7 @@ describe("a token bound to a key (DPoP)", () => {
       (nonce) => proofOf(key, { method: "POST", url: `${cinema.url}/token`, at: seconds(), nonce }),
     )
     expect(first).toMatchObject({ status: 200, body: { token_type: "DPoP" } })
-    const replayed = await postToken(otherUrl, { ...form, dpop: sent }, refreshBody(token))
+    const replayed = await postToken(other.url, { ...form, dpop: sent }, refreshBody(token))
     expect(replayed).toMatchObject({ status: 400, body: { error: "invalid_dpop_proof" } })
     // A lost answer is given again for a new proof by the key.
     expect((await atToken(key, form, refreshBody(token))).headers.get("idempotent-replayed")).toBe("true")

@@ -16,15 +16,13 @@ import {
 } from "../support/cinema.ts"
 import { runCommand } from "../support/command.ts"
 import { checkLedger } from "../support/invariants.ts"
-import { type CinemaProcess, freePort, spawnCinema } from "../support/spawn-cinema.ts"
+import { spawnMate } from "../support/spawn-cinema.ts"
 
 const hash = (secret: string) => createHash("sha256").update(secret).digest("hex")
 const asker = { id: "library", secret: "b7Qm0tVx2LzY9rKd" }
 const billing = { id: "billing", secret: "Ns2fD5mY0tWzq8Xc" }
 let cinema: Cinema
-let other: CinemaProcess
-/** Where another process sells from the same store. */
-let there: string
+let other: Awaited<ReturnType<typeof spawnMate>>
 let file: string
 
 beforeAll(async () => {
@@ -36,9 +34,7 @@ beforeAll(async () => {
   })
   file = join(cinema.folder, "config.json")
   await writeFile(file, JSON.stringify(cinema.config))
-  const port = await freePort()
-  there = `http://127.0.0.1:${port}`
-  other = await spawnCinema({ config: cinema.config, port })
+  other = await spawnMate(cinema.config)
 })
 afterAll(async () => {
   await other.kill("SIGTERM")
@@ -93,7 +89,7 @@ async function command(options: Omit<RevokeOptions, "config">) {
 /** Waits until both processes refuse; fails unless that is within the bound of 5 s. */
 async function refusedEverywhere(token: string): Promise<Answer[]> {
   const from = performance.now()
-  const ask = () => Promise.all([watch(cinema.url, token), watch(there, token)])
+  const ask = () => Promise.all([watch(cinema.url, token), watch(other.url, token)])
   const answers = await eventually(ask, (seen) => seen.every(({ status }) => status === 401))
   expect((performance.now() - from) / 1000).toBeLessThan(5)
   return answers
@@ -167,13 +163,13 @@ describe("introspection", () => {
 describe("revocation by the holder", () => {
   it("N-7009-1, MI-06: an access token is refused everywhere within 5 s, and its grant lives on", async () => {
     const bought = await buy()
-    expect((await watch(there, bought.access_token)).status).toBe(200)
+    expect((await watch(other.url, bought.access_token)).status).toBe(200)
     expect(await revoke(bought.access_token)).toMatchObject({ status: 200, text: "" })
     for (const answer of await refusedEverywhere(bought.access_token)) {
       expect(answer.body).toMatchObject({ error: "invalid_token", reason: "token_revoked" })
       expect(answer.headers.get("payment-required")).toBeNull()
     }
-    const next = await refresh(there, bought.refresh_token)
+    const next = await refresh(other.url, bought.refresh_token)
     expect((await watch(cinema.url, next.body.access_token)).status).toBe(200)
   })
 
@@ -182,7 +178,7 @@ describe("revocation by the holder", () => {
     const hint = { token: bought.refresh_token, token_type_hint: "access_token", client_id: "anybody" }
     expect((await post("/revoke", hint)).status).toBe(200)
     await refusedEverywhere(bought.access_token)
-    expect((await refresh(there, bought.refresh_token)).body).toMatchObject({
+    expect((await refresh(other.url, bought.refresh_token)).body).toMatchObject({
       error: "invalid_grant",
       reason: "grant_revoked",
       next: { action: "stop" },
@@ -233,7 +229,7 @@ describe("revocation by the operator", () => {
       async () => (await buy(customer)).access_token,
       (token) => decodeJwt(token).iat !== decodeJwt(second.access_token).iat,
     )
-    expect((await watch(there, again)).status).toBe(200)
+    expect((await watch(other.url, again)).status).toBe(200)
   }, 30_000)
 
   it("ends an offer's grants, and everything before a time, by a rule", async () => {
@@ -285,5 +281,5 @@ it("N-7009-2: while the store is away the answer is 503, and the token is to be 
     body: { reason: "revocation_unrecorded", next: { action: "retry", retryAfterSeconds: 1 } },
   })
   expect(answer.headers.get("retry-after")).toBe("1")
-  expect((await watch(there, token)).status).toBe(200)
+  expect((await watch(other.url, token)).status).toBe(200)
 })

@@ -19,11 +19,10 @@ import {
 } from "../support/cinema.ts"
 import { sepoliaId } from "../support/offers.ts"
 import { acceptedOf } from "../support/payments.ts"
-import { type CinemaProcess, freePort, spawnCinema } from "../support/spawn-cinema.ts"
+import { spawnMate } from "../support/spawn-cinema.ts"
 
 let cinema: Cinema
-let neighbour: CinemaProcess
-let neighbourUrl: string
+let neighbour: Awaited<ReturnType<typeof spawnMate>>
 let broken = 500
 
 beforeAll(async () => {
@@ -39,9 +38,7 @@ beforeAll(async () => {
       costs: { "POST /movies": "0.005", "GET /dear/{id}": 7 },
     },
   })
-  const port = await freePort()
-  neighbourUrl = `http://127.0.0.1:${port}`
-  neighbour = await spawnCinema({ config: cinema.config, port })
+  neighbour = await spawnMate(cinema.config)
   cinema.app.get("/broken", gate(cinema.issuer, "movies:read"), (_req, res) => {
     res.sendStatus(broken)
   })
@@ -79,7 +76,7 @@ describe("a grant of so many calls", () => {
     const { access_token: token, grant } = await buy("ten")
     expect(grant.calls_remaining).toBe(10)
     const answers = await Promise.all(
-      Array.from({ length: 100 }, (_, at) => watch(at % 2 ? cinema.url : neighbourUrl, token)),
+      Array.from({ length: 100 }, (_, at) => watch(at % 2 ? cinema.url : neighbour.url, token)),
     )
     expect(statusesOf(answers)).toEqual({ 200: 10, 402: 90 })
     const refused = answers.find(({ status }) => status === 402)
@@ -150,7 +147,7 @@ describe("a grant of so many calls", () => {
 
   it("a process that is killed costs its buyer a slice at most, and a command gives it back", async () => {
     const { access_token: token, grant } = await buy("hundred")
-    expect((await watch(neighbourUrl, token)).status).toBe(200)
+    expect((await watch(neighbour.url, token)).status).toBe(200)
     await neighbour.kill("SIGKILL")
     const passing = async (calls: number) => {
       const answers = await Promise.all(Array.from({ length: calls }, () => watch(cinema.url, token)))

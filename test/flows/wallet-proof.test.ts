@@ -4,12 +4,11 @@ import type { Hex } from "../../shared/evm.ts"
 import { walletProof } from "../../shared/wallet-proof.ts"
 import { type Answer, type Cinema, openCinema, postToken, watch } from "../support/cinema.ts"
 import { type Account, randomAccount } from "../support/payments.ts"
-import { type CinemaProcess, freePort, spawnCinema } from "../support/spawn-cinema.ts"
+import { spawnMate } from "../support/spawn-cinema.ts"
 
 const staff = randomAccount()
 let cinema: Cinema
-let other: CinemaProcess
-let otherUrl: string
+let other: Awaited<ReturnType<typeof spawnMate>>
 let time = Math.floor(Date.now() / 1000)
 
 beforeAll(async () => {
@@ -17,9 +16,7 @@ beforeAll(async () => {
     issuer: { now: () => time },
     config: { whitelist: [{ address: staff.address, scope: "movies:read movies:list" }] },
   })
-  const port = await freePort()
-  otherUrl = `http://127.0.0.1:${port}`
-  other = await spawnCinema({ config: cinema.config, port })
+  other = await spawnMate(cinema.config)
 })
 afterAll(async () => {
   await other.kill("SIGTERM")
@@ -60,9 +57,9 @@ describe("a wallet proof", () => {
   })
 
   it("RPL-25, WL-05: is taken once by one of all processes, for this service, and for two minutes", async () => {
-    const proof = await proofOf({ nonce: await nonceFrom(otherUrl) })
+    const proof = await proofOf({ nonce: await nonceFrom(other.url) })
     const answers = await Promise.all(
-      [cinema.url, otherUrl, cinema.url, otherUrl].map((url) => show(proof, url)),
+      [cinema.url, other.url, cinema.url, other.url].map((url) => show(proof, url)),
     )
     expect(answers.map(({ status }) => status).sort()).toEqual([200, 400, 400, 400])
     for (const terms of [{ audience: "https://other.example" }, { issuer: "https://other.example" }])

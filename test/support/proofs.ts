@@ -48,4 +48,14 @@ export const proofOf = (key: ProofKey, terms: ProofTerms): Promise<string> =>
     .setProtectedHeader({ typ: "dpop+jwt", alg: key.alg, jwk: key.jwk, ...terms.header })
     .sign(key.privateKey)
 
+/** Sends a proof, and once more with the nonce that is asked for. */
+export async function withProof<T extends { readonly headers: Headers }>(
+  send: (proof: string) => Promise<T>,
+  prove: (nonce?: string) => Promise<string>,
+): Promise<T> {
+  const first = await send(await prove())
+  const nonce = first.headers.get("dpop-nonce")
+  return nonce === null ? first : send(await prove(nonce))
+}
+
 const hashOf = (token: string): string => base64url.encode(createHash("sha256").update(token).digest())

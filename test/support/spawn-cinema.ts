@@ -46,6 +46,14 @@ export async function spawnCinema(order: ProcessOrder, options: SpawnOptions = {
   }
 }
 
+/** One more process of a service, at an address of its own. */
+export async function spawnMate(
+  config: ProcessOrder["config"],
+): Promise<CinemaProcess & { readonly url: string }> {
+  const port = await freePort()
+  return { ...(await spawnCinema({ config, port })), url: `http://127.0.0.1:${port}` }
+}
+
 /** A port nobody listens on at the moment. */
 export async function freePort(): Promise<number> {
   const server = createServer()
