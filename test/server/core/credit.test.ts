@@ -1,6 +1,6 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { type Further, takeBack, topUpGrant, unusedValue } from "../../../server/core/credit.ts"
+import { type Further, takeBack, topUpGrant, unusedValue, whyNoTopUp } from "../../../server/core/credit.ts"
 import { type Grant, openGrant } from "../../../server/core/grant.ts"
 import type { Redemption } from "../../../server/core/redemption.ts"
 import { type Meter, openMeter } from "../../../server/core/units.ts"
@@ -134,8 +134,10 @@ describe("credit", () => {
               `${at}`,
             )
             const effect = topUpGrant(grant, standing, bought, now)
-            paid += each.price
             const { meter } = effect.grant
+            // No longer exact, and not sold: a grant is full long before.
+            if (!Number.isSafeInteger(effect.grant.expiresAt + (meter?.given ?? 0))) continue
+            paid += each.price
             expect(isSound(meter)).toBe(true)
             if (bought.topUp.kind === "moves") {
               // To the unit: what the credit bought costs no more than the credit, and one more would.
@@ -206,6 +208,49 @@ describe("credit", () => {
       reason: "settlement_failed",
       at: 9,
     })
+  })
+
+  it("takes back of an earlier payment its time and its units only: the offer is that of the newest", () => {
+    const earlier = further("extends", 1000n, 10, 100, "earlier")
+    const extended = topUpGrant(grantOf(10, 100), first(1000n), earlier, 0)
+    const bought = { ...earlier, topUp: extended.topUp }
+    const moved = topUpGrant(extended.grant, bought, further("moves", 4000n, 100, 1000), 0)
+    const back = takeBack(moved.grant, bought, false, 9)
+    expect(back.grant).toMatchObject({ offer: "new@00000000", scope: "a b", ended: null })
+    expect(back.grant.expiresAt).toBe(moved.grant.expiresAt - 100)
+    expect(back.grant.meter?.left).toBe((moved.grant.meter?.left ?? 0) - 10)
+    expect(back.dropsSlices).toBe(false)
+  })
+
+  it("lets go of what gates hold of a meter that goes away with the payment, or comes back with it", () => {
+    for (const [before, after] of [
+      [null, 10],
+      [10, null],
+    ] as const) {
+      const bought = further("moves", 3000n, after, 1000)
+      const { grant, topUp } = topUpGrant(grantOf(before, 100), first(1000n), bought, 0)
+      const back = takeBack(grant, { ...bought, topUp }, true, 9)
+      expect([back.grant.meter?.given, back.dropsSlices]).toEqual([before ?? undefined, true])
+    }
+  })
+
+  it("comes with a token that says settled only when the money was in", () => {
+    const bought = further("extends", 1000n, 10, 100)
+    const tokenOf = (change: Partial<Further>) =>
+      topUpGrant(grantOf(10, 100), first(1000n), { ...bought, ...change }, 0).grant.token
+    expect(tokenOf({})?.settled).toBe(false)
+    expect(tokenOf({ state: "paid" })?.settled).toBe(true)
+  })
+
+  it("is given to no grant that was derived, or that nobody paid for", () => {
+    const bought = further("extends", 1000n, 10, 100)
+    const request = { generation: 0, keyThumbprint: null, needsKey: false, from: "old@00000000" }
+    const why = (change: Partial<Grant>, standing = first(1000n)) =>
+      whyNoTopUp({ ...grantOf(10, 100), ...change }, [], standing, bought, { request, now: 0 })
+    expect(why({})).toBeUndefined()
+    expect(why({ parent: "another" })).toBe("top_up_refused")
+    expect(why({ paid: false })).toBe("top_up_refused")
+    expect(why({}, { ...first(1000n), state: "free" })).toBe("top_up_refused")
   })
 
   it("is exact, since every asset divides into millionths at the most", () => {

@@ -44,3 +44,10 @@ it("what is dead is pending to its owner, and no worker brings it back", () => {
   for (const move of [paid, { to: "accepted", dueAt: start }] as const)
     expect(() => applyMove(row, move)).toThrow("cannot go from dead")
 })
+
+it("a failure ends the grant and is booked once, however often it is looked at", () => {
+  const failed = { to: "failed", failure: "expired", dueAt: start } as const
+  const once = applyMove(accepted, failed)
+  expect(once).toMatchObject({ entry: "failed", endsGrant: true })
+  expect(applyMove(once.redemption, failed)).toMatchObject({ entry: null, endsGrant: false })
+})

@@ -1,0 +1,49 @@
+import { expect, it } from "vitest"
+import { type DeriveRequest, derive, withinParent } from "../../../server/core/derive.ts"
+import { type IssuedGrant, plainTokenSeconds } from "../../../server/core/grant.ts"
+import { rowsOf } from "../../../server/stores/rules.ts"
+import { longestTokenSeconds } from "../../../shared/revocation.ts"
+import { orderOf, start } from "../../support/orders.ts"
+
+const day = 86_400
+const parent = rowsOf(orderOf({ grant: { expiresAt: start + day } }), "background").grant as IssuedGrant
+const request: DeriveRequest = {
+  generation: 0,
+  shownUntil: null,
+  keyThumbprint: null,
+  id: "child",
+  jti: "child",
+  scope: null,
+  units: null,
+  lifeSeconds: day,
+  boundTo: null,
+  now: start,
+}
+function derived(of: IssuedGrant, settlement: "pending" | "settled"): IssuedGrant {
+  const decision = derive(of, settlement, 0, request)
+  if (decision.kind === "refused") throw new Error(decision.reason)
+  return decision.grant
+}
+
+it("what is derived before the money is in lives as long as what a plain client gets, and no longer", () => {
+  expect(derived(parent, "pending").token).toMatchObject({
+    expiresAt: start + plainTokenSeconds,
+    settled: false,
+  })
+  expect(derived(parent, "settled").token).toMatchObject({
+    expiresAt: start + longestTokenSeconds,
+    settled: true,
+  })
+})
+
+it("is never older than the parent's token: what was let go of with that opens nothing by another name", () => {
+  const later = { ...parent, token: { ...parent.token, issuedAt: start + 1 } }
+  expect(derived(later, "settled").token.issuedAt).toBe(start + 1)
+})
+
+it("ends with its parent, whatever was taken back from that since", () => {
+  const child = derived(parent, "settled")
+  const shorter = { ...parent, expiresAt: start + 9 }
+  expect(withinParent(child, shorter).expiresAt).toBe(start + 9)
+  expect(withinParent(child, parent).expiresAt).toBe(child.expiresAt)
+})
