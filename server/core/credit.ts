@@ -111,17 +111,12 @@ function movedMeter(meter: Meter | null, units: number | null, credit: bigint, p
   return { given: left + spent, left, held: 0, spent }
 }
 
-function tokenOf(
-  grant: Grant,
-  { topUp, state, policy }: Further,
-  until: number,
-  from: number,
-): TokenRecord | null {
+function tokenOf(grant: Grant, { topUp, state }: Further, until: number, from: number): TokenRecord | null {
   const issuedAt = Math.max(from, grant.token?.issuedAt ?? 0)
   // Without a token of its own what is there has ended, and the next refresh brings one.
   if (!topUp.token) return grant.token && { ...grant.token, issuedAt, expiresAt: issuedAt }
   const { jti, seconds } = topUp.token
-  const settled = policy === "first" || settlementState(state) === "settled"
+  const settled = settlementState(state) === "settled"
   return { jti, issuedAt, expiresAt: Math.min(issuedAt + seconds, until), settled }
 }
 
