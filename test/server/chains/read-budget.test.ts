@@ -34,6 +34,14 @@ it("DOS-02: reads of payments are bounded in number and in waiting; the settleme
   expect(await readTransfer({} as never)).toBe("read")
 })
 
+it("DOS-02: reads that two nodes must agree on are bounded like any other", async () => {
+  const read = { readTransfer: async () => "read" }
+  const chain = { ...read, agreed: () => read } as unknown as Chain
+  const agreed = withReadBudget(chain, { perSecond: 1 }).agreed(1n)!
+  expect(await agreed.readTransfer({} as never)).toBe("read")
+  await expect(agreed.readTransfer({} as never)).rejects.toThrow(Overloaded)
+})
+
 it("DOS-12: looks for a payer's code are bounded by the second, so that nonsense cannot use up the node", async () => {
   const chain = { hasCode: async () => true } as unknown as Chain
   const { hasCode } = withReadBudget(chain, { perSecond: 3 })

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import { type LocalChain, startLocalChain } from "../../../scripts/local-chain.ts"
 import { createRelayer } from "../../../server/chains/relayer.ts"
 import { type Chain, ChainUnavailable, type Relayer } from "../../../server/ports/chain.ts"
+import { type OpenLane, pickLane } from "../../../server/settlement/lanes.ts"
 import type { Hex } from "../../../shared/evm.ts"
 import { sepolia } from "../../../shared/networks/sepolia.ts"
 import { openTill, price, type Sale, type Till } from "../../support/till.ts"
@@ -296,4 +297,18 @@ it("SET-41: an outage is no try: no payment dies of a node that is away", async 
     till.pass(31)
   }
   expect(await till.row(sale!)).toMatchObject({ state: "accepted", attempts: 0 })
+})
+
+it("a transaction goes where it can be paid for, and of such lanes where the fewest are in flight", () => {
+  const lane = (affordable: bigint, inFlight: number): OpenLane => ({
+    relayer: till.relayer,
+    chainNonce: 0,
+    affordable,
+    inFlight,
+  })
+  const [poor, busy, idle] = [lane(99n, 0), lane(100n, 5), lane(200n, 4)]
+  expect(pickLane([poor, busy], 100n)).toBe(busy)
+  expect(pickLane([poor, busy, idle], 100n)).toBe(idle)
+  expect(pickLane([poor, busy, idle], 99n)).toBe(poor)
+  expect(pickLane([], 1n)).toBeUndefined()
 })
