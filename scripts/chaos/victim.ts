@@ -2,11 +2,11 @@
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { type ConfigInput, parseConfig } from "../../server/config.ts"
-import { eventually, offer } from "../../test/support/cinema.ts"
+import { parseConfig } from "../../server/config.ts"
+import { eventually } from "../../test/support/cinema.ts"
 import type { ProcessOrder } from "../../test/support/cinema-process.ts"
 import { checkInvariants, checkLedger } from "../../test/support/invariants.ts"
-import { sepoliaId } from "../../test/support/offers.ts"
+import { configInput, sepoliaId, storedIn } from "../../test/support/offers.ts"
 import { acceptedOf, randomAccount } from "../../test/support/payments.ts"
 import {
   type CinemaProcess,
@@ -43,17 +43,13 @@ export async function prepareVictim(chain: LocalChain): Promise<Victim> {
   const url = `http://127.0.0.1:${port}`
   const payTo = randomAccount().address
   const database = join(folder, "ticket402.db")
-  const config: ConfigInput = {
+  const config = configInput({
     issuer: url,
     payTo,
-    database: `sqlite:${database}`,
-    keys: join(folder, "keys"),
-    relayer: { privateKeyFile: join(folder, "relayer.key") },
+    ...storedIn(folder),
     networks: { [sepoliaId]: { rpcUrls: [chain.rpcUrl] } },
-    offers: [offer("hour", "movies:read", "0.01")],
     limits: { perPayer: "1000", newPayer: 1000, total: "1000", requestsPerPeer: 1_000_000 },
-    logLevel: "silent",
-  }
+  })
   const [first] = parseConfig(config).offers
   if (!first) throw new Error("the configuration has no offer")
   const shop = { accepted: acceptedOf(first), url }

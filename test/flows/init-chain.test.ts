@@ -16,7 +16,7 @@ import { lowerAddress } from "../../shared/evm.ts"
 import { sepolia } from "../../shared/networks/sepolia.ts"
 import { eventually } from "../support/cinema.ts"
 import { runCommand } from "../support/command.ts"
-import { configInput, sepoliaId } from "../support/offers.ts"
+import { configInput, sepoliaId, storedIn } from "../support/offers.ts"
 
 let node: LocalChain
 let folder: string
@@ -45,9 +45,7 @@ beforeEach(async () => {
 
 const input = (rpcUrl = node.rpcUrl) =>
   configInput({
-    database: `sqlite:${join(folder, "ticket402.db")}`,
-    keys: join(folder, "keys"),
-    relayer: { privateKeyFile: join(folder, "relayer.key") },
+    ...storedIn(folder),
     networks: { [sepoliaId]: { rpcUrls: [rpcUrl] } },
     logLevel: "silent",
   })

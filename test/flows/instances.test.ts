@@ -20,6 +20,7 @@ import {
   watch,
 } from "../support/cinema.ts"
 import { reconciled } from "../support/ledger.ts"
+import { storedIn } from "../support/offers.ts"
 import { randomAccount } from "../support/payments.ts"
 
 let chain: LocalChain
@@ -36,9 +37,7 @@ beforeEach(async () => {
   shared = {
     issuer: "http://127.0.0.1:8402",
     payTo: randomAccount().address,
-    database: `sqlite:${join(folder, "ticket402.db")}`,
-    keys: join(folder, "keys"),
-    relayer: { privateKeyFile: join(folder, "relayer.key") },
+    ...storedIn(folder),
   }
 })
 afterEach(async () => {

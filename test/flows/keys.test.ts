@@ -10,7 +10,6 @@ import { encodeHeader } from "../../shared/codec.ts"
 import { paymentSignatureHeader } from "../../shared/x402.ts"
 import {
   eventually,
-  offer,
   openCinema,
   postToken,
   preparePurchase,
@@ -20,7 +19,7 @@ import {
 } from "../support/cinema.ts"
 import { runCommand } from "../support/command.ts"
 import { createOutsideSigner, openAgedKeys, readRing } from "../support/key-folder.ts"
-import { sepoliaId } from "../support/offers.ts"
+import { configInput, sepoliaId, storedIn } from "../support/offers.ts"
 import { acceptedOf, randomAccount, signPayment } from "../support/payments.ts"
 import { type CinemaProcess, freePort, spawnCinema } from "../support/spawn-cinema.ts"
 
@@ -36,14 +35,11 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "rotation-"))
   const ports = [await freePort(), await freePort()]
   urls = ports.map((port) => `http://127.0.0.1:${port}`)
-  config = {
+  config = configInput({
     issuer: urls[0]!,
     payTo: randomAccount().address,
-    database: `sqlite:${join(folder, "ticket402.db")}`,
-    keys: join(folder, "keys"),
-    relayer: { privateKeyFile: join(folder, "relayer.key") },
+    ...storedIn(folder),
     networks: { [sepoliaId]: { rpcUrls: [chain.rpcUrl] } },
-    offers: [offer("hour", "movies:read", "0.01")],
     limits: {
       perPayer: "1000",
       newPayer: 1000,
@@ -51,8 +47,7 @@ beforeAll(async () => {
       requestsPerPeer: 1_000_000,
       requestsPerToken: 1_000_000,
     },
-    logLevel: "silent",
-  }
+  })
   await writeFile(join(folder, "config.json"), JSON.stringify(config))
   await openAgedKeys(join(folder, "keys"))
   shop = { accepted: acceptedOf(parseConfig(config).offers[0]!), url: urls[0]! }

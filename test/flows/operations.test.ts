@@ -10,7 +10,7 @@ import type { ConfigInput } from "../../server/config.ts"
 import type { PaymentRequirements } from "../../shared/x402.ts"
 import { type Answer, eventually, openCinema, postToken, preparePurchase } from "../support/cinema.ts"
 import { type Command, runCommand } from "../support/command.ts"
-import { configInput, sepoliaId } from "../support/offers.ts"
+import { configInput, sepoliaId, storedIn } from "../support/offers.ts"
 import { randomAccount } from "../support/payments.ts"
 import { type RpcProxy, startRpcProxy } from "../support/rpc-proxy.ts"
 import { freePort } from "../support/spawn-cinema.ts"
@@ -37,9 +37,7 @@ async function configOf(name: string, changes: Partial<ConfigInput> = {}): Promi
   return configInput({
     issuer: `http://127.0.0.1:${port}`,
     listen: `127.0.0.1:${port}`,
-    database: `sqlite:${join(folder, name, "ticket402.db")}`,
-    keys: join(folder, name, "keys"),
-    relayer: { privateKeyFile: join(folder, name, "relayer.key") },
+    ...storedIn(join(folder, name)),
     networks: { [sepoliaId]: { rpcUrls: [proxy.url] } },
     logLevel: "info",
     ...changes,

@@ -3,10 +3,10 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { expect, it } from "vitest"
 import { startLocalChain } from "../../scripts/local-chain.ts"
-import { type ConfigInput, parseConfig } from "../../server/config.ts"
-import { eventually, offer, postToken, preparePurchase } from "../support/cinema.ts"
+import { parseConfig } from "../../server/config.ts"
+import { eventually, postToken, preparePurchase } from "../support/cinema.ts"
 import { checkInvariants } from "../support/invariants.ts"
-import { sepoliaId } from "../support/offers.ts"
+import { configInput, sepoliaId, storedIn } from "../support/offers.ts"
 import { acceptedOf, randomAccount } from "../support/payments.ts"
 import { freePort, spawnCinema } from "../support/spawn-cinema.ts"
 
@@ -17,16 +17,12 @@ it("MI-04, MI-05: a worker that stood still with a signed transaction in hand wa
   const database = join(folder, "ticket402.db")
   const [first, second] = [await freePort(), await freePort()]
   const url = `http://127.0.0.1:${second}`
-  const config: ConfigInput = {
+  const config = configInput({
     issuer: url,
     payTo,
-    database: `sqlite:${database}`,
-    keys: join(folder, "keys"),
-    relayer: { privateKeyFile: join(folder, "relayer.key") },
+    ...storedIn(folder),
     networks: { [sepoliaId]: { rpcUrls: [chain.rpcUrl] } },
-    offers: [offer("hour", "movies:read", "0.01")],
-    logLevel: "silent",
-  }
+  })
   const shop = { accepted: acceptedOf(parseConfig(config).offers[0]!), url }
   const sell = async (port: number) => {
     const account = randomAccount()

@@ -4,10 +4,10 @@ import { join } from "node:path"
 import Sqlite from "better-sqlite3"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { type LocalChain, startLocalChain } from "../../scripts/local-chain.ts"
-import { type ConfigInput, parseConfig } from "../../server/config.ts"
-import { eventually, offer, postToken, preparePurchase, retryHeaders, watch } from "../support/cinema.ts"
+import { parseConfig } from "../../server/config.ts"
+import { eventually, postToken, preparePurchase, retryHeaders, watch } from "../support/cinema.ts"
 import { checkInvariants } from "../support/invariants.ts"
-import { sepoliaId } from "../support/offers.ts"
+import { configInput, sepoliaId, storedIn } from "../support/offers.ts"
 import { acceptedOf, randomAccount } from "../support/payments.ts"
 import { type CinemaProcess, freePort, spawnCinema } from "../support/spawn-cinema.ts"
 
@@ -39,17 +39,13 @@ beforeAll(async () => {
   database = join(folder, "ticket402.db")
   while (ports.length < 4) ports.push(await freePort())
   // One service behind one name: every process sells for, and accepts, the same resource.
-  const config: ConfigInput = {
+  const config = configInput({
     issuer: urlOf(0),
     payTo,
-    database: `sqlite:${database}`,
-    keys: join(folder, "keys"),
-    relayer: { privateKeyFile: join(folder, "relayer.key") },
+    ...storedIn(folder),
     networks: { [sepoliaId]: { rpcUrls: [chain.rpcUrl] } },
-    offers: [offer("hour", "movies:read", "0.01")],
     limits: { perPayer: "1000", newPayer: 1000, total: "1000", requestsPerPeer: 1_000_000 },
-    logLevel: "silent",
-  }
+  })
   shop = { accepted: acceptedOf(parseConfig(config).offers[0]!), url: urlOf(0) }
   services = await Promise.all(ports.map((port) => spawnCinema({ config, port })))
   await chain.fund(services[0]!.relayer)

@@ -9,7 +9,7 @@ import type { PaymentRequirements } from "../../shared/x402.ts"
 import { eventually, preparePurchase, retryHeaders } from "../support/cinema.ts"
 import { runCommand } from "../support/command.ts"
 import { readRing } from "../support/key-folder.ts"
-import { configInput, sepoliaId } from "../support/offers.ts"
+import { configInput, sepoliaId, storedIn } from "../support/offers.ts"
 import { type Account, randomAccount } from "../support/payments.ts"
 import { type RpcProxy, startRpcProxy } from "../support/rpc-proxy.ts"
 import { freePort } from "../support/spawn-cinema.ts"
@@ -38,9 +38,7 @@ it("KEY-02: no secret of the service or its customers, no RPC URL and no path is
   const config = configInput({
     issuer: `http://127.0.0.1:${port}`,
     listen: `127.0.0.1:${port}`,
-    database: `sqlite:${join(folder, "ticket402.db")}`,
-    keys: join(folder, "keys"),
-    relayer: { privateKeyFile: join(folder, "relayer.key") },
+    ...storedIn(folder),
     networks: { [sepoliaId]: { rpcUrls: [`${proxy.url}/v2/${rpcSecret}`] } },
     logLevel: "debug",
   })

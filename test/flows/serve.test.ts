@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { type LocalChain, startLocalChain } from "../../scripts/local-chain.ts"
 import { runCommand } from "../support/command.ts"
-import { configInput, sepoliaId } from "../support/offers.ts"
+import { configInput, sepoliaId, storedIn } from "../support/offers.ts"
 import { freePort } from "../support/spawn-cinema.ts"
 
 let chain: LocalChain
@@ -25,9 +25,7 @@ async function configFile(name: string, changes: object): Promise<string> {
     ...configInput({
       issuer: `http://127.0.0.1:${port}`,
       listen: `127.0.0.1:${port}`,
-      database: `sqlite:${join(folder, name, "ticket402.db")}`,
-      keys: join(folder, name, "keys"),
-      relayer: { privateKeyFile: join(folder, name, "relayer.key") },
+      ...storedIn(join(folder, name)),
       networks: { [sepoliaId]: { rpcUrls: [chain.rpcUrl] } },
     }),
     ...changes,

@@ -14,7 +14,7 @@ import { openingOf } from "../../shared/commitment.ts"
 import { encodeFunctionData, type Hex, parseAbi } from "../../shared/evm.ts"
 import { commitmentHeader, secretHeader } from "../../shared/oauth.ts"
 import { type PaymentRequirements, paymentSignatureHeader } from "../../shared/x402.ts"
-import { sepoliaId } from "./offers.ts"
+import { sepoliaId, storedIn } from "./offers.ts"
 import { type Account, acceptedOf, randomAccount, randomHex32, signPayment } from "./payments.ts"
 
 export type CinemaOptions = {
@@ -56,9 +56,7 @@ export async function openCinema(options: CinemaOptions = {}): Promise<Cinema> {
   const config: ConfigInput = {
     issuer: url,
     payTo: payTo.address,
-    database: `sqlite:${join(folder, "ticket402.db")}`,
-    keys: join(folder, "keys"),
-    relayer: { privateKeyFile: join(folder, "relayer.key") },
+    ...storedIn(folder),
     networks: { [options.network ?? sepoliaId]: { rpcUrls: [options.rpcUrl ?? chain.rpcUrl] } },
     offers: [offer("hour", "movies:read", "0.01"), offer("studio", "movies:write", "0.05")],
     limits: {

@@ -1,8 +1,16 @@
 /** Offers and configurations for tests. */
+import { join } from "node:path"
 import type { ConfigInput } from "../../server/config.ts"
 
 export const payTo = "0x209693Bc6afc0C5328bA36FaF03C514EF312287C"
 export const sepoliaId = "eip155:11155111"
+
+/** Where a service keeps what is its own. */
+export const storedIn = (folder: string) => ({
+  database: `sqlite:${join(folder, "ticket402.db")}`,
+  keys: join(folder, "keys"),
+  relayer: { privateKeyFile: join(folder, "relayer.key") },
+})
 
 /** A configuration that is complete but for what a test changes. */
 export const configInput = (changes: Partial<ConfigInput> = {}): ConfigInput => ({
