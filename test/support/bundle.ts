@@ -1,6 +1,15 @@
 /** Programs of this project as plain JavaScript, for tests that start many processes: compiled at each start they cost seven times as much. */
-import { createHash } from "node:crypto"
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { createHash, randomUUID } from "node:crypto"
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs"
 import { basename, join } from "node:path"
 import { buildSync } from "esbuild"
 
@@ -17,24 +26,45 @@ const known = new Map<string, string>()
 
 /** The file to run in place of a program, which is given by its path from the project's root. */
 export function bundled(script: string): string {
-  const file = known.get(script) ?? bundle(script)
-  known.set(script, file)
-  return file
+  const folder = known.get(script) ?? remembered(script) ?? bundle(script)
+  known.set(script, folder)
+  return join(folder, basename(script).replace(/\.ts$/, ".js"))
 }
 
 /** Writes the compiled form of a program into a folder, under the program's own name. */
 export function compileInto(folder: string, script: string): void {
-  for (const { path, contents } of compile(script)) writeFileSync(join(folder, basename(path)), contents)
+  for (const { path, contents } of compile(script).outputFiles)
+    writeFileSync(join(folder, basename(path)), contents)
+}
+
+/** What a bundle was made of: while none of it has changed, it need not be made again by every process that runs it. */
+type Recipe = { readonly folder: string; readonly inputs: Readonly<Record<string, string>> }
+
+const recipeOf = (script: string): string => join(cache, `${script.replaceAll("/", "-")}.json`)
+
+function remembered(script: string): string | undefined {
+  const file = recipeOf(script)
+  if (!existsSync(file)) return undefined
+  const { folder, inputs } = JSON.parse(readFileSync(file, "utf8")) as Recipe
+  const isFresh = Object.entries(inputs).every(([path, version]) => versionOf(path) === version)
+  return isFresh && existsSync(folder) ? folder : undefined
+}
+
+/** By time of change and size, as make does. */
+function versionOf(path: string): string {
+  const stat = statSync(join(root, path), { throwIfNoEntry: false })
+  return stat ? `${stat.mtimeMs} ${stat.size}` : "gone"
 }
 
 function bundle(script: string): string {
+  const { outputFiles, metafile } = compile(script)
   const hash = createHash("sha256")
-  for (const { contents } of compile(script)) hash.update(contents)
+  for (const { contents } of outputFiles) hash.update(contents)
   const folder = join(cache, hash.digest("hex").slice(0, 16))
+  mkdirSync(cache, { recursive: true })
   if (!existsSync(folder)) {
-    mkdirSync(cache, { recursive: true })
     const draft = mkdtempSync(join(cache, "draft-"))
-    compileInto(draft, script)
+    for (const { path, contents } of outputFiles) writeFileSync(join(draft, basename(path)), contents)
     try {
       renameSync(draft, folder)
     } catch (error) {
@@ -43,7 +73,11 @@ function bundle(script: string): string {
       if (!existsSync(folder)) throw error
     }
   }
-  return join(folder, basename(script).replace(/\.ts$/, ".js"))
+  const inputs = Object.fromEntries(Object.keys(metafile.inputs).map((path) => [path, versionOf(path)]))
+  const draft = join(cache, `draft-${randomUUID()}.json`)
+  writeFileSync(draft, JSON.stringify({ folder, inputs } satisfies Recipe))
+  renameSync(draft, recipeOf(script))
+  return folder
 }
 
 const compile = (script: string) =>
@@ -55,6 +89,7 @@ const compile = (script: string) =>
     bundle: true,
     splitting: true,
     write: false,
+    metafile: true,
     platform: "node",
     format: "esm",
     external,
@@ -63,4 +98,4 @@ const compile = (script: string) =>
       js: 'import { createRequire as requireOf } from "node:module"; const require = requireOf(import.meta.url);',
     },
     logLevel: "warning",
-  }).outputFiles
+  })
