@@ -351,19 +351,19 @@ describe("ticket402 fetch", () => {
       expiresAt: 1,
     } as const
     const called = { type: "called", origin: "https://x" } as const
-    const after = (...events: Parameters<ReturnType<typeof createMoney>["onEvent"]>[0][]) => {
+    const told = (...events: Parameters<ReturnType<typeof createMoney>["onEvent"]>[0][]) => {
       const money = createMoney()
       for (const event of events) money.onEvent(event)
       return [money.paid().map(({ isTaken }) => isTaken), money.sentence(false)]
     }
-    expect(after({ ...purchased, settlement: "pending" })).toEqual([[], "Nothing was paid."])
-    expect(after(started, { ...purchased, settlement: "pending" })).toEqual([
+    expect(told({ ...purchased, settlement: "pending" })).toEqual([[], "Nothing was paid."])
+    expect(told(started, { ...purchased, settlement: "pending" })).toEqual([
       [true],
       "0.01 USDC was paid; the token is kept for the next call.",
     ])
-    expect(after(started, { ...purchased, settlement: "none" })).toEqual([[], "Nothing was paid."])
-    expect(after(started, { ...called, status: 200 })).toEqual([[true], "0.01 USDC was paid."])
-    expect(after(started, { ...called, status: 500 })[0]).toEqual([false])
+    expect(told(started, { ...purchased, settlement: "none" })).toEqual([[], "Nothing was paid."])
+    expect(told(started, { ...called, status: 200 })).toEqual([[true], "0.01 USDC was paid."])
+    expect(told(started, { ...called, status: 500 })[0]).toEqual([false])
   })
 
   it("names a wrong setting, and none of its values", async () => {
