@@ -1,7 +1,14 @@
 /** The gate: looks at the token of a request and says whether the door opens (wire.md §1). Sells nothing; for a grant that only time ends it does no I/O. */
 import { createHash } from "node:crypto"
 import { LRUCache } from "lru-cache"
-import { type Claims, credentialIn, hasScope, isExpired, leewaySeconds } from "../shared/access-token.ts"
+import {
+  type Claims,
+  credentialIn,
+  hasScope,
+  isExpired,
+  isMeantFor,
+  leewaySeconds,
+} from "../shared/access-token.ts"
 import { requestAddress } from "../shared/dpop.ts"
 import { type GateReason, gateRefusals } from "../shared/errors.ts"
 import type { CheckProof } from "./dpop.ts"
@@ -90,7 +97,7 @@ export function createGate(
     const found = await keys.verify(token)
     if (!found) return undefined
     const { claims, kid } = found
-    if (claims.iss !== options.issuer || claims.aud !== options.resource) return undefined
+    if (!isMeantFor(claims, options)) return undefined
     const fresh: Known = { claims, kid, hash, windowEndsAt: 0, requests: 0 }
     verified.set(hash, fresh)
     return fresh

@@ -1,5 +1,5 @@
 /** Introspection (RFC 7662): what a token is worth now, for the services that are allowed to ask. */
-import { type Claims, isExpired } from "../shared/access-token.ts"
+import { type Claims, isExpired, isMeantFor } from "../shared/access-token.ts"
 import { Refusal } from "../shared/errors.ts"
 import type { IntrospectionResponse } from "../shared/oauth.ts"
 import { type Grant, isIssued, whyOver } from "./core/grant.ts"
@@ -67,8 +67,7 @@ export function createIntrospection(
 
   async function ofAccessToken(token: string): Promise<IntrospectionResponse> {
     const claims = (await keys.verify(token))?.claims
-    if (!claims || claims.iss !== options.issuer || claims.aud !== options.resource || !isGood(claims))
-      return inactive
+    if (!claims || !isMeantFor(claims, options) || !isGood(claims)) return inactive
     const living = await livingGrant(claims.grant)
     if (!living) return inactive
     const { grant: _, ...said } = claims

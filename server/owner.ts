@@ -1,4 +1,5 @@
 /** Whose a grant is: found for whoever shows its token, its secret or its idempotency key (wire.md §6). */
+import { isMeantFor } from "../shared/access-token.ts"
 import { openingOf } from "../shared/commitment.ts"
 import { Refusal } from "../shared/errors.ts"
 import type { Hex } from "../shared/evm.ts"
@@ -29,8 +30,7 @@ export function createFindOwned(
     if (proof.accessToken !== undefined) {
       const claims = (await deps.keys.verify(proof.accessToken))?.claims
       // A bound token alone shows nothing; its owner has the secret of the purchase besides.
-      if (!claims || claims.cnf || claims.iss !== options.issuer || claims.aud !== options.resource)
-        throw new Refusal("proof_missing")
+      if (!claims || claims.cnf || !isMeantFor(claims, options)) throw new Refusal("proof_missing")
       return { by: "id", value: claims.grant }
     }
     if (proof.secret !== undefined) return { by: "opening", value: openingOf(proof.secret) }

@@ -1,4 +1,5 @@
 /** Revocation by whoever holds a token (RFC 7009): an access token is taken back alone, a refresh token with its grant. */
+import { isMeantFor } from "../shared/access-token.ts"
 import { Refusal } from "../shared/errors.ts"
 import type { Grant } from "./core/grant.ts"
 import { clientIdPattern } from "./core/whitelist.ts"
@@ -43,7 +44,7 @@ export function createRevocation(
     const refresh = keys.readRefreshToken(token)
     if (refresh) return { kind: "grant", grantId: refresh.grantId }
     const claims = (await keys.verify(token))?.claims
-    if (!claims || claims.iss !== options.issuer || claims.aud !== options.resource) return undefined
+    if (!claims || !isMeantFor(claims, options)) return undefined
     return { kind: "token", grantId: claims.grant, jti: claims.jti, expiresAt: claims.exp }
   }
 

@@ -35,6 +35,12 @@ export type Claims = z.infer<typeof claimsSchema>
 /** `typ` of an access token's header. */
 export const accessTokenType = "at+jwt"
 
+/** Whether the token is of that issuer, for that resource. */
+export const isMeantFor = (
+  claims: Pick<Claims, "iss" | "aud">,
+  { issuer, resource }: { readonly issuer: string; readonly resource: string },
+): boolean => claims.iss === issuer && claims.aud === resource
+
 /** Whether a space-separated scope list contains the scope. */
 export const hasScope = (granted: string, wanted: string): boolean => granted.split(" ").includes(wanted)
 

@@ -1,4 +1,5 @@
 /** The token exchange (RFC 8693): a token with less scope, units and life, derived from a holder's own for a sub-agent. */
+import { isMeantFor } from "../../shared/access-token.ts"
 import { Refusal } from "../../shared/errors.ts"
 import { tokenExchangeGrantType, tokenTypes } from "../../shared/oauth.ts"
 import { longestTokenSeconds } from "../../shared/revocation.ts"
@@ -84,13 +85,13 @@ async function readSubject(
   token: string,
   type: string,
   { keys, now }: TokenDeps,
-  { issuer, resource }: TokenOptions,
+  options: TokenOptions,
 ): Promise<Shown> {
   switch (type) {
     case tokenTypes.access: {
       const claims = (await keys.verify(token))?.claims
-      const isOurs = claims?.iss === issuer && claims.aud === resource
-      if (!claims || !isOurs || claims.exp <= now()) throw new Refusal("subject_token_invalid")
+      if (!claims || !isMeantFor(claims, options) || claims.exp <= now())
+        throw new Refusal("subject_token_invalid")
       return {
         grantId: claims.grant,
         generation: null,

@@ -21,8 +21,6 @@ export const tokens: readonly Mutation[] = [
       "TOK-26",
     ],
     ["rate of a token", "if (isTooMuch(known, at))", "if (false)", gate, "TOK-17"],
-    ["audience", " || claims.aud !== options.resource", "", gate, "TOK-18"],
-    ["issuer", "claims.iss !== options.issuer || ", "", gate, "TOK-18"],
     [
       "cache key of the exact bytes",
       'createHash("sha256").update(token).digest("base64url")',
@@ -54,6 +52,8 @@ export const tokens: readonly Mutation[] = [
     ["one Authorization header", "more.length > 0 || ", "", gate, "N-6750-1, HTP-08"],
   ]),
   ...at("shared/access-token.ts", [
+    ["audience", " && claims.aud === resource", "", gate, "TOK-18"],
+    ["issuer", "claims.iss === issuer && ", "", gate, "TOK-18"],
     [
       "whole match of scopes",
       'granted.split(" ").includes(wanted)',
