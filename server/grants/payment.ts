@@ -1,19 +1,12 @@
 /** The payment grant: a signed x402 payment for a token, claimed once, settled later (wire.md §2). */
-import { type CommitmentTerms, commitmentNonce, committedOffer, openingOf } from "../../shared/commitment.ts"
 import { type Reason, Refusal } from "../../shared/errors.ts"
 import { accountId, type Hex } from "../../shared/evm.ts"
 import { domainOf } from "../../shared/network.ts"
 import { paymentGrantType } from "../../shared/oauth.ts"
 import type { LimitName } from "../core/exposure.ts"
-import { firstToken, type Grant, provesOwner } from "../core/grant.ts"
+import { firstToken } from "../core/grant.ts"
 import { opens } from "../core/offers.ts"
-import {
-  type LocatedPayment,
-  locatePayment,
-  matchPayment,
-  nominalValue,
-  type Payment,
-} from "../core/payment.ts"
+import { locatePayment, matchPayment, nominalValue, type Payment } from "../core/payment.ts"
 import { openMeter } from "../core/units.ts"
 import type { TransferReading } from "../core/verdict.ts"
 import { includesScope, type WhitelistEntry } from "../core/whitelist.ts"
@@ -22,20 +15,13 @@ import type { Chain } from "../ports/chain.ts"
 import type { Redeemed } from "../ports/records.ts"
 import type { Logger } from "../ports/runtime.ts"
 import { freshId } from "./answer.ts"
+import { checkCommitment, checkOwner, readShown } from "./buyer.ts"
 import type { TokenAnswer, TokenDeps, TokenOptions, TokenRequest } from "./grant-type.ts"
 import { answerRedeemed } from "./redeemed.ts"
 import { readTarget, topUpOrder } from "./top-up.ts"
 
 export const grantType = paymentGrantType
 export const parameters = ["payment", "refresh_token"] as const
-
-/** What a request shows of the buyer. */
-type Shown = {
-  /** What a new grant commits to: sha256 of the secret. */
-  readonly opening: Hex | null
-  /** What proves that a payment seen before is the sender's. The commitment does not: the first request carried it. */
-  readonly proof: Pick<Grant, "opening" | "idempotencyHash" | "keyThumbprint">
-}
 
 export async function handle(
   request: TokenRequest,
@@ -144,23 +130,6 @@ export async function handle(
   }
 }
 
-function readShown(request: TokenRequest, payment: LocatedPayment): Shown {
-  const key = request.idempotencyKey ?? payment.identifier
-  if (key !== undefined && (key.length < 22 || key.length > 255))
-    throw new Refusal("malformed", "Wanted an idempotency key of 22 to 255 characters.")
-  const opened = request.secret === undefined ? null : openingOf(request.secret)
-  if (opened !== null && request.commitment !== undefined && opened !== request.commitment)
-    throw new Refusal("commitment_mismatch", "The secret does not open the commitment.")
-  return {
-    opening: opened ?? request.commitment ?? null,
-    proof: {
-      opening: opened,
-      idempotencyHash: key === undefined ? null : sha256Hex(key),
-      keyThumbprint: request.keyThumbprint,
-    },
-  }
-}
-
 function logRedeemed(
   { grant, redemption, limit }: Redeemed & { limit: LimitName | null },
   log: Logger,
@@ -175,43 +144,6 @@ function logRedeemed(
   }
   if (limit) log.warn({ ...fields, limit }, "payment redeemed, to be settled first: a limit is reached")
   else log.info({ ...fields, policy }, grant.paid ? "payment redeemed" : "payer admitted")
-}
-
-/** A payment whose key was claimed before is answered to its owner, and nobody else learns anything. */
-function checkOwner(
-  { grant, redemption }: Redeemed,
-  payment: LocatedPayment,
-  proof: Shown["proof"],
-  deps: TokenDeps,
-): void {
-  // Taken in from the chain, which tells neither window nor owner; that it buys nothing again may be told to anybody.
-  if (grant.ended?.reason === "lost") throw new Refusal("grant_lost")
-  const same = isSameTransfer(redemption.transfer, payment.transfer)
-  // A further payment has a secret of its own: whoever has that of another has not paid this one.
-  const { topUp } = redemption
-  const bought = topUp ? { ...grant, opening: topUp.opening, idempotencyHash: null } : grant
-  if (!same || !provesOwner(bought, proof, deps.now())) throw new Refusal("authorization_conflict")
-  const isDelisted = !grant.paid && !deps.whitelist.find(grant.subject, grant.startsAt)
-  if (isDelisted) throw new Refusal("access_denied")
-}
-
-/** Everything but the signature: a free redemption stores none, and the key and terms already say what was signed. */
-function isSameTransfer(a: Payment["transfer"], b: Payment["transfer"]): boolean {
-  return (
-    a.payer === b.payer &&
-    a.payTo === b.payTo &&
-    a.value === b.value &&
-    a.validAfter === b.validAfter &&
-    a.validBefore === b.validBefore &&
-    a.nonce === b.nonce
-  )
-}
-
-function checkCommitment(payment: Payment, opening: Hex | null, to: Omit<CommitmentTerms, "offerRef">): void {
-  if (opening === null) return
-  const offerRef = committedOffer(payment.offer.ref, payment.accepted.extra?.quote)
-  const nonce = commitmentNonce(opening, { offerRef, ...to })
-  if (nonce !== payment.transfer.nonce) throw new Refusal("commitment_mismatch")
 }
 
 /**

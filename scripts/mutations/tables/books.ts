@@ -23,7 +23,7 @@ export const books: readonly Mutation[] = [
       "KEY-09: sells nothing",
     ],
   ]),
-  ...at("server/grants/payment.ts", [
+  ...at("server/grants/buyer.ts", [
     [
       "a sale that the books lost is answered",
       'if (grant.ended?.reason === "lost") throw new Refusal("grant_lost")',

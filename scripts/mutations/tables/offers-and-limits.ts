@@ -55,7 +55,7 @@ export const offersAndLimits: readonly Mutation[] = [
       "QTE-09",
     ],
   ]),
-  ...at("server/grants/payment.ts", [
+  ...at("server/grants/buyer.ts", [
     [
       "the commitment covers the quote",
       "committedOffer(payment.offer.ref, payment.accepted.extra?.quote)",

@@ -31,21 +31,6 @@ export const redeemedOnce: readonly Mutation[] = [
     ["v 27 or 28 only", 'if (v !== "1b" && v !== "1c") return false', "", evm, "RPL-09, RPL-10"],
   ]),
   ...at("server/grants/payment.ts", [
-    ["content equality on replay", "if (!same || !provesOwner(", "if (!provesOwner(", replay, "N-3009-2"],
-    [
-      "proof by the secret only",
-      "      opening: opened,",
-      "      opening: opened ?? request.commitment ?? null,",
-      replay,
-      "RPL-01",
-    ],
-    [
-      "the commitment opens the nonce",
-      'if (nonce !== payment.transfer.nonce) throw new Refusal("commitment_mismatch")',
-      "",
-      replay,
-      "a commitment that does not open the nonce",
-    ],
     ["signature check", 'if (verdict === "valid") return true', "return true", replay, "RPL-09, RPL-10"],
     [
       "used nonce",
@@ -68,6 +53,23 @@ export const redeemedOnce: readonly Mutation[] = [
       "",
       contracts,
       "nonsense of a plain account",
+    ],
+  ]),
+  ...at("server/grants/buyer.ts", [
+    ["content equality on replay", "if (!same || !provesOwner(", "if (!provesOwner(", replay, "N-3009-2"],
+    [
+      "proof by the secret only",
+      "      opening: opened,",
+      "      opening: opened ?? request.commitment ?? null,",
+      replay,
+      "RPL-01",
+    ],
+    [
+      "the commitment opens the nonce",
+      'if (nonce !== payment.transfer.nonce) throw new Refusal("commitment_mismatch")',
+      "",
+      replay,
+      "a commitment that does not open the nonce",
     ],
   ]),
   ...at("server/core/grant.ts", [

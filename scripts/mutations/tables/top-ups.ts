@@ -66,6 +66,8 @@ export const topUps: readonly Mutation[] = [
       "test/flows/top-up.test.ts",
       "RPL-24: is good for the grant",
     ],
+  ]),
+  ...at("server/grants/buyer.ts", [
     [
       "a further payment is retried with its own secret",
       "opening: topUp.opening, idempotencyHash: null",
