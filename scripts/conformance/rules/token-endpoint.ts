@@ -1,4 +1,4 @@
-/** RFC 6749 at the ticket office, and its token exchange (RFC 8693). */
+/** RFC 6749 at the ticket office. */
 import { decodeJwt } from "jose"
 import type { Rule } from "../rule.ts"
 import type { Subject } from "../subject.ts"
@@ -54,15 +54,6 @@ async function sales(subject: Subject) {
     ...(payer ? [await subject.purchased(), await subject.refreshed()] : []),
     ...(client ? [await subject.byCredentials(), await subject.byCredentials()] : []),
   ]
-}
-
-const exchangeType = "urn:ietf:params:oauth:grant-type:token-exchange"
-const accessTokenType = "urn:ietf:params:oauth:token-type:access_token"
-
-async function wantExchange(subject: Subject): Promise<void> {
-  const types = (await subject.metadata()).grant_types_supported
-  if (!Array.isArray(types) || !types.includes(exchangeType))
-    throw new Unseen("the service does not offer token exchange")
 }
 
 export const tokenEndpointRules: readonly Rule[] = [
@@ -186,40 +177,6 @@ export const tokenEndpointRules: readonly Rule[] = [
         for (const part of [(text: string) => text.slice(0, 8), (text: string) => text.slice(-8)])
           want(new Set(secrets.map(part)).size === secrets.length, "found two that have a part in common")
       }
-    },
-  },
-  {
-    id: "N-8693-1",
-    clause: "RFC 8693 §2.1",
-    promise: "a token exchange without subject_token or its type is invalid_request",
-    async check(subject) {
-      await wantExchange(subject)
-      for (const parameters of [{}, { subject_token: "a" }, { subject_token_type: accessTokenType }]) {
-        const { status, body } = await subject.atToken(form({ grant_type: exchangeType, ...parameters }))
-        wantSame(
-          `with ${Object.keys(parameters).join() || "neither"}`,
-          [status, body.error],
-          [400, "invalid_request"],
-        )
-      }
-    },
-  },
-  {
-    id: "N-8693-2",
-    clause: "RFC 8693 §2.2.1, §2.2.2",
-    promise: "a token exchange says which type it issued; an unknown resource or audience is invalid_target",
-    async check(subject) {
-      await wantExchange(subject)
-      const subject_token = await subject.token()
-      const parameters = { grant_type: exchangeType, subject_token, subject_token_type: accessTokenType }
-      const asked = (more: Record<string, string>) => subject.atToken(form({ ...parameters, ...more }))
-      for (const name of ["resource", "audience"]) {
-        const { status, body } = await asked({ [name]: "https://elsewhere.example" })
-        wantSame(`an unknown ${name}`, [status, body.error], [400, "invalid_target"])
-      }
-      const good = await asked({})
-      wantStatus("an exchange", good, 200)
-      wantSame("issued_token_type", good.body.issued_token_type, accessTokenType)
     },
   },
 ]
