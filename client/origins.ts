@@ -78,6 +78,12 @@ export function tokenEndpointOf(text: string, asked: URL, rules: PlaceRules): UR
   return url
 }
 
+/** Whether `asked` is the token endpoint that its 402 names: whoever goes there buys there himself. */
+export function isTicketOffice(tokenEndpoint: string, asked: URL): boolean {
+  const office = tokenEndpoint === "" ? undefined : parseUrl(tokenEndpoint, asked)
+  return office?.origin === asked.origin && office.pathname === asked.pathname
+}
+
 /** The audience a 402 of `asked` may name: the asked origin, at or above the asked path. */
 export function resourceOf(text: string, asked: URL): URL {
   const url = parseUrl(text)

@@ -4,7 +4,7 @@ import { tokenResponseSchema } from "../shared/oauth.ts"
 import { type AccessTokenInfo, accessTokenExtension, paymentRequiredSchema } from "../shared/x402.ts"
 import { discard, readText } from "./bodies.ts"
 import { TicketError } from "./errors.ts"
-import { parseUrl, resourceOf, tokenEndpointOf } from "./origins.ts"
+import { isTicketOffice, parseUrl, resourceOf, tokenEndpointOf } from "./origins.ts"
 import { createSingleFlight } from "./single-flight.ts"
 
 export type TicketHookOptions = {
@@ -51,8 +51,7 @@ export function ticketHook(
     const asked = placeOf(requestUrl, origin, info)
     if (!info || !asked) return undefined
     const office = tokenEndpointOf(info.tokenEndpoint, asked, noOtherPlaces)
-    // Whoever goes to the ticket office buys there himself.
-    if (asked.pathname === office.pathname) return undefined
+    if (isTicketOffice(info.tokenEndpoint, asked)) return undefined
     const resource = resourceOf(info.resource, asked)
     const cost = info.cost ?? 1
     const offer = choose(info, cost)
@@ -60,17 +59,21 @@ export function ticketHook(
     const key = [office, resource, offer].join(" ")
     for (;;) {
       const ticket = tickets.get(key)
-      if (ticket && ticket.callsLeft >= cost && ticket.expiresAt > now() + marginSeconds) {
+      if (ticket && isGood(ticket, cost)) {
         ticket.callsLeft -= cost
         return { headers: { Authorization: `Bearer ${ticket.token}` } }
       }
       await purchases.share(key, async () => {
-        tickets.set(key, await buy(office, offer))
+        tickets.set(key, await buy(office, offer, cost))
       })
     }
   }
 
-  async function buy(office: URL, offer: string): Promise<Ticket> {
+  function isGood({ callsLeft, expiresAt }: Ticket, cost: number): boolean {
+    return callsLeft >= cost && expiresAt > now() + marginSeconds
+  }
+
+  async function buy(office: URL, offer: string, cost: number): Promise<Ticket> {
     const url = new URL(office)
     url.searchParams.set("offer", offer)
     const askedAt = now()
@@ -88,7 +91,11 @@ export function ticketHook(
     if (!parsed.success || parsed.data.token_type !== "Bearer")
       throw new TicketError("answer_malformed", "The ticket office answered without a bearer token.")
     const { access_token: token, expires_in, grant } = parsed.data
-    return { token, expiresAt: askedAt + expires_in, callsLeft: grant.calls_remaining ?? Infinity }
+    const ticket = { token, expiresAt: askedAt + expires_in, callsLeft: grant.calls_remaining ?? Infinity }
+    // Otherwise the call would buy another, and then another.
+    if (!isGood(ticket, cost))
+      throw new TicketError("answer_malformed", "The ticket office sold a token that does not open the call.")
+    return ticket
   }
 }
 

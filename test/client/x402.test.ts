@@ -79,6 +79,23 @@ describe("the hook for stock x402 clients", () => {
     expect(await ticketHook(pay)({ paymentRequired: none, requestUrl: film })).toBeUndefined()
   })
 
+  it.each([
+    ["that ends at once", { expires_in: 1 }],
+    [
+      "without calls",
+      { grant: { id: "g", expires_at: 0, calls_remaining: 0, settlement: { state: "pending" } } },
+    ],
+  ])("CLI-02: does not buy over and over of an office that sells tokens %s", async (_name, answer) => {
+    const { asked, pay } = openOffice(answer)
+    const bounded = (url: URL, init: RequestInit) => {
+      if (asked.length > 3) throw new Error("bought over and over")
+      return pay(url, init)
+    }
+    const call = ticketHook(bounded)({ paymentRequired: paymentRequired(), requestUrl: film })
+    await expect(call).rejects.toMatchObject({ code: "answer_malformed" })
+    expect(asked).toHaveLength(1)
+  })
+
   it("CLI-05: sends no payment to another origin, however it is spelt, nor over plain http", async () => {
     const { asked, pay } = openOffice()
     for (const tokenEndpoint of [

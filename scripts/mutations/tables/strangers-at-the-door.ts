@@ -89,6 +89,13 @@ export const strangersAtTheDoor: readonly Mutation[] = [
       "CLI-12",
     ],
     ["the hook's payment follows no redirect", 'redirect: "error"', 'redirect: "follow"', hook, "CLI-13"],
+    [
+      "the hook buys nothing twice that does not open the call",
+      "if (!isGood(ticket, cost))",
+      "if (!ticket)",
+      hook,
+      "CLI-02: does not buy over and over",
+    ],
     ["the hook counts calls", "ticket.callsLeft -= cost", "", hook, "buys again when"],
   ]),
 ]
