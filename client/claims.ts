@@ -1,6 +1,6 @@
 /** Exclusive work: of all clients of a store, in whatever process, one does what has the same name. */
 import { bytesToHex } from "../shared/evm.ts"
-import type { Claim, ClientStore } from "./store.ts"
+import { type Claim, type ClientStore, type Grant, keyOf } from "./store.ts"
 
 /** How much longer than one exchange a claim lasts, so that only who has died loses it. */
 const slackSeconds = 15
@@ -11,6 +11,10 @@ export type Holding = Pick<Claim, "name" | "holder"> & {
   /** Before each step that takes longer than a moment; `seconds` is how long it may take. */
   extend(seconds?: number): Promise<void>
 }
+
+/** What changes a refresh token, or shows it: used by two at once it would look stolen, and end the grant. */
+export const refreshOf = (grant: Pick<Grant, "account" | "resource" | "id">): string =>
+  `refresh ${keyOf(grant)}`
 
 /** Does the work when nobody else does work of this name, or when who did has not extended his claim. */
 export type Exclusively = <T>(name: string, work: (holding: Holding) => Promise<T>) => Promise<T>

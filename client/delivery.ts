@@ -1,13 +1,13 @@
 /** Delivering a signed payment: sent until its answer is definite, and kept while that is not known (CLI-14). */
 import { type Reason, refusals } from "../shared/errors.ts"
 import { type Budget, daySeconds } from "./budget.ts"
-import type { Holding } from "./claims.ts"
+import { type Exclusively, type Holding, refreshOf } from "./claims.ts"
 import type { Provers } from "./dpop.ts"
 import { TicketError, type TicketErrorCode } from "./errors.ts"
 import type { ClientEvent } from "./events.ts"
 import { type Answer, exchange, type OfficeTools, persist } from "./office.ts"
 import { lastSendingAt, mayStillPay, paymentHeaders } from "./payment.ts"
-import type { ClientStore, Grant, Payment } from "./store.ts"
+import { type ClientStore, type Grant, keyOf, type Payment } from "./store.ts"
 import { covers, standingOf, type Wallet } from "./wallet.ts"
 
 export type Delivery = {
@@ -21,6 +21,7 @@ export type DeliveryDeps = OfficeTools & {
   readonly store: ClientStore
   readonly wallet: Wallet
   readonly budget: Budget
+  readonly exclusively: Exclusively
   readonly provers: Provers
   readonly resendSeconds: number
   readonly emit: (event: ClientEvent) => void
@@ -30,22 +31,37 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
   const { store, wallet, budget, emit, now } = deps
 
   return {
-    async deliver(payment, holding) {
-      const { answer, sent } = await carry(payment, holding)
-      return settle(sent, answer)
-    },
+    deliver: (payment, holding) =>
+      withGrant(payment, holding, async (held) => {
+        const { answer, sent } = await carry(payment, held)
+        return settle(sent, answer)
+      }),
     async resume(payment, holding) {
       const { name, holder } = holding
       if (!mayStillPay(payment, now() - daySeconds)) {
         await store.drop(payment)
         return undefined
       }
-      const { answer, sent } = await carry({ ...payment, claim: { name, holder } }, holding)
-      const isOpen = mayStillPay(payment, now()) || answer.kind === "lost" || answer.kind === "pending"
-      if (answer.kind === "token" || isOpen) return settle(sent, answer)
-      await store.drop(payment)
-      return undefined
+      return withGrant(payment, holding, async (held) => {
+        const { answer, sent } = await carry({ ...payment, claim: { name, holder } }, held)
+        const isOpen = mayStillPay(payment, now()) || answer.kind === "lost" || answer.kind === "pending"
+        if (answer.kind === "token" || isOpen) return settle(sent, answer)
+        await store.drop(payment)
+        return undefined
+      })
     },
+  }
+
+  /** A further payment shows a refresh token, and brings one back: no refresh may come in between. */
+  function withGrant<T>(
+    { account, resource, grant }: Payment,
+    holding: Holding,
+    work: (holding: Holding) => Promise<T>,
+  ): Promise<T> {
+    if (grant === undefined) return work(holding)
+    return deps.exclusively(refreshOf({ account, resource, id: grant }), ({ extend }) =>
+      work({ ...holding, extend: async () => void (await Promise.all([holding.extend(), extend()])) }),
+    )
   }
 
   async function carry(payment: Payment, holding: Holding): Promise<{ answer: Answer; sent: Payment }> {
@@ -75,9 +91,10 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
   }
 
   /** What a further payment adds to, as it is by now: a refresh may have changed what shows that it is ours. */
-  async function heldFor({ account, grant }: Payment): Promise<Grant | undefined> {
-    if (grant === undefined) return undefined
-    return (await store.grants(account)).find(({ id }) => id === grant)
+  async function heldFor({ account, resource, grant: id }: Payment): Promise<Grant | undefined> {
+    if (id === undefined) return undefined
+    const key = keyOf({ account, resource, id })
+    return (await store.grants(account)).find((grant) => keyOf(grant) === key)
   }
 
   /** Turns an answer into a grant or an error, and says whether the payment must be kept. */

@@ -43,7 +43,7 @@ export type ClientEvent =
     }
   /** A call ended with a typed error. */
   | { readonly type: "refused"; readonly origin: string; readonly code: TicketErrorCode }
-  /** A 402 that this client does not understand was handed to the caller as it came. */
+  /** A 402 that this client does not understand, or of the ticket office itself, was handed to the caller as it came. */
   | { readonly type: "ignored"; readonly origin: string }
 
 /** A listener that fails must not stop a payment halfway. */

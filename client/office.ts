@@ -55,6 +55,20 @@ export type Message = {
 /** The proof lacked the nonce that the answer brought; nothing was done (RFC 9449 §8). */
 type NonceWanted = { readonly kind: "nonce_wanted" }
 
+/**
+ * What goes to a ticket office goes to the one address that was checked, and no further (security.md §0.9): neither a
+ * payment nor a refresh token follows a redirect, and nothing of the page goes with it.
+ */
+export const officeInit = (timeoutMs: number) =>
+  ({
+    method: "POST",
+    redirect: "manual",
+    credentials: "omit",
+    cache: "no-store",
+    referrerPolicy: "no-referrer",
+    signal: AbortSignal.timeout(timeoutMs),
+  }) as const satisfies RequestInit
+
 /** Sends one message. Never throws: trouble on the way is an answer like the others. */
 export async function exchange(message: Message, tools: OfficeTools): Promise<Answer> {
   const first = await sendOnce(message, tools)
@@ -69,15 +83,9 @@ async function sendOnce(message: Message, tools: OfficeTools): Promise<Answer | 
     const { url, prover } = message
     const proof = prover && { [dpopHeader]: await prover.prove({ method: "POST", url }) }
     const response = await tools.fetch(url, {
-      method: "POST",
+      ...officeInit(tools.timeoutMs),
       headers: { accept: "application/json", ...message.headers, ...proof },
       ...(message.body && { body: message.body }),
-      // A payment or a refresh token goes to the one address that was checked, and no further (security.md §0.9).
-      redirect: "manual",
-      credentials: "omit",
-      cache: "no-store",
-      referrerPolicy: "no-referrer",
-      signal: AbortSignal.timeout(tools.timeoutMs),
     })
     prover?.learn(url, response)
     return await interpret(response, askedAt)

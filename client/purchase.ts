@@ -2,7 +2,6 @@
 import type { Book } from "./booking.ts"
 import { setBounded } from "./bounded.ts"
 import type { Challenge } from "./challenge.ts"
-import type { Exclusively } from "./claims.ts"
 import { createDelivery, type DeliveryDeps } from "./delivery.ts"
 import type { Place } from "./origins.ts"
 import type { Choice } from "./policy.ts"
@@ -40,7 +39,6 @@ export type Purchases = {
 type Failure = { readonly error: unknown; readonly at: number; readonly attempt: 1 | 2 }
 
 export type PurchaseDeps = DeliveryDeps & {
-  readonly exclusively: Exclusively
   readonly book: Book
 }
 

@@ -14,7 +14,7 @@ import { type GrantSummary, summaryOf } from "./wallet.ts"
 export type Quote =
   /** The service answered without asking for money: the call has been made, with this status. */
   | { readonly kind: "free"; readonly status: number }
-  /** The service wants money in a way that this client does not know. */
+  /** The service wants money in a way that this client does not know, or in its ticket office: that 402 is the caller's. */
   | { readonly kind: "unknown" }
   /** A grant in the wallet would be used. */
   | { readonly kind: "held"; readonly grant: GrantSummary }

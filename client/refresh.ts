@@ -1,6 +1,6 @@
 /** Refreshing: one rotation for any number of calls, repeated with the secret when its answer is lost. */
 import { refreshGrantType, secretHeader } from "../shared/oauth.ts"
-import type { Exclusively, Holding } from "./claims.ts"
+import { type Exclusively, type Holding, refreshOf } from "./claims.ts"
 import type { Provers } from "./dpop.ts"
 import { TicketError } from "./errors.ts"
 import type { ClientEvent } from "./events.ts"
@@ -27,10 +27,9 @@ export type Refresh = (grant: Grant) => Promise<Grant | undefined>
 export function createRefresh(deps: RefreshDeps): Refresh {
   const flights = createSingleFlight<string, Grant | undefined>()
 
-  // A refresh token used by two at once would look stolen, and end the grant: so one process at a time.
   return (grant) =>
     flights.share(keyOf(grant), () =>
-      deps.exclusively(`refresh ${keyOf(grant)}`, async (holding) => {
+      deps.exclusively(refreshOf(grant), async (holding) => {
         const current = await deps.wallet.current(grant)
         return current?.accessToken === grant.accessToken ? refreshOne(current, holding) : current
       }),

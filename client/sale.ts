@@ -7,6 +7,7 @@ import { PolicyRefusal } from "./errors.ts"
 import {
   insecure,
   isPrivateEnough,
+  isTicketOffice,
   type Place,
   type PlaceRules,
   resourceOf,
@@ -42,11 +43,12 @@ export function createSales(deps: {
   const { store, wallet, budget, policy, places, timeoutMs } = deps
 
   return {
-    /** What the 402 of `asked` sells; undefined when that is nothing this client may or can buy. */
+    /** What the 402 of `asked` sells; undefined when that is nothing this client can buy, or the token itself. */
     async read(response: Response, asked: URL): Promise<Challenge | PlainChallenge | undefined> {
       refuseForeign(response, asked)
       const ours = await readChallenge(response, timeoutMs)
-      return ours || !deps.singleCalls ? ours : readPlain(response, asked, timeoutMs)
+      if (ours) return isTicketOffice(ours.info.tokenEndpoint, asked) ? undefined : ours
+      return deps.singleCalls ? readPlain(response, asked, timeoutMs) : undefined
     },
 
     /** Throws a {@link PolicyRefusal} for a place where nothing is bought. */

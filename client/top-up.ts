@@ -1,6 +1,8 @@
 /** A further payment for a grant in the wallet, instead of another grant. */
 import { discard } from "./bodies.ts"
+import { readChallenge } from "./challenge.ts"
 import { TicketError } from "./errors.ts"
+import { officeInit } from "./office.ts"
 import { parseUrl } from "./origins.ts"
 import type { Purchases } from "./purchase.ts"
 import type { Refresh } from "./refresh.ts"
@@ -17,43 +19,52 @@ export type TopUpDeps = {
   readonly purchases: Purchases
   readonly refresh: Refresh
   readonly expectedCalls: number
+  readonly timeoutMs: number
 }
 
-export function createTopUp({ fetch, wallet, sales, purchases, refresh, expectedCalls }: TopUpDeps): TopUp {
+export function createTopUp(deps: TopUpDeps): TopUp {
+  const { wallet, sales, purchases, refresh } = deps
+
   return async (url, { offer }) => {
     const asked = urlOf(url)
     const grant = await refreshableFor(wallet, asked)
     const since = purchases.tick()
     const sale = await ask(asked, grant, offer)
     try {
-      const choice = await sales.choose(sale, expectedCalls)
-      const buy = (further: Grant) =>
-        purchases.buy({ ...sale, choice, since, attempt: 1, arrived: async () => undefined, further })
-      return summaryOf((await buy(grant).catch((error) => again(error, grant, buy))).grant)
+      const choice = await sales.choose(sale, deps.expectedCalls)
+      const buy = (further: Grant, attempt: 1 | 2) =>
+        purchases.buy({ ...sale, choice, since, attempt, arrived: async () => undefined, further })
+      const { grant: after } = await buy(grant, 1).catch(async (error) => buy(await renewed(error, grant), 2))
+      return summaryOf(after)
     } finally {
       discard(sale.response)
     }
   }
 
-  /** What the office sells under that name. */
+  /** What the office sells under that name, for this grant. */
   async function ask(asked: URL, grant: Grant, offer: string): Promise<Sale> {
     const endpoint = new URL(grant.tokenEndpoint)
     endpoint.searchParams.set("offer", offer)
-    const response = await fetch(endpoint, { method: "POST", redirect: "manual" })
-    const challenge = response.status === 402 ? await sales.read(response, endpoint) : undefined
-    if (challenge) return sales.enter(challenge, asked, response)
+    const response = await deps.fetch(endpoint, officeInit(deps.timeoutMs))
+    const challenge = response.status === 402 ? await readChallenge(response, deps.timeoutMs) : undefined
+    const sale = challenge && sales.enter(challenge, asked, response)
+    if (sale && isOf(grant, sale)) return sale
     discard(response)
     throw new TicketError("purchase_refused", "The token endpoint does not sell that.", { found: offer })
   }
 
-  /** Another process has refreshed the grant meanwhile: nothing was paid, and its newer token shows whose it is. */
-  async function again<T>(error: unknown, grant: Grant, buy: (grant: Grant) => Promise<T>): Promise<T> {
+  /** Where another store has refreshed the grant meanwhile, nothing was paid, and its newer token shows whose it is. */
+  async function renewed(error: unknown, grant: Grant): Promise<Grant> {
     const isStale = error instanceof TicketError && error.reason === "refresh_token_stale"
-    const renewed = isStale ? await refresh(grant) : undefined
-    if (!renewed) throw error
-    return buy(renewed)
+    const newest = isStale ? await refresh(grant) : undefined
+    if (!newest) throw error
+    return newest
   }
 }
+
+/** The refresh token that shows whose the grant is goes to the office that gave it, and to no other. */
+const isOf = (grant: Grant, { place }: Sale): boolean =>
+  place.resource.href === grant.resource && place.tokenEndpoint.href === grant.tokenEndpoint
 
 export function urlOf(url: string | URL): URL {
   const found = parseUrl(String(url))

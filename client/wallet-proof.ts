@@ -6,7 +6,7 @@ import type { TypedDataSigner } from "../shared/scheme.ts"
 import { walletProof } from "../shared/wallet-proof.ts"
 import { readText } from "./bodies.ts"
 import type { Challenge } from "./challenge.ts"
-import { exchange, type OfficeTools } from "./office.ts"
+import { exchange, type OfficeTools, officeInit } from "./office.ts"
 import type { Place } from "./origins.ts"
 import { createSingleFlight } from "./single-flight.ts"
 import type { Grant } from "./store.ts"
@@ -60,14 +60,7 @@ export function createAdmissions(
 
   async function nonceOf(url: URL): Promise<string | undefined> {
     try {
-      const answer = await deps.fetch(url, {
-        method: "POST",
-        redirect: "manual",
-        credentials: "omit",
-        cache: "no-store",
-        referrerPolicy: "no-referrer",
-        signal: AbortSignal.timeout(deps.timeoutMs),
-      })
+      const answer = await deps.fetch(url, officeInit(deps.timeoutMs))
       if (answer.status !== 200) return undefined
       const read = walletNonceSchema.safeParse(parseJson((await readText(answer, 4096)) ?? ""))
       return read.success ? read.data.nonce : undefined

@@ -99,7 +99,7 @@ function report(event: ClientEvent, money: Money, terminal: Terminal): void {
       `paid ${last.amount} ${last.asset} to ${last.origin} for ${nameOf(last.offer)} (${last.scope})`,
     )
   if (event.type === "ignored")
-    terminal.say(`${event.origin} wants money in a way that ticket402 does not know`)
+    terminal.say(`${event.origin} wants money in a way that ticket402 does not pay`)
 }
 
 const isUnderWay = (money: Money): boolean => money.paid().some(({ isTaken }) => !isTaken)

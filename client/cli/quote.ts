@@ -28,7 +28,7 @@ function lineOf(quote: Quote): string {
     case "free":
       return `free: the service answered with ${quote.status}`
     case "unknown":
-      return "the service wants money in a way that ticket402 does not know"
+      return "the service wants money in a way that ticket402 does not pay"
     case "held":
       return `nothing to pay: a token for ${quote.grant.scope} is held`
     case "sale": {

@@ -1,6 +1,7 @@
 /** The client: what it pays, to whom, and what it keeps. */
 import { at, type Mutation } from "../mutation.ts"
 
+const topUps = "test/client/top-ups.test.ts"
 const clientStore = "test/contracts/client-store.test.ts"
 
 export const client: readonly Mutation[] = [
@@ -231,6 +232,36 @@ export const client: readonly Mutation[] = [
       "test/client/purchase.test.ts",
       "a payment without an answer is kept",
     ],
+    [
+      "the refresh token of the seller who is paid",
+      "find((grant) => keyOf(grant) === key)",
+      "find((grant) => grant.id === id)",
+      topUps,
+      "CLI-12: a further payment shows its own",
+    ],
+    [
+      "no refresh while a further payment is on its way",
+      "if (grant === undefined) return work(holding)",
+      "if (account) return work(holding)",
+      topUps,
+      "no refresh comes between",
+    ],
+  ]),
+  ...at("client/top-up.ts", [
+    [
+      "the office that gave the grant",
+      "if (sale && isOf(grant, sale)) return sale",
+      "if (sale) return sale",
+      topUps,
+      "CLI-12: a further payment goes to",
+    ],
+    [
+      "a second try of a further payment is not the first",
+      "buy(await renewed(error, grant), 2)",
+      "buy(await renewed(error, grant), 1)",
+      topUps,
+      "made once more, with the newest",
+    ],
   ]),
   ...at("client/request.ts", [
     [
@@ -253,10 +284,17 @@ export const client: readonly Mutation[] = [
   ...at("client/sale.ts", [
     [
       "plain servers are paid by those who want to",
-      "ours || !deps.singleCalls ? ours :",
-      "ours ? ours :",
+      "return deps.singleCalls ? readPlain",
+      "return true ? readPlain",
       "test/client/single-calls.test.ts",
       "unless that was asked for",
+    ],
+    [
+      "whoever goes to the ticket office buys there himself",
+      "return isTicketOffice(ours.info.tokenEndpoint, asked) ? undefined : ours",
+      "return ours",
+      topUps,
+      "own 402 is the caller's",
     ],
   ]),
   ...at("client/single-call.ts", [
