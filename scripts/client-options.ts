@@ -1,4 +1,4 @@
-/** The README's table of the client's options, from the comments that editors show. */
+/** The documents' table of the client's options, from the comments that editors show. */
 import { readFileSync } from "node:fs"
 import ts from "typescript"
 

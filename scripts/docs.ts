@@ -1,4 +1,4 @@
-/** Writes the README's tables from the code they describe; with `--check` it only says whether they are current. */
+/** Writes the documents' tables from the code they describe; with `--check` it only says whether they are current. */
 import { readFile, writeFile } from "node:fs/promises"
 import { Command } from "commander"
 import type { z } from "zod"
@@ -8,22 +8,35 @@ import { configSchema } from "../server/config/schema.ts"
 import { gateRefusals, type RefusalRow, refusals } from "../shared/errors.ts"
 import { clientTable } from "./client-options.ts"
 
-const readme = new URL("../README.md", import.meta.url)
+const root = new URL("../", import.meta.url)
 
-/** The text with every generated part made anew. */
-export function withTables(text: string): string {
-  const tables = {
-    client: clientTable(),
-    config: configTable(configSchema),
-    errors: errorTable(),
-    gate: gateTable(),
-    settings: configTable(settingsSchema),
-    exits: exitTable(),
-  }
+/** The generated parts of each document, by name. */
+const parts: Readonly<Record<string, Readonly<Record<string, () => string>>>> = {
+  "docs/agents.md": {
+    client: clientTable,
+    settings: () => configTable(settingsSchema),
+    exits: exitTable,
+  },
+  "docs/operating.md": { config: () => configTable(configSchema) },
+  "docs/wire.md": { errors: errorTable, gate: gateTable },
+}
+
+/** A document as it is, and with every generated part made anew. */
+export type Current = { readonly path: string; readonly found: string; readonly wanted: string }
+
+export const readDocuments = (): Promise<readonly Current[]> =>
+  Promise.all(
+    Object.entries(parts).map(async ([path, tables]) => {
+      const found = await readFile(new URL(path, root), "utf8")
+      return { path, found, wanted: withTables(path, found, tables) }
+    }),
+  )
+
+function withTables(path: string, text: string, tables: Readonly<Record<string, () => string>>): string {
   return Object.entries(tables).reduce((current, [name, table]) => {
     const part = new RegExp(`(<!-- ${name}:begin -->\n)[\\s\\S]*?(<!-- ${name}:end -->)`)
-    if (!part.test(current)) throw new Error(`README.md has no part named ${name}`)
-    return current.replace(part, (_, begin: string, end: string) => `${begin}${table}\n${end}`)
+    if (!part.test(current)) throw new Error(`${path} has no part named ${name}`)
+    return current.replace(part, (_, begin: string, end: string) => `${begin}${table()}\n${end}`)
   }, text)
 }
 
@@ -82,11 +95,12 @@ if (process.argv[1] === new URL(import.meta.url).pathname) {
     .option("--check", "change nothing, fail when a table is old", false)
     .parse()
     .opts<{ check: boolean }>()
-  const text = await readFile(readme, "utf8")
-  const current = withTables(text)
-  if (!check) await writeFile(readme, current)
-  else if (current !== text) {
-    process.stderr.write("README.md: found old tables, wanted what `npm run docs` writes\n")
-    process.exitCode = 1
+  for (const { path, found, wanted } of await readDocuments()) {
+    if (found === wanted) continue
+    if (!check) await writeFile(new URL(path, root), wanted)
+    else {
+      process.stderr.write(`${path}: found old tables, wanted what \`npm run docs\` writes\n`)
+      process.exitCode = 1
+    }
   }
 }

@@ -1,39 +1,27 @@
+import { existsSync } from "node:fs"
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { join, posix } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import ts from "typescript"
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { withTables } from "../scripts/docs.ts"
+import { readDocuments } from "../scripts/docs.ts"
 import { type LocalChain, startLocalChain } from "../scripts/local-chain.ts"
 import { gateRefusals, refusals } from "../shared/errors.ts"
 import type { Hex } from "../shared/evm.ts"
 import { secretHeader } from "../shared/oauth.ts"
 import { eventually, postToken, preparePurchase } from "./support/cinema.ts"
 import { type Command, runFile } from "./support/command.ts"
+import { documents, example, fences, prose } from "./support/documents.ts"
 import { openSigner } from "./support/remote-signer.ts"
 import { freePort } from "./support/spawn-cinema.ts"
 
 const root = new URL("../", import.meta.url)
-const readme = await readFile(new URL("README.md", root), "utf8")
 const manifest = JSON.parse(await readFile(new URL("package.json", root), "utf8")) as {
   scripts: Record<string, string>
-}
-
-/** The bodies of the fences of a language, in order. */
-const fences = (language: string): string[] =>
-  [...readme.matchAll(new RegExp(`^\`\`\`${language}\n([\\s\\S]*?)^\`\`\`$`, "gm"))].map(
-    ([, body]) => body ?? "",
-  )
-
-/** The one example that holds a text. */
-function example(part: string): string {
-  const [found = "", ...others] = fences("ts").filter((body) => body.includes(part))
-  if (found === "" || others.length > 0) throw new Error(`found not one example with ${part}`)
-  return found
 }
 
 const sources: Record<string, string> = {
@@ -47,15 +35,45 @@ const sources: Record<string, string> = {
   "ticket402/shared": "shared/index.ts",
 }
 
-describe("the README", () => {
-  it("has the tables the code makes", () => {
-    expect(withTables(readme) === readme, "run `npm run docs`").toBe(true)
+/** The anchor that a heading gets where Markdown is shown. */
+const anchorOf = (heading: string): string =>
+  heading
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N} _-]/gu, "")
+    .replaceAll(" ", "-")
+
+describe("the documents", () => {
+  it("have the tables the code makes", async () => {
+    for (const { path, found, wanted } of await readDocuments())
+      expect(found === wanted, `${path}: run \`npm run docs\``).toBe(true)
+  })
+
+  it("link to files and headings that exist, and all are linked from the README", async () => {
+    const broken: string[] = []
+    const linked = new Set<string>()
+    for (const [path, text] of documents) {
+      const words = text.replaceAll(/^```[\s\S]*?^```$/gm, "")
+      for (const [, link = ""] of words.matchAll(/\]\(([^)\s]+)\)/g)) {
+        if (link.startsWith("https://")) continue
+        const [file = "", anchor] = link.split("#")
+        const target = file === "" ? path : posix.join(posix.dirname(path), file)
+        if (path === "README.md") linked.add(target)
+        const headings = [...(documents.get(target) ?? "").matchAll(/^#+ (.*)$/gm)]
+        const isThere = documents.has(target) || existsSync(new URL(target, root))
+        const isHeading = headings.some(([, heading = ""]) => anchorOf(heading) === anchor)
+        if (!isThere || (anchor !== undefined && !isHeading)) broken.push(`${path}: ${link}`)
+      }
+    }
+    expect(broken).toEqual([])
+    expect([...linked]).toEqual(
+      expect.arrayContaining([...documents.keys()].filter((path) => path !== "README.md")),
+    )
   })
 
   it("documents every reason of a refusal, and no other", () => {
     const documented = (part: string) => {
       const [, table = ""] =
-        new RegExp(`<!-- ${part}:begin -->([\\s\\S]*?)<!-- ${part}:end -->`).exec(readme) ?? []
+        new RegExp(`<!-- ${part}:begin -->([\\s\\S]*?)<!-- ${part}:end -->`).exec(prose) ?? []
       return [...table.matchAll(/^\| `([a-z_]+)` \|/gm)]
         .map(([, reason]) => reason)
         .filter((word) => word !== "reason")
@@ -69,9 +87,9 @@ describe("the README", () => {
       ...fences("sh")
         .join("\n")
         .matchAll(/npm (?:run )?([a-z:]+)/g),
-      ...readme.matchAll(/`npm (?:run )?([a-z:]+)/g),
+      ...prose.matchAll(/`npm (?:run )?([a-z:]+)/g),
     ]
-    const builtIn = ["ci", "i", "test"]
+    const builtIn = ["ci", "i", "pack", "test"]
     const names = new Set(shown.map(([, name]) => name ?? ""))
     for (const name of names)
       if (!builtIn.includes(name)) expect(Object.keys(manifest.scripts)).toContain(name)
@@ -79,13 +97,13 @@ describe("the README", () => {
   })
 })
 
-describe("the README's examples", () => {
+describe("the documents' examples", () => {
   let chain: LocalChain
   let folder: string
   let seller: Command | undefined
   let other: Command | undefined
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), "readme-"))
+    folder = await mkdtemp(join(tmpdir(), "documents-"))
     await symlink(fileURLToPath(new URL("node_modules", root)), join(folder, "node_modules"))
     await writeFile(join(folder, "package.json"), '{ "type": "module" }')
     chain = await startLocalChain({ blockTimeSeconds: 0 })

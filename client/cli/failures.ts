@@ -2,7 +2,7 @@
 import { BudgetRefusal, PolicyRefusal, TicketError, type TicketErrorCode } from "../errors.ts"
 import type { Money } from "./money.ts"
 
-/** The exit codes, after `sysexits.h` where it has one; the README's table is made of this. */
+/** The exit codes, after `sysexits.h` where it has one; the documents' table is made of this. */
 export const exits = {
   answered: { code: 0, meaning: "The service answered with a status below 400." },
   bug: { code: 1, meaning: "A defect of ticket402." },

@@ -6,7 +6,7 @@ import { CommandError } from "./failures.ts"
 
 const texts = z.array(z.string())
 
-/** The descriptions make the README's table. */
+/** The descriptions make the documents' table. */
 export const settingsSchema = z.strictObject({
   budget: z
     .strictObject({

@@ -17,6 +17,7 @@ const sources = [
   "package.json",
   "tsconfig.json",
   "README.md",
+  "docs",
 ]
 const longestSeconds = 120
 

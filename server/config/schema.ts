@@ -1,4 +1,4 @@
-/** What may be written in the configuration; the descriptions feed the README's table. */
+/** What may be written in the configuration; the descriptions feed the documents' table. */
 import { z } from "zod"
 import { tokenAlgorithms } from "../../shared/jws.ts"
 import { longestTokenSeconds } from "../../shared/revocation.ts"

@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from "node:fs/promises"
+import { mkdir, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { Client } from "@modelcontextprotocol/sdk/client/index.js"
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js"
@@ -8,8 +8,8 @@ import { bundled } from "../support/bundle.ts"
 import { type Cinema, openCinema } from "../support/cinema.ts"
 import { type AgentHome, agentHome, password } from "../support/cli.ts"
 import { runCommand } from "../support/command.ts"
+import { example } from "../support/documents.ts"
 
-const readme = await readFile(new URL("../../README.md", import.meta.url), "utf8")
 const command = "scripts/ticket402.ts"
 
 let cinema: Cinema
@@ -35,14 +35,13 @@ const settled = async (made: AgentHome, amount: bigint): Promise<void> => {
     .toBe(1_000_000n - amount)
 }
 
-it("the README's commands make an account, price a call, pay for it once, and tell what is held and spent", async () => {
-  const [, fence = ""] = /```sh\n(ticket402 account new[\s\S]*?)```/.exec(readme) ?? []
+it("the documented commands make an account, price a call, pay for it once, and tell what is held and spent", async () => {
   const home = join(cinema.folder, "shell")
   await mkdir(home, { mode: 0o700 })
   const passwordFile = join(home, "password")
   await writeFile(passwordFile, password, { mode: 0o600 })
   const said: Record<string, string> = {}
-  for (const line of fence.trim().split("\n")) {
+  for (const line of example("ticket402 account new", "sh").trim().split("\n")) {
     const [, ...args] = line.replace("http://127.0.0.1:8402", cinema.url).split(" ")
     const needsPassword = ["account", "fetch"].includes(args[0] ?? "")
     const env = { ...process.env, TICKET402_HOME: home }
@@ -61,10 +60,9 @@ it("the README's commands make an account, price a call, pay for it once, and te
 })
 
 describe("ticket402 mcp", () => {
-  /** The README's configuration of a host, with a host of the official SDK on it. */
+  /** The documented configuration of a host, with a host of the official SDK on it. */
   async function host(made: AgentHome, answer?: (message: string) => ElicitResult) {
-    const [, fence = ""] = /```json\n(\{\s*"mcpServers"[\s\S]*?)```/.exec(readme) ?? []
-    const { args } = JSON.parse(fence).mcpServers.ticket402 as { args: string[] }
+    const { args } = JSON.parse(example('"mcpServers"', "json")).mcpServers.ticket402 as { args: string[] }
     const own = args
       .slice(args.indexOf("mcp"))
       .map((arg) => (arg.endsWith("password") ? made.passwordFile : arg))

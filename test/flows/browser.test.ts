@@ -1,5 +1,4 @@
 import { accessSync, constants } from "node:fs"
-import { readFile } from "node:fs/promises"
 import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import { delimiter, join } from "node:path"
@@ -7,6 +6,7 @@ import { type Browser, chromium, type Page } from "playwright-core"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { browserBundle } from "../../scripts/bundle.ts"
 import { type Cinema, eventually, offer, openCinema } from "../support/cinema.ts"
+import { example } from "../support/documents.ts"
 import type { Account } from "../support/payments.ts"
 import type { Order } from "../support/shop-page.ts"
 
@@ -134,14 +134,12 @@ describe.skipIf(!program)(
       expect(asked).toEqual(["eth_requestAccounts"])
     })
 
-    it("runs the README's example, with nothing changed but the address", async () => {
-      const readme = await readFile(new URL("../../README.md", import.meta.url), "utf8")
-      const [, example = ""] = /^```ts\n([^`]*createProviderSigner\(ethereum\)[^`]*)^```$/m.exec(readme) ?? []
-      const contents = example.replace("http://127.0.0.1:8402", cinema.url)
+    it("runs the documents' example, with nothing changed but the address", async () => {
+      const contents = example("createProviderSigner(ethereum)").replace("http://127.0.0.1:8402", cinema.url)
       const stdin = { contents, loader: "ts" as const, resolveDir: process.cwd() }
       const alias = { "ticket402/client": "./client/index.ts" }
-      scripts.set("/readme.js", await browserBundle("", { entryPoints: [], stdin, alias }))
-      await page.goto(`${origin}/readme`)
+      scripts.set("/example.js", await browserBundle("", { entryPoints: [], stdin, alias }))
+      await page.goto(`${origin}/example`)
       await page.getByText('{"id":"7"}').waitFor()
     })
 
