@@ -33,15 +33,11 @@ export async function createAnswer(options: AnswerOptions, terminal: Terminal): 
     async write(response, paid) {
       const { status, statusText } = response
       const headers = [...response.headers]
-      if (options.include && !options.json)
-        stdout.write(
-          [
-            `HTTP ${status} ${statusText}`,
-            ...headers.map(([name, value]) => `${name}: ${value}`),
-            "",
-            "",
-          ].join("\n"),
-        )
+      if (options.include && !options.json) {
+        const lines = [`HTTP ${status} ${statusText}`, ...headers.map(([name, value]) => `${name}: ${value}`)]
+        const head = `${lines.join("\n")}\n\n`
+        stdout.write(stdout.isTTY ? marked(head) : head)
+      }
       if (file) await drain(response, file.handle)
       else if (!options.json) await show(response)
       if (options.json) {
@@ -86,6 +82,8 @@ async function drain({ body }: Response, handle: FileHandle): Promise<void> {
   await pipeline(body ? Readable.fromWeb(body as never) : Readable.from([]), target).catch(unwritten)
 }
 
+const marked = (text: string): string => text.replace(/(?![\t\n])\p{Cc}/gu, "\ufffd")
+
 /** Text of a stranger on a terminal: what would move the cursor or set a title is shown as a mark. */
 async function* harmless(chunks: AsyncIterable<Uint8Array>): AsyncIterable<string> {
   const decoder = new TextDecoder()
@@ -96,7 +94,7 @@ async function* harmless(chunks: AsyncIterable<Uint8Array>): AsyncIterable<strin
         "The answer is binary, which a terminal does not show: use -o and a file.",
         "output",
       )
-    yield text.replaceAll("\r\n", "\n").replace(/(?![\t\n])\p{Cc}/gu, "\ufffd")
+    yield marked(text.replaceAll("\r\n", "\n"))
   }
 }
 

@@ -1,5 +1,4 @@
 /** `fetch`: one call to a service, paid for if it must be, or only priced. */
-
 import type { Approve } from "../approval.ts"
 import { nameOf } from "../booking.ts"
 import { formatMicros, parseMicros } from "../budget.ts"
@@ -7,7 +6,7 @@ import type { ClientEvent } from "../events.ts"
 import { type AnswerOptions, createAnswer } from "./answer.ts"
 import { CommandError, type Exit } from "./failures.ts"
 import type { Money } from "./money.ts"
-import { questionOf } from "./purchase-text.ts"
+import { questionOf, quoted } from "./purchase-text.ts"
 import { printQuote } from "./quote.ts"
 import { type RequestOptions, requestOf } from "./request.ts"
 import { openSession, type SessionOptions } from "./session.ts"
@@ -57,7 +56,7 @@ export async function fetchCommand(
     await answer.write(response, money.paid())
     return response.status < 400 ? "answered" : "declined"
   } catch (error) {
-    if (signal.aborted) throw new CommandError(`Stopped. ${money.sentence(isUnderWay(money))}`, "interrupted")
+    if (signal.aborted) throw new CommandError(`Stopped. ${money.sentence(money.isOpen())}`, "interrupted")
     throw session.signingTrouble() ?? error
   } finally {
     session.close()
@@ -92,14 +91,14 @@ const approvalBy =
 function report(event: ClientEvent, money: Money, terminal: Terminal): void {
   const last = money.paid().at(-1)
   if (event.type === "purchase_started")
-    terminal.progress(`paying ${event.amount} ${event.asset} to ${event.origin} for ${nameOf(event.offer)}`)
+    terminal.progress(
+      `paying ${event.amount} ${event.asset} to ${event.origin} for ${quoted(nameOf(event.offer))}`,
+    )
   if (event.type === "resent") terminal.progress(`asking ${event.origin} once more for its answer`)
   if ((event.type === "purchased" || event.type === "called") && last?.isTaken)
     terminal.say(
-      `paid ${last.amount} ${last.asset} to ${last.origin} for ${nameOf(last.offer)} (${last.scope})`,
+      `paid ${last.amount} ${last.asset} to ${last.origin} for ${quoted(nameOf(last.offer))} (${quoted(last.scope)})`,
     )
   if (event.type === "ignored")
     terminal.say(`${event.origin} wants money in a way that ticket402 does not pay`)
 }
-
-const isUnderWay = (money: Money): boolean => money.paid().some(({ isTaken }) => !isTaken)

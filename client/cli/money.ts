@@ -15,6 +15,8 @@ export type Money = {
   readonly onEvent: (event: ClientEvent) => void
   /** Everything that was signed. */
   paid(): readonly Paid[]
+  /** The last signature has brought nothing yet. */
+  isOpen(): boolean
   /** For the line in which a command says how it failed. */
   sentence(isKept: boolean): string
 }
@@ -40,6 +42,7 @@ export function createMoney(): Money {
         all.splice(-1, 1, { ...last, isTaken: true })
     },
     paid: () => all,
+    isOpen: () => all.at(-1)?.isTaken === false,
     sentence(isKept) {
       const last = all.at(-1)
       const sum = last && `${last.amount} ${last.asset}`

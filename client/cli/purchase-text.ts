@@ -8,11 +8,11 @@ export const questionOf = (purchase: Parameters<Approve>[0]): string =>
     ? `Pay ${costOf(purchase)}?`
     : `${purchase.origin} was paid at another address before. Pay ${costOf(purchase)}, to ${purchase.payTo}?`
 
-/** What is the seller's own word is cut and in quotes: it could say that it was agreed to. */
 export function costOf(purchase: PurchaseTerms): string {
   const { amount, asset, network, origin, offer, scope, durationSeconds, calls } = purchase
   const limit = calls === null ? "" : calls === 1 ? ", 1 call" : `, ${calls} calls`
   return `${amount} ${asset} (${network}) to ${origin} for ${quoted(nameOf(offer))}: ${quoted(scope)}, ${durationSeconds} s${limit}`
 }
 
-const quoted = (text: string): string => `"${printable(text).slice(0, 60)}"`
+/** What is the seller's own word is cut and in quotes: it could say that it was agreed to, or move the cursor. */
+export const quoted = (text: string): string => `"${printable(text).slice(0, 60)}"`

@@ -1,7 +1,7 @@
 /** `fetch --quote`: what a call would cost, in a line or as JSON. */
 import type { Quote } from "../quote.ts"
 import type { Exit } from "./failures.ts"
-import { costOf } from "./purchase-text.ts"
+import { costOf, quoted } from "./purchase-text.ts"
 import type { Terminal } from "./terminal.ts"
 
 export function printQuote(
@@ -30,7 +30,7 @@ function lineOf(quote: Quote): string {
     case "unknown":
       return "the service wants money in a way that ticket402 does not pay"
     case "held":
-      return `nothing to pay: a token for ${quote.grant.scope} is held`
+      return `nothing to pay: a token for ${quoted(quote.grant.scope)} is held`
     case "sale": {
       const cost = quote.purchase ? costOf(quote.purchase) : "nothing that may be bought"
       if (quote.refusal) return `${cost}; it would be refused: ${quote.refusal.message}`

@@ -48,7 +48,7 @@ export async function createTerminal({ env, stdin, stdout, stderr }: Streams): P
       spinner?.stop()
       stderr.write(`${line}\n`)
     },
-    printJson: (value) => void stdout.write(`${JSON.stringify(value)}\n`),
+    printJson: (value) => void stdout.write(`${JSON.stringify(value).replace(/[\x7f-\x9f]/g, escaped)}\n`),
     progress: (text) => void spinner?.start(text),
     async confirm(message) {
       const { confirm } = await import("@inquirer/prompts")
@@ -61,3 +61,6 @@ export async function createTerminal({ env, stdin, stdout, stderr }: Streams): P
     close: () => void spinner?.stop(),
   }
 }
+
+/** Controls that JSON leaves as they are, and some terminals obey. */
+const escaped = (control: string): string => `\\u00${control.charCodeAt(0).toString(16)}`

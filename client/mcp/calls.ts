@@ -38,10 +38,11 @@ export function createCalls(): Calls {
 }
 
 function failed(error: unknown, money: Money, signal: AbortSignal): { code: string; message: string } {
-  if (signal.aborted) {
-    const isOpen = money.paid().some(({ isTaken }) => !isTaken)
-    return { code: "given_up", message: `The call was given up before its answer. ${money.sentence(isOpen)}` }
-  }
+  if (signal.aborted)
+    return {
+      code: "given_up",
+      message: `The call was given up before its answer. ${money.sentence(money.isOpen())}`,
+    }
   const { code, text } = failureOf(error, money, "agent")
   return { code, message: text }
 }

@@ -3,6 +3,7 @@ import { once } from "node:events"
 import { CommandError, type Exit } from "../cli/failures.ts"
 import { openSession, type SessionOptions } from "../cli/session.ts"
 import type { Terminal } from "../cli/terminal.ts"
+import { codeOf } from "../node/private-file.ts"
 
 export async function mcpCommand(
   options: SessionOptions,
@@ -30,7 +31,7 @@ export async function mcpCommand(
 }
 
 function missing(error: unknown): never {
-  if (error instanceof Error && "code" in error && error.code === "ERR_MODULE_NOT_FOUND")
+  if (codeOf(error) === "ERR_MODULE_NOT_FOUND")
     throw new CommandError("The package for MCP is missing: npm i @modelcontextprotocol/sdk")
   throw error
 }

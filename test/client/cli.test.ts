@@ -172,7 +172,7 @@ describe("ticket402 fetch", () => {
     const seller = await origin(clock)
     const agent = await agentHome(folder)
     const first = await fetchHere(agent, `${seller.url}/movies/1`)
-    expect(first).toMatchObject({ code: 0, stderr: `paid 0.01 USDC to ${seller.url} for hour (read)\n` })
+    expect(first).toMatchObject({ code: 0, stderr: `paid 0.01 USDC to ${seller.url} for "hour" ("read")\n` })
     expect(JSON.parse(first.stdout.toString())).toMatchObject({ path: "/movies/1" })
     // No password is asked for where nothing is signed.
     const { home } = agent
@@ -364,6 +364,21 @@ describe("ticket402 fetch", () => {
     expect(told(started, { ...purchased, settlement: "none" })).toEqual([[], "Nothing was paid."])
     expect(told(started, { ...called, status: 200 })).toEqual([[true], "0.01 USDC was paid."])
     expect(told(started, { ...called, status: 500 })[0]).toEqual([false])
+  })
+
+  it("CLI-21: what a seller calls his goods is shown in quotes, and moves no cursor", async () => {
+    const seller = await origin(clock)
+    const agent = await agentHome(folder)
+    const controls = "\u001b]0;title\u0007\u009b2J"
+    seller.offers = [{ ...hour, ref: `hour${controls}@1`, scope: `read ${controls}` }]
+    const bought = await fetchHere(agent, `${seller.url}/movies/1`)
+    const quoted = await fetchHere(agent, `${seller.url}/movies/1`, { quote: true })
+    const listed = await runHere(async (terminal) => void (await list({ home: agent.home }, terminal, "")))
+    expect(bought.stderr).toContain('for "hour?]0;title??2J" ("read ')
+    expect(quoted.stdout.toString()).toContain('a token for "read ')
+    expect(JSON.parse(listed.stdout.toString()).scope).toBe(`read ${controls}`)
+    for (const text of [bought.stderr, quoted.stdout.toString(), listed.stdout.toString()])
+      expect(text).not.toMatch(/(?!\n)\p{Cc}/u)
   })
 
   it("names a wrong setting, and none of its values", async () => {

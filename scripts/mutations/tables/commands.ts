@@ -45,6 +45,15 @@ export const commands: readonly Mutation[] = [
       "CLI-20, CLI-21: asks before it pays",
     ],
   ]),
+  ...at("client/cli/purchase-text.ts", [
+    [
+      "names of sellers do not write to the screen as they like",
+      "printable(text).slice(0, 60)",
+      "text",
+      "test/client/cli.test.ts",
+      "CLI-21: what a seller calls his goods",
+    ],
+  ]),
   ...at("client/mcp/request.ts", [
     [
       "tool calls set no header that carries credentials",
