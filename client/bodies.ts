@@ -1,4 +1,5 @@
 /** Bodies of strangers: read up to a limit, once, and never past it. */
+import { parseJson } from "../shared/json.ts"
 
 /** Reads a stream to its end; undefined when it holds more than `max` bytes, or is `late` before its end. */
 export async function readBounded(
@@ -49,6 +50,16 @@ export async function readText(
   if (bytes === undefined) return undefined
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes)
+  } catch {
+    return undefined
+  }
+}
+
+/** The JSON of an answer; undefined when it is none, longer than `max` bytes, or not UTF-8. */
+export async function readJson(response: Response, max: number): Promise<unknown> {
+  const text = await readText(response, max)
+  try {
+    return text === undefined ? undefined : parseJson(text)
   } catch {
     return undefined
   }

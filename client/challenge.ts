@@ -23,6 +23,10 @@ export type Challenge = {
   readonly show?: Show
 }
 
+/** The scopes on sale. */
+export const scopesOf = ({ info }: Challenge): readonly string[] =>
+  Object.values(info.offers).map(({ scope }) => scope)
+
 /** The header by which a payment of an entry is shown; `payload` as its scheme writes it. */
 export type Show = (
   entry: unknown,

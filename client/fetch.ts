@@ -10,7 +10,7 @@ import { isPlain, type PlainChallenge } from "./plain.ts"
 import type { Choice } from "./policy.ts"
 import type { Purchases } from "./purchase.ts"
 import type { Refresh } from "./refresh.ts"
-import { createHops, type RepeatableRequest, repeatable, send, type Ticket } from "./request.ts"
+import { createHops, isIdempotent, type RepeatableRequest, repeatable, send, type Ticket } from "./request.ts"
 import type { Sale, Sales } from "./sale.ts"
 import type { SingleCall } from "./single-call.ts"
 import { type ClientStore, type Grant, keyOf } from "./store.ts"
@@ -212,18 +212,15 @@ export function createFetch(deps: FetchDeps): Fetch {
  */
 function mayBeCured(
   grant: Grant,
-  { method }: RepeatableRequest,
+  request: RepeatableRequest,
   response: Response,
   challenge: Challenge | undefined,
 ): boolean {
   if (challenge)
     return !challenge.insufficientGrant && parseUrl(challenge.info.resource)?.href === grant.resource
   const isGates = /\berror="invalid_token"/.test(response.headers.get("www-authenticate") ?? "")
-  return isGates || idempotentMethods.has(method)
+  return isGates || isIdempotent(request)
 }
-
-/** RFC 9110 §9.2.2. */
-const idempotentMethods: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"])
 
 const isCorrectable = (error: unknown): boolean =>
   error instanceof TicketError &&

@@ -1,14 +1,13 @@
 /** One exchange with a token endpoint, and its repetition until the answer is definite. */
 import { dpopHeader } from "../shared/dpop.ts"
 import type { NextAction } from "../shared/errors.ts"
-import { parseJson } from "../shared/json.ts"
 import {
   errorBodySchema,
   pendingResponseSchema,
   type TokenResponse,
   tokenResponseSchema,
 } from "../shared/oauth.ts"
-import { discard, readText } from "./bodies.ts"
+import { discard, readJson } from "./bodies.ts"
 import type { Prover } from "./dpop.ts"
 
 const maxBytes = 65_536
@@ -100,8 +99,7 @@ async function interpret(response: Response, askedAt: number): Promise<Answer | 
     discard(response)
     return { kind: "odd", code: "answer_redirected" }
   }
-  const text = await readText(response, maxBytes)
-  const json = text === undefined ? undefined : jsonOf(text)
+  const json = await readJson(response, maxBytes)
   if (status === 200) {
     const parsed = tokenResponseSchema.safeParse(json)
     // b64token, RFC 6750 §2.1: what a header can carry.
@@ -173,14 +171,6 @@ function retryAfter(text: string | null, now: number): number {
   if (/^[0-9]{1,9}$/.test(text)) return Number(text)
   const at = Date.parse(text)
   return Number.isNaN(at) ? 0 : Math.max(0, at / 1000 - now)
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return parseJson(text)
-  } catch {
-    return undefined
-  }
 }
 
 /** A reason is a code; free text of a stranger does not get into errors that an agent reads (CLI-21). */

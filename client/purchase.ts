@@ -1,7 +1,7 @@
 /** Buying: one payment for any number of calls that wait for it, carried to its answer whoever stops waiting. */
 import type { Book } from "./booking.ts"
 import { setBounded } from "./bounded.ts"
-import type { Challenge } from "./challenge.ts"
+import { type Challenge, scopesOf } from "./challenge.ts"
 import { createDelivery, type DeliveryDeps } from "./delivery.ts"
 import type { Place } from "./origins.ts"
 import type { Choice } from "./policy.ts"
@@ -80,8 +80,7 @@ export function createPurchases(deps: PurchaseDeps): Purchases {
       const old = await store.unanswered(wallet.account, resource)
       if (old) {
         const grant = await delivery.resume(old, holding)
-        const offered = Object.values(challenge.info.offers).map((terms) => terms.scope)
-        const isWanted = further ? old.grant === further.id : covers(grant?.scope ?? "", offered)
+        const isWanted = further ? old.grant === further.id : covers(grant?.scope ?? "", scopesOf(challenge))
         if (grant && isWanted) return { grant, isNew: true }
       }
       const payment = await deps.book({ choice, place, ...(further && { further }) }, holding)

@@ -1,8 +1,7 @@
 /** A remote signer: the key stays with a service that signs EIP-712 data, asked over HTTP. */
 import type { Address } from "../shared/evm.ts"
-import { parseJson } from "../shared/json.ts"
 import type { TypedDataSigner } from "../shared/scheme.ts"
-import { discard, readText } from "./bodies.ts"
+import { discard, readJson } from "./bodies.ts"
 import { TicketError } from "./errors.ts"
 import type { Fetch } from "./fetch.ts"
 import { plainFetch } from "./global-fetch.ts"
@@ -43,7 +42,7 @@ export function createRemoteSigner(options: RemoteSignerOptions): TypedDataSigne
       discard(response)
       throw failed("signer_refused", "The signer did not sign.", `status ${response.status}`)
     }
-    const answer = resultOf(await readText(response, maxBytes).catch(() => undefined))
+    const answer = resultOf(await readJson(response, maxBytes).catch(() => undefined))
     if (!answer) throw failed("signer_malformed", "The signer's answer is not readable.")
     if ("error" in answer) throw failed("signer_refused", "The signer did not sign.")
     return answer.result
@@ -63,15 +62,8 @@ export function createRemoteSigner(options: RemoteSignerOptions): TypedDataSigne
   }
 }
 
-function resultOf(
-  text: string | undefined,
-): { readonly result?: unknown; readonly error?: unknown } | undefined {
-  try {
-    const answer = text === undefined ? undefined : parseJson(text)
-    return typeof answer === "object" && answer !== null ? answer : undefined
-  } catch {
-    return undefined
-  }
+function resultOf(answer: unknown): { readonly result?: unknown; readonly error?: unknown } | undefined {
+  return typeof answer === "object" && answer !== null ? answer : undefined
 }
 
 const failed = (reason: string, sentence: string, found?: string): TicketError =>

@@ -58,6 +58,11 @@ async function bytesOf(request: Request): Promise<Uint8Array<ArrayBuffer> | unde
   return bytes.byteLength > maxBodyBytes ? undefined : bytes
 }
 
+/** Whether a request may be made again when nobody knows what became of it (RFC 9110 §9.2.2). */
+export const isIdempotent = ({ method }: RepeatableRequest): boolean => idempotentMethods.has(method)
+
+const idempotentMethods: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"])
+
 /** What a request shows at the gate. */
 export type Ticket = { readonly accessToken: string; readonly prover: Prover | undefined }
 

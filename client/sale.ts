@@ -1,7 +1,7 @@
 /** A sale: what a 402 offers at a place that passed the rules, and what of it would be bought. */
 import { type Balances, fundsOf } from "./balances.ts"
 import type { Budget } from "./budget.ts"
-import { type Challenge, readBodyChallenge, readChallenge } from "./challenge.ts"
+import { type Challenge, readBodyChallenge, readChallenge, scopesOf } from "./challenge.ts"
 import { best } from "./economics.ts"
 import { PolicyRefusal } from "./errors.ts"
 import {
@@ -71,7 +71,7 @@ export function createSales(deps: {
 
     /** A grant in the wallet that covers what is on sale, put in front. */
     async held({ challenge, place, asked }: Sale, except: ReadonlySet<string>): Promise<Grant | undefined> {
-      const offered = Object.values(challenge.info.offers).map((terms) => terms.scope)
+      const offered = scopesOf(challenge)
       const held = (await wallet.grantsFor(asked)).find(
         (grant) =>
           !except.has(keyOf(grant)) && grant.resource === place.resource.href && covers(grant.scope, offered),

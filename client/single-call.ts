@@ -1,5 +1,4 @@
 /** A single call of a plain x402 server: one payment for one answer, and the same one again while there is none. */
-
 import { discard } from "./bodies.ts"
 import type { Book } from "./booking.ts"
 import type { Exclusively, Holding } from "./claims.ts"
@@ -9,14 +8,11 @@ import { type Lost, type OfficeTools, persist } from "./office.ts"
 import { lastSendingAt, mayStillPay } from "./payment.ts"
 import { type PlainChallenge, readPlain, readSettlement } from "./plain.ts"
 import type { Choice } from "./policy.ts"
-import { type RepeatableRequest, send } from "./request.ts"
+import { isIdempotent, type RepeatableRequest, send } from "./request.ts"
 import type { Sale } from "./sale.ts"
 import type { ClientStore, Payment } from "./store.ts"
 import { createTurns } from "./turns.ts"
 import type { Wallet } from "./wallet.ts"
-
-/** Methods that may be sent again when nobody knows whether they arrived (RFC 9110 §9.2.2). */
-const repeatable: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"])
 
 export type Call = {
   readonly request: RepeatableRequest
@@ -72,7 +68,7 @@ export function createSingleCall(
         return sendOnce({ ...request, headers })
       },
       // What may have reached the handler is done once (CLI-17).
-      repeatable.has(request.method) ? until : now(),
+      isIdempotent(request) ? until : now(),
       deps,
     )
     if (answer.kind !== "answered") throw kept("outcome_unknown", payment)

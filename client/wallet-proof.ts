@@ -1,11 +1,10 @@
 /** Getting in without paying: an account that a seller may have listed signs a statement for him, and no payment. */
 import { type Hex, lowerAddress } from "../shared/evm.ts"
-import { parseJson } from "../shared/json.ts"
 import { walletNonceSchema, walletProofGrantType } from "../shared/oauth.ts"
 import type { TypedDataSigner } from "../shared/scheme.ts"
 import { walletProof } from "../shared/wallet-proof.ts"
-import { readText } from "./bodies.ts"
-import type { Challenge } from "./challenge.ts"
+import { readJson } from "./bodies.ts"
+import { type Challenge, scopesOf } from "./challenge.ts"
 import { exchange, type OfficeTools, officeInit } from "./office.ts"
 import type { Place } from "./origins.ts"
 import { createSingleFlight } from "./single-flight.ts"
@@ -23,7 +22,7 @@ export function createAdmissions(
   const refused = new Set<string>()
 
   return (challenge, place) => {
-    const offered = Object.values(challenge.info.offers).map(({ scope }) => scope)
+    const offered = scopesOf(challenge)
     const key = JSON.stringify([place.resourceText, place.tokenEndpoint.href, ...offered])
     if (refused.has(key)) return Promise.resolve(undefined)
     return flights.share(key, async () => {
@@ -62,7 +61,7 @@ export function createAdmissions(
     try {
       const answer = await deps.fetch(url, officeInit(deps.timeoutMs))
       if (answer.status !== 200) return undefined
-      const read = walletNonceSchema.safeParse(parseJson((await readText(answer, 4096)) ?? ""))
+      const read = walletNonceSchema.safeParse(await readJson(answer, 4096))
       return read.success ? read.data.nonce : undefined
     } catch {
       return undefined

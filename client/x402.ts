@@ -1,8 +1,7 @@
 /** `ticket402/client/x402`: a hook for stock x402 clients, by which one payment at the ticket office is good for many calls. */
-import { parseJson } from "../shared/json.ts"
 import { tokenResponseSchema } from "../shared/oauth.ts"
 import { type AccessTokenInfo, accessTokenExtension, paymentRequiredSchema } from "../shared/x402.ts"
-import { discard, readText } from "./bodies.ts"
+import { discard, readJson } from "./bodies.ts"
 import { TicketError } from "./errors.ts"
 import { isTicketOffice, parseUrl, resourceOf, tokenEndpointOf } from "./origins.ts"
 import { createSingleFlight } from "./single-flight.ts"
@@ -86,8 +85,7 @@ export function ticketHook(
         wanted: "status 200",
       })
     }
-    const text = await readText(response, maxBytes)
-    const parsed = tokenResponseSchema.safeParse(text === undefined ? undefined : readJson(text))
+    const parsed = tokenResponseSchema.safeParse(await readJson(response, maxBytes))
     if (!parsed.success || parsed.data.token_type !== "Bearer")
       throw new TicketError("answer_malformed", "The ticket office answered without a bearer token.")
     const { access_token: token, expires_in, grant } = parsed.data
@@ -116,12 +114,4 @@ function choose({ offers }: AccessTokenInfo, cost: number): string | undefined {
     .filter(([, terms]) => terms.dpop !== "required" && (terms.calls ?? cost) >= cost)
     .sort(([, a], [, b]) => Number(a.settle === "first") - Number(b.settle === "first"))
   return first?.[0]
-}
-
-function readJson(text: string): unknown {
-  try {
-    return parseJson(text)
-  } catch {
-    return undefined
-  }
 }

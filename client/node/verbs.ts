@@ -5,6 +5,8 @@ import type { Address } from "../../shared/evm.ts"
 import { daySeconds } from "../budget.ts"
 import { type Claim, type Counted, type Grant, keyOf, type Payment, type Spending } from "../store.ts"
 
+import { codeOf } from "./private-file.ts"
+
 type Held = { readonly holder: string; readonly until: number; readonly host: string; readonly pid: number }
 type Sums = Omit<Counted, "recipients">
 
@@ -124,6 +126,6 @@ function isRunning(pid: number): boolean {
     process.kill(pid, 0)
     return true
   } catch (error) {
-    return !(error instanceof Error && "code" in error && error.code === "ESRCH")
+    return codeOf(error) !== "ESRCH"
   }
 }

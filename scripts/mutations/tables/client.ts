@@ -218,7 +218,7 @@ export const client: readonly Mutation[] = [
   ...at("client/fetch.ts", [
     [
       "a POST does not reach the handler twice",
-      "return isGates || idempotentMethods.has(method)",
+      "return isGates || isIdempotent(request)",
       "return true",
       "test/client/calls.test.ts",
       "is not made again",
@@ -307,7 +307,7 @@ export const client: readonly Mutation[] = [
     ],
     [
       "a paid POST is not repeated",
-      "repeatable.has(request.method) ? until : now()",
+      "isIdempotent(request) ? until : now()",
       "until",
       "test/client/single-calls.test.ts",
       "CLI-17",
