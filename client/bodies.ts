@@ -69,3 +69,13 @@ export async function readJson(response: Response, max: number): Promise<unknown
 export function discard(response: Response): void {
   if (!response.bodyUsed) void response.body?.cancel().catch(() => {})
 }
+
+/** Work on an answer that leaves it to nobody half read when it ends in an error. */
+export async function orDiscard<T>(response: Response, work: () => T | Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    discard(response)
+    throw error
+  }
+}

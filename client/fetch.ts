@@ -1,6 +1,5 @@
 /** One call: send, and where the gate says 402 or 401, refresh or buy at most once and send again. */
-import { discard } from "./bodies.ts"
-import { setBounded } from "./bounded.ts"
+import { discard, orDiscard } from "./bodies.ts"
 import type { Challenge } from "./challenge.ts"
 import type { Provers } from "./dpop.ts"
 import { TicketError } from "./errors.ts"
@@ -10,6 +9,7 @@ import { isPlain, type PlainChallenge } from "./plain.ts"
 import type { Choice } from "./policy.ts"
 import type { Purchases } from "./purchase.ts"
 import type { Refresh } from "./refresh.ts"
+import { createRenewals } from "./renewal.ts"
 import { createHops, isIdempotent, type RepeatableRequest, repeatable, send, type Ticket } from "./request.ts"
 import type { Sale, Sales } from "./sale.ts"
 import type { SingleCall } from "./single-call.ts"
@@ -17,12 +17,6 @@ import { type ClientStore, type Grant, keyOf } from "./store.ts"
 import { waitFor } from "./waiting.ts"
 import type { Wallet } from "./wallet.ts"
 import type { Admit } from "./wallet-proof.ts"
-
-/** A token with less life than this is refreshed first, so that it does not die on the way (CLI-13). */
-const dyingSeconds = 5
-/** In the last part of its life a token that is in use is renewed beside the call that uses it. */
-const agingPart = 1 / 5
-const failuresRemembered = 100
 
 /** What the caller knows of his own plans. */
 export type Wish = {
@@ -50,8 +44,7 @@ export type FetchDeps = {
 
 export function createFetch(deps: FetchDeps): Fetch {
   const { store, wallet, sales, purchases, singleCall, refresh, emit } = deps
-  /** By resource: renewals that nobody was waiting for when they were refused. */
-  const refusedRenewals = new Map<string, TicketError>()
+  const renewals = createRenewals(deps)
 
   return async (input, init, wish) => {
     const headers = new Headers(init?.headers ?? (input instanceof Request ? input.headers : undefined))
@@ -83,10 +76,10 @@ export function createFetch(deps: FetchDeps): Fetch {
     const unsuitable = new Set<string>()
 
     for (;;) {
-      if (grant && !refreshed && isDying(grant)) {
+      if (grant && !refreshed && renewals.isDue(grant)) {
         refreshed = true
         grant = await waitFor(refresh(grant), signal)
-      } else if (grant && isAging(grant)) renewBeside(grant)
+      } else if (grant) renewals.beside(grant)
       const response = paidAnswer ?? (await send(deps.fetch, request, grant && ticketOf(grant)))
       paidAnswer = undefined
 
@@ -158,9 +151,7 @@ export function createFetch(deps: FetchDeps): Fetch {
       const held = await arrived()
       if (held) return held
       const { challenge, place } = sale
-      const refusal = refusedRenewals.get(place.resource.href)
-      refusedRenewals.delete(place.resource.href)
-      if (refusal) throw refusal
+      renewals.throwRefused(place.resource.href)
       if (deps.admit && !admitted) {
         admitted = true
         const grant = await waitFor(deps.admit(challenge, place), signal)
@@ -184,26 +175,6 @@ export function createFetch(deps: FetchDeps): Fetch {
   function ticketOf({ accessToken, proofKey }: Grant): Ticket {
     return { accessToken, prover: deps.provers(proofKey) }
   }
-
-  function isAging(grant: Grant): boolean {
-    const life = grant.tokenExpiresAt - grant.tokenIssuedAt
-    return grant.refreshToken !== undefined && grant.tokenExpiresAt - deps.now() < life * agingPart
-  }
-
-  /**
-   * What ends a grant is heard by the next call, which would otherwise buy without a word. For any other trouble that call
-   * refreshes itself.
-   */
-  function renewBeside(grant: Grant): void {
-    refresh(grant).catch((error: unknown) => {
-      if (error instanceof TicketError && error.code === "refresh_refused")
-        setBounded(refusedRenewals, grant.resource, error, failuresRemembered)
-    })
-  }
-
-  function isDying(grant: Grant): boolean {
-    return grant.refreshToken !== undefined && grant.tokenExpiresAt - deps.now() < dyingSeconds
-  }
 }
 
 /**
@@ -226,13 +197,3 @@ const isCorrectable = (error: unknown): boolean =>
   error instanceof TicketError &&
   (error.code === "purchase_refused" || error.code === "price_expired") &&
   (error.action === "fix" || error.action === "buy")
-
-/** A call that ends in an error leaves no answer half read. */
-async function orDiscard<T>(response: Response, work: () => T | Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    discard(response)
-    throw error
-  }
-}

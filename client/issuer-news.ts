@@ -1,21 +1,18 @@
 /** What a verifier knows of an issuer: its keys, what it has taken back, and its prices; fetched ahead, never per token. */
-import { type CryptoKey, compactVerify, importJWK, type JWK } from "jose"
 import * as z from "zod"
 import { accessTokenType, type Claims } from "../shared/access-token.ts"
 import { decodeHeader } from "../shared/codec.ts"
 import { parseJson } from "../shared/json.ts"
-import { isCanonical, jwsHeader, type TokenAlgorithm, tokenAlgorithms } from "../shared/jws.ts"
 import { wellKnown } from "../shared/oauth.ts"
 import { createRevocationSet, type RevocationSet } from "../shared/revocation.ts"
 import { type RevocationList, revocationListSchema, revocationsType } from "../shared/revocation-list.ts"
 import { paymentRequiredHeader } from "../shared/x402.ts"
 import { readText } from "./bodies.ts"
+import { createIssuerKeys } from "./issuer-keys.ts"
 import { isPrivateEnough } from "./origins.ts"
 
 /** How often the list is asked for; with the issuer's own second the published bound of 5 s holds. */
 const listSeconds = 2
-/** How often the keys are; an unknown key asks for them no sooner either (TOK-25). */
-const keySeconds = 30
 const priceSeconds = 60
 const maxBytes = 1024 * 1024
 /** How far the issuer's clock may be from this one. */
@@ -26,9 +23,6 @@ const metadataSchema = z.object({
   jwks_uri: z.string(),
   revocations_uri: z.string(),
   gate_uri: z.string(),
-})
-const jwksSchema = z.object({
-  keys: z.array(z.looseObject({ kid: z.string(), alg: z.enum(tokenAlgorithms), kty: z.string() })).max(100),
 })
 
 const documentSchema = z.looseObject({})
@@ -41,8 +35,6 @@ export type NewsTools = {
 
 /** The issuer did not answer, or not with what it claims to be. */
 class NewsUnavailable extends Error {}
-
-type TrustedKey = { readonly kid: string; readonly alg: TokenAlgorithm; readonly key: CryptoKey }
 
 /** The 402 of the issuer's own gate for a scope: what fits a header, and all of it. */
 export type Price = { readonly header: object; readonly body: object }
@@ -61,16 +53,14 @@ export type IssuerNews = {
 export function createIssuerNews(issuer: string, tools: NewsTools): IssuerNews {
   const { now } = tools
   const set = createRevocationSet()
-  const removed = new Set<string>()
   const prices = new Map<string, { readonly price: Price; readonly at: number }>()
-  let keys: ReadonlyMap<string, TrustedKey> = new Map()
   let places: z.infer<typeof metadataSchema> | undefined
-  let keysAt = Number.NEGATIVE_INFINITY
   let listAt = Number.NEGATIVE_INFINITY
   let etag: string | undefined
   let cursor = 0
   let timer: ReturnType<typeof setInterval> | undefined
   let reading: Promise<void> | undefined
+  const keys = createIssuerKeys(now, async () => json((await discover()).jwks_uri))
 
   async function ask(url: string, headers: Record<string, string> = {}): Promise<Response> {
     return tools.fetch(url, {
@@ -110,39 +100,6 @@ export function createIssuerNews(issuer: string, tools: NewsTools): IssuerNews {
     return places
   }
 
-  async function readKeys(): Promise<void> {
-    // Before the answer: a flood of unknown keys asks once, answered or not.
-    keysAt = now()
-    const { jwks_uri } = await discover()
-    const found = jwksSchema.parse(await json(jwks_uri)).keys
-    const trusted = await Promise.all(
-      found.map(async (jwk): Promise<TrustedKey> => {
-        const { kid, alg } = jwk
-        return { kid, alg, key: (await importJWK(jwk as JWK, alg)) as CryptoKey }
-      }),
-    )
-    keys = new Map(trusted.map((key) => [key.kid, key]))
-  }
-
-  /** The key that a text names with its header, which is compared whole and never parsed. */
-  function keyOf(text: string, typ: string): TrustedKey | undefined {
-    const header = text.slice(0, text.indexOf("."))
-    return [...keys.values()].find(({ alg, kid }) => !removed.has(kid) && jwsHeader(alg, typ, kid) === header)
-  }
-
-  async function payloadOf(text: string, typ: string): Promise<unknown> {
-    const known = keyOf(text, typ)
-    const [, , signature = "", ...more] = text.split(".")
-    if (!known || more.length > 0 || !isCanonical(known.alg, signature)) return undefined
-    try {
-      const { payload } = await compactVerify(text, known.key, { algorithms: [known.alg] })
-      return parseJson(new TextDecoder("utf-8", { fatal: true }).decode(payload))
-    } catch {
-      // Whatever is wrong with it, the issuer did not sign it.
-      return undefined
-    }
-  }
-
   /** One page of the list; answers whether there are more. */
   async function readPage(): Promise<boolean> {
     const [askedAt, since] = [now(), cursor]
@@ -153,8 +110,8 @@ export function createIssuerNews(issuer: string, tools: NewsTools): IssuerNews {
     const isUnchanged = response.status === 304 && etag !== undefined
     if (!isUnchanged) {
       if (response.status !== 200 || text === undefined) throw new NewsUnavailable()
-      if (!keyOf(text, revocationsType)) await readKeysIfDue()
-      const list = revocationListSchema.parse(await payloadOf(text, revocationsType))
+      if (!keys.has(text, revocationsType)) await keys.readIfDue()
+      const list = revocationListSchema.parse(await keys.open(text, revocationsType))
       take(list, askedAt)
       etag = cursor === since ? (response.headers.get("etag") ?? undefined) : undefined
       if (list.more) return true
@@ -168,17 +125,13 @@ export function createIssuerNews(issuer: string, tools: NewsTools): IssuerNews {
     const isAnswer = list.iss === issuer && list.since === cursor && list.next >= cursor
     if (!isAnswer || Math.abs(list.iat - askedAt) > clockSeconds) throw new NewsUnavailable()
     set.add(list.revocations)
-    for (const kid of list.removedKeys) removed.add(kid)
+    keys.remove(list.removedKeys)
     cursor = list.next
-  }
-
-  async function readKeysIfDue(): Promise<void> {
-    if (now() >= keysAt + keySeconds) await readKeys()
   }
 
   async function readAll(): Promise<void> {
     try {
-      await readKeysIfDue()
+      await keys.readIfDue()
       while (await readPage());
     } catch {
       // What is known stays; that it grows old is what the verdicts go by.
@@ -206,8 +159,8 @@ export function createIssuerNews(issuer: string, tools: NewsTools): IssuerNews {
   return {
     async open(token) {
       await begin()
-      if (!keyOf(token, accessTokenType)) await readKeysIfDue().catch(() => undefined)
-      return payloadOf(token, accessTokenType)
+      if (!keys.has(token, accessTokenType)) await keys.readIfDue().catch(() => undefined)
+      return keys.open(token, accessTokenType)
     },
     reasonFor: set.reasonFor,
     age: () => now() - listAt,

@@ -68,15 +68,11 @@ export const takenBack: readonly Mutation[] = [
   ...at("client/verify.ts", [
     ["age of the list", "return !isFinal && news.age() > staleSeconds", "return false", verifier, "TOK-22"],
   ]),
-  ...at("client/issuer-news.ts", [
-    [
-      "keys asked for now and then",
-      "if (now() >= keysAt + keySeconds) await readKeys()",
-      "await readKeys()",
-      verifier,
-      "TOK-25",
-    ],
-    ["the issuer's own origin", "url.origin !== new URL(issuer).origin || ", "", verifier, "goes nowhere"],
+  ...at("client/issuer-keys.ts", [
+    ["keys asked for now and then", "if (now() < askedAt + keySeconds) return", "", verifier, "TOK-25"],
     ["removed keys", "!removed.has(kid) &&", "", verifier, "TOK-26"],
+  ]),
+  ...at("client/issuer-news.ts", [
+    ["the issuer's own origin", "url.origin !== new URL(issuer).origin || ", "", verifier, "goes nowhere"],
   ]),
 ]
