@@ -1,10 +1,9 @@
 /** A server of others for the matrix: one page behind their own middleware, settled by a facilitator of its own. */
-import { createServer } from "node:http"
-import type { AddressInfo } from "node:net"
 import express, { type RequestHandler } from "express"
 import { generatePrivateKey, privateKeyToAddress } from "viem/accounts"
 import type { LocalChain } from "../local-chain.ts"
 import { type Facilitator, openFacilitator } from "./facilitator.ts"
+import { countContent, listen } from "./listen.ts"
 import type { RunningServer } from "./server.ts"
 
 export const page = "/weather"
@@ -23,9 +22,7 @@ export async function openDoor(
 ): Promise<RunningServer> {
   const facilitator = await openFacilitator(chain)
   const app = express()
-  const server = createServer(app)
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
-  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}` as const
+  const { origin, close } = await listen(app)
   for (const step of ["verify", "settle"] as const)
     app.post(`/facilitator/${step}`, express.json(), async (request, response) => {
       const { paymentPayload, paymentRequirements } = request.body
@@ -37,18 +34,8 @@ export async function openDoor(
 
   return {
     origin,
-    async visit(call, times) {
-      let seen = 0
-      for (let each = 0; each < times; each += 1) {
-        const answer = await call(`${origin}${page}`)
-        if (answer.status === 200) seen += 1
-      }
-      return seen
-    },
+    visit: (call, times) => countContent(call, `${origin}${page}`, times),
     taken: facilitator.settled,
-    async close() {
-      server.closeAllConnections()
-      await new Promise((resolve) => server.close(resolve))
-    },
+    close,
   }
 }

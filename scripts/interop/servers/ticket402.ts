@@ -1,7 +1,5 @@
 /** ticket402, as its content is reached: at the business URL itself, by way of the ticket office, or not at all. */
 import { mkdtemp, rm } from "node:fs/promises"
-import { createServer } from "node:http"
-import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import express from "express"
@@ -12,6 +10,7 @@ import { mountExample } from "../../../server/example.ts"
 import { baseSepolia } from "../../../shared/networks/base-sepolia.ts"
 import type { LocalChain } from "../../local-chain.ts"
 import type { Call } from "../client.ts"
+import { countContent, listen } from "../listen.ts"
 import type { RunningServer, Server } from "../server.ts"
 
 const film = "/movies/1"
@@ -34,17 +33,10 @@ export const ticket402Office: Server = {
 
 type Visit = (call: Call, origin: string, times: number) => Promise<number>
 
-async function visitFilm(call: Call, origin: string, times: number): Promise<number> {
-  let watched = 0
-  for (let each = 0; each < times; each += 1) {
-    const answer = await call(`${origin}${film}`)
-    if (answer.status === 200) watched += 1
-  }
-  return watched
-}
+const visitFilm: Visit = (call, origin, times) => countContent(call, `${origin}${film}`, times)
 
 /** One token, shown at every call by a `fetch` that pays nothing. */
-async function visitOffice(call: Call, origin: string, times: number): Promise<number> {
+const visitOffice: Visit = async (call, origin, times) => {
   const bought = await call(`${origin}/token`, { method: "POST" })
   const { access_token } = (await bought.json()) as { access_token?: string }
   const headers = { authorization: `Bearer ${access_token}` }
@@ -57,9 +49,7 @@ async function openCinema(
 ): Promise<RunningServer> {
   const folder = await mkdtemp(join(tmpdir(), "ticket402-interop-"))
   const app = express()
-  const server = createServer(app)
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
-  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const { origin, close } = await listen(app)
   let taken = 0
   const issuer = await createIssuer(
     {
@@ -97,8 +87,7 @@ async function openCinema(
     visit: (call, times) => visit(call, origin, times),
     taken: () => taken,
     async close() {
-      server.closeAllConnections()
-      await new Promise((resolve) => server.close(resolve))
+      await close()
       await issuer.close()
       await rm(folder, { recursive: true, force: true })
     },
