@@ -61,12 +61,13 @@ async function carry(
 ): Promise<void> {
   const { controller, signal, goingOn } = createController()
   let response: Response | undefined
+  let reader: ReadableStreamDefaultReader<Uint8Array> | undefined
   try {
     handler.onRequestStart?.(controller, {})
     response = await client.fetch(url, { ...initOf(url, request), redirect: "manual", signal })
     if (isRedirect(response)) targetOf(response, url)
     handler.onResponseStart?.(controller, response.status, headersOf(response), response.statusText)
-    const reader = response.body?.getReader()
+    reader = response.body?.getReader()
     for (;;) {
       await goingOn()
       signal.throwIfAborted()
@@ -76,6 +77,8 @@ async function carry(
     }
     handler.onResponseEnd?.(controller, {})
   } catch (error) {
+    // What is being read is left by its reader; until then the answer itself can be.
+    reader?.cancel().catch(() => {})
     if (response) discard(response)
     handler.onResponseError?.(controller, error as Error)
   }

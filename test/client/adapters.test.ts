@@ -297,4 +297,29 @@ describe("undici", () => {
     expect(a.handled.at(-1)?.path).toBe("/movies?genre=noir&genre=western&from=1968")
     await dispatcher.close()
   })
+
+  test("an answer whose handler fails is ended at its source", async () => {
+    const clock = { now: startedAt }
+    const seller = await origin(clock)
+    const { dispatcher } = createDispatcher(terms(clock).options)
+    let gone: Promise<unknown> | undefined
+    seller.always("GET /endless", (_request, response, socket) => {
+      gone = once(socket, "close")
+      response.writeHead(200).write("more ")
+    })
+    const trouble = new Error("of the handler")
+    const heard = new Promise((resolve) => {
+      const handler = {
+        onRequestStart() {},
+        onResponseData() {
+          throw trouble
+        },
+        onResponseError: (_controller: unknown, error: Error) => resolve(error),
+      }
+      dispatcher.dispatch({ origin: seller.url, path: "/endless", method: "GET" }, handler)
+    })
+    expect(await heard).toBe(trouble)
+    await gone
+    await dispatcher.close()
+  })
 })

@@ -180,6 +180,13 @@ export const client: readonly Mutation[] = [
       "test/client/adapters.test.ts",
       "CLI-12: a path that looks",
     ],
+    [
+      "an answer that nobody reads on is ended",
+      "reader?.cancel().catch(() => {})",
+      "",
+      "test/client/adapters.test.ts",
+      "whose handler fails",
+    ],
   ]),
   ...at("client/axios.ts", [
     [
