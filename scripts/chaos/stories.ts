@@ -12,7 +12,7 @@ import {
   watch,
 } from "../../test/support/cinema.ts"
 import type { Account } from "../../test/support/payments.ts"
-import type { Lane } from "./lane.ts"
+import type { Hold, Lane } from "./lane.ts"
 import { cancelCall, sendByStranger } from "./strangers.ts"
 import type { Flaw } from "./table.ts"
 import type { World } from "./world.ts"
@@ -64,24 +64,23 @@ export async function tell(lane: Lane, story: Story): Promise<readonly Flaw[]> {
   const wrong = (line: string) => flaws.push({ kind: "wrongVerdicts", line: `${story.name}: ${line}` })
   const hold = story.meddling && lane.holdAt(story.meddling.step)
   try {
-    const bought = await buy(lane, purchase, wrong)
-    if (!bought) {
-      flaws.push({ kind: "stuckJobs", line: `${story.name}: no token was sold` })
+    // While it is bought, because a payment that is settled first has no token before its end.
+    const meddled = hold && meddle(lane, story, { hold, customer, purchase })
+    const sold = await buy(lane, purchase, wrong)
+    await meddled
+    if (!sold) {
+      flaws.push({ kind: "stuckJobs", line: `${story.name}: the payment was neither taken nor judged` })
       return flaws
     }
-    if (hold) {
-      await Promise.race([hold.reached, delay(longestSeconds * 1000)])
-      await story.meddling?.act(lane, customer, purchase)
-      hold.release()
-    }
+    const bought = sold.status === 200 ? sold : undefined
     const ended = await eventually(
       () => postToken(cinema.url, retryHeaders(purchase)),
       (answer) => answer.status === 400 || answer.body.grant?.settlement.state === "settled",
       longestSeconds,
     ).catch((error: Error) => void flaws.push({ kind: "stuckJobs", line: `${story.name}: ${error.message}` }))
     if (!ended) return flaws
-    const grant = bought.body.grant.id
-    if (ended.status === 200 && ended.body.grant.id !== grant)
+    const grant = bought?.body.grant.id
+    if (grant !== undefined && ended.status === 200 && ended.body.grant.id !== grant)
       flaws.push({ kind: "doubleEffects", line: `${story.name}: grants ${grant} and ${ended.body.grant.id}` })
     await compare(lane, customer, ended, bought, { wrong, flaws, name: story.name })
   } finally {
@@ -90,7 +89,17 @@ export async function tell(lane: Lane, story: Story): Promise<readonly Flaw[]> {
   return flaws
 }
 
-/** As a patient client does: whatever the answer, the same payment again, with its secret. */
+async function meddle(
+  lane: Lane,
+  { meddling }: Story,
+  { hold, customer, purchase }: { hold: Hold; customer: Account; purchase: Purchase },
+): Promise<void> {
+  await Promise.race([hold.reached, delay(longestSeconds * 1000)])
+  await meddling?.act(lane, customer, purchase)
+  hold.release()
+}
+
+/** As a patient client does: whatever the answer, the same payment again, with its secret, until there is a token or none can come. */
 async function buy(
   { cinema }: Lane,
   purchase: Purchase,
@@ -100,7 +109,7 @@ async function buy(
   const until = performance.now() + longestSeconds * 1000
   while (performance.now() < until) {
     const answer = await postToken(cinema.url, headers)
-    if (answer.status === 200) return answer
+    if (answer.status === 200 || answer.body.reason === "settlement_failed") return answer
     if (answer.status === 402) wrong(`a signed payment was answered with 402 (${answer.body.reason})`)
     if (answer.status === 500) wrong("the service failed by a bug of its own (500)")
     headers = retryHeaders(purchase)
@@ -114,7 +123,7 @@ async function compare(
   { cinema, world, price }: Lane,
   customer: Account,
   ended: Answer,
-  bought: Answer,
+  bought: Answer | undefined,
   { wrong, flaws, name }: { wrong: (line: string) => void; flaws: Flaw[]; name: string },
 ): Promise<void> {
   const transfers = await transfersOf(world, customer.address, cinema.payTo.address)
@@ -124,6 +133,7 @@ async function compare(
   const says = ended.status === 200 ? "settled" : String(ended.body.reason)
   if (isPaid && says !== "settled") wrong(`the money is there, the service says ${says}`)
   if (!isPaid && says !== "settlement_failed") return wrong(`no money came, the service says ${says}`)
+  if (!bought) return
   const gate = await eventually(
     () => watch(cinema.url, bought.body.access_token),
     ({ status }) => isPaid || status !== 200,

@@ -70,7 +70,17 @@ export async function openCinema(options: CinemaOptions = {}): Promise<Cinema> {
     logLevel: "silent",
     ...options.config,
   }
-  const issuer = await createIssuer(config, options.issuer)
+  const leave = async (running?: Issuer) => {
+    server.closeAllConnections()
+    await new Promise((resolve) => server.close(resolve))
+    await running?.close()
+    if (!options.chain) await chain.stop()
+    await rm(folder, { recursive: true, force: true })
+  }
+  const issuer = await createIssuer(config, options.issuer).catch(async (error: unknown) => {
+    await leave()
+    throw error
+  })
   await chain.fund(issuer.relayer)
   app.use(office(issuer))
   app.get("/movies/:id", gate(issuer, "movies:read"), (req, res) => {
@@ -97,13 +107,7 @@ export async function openCinema(options: CinemaOptions = {}): Promise<Cinema> {
       return account
     },
     balanceOf: (address) => balanceOf(chain, address),
-    async close() {
-      server.closeAllConnections()
-      await new Promise((resolve) => server.close(resolve))
-      await issuer.close()
-      if (!options.chain) await chain.stop()
-      await rm(folder, { recursive: true, force: true })
-    },
+    close: () => leave(issuer),
   }
 }
 
