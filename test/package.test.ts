@@ -84,7 +84,7 @@ describe("the package", () => {
       expect.arrayContaining(["LICENSE", "README.md", "package.json", "dist/server/stores/sqlite-thread.js"]),
     )
     const roots =
-      /^(dist\/(client|server|shared)\/|dist\/scripts\/ticket402\.|LICENSE$|README\.md$|package\.json$)/
+      /^(dist\/(client|server|shared)\/|dist\/scripts\/(agent-commands|ticket402)\.|LICENSE$|README\.md$|package\.json$)/
     expect(packed.filter((path) => !roots.test(path))).toEqual([])
     expect(packed.filter((path) => /\.ts$/.test(path) && !/\.d\.ts$/.test(path))).toEqual([])
   })

@@ -9,6 +9,7 @@ import { paymentSignatureHeader } from "../../shared/x402.ts"
 import {
   type Answer,
   type Cinema,
+  lifeOf,
   openCinema,
   postToken,
   preparePurchase,
@@ -73,12 +74,12 @@ describe("a whitelisted address", () => {
     expect({
       status,
       settlement: body.grant?.settlement,
-      expires_in: body.expires_in,
+      life: lifeOf(body),
       scope: body.scope,
     }).toEqual({
       status: 200,
       settlement: { state: "none" },
-      expires_in: 300,
+      life: 300,
       scope: "movies:read movies:list",
     })
     expect(headers.get("payment-response")).toBeNull()
@@ -219,7 +220,8 @@ describe("client credentials", () => {
       expect(answer.status).toBe(200)
       expect(answer.headers.get("cache-control")).toBe("no-store")
       const { body } = answer
-      expect(body).toMatchObject({ token_type: "Bearer", expires_in: 300, scope: "movies:read movies:write" })
+      expect(body).toMatchObject({ token_type: "Bearer", scope: "movies:read movies:write" })
+      expect(lifeOf(body)).toBe(300)
       expect(body.refresh_token).toBeUndefined()
       expect(claimsOf(body.access_token)).toMatchObject({
         sub: clientId,

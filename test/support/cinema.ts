@@ -221,6 +221,15 @@ export const watch = async (url: string, token?: string, path = "/movies/1"): Pr
     }),
   )
 
+/** Seconds for which the token of an answer was issued; the answer may be a moment younger, never older. */
+export function lifeOf({ access_token, expires_in }: { access_token: string; expires_in: number }): number {
+  const { iat, exp } = JSON.parse(Buffer.from(access_token.split(".")[1] ?? "", "base64url").toString())
+  const life = exp - iat
+  if (expires_in > life || expires_in < life - 2)
+    throw new Error(`expires_in ${expires_in}, of a life of ${life} s`)
+  return life
+}
+
 async function read(response: Response): Promise<Answer> {
   const text = await response.text()
   return {
