@@ -30,7 +30,7 @@ const unsent = [
  *
  * The client's promises hold for every request: bodies are kept in memory, a refusal is a `TicketError` (behind a fetch,
  * the `cause` of its TypeError), and a redirect to another origin is an error. Redirects within the origin are answers,
- * for the caller to follow. Upgrades and CONNECT are left alone.
+ * for the caller to follow. Timeouts are those of the dispatcher beneath; upgrades and CONNECT are left to it.
  */
 export function createDispatcher(options: DispatcherOptions): {
   readonly client: Client

@@ -28,6 +28,8 @@ export type LocalChainOptions = {
   /** Whole seconds between blocks; 0 mines each transaction at once. */
   blockTimeSeconds?: number
   accounts?: number
+  /** Accounts whose random keys the node has, to sign for whoever asks it; none unless told. */
+  nodeAccounts?: number
   /** Contracts for batches that are there, by name; both unless told. */
   aggregators?: readonly (keyof typeof aggregatorCodes)[]
 }
@@ -66,14 +68,16 @@ const defaultUsdc = parseUnits("1000", 6)
 
 export async function startLocalChain(options: LocalChainOptions = {}): Promise<LocalChain> {
   const { port = 0, blockTimeSeconds = 2, accounts: accountCount = 3, network = "sepolia" } = options
+  const { nodeAccounts = 0 } = options
   requireWhole("port", port, 65_535)
   requireWhole("blockTimeSeconds", blockTimeSeconds, 86_400)
   requireWhole("accounts", accountCount, 1_000)
+  requireWhole("nodeAccounts", nodeAccounts, 1_000)
   const wanted = new Set<string>(options.aggregators ?? Object.keys(aggregatorCodes))
 
   const { chainId, assets } = localNetworks[network]
   const asset = assets[0].address
-  const node = spawnNode(port, chainId)
+  const node = spawnNode(port, chainId, nodeAccounts)
   const ended = new Promise<void>((resolve) => {
     node.once("close", () => resolve())
   })
@@ -193,10 +197,11 @@ async function requestJson(rpcUrl: string, method: string, params: readonly unkn
   return answer.result
 }
 
-function spawnNode(port: number, chainId: number): Node {
+function spawnNode(port: number, chainId: number, accounts: number): Node {
   const flags = ["--host", "127.0.0.1", "--port", String(port), "--chain-id", String(chainId)]
   // No dev accounts: their keys are public, and a signature made here is valid on the testnet.
-  flags.push("--hardfork", hardfork, "--accounts", "0", "--no-mining", "--no-request-size-limit")
+  flags.push("--hardfork", hardfork, "--accounts", String(accounts), "--no-mining", "--no-request-size-limit")
+  if (accounts > 0) flags.push("--mnemonic-random")
   // A chain left running keeps its states in memory and leaves none on the disk.
   flags.push("--prune-history", "1000", "--color", "never")
   const { command, first } = anvilCommand()

@@ -1,0 +1,41 @@
+import { afterAll, beforeAll, expect, it } from "vitest"
+import { createClient, createProviderSigner, createRemoteSigner } from "../../client/index.ts"
+import { startLocalChain } from "../../scripts/local-chain.ts"
+import type { Hex } from "../../shared/evm.ts"
+import { type Cinema, eventually, openCinema } from "../support/cinema.ts"
+
+let cinema: Cinema
+beforeAll(async () => {
+  cinema = await openCinema({ chain: await startLocalChain({ blockTimeSeconds: 0, nodeAccounts: 2 }) })
+})
+afterAll(async () => {
+  await cinema.close()
+  await cinema.chain.stop()
+})
+
+it("the keys of a node pay, whether it is asked as a wallet or as a remote signer", async () => {
+  const { chain } = cinema
+  const provider = {
+    request: ({ method, params }: { method: string; params?: unknown }) =>
+      chain.request(method, params as readonly unknown[]),
+  }
+  const [, second] = (await chain.request("eth_accounts")) as Hex[]
+  const signers = [
+    await createProviderSigner(provider),
+    createRemoteSigner({ url: chain.rpcUrl, address: second! }),
+  ]
+  expect(new Set(signers.map(({ address }) => address)).size).toBe(2)
+  for (const account of signers) {
+    await chain.mint(account.address, 1_000_000n)
+    const client = createClient({
+      account,
+      budget: { perPurchase: "0.05", perDay: "1.00" },
+      networks: ["eip155:11155111"],
+    })
+    expect((await client.fetch(`${cinema.url}/movies/7`)).status).toBe(200)
+  }
+  await eventually(
+    () => cinema.balanceOf(cinema.payTo.address),
+    (balance) => balance === 20_000n,
+  )
+})
