@@ -59,8 +59,8 @@ export const strangers: readonly Mutation[] = [
       "nothing revives with an entry",
       " && entry.listedAt <= issuedAt",
       "",
-      "test/contracts/store.test.ts",
-      "revives nothing with an entry",
+      "test/server/core/whitelist.test.ts",
+      "not for what is older",
     ],
   ]),
   ...at("server/adapters/express.ts", [

@@ -1,0 +1,23 @@
+import { describe, expect, it } from "vitest"
+import { standsFor } from "../../../server/core/whitelist.ts"
+
+const entry = {
+  id: "billing",
+  secretSha256: null,
+  scope: "movies:read",
+  by: "command",
+  listedAt: 100,
+} as const
+
+describe("an entry of the whitelist", () => {
+  it("WL-09: stands for what was issued since it is listed, and not for what is older", () => {
+    expect(standsFor(entry, 100)).toBe(true)
+    expect(standsFor(entry, 99)).toBe(false)
+  })
+
+  it("WL-09: stands for nothing once it is removed, or was never there", () => {
+    expect(standsFor({ ...entry, removedAt: 200 }, 150)).toBe(false)
+    expect(standsFor({ ...entry, removedAt: null }, 150)).toBe(true)
+    expect(standsFor(undefined, 150)).toBe(false)
+  })
+})
