@@ -1,5 +1,5 @@
-// The import rule of the house: arrows point towards shared/; use cases and edges meet only in
-// server/ports; only server/app.ts knows both. Each heavy package has one home.
+// The import rule: arrows point towards shared/; use cases and edges meet only in server/ports; only
+// server/app knows both. Each heavy package has one home.
 const npm = ["npm", "npm-dev", "npm-peer", "npm-optional", "core"]
 const only = (name, from, allowed) => ({
   name,
@@ -13,35 +13,50 @@ const home = (pkg, homes) => ({
   from: { path: "^(shared|server|client)/", pathNot: homes },
   to: { path: `node_modules/${pkg}/` },
 })
-const useCases =
-  "server/(gate|dpop|metering|token|owner|status|receipt|credentials|introspection|revocation|funding|settlement|worker|revocations|waits|whitelist|feed|quotes|price-list|(grants|settlement|books)/[^/]+)\\.ts$"
-const edges = "server/(stores|chains|keys)/"
+const server = (...rooms) => `server/(${rooms.join("|")})/`
+const useCases = server("gate", "grants", "access", "feeds", "settlement", "books")
+const edges = ["stores", "chains", "keys"]
+const inner = ["core", "ports"]
 
 module.exports = {
   forbidden: [
     { name: "no-cycles", severity: "error", from: {}, to: { circular: true } },
+    { name: "no-cycles-of-folders", severity: "error", scope: "folder", from: {}, to: { circular: true } },
     { name: "resolvable", severity: "error", from: {}, to: { couldNotResolve: true } },
     only("shared-stands-alone", "^shared/", "^shared/"),
     only("client-knows-shared", "^client/", "^(client|shared)/"),
     only("server-knows-shared", "^server/", "^(server|shared)/"),
-    only("core-is-pure", "^server/core/", "^(shared/|server/core/)"),
-    only("ports-know-core", "^server/ports/", "^(shared/|server/core/|server/ports/)"),
-    only("use-cases-know-ports", `^${useCases}`, `^(shared/|server/core/|server/ports/|${useCases})`),
-    only(
-      "edges-know-ports",
-      `^${edges}`,
-      `^(shared/|server/core/|server/ports/|server/thread-module\\.ts$|${edges})`,
+    only("core-is-pure", "^server/core/", "^(shared|server/core)/"),
+    only("ports-know-core", "^server/ports/", `^(shared/|${server(...inner)})`),
+    only("use-cases-know-ports", `^${useCases}`, `^(shared/|${server(...inner)}|${useCases})`),
+    ...edges.map((edge) =>
+      only(`${edge}-know-ports`, `^${server(edge)}`, `^(shared/|${server(...inner, edge)})`),
     ),
-    only(
-      "http-knows-use-cases",
-      "^server/http/",
-      `^(shared/|server/core/|server/ports/|server/http/|${useCases})`,
-    ),
+    only("http-knows-use-cases", "^server/http/", `^(shared/|${server(...inner, "http")}|${useCases})`),
+    only("config-knows-core", "^server/config/", `^(shared/|${server("core", "config")})`),
     only(
       "adapters-know-http",
       "^server/adapters/",
-      "^(shared/|server/core/|server/(app|gate|metering)\\.ts$|server/(ports|http|adapters)/)",
+      `^(shared/|${server(...inner, "http", "gate", "app", "adapters")})`,
     ),
+    {
+      name: "nobody-knows-commands",
+      severity: "error",
+      from: { path: "^server/", pathNot: "^server/commands/" },
+      to: { path: "^server/commands/" },
+    },
+    {
+      name: "tests-do-without-scripts",
+      severity: "error",
+      from: { path: "^test/" },
+      to: { path: "^scripts/" },
+    },
+    {
+      name: "scripts-know-support-only",
+      severity: "error",
+      from: { path: "^scripts/" },
+      to: { path: "^test/", pathNot: "^test/support/" },
+    },
     {
       name: "core-and-shared-do-no-io",
       severity: "error",
@@ -52,7 +67,7 @@ module.exports = {
       name: "client-runs-anywhere",
       severity: "error",
       comment:
-        "the client is for agents: no node-only or native module but in client/node, client/cli and client/mcp, which nothing else there knows",
+        "agents run the client in browsers and workers: node modules belong to client/node, client/cli and client/mcp",
       from: { path: "^client/", pathNot: "^client/(node|cli|mcp)/" },
       to: { dependencyTypes: ["core"] },
     },
@@ -61,6 +76,12 @@ module.exports = {
       severity: "error",
       from: { path: "^client/", pathNot: "^client/(node|cli|mcp)/" },
       to: { path: "^client/(node|cli|mcp)/" },
+    },
+    {
+      name: "client-core-is-pure",
+      severity: "error",
+      from: { path: "^client/core/" },
+      to: { path: "^client/", pathNot: "^client/core/" },
     },
     {
       name: "store-does-without-commands",
@@ -75,17 +96,17 @@ module.exports = {
       to: { path: "^client/mcp/" },
     },
     home("better-sqlite3", "^(server/stores/|client/node/)"),
-    home("express", "^server/(adapters/|app\\.ts|main\\.ts|example\\.ts)"),
-    home("pino", "^server/(app|main|log)\\.ts"),
-    home("axios", "^client/axios\\.ts$"),
-    home("undici", "^client/undici\\.ts$"),
+    home("express", "^server/(adapters|commands)/"),
+    home("pino", "^server/app/"),
+    home("axios", "^client/adapters/axios\\.ts$"),
+    home("undici", "^client/adapters/undici\\.ts$"),
     home("jose", "^(server/keys/|client/)"),
     home("ox", "^client/cli/"),
     home("ora", "^client/cli/"),
     home("env-paths", "^client/cli/"),
     home("@inquirer", "^client/cli/"),
     home("@modelcontextprotocol", "^client/mcp/"),
-    home("viem", "^(shared/evm\\.ts|server/chains/|client/)"),
+    home("viem", "^(shared/values/evm\\.ts|server/chains/|client/)"),
   ],
   options: {
     doNotFollow: { path: "node_modules" },

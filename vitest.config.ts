@@ -7,7 +7,7 @@ import { bundled, threads } from "./test/support/bundle.ts"
 const compiledThreads = (): Plugin => ({
   name: "compiled-threads",
   load(id) {
-    if (id !== join(import.meta.dirname, "server/thread-module.ts")) return undefined
+    if (id !== join(import.meta.dirname, "server/ports/thread-module.ts")) return undefined
     const [thread = ""] = threads
     const folder = pathToFileURL(dirname(bundled(thread))).href
     const names = threads.map((each) => basename(each, ".ts"))
@@ -22,6 +22,7 @@ export default defineConfig({
   plugins: [compiledThreads()],
   test: {
     include: ["test/**/*.test.ts"],
+    globalSetup: "test/support/temporary-folder.ts",
     pool: "forks",
     // Most files wait for a chain or a process more than they compute; vitest's own choice on two cores is one at a time.
     maxWorkers: 2,

@@ -1,6 +1,6 @@
 /** `npm run chain`: the local chain until Ctrl-C, its coordinates as one JSON line on stdout. */
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander"
-import { localNetworks, startLocalChain } from "./local-chain.ts"
+import { localNetworks, startLocalChain } from "../test/support/chain/local-chain.ts"
 
 type Options = { port: number; blockTime: number; network: keyof typeof localNetworks }
 

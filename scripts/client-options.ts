@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs"
 import ts from "typescript"
 
-const file = new URL("../client/options.ts", import.meta.url)
+const file = new URL("../client/app/options.ts", import.meta.url)
 
 type Row = { readonly name: string; readonly isOptional: boolean; readonly meaning: string }
 

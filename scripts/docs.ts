@@ -5,7 +5,7 @@ import type { z } from "zod"
 import { exits } from "../client/cli/failures.ts"
 import { settingsSchema } from "../client/cli/settings.ts"
 import { configSchema } from "../server/config/schema.ts"
-import { gateRefusals, type RefusalRow, refusals } from "../shared/errors.ts"
+import { gateRefusals, type RefusalRow, refusals } from "../shared/refusals.ts"
 import { clientTable } from "./client-options.ts"
 
 const root = new URL("../", import.meta.url)
@@ -22,9 +22,9 @@ const parts: Readonly<Record<string, Readonly<Record<string, () => string>>>> = 
 }
 
 /** A document as it is, and with every generated part made anew. */
-export type Current = { readonly path: string; readonly found: string; readonly wanted: string }
+type Current = { readonly path: string; readonly found: string; readonly wanted: string }
 
-export const readDocuments = (): Promise<readonly Current[]> =>
+const readDocuments = (): Promise<readonly Current[]> =>
   Promise.all(
     Object.entries(parts).map(async ([path, tables]) => {
       const found = await readFile(new URL(path, root), "utf8")
@@ -90,17 +90,15 @@ function exitTable(): string {
   return ["| Exit code | Meaning |", "|---|---|", ...lines].join("\n")
 }
 
-if (process.argv[1] === new URL(import.meta.url).pathname) {
-  const { check } = new Command("docs")
-    .option("--check", "change nothing, fail when a table is old", false)
-    .parse()
-    .opts<{ check: boolean }>()
-  for (const { path, found, wanted } of await readDocuments()) {
-    if (found === wanted) continue
-    if (!check) await writeFile(new URL(path, root), wanted)
-    else {
-      process.stderr.write(`${path}: found old tables, wanted what \`npm run docs\` writes\n`)
-      process.exitCode = 1
-    }
+const { check } = new Command("docs")
+  .option("--check", "change nothing, fail when a table is old", false)
+  .parse()
+  .opts<{ check: boolean }>()
+for (const { path, found, wanted } of await readDocuments()) {
+  if (found === wanted) continue
+  if (!check) await writeFile(new URL(path, root), wanted)
+  else {
+    process.stderr.write(`${path}: found old tables, wanted what \`npm run docs\` writes\n`)
+    process.exitCode = 1
   }
 }

@@ -2,7 +2,7 @@
 import { readdir, readFile } from "node:fs/promises"
 import { Command } from "commander"
 import ts from "typescript"
-import { reasons, rowPattern, rows } from "../test/threats.ts"
+import { reasons, rowPattern, rows } from "../test/support/threats.ts"
 
 const folder = new URL("../test/", import.meta.url)
 
@@ -60,13 +60,13 @@ const named = await namedRows()
 const problems = [
   ...rows
     .filter((id) => !named.has(id) && !(id in reasons))
-    .map((id) => `${id}: found no test that names it, wanted one, or a reason in test/threats.ts`),
+    .map((id) => `${id}: found no test that names it, wanted one, or a reason in test/support/threats.ts`),
   ...[...named]
     .filter(([id]) => !rows.includes(id))
     .map(([id, files]) => `${id}: named by ${[...files].join(", ")}, but no row of the catalogue`),
   ...Object.keys(reasons)
     .filter((id) => named.has(id) || !rows.includes(id))
-    .map((id) => `${id}: has a reason in test/threats.ts that is out of date`),
+    .map((id) => `${id}: has a reason in test/support/threats.ts that is out of date`),
 ]
 const tested = rows.filter((id) => named.has(id))
 const lines = [

@@ -15,7 +15,7 @@ program
   .requiredOption("-c, --config <file>", "configuration, a JSON file")
   .option("--example", "mount the example API", false)
   .action(async (options: { config: string; example: boolean }) => {
-    const { serve } = await import("../server/main.ts")
+    const { serve } = await import("../server/commands/serve.ts")
     process.exitCode = await serve(options)
   })
 
@@ -31,13 +31,13 @@ program
   .requiredOption("-c, --config <file>", "configuration, a JSON file")
   .option("--from-block <number>", "first block to compare; default: where the books begin")
   .action(async (options: { config: string; fromBlock?: string }) => {
-    const { reconcileCommand } = await import("../server/reconcile-command.ts")
+    const { reconcileCommand } = await import("../server/commands/reconcile.ts")
     process.exitCode = await reconcileCommand(options, terminal)
   })
 
 const whitelist = program.command("whitelist").description("who is let in without paying")
 const onWhitelist = (task: "add" | "remove" | "list") => async (options: { config: string }) => {
-  const { whitelist: run } = await import("../server/whitelist-command.ts")
+  const { whitelist: run } = await import("../server/commands/whitelist.ts")
   process.exitCode = await run(task, options, terminal)
 }
 whitelist
@@ -70,7 +70,7 @@ type LedgerFlags = {
   readonly units?: string
 }
 const onLedger = (task: "list" | "show" | "retry" | "credit") => async (options: LedgerFlags) => {
-  const { ledger: run } = await import("../server/ledger-command.ts")
+  const { ledger: run } = await import("../server/commands/ledger.ts")
   process.exitCode = await run(task, options, terminal)
 }
 ledger
@@ -110,7 +110,7 @@ program
   .requiredOption("-c, --config <file>", "configuration, a JSON file")
   .option("--network <id>", "CAIP-2 id of one configured network, instead of all")
   .action(async (options: { config: string; network?: string }) => {
-    const { initChain } = await import("../server/init-chain-command.ts")
+    const { initChain } = await import("../server/commands/init-chain.ts")
     process.exitCode = await initChain(options, terminal)
   })
 
@@ -129,13 +129,13 @@ program
   )
   .option("--reason <text>", "a note for the ledger")
   .action(async (options: { config: string }) => {
-    const { revoke } = await import("../server/revoke-command.ts")
+    const { revoke } = await import("../server/commands/revoke.ts")
     process.exitCode = await revoke(options, terminal)
   })
 
 const keys = program.command("keys").description("the keys that sign tokens and receipts")
 const onKeys = (task: "list" | "rotate" | "remove") => async (options: { config: string; kid?: string }) => {
-  const { keys: run } = await import("../server/keys-command.ts")
+  const { keys: run } = await import("../server/commands/keys.ts")
   process.exitCode = await run(task, options, { ...terminal, now: () => Math.floor(Date.now() / 1000) })
 }
 keys

@@ -1,9 +1,10 @@
 /** The words of the wire: what server and client must agree on, byte for byte. */
-export { AmountError, formatAmount, parseAmount, parseAtomic } from "./amount.ts"
-export { decodeHeader, encodeHeader } from "./codec.ts"
-export { commitmentNonce, openingOf } from "./commitment.ts"
-export { type ErrorBody, gateRefusals, type NextAction, refusals } from "./errors.ts"
-export type { AssetInfo, NetworkInfo } from "./network.ts"
+
 export { networks } from "./networks/index.ts"
-export type { Scheme, SignedTransfer, TypedDataSigner } from "./scheme.ts"
+export type { AssetInfo, NetworkInfo } from "./networks/network.ts"
+export { type ErrorBody, gateRefusals, type NextAction, refusals } from "./refusals.ts"
 export { schemes } from "./schemes/index.ts"
+export type { Scheme, SignedTransfer, TypedDataSigner } from "./schemes/scheme.ts"
+export { AmountError, formatAmount, parseAmount, parseAtomic } from "./values/amount.ts"
+export { decodeHeader, encodeHeader } from "./values/codec.ts"
+export { commitmentNonce, openingOf } from "./x402/commitment.ts"

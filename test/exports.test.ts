@@ -7,10 +7,10 @@ const entries = {
   "ticket402/server": "server/index.ts",
   "ticket402/server/express": "server/adapters/express.ts",
   "ticket402/client": "client/index.ts",
-  "ticket402/client/axios": "client/axios.ts",
-  "ticket402/client/undici": "client/undici.ts",
+  "ticket402/client/axios": "client/adapters/axios.ts",
+  "ticket402/client/undici": "client/adapters/undici.ts",
   "ticket402/client/node": "client/node/index.ts",
-  "ticket402/client/x402": "client/x402.ts",
+  "ticket402/client/x402": "client/adapters/x402.ts",
   "ticket402/shared": "shared/index.ts",
 } as const
 const fileOf = (entry: keyof typeof entries) =>

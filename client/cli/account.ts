@@ -2,7 +2,7 @@
 import { text as textOf } from "node:stream/consumers"
 import { getAddress } from "viem"
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts"
-import { type Address, type Hex, parseAddress } from "../../shared/evm.ts"
+import { type Address, type Hex, parseAddress } from "../../shared/values/evm.ts"
 import { CommandError } from "./failures.ts"
 import { type HomeOptions, homeOf } from "./home.ts"
 import { type KeyFile, openKey, parseKeyFile, sealKey } from "./keystore.ts"

@@ -1,5 +1,5 @@
 /** How a command ends: its exit code, and one line that says what happened, whether anything was paid and what to do. */
-import { BudgetRefusal, PolicyRefusal, TicketError, type TicketErrorCode } from "../errors.ts"
+import { BudgetRefusal, PolicyRefusal, TicketError, type TicketErrorCode } from "../core/errors.ts"
 import type { Money } from "./money.ts"
 
 /** The exit codes, after `sysexits.h` where it has one; the documents' table is made of this. */

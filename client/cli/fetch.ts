@@ -1,8 +1,9 @@
 /** `fetch`: one call to a service, paid for if it must be, or only priced. */
-import type { Approve } from "../approval.ts"
-import { nameOf } from "../booking.ts"
-import { formatMicros, parseMicros } from "../budget.ts"
-import type { ClientEvent } from "../events.ts"
+
+import { formatMicros, parseMicros } from "../core/budget-rules.ts"
+import type { ClientEvent } from "../core/events.ts"
+import type { Approve } from "../purchase/approval.ts"
+import { nameOf } from "../purchase/booking.ts"
 import { type AnswerOptions, createAnswer } from "./answer.ts"
 import { CommandError, type Exit } from "./failures.ts"
 import type { Money } from "./money.ts"

@@ -4,7 +4,7 @@ import { promisify } from "node:util"
 import * as Keystore from "ox/Keystore"
 import { type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts"
 import { z } from "zod"
-import { type Address, type Hex, parseAddress } from "../../shared/evm.ts"
+import { type Address, type Hex, parseAddress } from "../../shared/values/evm.ts"
 import { CommandError } from "./failures.ts"
 
 /** OWASP's second choice for scrypt; 128 MiB and a third of a second. */

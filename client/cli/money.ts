@@ -1,5 +1,5 @@
 /** What one command paid, as the client's events tell it. */
-import type { ClientEvent } from "../events.ts"
+import type { ClientEvent } from "../core/events.ts"
 
 type Purchase = Pick<
   Extract<ClientEvent, { type: "purchase_started" }>,

@@ -1,5 +1,5 @@
 /** `fetch --quote`: what a call would cost, in a line or as JSON. */
-import type { Quote } from "../quote.ts"
+import type { Quote } from "../purchase/dry-run.ts"
 import type { Exit } from "./failures.ts"
 import { costOf, quoted } from "./purchase-text.ts"
 import type { Terminal } from "./terminal.ts"

@@ -1,8 +1,8 @@
 /** The request that the arguments of `fetch` describe, spelled as curl spells them. */
 import { readFile } from "node:fs/promises"
 import { buffer } from "node:stream/consumers"
+import { parseUrl } from "../core/origins.ts"
 import { codeOf } from "../node/private-file.ts"
-import { parseUrl } from "../origins.ts"
 import { CommandError } from "./failures.ts"
 import type { Terminal } from "./terminal.ts"
 

@@ -1,9 +1,9 @@
 /** What every command works with: the account, locked until something is signed, and the client on the shared store. */
-import type { TypedDataSigner } from "../../shared/scheme.ts"
-import type { Approve } from "../approval.ts"
-import { type Client, createClient } from "../client.ts"
-import type { ClientEvent } from "../events.ts"
+import type { TypedDataSigner } from "../../shared/schemes/scheme.ts"
+import { type Client, createClient } from "../app/client.ts"
+import type { ClientEvent } from "../core/events.ts"
 import { createFileStore } from "../node/file-store.ts"
+import type { Approve } from "../purchase/approval.ts"
 import { readAccount } from "./account.ts"
 import { type HomeOptions, homeOf } from "./home.ts"
 import { openKey } from "./keystore.ts"

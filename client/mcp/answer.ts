@@ -1,8 +1,8 @@
 /** What a tool call brings back: what is known for certain apart from what a stranger has written. */
 import { z } from "zod"
-import { printable } from "../../shared/errors.ts"
-import { readPrefix } from "../bodies.ts"
+import { printable } from "../../shared/refusals.ts"
 import type { Paid } from "../cli/money.ts"
+import { readPrefix } from "../wire/bodies.ts"
 
 /** Of a body; more would fill the mind of whoever reads it. */
 const mostBytes = 65_536

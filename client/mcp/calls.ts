@@ -3,7 +3,7 @@ import { AsyncLocalStorage } from "node:async_hooks"
 import type { CallToolResult } from "@modelcontextprotocol/sdk/types.js"
 import { failureOf } from "../cli/failures.ts"
 import { createMoney, type Money } from "../cli/money.ts"
-import type { ClientEvent } from "../events.ts"
+import type { ClientEvent } from "../core/events.ts"
 import { text } from "./answer.ts"
 
 /** Longer than a person may take to answer. */

@@ -2,7 +2,7 @@
 import { lookup } from "node:dns/promises"
 import { BlockList, isIPv6 } from "node:net"
 import { CommandError } from "../cli/failures.ts"
-import { parseUrl } from "../origins.ts"
+import { parseUrl } from "../core/origins.ts"
 
 /** Of this machine, of its network, or of nobody (RFC 6890). */
 const inside = new BlockList()

@@ -1,9 +1,9 @@
 /** The client's store in one SQLite file, shared by all processes of this machine that open it. */
 import { resolve } from "node:path"
 import type BetterSqlite3 from "better-sqlite3"
-import { mayGiveBack, refusalOf } from "../budget.ts"
-import { TicketError } from "../errors.ts"
-import type { ClientStore } from "../store.ts"
+import { mayGiveBack, refusalOf } from "../core/budget-rules.ts"
+import { TicketError } from "../core/errors.ts"
+import type { ClientStore } from "../wallet/store.ts"
 import { codeOf, preparePrivateFile, unavailable } from "./private-file.ts"
 import { prepareDatabase } from "./schema.ts"
 import { verbsOf } from "./verbs.ts"

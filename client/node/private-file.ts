@@ -1,7 +1,7 @@
 /** A file that only its owner can read: what the client keeps is money. */
 import { closeSync, constants, lstatSync, mkdirSync, openSync, type Stats, statfsSync } from "node:fs"
 import { dirname } from "node:path"
-import { TicketError } from "../errors.ts"
+import { TicketError } from "../core/errors.ts"
 
 /** Errors name no path: they are read by whoever reads what an agent logs. */
 export const unavailable = (found: string, wanted: string): TicketError =>

@@ -1,9 +1,9 @@
 /** What the file's store does inside of its transactions, statement by statement. */
 import { hostname } from "node:os"
 import type { Database } from "better-sqlite3"
-import type { Address } from "../../shared/evm.ts"
-import { daySeconds } from "../budget.ts"
-import { type Claim, type Counted, type Grant, keyOf, type Payment, type Spending } from "../store.ts"
+import type { Address } from "../../shared/values/evm.ts"
+import { type Counted, daySeconds, type Spending } from "../core/budget-rules.ts"
+import { type Claim, type Grant, keyOf, type Payment } from "../wallet/store.ts"
 
 import { codeOf } from "./private-file.ts"
 

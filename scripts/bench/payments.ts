@@ -1,14 +1,14 @@
 /** Payments signed beforehand, so that the buyers' work is not counted as the seller's. */
 import { randomBytes } from "node:crypto"
 import { privateKeyToAccount } from "viem/accounts"
-import { encodeHeader } from "../../shared/codec.ts"
-import { commitmentNonce, openingOf } from "../../shared/commitment.ts"
-import { type Hex, lowerAddress, parseAddress } from "../../shared/evm.ts"
-import { domainOf, findAsset } from "../../shared/network.ts"
 import { networks } from "../../shared/networks/index.ts"
-import { commitmentHeader } from "../../shared/oauth.ts"
+import { domainOf, findAsset } from "../../shared/networks/network.ts"
+import { commitmentHeader } from "../../shared/oauth/messages.ts"
 import { exactEip3009 } from "../../shared/schemes/exact-eip3009.ts"
-import { type PaymentRequirements, paymentSignatureHeader } from "../../shared/x402.ts"
+import { encodeHeader } from "../../shared/values/codec.ts"
+import { type Hex, lowerAddress, parseAddress } from "../../shared/values/evm.ts"
+import { commitmentNonce, openingOf } from "../../shared/x402/commitment.ts"
+import { type PaymentRequirements, paymentSignatureHeader } from "../../shared/x402/messages.ts"
 
 /** What is bought, where, and by whom in turn. */
 export type SalesTerms = {

@@ -1,15 +1,20 @@
 /** Which pages may call the service: an exact list of origins, and the headers they may send and see (wire.md §1). */
 import type { IncomingHttpHeaders, ServerResponse } from "node:http"
 import cors from "cors"
-import { dpopHeader, dpopNonceHeader } from "../../shared/dpop.ts"
-import { commitmentHeader, idempotencyHeader, secretHeader, tokenHeader } from "../../shared/oauth.ts"
+import { dpopHeader, dpopNonceHeader } from "../../shared/oauth/dpop.ts"
+import {
+  commitmentHeader,
+  idempotencyHeader,
+  secretHeader,
+  tokenHeader,
+} from "../../shared/oauth/messages.ts"
 import {
   paymentHeaderV1,
   paymentRequiredHeader,
   paymentResponseHeader,
   paymentResponseHeaderV1,
   paymentSignatureHeader,
-} from "../../shared/x402.ts"
+} from "../../shared/x402/messages.ts"
 
 type CrossOriginRequest = { readonly method?: string; readonly headers: IncomingHttpHeaders }
 

@@ -1,7 +1,7 @@
 /** Header fields as they arrived: Node joins or drops duplicates, and a proxy in front may have kept another one. */
-import { dpopHeader } from "../../shared/dpop.ts"
-import { commitmentHeader, idempotencyHeader, secretHeader } from "../../shared/oauth.ts"
-import { paymentHeaderV1, paymentSignatureHeader } from "../../shared/x402.ts"
+import { dpopHeader } from "../../shared/oauth/dpop.ts"
+import { commitmentHeader, idempotencyHeader, secretHeader } from "../../shared/oauth/messages.ts"
+import { paymentHeaderV1, paymentSignatureHeader } from "../../shared/x402/messages.ts"
 
 /** `rawHeaders` of Node: names and values in turn. */
 export function fieldsOf(rawHeaders: readonly string[], name: string): readonly string[] {

@@ -1,5 +1,5 @@
 /** Brings the books of a network up to the chain: what was paid and is in no book is taken in before anything is sold. */
-import type { Address } from "../../shared/evm.ts"
+import type { Address } from "../../shared/values/evm.ts"
 import { importedPayment } from "../core/imported.ts"
 import { type Chain, ChainUnavailable } from "../ports/chain.ts"
 import type { Logger, Now, Random } from "../ports/runtime.ts"

@@ -1,8 +1,9 @@
 /** What arrived on a network at the accounts that money goes to, and which signed payment each transfer belongs to. */
-import { type Address, type Hex, lowerAddress } from "../../shared/evm.ts"
-import { type AssetInfo, findAsset } from "../../shared/network.ts"
-import type { Income, Scheme, SeenPayment } from "../../shared/scheme.ts"
+
+import { type AssetInfo, findAsset } from "../../shared/networks/network.ts"
 import { schemes } from "../../shared/schemes/index.ts"
+import type { Income, Scheme, SeenPayment } from "../../shared/schemes/scheme.ts"
+import { type Address, type Hex, lowerAddress } from "../../shared/values/evm.ts"
 import type { Evidence } from "../core/redemption.ts"
 import type { Chain, Receipt } from "../ports/chain.ts"
 

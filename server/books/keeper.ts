@@ -1,6 +1,6 @@
 /** Keeps the books true while the service runs: no network sells before they are complete, and they are looked through. */
 import { setTimeout as sleep } from "node:timers/promises"
-import { Refusal } from "../../shared/errors.ts"
+import { Refusal } from "../../shared/refusals.ts"
 import type { Logger } from "../ports/runtime.ts"
 import type { CatchUp } from "./catch-up.ts"
 

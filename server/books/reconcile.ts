@@ -1,6 +1,6 @@
 /** Compares the books of a network with its chain: the sum of paid rows with all that arrived by signed payments. */
 import { setTimeout as sleep } from "node:timers/promises"
-import type { AssetInfo } from "../../shared/network.ts"
+import type { AssetInfo } from "../../shared/networks/network.ts"
 import { type Comparison, compare, type Paid } from "../core/reconciliation.ts"
 import { isUnsettled, type Redemption } from "../core/redemption.ts"
 import { type Chain, ChainUnavailable } from "../ports/chain.ts"

@@ -1,6 +1,7 @@
 /** A live connection to one EVM network by JSON-RPC, through one node or several. */
-import { domainSeparator } from "../../shared/evm.ts"
-import { type AssetInfo, domainOf, type NetworkInfo } from "../../shared/network.ts"
+
+import { type AssetInfo, domainOf, type NetworkInfo } from "../../shared/networks/network.ts"
+import { domainSeparator } from "../../shared/values/evm.ts"
 import { type Chain, ChainMismatch } from "../ports/chain.ts"
 import type { Logger } from "../ports/runtime.ts"
 import { createAgreement } from "./agreement.ts"

@@ -7,7 +7,7 @@ import {
   http,
   type PublicClient,
 } from "viem"
-import type { NetworkInfo } from "../../shared/network.ts"
+import type { NetworkInfo } from "../../shared/networks/network.ts"
 import { ChainMismatch } from "../ports/chain.ts"
 import type { Logger } from "../ports/runtime.ts"
 import { isTrouble } from "./node-errors.ts"

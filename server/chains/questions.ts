@@ -7,11 +7,11 @@ import {
   numberToHex,
   TransactionReceiptNotFoundError,
 } from "viem"
-import { type Address, type Hex, lowerAddress } from "../../shared/evm.ts"
-import type { SignedTransfer } from "../../shared/scheme.ts"
+import type { SignedTransfer } from "../../shared/schemes/scheme.ts"
+import { type Address, type Hex, lowerAddress } from "../../shared/values/evm.ts"
 import type { TransferReading } from "../core/verdict.ts"
 import type { FoundLog, LocatedLog, Receipt, SendResult } from "../ports/chain.ts"
-import { intakeReadAbi, intakeReadCode, intakeReadResult } from "./intake-read.ts"
+import { intakeReadAbi, intakeReadCode, intakeReadResult } from "./contracts/intake-read.ts"
 import type { NodeClient } from "./node.ts"
 import { causes, isRevert, rpcText, sendResultOf } from "./node-errors.ts"
 import type { Question, Told } from "./nodes.ts"

@@ -1,8 +1,8 @@
 /** The relayer by a private key in memory. */
 import { keccak256, toFunctionSelector } from "viem"
 import { privateKeyToAccount } from "viem/accounts"
-import { type Address, type Hex, lowerAddress } from "../../shared/evm.ts"
 import { networks } from "../../shared/networks/index.ts"
+import { type Address, type Hex, lowerAddress } from "../../shared/values/evm.ts"
 import { aggregators, settlerDeployment } from "../core/batch.ts"
 import type { Relayer } from "../ports/chain.ts"
 

@@ -1,8 +1,8 @@
 /** Recovery of signers in a thread of its own: a flood of payments keeps that thread busy, and nobody else. */
 import { Tinypool } from "tinypool"
-import type { Recover } from "../../shared/evm.ts"
+import type { Recover } from "../../shared/values/evm.ts"
 import { type Logger, Overloaded } from "../ports/runtime.ts"
-import { threadModule } from "../thread-module.ts"
+import { threadModule } from "../ports/thread-module.ts"
 import type { SignatureTask } from "./signature-thread.ts"
 
 export type SignaturePoolOptions = {

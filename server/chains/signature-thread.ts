@@ -1,5 +1,5 @@
 /** What a signature thread does: one recovery at a time. */
-import { type Address, type Hex, recoverSigner } from "../../shared/evm.ts"
+import { type Address, type Hex, recoverSigner } from "../../shared/values/evm.ts"
 
 export type SignatureTask = { readonly digest: Hex; readonly signature: Hex }
 

@@ -1,7 +1,7 @@
 /** What a configuration says of the networks: the nodes to ask, how much may be asked, and what their coin is worth. */
 import { z } from "zod"
-import { AmountError, parseAmount } from "../../shared/amount.ts"
 import { networks } from "../../shared/networks/index.ts"
+import { AmountError, parseAmount } from "../../shared/values/amount.ts"
 
 export const networkShape = z.strictObject({
   rpcUrls: z

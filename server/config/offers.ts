@@ -1,9 +1,9 @@
 /** What is on sale, as the service works with it. */
 import type { z } from "zod"
-import { parseAmount } from "../../shared/amount.ts"
-import { type Address, sha256, stringToBytes } from "../../shared/evm.ts"
-import { findAsset } from "../../shared/network.ts"
 import { networks } from "../../shared/networks/index.ts"
+import { findAsset } from "../../shared/networks/network.ts"
+import { parseAmount } from "../../shared/values/amount.ts"
+import { type Address, sha256, stringToBytes } from "../../shared/values/evm.ts"
 import { canonicalContent, type Offer, type OfferContent, type Price } from "../core/offers.ts"
 import { settleOf, shortestQuoteSeconds } from "../core/pricing.ts"
 import type { offerSchema, priceSchema } from "./schema.ts"

@@ -1,7 +1,7 @@
 /** What may be written in the configuration; the descriptions feed the documents' table. */
 import { z } from "zod"
-import { tokenAlgorithms } from "../../shared/jws.ts"
-import { longestTokenSeconds } from "../../shared/revocation.ts"
+import { tokenAlgorithms } from "../../shared/oauth/jws.ts"
+import { longestTokenSeconds } from "../../shared/oauth/revocation.ts"
 import { scopeSchema } from "../core/claims.ts"
 import { longestGrantSeconds } from "../core/grant.ts"
 import { longestQuoteSeconds } from "../core/pricing.ts"

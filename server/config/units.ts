@@ -1,6 +1,6 @@
 /** What a configuration says of units: how many an offer sells, what one is worth, and what routes cost. */
 import { z } from "zod"
-import { AmountError, parseAmount } from "../../shared/amount.ts"
+import { AmountError, parseAmount } from "../../shared/values/amount.ts"
 import { mostUnits } from "../core/units.ts"
 
 const money = z.string().regex(/^[0-9.]{1,80}$/, 'wanted a decimal string such as "0.05"')

@@ -1,6 +1,6 @@
 /** Single values of the configuration, each in its one normal spelling. */
 import { isIP } from "node:net"
-import { type Address, parseAddress, zeroAddress } from "../../shared/evm.ts"
+import { type Address, parseAddress, zeroAddress } from "../../shared/values/evm.ts"
 import { show } from "./show.ts"
 
 export class WrongValue extends Error {}

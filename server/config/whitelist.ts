@@ -1,6 +1,6 @@
 /** The configuration's `whitelist`: who is let in without paying, read strictly, because a slip lets strangers in. */
 import { z } from "zod"
-import { parseAddress, sha256, stringToBytes, zeroAddress } from "../../shared/evm.ts"
+import { parseAddress, sha256, stringToBytes, zeroAddress } from "../../shared/values/evm.ts"
 import { scopeSchema } from "../core/claims.ts"
 import { clientIdPattern, type WhitelistMember } from "../core/whitelist.ts"
 

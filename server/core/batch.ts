@@ -8,7 +8,7 @@ import {
   type Hex,
   parseAbi,
   zeroHash,
-} from "../../shared/evm.ts"
+} from "../../shared/values/evm.ts"
 import { most } from "./fees.ts"
 import { create2Deployer, settlerAddress, settlerCode } from "./settler.ts"
 

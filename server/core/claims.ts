@@ -1,6 +1,6 @@
 /** The claims of an access token: a function of the grant's stored row (RFC 9068, wire.md §5). */
 import { z } from "zod"
-import type { Claims } from "../../shared/access-token.ts"
+import type { Claims } from "../../shared/oauth/access-token.ts"
 import type { IssuedGrant } from "./grant.ts"
 
 /** A scope as RFC 6749 §3.3 spells it: names separated by single spaces. */

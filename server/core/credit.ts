@@ -1,6 +1,7 @@
 /** Credit: what a further payment gives to a grant, and what its failure takes back. Integers only, and never more than was paid. */
-import type { Reason } from "../../shared/errors.ts"
-import type { GrantEnd } from "../../shared/revocation.ts"
+
+import type { GrantEnd } from "../../shared/oauth/revocation.ts"
+import type { Reason } from "../../shared/refusals.ts"
 import { type Grant, isIssued, longestGrantSeconds, type TokenRecord, whyOver } from "./grant.ts"
 import { type Redemption, settlementState } from "./redemption.ts"
 import type { Basis, Gave, TopUp } from "./top-up.ts"

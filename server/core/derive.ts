@@ -1,7 +1,8 @@
 /** Deriving: a child grant with less scope, units and life than its parent, for a sub-agent; what it spends, its parent has spent. */
-import type { Reason } from "../../shared/errors.ts"
-import type { SettlementState } from "../../shared/oauth.ts"
-import { longestTokenSeconds } from "../../shared/revocation.ts"
+
+import type { SettlementState } from "../../shared/oauth/messages.ts"
+import { longestTokenSeconds } from "../../shared/oauth/revocation.ts"
+import type { Reason } from "../../shared/refusals.ts"
 import { type Grant, type IssuedGrant, isIssued, openGrant, plainTokenSeconds, whyOver } from "./grant.ts"
 import { type Meter, openMeter, remaining } from "./units.ts"
 import { includesScope } from "./whitelist.ts"

@@ -1,6 +1,6 @@
 /** Whether a proof of possession fits its request (RFC 9449 §4.3), and what it may be used for only once. */
-import { type ProofClaims, readProofAddress } from "../../shared/dpop.ts"
-import { sha256, stringToBytes } from "../../shared/evm.ts"
+import { type ProofClaims, readProofAddress } from "../../shared/oauth/dpop.ts"
+import { sha256, stringToBytes } from "../../shared/values/evm.ts"
 
 /** A proof whose signature is that of its own key. */
 export type Proof = {
@@ -11,7 +11,7 @@ export type Proof = {
 
 export type ProvenRequest = {
   readonly method: string
-  /** As `shared/dpop.ts` spells it. */
+  /** As `shared/oauth/dpop.ts` spells it. */
   readonly address: string
   /** The access token that goes with the proof; absent at the token endpoint. */
   readonly token?: {

@@ -1,5 +1,5 @@
 /** The compact quote of a price that is not fixed, `extra.quote`: key id, end, amount and seal, 57 characters or so (wire.md §3). */
-import type { Address } from "../../shared/evm.ts"
+import type { Address } from "../../shared/values/evm.ts"
 
 /** What a quote is for. It is not written in the quote: the payment names it, and the seal covers it. */
 export type QuoteSubject = {

@@ -1,5 +1,5 @@
 /** What a buyer compares offers by: what a unit comes to, and from how many calls on an offer is the cheaper one. */
-import type { OfferTerms } from "../../shared/x402.ts"
+import type { OfferTerms } from "../../shared/x402/messages.ts"
 import type { SetPrice } from "./offers.ts"
 import type { PricedOffer } from "./pricing.ts"
 

@@ -1,8 +1,9 @@
 /** A grant, the paid seat: what access tokens are issued from, and the rules by which its refresh tokens rotate. */
-import type { Reason } from "../../shared/errors.ts"
-import type { Hex } from "../../shared/evm.ts"
-import type { SettlementState } from "../../shared/oauth.ts"
-import type { GrantEnd } from "../../shared/revocation.ts"
+
+import type { SettlementState } from "../../shared/oauth/messages.ts"
+import type { GrantEnd } from "../../shared/oauth/revocation.ts"
+import type { Reason } from "../../shared/refusals.ts"
+import type { Hex } from "../../shared/values/evm.ts"
 import { isUsedUp, type Meter } from "./units.ts"
 
 /** The last access token issued from a grant; with the grant's row it determines the token's claims. */

@@ -1,7 +1,8 @@
 /** A payment that was found on the chain and is in no book, as the row it becomes: paid, with a grant that is over. */
-import { type Address, accountId } from "../../shared/evm.ts"
-import type { AssetInfo, NetworkInfo } from "../../shared/network.ts"
-import type { Scheme, SeenPayment } from "../../shared/scheme.ts"
+
+import type { AssetInfo, NetworkInfo } from "../../shared/networks/network.ts"
+import type { Scheme, SeenPayment } from "../../shared/schemes/scheme.ts"
+import { type Address, accountId } from "../../shared/values/evm.ts"
 import type { Grant } from "./grant.ts"
 import { nominalValue } from "./payment.ts"
 import type { Evidence, Redemption } from "./redemption.ts"

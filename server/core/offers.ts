@@ -1,6 +1,6 @@
 /** Offers: what is on sale, each under a reference that is also the quote of its fixed prices. */
-import { hasScope } from "../../shared/access-token.ts"
-import type { Address } from "../../shared/evm.ts"
+import { hasScope } from "../../shared/oauth/access-token.ts"
+import type { Address } from "../../shared/values/evm.ts"
 import type { QuotedAmount } from "./dynamic-quote.ts"
 import type { SettlePolicy } from "./redemption.ts"
 

@@ -1,11 +1,12 @@
 /** A payment: what a payload claims, matched against the server's own offers (wire.md §2). Pure; refuses by throwing. */
-import { Refusal } from "../../shared/errors.ts"
-import { parseAddress } from "../../shared/evm.ts"
-import { type AssetInfo, findAsset, type NetworkInfo } from "../../shared/network.ts"
+
 import { networks } from "../../shared/networks/index.ts"
-import { PayloadError, type Scheme, type SignedTransfer } from "../../shared/scheme.ts"
+import { type AssetInfo, findAsset, type NetworkInfo } from "../../shared/networks/network.ts"
+import { Refusal } from "../../shared/refusals.ts"
 import { schemes } from "../../shared/schemes/index.ts"
-import { type PaymentPayload, paymentPayloadSchema } from "../../shared/x402.ts"
+import { PayloadError, type Scheme, type SignedTransfer } from "../../shared/schemes/scheme.ts"
+import { parseAddress } from "../../shared/values/evm.ts"
+import { type PaymentPayload, paymentPayloadSchema } from "../../shared/x402/messages.ts"
 import type { Offer, OfferBoard, Price, SetPrice } from "./offers.ts"
 
 /** A payload read and located: enough to know its once-only key, nothing about whether it is acceptable. */

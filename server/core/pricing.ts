@@ -1,7 +1,8 @@
 /** What offers cost now: prices of the configuration, and those that functions of the seller's have told. */
-import { AmountError, parseAmount } from "../../shared/amount.ts"
-import { type AssetInfo, findAsset } from "../../shared/network.ts"
+
 import { networks } from "../../shared/networks/index.ts"
+import { type AssetInfo, findAsset } from "../../shared/networks/network.ts"
+import { AmountError, parseAmount } from "../../shared/values/amount.ts"
 import type { QuotedAmount } from "./dynamic-quote.ts"
 import { isSet, type Offer, type Price, type SetPrice } from "./offers.ts"
 import { nominalValue } from "./payment.ts"

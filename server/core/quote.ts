@@ -1,15 +1,16 @@
 /** The quote: the x402 `PaymentRequired` that tells what is on sale, at which price and where. */
-import { hasScope } from "../../shared/access-token.ts"
-import { encodeHeader } from "../../shared/codec.ts"
-import { checksumAddress } from "../../shared/evm.ts"
-import { findAsset } from "../../shared/network.ts"
+
 import { networks } from "../../shared/networks/index.ts"
+import { findAsset } from "../../shared/networks/network.ts"
+import { hasScope } from "../../shared/oauth/access-token.ts"
+import { encodeHeader } from "../../shared/values/codec.ts"
+import { checksumAddress } from "../../shared/values/evm.ts"
 import {
   type AccessTokenInfo,
   accessTokenExtension,
   type PaymentRequirements,
   paymentIdentifierExtension,
-} from "../../shared/x402.ts"
+} from "../../shared/x402/messages.ts"
 import { economicsOf } from "./economics.ts"
 import type { PricedOffer } from "./pricing.ts"
 

@@ -1,5 +1,5 @@
 /** The books against the chain: what was booked as paid beside what arrived, compared transfer by transfer. */
-import type { Address, Hex } from "../../shared/evm.ts"
+import type { Address, Hex } from "../../shared/values/evm.ts"
 import type { Redemption, RedemptionState } from "./redemption.ts"
 
 /** Where a transfer is. */

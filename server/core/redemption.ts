@@ -1,7 +1,8 @@
 /** A redemption: one signed payment, claimed once, on its way from acceptance to money (settlement.md, security.md §4.3). */
-import type { Address, Hex } from "../../shared/evm.ts"
-import type { SettlementState } from "../../shared/oauth.ts"
-import type { SignedTransfer } from "../../shared/scheme.ts"
+
+import type { SettlementState } from "../../shared/oauth/messages.ts"
+import type { SignedTransfer } from "../../shared/schemes/scheme.ts"
+import type { Address, Hex } from "../../shared/values/evm.ts"
 import type { TopUp } from "./top-up.ts"
 
 /**

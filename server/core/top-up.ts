@@ -1,5 +1,5 @@
 /** A further payment for a grant that is there: what it was for, and what it gave. */
-import type { Hex } from "../../shared/evm.ts"
+import type { Hex } from "../../shared/values/evm.ts"
 import type { Grant } from "./grant.ts"
 
 /** A further payment for a grant, as it is kept with its redemption. */

@@ -1,5 +1,5 @@
 /** What becomes of a redemption, given what the chain was found to say of it (security.md §4.3). */
-import type { TransferOutcome } from "../../shared/scheme.ts"
+import type { TransferOutcome } from "../../shared/schemes/scheme.ts"
 import type { Evidence, FailureReason, Move, Redemption } from "./redemption.ts"
 import { retryDelay } from "./retry.ts"
 

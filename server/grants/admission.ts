@@ -1,5 +1,5 @@
 /** The grant of a caller who is on the whitelist and pays nothing. */
-import { Refusal } from "../../shared/errors.ts"
+import { Refusal } from "../../shared/refusals.ts"
 import { firstToken } from "../core/grant.ts"
 import { includesScope, type WhitelistEntry } from "../core/whitelist.ts"
 import { answerFrom, freshId } from "./answer.ts"

@@ -1,51 +1,10 @@
 /** The 200 of the token endpoint, the same for every grant type. */
-import type { Address, Hex } from "../../shared/evm.ts"
-import type { PendingResponse, SettlementState, TokenResponse } from "../../shared/oauth.ts"
+import type { PendingResponse } from "../../shared/oauth/messages.ts"
 import { claimsOf } from "../core/claims.ts"
-import { type Grant, type IssuedGrant, isRefreshable } from "../core/grant.ts"
-import { type Redemption, settlementState } from "../core/redemption.ts"
-import { remaining } from "../core/units.ts"
+import { type IssuedGrant, isRefreshable } from "../core/grant.ts"
+import { grantBody, type SettlementView, settlementBody } from "../core/grant-view.ts"
 import type { Random } from "../ports/runtime.ts"
 import type { IssuedAnswer, PendingAnswer, TokenDeps, TokenOptions } from "./grant-type.ts"
-
-/** How far the money of a grant is, as the buyer is told. */
-export type SettlementView = {
-  readonly state: SettlementState
-  readonly network?: string
-  readonly payer?: Address
-  /** Present once the money is in. */
-  readonly transaction?: Hex
-}
-
-export function settlementView(redemption: Redemption | null): SettlementView {
-  if (!redemption || redemption.state === "free") return { state: "none" }
-  const state = settlementState(redemption.state)
-  const transaction = state === "settled" ? redemption.evidence?.transactionHash : undefined
-  return {
-    state,
-    network: redemption.network,
-    payer: redemption.transfer.payer,
-    ...(transaction !== undefined && { transaction }),
-  }
-}
-
-/** `grant` of a token response, and of a status. */
-export const grantBody = (grant: Grant, view: SettlementView) => ({
-  id: grant.id,
-  expires_at: grant.expiresAt,
-  calls_remaining: grant.meter && remaining(grant.meter),
-  settlement: settlementBody(view),
-})
-
-const settlementBody = ({
-  state,
-  network,
-  transaction,
-}: SettlementView): TokenResponse["grant"]["settlement"] => ({
-  state,
-  ...(network !== undefined && { network }),
-  ...(transaction !== undefined && { transaction }),
-})
 
 /** How soon a buyer who waits for his money to arrive may ask again: he would wait again, for as long as there is room. */
 const askAgainSeconds = 5

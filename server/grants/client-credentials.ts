@@ -1,8 +1,9 @@
 /** The client credentials grant (RFC 6749 §4.4): whitelisted internal services get tokens for their secret. */
-import { Refusal } from "../../shared/errors.ts"
-import { clientCredentialsGrantType } from "../../shared/oauth.ts"
+
+import { clientCredentialsGrantType } from "../../shared/oauth/messages.ts"
+import { Refusal } from "../../shared/refusals.ts"
+import { type Credentials, isSecret, readCredentials } from "../access/credentials.ts"
 import type { WhitelistEntry } from "../core/whitelist.ts"
-import { type Credentials, isSecret, readCredentials } from "../credentials.ts"
 import { admit, scopeFor } from "./admission.ts"
 import type { TokenAnswer, TokenDeps, TokenOptions, TokenRequest } from "./grant-type.ts"
 

@@ -1,17 +1,18 @@
 /** What a grant type of the token endpoint is: one module with a name, its parameters and a handler. */
-import type { Hex, Recover } from "../../shared/evm.ts"
-import type { PendingResponse, TokenResponse } from "../../shared/oauth.ts"
-import type { SettlementResponse } from "../../shared/x402.ts"
+
+import type { PendingResponse, TokenResponse } from "../../shared/oauth/messages.ts"
+import type { Hex, Recover } from "../../shared/values/evm.ts"
+import type { SettlementResponse } from "../../shared/x402/messages.ts"
 import type { ExposureLimits } from "../core/exposure.ts"
 import type { TokenLives } from "../core/grant.ts"
 import type { Door, OfferBoard } from "../core/offers.ts"
-import type { Funding } from "../funding.ts"
+import type { Funding } from "../feeds/gas-funding.ts"
+import type { Whitelist } from "../feeds/whitelist-feed.ts"
 import type { Chain } from "../ports/chain.ts"
 import type { Keys } from "../ports/keys.ts"
 import type { Logger, Now, Random, Rate } from "../ports/runtime.ts"
 import type { Store } from "../ports/store.ts"
-import type { Waits } from "../waits.ts"
-import type { Whitelist } from "../whitelist.ts"
+import type { Waits } from "./settlement-waits.ts"
 
 /** Boundaries at which the process may die before an answer is out; each is passed once for every token. */
 export const intakeSteps = ["payment-checked", "payment-redeemed", "refresh-rotated", "token-signed"] as const

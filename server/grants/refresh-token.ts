@@ -1,9 +1,10 @@
 /** The refresh grant (RFC 6749 §6): another token from a living grant, by rotation of its refresh token. */
 
-import { openingOf } from "../../shared/commitment.ts"
-import { Refusal } from "../../shared/errors.ts"
-import { refreshGrantType } from "../../shared/oauth.ts"
-import { answerFrom, freshId, settlementView } from "./answer.ts"
+import { refreshGrantType } from "../../shared/oauth/messages.ts"
+import { Refusal } from "../../shared/refusals.ts"
+import { openingOf } from "../../shared/x402/commitment.ts"
+import { settlementView } from "../core/grant-view.ts"
+import { answerFrom, freshId } from "./answer.ts"
 import type { TokenAnswer, TokenDeps, TokenOptions, TokenRequest } from "./grant-type.ts"
 
 export const grantType = refreshGrantType

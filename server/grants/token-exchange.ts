@@ -1,12 +1,13 @@
 /** The token exchange (RFC 8693): a token with less scope, units and life, derived from a holder's own for a sub-agent. */
-import { isMeantFor } from "../../shared/access-token.ts"
-import { Refusal } from "../../shared/errors.ts"
-import { tokenExchangeGrantType, tokenTypes } from "../../shared/oauth.ts"
-import { longestTokenSeconds } from "../../shared/revocation.ts"
+import { isMeantFor } from "../../shared/oauth/access-token.ts"
+import { tokenExchangeGrantType, tokenTypes } from "../../shared/oauth/messages.ts"
+import { longestTokenSeconds } from "../../shared/oauth/revocation.ts"
+import { Refusal } from "../../shared/refusals.ts"
 import { scopeSchema } from "../core/claims.ts"
 import type { ShownToken } from "../core/derive.ts"
+import { settlementView } from "../core/grant-view.ts"
 import { mostUnits } from "../core/units.ts"
-import { answerFrom, freshId, settlementView } from "./answer.ts"
+import { answerFrom, freshId } from "./answer.ts"
 import type { TokenAnswer, TokenDeps, TokenOptions, TokenRequest } from "./grant-type.ts"
 
 export const grantType = tokenExchangeGrantType

@@ -1,10 +1,17 @@
 /** The wallet proof grant: a whitelisted address gets a token for a signed statement over a nonce of the service. */
-import { Refusal } from "../../shared/errors.ts"
-import { type Address, accountId, type Hex, isCanonicalSignature, parseAddress } from "../../shared/evm.ts"
-import { walletProofGrantType } from "../../shared/oauth.ts"
-import { walletProofDigest } from "../../shared/wallet-proof.ts"
+
+import { walletProofGrantType } from "../../shared/oauth/messages.ts"
+import { walletProofDigest } from "../../shared/oauth/wallet-proof.ts"
+import { Refusal } from "../../shared/refusals.ts"
+import {
+  type Address,
+  accountId,
+  type Hex,
+  isCanonicalSignature,
+  parseAddress,
+} from "../../shared/values/evm.ts"
+import { sha256Hex } from "../access/credentials.ts"
 import type { WhitelistEntry } from "../core/whitelist.ts"
-import { sha256Hex } from "../credentials.ts"
 import { Overloaded } from "../ports/runtime.ts"
 import { admit, scopeFor } from "./admission.ts"
 import type { TokenAnswer, TokenDeps, TokenOptions, TokenRequest } from "./grant-type.ts"

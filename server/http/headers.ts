@@ -1,7 +1,8 @@
 /** Request headers of the office that more than one endpoint reads. */
-import { Refusal } from "../../shared/errors.ts"
-import type { Hex } from "../../shared/evm.ts"
-import { parseHex32 } from "../../shared/oauth.ts"
+
+import { parseHex32 } from "../../shared/oauth/messages.ts"
+import { Refusal } from "../../shared/refusals.ts"
+import type { Hex } from "../../shared/values/evm.ts"
 
 /** 32 bytes in hex; undefined when the header is absent. */
 export function hexHeader(headers: Headers, name: string): Hex | undefined {

@@ -1,8 +1,8 @@
 /** The health checks: whether the process lives, and whether it can sell; yes or no, and no detail (wire.md §6). */
-import type { Funding } from "../funding.ts"
+import type { Funding } from "../feeds/gas-funding.ts"
 import type { Chain } from "../ports/chain.ts"
 import { json } from "./respond.ts"
-import type { Route } from "./routes.ts"
+import type { Route } from "./router.ts"
 
 export type HealthDeps = {
   readonly draining: () => boolean

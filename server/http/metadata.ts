@@ -1,11 +1,11 @@
 /** The documents by which a client finds its way: JWKS, RFC 8414 and RFC 9728. */
-import { proofAlgorithms } from "../../shared/dpop.ts"
+import { proofAlgorithms } from "../../shared/oauth/dpop.ts"
 import {
   type AuthorizationServerMetadata,
   type ProtectedResourceMetadata,
   tokenEndpointAuthMethods,
   wellKnown,
-} from "../../shared/oauth.ts"
+} from "../../shared/oauth/messages.ts"
 import type { Offer } from "../core/offers.ts"
 
 /** Where everything is, as absolute URLs made from the configuration, never from a request's `Host`. */

@@ -2,7 +2,7 @@
 import { createHmac, randomBytes } from "node:crypto"
 import { isIPv6 } from "node:net"
 import { RateLimiterMemory } from "rate-limiter-flexible"
-import { Refusal, refusals } from "../../shared/errors.ts"
+import { Refusal, refusals } from "../../shared/refusals.ts"
 import type { Rate } from "../ports/runtime.ts"
 
 /** The window is what a refused caller is told to wait. */

@@ -1,6 +1,6 @@
 /** Reads a body within bounds of size and time, and its parameters by content type. */
-import { Refusal } from "../../shared/errors.ts"
-import { JsonError, parseJson } from "../../shared/json.ts"
+import { Refusal } from "../../shared/refusals.ts"
+import { JsonError, parseJson } from "../../shared/values/json.ts"
 
 const maximumBodyBytes = 64 * 1024
 const maximumBodySeconds = 10

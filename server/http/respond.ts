@@ -1,7 +1,7 @@
 /** Answers in the web's words: JSON, refusals, and the headers every answer of the office carries. */
-import { dpopNonceHeader } from "../../shared/dpop.ts"
-import { type ErrorBody, errorBody, type Reason, Refusal, refusals } from "../../shared/errors.ts"
-import { NonceWanted } from "../dpop.ts"
+import { dpopNonceHeader } from "../../shared/oauth/dpop.ts"
+import { type ErrorBody, errorBody, type Reason, Refusal, refusals } from "../../shared/refusals.ts"
+import { NonceWanted } from "../gate/proof-check.ts"
 import { ChainMismatch, ChainUnavailable, Unwitnessed } from "../ports/chain.ts"
 import { SignerUnavailable } from "../ports/keys.ts"
 import { type Logger, Overloaded } from "../ports/runtime.ts"
@@ -16,7 +16,7 @@ export function json(status: number, body: unknown, headers: Record<string, stri
   })
 }
 
-/** Every error of the process becomes one row of the table in shared/errors.ts; only the log sees the rest. */
+/** Every error of the process becomes one row of the table in shared/refusals.ts; only the log sees the rest. */
 export function refusalResponse(error: unknown, log: Logger, allow: readonly string[] = []): Response {
   const { reason, found } = reasonFor(error, log)
   const body: ErrorBody = errorBody(reason, found)

@@ -1,12 +1,13 @@
 /** `GET /revocations?since=`: what was taken back, signed, for gates that are elsewhere (security.md §4.6). */
-import { Refusal } from "../../shared/errors.ts"
-import { revocationPage, revocationsType } from "../../shared/revocation-list.ts"
+
+import { revocationPage, revocationsType } from "../../shared/oauth/revocation-list.ts"
+import { Refusal } from "../../shared/refusals.ts"
+import type { Revocations } from "../feeds/revocation-feed.ts"
 import type { Keys } from "../ports/keys.ts"
 import type { Now, Rate } from "../ports/runtime.ts"
-import type { Revocations } from "../revocations.ts"
 import { peerKey } from "./rate.ts"
 import { noStore } from "./respond.ts"
-import type { Handler } from "./routes.ts"
+import type { Handler } from "./router.ts"
 
 /** The store is read every second; a list older than this would be passed off as a fresh one. */
 const staleSeconds = 5

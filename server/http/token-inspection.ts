@@ -1,11 +1,11 @@
 /** `POST /introspect` and `POST /revoke` over HTTP: what becomes of a token that somebody shows. */
-import type { Introspection } from "../introspection.ts"
+import type { Introspection } from "../access/introspection.ts"
+import type { Revocation } from "../access/revocation.ts"
 import type { Rate } from "../ports/runtime.ts"
-import type { Revocation } from "../revocation.ts"
 import { peerKey } from "./rate.ts"
 import { readParameters } from "./read-body.ts"
 import { json, noStore } from "./respond.ts"
-import type { Handler } from "./routes.ts"
+import type { Handler } from "./router.ts"
 
 type Reading = { readonly peers: Rate; readonly bodySeconds: number | undefined }
 

@@ -1,8 +1,9 @@
 /** x402 v1 at the rim: its 402 and its payments are those of v2 in other words, so nothing behind knows of it. */
-import { Refusal } from "../../shared/errors.ts"
+
 import { networks } from "../../shared/networks/index.ts"
-import type { PaymentRequirements, SettlementResponse } from "../../shared/x402.ts"
-import { type PaymentRequiredV1, paymentPayloadV1Schema } from "../../shared/x402-v1.ts"
+import { Refusal } from "../../shared/refusals.ts"
+import type { PaymentRequirements, SettlementResponse } from "../../shared/x402/messages.ts"
+import { type PaymentRequiredV1, paymentPayloadV1Schema } from "../../shared/x402/messages-v1.ts"
 
 /** The v1 body of a 402. Undefined where nothing is sold on a network that v1 clients know: one stranger spoils them all. */
 export function bodyV1(terms: {

@@ -2,7 +2,7 @@
 import { createHash, generateKeyPairSync, webcrypto } from "node:crypto"
 import { base64url, importJWK, type JWK } from "jose"
 import { z } from "zod"
-import { curveOrder, type TokenAlgorithm } from "../../shared/jws.ts"
+import { curveOrder, type TokenAlgorithm } from "../../shared/oauth/jws.ts"
 
 const coordinate = z.string().regex(/^[A-Za-z0-9_-]{43}$/)
 /** The private half (`d`) is absent when a signer outside holds it. */

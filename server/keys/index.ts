@@ -1,11 +1,11 @@
 /** The service's keys: one ring signs access tokens and receipts, others derive refresh tokens and seal quotes (security.md §4.8). */
-import type { TokenAlgorithm } from "../../shared/jws.ts"
+import type { TokenAlgorithm } from "../../shared/oauth/jws.ts"
 import { type KeyState, stateOf } from "../core/key-ring.ts"
 import { type Keys, SignerUnavailable } from "../ports/keys.ts"
 import type { Logger, Now } from "../ports/runtime.ts"
 import { publicJwkOf } from "./algorithms.ts"
+import { checkAgainst, readSigner, type Signer, tryOutside } from "./external-signer.ts"
 import { KeyFileError } from "./files.ts"
-import { checkAgainst, readSigner, type Signer, tryOutside } from "./outside.ts"
 import { issueRefreshToken, readRefreshToken } from "./refresh-tokens.ts"
 import {
   accessOverlapSeconds,
@@ -25,8 +25,8 @@ import {
 import { isSealOf, sealOf } from "./seals.ts"
 import { loadSigningKey, type SigningKey } from "./signing-key.ts"
 
+export type { Signer } from "./external-signer.ts"
 export { KeyFileError } from "./files.ts"
-export type { Signer } from "./outside.ts"
 export { verifyProof } from "./proofs.ts"
 export { openRelayerKey, openRelayerKeys } from "./relayer-key.ts"
 

@@ -1,8 +1,8 @@
 /** Checks that a DPoP proof has its form and was signed by the key it names (RFC 9449 §4.2, §4.3). */
 import { base64url, type CryptoKey, calculateJwkThumbprint, compactVerify, importJWK } from "jose"
 import { z } from "zod"
-import { proofClaimsSchema, proofType } from "../../shared/dpop.ts"
-import { parseJson } from "../../shared/json.ts"
+import { proofClaimsSchema, proofType } from "../../shared/oauth/dpop.ts"
+import { parseJson } from "../../shared/values/json.ts"
 import type { Proof } from "../core/dpop.ts"
 
 const coordinate = z.string().regex(/^[A-Za-z0-9_-]{43}$/)

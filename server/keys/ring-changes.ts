@@ -1,7 +1,7 @@
 /** What may happen to the service's key ring; each change takes a ring and answers another, or the same for nothing to do. */
 import { randomBytes } from "node:crypto"
-import type { TokenAlgorithm } from "../../shared/jws.ts"
-import { longestTokenSeconds } from "../../shared/revocation.ts"
+import type { TokenAlgorithm } from "../../shared/oauth/jws.ts"
+import { longestTokenSeconds } from "../../shared/oauth/revocation.ts"
 import { longestGrantSeconds } from "../core/grant.ts"
 import {
   adopted,

@@ -6,7 +6,7 @@
 import { readdir, unlink } from "node:fs/promises"
 import { join } from "node:path"
 import { z } from "zod"
-import { tokenAlgorithms } from "../../shared/jws.ts"
+import { tokenAlgorithms } from "../../shared/oauth/jws.ts"
 import { fits, jwkSchema } from "./algorithms.ts"
 import { createSecret, hasCode, isGuessable, KeyFileError, ownFolder, readSecret } from "./files.ts"
 

@@ -1,7 +1,8 @@
 /** A network, as the use cases see it, and the account that pays gas there. */
-import type { Address, Hex } from "../../shared/evm.ts"
-import type { NetworkInfo } from "../../shared/network.ts"
-import type { ChainLog, SignedTransfer } from "../../shared/scheme.ts"
+
+import type { NetworkInfo } from "../../shared/networks/network.ts"
+import type { ChainLog, SignedTransfer } from "../../shared/schemes/scheme.ts"
+import type { Address, Hex } from "../../shared/values/evm.ts"
 import type { TransferReading } from "../core/verdict.ts"
 import type { SignedBytes } from "./records.ts"
 

@@ -1,7 +1,7 @@
 /** The keys that tokens, receipts and lists are signed with. */
-import type { Claims } from "../../shared/access-token.ts"
-import type { Receipt as PaymentReceipt } from "../../shared/receipt.ts"
-import type { RevocationList } from "../../shared/revocation-list.ts"
+import type { Claims } from "../../shared/oauth/access-token.ts"
+import type { Receipt as PaymentReceipt } from "../../shared/oauth/receipt.ts"
+import type { RevocationList } from "../../shared/oauth/revocation-list.ts"
 
 /** Nothing can be signed now. What was recorded stays so: the same request gives the token later. */
 export class SignerUnavailable extends Error {

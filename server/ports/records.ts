@@ -1,9 +1,9 @@
 /** What the store keeps and answers, in the words of the field. */
 
-import type { Reason } from "../../shared/errors.ts"
-import type { Address, Hex } from "../../shared/evm.ts"
-import type { Revocation } from "../../shared/revocation.ts"
-import type { SignedTransfer } from "../../shared/scheme.ts"
+import type { Revocation } from "../../shared/oauth/revocation.ts"
+import type { Reason } from "../../shared/refusals.ts"
+import type { SignedTransfer } from "../../shared/schemes/scheme.ts"
+import type { Address, Hex } from "../../shared/values/evm.ts"
 import type { TopUpRequest } from "../core/credit.ts"
 import type { ExposureLimits, LimitName } from "../core/exposure.ts"
 import type { Grant, NewGrant, TokenLives } from "../core/grant.ts"

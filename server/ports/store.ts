@@ -1,5 +1,5 @@
 /** The store: every verb one transaction, durable when it resolves. */
-import type { Address, Hex } from "../../shared/evm.ts"
+import type { Address, Hex } from "../../shared/values/evm.ts"
 import type { Call } from "../core/batch.ts"
 import type { DeriveDecision, DeriveRequest, ShownToken } from "../core/derive.ts"
 import type {

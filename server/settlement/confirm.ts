@@ -1,5 +1,5 @@
 /** What became of what was sent: the receipts of its hashes, and nonces that others used. */
-import type { Address } from "../../shared/evm.ts"
+import type { Address } from "../../shared/values/evm.ts"
 import type { Redemption } from "../core/redemption.ts"
 import { depthOf } from "../core/verdict.ts"
 import type { Receipt } from "../ports/chain.ts"

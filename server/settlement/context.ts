@@ -1,8 +1,8 @@
 /** What all parts of a network's settlement share: the world, the limits, what this process noticed, and how it writes. */
 import pLimit from "p-limit"
-import type { Address } from "../../shared/evm.ts"
-import type { Scheme } from "../../shared/scheme.ts"
 import { schemes as knownSchemes } from "../../shared/schemes/index.ts"
+import type { Scheme } from "../../shared/schemes/scheme.ts"
+import type { Address } from "../../shared/values/evm.ts"
 import type { Move, Redemption } from "../core/redemption.ts"
 import { retryDelay } from "../core/retry.ts"
 import { type Doubt, moveOf, type Verdict } from "../core/verdict.ts"

@@ -1,6 +1,6 @@
 /** Reading the chain about one payment: its state, the logs of its nonce, and the verdict on it. */
 
-import type { Scheme } from "../../shared/scheme.ts"
+import type { Scheme } from "../../shared/schemes/scheme.ts"
 import type { Evidence, Redemption } from "../core/redemption.ts"
 import { retryDelay } from "../core/retry.ts"
 import { type Finding, judge, type Verdict } from "../core/verdict.ts"

@@ -1,5 +1,5 @@
 /** Blocks that hold payments: whether they are deep enough to count, final, or gone with a reorg. */
-import type { Hex } from "../../shared/evm.ts"
+import type { Hex } from "../../shared/values/evm.ts"
 import { isSettled, type Redemption } from "../core/redemption.ts"
 import { depthOf } from "../core/verdict.ts"
 import { ChainUnavailable, type Receipt } from "../ports/chain.ts"

@@ -1,5 +1,5 @@
 /** Lanes: the nonces of one relayer on one network, and what is in flight by them. */
-import type { Address } from "../../shared/evm.ts"
+import type { Address } from "../../shared/values/evm.ts"
 import type { Relayer } from "../ports/chain.ts"
 import type { InFlight } from "../ports/records.ts"
 import type { SettlementContext } from "./context.ts"

@@ -1,5 +1,5 @@
 /** What is on its way: sent again byte for byte, paid more for when it is stuck, and gaps before it filled. */
-import type { Address } from "../../shared/evm.ts"
+import type { Address } from "../../shared/values/evm.ts"
 import { type Call, settlerDeployment } from "../core/batch.ts"
 import { bumpFees, capFees, isPricedOut } from "../core/fees.ts"
 import { ChainUnavailable, type Relayer, type SendResult } from "../ports/chain.ts"

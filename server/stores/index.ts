@@ -1,9 +1,9 @@
 /** The kinds of store; adding one is a file and a line here. */
 import type { Store } from "../ports/store.ts"
-import { createMemoryStore } from "./memory.ts"
-import { openSqliteStore } from "./sqlite.ts"
+import { createMemoryStore } from "./memory/store.ts"
+import { openSqliteStore } from "./sqlite/store.ts"
 
-export { MissingPackage, StoreFileError } from "./sqlite.ts"
+export { MissingPackage, StoreFileError } from "./sqlite/store.ts"
 
 const kinds: Readonly<Record<string, (rest: string) => Promise<Store>>> = {
   sqlite: (file) => openSqliteStore({ file }),

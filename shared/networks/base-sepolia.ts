@@ -1,4 +1,4 @@
-import type { NetworkInfo } from "../network.ts"
+import type { NetworkInfo } from "./network.ts"
 
 export const baseSepolia = {
   id: "eip155:84532",

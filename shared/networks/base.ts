@@ -1,4 +1,4 @@
-import type { NetworkInfo } from "../network.ts"
+import type { NetworkInfo } from "./network.ts"
 
 export const base = {
   id: "eip155:8453",

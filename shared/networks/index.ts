@@ -1,8 +1,9 @@
 /** The networks ticket402 knows; adding one is a data file and a line here. */
-import type { NetworkInfo } from "../network.ts"
+
 import { base } from "./base.ts"
 import { baseSepolia } from "./base-sepolia.ts"
 import { ethereum } from "./ethereum.ts"
+import type { NetworkInfo } from "./network.ts"
 import { sepolia } from "./sepolia.ts"
 
 const all: readonly NetworkInfo[] = [ethereum, sepolia, base, baseSepolia]

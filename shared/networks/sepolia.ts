@@ -1,4 +1,4 @@
-import type { NetworkInfo } from "../network.ts"
+import type { NetworkInfo } from "./network.ts"
 
 export const sepolia = {
   id: "eip155:11155111",

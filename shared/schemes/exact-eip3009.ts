@@ -1,6 +1,6 @@
 /** The x402 scheme `exact` by ERC-3009 `transferWithAuthorization`; a payer with code signs in whatever way his code takes. */
 import * as z from "zod"
-import { atomicPattern, parseAtomic } from "../amount.ts"
+import { atomicPattern, parseAtomic } from "../values/amount.ts"
 import {
   type Address,
   encodeFunctionData,
@@ -13,14 +13,14 @@ import {
   parseAddress,
   stringToBytes,
   zeroAddress,
-} from "../evm.ts"
+} from "../values/evm.ts"
 import {
   type ChainLog,
   PayloadError,
   type Scheme,
   type TransferOutcome,
   type TransferTerms,
-} from "../scheme.ts"
+} from "./scheme.ts"
 
 const abi = parseAbi([
   "function transferWithAuthorization(address from, address to, uint256 value, uint256 validAfter, uint256 validBefore, bytes32 nonce, bytes signature)",

@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { createMemoryStore } from "../../client/memory-store.ts"
 import { createFileStore } from "../../client/node/file-store.ts"
+import { createMemoryStore } from "../../client/wallet/memory-store.ts"
 import { clientStoreContract } from "./client-store.ts"
 
 clientStoreContract("memory", async () => {

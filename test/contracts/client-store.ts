@@ -1,8 +1,9 @@
 /** What every store of the client promises. */
 import fc from "fast-check"
 import { afterEach, describe, expect, it } from "vitest"
-import type { ClientStore, Grant, Limits, Payment, Spending } from "../../client/store.ts"
-import type { Address } from "../../shared/evm.ts"
+import type { Limits, Spending } from "../../client/core/budget-rules.ts"
+import type { ClientStore, Grant, Payment } from "../../client/wallet/store.ts"
+import type { Address } from "../../shared/values/evm.ts"
 
 const start = 1_800_000_000
 const day = 86_400

@@ -3,9 +3,9 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { auditBooks } from "../../server/books/audit.ts"
 import { importedPayment } from "../../server/core/imported.ts"
 import type { Store } from "../../server/ports/store.ts"
-import type { Address } from "../../shared/evm.ts"
 import { networks } from "../../shared/networks/index.ts"
 import { exactEip3009 } from "../../shared/schemes/exact-eip3009.ts"
+import type { Address } from "../../shared/values/evm.ts"
 import {
   evidenceOf,
   network,

@@ -12,14 +12,14 @@ import {
   type RedemptionState,
 } from "../../server/core/redemption.ts"
 import type { PaidBlock } from "../../server/ports/records.ts"
-import { createMemoryVerbs } from "../../server/stores/memory.ts"
-import { sendError } from "../../server/stores/sqlite-errors.ts"
-import { type Answer, createGroup } from "../../server/stores/sqlite-group.ts"
-import { schema } from "../../server/stores/sqlite-schema.ts"
-import { perform, type Verb } from "../../server/stores/verbs.ts"
-import type { Hex } from "../../shared/evm.ts"
+import { createMemoryVerbs } from "../../server/stores/memory/store.ts"
+import { sendError } from "../../server/stores/sqlite/errors.ts"
+import { type Answer, createGroup } from "../../server/stores/sqlite/group.ts"
+import { schema } from "../../server/stores/sqlite/schema.ts"
+import { perform, type Verb } from "../../server/stores/verbs/verb-list.ts"
 import { networks } from "../../shared/networks/index.ts"
 import { exactEip3009 } from "../../shared/schemes/exact-eip3009.ts"
+import type { Hex } from "../../shared/values/evm.ts"
 import {
   network,
   type OrderChanges,

@@ -5,7 +5,7 @@ import type { Move } from "../../server/core/redemption.ts"
 import { openMeter } from "../../server/core/units.ts"
 import type { TopUpOrder } from "../../server/ports/records.ts"
 import type { Store } from "../../server/ports/store.ts"
-import { createRevocationSet } from "../../shared/revocation.ts"
+import { createRevocationSet } from "../../shared/oauth/revocation.ts"
 import { evidenceOf, type OrderChanges, orderOf, preparation, start, topUpOf } from "../support/orders.ts"
 import type { OpenedStore } from "./store.ts"
 

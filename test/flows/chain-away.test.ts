@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { type LocalChain, startLocalChain } from "../../scripts/local-chain.ts"
+import { type LocalChain, startLocalChain } from "../support/chain/local-chain.ts"
 import { type Cinema, openCinema, postToken, preparePurchase, watch } from "../support/cinema.ts"
 import { type RpcProxy, startRpcProxy } from "../support/rpc-proxy.ts"
 

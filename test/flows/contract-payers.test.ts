@@ -1,11 +1,10 @@
 import { encodeDeployData } from "viem"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { testWallet } from "../../scripts/contracts/artifacts/test-wallet.ts"
-import { type LocalChain, startLocalChain } from "../../scripts/local-chain.ts"
-import { encodeHeader } from "../../shared/codec.ts"
-import type { Hex } from "../../shared/evm.ts"
-import { commitmentHeader, secretHeader } from "../../shared/oauth.ts"
-import { paymentSignatureHeader } from "../../shared/x402.ts"
+import { commitmentHeader, secretHeader } from "../../shared/oauth/messages.ts"
+import { encodeHeader } from "../../shared/values/codec.ts"
+import type { Hex } from "../../shared/values/evm.ts"
+import { paymentSignatureHeader } from "../../shared/x402/messages.ts"
+import { type LocalChain, startLocalChain } from "../support/chain/local-chain.ts"
 import {
   askStatus,
   type Cinema,
@@ -15,6 +14,7 @@ import {
   preparePurchase,
   withoutBlocks,
 } from "../support/cinema.ts"
+import { testWallet } from "../support/contracts/artifacts/test-wallet.ts"
 import { type Account, randomAccount } from "../support/payments.ts"
 
 let chain: LocalChain

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { crashPoints, killEverywhere } from "../../scripts/chaos/kills.ts"
+import { crashPoints, killEverywhere } from "../chaos/kills.ts"
 
 describe("kill -9", () => {
   it("RPL-04, SET-17, SET-18, IDM-01: at every named step under load, nothing acknowledged is lost and nothing is settled twice", async () => {

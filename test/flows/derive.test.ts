@@ -2,7 +2,7 @@ import { createHash } from "node:crypto"
 import { decodeJwt } from "jose"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { createClient, createVerifier, type Verifier } from "../../client/index.ts"
-import { tokenExchangeGrantType, tokenTypes } from "../../shared/oauth.ts"
+import { tokenExchangeGrantType, tokenTypes } from "../../shared/oauth/messages.ts"
 import {
   type Answer,
   type Cinema,

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from "vitest"
-import { type LocalChain, startLocalChain } from "../../scripts/local-chain.ts"
-import { encodeHeader } from "../../shared/codec.ts"
-import { paymentSignatureHeader } from "../../shared/x402.ts"
+import { encodeHeader } from "../../shared/values/codec.ts"
+import { paymentSignatureHeader } from "../../shared/x402/messages.ts"
+import { type LocalChain, startLocalChain } from "../support/chain/local-chain.ts"
 import { type Cinema, openCinema, postToken, preparePurchase } from "../support/cinema.ts"
 import { sepoliaId } from "../support/offers.ts"
 

@@ -2,17 +2,17 @@ import Database from "better-sqlite3"
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { createClient, verifyReceipt } from "../../client/index.ts"
-import { type LocalChain, startLocalChain } from "../../scripts/local-chain.ts"
 import { auditBooks } from "../../server/books/audit.ts"
 import { openStore } from "../../server/stores/index.ts"
-import { decodeHeader } from "../../shared/codec.ts"
-import { secretHeader } from "../../shared/oauth.ts"
+import { secretHeader } from "../../shared/oauth/messages.ts"
+import { decodeHeader } from "../../shared/values/codec.ts"
 import {
   type PaymentRequirements,
   paymentRequiredHeader,
   paymentRequiredSchema,
   requirementsSchema,
-} from "../../shared/x402.ts"
+} from "../../shared/x402/messages.ts"
+import { type LocalChain, startLocalChain } from "../support/chain/local-chain.ts"
 import {
   type Cinema,
   eventually,

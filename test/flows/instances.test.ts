@@ -2,11 +2,11 @@ import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
-import { type LocalChain, startLocalChain } from "../../scripts/local-chain.ts"
-import type { IssuerOptions } from "../../server/app.ts"
-import type { ConfigInput } from "../../server/config.ts"
+import type { IssuerOptions } from "../../server/app/issuer.ts"
+import type { ConfigInput } from "../../server/config/config.ts"
 import { StoreUnavailable } from "../../server/ports/store.ts"
-import { secretHeader } from "../../shared/oauth.ts"
+import { secretHeader } from "../../shared/oauth/messages.ts"
+import { type LocalChain, startLocalChain } from "../support/chain/local-chain.ts"
 import {
   askStatus,
   type Cinema,

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from "vitest"
 import { createClient, createProviderSigner, createRemoteSigner } from "../../client/index.ts"
-import { startLocalChain } from "../../scripts/local-chain.ts"
-import type { Hex } from "../../shared/evm.ts"
+import type { Hex } from "../../shared/values/evm.ts"
+import { startLocalChain } from "../support/chain/local-chain.ts"
 import { type Cinema, eventually, openCinema } from "../support/cinema.ts"
 
 let cinema: Cinema

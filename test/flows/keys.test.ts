@@ -2,12 +2,12 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { type LocalChain, startLocalChain } from "../../scripts/local-chain.ts"
-import type { ConfigInput } from "../../server/config.ts"
-import { parseConfig } from "../../server/config.ts"
-import { keys as keysCommand } from "../../server/keys-command.ts"
-import { encodeHeader } from "../../shared/codec.ts"
-import { paymentSignatureHeader } from "../../shared/x402.ts"
+import { keys as keysCommand } from "../../server/commands/keys.ts"
+import type { ConfigInput } from "../../server/config/config.ts"
+import { parseConfig } from "../../server/config/config.ts"
+import { encodeHeader } from "../../shared/values/codec.ts"
+import { paymentSignatureHeader } from "../../shared/x402/messages.ts"
+import { type LocalChain, startLocalChain } from "../support/chain/local-chain.ts"
 import {
   eventually,
   openCinema,

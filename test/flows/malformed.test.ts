@@ -1,8 +1,8 @@
 import { gzipSync } from "node:zlib"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { verifyProof } from "../../server/keys/index.ts"
-import { encodeHeader } from "../../shared/codec.ts"
-import { paymentSignatureHeader } from "../../shared/x402.ts"
+import { encodeHeader } from "../../shared/values/codec.ts"
+import { paymentSignatureHeader } from "../../shared/x402/messages.ts"
 import { type Cinema, openCinema, postToken, preparePurchase, refresh } from "../support/cinema.ts"
 import { sendRaw, statusesOf } from "../support/raw-http.ts"
 

@@ -1,8 +1,8 @@
 import { decodeJwt } from "jose"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { gate } from "../../server/adapters/express.ts"
-import { decodeHeader } from "../../shared/codec.ts"
-import { paymentRequiredHeader, paymentRequiredSchema } from "../../shared/x402.ts"
+import { decodeHeader } from "../../shared/values/codec.ts"
+import { paymentRequiredHeader, paymentRequiredSchema } from "../../shared/x402/messages.ts"
 import { type Cinema, openCinema, postToken, preparePurchase, watch } from "../support/cinema.ts"
 import { sendRaw, statusesOf } from "../support/raw-http.ts"
 

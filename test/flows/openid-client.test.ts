@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto"
 import * as client from "openid-client"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { paymentGrantType } from "../../shared/oauth.ts"
+import { paymentGrantType } from "../../shared/oauth/messages.ts"
 import { type Cinema, eventually, openCinema, preparePurchase } from "../support/cinema.ts"
 
 const secret = "n0t-guessable-0123456789"

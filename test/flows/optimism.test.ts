@@ -1,9 +1,9 @@
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { type LocalChain, startLocalChain } from "../../scripts/local-chain.ts"
-import { parseConfig } from "../../server/config.ts"
+import { parseConfig } from "../../server/config/config.ts"
 import { openStore } from "../../server/stores/index.ts"
-import { secretHeader } from "../../shared/oauth.ts"
+import { secretHeader } from "../../shared/oauth/messages.ts"
+import { type LocalChain, startLocalChain } from "../support/chain/local-chain.ts"
 import {
   askStatus,
   type Cinema,

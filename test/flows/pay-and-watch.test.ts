@@ -1,7 +1,11 @@
 import { decodeJwt } from "jose"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { decodeHeader } from "../../shared/codec.ts"
-import { paymentRequiredHeader, paymentRequiredSchema, paymentResponseHeader } from "../../shared/x402.ts"
+import { decodeHeader } from "../../shared/values/codec.ts"
+import {
+  paymentRequiredHeader,
+  paymentRequiredSchema,
+  paymentResponseHeader,
+} from "../../shared/x402/messages.ts"
 import {
   type Cinema,
   eventually,

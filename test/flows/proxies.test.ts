@@ -2,7 +2,7 @@ import { once } from "node:events"
 import { createServer, request as httpRequest, type IncomingHttpHeaders, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { decodeHeader } from "../../shared/codec.ts"
+import { decodeHeader } from "../../shared/values/codec.ts"
 import { type Cinema, eventually, openCinema, postToken, preparePurchase, watch } from "../support/cinema.ts"
 import { hasNginx, type Nginx, startNginx } from "../support/nginx.ts"
 import { createProofKey, proofOf } from "../support/proofs.ts"
@@ -42,7 +42,7 @@ const revoke = async (token: string) => {
 }
 
 describe.skipIf(!hasNginx)(
-  "behind nginx (scripts/system-packages.sh installs it), as scripts/samples/nginx.conf",
+  "behind nginx (scripts/system-packages.sh installs it), as docs/samples/nginx.conf",
   () => {
     let nginx: Nginx
     let front: string

@@ -1,7 +1,7 @@
 import Sqlite from "better-sqlite3"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { createIssuer } from "../../server/app.ts"
-import { mendableProblems } from "../../server/config/file.ts"
+import { createIssuer } from "../../server/app/issuer.ts"
+import { mendableProblems } from "../../server/commands/config-file.ts"
 import { exactEip3009 } from "../../shared/schemes/exact-eip3009.ts"
 import {
   type Cinema,

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import Sqlite from "better-sqlite3"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
-import { type LocalChain, startLocalChain } from "../../scripts/local-chain.ts"
-import type { ConfigInput } from "../../server/config.ts"
+import type { ConfigInput } from "../../server/config/config.ts"
+import { type LocalChain, startLocalChain } from "../support/chain/local-chain.ts"
 import {
   type Cinema,
   type CinemaOptions,

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { encodeHeader } from "../../shared/codec.ts"
-import { paymentSignatureHeader } from "../../shared/x402.ts"
+import { encodeHeader } from "../../shared/values/codec.ts"
+import { paymentSignatureHeader } from "../../shared/x402/messages.ts"
 import {
   type Cinema,
   eventually,

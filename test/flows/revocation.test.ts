@@ -3,7 +3,7 @@ import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { decodeJwt } from "jose"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { type RevokeOptions, revoke as revokeCommand } from "../../server/revoke-command.ts"
+import { type RevokeOptions, revoke as revokeCommand } from "../../server/commands/revoke.ts"
 import {
   type Answer,
   type Cinema,

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { type LocalChain, startLocalChain } from "../../scripts/local-chain.ts"
-import { encodeHeader } from "../../shared/codec.ts"
-import { idempotencyHeader, secretHeader } from "../../shared/oauth.ts"
-import { paymentResponseHeader, paymentSignatureHeader } from "../../shared/x402.ts"
+import { idempotencyHeader, secretHeader } from "../../shared/oauth/messages.ts"
+import { encodeHeader } from "../../shared/values/codec.ts"
+import { paymentResponseHeader, paymentSignatureHeader } from "../../shared/x402/messages.ts"
+import { type LocalChain, startLocalChain } from "../support/chain/local-chain.ts"
 import {
   askStatus,
   type Cinema,

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { encodeHeader } from "../../shared/codec.ts"
-import { idempotencyHeader, secretHeader } from "../../shared/oauth.ts"
-import { paymentSignatureHeader } from "../../shared/x402.ts"
+import { idempotencyHeader, secretHeader } from "../../shared/oauth/messages.ts"
+import { encodeHeader } from "../../shared/values/codec.ts"
+import { paymentSignatureHeader } from "../../shared/x402/messages.ts"
 import { type Cinema, eventually, openCinema, postToken, preparePurchase } from "../support/cinema.ts"
 import { randomHex32, signPayment } from "../support/payments.ts"
 

@@ -1,12 +1,11 @@
 import { decodeFunctionData, type Hex } from "viem"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { testUsdc } from "../../scripts/contracts/artifacts/test-usdc.ts"
-import { type LocalChain, startLocalChain } from "../../scripts/local-chain.ts"
-import { encodeHeader } from "../../shared/codec.ts"
-import { openingOf } from "../../shared/commitment.ts"
-import { commitmentHeader, secretHeader } from "../../shared/oauth.ts"
+import { commitmentHeader, secretHeader } from "../../shared/oauth/messages.ts"
 import { exactEip3009 } from "../../shared/schemes/exact-eip3009.ts"
-import { paymentSignatureHeader } from "../../shared/x402.ts"
+import { encodeHeader } from "../../shared/values/codec.ts"
+import { openingOf } from "../../shared/x402/commitment.ts"
+import { paymentSignatureHeader } from "../../shared/x402/messages.ts"
+import { type LocalChain, startLocalChain } from "../support/chain/local-chain.ts"
 import {
   type Cinema,
   eventually,
@@ -16,6 +15,7 @@ import {
   refresh,
   retryHeaders,
 } from "../support/cinema.ts"
+import { testUsdc } from "../support/contracts/artifacts/test-usdc.ts"
 import { randomAccount, randomHex32, signPayment } from "../support/payments.ts"
 
 const price = 10_000n

@@ -1,11 +1,16 @@
 import { decodeJwt } from "jose"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { createClient, verifyReceipt } from "../../client/index.ts"
-import { encodeHeader } from "../../shared/codec.ts"
-import { commitmentNonce, openingOf } from "../../shared/commitment.ts"
-import type { Hex } from "../../shared/evm.ts"
-import { commitmentHeader, secretHeader, tokenExchangeGrantType, tokenTypes } from "../../shared/oauth.ts"
-import { paymentSignatureHeader } from "../../shared/x402.ts"
+import {
+  commitmentHeader,
+  secretHeader,
+  tokenExchangeGrantType,
+  tokenTypes,
+} from "../../shared/oauth/messages.ts"
+import { encodeHeader } from "../../shared/values/codec.ts"
+import type { Hex } from "../../shared/values/evm.ts"
+import { commitmentNonce, openingOf } from "../../shared/x402/commitment.ts"
+import { paymentSignatureHeader } from "../../shared/x402/messages.ts"
 import {
   askStatus,
   type Cinema,

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { type LocalChain, startLocalChain } from "../../scripts/local-chain.ts"
+import { type LocalChain, startLocalChain } from "../support/chain/local-chain.ts"
 import {
   type Cinema,
   eventually,

@@ -3,9 +3,9 @@ import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { createClient } from "../../client/index.ts"
 import { gate } from "../../server/adapters/express.ts"
+import { ledger } from "../../server/commands/ledger.ts"
 import { largestSlice } from "../../server/core/units.ts"
-import { ledger } from "../../server/ledger-command.ts"
-import { decodeHeader } from "../../shared/codec.ts"
+import { decodeHeader } from "../../shared/values/codec.ts"
 import {
   type Answer,
   type Cinema,

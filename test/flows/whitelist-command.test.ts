@@ -2,7 +2,7 @@ import { createHash } from "node:crypto"
 import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { afterAll, beforeAll, expect, it } from "vitest"
-import { createIssuer } from "../../server/app.ts"
+import { createIssuer } from "../../server/app/issuer.ts"
 import {
   type Cinema,
   eventually,

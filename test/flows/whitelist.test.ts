@@ -4,8 +4,8 @@ import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { createClient } from "../../client/index.ts"
 import type { Logger } from "../../server/ports/runtime.ts"
-import { encodeHeader } from "../../shared/codec.ts"
-import { paymentSignatureHeader } from "../../shared/x402.ts"
+import { encodeHeader } from "../../shared/values/codec.ts"
+import { paymentSignatureHeader } from "../../shared/x402/messages.ts"
 import {
   type Answer,
   type Cinema,

@@ -1,7 +1,7 @@
 import { ExactEvmScheme } from "@x402/evm/exact/client"
 import { decodePaymentResponseHeader, wrapFetchWithPayment, x402Client } from "@x402/fetch"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { paymentResponseHeader } from "../../shared/x402.ts"
+import { paymentResponseHeader } from "../../shared/x402/messages.ts"
 import { type Cinema, eventually, lifeOf, offer, openCinema, watch } from "../support/cinema.ts"
 import { sepoliaId, toldOffer } from "../support/offers.ts"
 

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url"
 import { hashDomain } from "viem"
 import { privateKeyToAddress } from "viem/accounts"
 import { afterEach, expect, test } from "vitest"
-import { startLocalChain } from "../../scripts/local-chain.ts"
+import { startLocalChain } from "../support/chain/local-chain.ts"
 
 const entry = fileURLToPath(new URL("../../scripts/chain.ts", import.meta.url))
 const children: ChildProcess[] = []
@@ -109,7 +109,7 @@ test("the chain passes for Base Sepolia, whose USDC stock x402 clients know", as
 })
 
 test("a process that dies by a signal takes its chain along", async () => {
-  const module = JSON.stringify(new URL("../../scripts/local-chain.ts", import.meta.url))
+  const module = JSON.stringify(new URL("../support/chain/local-chain.ts", import.meta.url))
   const script = `import(${module}).then((m) => m.startLocalChain()).then((c) => console.log(c.rpcUrl))`
   const running = start("--eval", script)
   const rpcUrl = await linesOf(running).first

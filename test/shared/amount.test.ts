@@ -1,6 +1,6 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { formatAmount, parseAmount, parseAtomic } from "../../shared/amount.ts"
+import { formatAmount, parseAmount, parseAtomic } from "../../shared/values/amount.ts"
 
 describe("amounts", () => {
   it("formatting and parsing are inverse for any amount and any number of decimals", () => {

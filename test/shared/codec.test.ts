@@ -1,7 +1,7 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { decodeHeader, encodeHeader } from "../../shared/codec.ts"
-import { parseJson } from "../../shared/json.ts"
+import { decodeHeader, encodeHeader } from "../../shared/values/codec.ts"
+import { parseJson } from "../../shared/values/json.ts"
 
 const safeKey = fc.string().filter((key) => !["__proto__", "constructor", "prototype"].includes(key))
 

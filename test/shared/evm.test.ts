@@ -2,7 +2,10 @@ import { readFileSync } from "node:fs"
 import fc from "fast-check"
 import { privateKeyToAccount } from "viem/accounts"
 import { describe, expect, it } from "vitest"
-import { commitmentNonce, openingOf } from "../../shared/commitment.ts"
+import { networks } from "../../shared/networks/index.ts"
+import { domainOf } from "../../shared/networks/network.ts"
+import { exactEip3009 } from "../../shared/schemes/exact-eip3009.ts"
+import type { SignedTransfer } from "../../shared/schemes/scheme.ts"
 import {
   type Address,
   domainSeparator,
@@ -10,11 +13,8 @@ import {
   isCanonicalSignature,
   parseAddress,
   recoverSigner,
-} from "../../shared/evm.ts"
-import { domainOf } from "../../shared/network.ts"
-import { networks } from "../../shared/networks/index.ts"
-import type { SignedTransfer } from "../../shared/scheme.ts"
-import { exactEip3009 } from "../../shared/schemes/exact-eip3009.ts"
+} from "../../shared/values/evm.ts"
+import { commitmentNonce, openingOf } from "../../shared/x402/commitment.ts"
 import { spellings } from "../support/spellings.ts"
 
 const load = (name: string) =>

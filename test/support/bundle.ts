@@ -18,7 +18,7 @@ const root = process.cwd()
 /** Below `node_modules`, so that what is not bundled is found. */
 const cache = join(root, "node_modules/.cache/ticket402")
 /** Threads are files of their own, beside the program that starts them. */
-export const threads = ["server/stores/sqlite-thread.ts", "server/chains/signature-thread.ts"]
+export const threads = ["server/stores/sqlite/sqlite-thread.ts", "server/chains/signature-thread.ts"]
 /** One is native, the others find files by their own place. */
 const external = ["better-sqlite3", "esbuild", "tinypool"]
 

@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process"
 import { createInterface } from "node:readline"
 import type { ClientOptions } from "../../client/index.ts"
-import type { Hex } from "../../shared/evm.ts"
+import type { Hex } from "../../shared/values/evm.ts"
 import { bundled } from "./bundle.ts"
 
 /** Where a buyer may die: right after this. */

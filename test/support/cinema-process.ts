@@ -2,8 +2,8 @@
 import { execFileSync } from "node:child_process"
 import express from "express"
 import { gate, office } from "../../server/adapters/express.ts"
-import { createIssuer } from "../../server/app.ts"
-import type { ConfigInput } from "../../server/config.ts"
+import { createIssuer } from "../../server/app/issuer.ts"
+import type { ConfigInput } from "../../server/config/config.ts"
 
 export type ProcessOrder = {
   readonly config: ConfigInput

@@ -6,7 +6,7 @@ import * as Keystore from "ox/Keystore"
 import { generatePrivateKey, privateKeyToAddress } from "viem/accounts"
 import { type Command, conclude } from "../../client/cli/conclude.ts"
 import type { Streams } from "../../client/cli/terminal.ts"
-import type { Hex } from "../../shared/evm.ts"
+import type { Hex } from "../../shared/values/evm.ts"
 
 export const password = "correct horse"
 

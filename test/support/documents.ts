@@ -5,6 +5,7 @@ const root = new URL("../../", import.meta.url)
 const paths = [
   "README.md",
   ...readdirSync(new URL("docs/", root))
+    .filter((file) => file.endsWith(".md"))
     .sort()
     .map((file) => `docs/${file}`),
 ]

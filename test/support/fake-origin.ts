@@ -1,16 +1,16 @@
 /** A seller for tests of the client: gate and ticket office over real HTTP, whose every answer a test can replace. */
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
-import { decodeHeader, encodeHeader } from "../../shared/codec.ts"
-import { commitmentNonce, committedOffer, openingOf } from "../../shared/commitment.ts"
-import { errorBody, type GateReason, gateRefusals, type Reason, refusals } from "../../shared/errors.ts"
-import { recoverSigner } from "../../shared/evm.ts"
-import { domainOf } from "../../shared/network.ts"
+import { domainOf } from "../../shared/networks/network.ts"
 import { sepolia } from "../../shared/networks/sepolia.ts"
-import { parseHex32 } from "../../shared/oauth.ts"
-import type { SignedTransfer } from "../../shared/scheme.ts"
+import { parseHex32 } from "../../shared/oauth/messages.ts"
+import { errorBody, type GateReason, gateRefusals, type Reason, refusals } from "../../shared/refusals.ts"
 import { exactEip3009 } from "../../shared/schemes/exact-eip3009.ts"
-import { type OfferTerms, paymentPayloadSchema } from "../../shared/x402.ts"
+import type { SignedTransfer } from "../../shared/schemes/scheme.ts"
+import { decodeHeader, encodeHeader } from "../../shared/values/codec.ts"
+import { recoverSigner } from "../../shared/values/evm.ts"
+import { commitmentNonce, committedOffer, openingOf } from "../../shared/x402/commitment.ts"
+import { type OfferTerms, paymentPayloadSchema } from "../../shared/x402/messages.ts"
 
 export type Recorded = {
   readonly method: string

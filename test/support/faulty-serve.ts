@@ -1,5 +1,5 @@
 /** The command serve with a bug: on SIGUSR2 something nobody expected is thrown, or rejected. */
-import { serve } from "../../server/main.ts"
+import { serve } from "../../server/commands/serve.ts"
 
 const [config = "", kind] = process.argv.slice(2)
 process.once("SIGUSR2", () => {

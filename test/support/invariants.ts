@@ -1,11 +1,11 @@
 /** What must hold of a database and its chain whatever happened to the processes (security.md §4.3, I1 to I9). */
 import Database from "better-sqlite3"
-import type { LocalChain } from "../../scripts/local-chain.ts"
 import { brokenLine, judgeDoubles, judgeExposure, judgeRow } from "../../server/core/invariants.ts"
 import { isSettled, isUnsettled, type RedemptionState } from "../../server/core/redemption.ts"
-import { createBookVerbs } from "../../server/stores/sqlite-books.ts"
-import { createRecords } from "../../server/stores/sqlite-records.ts"
-import type { Hex } from "../../shared/evm.ts"
+import { createBookVerbs } from "../../server/stores/sqlite/books.ts"
+import { createRecords } from "../../server/stores/sqlite/records.ts"
+import type { Hex } from "../../shared/values/evm.ts"
+import type { LocalChain } from "./chain/local-chain.ts"
 
 export type Findings = {
   /** One line for each broken invariant, beginning with its number. */

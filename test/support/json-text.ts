@@ -1,5 +1,5 @@
 /** Many texts of one JSON value, and many spellings of one payment: what changes nothing about what was signed. */
-import { checksumAddress, type Hex } from "../../shared/evm.ts"
+import { checksumAddress, type Hex } from "../../shared/values/evm.ts"
 
 /** The next of a series of choices: a whole number below `sides`. */
 export type Roll = (sides: number) => number

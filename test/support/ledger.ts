@@ -2,7 +2,7 @@
 import { rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { reconcileCommand } from "../../server/reconcile-command.ts"
+import { reconcileCommand } from "../../server/commands/reconcile.ts"
 import type { Cinema } from "./cinema.ts"
 import { randomHex32 } from "./payments.ts"
 

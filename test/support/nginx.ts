@@ -25,7 +25,7 @@ export async function startNginx({ office, movies, port, paths = [] }: NginxOpti
   const listening = port ?? (await freePort())
   const url = `http://127.0.0.1:${listening}`
   const more = paths.map((path) => `location = ${path} { proxy_pass http://ticket402; }\n  `).join("")
-  const sample = (await readFile(join(process.cwd(), "scripts/samples/nginx.conf"), "utf8"))
+  const sample = (await readFile(join(process.cwd(), "docs/samples/nginx.conf"), "utf8"))
     .replace("127.0.0.1:8402", office)
     .replace("127.0.0.1:9000", movies)
     .replace("127.0.0.1:8080", `127.0.0.1:${listening}`)

@@ -1,6 +1,6 @@
 /** Offers and configurations for tests. */
 import { join } from "node:path"
-import type { ConfigInput } from "../../server/config.ts"
+import type { ConfigInput } from "../../server/config/config.ts"
 
 export const payTo = "0x209693Bc6afc0C5328bA36FaF03C514EF312287C"
 export const sepoliaId = "eip155:11155111"

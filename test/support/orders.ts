@@ -3,8 +3,8 @@ import { randomBytes } from "node:crypto"
 import type { ExposureLimits } from "../../server/core/exposure.ts"
 import type { Evidence } from "../../server/core/redemption.ts"
 import type { RedeemOrder, SignedBytes, TopUpOrder } from "../../server/ports/records.ts"
-import type { Address, Hex } from "../../shared/evm.ts"
-import type { SignedTransfer } from "../../shared/scheme.ts"
+import type { SignedTransfer } from "../../shared/schemes/scheme.ts"
+import type { Address, Hex } from "../../shared/values/evm.ts"
 
 /** When tests of the store begin, in seconds. */
 export const start = 1_700_000_000

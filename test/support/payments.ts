@@ -2,13 +2,13 @@
 import { randomBytes } from "node:crypto"
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts"
 import type { Offer } from "../../server/core/offers.ts"
-import { commitmentNonce, committedOffer, openingOf } from "../../shared/commitment.ts"
-import { type Hex, lowerAddress, parseAddress } from "../../shared/evm.ts"
-import { domainOf, findAsset } from "../../shared/network.ts"
 import { networks } from "../../shared/networks/index.ts"
-import type { SignedTransfer, TransferTerms } from "../../shared/scheme.ts"
+import { domainOf, findAsset } from "../../shared/networks/network.ts"
 import { exactEip3009 } from "../../shared/schemes/exact-eip3009.ts"
-import type { PaymentRequirements } from "../../shared/x402.ts"
+import type { SignedTransfer, TransferTerms } from "../../shared/schemes/scheme.ts"
+import { type Hex, lowerAddress, parseAddress } from "../../shared/values/evm.ts"
+import { commitmentNonce, committedOffer, openingOf } from "../../shared/x402/commitment.ts"
+import type { PaymentRequirements } from "../../shared/x402/messages.ts"
 
 export type Account = ReturnType<typeof privateKeyToAccount>
 

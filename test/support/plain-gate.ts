@@ -1,10 +1,11 @@
 /** A plain x402 door for a fake origin: v2 or v1, one payment for each call, each taken once. */
-import { decodeHeader, encodeHeader } from "../../shared/codec.ts"
-import { recoverSigner } from "../../shared/evm.ts"
-import { domainOf } from "../../shared/network.ts"
+
 import { baseSepolia } from "../../shared/networks/base-sepolia.ts"
-import type { SignedTransfer } from "../../shared/scheme.ts"
+import { domainOf } from "../../shared/networks/network.ts"
 import { exactEip3009 } from "../../shared/schemes/exact-eip3009.ts"
+import type { SignedTransfer } from "../../shared/schemes/scheme.ts"
+import { decodeHeader, encodeHeader } from "../../shared/values/codec.ts"
+import { recoverSigner } from "../../shared/values/evm.ts"
 import { type Handler, json, type Recorded } from "./fake-origin.ts"
 
 const payTo = "0x209693Bc6afc0C5328bA36FaF03C514EF312287C"

@@ -1,5 +1,5 @@
 /** The four spellings of one signature that recover to the same signer off chain (security.md §0.1). */
-import type { Hex } from "../../shared/evm.ts"
+import type { Hex } from "../../shared/values/evm.ts"
 
 const order = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n
 

@@ -1,5 +1,5 @@
 /** A process of its own on a SQLite store: `claim` redeems given keys, `write` redeems until it is killed. */
-import { openSqliteStore } from "../../server/stores/sqlite.ts"
+import { openSqliteStore } from "../../server/stores/sqlite/store.ts"
 import { orderOf } from "./orders.ts"
 
 const [task = "", file = "", count = "0"] = process.argv.slice(2)

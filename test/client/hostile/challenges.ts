@@ -1,5 +1,5 @@
 /** Answers of the API itself: 402s that are bombs, and prose that tells an agent to pay. */
-import { encodeHeader } from "../../../shared/codec.ts"
+import { encodeHeader } from "../../../shared/values/codec.ts"
 import { type Handler, json } from "../../support/fake-origin.ts"
 import { impatient, type Scenario, watch } from "./world.ts"
 

@@ -1,5 +1,5 @@
 /** Honest sellers, odd ones among them, who must be paid: a client that never pays would pass all the rest. */
-import { encodeHeader } from "../../../shared/codec.ts"
+import { encodeHeader } from "../../../shared/values/codec.ts"
 import { hangUp, json, redirect } from "../../support/fake-origin.ts"
 import { film, type Scenario, watch } from "./world.ts"
 

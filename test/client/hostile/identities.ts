@@ -1,6 +1,7 @@
 /** Recipients, assets, networks, signing domains and methods that are not what was agreed to. */
-import { zeroAddress } from "../../../shared/evm.ts"
+
 import { baseSepolia } from "../../../shared/networks/base-sepolia.ts"
+import { zeroAddress } from "../../../shared/values/evm.ts"
 import { film, type Scenario, watch } from "./world.ts"
 
 type Entry = Record<string, unknown> & { extra?: Record<string, unknown> }

@@ -1,5 +1,5 @@
 /** Prices that are bait: over the limit, in other units, in spellings that another reader takes for another number. */
-import { encodeHeader } from "../../../shared/codec.ts"
+import { encodeHeader } from "../../../shared/values/codec.ts"
 import { json, refuse } from "../../support/fake-origin.ts"
 import { type Scenario, type World, watch } from "./world.ts"
 

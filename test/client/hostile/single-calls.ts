@@ -1,6 +1,6 @@
 /** Plain x402 servers, which have the call itself for bait: every trick again, where no ticket office stands between. */
-import { encodeHeader } from "../../../shared/codec.ts"
-import { zeroAddress } from "../../../shared/evm.ts"
+import { encodeHeader } from "../../../shared/values/codec.ts"
+import { zeroAddress } from "../../../shared/values/evm.ts"
 import { type Handler, hangUp, json, redirect } from "../../support/fake-origin.ts"
 import { createPlainGate } from "../../support/plain-gate.ts"
 import { impatient, type Scenario, type World, watch } from "./world.ts"

@@ -2,9 +2,9 @@
 import { inspect } from "node:util"
 import type { privateKeyToAccount } from "viem/accounts"
 import { type Client, type ClientOptions, createClient, TicketError } from "../../../client/index.ts"
-import type { SignedTransfer } from "../../../shared/scheme.ts"
+import type { SignedTransfer } from "../../../shared/schemes/scheme.ts"
+import { startedAt } from "../../support/client-setup.ts"
 import { createFakeOrigin, type FakeOrigin, type Recorded } from "../../support/fake-origin.ts"
-import { startedAt } from "../setup.ts"
 
 export type World = {
   readonly clock: { now: number }

@@ -5,7 +5,7 @@ import {
   type SignaturePoolOptions,
 } from "../../../server/chains/signature-pool.ts"
 import { Overloaded } from "../../../server/ports/runtime.ts"
-import { keccak256, lowerAddress, stringToBytes } from "../../../shared/evm.ts"
+import { keccak256, lowerAddress, stringToBytes } from "../../../shared/values/evm.ts"
 import { randomAccount } from "../../support/payments.ts"
 
 const log = { debug() {}, info() {}, warn() {}, error() {} }

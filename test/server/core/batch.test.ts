@@ -1,7 +1,7 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { aggregators, batchGas, plan } from "../../../server/core/batch.ts"
-import type { Address, Hex } from "../../../shared/evm.ts"
+import type { Address, Hex } from "../../../shared/values/evm.ts"
 
 const assets: readonly Address[] = [`0x${"aa".repeat(20)}`, `0x${"bb".repeat(20)}`, `0x${"cc".repeat(20)}`]
 

@@ -1,8 +1,8 @@
 import { expect, it } from "vitest"
 import { type DeriveRequest, derive, withinParent } from "../../../server/core/derive.ts"
 import { type IssuedGrant, plainTokenSeconds } from "../../../server/core/grant.ts"
-import { rowsOf } from "../../../server/stores/rules.ts"
-import { longestTokenSeconds } from "../../../shared/revocation.ts"
+import { rowsOf } from "../../../server/stores/verbs/rules.ts"
+import { longestTokenSeconds } from "../../../shared/oauth/revocation.ts"
 import { orderOf, start } from "../../support/orders.ts"
 
 const day = 86_400

@@ -10,7 +10,7 @@ import {
   type Standing,
 } from "../../../server/core/exposure.ts"
 import type { Move, SettlePolicy } from "../../../server/core/redemption.ts"
-import { createMemoryVerbs } from "../../../server/stores/memory.ts"
+import { createMemoryVerbs } from "../../../server/stores/memory/store.ts"
 import { evidenceOf, orderOf, start } from "../../support/orders.ts"
 
 const limits: ExposureLimits = {

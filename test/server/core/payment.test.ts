@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest"
-import { parseConfig } from "../../../server/config.ts"
+import { parseConfig } from "../../../server/config/config.ts"
 import { createOfferBoard, type Offer } from "../../../server/core/offers.ts"
 import { locatePayment, matchPayment, nominalValue } from "../../../server/core/payment.ts"
-import { Refusal } from "../../../shared/errors.ts"
 import { networks } from "../../../shared/networks/index.ts"
+import { Refusal } from "../../../shared/refusals.ts"
 import { configInput, sepoliaId } from "../../support/offers.ts"
 import { acceptedOf, randomAccount, signPayment } from "../../support/payments.ts"
 

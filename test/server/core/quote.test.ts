@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest"
-import { parseConfig } from "../../../server/config.ts"
+import { parseConfig } from "../../../server/config/config.ts"
 import type { Offer } from "../../../server/core/offers.ts"
 import { pricedOffers } from "../../../server/core/pricing.ts"
 import { headerLimit, offersFor, quote } from "../../../server/core/quote.ts"
-import { decodeHeader } from "../../../shared/codec.ts"
-import { type PaymentRequired, paymentRequiredSchema } from "../../../shared/x402.ts"
+import { decodeHeader } from "../../../shared/values/codec.ts"
+import { type PaymentRequired, paymentRequiredSchema } from "../../../shared/x402/messages.ts"
 import { configInput, payTo, sepoliaId } from "../../support/offers.ts"
 
 const prices = [{ network: sepoliaId, asset: "USDC", amount: "0.01" }]

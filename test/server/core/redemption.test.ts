@@ -1,6 +1,6 @@
 import { expect, it } from "vitest"
 import { applyMove, type Move, type Redemption, settlementState } from "../../../server/core/redemption.ts"
-import { rowsOf } from "../../../server/stores/rules.ts"
+import { rowsOf } from "../../../server/stores/verbs/rules.ts"
 import { evidenceOf, orderOf, start } from "../../support/orders.ts"
 
 const accepted = rowsOf(orderOf(), "background").redemption

@@ -10,7 +10,7 @@ import {
   type TransferReading,
   type Verdict,
 } from "../../../server/core/verdict.ts"
-import type { TransferOutcome } from "../../../shared/scheme.ts"
+import type { TransferOutcome } from "../../../shared/schemes/scheme.ts"
 
 const payer = `0x${"a1".repeat(20)}` as const
 const validBefore = 2_000n

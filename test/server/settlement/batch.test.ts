@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
-import { type LocalChain, startLocalChain } from "../../../scripts/local-chain.ts"
 import { aggregators } from "../../../server/core/batch.ts"
 import { sepolia } from "../../../shared/networks/sepolia.ts"
+import { type LocalChain, startLocalChain } from "../../support/chain/local-chain.ts"
 import { openTill, price, type Sale, type Till } from "../../support/till.ts"
 
 const [settler, multicall3] = aggregators.map(({ address }) => address)

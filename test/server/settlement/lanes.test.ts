@@ -1,12 +1,12 @@
 import { numberToHex } from "viem"
 import { generatePrivateKey } from "viem/accounts"
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
-import { type LocalChain, startLocalChain } from "../../../scripts/local-chain.ts"
 import { createRelayer } from "../../../server/chains/relayer.ts"
 import { type Chain, ChainUnavailable, type Relayer } from "../../../server/ports/chain.ts"
 import { type OpenLane, pickLane } from "../../../server/settlement/lanes.ts"
-import type { Hex } from "../../../shared/evm.ts"
 import { sepolia } from "../../../shared/networks/sepolia.ts"
+import type { Hex } from "../../../shared/values/evm.ts"
+import { type LocalChain, startLocalChain } from "../../support/chain/local-chain.ts"
 import { openTill, price, type Sale, type Till } from "../../support/till.ts"
 
 let node: LocalChain

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import Database from "better-sqlite3"
 import { expect, it } from "vitest"
-import { openSqliteStore } from "../../../server/stores/sqlite.ts"
+import { openSqliteStore } from "../../../server/stores/sqlite/store.ts"
 
 it("KEY-12: whatever is in an id, it is only ever looked up", async () => {
   const file = join(await mkdtemp(join(tmpdir(), "hostile-")), "ticket402.db")

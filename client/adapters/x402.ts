@@ -1,0 +1,121 @@
+/** `ticket402/client/x402`: a hook for stock x402 clients, by which one payment at the ticket office is good for many calls. */
+import { tokenResponseSchema } from "../../shared/oauth/messages.ts"
+import {
+  type AccessTokenInfo,
+  accessTokenExtension,
+  paymentRequiredSchema,
+} from "../../shared/x402/messages.ts"
+import { TicketError } from "../core/errors.ts"
+import { isTicketOffice, parseUrl, resourceOf, tokenEndpointOf } from "../core/origins.ts"
+import { createSingleFlight } from "../core/single-flight.ts"
+import { discard, readJson } from "../wire/bodies.ts"
+
+export type TicketHookOptions = {
+  /**
+   * The one origin that the client calls, such as `https://api.example.com`: for clients that do not tell a hook which URL
+   * was refused (`@x402/axios` 2.11). A token is shown to nobody but the origin that sold it.
+   */
+  readonly origin?: string
+  /** Seconds since the epoch. */
+  readonly now?: () => number
+}
+
+/** As stock clients have it: the headers to try before the call itself is paid for, or nothing. */
+export type TicketHook = (context: {
+  readonly paymentRequired: unknown
+  readonly requestUrl?: string
+}) => Promise<{ headers: Record<string, string> } | undefined>
+
+type Ticket = { readonly token: string; readonly expiresAt: number; callsLeft: number }
+
+/** A token that expires on its way opens nothing. */
+const marginSeconds = 5
+const maxBytes = 65_536
+const noOtherPlaces = { allowInsecureHttp: false, tokenEndpoints: new Set<string>() }
+
+/**
+ * For `x402HTTPClient.onPaymentRequired`. `pay` is the paying `fetch` of the same client, without the hook: what may be
+ * spent is its business. Buys the first offer of a 402 that opens the call, and shows its token until it is over; the 402
+ * of any other server is left to the client.
+ *
+ * Throws a {@link TicketError} when the 402 sends the payment to another origin, or the office does not sell.
+ */
+export function ticketHook(
+  pay: (input: URL, init: RequestInit) => Promise<Response>,
+  { origin, now = () => Date.now() / 1000 }: TicketHookOptions = {},
+): TicketHook {
+  /** By what was bought, and where. */
+  const tickets = new Map<string, Ticket>()
+  const purchases = createSingleFlight<string, void>()
+
+  return async function hook({ paymentRequired, requestUrl }) {
+    const info =
+      paymentRequiredSchema.safeParse(paymentRequired).data?.extensions?.[accessTokenExtension]?.info
+    const asked = placeOf(requestUrl, origin, info)
+    if (!info || !asked) return undefined
+    const office = tokenEndpointOf(info.tokenEndpoint, asked, noOtherPlaces)
+    if (isTicketOffice(info.tokenEndpoint, asked)) return undefined
+    const resource = resourceOf(info.resource, asked)
+    const cost = info.cost ?? 1
+    const offer = choose(info, cost)
+    if (offer === undefined) return undefined
+    const key = [office, resource, offer].join(" ")
+    for (;;) {
+      const ticket = tickets.get(key)
+      if (ticket && isGood(ticket, cost)) {
+        ticket.callsLeft -= cost
+        return { headers: { Authorization: `Bearer ${ticket.token}` } }
+      }
+      await purchases.share(key, async () => {
+        tickets.set(key, await buy(office, offer, cost))
+      })
+    }
+  }
+
+  function isGood({ callsLeft, expiresAt }: Ticket, cost: number): boolean {
+    return callsLeft >= cost && expiresAt > now() + marginSeconds
+  }
+
+  async function buy(office: URL, offer: string, cost: number): Promise<Ticket> {
+    const url = new URL(office)
+    url.searchParams.set("offer", offer)
+    const askedAt = now()
+    // A redirect would take the signed payment along.
+    const response = await pay(url, { method: "POST", redirect: "error" })
+    if (response.status !== 200) {
+      discard(response)
+      throw new TicketError("purchase_refused", "The ticket office sold no token.", {
+        found: `status ${response.status}`,
+        wanted: "status 200",
+      })
+    }
+    const parsed = tokenResponseSchema.safeParse(await readJson(response, maxBytes))
+    if (!parsed.success || parsed.data.token_type !== "Bearer")
+      throw new TicketError("answer_malformed", "The ticket office answered without a bearer token.")
+    const { access_token: token, expires_in, grant } = parsed.data
+    const ticket = { token, expiresAt: askedAt + expires_in, callsLeft: grant.calls_remaining ?? Infinity }
+    // Otherwise the call would buy another, and then another.
+    if (!isGood(ticket, cost))
+      throw new TicketError("answer_malformed", "The ticket office sold a token that does not open the call.")
+    return ticket
+  }
+}
+
+/** The URL that was refused; as far as it is known, the resource on the one origin that the client calls. */
+function placeOf(
+  requestUrl: string | undefined,
+  origin: string | undefined,
+  info: AccessTokenInfo | undefined,
+) {
+  if (requestUrl !== undefined) return parseUrl(requestUrl)
+  if (origin === undefined || !info) return undefined
+  return parseUrl(parseUrl(info.resource)?.pathname ?? "/", new URL(origin))
+}
+
+/** The first that opens the call, those with a token at once before others; none that wants proofs of possession. */
+function choose({ offers }: AccessTokenInfo, cost: number): string | undefined {
+  const [first] = Object.entries(offers)
+    .filter(([, terms]) => terms.dpop !== "required" && (terms.calls ?? cost) >= cost)
+    .sort(([, a], [, b]) => Number(a.settle === "first") - Number(b.settle === "first"))
+  return first?.[0]
+}

@@ -1,0 +1,132 @@
+/** Every refusal of the client, by stable code: what a program acts on, and a sentence that is safe to log. */
+import { type NextAction, printable } from "../../shared/refusals.ts"
+
+/** Rules of the payer's own policy: broken before anything was signed, so nothing was sent. */
+export type PolicyRule =
+  | "entry_malformed"
+  | "scheme_unknown"
+  | "network_not_allowed"
+  | "asset_unknown"
+  | "asset_not_allowed"
+  | "transfer_method_unknown"
+  | "payment_flow_unknown"
+  | "offer_unlisted"
+  /** It holds fewer units than this call takes. */
+  | "offer_too_small"
+  | "domain_mismatch"
+  | "pay_to_invalid"
+  | "amount_zero"
+  | "nothing_on_offer"
+  | "insecure_url"
+  | "foreign_challenge"
+  | "token_endpoint_foreign"
+  | "resource_foreign"
+  | "origin_not_allowed"
+  | "recipient_not_allowed"
+  /** The seller has been paid at another address before, and nobody has approved this one. */
+  | "recipient_changed"
+  /** Whoever was asked said no. */
+  | "approval_denied"
+
+/** Limits in money: broken before anything was signed, so nothing was sent. */
+export type BudgetRule =
+  | "amount_over_limit"
+  | "day_budget_spent"
+  /** `perOriginPerDay` */
+  | "origin_budget_spent"
+  /** `perOrigin`, `perOffer` and `total`: of all time. */
+  | "origin_total_spent"
+  | "offer_total_spent"
+  | "total_spent"
+
+export type TicketErrorCode =
+  | PolicyRule
+  | BudgetRule
+  /** A wrong argument of createClient. */
+  | "option_invalid"
+  | "body_too_large"
+  /** A redirect to another origin, which could carry a token or a payment there. */
+  | "redirect_origin"
+  | "redirect_limit"
+  /** The caller asked for `redirect: "error"`. */
+  | "redirect_refused"
+  /** A 402 or an answer of the token endpoint that is not what it claims to be, or is too large. */
+  | "challenge_malformed"
+  | "answer_malformed"
+  /** The token endpoint answered a payment with a redirect. It was not followed. */
+  | "answer_redirected"
+  /** The token endpoint asked for money in answer to a payment. It was not paid again. */
+  | "asked_to_pay_again"
+  /** 409: the payment belongs to somebody else, or the proof of owning it was not accepted. */
+  | "payment_conflict"
+  | "signing_failed"
+  /** While the account was signing, another process took the purchase over. Nothing was sent. */
+  | "purchase_overtaken"
+  /** The price held until before it was this purchase's turn, twice. Nothing was signed. */
+  | "price_expired"
+  /** What the client remembers cannot be read or written. Nothing that was not written down was sent. */
+  | "store_unavailable"
+  | "purchase_refused"
+  /** The service settles the payment before it gives the token. The payment is kept, and the next call asks for it first. */
+  | "settlement_pending"
+  /** A signed payment has no answer yet. It is kept, and the next call sends the same one first. */
+  | "outcome_unknown"
+  /** What was to be checked is no receipt of that issuer, or not signed with one of those keys. */
+  | "receipt_invalid"
+  /** Nothing in the wallet could be added to, or derived from. */
+  | "grant_missing"
+  /** The service derives no such token. */
+  | "derive_refused"
+  | "derive_unanswered"
+  | "refresh_refused"
+  | "refresh_unanswered"
+
+export type ErrorDetail = {
+  /** What the one who reads the error does next, where the service said so. */
+  readonly action?: NextAction
+  /** The service's reason, a code such as `insufficient_funds`. */
+  readonly reason?: string
+  readonly found?: string
+  readonly wanted?: string
+}
+
+/** The base of all errors of this client. Never holds a key, a token, a secret or a signature, nor a `cause` that could. */
+export class TicketError extends Error {
+  readonly code: TicketErrorCode
+  readonly action: NextAction | undefined
+  readonly reason: string | undefined
+  readonly found: string | undefined
+  readonly wanted: string | undefined
+
+  constructor(code: TicketErrorCode, sentence: string, detail: ErrorDetail = {}) {
+    const found = detail.found === undefined ? undefined : safe(detail.found)
+    const wanted = detail.wanted === undefined ? undefined : safe(detail.wanted)
+    const facts = [found && `found ${found}`, wanted && `wanted ${wanted}`].filter(Boolean).join(", ")
+    super(`${sentence}${facts === "" ? "" : ` (${facts})`} [${code}]`)
+    this.name = "TicketError"
+    this.code = code
+    this.action = detail.action
+    this.reason = detail.reason
+    this.found = found
+    this.wanted = wanted
+  }
+}
+
+/** What is on sale, or where it is sold, breaks a rule of the payer. */
+export class PolicyRefusal extends TicketError {
+  constructor(rule: PolicyRule, sentence: string, detail?: ErrorDetail) {
+    super(rule, sentence, detail)
+    this.name = "PolicyRefusal"
+  }
+}
+
+/** What is on sale costs more than the payer allows. */
+export class BudgetRefusal extends TicketError {
+  constructor(rule: BudgetRule, sentence: string, detail?: ErrorDetail) {
+    super(rule, sentence, detail)
+    this.name = "BudgetRefusal"
+  }
+}
+
+/** Text of a stranger, cut to what a log line and a reader of it can stand. */
+const safe = (text: string): string => printable(text).slice(0, 120)

@@ -1,0 +1,58 @@
+/** What the client tells the program around it while it works; amounts are decimal strings of the asset. */
+import type { SettlementState } from "../../shared/oauth/messages.ts"
+import type { TicketErrorCode } from "./errors.ts"
+
+export type ClientEvent =
+  /** A payment is about to be signed. */
+  | {
+      readonly type: "purchase_started"
+      readonly origin: string
+      readonly offer: string
+      readonly scope: string
+      readonly amount: string
+      readonly asset: string
+      readonly network: string
+    }
+  | {
+      readonly type: "purchased"
+      readonly origin: string
+      readonly grant: string
+      readonly scope: string
+      readonly expiresAt: number
+      readonly settlement: SettlementState
+    }
+  | {
+      readonly type: "refreshed"
+      readonly origin: string
+      readonly grant: string
+      readonly settlement: SettlementState
+    }
+  /** The same message goes out once more, because its answer was lost or the service could not act on it. */
+  | {
+      readonly type: "resent"
+      readonly origin: string
+      readonly what: "purchase" | "refresh" | "call"
+      readonly attempt: number
+    }
+  /** A call that was paid for at the door is answered; `transaction` is the server's own word. */
+  | {
+      readonly type: "called"
+      readonly origin: string
+      readonly status: number
+      readonly transaction?: string
+    }
+  /** A call ended with a typed error. */
+  | { readonly type: "refused"; readonly origin: string; readonly code: TicketErrorCode }
+  /** A 402 that this client does not understand, or of the ticket office itself, was handed to the caller as it came. */
+  | { readonly type: "ignored"; readonly origin: string }
+
+/** A listener that fails must not stop a payment halfway. */
+export function quietly(listener: ((event: ClientEvent) => void) | undefined): (event: ClientEvent) => void {
+  return (event) => {
+    try {
+      listener?.(event)
+    } catch {
+      // The listener's own trouble.
+    }
+  }
+}

@@ -1,0 +1,56 @@
+/** The budget: counts everything that was signed, because a signature can become money whatever its receiver says. */
+
+import {
+  type Counted,
+  type Expense,
+  formatMicros,
+  type Limits,
+  refusalOf,
+  type Spending,
+  type SpendingRefusal,
+} from "../core/budget-rules.ts"
+import { BudgetRefusal, PolicyRefusal } from "../core/errors.ts"
+import type { ClientStore } from "../wallet/store.ts"
+
+/** The refusal as the error that names the rule and the figures. */
+function errorOf(refusal: SpendingRefusal, { micros, payTo }: Expense): BudgetRefusal | PolicyRefusal {
+  if (refusal.kind === "over")
+    return new BudgetRefusal(refusal.rule, "The purchase is over the budget.", {
+      action: "stop",
+      found: `${formatMicros(micros)} with ${formatMicros(refusal.counted)} counted`,
+      wanted: `at most ${formatMicros(refusal.limit)}`,
+    })
+  return new PolicyRefusal(
+    "recipient_changed",
+    "The seller wants to be paid at an address not seen before.",
+    {
+      action: "stop",
+      found: payTo,
+      wanted: `${refusal.recipients.join(" or ")}, or an approval`,
+    },
+  )
+}
+
+export type Budget = ReturnType<typeof createBudget>
+
+/** `now` in seconds. */
+export function createBudget(store: ClientStore, limits: Limits, now: () => number) {
+  return {
+    /** Throws as `reserve` would, and books nothing. */
+    async check(expense: Expense & Pick<Spending, "origin" | "offer">): Promise<void> {
+      const refusal = refusalOf(expense, await store.counted(expense, now()), limits)
+      if (refusal) throw errorOf(refusal, expense)
+    },
+    /** Before signing. Throws a {@link BudgetRefusal} that names the limit; false when the claim is lost. */
+    async reserve(spending: Spending): Promise<boolean> {
+      const reserved = await store.reserve(spending, limits, now())
+      if (reserved.kind === "over" || reserved.kind === "recipient_changed") throw errorOf(reserved, spending)
+      return reserved.kind === "reserved"
+    },
+    /** See {@link ClientStore.giveBack}. */
+    giveBack: (reservation: string, countsUntil: number): Promise<void> =>
+      store.giveBack(reservation, { countsUntil, most: limits.perPurchase, now: now() }),
+    /** What counts against the limits of an offer, and whom its origin may be paid at. */
+    counted: (of: Pick<Spending, "origin" | "offer">): Promise<Counted> => store.counted(of, now()),
+  }
+}

@@ -1,0 +1,98 @@
+/** A signed payment: made once, and from then on only ever sent again as it is (CLI-14). */
+
+import { domainOf } from "../../shared/networks/network.ts"
+import { commitmentHeader, secretHeader } from "../../shared/oauth/messages.ts"
+import type { SignedTransfer, TypedDataSigner } from "../../shared/schemes/scheme.ts"
+import { encodeHeader } from "../../shared/values/codec.ts"
+import { bytesToHex, lowerAddress, recoverSigner } from "../../shared/values/evm.ts"
+import { commitmentNonce, openingOf } from "../../shared/x402/commitment.ts"
+import { paymentSignatureHeader } from "../../shared/x402/messages.ts"
+import type { Show } from "../core/challenge.ts"
+import { TicketError } from "../core/errors.ts"
+import type { Choice } from "../core/policy.ts"
+import type { Payment } from "../wallet/store.ts"
+
+/** A payment is not sent any more so shortly before its end. */
+const lastSecondsUnused = 5
+/** How long after its end a payment might still be mined, by a chain whose clock is behind ours. */
+const chainClockSlackSeconds = 60
+
+export type SigningTools = {
+  readonly account: TypedDataSigner
+  readonly now: () => number
+  readonly random: (length: number) => Uint8Array
+}
+
+/** Signs the choice for the audience `resourceText`, byte for byte as the 402 spelled it. */
+export async function signPayment(
+  choice: Choice,
+  place: { readonly resource: URL; readonly resourceText: string; readonly tokenEndpoint: URL },
+  booking: Pick<Payment, "reservation" | "claim" | "proofKey" | "grant">,
+  { account, now, random }: SigningTools,
+  show: Show = atOffice,
+): Promise<Payment> {
+  const secret = bytesToHex(random(32))
+  const opening = openingOf(secret)
+  const validBefore = Math.floor(now()) + choice.windowSeconds
+  const terms = {
+    payer: lowerAddress(account.address),
+    payTo: choice.payTo,
+    value: choice.amount,
+    validAfter: 0n,
+    validBefore: BigInt(validBefore),
+    nonce: commitmentNonce(opening, {
+      offerRef: choice.offerRef,
+      resource: place.resourceText,
+      grant: booking.grant,
+    }),
+  }
+  const domain = domainOf(choice.network, choice.asset)
+  let transfer: SignedTransfer
+  try {
+    transfer = { ...terms, signature: await choice.scheme.sign(terms, domain, account) }
+  } catch (error) {
+    // Of our own signers. An account's own error is not passed on: whatever it holds is the account's business.
+    if (error instanceof TicketError) throw error
+    throw new TicketError("signing_failed", "The account did not sign the payment.", { action: "stop" })
+  }
+  // An account that signs for another address, or in a spelling the chain refuses, would buy nothing.
+  const verdict = await choice.scheme.verify(transfer, domain, recoverSigner)
+  if (verdict !== "valid")
+    throw new TicketError("signing_failed", "The account's signature does not pay.", {
+      action: "stop",
+      found: verdict,
+    })
+  return {
+    ...booking,
+    ...show(choice.entry, choice.scheme.serialize(transfer)),
+    account: terms.payer,
+    resource: place.resource.href,
+    network: choice.network.id,
+    scope: choice.terms.scope,
+    tokenEndpoint: place.tokenEndpoint.href,
+    secret,
+    opening,
+    validBefore,
+    sends: 0,
+    uncertain: false,
+  }
+}
+
+const atOffice: Show = (accepted, payload) => ({
+  headerName: paymentSignatureHeader,
+  header: encodeHeader({ x402Version: 2, accepted, payload }),
+})
+
+/** Whether the chain may take the payment yet. As long as it may, no other is signed in its place (CLI-14). */
+export const mayStillPay = ({ validBefore }: Payment, now: number): boolean =>
+  now <= validBefore + chainClockSlackSeconds
+
+/** When it is sent for the last time, at the latest. */
+export const lastSendingAt = ({ validBefore }: Payment): number => validBefore - lastSecondsUnused
+
+/** The headers of the next sending to a ticket office. The secret never goes with the first, so that a log of it is worthless. */
+export const paymentHeaders = (payment: Payment): Record<string, string> => ({
+  [payment.headerName]: payment.header,
+  [commitmentHeader]: payment.opening.slice(2),
+  ...(payment.sends > 0 && { [secretHeader]: payment.secret.slice(2) }),
+})

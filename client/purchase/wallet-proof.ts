@@ -1,0 +1,71 @@
+/** Getting in without paying: an account that a seller may have listed signs a statement for him, and no payment. */
+
+import { walletNonceSchema, walletProofGrantType } from "../../shared/oauth/messages.ts"
+import { walletProof } from "../../shared/oauth/wallet-proof.ts"
+import type { TypedDataSigner } from "../../shared/schemes/scheme.ts"
+import { type Hex, lowerAddress } from "../../shared/values/evm.ts"
+import { type Challenge, scopesOf } from "../core/challenge.ts"
+import type { Place } from "../core/origins.ts"
+import { createSingleFlight } from "../core/single-flight.ts"
+import type { Grant } from "../wallet/store.ts"
+import { covers, standingOf, type Wallet } from "../wallet/wallet.ts"
+import { readJson } from "../wire/bodies.ts"
+import { exchange, type OfficeTools, officeInit } from "../wire/token-endpoint.ts"
+
+/** A grant that covers an offer of the challenge; undefined when the seller lets nobody, or not this account, in so. */
+export type Admit = (challenge: Challenge, place: Place) => Promise<Grant | undefined>
+
+export function createAdmissions(
+  deps: OfficeTools & { readonly account: TypedDataSigner; readonly wallet: Wallet },
+): Admit {
+  const flights = createSingleFlight<string, Grant | undefined>()
+  /** Asked once: who is not listed now signs no statement for every purchase. */
+  const refused = new Set<string>()
+
+  return (challenge, place) => {
+    const offered = scopesOf(challenge)
+    const key = JSON.stringify([place.resourceText, place.tokenEndpoint.href, ...offered])
+    if (refused.has(key)) return Promise.resolve(undefined)
+    return flights.share(key, async () => {
+      const grant = await askFor(place)
+      if (grant && covers(grant.scope, offered)) {
+        await deps.wallet.add(grant)
+        return grant
+      }
+      refused.add(key)
+      return undefined
+    })
+  }
+
+  async function askFor({ tokenEndpoint, resource, resourceText }: Place): Promise<Grant | undefined> {
+    const nonce = await nonceOf(new URL(`${tokenEndpoint.href}/nonce`))
+    if (nonce === undefined) return undefined
+    const account = lowerAddress(deps.account.address)
+    const issuer = tokenEndpoint.href.replace(/\/token$/, "")
+    const signature = await sign(walletProof({ account, issuer, audience: resourceText, nonce }))
+    if (signature === undefined) return undefined
+    const body = new URLSearchParams({ grant_type: walletProofGrantType, account, nonce, signature })
+    const answer = await exchange({ url: tokenEndpoint, headers: {}, body, prover: undefined }, deps)
+    if (answer.kind !== "token" || answer.token.token_type !== "Bearer") return undefined
+    const { id } = answer.token.grant
+    const unpaid = { network: "", secret: undefined, proofKey: undefined }
+    const at = { account, resource: resource.href, tokenEndpoint: tokenEndpoint.href }
+    return { id, ...at, ...unpaid, ...standingOf(answer.token, answer.askedAt) }
+  }
+
+  /** The account's own error is the account's business; without a statement there is the purchase. */
+  function sign(statement: ReturnType<typeof walletProof>): Promise<Hex | undefined> {
+    return deps.account.signTypedData(statement).catch(() => undefined)
+  }
+
+  async function nonceOf(url: URL): Promise<string | undefined> {
+    try {
+      const answer = await deps.fetch(url, officeInit(deps.timeoutMs))
+      if (answer.status !== 200) return undefined
+      const read = walletNonceSchema.safeParse(await readJson(answer, 4096))
+      return read.success ? read.data.nonce : undefined
+    } catch {
+      return undefined
+    }
+  }
+}

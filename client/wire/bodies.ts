@@ -1,0 +1,81 @@
+/** Bodies of strangers: read up to a limit, once, and never past it. */
+import { parseJson } from "../../shared/values/json.ts"
+
+/** Reads a stream to its end; undefined when it holds more than `max` bytes, or is `late` before its end. */
+export async function readBounded(
+  stream: ReadableStream<Uint8Array> | null,
+  max: number,
+  late?: AbortSignal,
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  const { bytes, isWhole } = await readPrefix(stream, max, late)
+  return isWhole ? bytes : undefined
+}
+
+/** Reads a stream up to `max` bytes, or to what has come until it is `late`, and leaves the rest. */
+export async function readPrefix(
+  stream: ReadableStream<Uint8Array> | null,
+  max: number,
+  late?: AbortSignal,
+): Promise<{ readonly bytes: Uint8Array<ArrayBuffer>; readonly isWhole: boolean }> {
+  if (stream === null) return { bytes: new Uint8Array(), isWhole: true }
+  const reader = stream.getReader()
+  const leave = (): void => void reader.cancel().catch(() => {})
+  late?.addEventListener("abort", leave, { once: true })
+  const chunks: Uint8Array[] = []
+  let length = 0
+  while (length <= max) {
+    const { done, value } = await reader.read()
+    if (done) break
+    chunks.push(value)
+    length += value.byteLength
+  }
+  if (length > max) leave()
+  const bytes = new Uint8Array(length)
+  let at = 0
+  for (const chunk of chunks) {
+    bytes.set(chunk, at)
+    at += chunk.byteLength
+  }
+  // What is cancelled reads as if it had come to its end.
+  return { bytes: bytes.subarray(0, max), isWhole: length <= max && late?.aborted !== true }
+}
+
+/** The text of an answer; undefined when it is longer than `max` bytes, `late`, or not UTF-8. */
+export async function readText(
+  response: Response,
+  max: number,
+  late?: AbortSignal,
+): Promise<string | undefined> {
+  const bytes = await readBounded(response.body, max, late)
+  if (bytes === undefined) return undefined
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes)
+  } catch {
+    return undefined
+  }
+}
+
+/** The JSON of an answer; undefined when it is none, longer than `max` bytes, or not UTF-8. */
+export async function readJson(response: Response, max: number): Promise<unknown> {
+  const text = await readText(response, max)
+  try {
+    return text === undefined ? undefined : parseJson(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** Gives the connection back of an answer nobody will read. */
+export function discard(response: Response): void {
+  if (!response.bodyUsed) void response.body?.cancel().catch(() => {})
+}
+
+/** Work on an answer that leaves it to nobody half read when it ends in an error. */
+export async function orDiscard<T>(response: Response, work: () => T | Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    discard(response)
+    throw error
+  }
+}

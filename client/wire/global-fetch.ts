@@ -1,0 +1,55 @@
+/** The global `fetch`: what clients send with, and, for a program that wants it, one that pays. */
+
+import type { Fetch } from "../core/call.ts"
+import { TicketError } from "../core/errors.ts"
+import { originsOf, parseUrl } from "../core/origins.ts"
+
+/** What was there before a client was installed; undefined while none is. */
+let beneath: Fetch | undefined
+let installed = 0
+
+/**
+ * Never that of an installed client: it would take a ticket office's answer to another client's payment for one to itself,
+ * and a look at a price for a purchase.
+ */
+export const plainFetch: Fetch = (input, init) => (beneath ?? globalThis.fetch)(input, init)
+
+export type InstallOptions = {
+  /**
+   * The origins whose calls go through the client, such as `"https://api.example.com"`; all others are left as they were.
+   * Without it every call of the program keeps the client's rules: no redirects to other origins, bodies of 10 MiB at most.
+   */
+  readonly origins?: readonly string[]
+}
+
+/**
+ * Lets `globalThis.fetch` be the client's. Returns what puts the former one back, in whatever order several are taken
+ * away. Throws a {@link TicketError} `option_invalid`.
+ */
+export function installFetch(client: { readonly fetch: Fetch }, options: InstallOptions = {}): () => void {
+  if (typeof globalThis.fetch !== "function")
+    throw new TicketError("option_invalid", "This runtime has no global fetch.")
+  const origins = originsOf(options.origins)
+  const before = globalThis.fetch
+  let active = true
+  const paying: Fetch = (input, init) => {
+    const isOurs = active && (!origins || origins.has(originOf(input) ?? ""))
+    return (isOurs ? client.fetch : before)(input, init)
+  }
+  beneath ??= before
+  installed++
+  globalThis.fetch = paying
+  return () => {
+    if (!active) return
+    active = false
+    if (--installed === 0) beneath = undefined
+    // Who has wrapped it meanwhile calls it still; then it does nothing but pass calls on.
+    if (globalThis.fetch === paying) globalThis.fetch = before
+  }
+}
+
+/** Of what fetch is given; relative references are the page's. Undefined for what is no URL: fetch itself complains. */
+function originOf(input: RequestInfo | URL): string | undefined {
+  const page = parseUrl((globalThis as { location?: { href?: string } }).location?.href ?? "")
+  return parseUrl(input instanceof Request ? input.url : String(input), page)?.origin
+}

@@ -1,0 +1,145 @@
+/** A request that can be made again: its body in memory, its redirects followed by hand. */
+import { dpopHeader } from "../../shared/oauth/dpop.ts"
+import { TicketError } from "../core/errors.ts"
+import { parseUrl } from "../core/origins.ts"
+import { waitFor } from "../core/waiting.ts"
+import { discard, readBounded } from "./bodies.ts"
+import { type Prover, wantsNonce } from "./dpop.ts"
+
+const maxRedirects = 3
+const maxBodyBytes = 10 * 1024 * 1024
+/** Members of a Request that travel along with every repetition. */
+const kept = ["cache", "credentials", "keepalive", "referrerPolicy"] as const
+
+export type RepeatableRequest = {
+  readonly url: URL
+  readonly method: string
+  readonly headers: Headers
+  readonly body: Uint8Array<ArrayBuffer> | undefined
+  /** What the caller wants done with redirects; underneath it is always "manual". */
+  readonly redirect: RequestRedirect
+  readonly signal: AbortSignal | undefined
+  /** The rest of the caller's init, handed through. */
+  readonly rest: RequestInit
+}
+
+/**
+ * Reads the arguments of a fetch, and its body once, whatever it is. A body of more than 10 MiB is refused before
+ * anything is sent: it could not be sent twice (CLI-17). Throws the TypeErrors of `Request` for what is no request.
+ */
+export async function repeatable(input: RequestInfo | URL, init?: RequestInit): Promise<RepeatableRequest> {
+  // A stream as body wants `duplex`, which the type does not know yet.
+  const request = new Request(input, { ...init, duplex: "half" } as RequestInit)
+  const signal = init?.signal ?? (input instanceof Request ? input.signal : undefined)
+  signal?.throwIfAborted()
+  const hasBody = request.method !== "GET" && request.method !== "HEAD" && request.body !== null
+  const body = hasBody ? await waitFor(bytesOf(request), signal) : undefined
+  if (hasBody && body === undefined)
+    throw new TicketError("body_too_large", "The body is too large to be kept for a repetition.", {
+      action: "stop",
+      wanted: `at most ${maxBodyBytes} bytes`,
+    })
+  return {
+    url: new URL(request.url),
+    method: request.method,
+    headers: new Headers(request.headers),
+    body,
+    redirect: request.redirect,
+    signal,
+    rest: { ...init, ...Object.fromEntries(kept.map((member) => [member, request[member]])) },
+  }
+}
+
+/** Undefined when it is too large. */
+async function bytesOf(request: Request): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  // Firefox has no streams of requests: what it is given is in memory already.
+  if (request.body !== undefined) return readBounded(request.body, maxBodyBytes)
+  const bytes = new Uint8Array(await request.arrayBuffer())
+  return bytes.byteLength > maxBodyBytes ? undefined : bytes
+}
+
+/** Whether a request may be made again when nobody knows what became of it (RFC 9110 §9.2.2). */
+export const isIdempotent = ({ method }: RepeatableRequest): boolean => idempotentMethods.has(method)
+
+const idempotentMethods: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"])
+
+/** What a request shows at the gate. */
+export type Ticket = { readonly accessToken: string; readonly prover: Prover | undefined }
+
+/** Makes the request, with a token or without; a second time where the first proof lacked the service's nonce. */
+export async function send(
+  fetch: typeof globalThis.fetch,
+  request: RepeatableRequest,
+  ticket: Ticket | undefined,
+): Promise<Response> {
+  const response = await sendOnce(fetch, request, ticket)
+  ticket?.prover?.learn(request.url, response)
+  if (!ticket?.prover || !wantsNonce(response)) return response
+  discard(response)
+  return sendOnce(fetch, request, ticket)
+}
+
+async function sendOnce(
+  fetch: typeof globalThis.fetch,
+  request: RepeatableRequest,
+  ticket: Ticket | undefined,
+): Promise<Response> {
+  const headers = new Headers(request.headers)
+  if (ticket) headers.set("authorization", `${ticket.prover ? "DPoP" : "Bearer"} ${ticket.accessToken}`)
+  if (ticket?.prover) headers.set(dpopHeader, await ticket.prover.prove(request, ticket.accessToken))
+  return fetch(request.url, {
+    ...request.rest,
+    method: request.method,
+    headers,
+    body: request.body ?? null,
+    redirect: "manual",
+    signal: request.signal ?? null,
+  })
+}
+
+/** Follows the redirects of one call, so many and no more; see {@link redirectOf}. */
+export function createHops(): typeof redirectOf {
+  let redirects = 0
+  return (request, response) => {
+    const target = redirectOf(request, response)
+    if (target && ++redirects > maxRedirects)
+      throw new TicketError("redirect_limit", `More than ${maxRedirects} redirects were not followed.`)
+    return target
+  }
+}
+
+export const isRedirect = (response: Response): boolean =>
+  response.type === "opaqueredirect" ||
+  ([301, 302, 303, 307, 308].includes(response.status) && response.headers.has("location"))
+
+/**
+ * The request a redirect asks for; undefined when the answer is none, or when the caller wants to see it. Only the same
+ * origin is followed: fetch itself would carry payment headers and bodies to any other (CLI-04).
+ */
+function redirectOf(request: RepeatableRequest, response: Response): RepeatableRequest | undefined {
+  if (!isRedirect(response) || request.redirect === "manual") return undefined
+  if (request.redirect === "error")
+    throw new TicketError("redirect_refused", "The answer is a redirect, which the call forbids.")
+  const url = targetOf(response, request.url)
+  const { status } = response
+  const post = request.method === "POST"
+  const becomesGet =
+    (status === 303 && request.method !== "GET" && request.method !== "HEAD") ||
+    ((status === 301 || status === 302) && post)
+  if (!becomesGet) return { ...request, url }
+  const headers = new Headers(request.headers)
+  for (const name of ["encoding", "language", "length", "location", "type"]) headers.delete(`content-${name}`)
+  return { ...request, url, method: "GET", headers, body: undefined }
+}
+
+/** Where a redirect leads. Throws a {@link TicketError} `redirect_origin` unless it stays within the origin. */
+export function targetOf(response: Response, asked: URL): URL {
+  const location = response.headers.get("location")
+  const url = location === null ? undefined : parseUrl(location, asked)
+  if (url?.origin === asked.origin && url.username === "" && url.password === "") return url
+  throw new TicketError("redirect_origin", "A redirect to another origin is not followed.", {
+    action: "stop",
+    found: url?.origin ?? (response.type === "opaqueredirect" ? "a redirect this runtime hides" : "no URL"),
+    wanted: asked.origin,
+  })
+}

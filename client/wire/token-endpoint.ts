@@ -1,0 +1,178 @@
+/** One exchange with a token endpoint, and its repetition until the answer is definite. */
+import { dpopHeader } from "../../shared/oauth/dpop.ts"
+import {
+  errorBodySchema,
+  pendingResponseSchema,
+  type TokenResponse,
+  tokenResponseSchema,
+} from "../../shared/oauth/messages.ts"
+import type { NextAction } from "../../shared/refusals.ts"
+import { discard, readJson } from "./bodies.ts"
+import type { Prover } from "./dpop.ts"
+
+const maxBytes = 65_536
+const firstWaitSeconds = 0.25
+const longestWaitSeconds = 8
+
+export type Answer =
+  | { readonly kind: "token"; readonly token: TokenResponse; readonly askedAt: number }
+  | Pending
+  /** Definite, in the service's own words. */
+  | { readonly kind: "refused"; readonly action: NextAction; readonly reason: string | undefined }
+  /** Definite, and outside the contract. */
+  | {
+      readonly kind: "odd"
+      readonly code: "answer_malformed" | "answer_redirected" | "asked_to_pay_again" | "payment_conflict"
+    }
+  | Lost
+
+/** The payment is taken and the token follows once its money is in; to be asked for again. */
+type Pending = { readonly kind: "pending"; readonly retryAfterSeconds: number }
+/** To be sent again. `declined`: the service said that it did nothing. */
+export type Lost = {
+  readonly kind: "lost"
+  readonly declined: boolean
+  readonly retryAfterSeconds: number
+}
+
+export type OfficeTools = {
+  readonly fetch: typeof globalThis.fetch
+  readonly now: () => number
+  readonly random: (length: number) => Uint8Array
+  readonly delay: (seconds: number) => Promise<void>
+  readonly timeoutMs: number
+}
+
+export type Message = {
+  readonly url: URL
+  readonly headers: Record<string, string>
+  readonly body?: URLSearchParams
+  /** Proves with every sending that what comes back goes to the owner of its key. */
+  readonly prover: Prover | undefined
+}
+
+/** The proof lacked the nonce that the answer brought; nothing was done (RFC 9449 §8). */
+type NonceWanted = { readonly kind: "nonce_wanted" }
+
+/**
+ * What goes to a ticket office goes to the one address that was checked, and no further (security.md §0.9): neither a
+ * payment nor a refresh token follows a redirect, and nothing of the page goes with it.
+ */
+export const officeInit = (timeoutMs: number) =>
+  ({
+    method: "POST",
+    redirect: "manual",
+    credentials: "omit",
+    cache: "no-store",
+    referrerPolicy: "no-referrer",
+    signal: AbortSignal.timeout(timeoutMs),
+  }) as const satisfies RequestInit
+
+/** Sends one message. Never throws: trouble on the way is an answer like the others. */
+export async function exchange(message: Message, tools: OfficeTools): Promise<Answer> {
+  const first = await sendOnce(message, tools)
+  if (first.kind !== "nonce_wanted") return first
+  const second = await sendOnce(message, tools)
+  return second.kind === "nonce_wanted" ? { kind: "lost", declined: true, retryAfterSeconds: 0 } : second
+}
+
+async function sendOnce(message: Message, tools: OfficeTools): Promise<Answer | NonceWanted> {
+  const askedAt = tools.now()
+  try {
+    const { url, prover } = message
+    const proof = prover && { [dpopHeader]: await prover.prove({ method: "POST", url }) }
+    const response = await tools.fetch(url, {
+      ...officeInit(tools.timeoutMs),
+      headers: { accept: "application/json", ...message.headers, ...proof },
+      ...(message.body && { body: message.body }),
+    })
+    prover?.learn(url, response)
+    return await interpret(response, askedAt)
+  } catch {
+    return { kind: "lost", declined: false, retryAfterSeconds: 0 }
+  }
+}
+
+async function interpret(response: Response, askedAt: number): Promise<Answer | NonceWanted> {
+  const { status } = response
+  if (response.redirected || response.type === "opaqueredirect" || (status >= 300 && status < 400)) {
+    discard(response)
+    return { kind: "odd", code: "answer_redirected" }
+  }
+  const json = await readJson(response, maxBytes)
+  if (status === 200) {
+    const parsed = tokenResponseSchema.safeParse(json)
+    // b64token, RFC 6750 §2.1: what a header can carry.
+    return parsed.success && /^[A-Za-z0-9\-._~+/]+=*$/.test(parsed.data.access_token)
+      ? { kind: "token", token: parsed.data, askedAt }
+      : { kind: "odd", code: "answer_malformed" }
+  }
+  if (status === 202) {
+    const parsed = pendingResponseSchema.safeParse(json)
+    return parsed.success
+      ? { kind: "pending", retryAfterSeconds: waitOf(response, askedAt, parsed.data.next.retryAfterSeconds) }
+      : { kind: "lost", declined: false, retryAfterSeconds: waitOf(response, askedAt) }
+  }
+  if (status === 402) return { kind: "odd", code: "asked_to_pay_again" }
+  if (status === 409) return { kind: "odd", code: "payment_conflict" }
+
+  const body = errorBodySchema.safeParse(json)
+  if (status === 400 && body.data?.error === "use_dpop_nonce") return { kind: "nonce_wanted" }
+  const next = body.success ? body.data.next : undefined
+  if (status === 408 || status === 429 || status >= 500 || next?.action === "retry")
+    return {
+      kind: "lost",
+      // 429 and 503 in the service's own words mean that nothing was taken (wire.md §2).
+      declined: (status === 429 || status === 503) && next?.action === "retry",
+      retryAfterSeconds: waitOf(response, askedAt, next?.retryAfterSeconds),
+    }
+  if ((status === 400 || status === 401 || status === 403) && body.success && next)
+    return { kind: "refused", action: next.action, reason: codeOf(body.data.reason ?? body.data.error) }
+  return { kind: "odd", code: "answer_malformed" }
+}
+
+const waitOf = (response: Response, now: number, wanted = 0): number =>
+  Math.max(retryAfter(response.headers.get("retry-after"), now), wanted)
+
+/**
+ * Sends until the answer is definite or the next sending would come after its end (seconds): `until`, or `pendingUntil`
+ * when the service has said that the payment is taken.
+ */
+export async function persist<A extends { readonly kind: string }>(
+  send: () => Promise<A | Pending | Lost>,
+  until: number,
+  tools: Pick<OfficeTools, "now" | "random" | "delay">,
+  pendingUntil = until,
+): Promise<{ readonly answer: A | Pending | Lost; readonly uncertain: boolean }> {
+  let uncertain = false
+  for (let attempt = 0; ; attempt++) {
+    const answer = await send()
+    if (!isOpen(answer)) return { answer, uncertain }
+    if (answer.kind === "lost") uncertain ||= !answer.declined
+    const wait = Math.max(answer.retryAfterSeconds, backoff(attempt, tools.random))
+    const end = answer.kind === "pending" ? pendingUntil : until
+    if (tools.now() + wait >= end) return { answer, uncertain }
+    await tools.delay(wait)
+  }
+}
+
+const isOpen = (answer: { readonly kind: string }): answer is Pending | Lost =>
+  answer.kind === "lost" || answer.kind === "pending"
+
+/** Doubling, between half and the whole of it, so that many clients do not come back together. */
+function backoff(attempt: number, random: (length: number) => Uint8Array): number {
+  const full = Math.min(firstWaitSeconds * 2 ** attempt, longestWaitSeconds)
+  return full * (0.5 + (random(1)[0] ?? 0) / 512)
+}
+
+/** Seconds, or an HTTP date (RFC 9110 §10.2.3). */
+function retryAfter(text: string | null, now: number): number {
+  if (text === null) return 0
+  if (/^[0-9]{1,9}$/.test(text)) return Number(text)
+  const at = Date.parse(text)
+  return Number.isNaN(at) ? 0 : Math.max(0, at / 1000 - now)
+}
+
+/** A reason is a code; free text of a stranger does not get into errors that an agent reads (CLI-21). */
+export const codeOf = (text: string): string | undefined =>
+  /^[a-z][a-z0-9_]{0,63}$/.test(text) ? text : undefined

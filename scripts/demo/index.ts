@@ -1,0 +1,143 @@
+/** `npm run demo`: the whole of ticket402 on a local chain, with accounts made up on the spot. */
+import { createHash, randomBytes } from "node:crypto"
+import { mkdtemp, rm } from "node:fs/promises"
+import { createServer, type Server } from "node:http"
+import type { AddressInfo } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { Command } from "commander"
+import express from "express"
+import { generatePrivateKey, privateKeyToAccount } from "viem/accounts"
+import { hardenServer, hardServerOptions, office } from "../../server/adapters/express.ts"
+import { createIssuer, type Issuer } from "../../server/app/issuer.ts"
+import { mountExample } from "../../server/commands/example.ts"
+import { type LocalChain, startLocalChain } from "../../test/support/chain/local-chain.ts"
+import { createScreen } from "../../test/support/screen.ts"
+import type { Staff } from "./internal.ts"
+import { playDemo } from "./story.ts"
+
+const network = "eip155:11155111"
+const preferredPort = 8402
+
+/** Everything that runs, and the way to end it. */
+type Cinema = {
+  chain: LocalChain
+  issuer: Issuer
+  url: string
+  payTo: `0x${string}`
+  staff: Staff
+  close(): Promise<void>
+}
+
+async function openCinema(blockTimeSeconds: number): Promise<Cinema> {
+  const folder = await mkdtemp(join(tmpdir(), "ticket402-demo-"))
+  const chain = await startLocalChain({ blockTimeSeconds, accounts: 1 })
+  const app = express()
+  const server = hardenServer(createServer(hardServerOptions, app))
+  const url = `http://127.0.0.1:${await listen(server)}`
+  const { address: payTo } = chain.accounts[0] ?? { address: chain.asset }
+  const staff: Staff = {
+    service: { clientId: "reporting", secret: randomBytes(32).toString("base64url") },
+    account: privateKeyToAccount(generatePrivateKey()),
+  }
+  const issuer = await createIssuer({
+    issuer: url,
+    payTo,
+    database: `sqlite:${join(folder, "ticket402.db")}`,
+    keys: join(folder, "keys"),
+    relayer: { privateKeyFile: join(folder, "relayer.key") },
+    networks: { [network]: { rpcUrls: [chain.rpcUrl] } },
+    offers: [
+      {
+        id: "hour",
+        scope: "movies:read",
+        durationSeconds: 3600,
+        prices: [{ network, asset: "USDC", amount: "0.01" }],
+      },
+    ],
+    whitelist: [
+      {
+        clientId: staff.service.clientId,
+        secretSha256: createHash("sha256").update(staff.service.secret).digest("hex"),
+        scope: "movies:read",
+      },
+      { address: staff.account.address, scope: "movies:read" },
+    ],
+    walkUp: true,
+    // Short, so that the first refresh is seen within seconds; the default is a minute.
+    pendingLifeSeconds: 10,
+    logLevel: "error",
+  })
+  await chain.fund(issuer.relayer)
+  app.disable("x-powered-by")
+  app.use(office(issuer))
+  mountExample(app, issuer)
+  return {
+    chain,
+    issuer,
+    url,
+    payTo,
+    staff,
+    async close() {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+      await issuer.close()
+      await chain.stop()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** The port the README names, or any other when that one is taken. */
+function listen(server: Server): Promise<number> {
+  const at = (port: number) =>
+    new Promise<number>((resolve, reject) => {
+      server.once("error", reject)
+      server.listen(port, "127.0.0.1", () => {
+        server.off("error", reject)
+        resolve((server.address() as AddressInfo).port)
+      })
+    })
+  return at(preferredPort).catch(() => at(0))
+}
+
+const stopSignal = (): Promise<void> =>
+  new Promise((resolve) => {
+    process.once("SIGINT", () => resolve())
+    process.once("SIGTERM", () => resolve())
+  })
+
+const options = new Command("demo")
+  .description("the whole of ticket402 on a local chain, with nothing to configure")
+  .option("--once", "end after the story instead of staying up", false)
+  .parse()
+  .opts<{ once: boolean }>()
+
+const stopped = stopSignal()
+const screen = createScreen((line) => process.stdout.write(`${line}\n`), process.stdout.isTTY === true)
+screen.title("ticket402: one signature buys an hour, and the money arrives while you watch")
+const cinema = await screen.step(
+  "A local chain that passes for Sepolia, and a cinema on top of it",
+  async () => {
+    const opened = await openCinema(2)
+    screen.fact("chain", `${network}, a block every 2 s, USDC at ${opened.chain.asset}`)
+    screen.fact("cinema", opened.url)
+    screen.fact("relayer", `${opened.issuer.relayer} (pays gas, never touches the money)`)
+    return opened
+  },
+)
+try {
+  const told = playDemo(screen, { ...cinema, network })
+  const token = await Promise.race([told, stopped])
+  if (!options.once && token !== undefined) {
+    screen.title("The cinema stays open. Try:")
+    screen.plain(`  curl -i ${cinema.url}/movies/1`)
+    screen.plain(`  curl -s -X POST ${cinema.url}/token`)
+    screen.plain(`  curl -s ${cinema.url}/.well-known/oauth-authorization-server`)
+    screen.plain(`  curl -s -H "Authorization: Bearer ${token}" ${cinema.url}/movies/7`)
+    screen.plain("\nCtrl-C ends everything.")
+    await stopped
+  }
+} finally {
+  await cinema.close()
+}

@@ -1,0 +1,20 @@
+/** The status of a grant, for whoever can show that it is his: how long it lasts and how far its money is (wire.md §6). */
+import type { TokenResponse } from "../../shared/oauth/messages.ts"
+import { isIssued } from "../core/grant.ts"
+import { grantBody, settlementView } from "../core/grant-view.ts"
+import type { FindOwned, Proof } from "./grant-lookup.ts"
+
+/** `expires_at` is null while nothing is issued: the time of a settle-first purchase begins with its token. */
+export type StatusBody = {
+  readonly scope: string
+  readonly grant: Omit<TokenResponse["grant"], "expires_at"> & { readonly expires_at: number | null }
+}
+
+/** Throws a Refusal. */
+export const createStatus =
+  (find: FindOwned) =>
+  async (proof: Proof): Promise<StatusBody> => {
+    const { grant, redemption } = await find(proof)
+    const body = grantBody(grant, settlementView(redemption))
+    return { scope: grant.scope, grant: isIssued(grant) ? body : { ...body, expires_at: null } }
+  }

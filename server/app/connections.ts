@@ -1,0 +1,31 @@
+/** A connection to every network of the configuration, for the service and for commands. */
+import { networks } from "../../shared/networks/index.ts"
+import { createEvmChain } from "../chains/evm.ts"
+import { createRequestBudget, type RequestBudget } from "../chains/request-budget.ts"
+import type { Config } from "../config/config.ts"
+import type { Chain } from "../ports/chain.ts"
+import type { Logger } from "../ports/runtime.ts"
+
+/** By network: the connection, and what may be asked of it in a second. */
+type Connections = {
+  readonly chains: ReadonlyMap<string, Chain>
+  readonly budgets: ReadonlyMap<string, RequestBudget>
+}
+
+/** A connection to every network of the configuration. */
+export function connect(config: Config, log: Logger): Connections {
+  const chains = new Map<string, Chain>()
+  const budgets = new Map<string, RequestBudget>()
+  for (const [id, { rpcUrls, requestsPerSecond }] of Object.entries(config.networks)) {
+    const network = networks.get(id)
+    if (!network) continue
+    const prices = config.offers.flatMap((offer) => offer.prices.filter((price) => price.network === id))
+    const onSale = new Set<string>(prices.map((price) => price.asset))
+    const assets = network.assets.filter((asset) => onSale.has(asset.address.toLowerCase()))
+    const budget = createRequestBudget(requestsPerSecond)
+    const { agreementAbove } = config.limits
+    chains.set(id, createEvmChain({ network, rpcUrls, assets, agreementAbove, spend: budget.spend, log }))
+    budgets.set(id, budget)
+  }
+  return { chains, budgets }
+}

@@ -1,0 +1,26 @@
+/** Structured logs on stderr, one JSON object a line; stdout belongs to what a command was asked for. */
+import pino from "pino"
+import type { Logger } from "../ports/runtime.ts"
+
+/** Library errors carry URLs and request bodies in their messages and causes: of a cause only its name is written. */
+function describe(error: unknown): Record<string, unknown> {
+  if (!(error instanceof Error)) return { type: typeof error }
+  const cause = error.cause instanceof Error ? error.cause.name : undefined
+  const frames = error.stack?.split("\n").filter((line) => /^\s+at /.test(line))
+  return {
+    type: error.name,
+    message: error.message.slice(0, 300),
+    ...(cause !== undefined && { cause }),
+    ...(frames !== undefined && { stack: frames.slice(0, 8).map(withoutFolder) }),
+  }
+}
+
+/** `at work (evm.ts:12:3)`: where the software lives is nobody's business. */
+const withoutFolder = (frame: string): string => frame.trim().replace(/(?:file:\/\/)?(?:[^\s()]*\/)+/g, "")
+
+export function createLogger(
+  level: string,
+  destination: pino.DestinationStream = pino.destination({ fd: 2, sync: true }),
+): Logger {
+  return pino({ level, base: null, serializers: { err: describe } }, destination)
+}

@@ -1,0 +1,61 @@
+/** What the commands share: they read the configuration, open its store, and say what is wrong with either. */
+
+import { type Config, ConfigError, parseConfig } from "../config/config.ts"
+import { ChainUnavailable } from "../ports/chain.ts"
+import { type Store, StoreUnavailable } from "../ports/store.ts"
+import { openStore } from "../stores/index.ts"
+import { configExit, mendableProblems, readConfig } from "./config-file.ts"
+
+export type CommandIo = {
+  readonly environment: Record<string, string | undefined>
+  /** Lines of the answer. */
+  print(line: string): void
+  /** Lines for the person at the terminal. */
+  warn(line: string): void
+}
+
+/** Resolves with the exit code: that of the work, 1 when store or chain are away, 78 for what a person must mend first. */
+export async function onConfig(
+  file: string,
+  io: CommandIo,
+  work: (config: Config) => Promise<number>,
+): Promise<number> {
+  try {
+    return await work(parseConfig(await readConfig(file), io.environment))
+  } catch (error) {
+    const isAway = error instanceof StoreUnavailable || error instanceof ChainUnavailable
+    const problems = isAway ? [error.message] : mendableProblems(error)
+    if (!problems) throw error
+    for (const problem of problems) io.warn(`${file}: ${problem}`)
+    return isAway ? 1 : configExit
+  }
+}
+
+/** Does the work on the store that the configuration names, beside a running service, and closes it. */
+export async function withStore<T>({ database }: Config, work: (store: Store) => Promise<T>): Promise<T> {
+  if (database.startsWith("memory:"))
+    throw new ConfigError([
+      'database: found "memory:", wanted a file that this command and the service share',
+    ])
+  const store = await openStore(database)
+  try {
+    return await work(store)
+  } finally {
+    await store.close()
+  }
+}
+
+/** Resolves with the exit code. `plan` reads the arguments before the store is opened. */
+export const onStore = (
+  file: string,
+  io: CommandIo,
+  plan: (config: Config) => (store: Store) => Promise<void>,
+): Promise<number> =>
+  onConfig(file, io, async (config) => {
+    await withStore(config, plan(config))
+    return 0
+  })
+
+export const printJson = (io: CommandIo, answer: object): void => io.print(JSON.stringify(answer))
+
+export const nowSeconds = (): number => Math.floor(Date.now() / 1000)

@@ -1,0 +1,128 @@
+/** The configuration: read once, canonical, with errors that help. */
+import type { z } from "zod"
+import { AmountError, parseAmount } from "../../shared/values/amount.ts"
+import { type Address, zeroAddress } from "../../shared/values/evm.ts"
+import type { Offer } from "../core/offers.ts"
+import { explain } from "./explain.ts"
+import { type NetworkConfig, readNetworks } from "./networks.ts"
+import { readOffer } from "./offers.ts"
+import { configSchema } from "./schema.ts"
+import { show } from "./show.ts"
+import { readUnits } from "./units.ts"
+import { WrongValue, wantAddress, wantBlock, wantIdentifier, wantOrigin } from "./values.ts"
+
+/** Limits in the currency of the assets; inside they are millionths. */
+const moneyLimits = ["perPayment", "perPayer", "total", "dailyLoss", "agreementAbove"] as const
+/** Not the schema's default, because written down it asks for two nodes everywhere. */
+const agreementAboveDefault = "10"
+
+/** What a person writes. */
+export type ConfigInput = z.input<typeof configSchema>
+
+/** What the service works with: canonical, complete, checked. */
+export type Config = Omit<
+  z.output<typeof configSchema>,
+  "offers" | "costs" | "unitValue" | "limits" | "payTo" | "resource" | "networks"
+> & {
+  readonly networks: Readonly<Record<string, NetworkConfig>>
+  readonly resource: string
+  readonly payTo: Address
+  readonly offers: readonly Offer[]
+  /** Units by route, such as `POST /movies`. */
+  readonly costs: Readonly<Record<string, number>>
+  /** In millionths of the currency. */
+  readonly limits: Omit<z.output<typeof configSchema>["limits"], MoneyLimit> & Record<MoneyLimit, bigint>
+}
+
+type MoneyLimit = (typeof moneyLimits)[number]
+
+/** Everything wrong with a configuration, one line each: the key, what was found, what is wanted. */
+export class ConfigError extends Error {
+  readonly problems: readonly string[]
+
+  constructor(problems: readonly string[]) {
+    super(problems.join("\n"))
+    this.name = "ConfigError"
+    this.problems = problems
+  }
+}
+
+/** Scalars that may come from the environment, e.g. `TICKET402_ISSUER`. */
+const fromEnvironment = {
+  TICKET402_ISSUER: "issuer",
+  TICKET402_RESOURCE: "resource",
+  TICKET402_LISTEN: "listen",
+  TICKET402_DATABASE: "database",
+  TICKET402_KEYS: "keys",
+  TICKET402_PAY_TO: "payTo",
+  TICKET402_LOG_LEVEL: "logLevel",
+} as const
+
+/** Throws {@link ConfigError}. */
+export function parseConfig(input: unknown, environment: Record<string, string | undefined> = {}): Config {
+  if (typeof input !== "object" || input === null || Array.isArray(input))
+    throw new ConfigError(["wanted a JSON object"])
+  const overrides = Object.entries(fromEnvironment).flatMap(([variable, key]) => {
+    const value = environment[variable]
+    return value === undefined ? [] : [[key, value]]
+  })
+  const parsed = configSchema.safeParse({ ...input, ...Object.fromEntries(overrides) })
+  if (!parsed.success) throw new ConfigError(parsed.error.issues.flatMap((issue) => explain(issue, input)))
+  return complete(parsed.data)
+}
+
+function complete(raw: z.output<typeof configSchema>): Config {
+  const problems: string[] = []
+  const check = <T>(key: string, read: () => T): T | undefined => {
+    try {
+      return read()
+    } catch (error) {
+      if (!(error instanceof WrongValue || error instanceof AmountError)) throw error
+      problems.push(`${key}: ${error.message}`)
+      return undefined
+    }
+  }
+  const issuer = check("issuer", () => wantIdentifier(raw.issuer, raw.allowInsecureHttp))
+  const resource = check("resource", () => wantIdentifier(raw.resource ?? raw.issuer, raw.allowInsecureHttp))
+  const payTo = check("payTo", () => wantAddress(raw.payTo))
+  const connected = readNetworks(raw.networks)
+  problems.push(...connected.problems)
+  const alone = Object.keys(raw.networks).filter((id) => raw.networks[id]?.rpcUrls.length === 1)
+  if (raw.limits.agreementAbove !== undefined)
+    for (const id of alone)
+      problems.push(`networks.${id}.rpcUrls: found one, wanted two that can agree (limits.agreementAbove)`)
+  const units = readUnits(raw)
+  problems.push(...units.problems)
+  const money = Object.fromEntries(
+    moneyLimits.map((name) => {
+      const text = raw.limits[name] ?? agreementAboveDefault
+      return [name, check(`limits.${name}`, () => parseAmount(text, 6)) ?? 0n]
+    }),
+  ) as Record<MoneyLimit, bigint>
+  const offers = raw.offers.map((offer, index) =>
+    check(`offers.${index}`, () =>
+      readOffer(offer, {
+        ...raw,
+        payTo: payTo ?? zeroAddress,
+        perPayment: money.perPayment,
+        units: units.sold[index] ?? null,
+      }),
+    ),
+  )
+  for (const origin of raw.cors) check("cors", () => wantOrigin(origin))
+  for (const block of raw.trustProxy) check("trustProxy", () => wantBlock(block))
+  const ids = raw.offers.map((offer) => offer.id)
+  const twice = ids.find((id, index) => ids.indexOf(id) !== index)
+  if (twice !== undefined) problems.push(`offers: found the id ${show(twice)} twice, wanted each once`)
+  if (problems.length > 0) throw new ConfigError(problems)
+  return {
+    ...raw,
+    networks: connected.networks,
+    issuer: issuer ?? "",
+    resource: resource ?? "",
+    payTo: payTo ?? zeroAddress,
+    costs: units.costs,
+    offers: offers.filter((offer) => offer !== undefined),
+    limits: { ...raw.limits, ...money },
+  }
+}

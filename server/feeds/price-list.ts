@@ -1,0 +1,99 @@
+/** The price list: what can be bought now, at fixed prices and at those that the seller's functions have told last. */
+import type { Offer, Price } from "../core/offers.ts"
+import { amountTold, type PricedOffer, type Pricing, type Promised, pricedOffers } from "../core/pricing.ts"
+import type { Logger, Now } from "../ports/runtime.ts"
+import { createFeed } from "./feed.ts"
+import type { Quotes } from "./quote-seals.ts"
+
+export type PriceList = {
+  /** All that is sold, whether or not it has a price now. */
+  readonly offers: readonly Offer[]
+  /** What has one. The same array until a price changes, so that what is made of it can be kept. */
+  current(): readonly PricedOffer[]
+  /** Asks for the prices that are due. Never throws. */
+  refresh(): Promise<void>
+  /** Asks on until stopped. */
+  start(): void
+  stop(): Promise<void>
+}
+
+/** Functions are asked on this schedule, and by no request: so no flood of requests reaches what they ask themselves. */
+const goodForSeconds = 10
+
+/** What a function told last. */
+type Told = Promised & { readonly askedAt: number }
+
+export function createPriceList(
+  deps: { readonly quotes: Quotes; readonly now: Now; readonly log: Logger },
+  options: {
+    readonly offers: readonly Offer[]
+    readonly pricing: readonly Pricing[]
+    /** How long a price that was told is honoured. */
+    readonly quoteSeconds: number
+    /** Dearest payment that gets its token before the money, in millionths of the currency. */
+    readonly perPayment: bigint
+    /** An answer that comes later does not count; a second when not given. */
+    readonly answerMilliseconds?: number
+  },
+): PriceList {
+  const { quotes, now, log } = deps
+  const { offers, pricing, quoteSeconds, perPayment, answerMilliseconds = 1000 } = options
+  /** By price; null for one that is closed, because its function failed. */
+  const told = new Map<string, Told | null>()
+  const toldOf = (offer: Offer, price: Price): Told | null | undefined => told.get(keyOf(offer, price))
+  let list = pricedOffers(offers, toldOf, perPayment)
+  const feed = createFeed({ now, log }, { name: "the prices", read })
+
+  async function read(askedAt: number): Promise<void> {
+    const due = pricing.filter((each) => isDue(each, askedAt))
+    if (due.length === 0) return
+    await Promise.all(due.map((each) => ask(each, askedAt)))
+    list = pricedOffers(offers, toldOf, perPayment)
+  }
+
+  /** What failed is asked again every second; so is what was sealed with a key that is not trusted any more. */
+  function isDue({ offer, price }: Pricing, at: number): boolean {
+    const known = toldOf(offer, price)
+    const isFresh = known && at >= known.askedAt && at < known.askedAt + goodForSeconds
+    return !isFresh || quotes.open(known.quote, offer, price) === undefined
+  }
+
+  /** No answer is no price, and least of all a price of nothing. */
+  async function ask({ offer, price, asset, tell }: Pricing, askedAt: number): Promise<void> {
+    const key = keyOf(offer, price)
+    const before = toldOf(offer, price)
+    const where = { offer: offer.id, network: price.network, asset: asset.symbol }
+    try {
+      const signal = AbortSignal.timeout(answerMilliseconds)
+      const answer = await inTime(() => tell({ ...where, signal }), signal)
+      const promise = { amount: amountTold(answer, asset), expiresAt: askedAt + quoteSeconds }
+      told.set(key, { ...promise, askedAt, quote: quotes.make(offer, price, promise) })
+      if (before === null) log.info(where, "the price function answers again")
+    } catch (error) {
+      told.set(key, null)
+      if (before !== null)
+        log.warn({ ...where, err: error }, "the price function failed; nothing is sold at it")
+    }
+  }
+
+  return {
+    offers,
+    current: () => list,
+    refresh: feed.refresh,
+    start() {
+      if (pricing.length > 0) feed.start()
+    },
+    stop: feed.stop,
+  }
+}
+
+const keyOf = (offer: Offer, { network, scheme, asset }: Price): string =>
+  `${offer.ref} ${network} ${scheme} ${asset}`
+
+/** What the work gives before the signal aborts; then the reason of that. */
+function inTime<T>(work: () => T | Promise<T>, signal: AbortSignal): Promise<T> {
+  const late = new Promise<never>((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true })
+  })
+  return Promise.race([Promise.resolve().then(work), late])
+}

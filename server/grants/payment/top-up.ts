@@ -1,0 +1,65 @@
+/** A further payment: for a grant that its holder shows by its refresh token, instead of for a new one. */
+
+import { networks } from "../../../shared/networks/index.ts"
+import { findAsset } from "../../../shared/networks/network.ts"
+import { Refusal } from "../../../shared/refusals.ts"
+import type { Hex } from "../../../shared/values/evm.ts"
+import type { Offer } from "../../core/offers.ts"
+import type { Payment } from "../../core/payment.ts"
+import type { TopUp } from "../../core/top-up.ts"
+import type { PaymentOrder, TopUpOrder } from "../../ports/records.ts"
+import { freshId } from "../answer.ts"
+import type { TokenDeps, TokenOptions, TokenRequest } from "../grant-type.ts"
+
+/** The grant that a payment is for, as its holder has shown it. */
+export type Target = { readonly grantId: string; readonly generation: number }
+
+/** Undefined for a payment that opens a grant. Throws a Refusal for what names none. */
+export function readTarget(
+  { parameters }: TokenRequest,
+  { keys }: Pick<TokenDeps, "keys">,
+): Target | undefined {
+  const token = parameters.get("refresh_token")
+  if (token === undefined) return undefined
+  const target = typeof token === "string" ? keys.readRefreshToken(token) : undefined
+  if (!target) throw new Refusal("refresh_token_invalid")
+  return target
+}
+
+/** What the store is asked; throws a Refusal when the offer and the grant do not go together. */
+export async function topUpOrder(
+  order: PaymentOrder,
+  { target, payment, opening }: { target: Target; payment: Payment; opening: Hex | null },
+  { keyThumbprint }: TokenRequest,
+  deps: TokenDeps,
+  { lives }: TokenOptions,
+): Promise<TopUpOrder> {
+  if (opening === null) throw new Refusal("commitment_mismatch", "A payment for a grant commits to it.")
+  const found = await deps.store.findGrant({ by: "id", value: target.grantId })
+  if (!found) throw new Refusal("grant_lost")
+  const { grant, redemption } = found
+  const from = grant.offer === null ? "unknown" : deps.board.find(grant.offer, () => 0)
+  if (typeof from === "string" || !redemption) throw new Refusal("top_up_refused")
+  // Of two currencies none says what is unused of the other.
+  if (currencyOf(redemption) !== payment.asset.currency) throw new Refusal("offer_smaller")
+  const { ref, scope, durationSeconds, units, dpop } = payment.offer
+  return {
+    ...order,
+    grantId: grant.id,
+    topUp: { opening, kind: kindOf(from, payment.offer), offer: { ref, scope, durationSeconds, units } },
+    request: { generation: target.generation, keyThumbprint, needsKey: dpop === "required", from: from.ref },
+    jti: freshId(deps.random),
+    lives,
+  }
+}
+
+/** What gives the same is more of it, whatever it costs by now. */
+const kindOf = (from: Offer, to: Offer): TopUp["kind"] =>
+  from.scope === to.scope && from.durationSeconds === to.durationSeconds && from.units === to.units
+    ? "extends"
+    : "moves"
+
+function currencyOf({ network, asset }: Pick<PaymentOrder, "network" | "asset">): string | undefined {
+  const info = networks.get(network)
+  return info && findAsset(info, asset)?.currency
+}

@@ -1,0 +1,42 @@
+/** The ticket office: checks a proof of possession, and hands the request to the module of its grant type. */
+import { proofAddress } from "../../shared/oauth/dpop.ts"
+import { Refusal } from "../../shared/refusals.ts"
+import { type CheckProof, NonceWanted } from "../gate/proof-check.ts"
+import type { GrantType, TokenDeps, TokenEndpointAnswer, TokenOptions, TokenRequest } from "./grant-type.ts"
+import * as grantTypes from "./index.ts"
+
+/** A request as it came, with the raw values of its DPoP header fields. */
+export type TokenEndpointRequest = Omit<TokenRequest, "keyThumbprint"> & { readonly dpop: readonly string[] }
+
+export type TokenEndpoint = (request: TokenEndpointRequest) => Promise<TokenEndpointAnswer>
+
+const types: ReadonlyMap<string, GrantType> = new Map(
+  Object.values(grantTypes).map((type: GrantType) => [type.grantType, type]),
+)
+
+export const supportedGrantTypes: readonly string[] = [...types.keys()]
+
+/** Throws a Refusal for whatever yields no token. */
+export function createTokenEndpoint(
+  deps: TokenDeps & { readonly checkProof: CheckProof },
+  options: TokenOptions & { readonly tokenEndpoint: string },
+): TokenEndpoint {
+  const address = proofAddress(new URL(options.tokenEndpoint))
+
+  async function proven(
+    dpop: readonly string[],
+  ): Promise<{ thumbprint: string | null; freshNonce?: string | undefined }> {
+    if (dpop.length === 0) return { thumbprint: null }
+    const verdict = await deps.checkProof(dpop, { method: "POST", address })
+    if (verdict.kind === "nonce_wanted") throw new NonceWanted(verdict.nonce)
+    if (verdict.kind === "unproven") throw new Refusal("dpop_proof_invalid", verdict.why)
+    return verdict
+  }
+
+  return async ({ dpop, ...request }) => {
+    const type = types.get(request.grantType)
+    if (!type) throw new Refusal("grant_type_unsupported", `Wanted ${supportedGrantTypes.join(" or ")}.`)
+    const { thumbprint, freshNonce } = await proven(dpop)
+    return { ...(await type.handle({ ...request, keyThumbprint: thumbprint }, deps, options)), freshNonce }
+  }
+}

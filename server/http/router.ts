@@ -1,0 +1,66 @@
+/** The route table of the ticket office: one row an endpoint. */
+import { type Reason, Refusal } from "../../shared/refusals.ts"
+import type { Door } from "../core/offers.ts"
+import type { Logger } from "../ports/runtime.ts"
+import { refusalResponse } from "./respond.ts"
+
+/** What a Request does not say of who sent it. */
+export type Caller = {
+  /** As it was sent: `URL` would resolve `..`, and with it let a path choose another route. */
+  readonly path: string
+  /** The address it came from, as far as trusted proxies tell. */
+  readonly peer: string
+  /** A header that came twice though only one may count. */
+  readonly repeated: string | undefined
+  /** The route at which a payment came that is redeemed here. */
+  readonly door?: Door
+}
+
+export type Handler = (request: Request, caller: Caller) => Response | Promise<Response>
+
+export type Route = {
+  readonly path: string
+  readonly methods: readonly string[]
+  readonly handle: Handler
+  /** For what a proxy passes on: every path below, every method, and headers as often as they came. */
+  readonly forwarded?: true
+}
+
+export type Office = {
+  /** Whether a path is one of the office's. */
+  serves(path: string): boolean
+  /** Always answers; never throws. */
+  handle(request: Request, caller: Caller): Promise<Response>
+  /** For adapters: the answer where no web `Request` can be made of what arrived. */
+  refuse(path: string, reason: Reason): Response
+}
+
+export function createOffice(routes: readonly Route[], log: Logger): Office {
+  const byPath = new Map(routes.map((route) => [route.path, route]))
+  const forwarded = routes.filter((route) => route.forwarded)
+  const routeOf = (path: string): Route | undefined =>
+    byPath.get(path) ?? forwarded.find((route) => path.startsWith(`${route.path}/`))
+
+  async function answer(request: Request, caller: Caller, route: Route | undefined): Promise<Response> {
+    if (!route) throw new Refusal("not_found")
+    if (route.forwarded) return route.handle(request, caller)
+    const method = request.method === "HEAD" ? "GET" : request.method
+    if (!route.methods.includes(method)) throw new Refusal("method_not_allowed")
+    if (caller.repeated !== undefined)
+      throw new Refusal("malformed", `Found the header ${caller.repeated} twice.`)
+    return route.handle(request, caller)
+  }
+
+  return {
+    serves: (path) => routeOf(path) !== undefined,
+    async handle(request, caller) {
+      const route = routeOf(caller.path)
+      try {
+        return await answer(request, caller, route)
+      } catch (error) {
+        return refusalResponse(error, log, route?.methods)
+      }
+    },
+    refuse: (path, reason) => refusalResponse(new Refusal(reason), log, routeOf(path)?.methods),
+  }
+}

@@ -1,0 +1,51 @@
+/** Group commit: many verbs in one transaction, each in a savepoint of its own, answered only after COMMIT. */
+import type BetterSqlite3 from "better-sqlite3"
+import { perform, readingVerbs, type Verb } from "../verbs/verb-list.ts"
+import { isBusy, isOutage, outage, type SentError, sendError } from "./errors.ts"
+import { createVerbs } from "./verbs.ts"
+
+export type Letter = { readonly id: number; readonly verb: Verb; readonly input: unknown }
+export type Answer = { readonly id: number } & ({ readonly value: unknown } | { readonly error: SentError })
+
+/** Carries the letters out together. `busy`: another process holds the lock, nothing was written, try again. */
+export type Group = (letters: readonly Letter[]) => readonly Answer[] | "busy"
+
+export function createGroup(db: BetterSqlite3.Database): Group {
+  const verbs = createVerbs(db)
+  const begin = db.prepare("BEGIN IMMEDIATE")
+  const beginReading = db.prepare("BEGIN")
+  const commit = db.prepare("COMMIT")
+  const savepoint = db.prepare("SAVEPOINT verb")
+  const keep = db.prepare("RELEASE verb")
+  const undo = db.prepare("ROLLBACK TO verb")
+
+  function answer({ id, verb, input }: Letter): Answer {
+    savepoint.run()
+    try {
+      const value = perform(verbs, verb, input)
+      keep.run()
+      return { id, value }
+    } catch (error) {
+      // The trouble is not this verb's: SQLite may have undone the whole transaction already.
+      if (isBusy(error) || isOutage(error) || !db.inTransaction) throw error
+      undo.run()
+      keep.run()
+      return { id, error: sendError(error) }
+    }
+  }
+
+  return (letters) => {
+    try {
+      // Reading needs no lock, so it goes on while another process writes.
+      const reads = letters.every((letter) => readingVerbs.has(letter.verb))
+      ;(reads ? beginReading : begin).run()
+      const answers = letters.map(answer)
+      commit.run()
+      return answers
+    } catch (error) {
+      if (db.inTransaction) db.exec("ROLLBACK")
+      if (isBusy(error)) return "busy"
+      return letters.map(({ id }) => ({ id, error: sendError(outage(error)) }))
+    }
+  }
+}

@@ -1,0 +1,116 @@
+/** The thread that owns the database: it reads its mailbox, commits in groups, and waits for locks without blocking. */
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises"
+import { parentPort, workerData } from "node:worker_threads"
+import type BetterSqlite3 from "better-sqlite3"
+import { StoreUnavailable } from "../../ports/store.ts"
+import { codeOf, isBusy, isOutage, MissingPackage, outage, sendError } from "./errors.ts"
+import { openDatabase } from "./file.ts"
+import { type Answer, createGroup, type Group, type Letter } from "./group.ts"
+
+export type ThreadOptions = { readonly file: string; readonly deadlineMs: number }
+/** Letters are answered under their id; the opening is answered under id 0. */
+export type Message = Letter | { readonly verb: "close" }
+
+/** More would only hold the lock longer. */
+const groupSize = 256
+
+const port = parentPort
+if (!port) throw new Error("this module is the entry of a worker thread")
+const { file, deadlineMs } = workerData as ThreadOptions
+
+const post = (answer: Answer): void => port.postMessage(answer)
+/** A moment of random length, so that processes that wait for each other do not meet again. */
+const pause = (): Promise<void> => sleep(5 + Math.random() * 20)
+
+async function loadSqlite(): Promise<typeof BetterSqlite3> {
+  const { default: Sqlite } = await import("better-sqlite3").catch((error: unknown) => {
+    const missing = ["ERR_MODULE_NOT_FOUND", "MODULE_NOT_FOUND"].includes(codeOf(error) ?? "")
+    throw missing ? new MissingPackage() : error
+  })
+  try {
+    new Sqlite(":memory:").close()
+  } catch {
+    // The package loads its native part late; npm leaves it out when install scripts are not allowed.
+    throw new MissingPackage("better-sqlite3 has no native part for this Node.js: npm rebuild better-sqlite3")
+  }
+  return Sqlite
+}
+
+async function open(): Promise<BetterSqlite3.Database> {
+  const Sqlite = await loadSqlite()
+  const deadline = performance.now() + deadlineMs
+  for (;;) {
+    try {
+      return openDatabase(Sqlite, file)
+    } catch (error) {
+      if (isOutage(error)) throw outage(error)
+      if (!isBusy(error)) throw error
+      if (performance.now() >= deadline) throw new StoreUnavailable("another process holds the database")
+    }
+    await pause()
+  }
+}
+
+/** Answers every letter in groups; resolves when it is told to close and has answered all that came before. */
+function serve(group: Group): Promise<void> {
+  const mailbox: (Letter & { readonly deadline: number })[] = []
+  let closing = false
+  let working = false
+
+  async function work(done: () => void): Promise<void> {
+    working = true
+    while (mailbox.length > 0) {
+      // What arrives in the same turn rides in the same transaction.
+      await nextTurn()
+      const letters = mailbox.slice(0, groupSize)
+      const outcome = group(letters)
+      if (outcome === "busy") {
+        giveUpLate()
+        await pause()
+      } else {
+        mailbox.splice(0, letters.length)
+        for (const answer of outcome) post(answer)
+      }
+    }
+    working = false
+    if (closing) done()
+  }
+
+  /** Judged only after a try has failed, so that every letter has had one. */
+  function giveUpLate(): void {
+    const now = performance.now()
+    const late = mailbox.filter((letter) => letter.deadline <= now)
+    const error = sendError(new StoreUnavailable("another process holds the database"))
+    for (const { id } of late) post({ id, error })
+    const waiting = mailbox.filter((letter) => letter.deadline > now)
+    mailbox.splice(0, mailbox.length, ...waiting)
+  }
+
+  return new Promise((resolve, reject) => {
+    port?.on("message", (message: Message) => {
+      if (message.verb === "close") closing = true
+      else mailbox.push({ ...message, deadline: performance.now() + deadlineMs })
+      if (!working) work(resolve).catch(reject)
+    })
+  })
+}
+
+function shut(db: BetterSqlite3.Database): void {
+  try {
+    db.pragma("wal_checkpoint(TRUNCATE)")
+  } catch {
+    // Somebody else reads or writes: they, or the next start, will do it.
+  }
+  db.close()
+}
+
+try {
+  const db = await open()
+  post({ id: 0, value: undefined })
+  await serve(createGroup(db))
+  shut(db)
+} catch (error) {
+  // Before the opening was answered this is its answer; later nobody waits under this id, and the thread's end tells.
+  post({ id: 0, error: sendError(error) })
+}
+port.close()

@@ -1,0 +1,37 @@
+/** The x402 v1 messages, as far as a seller meets them: the 402 in the body, and the payment in `X-PAYMENT`. */
+import { z } from "zod"
+import { atomicPattern } from "../values/amount.ts"
+
+/** One entry of `accepts`. */
+export type PaymentRequirementsV1 = {
+  scheme: string
+  /** By name, such as `base-sepolia`. */
+  network: string
+  /** Atomic units; for the scheme `exact` the price. */
+  maxAmountRequired: string
+  resource: string
+  description: string
+  mimeType: string
+  payTo: string
+  maxTimeoutSeconds: number
+  asset: string
+  /** EIP-712 name and version of the asset. */
+  extra?: Record<string, string>
+}
+
+export type PaymentRequiredV1 = {
+  x402Version: 1
+  error: string
+  accepts: PaymentRequirementsV1[]
+}
+
+/** It names no offer, so what tells offers apart is what was signed. */
+export const paymentPayloadV1Schema = z.object({
+  x402Version: z.literal(1),
+  scheme: z.string().max(64),
+  network: z.string().max(64),
+  /** Read by the scheme, strictly. */
+  payload: z.looseObject({
+    authorization: z.looseObject({ to: z.string().max(64), value: z.string().regex(atomicPattern) }),
+  }),
+})

@@ -1,0 +1,78 @@
+/** A service in a process of its own, to which things happen that processes do not survive, on one database. */
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { parseConfig } from "../../server/config/config.ts"
+import type { LocalChain } from "../support/chain/local-chain.ts"
+import { eventually } from "../support/cinema.ts"
+import type { ProcessOrder } from "../support/cinema-process.ts"
+import { checkInvariants, checkLedger } from "../support/invariants.ts"
+import { configInput, sepoliaId, storedIn } from "../support/offers.ts"
+import { acceptedOf, randomAccount } from "../support/payments.ts"
+import { type CinemaProcess, freePort, type SpawnOptions, spawnCinema } from "../support/spawn-cinema.ts"
+import { noteBooks } from "./books.ts"
+import { audit, prepareSale, type Sale } from "./buyers.ts"
+import type { Tally } from "./table.ts"
+
+/** A sale, and whose fault it is if something is wrong with it. */
+export type Sold = { readonly sale: Sale; readonly tally: Tally }
+
+export type Victim = {
+  readonly url: string
+  readonly database: string
+  /** Of accounts that have what they want to spend. */
+  prepareSales(count: number): Promise<readonly Sale[]>
+  /** Starts the service, and looks at its books while it begins to work. */
+  start(tally: Tally, order?: Pick<ProcessOrder, "killAt" | "fullAt"> & SpawnOptions): Promise<CinemaProcess>
+  /** What a service that is left alone says of all sales, and what its books say; ends it. */
+  audit(service: CinemaProcess, sold: readonly Sold[], books: Tally): Promise<void>
+  close(): Promise<void>
+}
+
+const leaseSeconds = 1
+const longestSeconds = 60
+
+export async function prepareVictim(chain: LocalChain): Promise<Victim> {
+  const folder = await mkdtemp(join(tmpdir(), "chaos-"))
+  const port = await freePort()
+  const url = `http://127.0.0.1:${port}`
+  const payTo = randomAccount().address
+  const database = join(folder, "ticket402.db")
+  const config = configInput({
+    issuer: url,
+    payTo,
+    ...storedIn(folder),
+    networks: { [sepoliaId]: { rpcUrls: [chain.rpcUrl] } },
+    limits: { perPayer: "1000", newPayer: 1000, total: "1000", requestsPerPeer: 1_000_000 },
+  })
+  const [first] = parseConfig(config).offers
+  if (!first) throw new Error("the configuration has no offer")
+  const shop = { accepted: acceptedOf(first), url }
+
+  return {
+    url,
+    database,
+    prepareSales: (count) => Promise.all(Array.from({ length: count }, () => prepareSale(chain, shop))),
+
+    async start(tally, { fileBytes, ...order } = {}) {
+      const limits = fileBytes === undefined ? {} : { fileBytes }
+      const service = await spawnCinema({ config, port, leaseSeconds, ...order }, limits)
+      await chain.fund(service.relayer)
+      for (const line of checkLedger(database)) tally.flaw({ kind: "wrongVerdicts", line })
+      return service
+    },
+
+    async audit(service, sold, books) {
+      for (const { sale, tally } of sold) for (const flaw of await audit(url, sale)) tally.flaw(flaw)
+      const look = () => checkInvariants(database, chain, payTo)
+      const findings = await eventually(look, ({ open }) => open === 0, longestSeconds).catch(look)
+      await service.kill("SIGTERM")
+      books.tried()
+      noteBooks(books, findings)
+      if (findings.paid !== sold.length)
+        books.flaw({ kind: "wrongVerdicts", line: `${sold.length} sales, ${findings.paid} paid` })
+    },
+
+    close: () => rm(folder, { recursive: true, force: true }),
+  }
+}

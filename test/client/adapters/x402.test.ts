@@ -1,0 +1,163 @@
+import { describe, expect, it } from "vitest"
+import { ticketHook } from "../../../client/adapters/x402.ts"
+import { TicketError } from "../../../client/index.ts"
+
+const origin = "https://api.example.com"
+const film = `${origin}/movies/1`
+const terms = { scope: "movies:read", durationSeconds: 3600, settle: "background" as const }
+
+const paymentRequired = (changes: object = {}) => ({
+  x402Version: 2,
+  resource: { url: film },
+  accepts: [],
+  extensions: {
+    "access-token": {
+      info: { tokenEndpoint: `${origin}/token`, resource: origin, offers: { "hour@1": terms }, ...changes },
+    },
+  },
+})
+
+/** A ticket office that sells numbered tokens to whoever pays, and remembers what it was asked. */
+function openOffice(answer: object = {}, status = 200) {
+  const asked: { url: string; redirect: RequestRedirect | undefined }[] = []
+  const pay = async (url: URL, init: RequestInit): Promise<Response> => {
+    asked.push({ url: url.href, redirect: init.redirect })
+    return Response.json(
+      {
+        access_token: `t${asked.length}`,
+        token_type: "Bearer",
+        expires_in: 600,
+        scope: "movies:read",
+        grant: { id: "g", expires_at: 0, calls_remaining: null, settlement: { state: "pending" } },
+        ...answer,
+      },
+      { status },
+    )
+  }
+  return { asked, pay }
+}
+
+const bearer = (token: string) => ({ headers: { Authorization: `Bearer ${token}` } })
+
+describe("the hook for stock x402 clients", () => {
+  it("CLI-13: buys once for many calls, of which twenty come at once", async () => {
+    const { asked, pay } = openOffice()
+    const hook = ticketHook(pay)
+    const context = { paymentRequired: paymentRequired(), requestUrl: film }
+    const answers = await Promise.all(Array.from({ length: 20 }, () => hook(context)))
+    expect(answers).toEqual(answers.map(() => bearer("t1")))
+    expect(await hook({ ...context, requestUrl: `${origin}/movies/2` })).toEqual(bearer("t1"))
+    expect(asked).toEqual([{ url: `${origin}/token?offer=hour%401`, redirect: "error" }])
+  })
+
+  it("buys again when the token is about to expire, or its calls are used up", async () => {
+    let now = 1000
+    const { asked, pay } = openOffice({
+      grant: { id: "g", expires_at: 0, calls_remaining: 3, settlement: { state: "pending" } },
+    })
+    const hook = ticketHook(pay, { now: () => now })
+    const call = (cost: number) => hook({ paymentRequired: paymentRequired({ cost }), requestUrl: film })
+    expect([await call(2), await call(1), await call(1)]).toEqual([bearer("t1"), bearer("t1"), bearer("t2")])
+    now += 595
+    expect(await call(1)).toEqual(bearer("t3"))
+    expect(asked.length).toBe(3)
+  })
+
+  it("prefers what comes at once, and buys nothing that would not open the call", async () => {
+    const { asked, pay } = openOffice()
+    const offers = {
+      "bound@1": { ...terms, dpop: "required" as const },
+      "few@1": { ...terms, calls: 1 },
+      "late@1": { ...terms, settle: "first" as const },
+      "soon@1": terms,
+    }
+    const context = { paymentRequired: paymentRequired({ cost: 2, offers }), requestUrl: film }
+    expect(await ticketHook(pay)(context)).toEqual(bearer("t1"))
+    expect(asked[0]?.url).toContain("soon")
+    const { "bound@1": bound, "few@1": few } = offers
+    const none = paymentRequired({ cost: 2, offers: { "bound@1": bound, "few@1": few } })
+    expect(await ticketHook(pay)({ paymentRequired: none, requestUrl: film })).toBeUndefined()
+  })
+
+  it.each([
+    ["that ends at once", { expires_in: 1 }],
+    [
+      "without calls",
+      { grant: { id: "g", expires_at: 0, calls_remaining: 0, settlement: { state: "pending" } } },
+    ],
+  ])("CLI-02: does not buy over and over of an office that sells tokens %s", async (_name, answer) => {
+    const { asked, pay } = openOffice(answer)
+    const bounded = (url: URL, init: RequestInit) => {
+      if (asked.length > 3) throw new Error("bought over and over")
+      return pay(url, init)
+    }
+    const call = ticketHook(bounded)({ paymentRequired: paymentRequired(), requestUrl: film })
+    await expect(call).rejects.toMatchObject({ code: "answer_malformed" })
+    expect(asked).toHaveLength(1)
+  })
+
+  it("CLI-05: sends no payment to another origin, however it is spelt, nor over plain http", async () => {
+    const { asked, pay } = openOffice()
+    for (const tokenEndpoint of [
+      "https://evil.example/token",
+      "//evil.example/token",
+      "/\\evil.example/token",
+      "http://api.example.com/token",
+      "",
+    ])
+      await expect(
+        ticketHook(pay)({ paymentRequired: paymentRequired({ tokenEndpoint }), requestUrl: film }),
+        tokenEndpoint,
+      ).rejects.toThrow(TicketError)
+    const evil = paymentRequired({ resource: "https://evil.example" })
+    await expect(ticketHook(pay)({ paymentRequired: evil, requestUrl: film })).rejects.toThrow(TicketError)
+    expect(asked).toEqual([])
+  })
+
+  it("CLI-12: shows a token to nobody but the origin that sold it, and to nobody where that is not known", async () => {
+    const { pay } = openOffice()
+    const hook = ticketHook(pay)
+    expect(await hook({ paymentRequired: paymentRequired(), requestUrl: film })).toEqual(bearer("t1"))
+    await expect(
+      hook({ paymentRequired: paymentRequired(), requestUrl: "https://evil.example/movies/1" }),
+    ).rejects.toThrow(TicketError)
+    const [office, elsewhere] = ["https://other.example/token", "https://other.example"]
+    const other = paymentRequired({ tokenEndpoint: office, resource: elsewhere })
+    expect(await hook({ paymentRequired: other, requestUrl: `${elsewhere}/movies/1` })).toEqual(bearer("t2"))
+    expect(await hook({ paymentRequired: paymentRequired() })).toBeUndefined()
+    const told = ticketHook(pay, { origin })
+    expect(await told({ paymentRequired: paymentRequired() })).toEqual(bearer("t3"))
+    const foreign = paymentRequired({ tokenEndpoint: "https://evil.example/token" })
+    await expect(told({ paymentRequired: foreign })).rejects.toThrow(TicketError)
+  })
+
+  it("leaves other servers, other versions and the ticket office itself to the client", async () => {
+    const { asked, pay } = openOffice()
+    const hook = ticketHook(pay)
+    const others = [
+      { x402Version: 2, resource: { url: film }, accepts: [] },
+      { x402Version: 1, error: "", accepts: [] },
+      undefined,
+    ]
+    for (const other of others)
+      expect(await hook({ paymentRequired: other, requestUrl: film })).toBeUndefined()
+    const office = { paymentRequired: paymentRequired(), requestUrl: `${origin}/token?offer=hour` }
+    expect(await hook(office)).toBeUndefined()
+    expect(asked).toEqual([])
+  })
+
+  it("CLI-18: says what went wrong when the office sells nothing, and asks again at the next call", async () => {
+    const context = { paymentRequired: paymentRequired(), requestUrl: film }
+    for (const office of [
+      openOffice({}, 400),
+      openOffice({}, 202),
+      openOffice({ token_type: "DPoP" }),
+      openOffice({ access_token: "x".repeat(70_000) }),
+    ]) {
+      const hook = ticketHook(office.pay)
+      await expect(hook(context)).rejects.toThrow(TicketError)
+      await expect(hook(context)).rejects.toThrow(TicketError)
+      expect(office.asked.length).toBe(2)
+    }
+  })
+})

@@ -1,0 +1,102 @@
+import { describe, expect, test } from "vitest"
+import type { Balances } from "../../../client/index.ts"
+import { baseSepolia } from "../../../shared/networks/base-sepolia.ts"
+import { sepolia } from "../../../shared/networks/sepolia.ts"
+import { failure, setup } from "../../support/client-setup.ts"
+import { hour } from "../../support/fake-origin.ts"
+
+const single = { ...hour, ref: "call@00000001", amount: "1000", terms: { calls: 1, reusable: false } }
+const hundred = { ...hour, ref: "hundred@00000002", amount: "20000", terms: { calls: 100 } }
+const pass = { ...hour, ref: "pass@00000003", amount: "50000" }
+
+async function boughtFor(expectedCalls: number | undefined, cost?: number) {
+  const { client, seller, events } = await setup()
+  seller.offers = [pass, single, hundred]
+  seller.cost = cost
+  await client.fetch(`${seller.url}/movies/7`, {}, expectedCalls === undefined ? {} : { expectedCalls })
+  return events.flatMap((event) => (event.type === "purchase_started" ? [event.offer.split("@")[0]] : []))
+}
+
+describe("what is bought for the calls to come", () => {
+  test.each([
+    [undefined, "call"],
+    [1, "call"],
+    [19, "call"],
+    // Equal prices: one purchase is better than twenty.
+    [20, "hundred"],
+    [100, "hundred"],
+    // Three times a hundred calls are dearer than the hour.
+    [201, "pass"],
+  ])("for %s calls: %s", async (expectedCalls, offer) => {
+    expect(await boughtFor(expectedCalls)).toEqual([offer])
+  })
+
+  test("a call that takes five of an offer's calls gets a fifth of them, and nothing that holds fewer than it takes", async () => {
+    expect(await boughtFor(20, 5)).toEqual(["hundred"])
+    expect(await boughtFor(21, 5)).toEqual(["hundred"])
+    expect(await boughtFor(41, 5)).toEqual(["pass"])
+    const { client, seller } = await setup()
+    seller.offers = [single]
+    seller.cost = 5
+    expect((await failure(client.fetch(`${seller.url}/movies/7`))).code).toBe("offer_too_small")
+    expect(seller.transfers).toEqual([])
+  })
+
+  test("the client's option holds where a call says nothing", async () => {
+    const { client, seller } = await setup({ expectedCalls: 50 })
+    seller.offers = [single, hundred]
+    await client.fetch(`${seller.url}/movies/7`)
+    expect(seller.transfers[0]?.value).toBe(20_000n)
+    await expect(client.fetch(seller.url, {}, { expectedCalls: -1 })).rejects.toThrow("expectedCalls")
+  })
+})
+
+describe("where the money is", () => {
+  const both = { networks: [sepolia.id, baseSepolia.id] }
+  async function paidOn(balances: Balances | undefined) {
+    const { client, seller, events } = await setup({ ...both, ...(balances && { balances }) })
+    seller.offers = [
+      { ...hour, ref: "here@00000001" },
+      { ...hour, ref: "there@0000002", amount: "20000" },
+    ]
+    const there = { network: baseSepolia.id, asset: baseSepolia.assets[0].address }
+    seller.dress = (entry) => ({ ...entry, ...(entry.amount === "20000" && there) })
+    await client.fetch(`${seller.url}/movies/7`).catch(() => undefined)
+    return events.find((event) => event.type === "purchase_started")?.network
+  }
+  const has =
+    (network: string, balance: bigint): Balances =>
+    async (query) =>
+      query.network === network ? balance : 0n
+
+  test("a network with enough is paid on, though it is dearer", async () => {
+    expect(await paidOn(undefined)).toBe(sepolia.id)
+    expect(await paidOn(has(baseSepolia.id, 20_000n))).toBe(baseSepolia.id)
+    expect(await paidOn(has(baseSepolia.id, 19_999n))).toBe(sepolia.id)
+  })
+
+  test("a balance that is not known is better than none, and worse than enough", async () => {
+    const broken = async (): Promise<never> => {
+      throw new Error("no node")
+    }
+    expect(await paidOn(broken)).toBe(sepolia.id)
+    expect(await paidOn(async (query) => (query.network === sepolia.id ? 0n : broken()))).toBe(baseSepolia.id)
+    expect(await paidOn(async (query) => (query.network === baseSepolia.id ? 20_000n : broken()))).toBe(
+      baseSepolia.id,
+    )
+  })
+
+  test("nobody is asked where there is nothing to choose", async () => {
+    let asked = 0
+    const { client, seller } = await setup({
+      ...both,
+      balances: async () => {
+        asked++
+        return 0n
+      },
+    })
+    await client.fetch(`${seller.url}/movies/7`)
+    expect(asked).toBe(0)
+    expect(seller.transfers).toHaveLength(1)
+  })
+})

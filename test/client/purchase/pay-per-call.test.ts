@@ -1,0 +1,218 @@
+import { describe, expect, test } from "vitest"
+import { createMemoryStore } from "../../../client/index.ts"
+import { decodeHeader, encodeHeader } from "../../../shared/values/codec.ts"
+import { buyer, failure, setup } from "../../support/client-setup.ts"
+import { hangUp, json, redirect } from "../../support/fake-origin.ts"
+import { createPlainGate } from "../../support/plain-gate.ts"
+
+const base = { singleCalls: true, networks: ["eip155:84532"] }
+
+async function door(version: 1 | 2, options: Parameters<typeof buyer>[1] = {}) {
+  const world = await setup({ ...base, ...options })
+  const gate = createPlainGate(version)
+  for (const method of ["GET", "POST"]) world.seller.always(`${method} /movies/7`, gate.gate)
+  return { ...world, gate, film: `${world.seller.url}/movies/7` }
+}
+
+describe.each([2, 1] as const)("a plain x402 v%i server", (version) => {
+  test("is paid once for each call, within the budget", async () => {
+    const { client, gate, film, account, events } = await door(version)
+    for (let call = 0; call < 3; call++) {
+      const response = await client.fetch(film)
+      expect([response.status, await response.json()]).toEqual([200, { film: 7 }])
+    }
+    expect(gate.settled.map(({ payTo, value, payer }) => [payTo.slice(0, 6), value, payer])).toEqual(
+      Array(3).fill(["0x2096", 10_000n, account.address.toLowerCase()]),
+    )
+    expect(new Set(gate.settled.map(({ nonce }) => nonce)).size).toBe(3)
+    expect(await client.spent()).toMatchObject({ day: "0.03", total: "0.03" })
+    expect(events.filter(({ type }) => type === "called")).toEqual(
+      Array(3).fill({
+        type: "called",
+        origin: new URL(film).origin,
+        status: 200,
+        transaction: `0x${"12".repeat(32)}`,
+      }),
+    )
+  })
+
+  test("is not paid unless that was asked for: its 402 is the caller's", async () => {
+    const { client, gate, film, events } = await door(version, { singleCalls: false })
+    const response = await client.fetch(film)
+    expect([response.status, gate.shown]).toEqual([402, []])
+    if (version === 1) expect(await response.json()).toMatchObject({ x402Version: 1 })
+    expect(events).toEqual([{ type: "ignored", origin: new URL(film).origin }])
+  })
+
+  test("IDM-02: a lost answer leads to the same payment again, never to another", async () => {
+    const { client, gate, film, events } = await door(version)
+    gate.script.push(hangUp, hangUp)
+    expect((await client.fetch(film)).status).toBe(200)
+    expect(gate.shown).toHaveLength(3)
+    expect(new Set(gate.shown).size).toBe(1)
+    expect(events.filter(({ type }) => type === "resent")).toMatchObject([{ what: "call" }, { what: "call" }])
+    expect((await client.spent()).day).toBe("0.01")
+  })
+
+  test("CLI-14: a payment that is never answered is shown by the next calls, until the chain would not take it", async () => {
+    const { client, clock, gate, film } = await door(version)
+    gate.script.push(...Array(200).fill(hangUp))
+    expect(await failure(client.fetch(film))).toMatchObject({ code: "outcome_unknown", action: "retry" })
+    expect((await failure(client.fetch(film))).code).toBe("outcome_unknown")
+    expect(new Set(gate.shown).size).toBe(1)
+    expect((await client.spent()).day).toBe("0.01")
+    gate.script.length = 0
+    clock.now += 60 + 61
+    expect((await client.fetch(film)).status).toBe(200)
+    expect(new Set(gate.shown).size).toBe(2)
+  })
+
+  test("CLI-14: another process shows what the first could not bring to an answer", async () => {
+    const store = createMemoryStore()
+    const { client, clock, gate, film, account } = await door(version, { store, resendSeconds: 1 })
+    gate.script.push(...Array(20).fill(hangUp))
+    await failure(client.fetch(film))
+    gate.script.length = 0
+    const second = buyer(clock, { ...base, store, account })
+    expect((await second.client.fetch(film)).status).toBe(200)
+    expect(new Set(gate.shown).size).toBe(1)
+    expect(gate.settled).toHaveLength(1)
+  })
+
+  test("CLI-17: a POST that may have reached the handler is not sent again by itself", async () => {
+    const { client, gate, film } = await door(version)
+    gate.script.push(hangUp)
+    const order = { method: "POST", body: "one film" }
+    expect((await failure(client.fetch(film, order))).code).toBe("outcome_unknown")
+    expect(gate.shown).toHaveLength(1)
+    // When the caller sends it again, it is with the payment he has signed.
+    expect((await client.fetch(film, order)).status).toBe(200)
+    expect(new Set(gate.shown).size).toBe(1)
+    expect(gate.handled.map(({ body }) => body)).toEqual(["one film"])
+  })
+
+  test("IDM-08: a 402 in answer to a payment is no reason for another", async () => {
+    const { client, gate, film } = await door(version)
+    // Sold once, and its answer lost: what is shown again is used.
+    gate.handler = hangUp
+    const error = await failure(client.fetch(film))
+    expect(error).toMatchObject({ code: "asked_to_pay_again", action: "retry", reason: "nonce_already_used" })
+    for (let call = 0; call < 3; call++)
+      expect((await failure(client.fetch(film))).code).toBe("asked_to_pay_again")
+    expect(new Set(gate.shown).size).toBe(1)
+    expect([gate.settled.length, (await client.spent()).day]).toEqual([1, "0.01"])
+  })
+
+  test("an error page without a settlement has not cost anything: its payment buys the next call", async () => {
+    const { client, gate, film } = await door(version)
+    gate.script.push((_request, response) => json(response, 500, {}))
+    expect((await client.fetch(film)).status).toBe(500)
+    expect((await client.fetch(film)).status).toBe(200)
+    expect(new Set(gate.shown).size).toBe(1)
+  })
+
+  test.each([200, 404])(
+    "IDM-12: a settlement that says it failed is none, and its payment buys the next call: %i",
+    async (status) => {
+      const { client, gate, film } = await door(version)
+      const settlement = {
+        success: false,
+        errorReason: "unexpected",
+        transaction: "",
+        network: "eip155:84532",
+      }
+      const header = version === 2 ? "payment-response" : "x-payment-response"
+      gate.script.push((_request, response) =>
+        json(response, status, {}, { [header]: encodeHeader(settlement) }),
+      )
+      expect((await client.fetch(film)).status).toBe(status)
+      expect((await client.fetch(film)).status).toBe(200)
+      expect(new Set(gate.shown).size).toBe(1)
+    },
+  )
+
+  test("CLI-04: what was paid for may point on within the house; the payment stays behind", async () => {
+    const { client, seller, gate, film } = await door(version)
+    gate.handler = redirect("/seat", 302)
+    seller.always("GET /seat", (_request, response) => json(response, 200, { seat: 1 }))
+    expect(await (await client.fetch(film)).json()).toEqual({ seat: 1 })
+    const [seat] = seller.seen("GET /seat")
+    expect([seat?.headers["payment-signature"], seat?.headers["x-payment"]]).toEqual([undefined, undefined])
+    expect(gate.settled).toHaveLength(1)
+  })
+
+  test("CLI-02: a paid call that leads to another price is not paid again", async () => {
+    const { client, seller, gate, film } = await door(version)
+    const other = createPlainGate(version)
+    seller.always("GET /seat", other.gate)
+    gate.handler = redirect("/seat", 302)
+    expect((await client.fetch(film)).status).toBe(402)
+    expect([gate.settled.length, other.shown]).toEqual([1, []])
+  })
+
+  test("calls at once of one URL pay one after the other, of others side by side", async () => {
+    const { client, seller, gate } = await door(version)
+    seller.always("GET /movies/8", gate.gate)
+    const calls = ["7", "7", "8"].map((id) => client.fetch(`${seller.url}/movies/${id}`))
+    expect((await Promise.all(calls)).map(({ status }) => status)).toEqual([200, 200, 200])
+    expect(new Set(gate.settled.map(({ nonce }) => nonce)).size).toBe(3)
+  })
+
+  test("rules and approval are those of every purchase, and a quote prices the call", async () => {
+    const asked: unknown[] = []
+    const { client, gate, film } = await door(version, {
+      budget: { perPurchase: "0.05", perDay: "1", approveAbove: "0.005", perOffer: "0.01" },
+      approve: async (purchase) => asked.push(purchase) > 0,
+    })
+    expect(await client.quote(film)).toMatchObject({
+      kind: "sale",
+      purchase: { offer: "single call", resource: film, price: "0.01", calls: 1, network: "eip155:84532" },
+      approval: "price",
+    })
+    expect(gate.shown).toEqual([])
+    expect((await client.fetch(film)).status).toBe(200)
+    expect(asked).toMatchObject([{ reason: "price", price: "0.01", resource: film }])
+    expect((await failure(client.fetch(film))).code).toBe("offer_total_spent")
+    gate.dress = (entry) => ({ ...entry, payTo: `0x${"77".repeat(20)}` })
+    const strict = await door(version)
+    await strict.client.fetch(strict.film)
+    strict.gate.dress = gate.dress
+    expect((await failure(strict.client.fetch(strict.film))).code).toBe("recipient_changed")
+  })
+
+  test("a caller who stops waiting stops the call; the payment is shown by the next", async () => {
+    const { client, gate, film } = await door(version)
+    const stop = new AbortController()
+    gate.script.push(() => stop.abort())
+    await expect(client.fetch(film, { signal: stop.signal })).rejects.toThrow(/abort/i)
+    expect((await client.fetch(film)).status).toBe(200)
+    expect(new Set(gate.shown).size).toBe(1)
+  })
+})
+
+test("a v2 payment repeats its entry, and says which resource it is for; a v1 payment names its network", async () => {
+  const two = await door(2)
+  await two.client.fetch(two.film)
+  expect(decodeHeader(two.gate.shown[0]!)).toMatchObject({
+    x402Version: 2,
+    resource: { url: "http://seller.example/movies/7" },
+    accepted: two.gate.challenge("").accepts[0],
+  })
+  const one = await door(1)
+  await one.client.fetch(one.film)
+  expect(Object.keys(decodeHeader(one.gate.shown[0]!) as object)).toEqual([
+    "x402Version",
+    "scheme",
+    "network",
+    "payload",
+  ])
+})
+
+test("a 402 of both versions is taken by the newer", async () => {
+  const { client, seller, gate, film } = await door(2)
+  seller.script("GET /movies/7", (_request, response) => {
+    const header = encodeHeader(gate.challenge(""))
+    json(response, 402, createPlainGate(1).challenge(""), { "payment-required": header })
+  })
+  expect((await client.fetch(film)).status).toBe(200)
+})

@@ -1,0 +1,54 @@
+import { afterAll, beforeAll, expect, it } from "vitest"
+import { createClient } from "../../../client/index.ts"
+import type { TypedDataSigner } from "../../../shared/schemes/scheme.ts"
+import { type Cinema, eventually, offer, openCinema, withoutBlocks } from "../../support/cinema.ts"
+import { failure } from "../../support/client-setup.ts"
+import { sepoliaId } from "../../support/offers.ts"
+
+let cinema: Cinema
+beforeAll(async () => {
+  const offers = [{ ...offer("hour", "movies:read", "0.01"), settle: "first" as const }]
+  cinema = await openCinema({ config: { offers }, issuer: { waits: { seconds: 0.2 } } })
+})
+afterAll(() => cinema.close())
+
+/** A client of a new customer that gives up soon, and how often he signed. */
+async function open() {
+  const account = await cinema.customer()
+  const signed = { count: 0 }
+  const counting: TypedDataSigner = {
+    address: account.address,
+    signTypedData(parameters) {
+      signed.count += 1
+      return account.signTypedData(parameters as never)
+    },
+  }
+  const waits: number[] = []
+  const client = createClient({
+    account: counting,
+    budget: { perPurchase: "0.05", perDay: "1.00" },
+    networks: [sepoliaId],
+    resendSeconds: 12,
+    delay: async (seconds) => void waits.push(seconds),
+    now: () => Date.now() / 1000 + waits.reduce((sum, wait) => sum + wait, 0),
+  })
+  return { account, client, signed, waits }
+}
+
+it("waits for a settle-first purchase as long as it may, and keeps it: no second signature, no second payment", async () => {
+  const { account, client, signed, waits } = await open()
+  const url = `${cinema.url}/movies/1`
+  const pending = await withoutBlocks(cinema.chain, () => failure(client.fetch(url)))
+  expect(pending).toMatchObject({ code: "settlement_pending", action: "retry" })
+  // What Retry-After asks for.
+  expect(Math.min(...waits)).toBeGreaterThanOrEqual(5)
+  expect((await client.spent()).day).toBe("0.01")
+
+  await eventually(
+    () => client.fetch(url).catch(() => undefined),
+    (response) => response?.status === 200,
+  )
+  expect(signed.count).toBe(1)
+  expect(await cinema.balanceOf(account.address)).toBe(990_000n)
+  expect(await client.grants()).toMatchObject([{ settlement: "settled" }])
+})

@@ -1,0 +1,133 @@
+import { expect, test } from "vitest"
+import { createMemoryStore } from "../../../client/index.ts"
+import { encodeHeader } from "../../../shared/values/codec.ts"
+import { buyer, origin, setup } from "../../support/client-setup.ts"
+import { type FakeOrigin, type Handler, hour, json, refuse } from "../../support/fake-origin.ts"
+
+/** The office's own 402, as whoever tops up asks for it. */
+const priced =
+  (seller: FakeOrigin): Handler =>
+  (_request, response) => {
+    const body = seller.challenge("token_missing", "read")
+    json(response, 402, body, { "payment-required": encodeHeader(body) })
+  }
+
+/** What a further payment brings: the grant's refresh token as it was when the payment came. */
+const extended =
+  (seller: FakeOrigin, first: () => Promise<unknown> = async () => {}): Handler =>
+  async (_request, response) => {
+    const [grant] = seller.grants
+    if (!grant) throw new Error("no grant to add to")
+    const { id, generation, scope } = grant
+    await first()
+    grant.tokens.set("token.further", Number.POSITIVE_INFINITY)
+    json(response, 200, {
+      access_token: "token.further",
+      token_type: "Bearer",
+      expires_in: 300,
+      scope,
+      refresh_token: `${id}.${generation}`,
+      grant: {
+        id,
+        expires_at: grant.endsAt + 3600,
+        calls_remaining: null,
+        settlement: { state: "settled" },
+      },
+    })
+  }
+
+function gate() {
+  let open = (): void => {}
+  const isOpen = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  return { isOpen, open }
+}
+
+const offers = { offer: hour.ref }
+const shown = (seller: FakeOrigin) =>
+  seller
+    .seen("POST /token")
+    .filter(({ headers }) => headers["payment-signature"] !== undefined)
+    .map(({ body }) => new URLSearchParams(body).get("refresh_token"))
+
+test("CLI-12: a further payment shows its own seller's refresh token, whatever ids other sellers give their grants", async () => {
+  const store = createMemoryStore()
+  const { client, clock, seller, account } = await setup({ store })
+  const other = await origin(clock)
+  await client.fetch(`${seller.url}/movies/7`)
+  await client.fetch(`${other.url}/movies/7`)
+  const payer = account.address.toLowerCase() as `0x${string}`
+  const [copy, own] = await store.grants(payer)
+  if (!copy || !own) throw new Error("two grants were bought")
+  await store.forget(copy)
+  await store.add({ ...copy, id: own.id })
+  seller.script("POST /token", priced(seller), extended(seller))
+  await client.topUp(`${seller.url}/movies/7`, offers)
+  expect(shown(seller)).toEqual([null, own.refreshToken])
+  const theirs = (await store.grants(payer)).find(({ resource }) => resource === copy.resource)
+  expect(theirs?.accessToken).toBe(copy.accessToken)
+})
+
+test("CLI-12: a further payment goes to the office that gave the grant, and to no other of the same seller", async () => {
+  const { client, seller } = await setup()
+  await client.fetch(`${seller.url}/movies/7`)
+  seller.tokenEndpoint = `${seller.url}/elsewhere`
+  seller.script("POST /token", priced(seller))
+  await expect(client.topUp(`${seller.url}/movies/7`, offers)).rejects.toMatchObject({
+    code: "purchase_refused",
+  })
+  expect(seller.seen("POST /elsewhere")).toEqual([])
+})
+
+test("no refresh comes between a further payment and its answer, which would bring an old refresh token back", async () => {
+  const [answered, waited] = [gate(), gate()]
+  const { client, clock, seller } = await setup({
+    delay: () => {
+      waited.open()
+      return answered.isOpen
+    },
+    onEvent: ({ type }) => type === "refreshed" && waited.open(),
+  })
+  const film = `${seller.url}/movies/7`
+  await client.fetch(film)
+  clock.now += 298
+  let call: Promise<Response> | undefined
+  const callMeanwhile = () => {
+    call = client.fetch(film)
+    return waited.isOpen
+  }
+  seller.script("POST /token", priced(seller), extended(seller, callMeanwhile))
+  await client.topUp(film, offers)
+  answered.open()
+  expect((await call)?.status).toBe(200)
+  // What is held then is good for the next refresh.
+  clock.now += 298
+  expect((await client.fetch(film)).status).toBe(200)
+  expect(seller.transfers).toHaveLength(1)
+})
+
+test("a further payment that came with a refresh token of before is made once more, with the newest", async () => {
+  const { client, seller } = await setup()
+  const film = `${seller.url}/movies/7`
+  await client.fetch(film)
+  seller.script("POST /token", priced(seller), refuse("refresh_token_stale"))
+  seller.script("POST /token", (request, response) => seller.office(request, response), extended(seller))
+  await client.topUp(film, offers)
+  expect(shown(seller).map((token) => token?.split(".")[1])).toEqual([undefined, "0", "1"])
+})
+
+test("the ticket office's own 402 is the caller's: nothing is bought behind his back, nor for a dry run", async () => {
+  const { clock, seller } = await setup()
+  for (const singleCalls of [false, true]) {
+    const { client, events } = buyer(clock, { singleCalls })
+    const office = `${seller.url}/token?offer=${hour.ref}`
+    seller.script("POST /token", priced(seller), priced(seller))
+    const response = await client.fetch(office, { method: "POST" })
+    expect(await response.json()).toMatchObject({ x402Version: 2 })
+    expect(await client.quote(office, { method: "POST" })).toEqual({ kind: "unknown" })
+    expect(events).toEqual([{ type: "ignored", origin: seller.url }])
+    expect((await client.spent()).total).toBe("0")
+  }
+  expect(seller.transfers).toEqual([])
+})

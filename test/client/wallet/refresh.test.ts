@@ -1,0 +1,224 @@
+import { expect, test } from "vitest"
+import { buyer, failure, setup } from "../../support/client-setup.ts"
+import { hangUp, hour, json, refuse } from "../../support/fake-origin.ts"
+
+const isRefresh = (r: { body: string }) => r.body.startsWith("grant_type=refresh_token")
+
+test("a token about to expire is refreshed before it is sent", async () => {
+  const { client, seller, clock, events } = await setup()
+  await client.fetch(`${seller.url}/movies/7`)
+  clock.now += 296
+  expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(200)
+  expect(seller.transfers).toHaveLength(1)
+  const [, refresh] = seller.seen("POST /token")
+  expect(refresh).toMatchObject({ body: expect.stringMatching(/^grant_type=refresh_token&refresh_token=/) })
+  expect(refresh?.headers).toMatchObject({
+    "content-type": expect.stringContaining("application/x-www-form-urlencoded"),
+  })
+  expect(refresh?.headers["payment-signature"]).toBeUndefined()
+  expect(refresh?.headers["ticket402-secret"]).toBeUndefined()
+  expect(events.at(-1)).toMatchObject({ type: "refreshed", origin: seller.url })
+  // The last request went out with a good token: no 402 came back.
+  expect(seller.requests.slice(-2).map((r) => r.path)).toEqual(["/token", "/movies/7"])
+})
+
+test("a token in the last fifth of its life is renewed beside the calls that use it, which wait for nothing", async () => {
+  const { client, seller, clock, events } = await setup()
+  await client.fetch(`${seller.url}/movies/7`)
+  clock.now += 239
+  await client.fetch(`${seller.url}/movies/7`)
+  expect(seller.seen("POST /token")).toHaveLength(1)
+  clock.now += 2
+  let answer = (): void => {}
+  const answered = new Promise<void>((resolve) => {
+    answer = resolve
+  })
+  seller.script("POST /token", async (request, response) => {
+    await answered
+    await seller.office(request, response)
+  })
+  const calls = Array.from({ length: 3 }, () => client.fetch(`${seller.url}/movies/7`))
+  expect((await Promise.all(calls)).map(({ status }) => status)).toEqual([200, 200, 200])
+  expect(events.filter(({ type }) => type === "refreshed")).toEqual([])
+  answer()
+  await expect.poll(() => events.at(-1)?.type).toBe("refreshed")
+  expect(seller.seen("POST /token").filter(isRefresh)).toHaveLength(1)
+  expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(200)
+  const shown = seller.seen("GET /movies/7").map(({ headers }) => headers.authorization)
+  expect(shown.at(-1)).not.toBe(shown.at(-2))
+})
+
+test("a grant that is not in use is never renewed", async () => {
+  const { client, seller, clock } = await setup()
+  await client.fetch(`${seller.url}/movies/7`)
+  seller.offers = [{ ...hour, ref: "write@00000001", scope: "write", amount: "20000" }]
+  await client.fetch(`${seller.url}/write`)
+  clock.now += 270
+  // The last used one goes along, and only that is renewed.
+  await client.fetch(`${seller.url}/write`)
+  await expect.poll(() => seller.seen("POST /token").filter(isRefresh).length).toBe(1)
+  expect(seller.seen("POST /token").find(isRefresh)?.body).toContain(seller.grants[1]?.id)
+})
+
+test("a renewal beside a call that is refused is told to the next call, before it pays anything", async () => {
+  const { client, seller, clock } = await setup()
+  await client.fetch(`${seller.url}/movies/7`)
+  clock.now += 270
+  seller.script("POST /token", refuse("settlement_failed"))
+  expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(200)
+  await expect.poll(() => client.grants()).toEqual([])
+  expect(await failure(client.fetch(`${seller.url}/movies/7`))).toMatchObject({
+    code: "refresh_refused",
+    reason: "settlement_failed",
+    action: "stop",
+  })
+  expect(seller.transfers).toHaveLength(1)
+  expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(200)
+})
+
+test("CLI-13: 20 parallel calls with an expired token refresh once and pay nothing", async () => {
+  const { client, seller, clock } = await setup()
+  await client.fetch(`${seller.url}/movies/7`)
+  clock.now += 400
+  const calls = Array.from({ length: 20 }, (_, i) => client.fetch(`${seller.url}/movies/${i}`))
+  expect((await Promise.all(calls)).map((answer) => answer.status)).toEqual(Array(20).fill(200))
+  expect(seller.seen("POST /token").filter(isRefresh)).toHaveLength(1)
+  expect(seller.transfers).toHaveLength(1)
+})
+
+test("CLI-13: 20 parallel calls whose token the gate finds expired in flight refresh once", async () => {
+  const { client, seller } = await setup()
+  await client.fetch(`${seller.url}/movies/7`)
+  for (const grant of seller.grants) for (const token of grant.tokens.keys()) grant.tokens.set(token, 0)
+  const calls = Array.from({ length: 20 }, (_, i) => client.fetch(`${seller.url}/movies/${i}`))
+  expect((await Promise.all(calls)).map((answer) => answer.status)).toEqual(Array(20).fill(200))
+  expect(seller.seen("POST /token").filter(isRefresh)).toHaveLength(1)
+  expect(seller.transfers).toHaveLength(1)
+})
+
+test("a lost refresh is repeated with the secret, and not before", async () => {
+  const { client, seller, clock, events } = await setup()
+  await client.fetch(`${seller.url}/movies/7`)
+  clock.now += 400
+  seller.script("POST /token", async (request, response, socket) => {
+    response.end = (() => socket.destroy()) as never
+    await seller.office(request, response)
+  })
+  expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(200)
+  const [first, second] = seller.seen("POST /token").filter(isRefresh)
+  expect(second?.body).toBe(first?.body)
+  expect(first?.headers["ticket402-secret"]).toBeUndefined()
+  expect(second?.headers["ticket402-secret"]).toMatch(/^[0-9a-f]{64}$/)
+  expect(events).toContainEqual({ type: "resent", origin: seller.url, what: "refresh", attempt: 2 })
+  expect(seller.transfers).toHaveLength(1)
+})
+
+test("a refresh without an answer is a typed error and never a payment; the next one brings the secret", async () => {
+  const { client, seller, clock } = await setup()
+  await client.fetch(`${seller.url}/movies/7`)
+  clock.now += 400
+  seller.always("POST /token", refuse("store_unavailable"))
+  expect(await failure(client.fetch(`${seller.url}/movies/7`))).toMatchObject({
+    code: "refresh_unanswered",
+    action: "retry",
+  })
+  seller.always("POST /token", seller.office)
+  expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(200)
+  expect(seller.seen("POST /token").at(-1)?.headers["ticket402-secret"]).toBeDefined()
+  expect(seller.transfers).toHaveLength(1)
+})
+
+test("a grant that is over is forgotten and bought once more", async () => {
+  const { client, seller, clock } = await setup()
+  await client.fetch(`${seller.url}/movies/7`)
+  clock.now += 3601
+  expect(await client.grants()).toEqual([])
+  expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(200)
+  expect(seller.transfers).toHaveLength(2)
+  expect(await client.grants()).toHaveLength(1)
+})
+
+test("clocks that differ by minutes do not make the client buy what it still has", async () => {
+  const { clock, seller } = await setup()
+  seller.offers = [{ ...hour, durationSeconds: 3000 }]
+  // The seller's clock goes nine minutes late, so that by ours the grant ends nine minutes too early.
+  const { client } = buyer(clock, { now: () => clock.now + 540 })
+  await client.fetch(`${seller.url}/movies/7`)
+  clock.now += 2900
+  expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(200)
+  expect(seller.transfers).toHaveLength(1)
+})
+
+test("a failed settlement ends the grant with a typed error and no payment in that call", async () => {
+  const { client, seller } = await setup()
+  await client.fetch(`${seller.url}/movies/7`)
+  for (const grant of seller.grants) grant.state = "failed"
+  expect(await failure(client.fetch(`${seller.url}/movies/7`))).toMatchObject({
+    code: "refresh_refused",
+    action: "stop",
+    reason: "settlement_failed",
+  })
+  expect(await client.grants()).toEqual([])
+  expect(seller.transfers).toHaveLength(1)
+})
+
+test("a 402 answered to a refresh is not paid in that call", async () => {
+  const { client, seller, clock } = await setup()
+  await client.fetch(`${seller.url}/movies/7`)
+  clock.now += 400
+  seller.script("POST /token", (_request, response) => json(response, 402, seller.challenge("x", "read")))
+  expect(await failure(client.fetch(`${seller.url}/movies/7`))).toMatchObject({ code: "refresh_refused" })
+  expect(seller.transfers).toHaveLength(1)
+})
+
+test("CLI-16: a 401 for the token leads to one refresh, then the 401 is returned and the token dropped; never a payment", async () => {
+  const { client, seller } = await setup()
+  await client.fetch(`${seller.url}/movies/7`)
+  const refused: Parameters<typeof seller.always>[1] = (_request, response) =>
+    json(response, 401, { error: "invalid_token" })
+  seller.always("GET /movies/7", refused)
+  expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(401)
+  expect(seller.seen("POST /token").filter(isRefresh)).toHaveLength(1)
+  expect(seller.transfers).toHaveLength(1)
+  expect(await client.grants()).toEqual([])
+})
+
+test("CLI-16: a 401 that a refresh cures is cured", async () => {
+  const { client, seller } = await setup()
+  await client.fetch(`${seller.url}/movies/7`)
+  seller.script("GET /movies/7", (_request, response) => json(response, 401, { error: "invalid_token" }))
+  expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(200)
+  expect(seller.transfers).toHaveLength(1)
+})
+
+test("CLI-16: a 401 without a grant is returned as it is, whatever it offers", async () => {
+  const { client, seller } = await setup()
+  seller.always("GET /movies/7", (_request, response) =>
+    json(response, 401, seller.challenge("token_missing", "read")),
+  )
+  expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(401)
+  expect(seller.requests).toHaveLength(1)
+})
+
+test("a token without the scope leads to another grant that has it, and to a purchase only without one", async () => {
+  const { client, seller } = await setup()
+  const write = { ...hour, ref: "write@00000001", scope: "write", amount: "20000" }
+  seller.offers = [hour, write]
+  await client.fetch(`${seller.url}/movies/7`)
+  expect((await client.fetch(`${seller.url}/write`, { method: "POST", body: "a" })).status).toBe(200)
+  expect(seller.transfers.map((transfer) => transfer.value)).toEqual([10_000n, 20_000n])
+  expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(200)
+  expect((await client.fetch(`${seller.url}/write`, { method: "POST", body: "b" })).status).toBe(200)
+  expect(seller.transfers).toHaveLength(2)
+  expect(seller.seen("POST /token").filter(isRefresh)).toHaveLength(0)
+  expect(seller.handled.filter((r) => r.method === "POST").map((r) => r.body)).toEqual(["a", "b"])
+  expect((await client.grants()).map((grant) => grant.scope).sort()).toEqual(["read", "write"])
+})
+
+test("a business request whose connection is cut is not made again by the client", async () => {
+  const { client, seller } = await setup()
+  await client.fetch(`${seller.url}/movies/7`)
+  seller.always("GET /movies/8", hangUp)
+  await expect(client.fetch(`${seller.url}/movies/8`)).rejects.toThrow(TypeError)
+  expect(seller.seen("GET /movies/8").length).toBeLessThanOrEqual(1)
+})

@@ -1,0 +1,121 @@
+/** Rules of how the client library behaves towards services that mislead it. */
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
+import { createClient, createVerifier, TicketError } from "../../../client/index.ts"
+import { encodeHeader } from "../../../shared/values/codec.ts"
+import { paymentRequiredHeader } from "../../../shared/x402/messages.ts"
+import { type House, tokenOf } from "../house.ts"
+import type { Rule } from "../rule.ts"
+import { Unseen, want, wantSame } from "../want.ts"
+
+/** A server that counts who comes. */
+async function openPlace(
+  answer: (path: string, url: string) => { headers?: Record<string, string>; body: object },
+) {
+  const visits: string[] = []
+  const server = createServer((request, response) => {
+    visits.push(request.url ?? "")
+    const { headers, body } = answer(request.url ?? "", url)
+    const status = headers?.[paymentRequiredHeader] === undefined ? 200 : 402
+    response.writeHead(status, { "content-type": "application/json", ...headers }).end(JSON.stringify(body))
+  }).listen(0, "127.0.0.1")
+  await new Promise((resolve) => server.once("listening", resolve))
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const close = () => {
+    server.closeAllConnections()
+    server.close()
+  }
+  return { url, visits, close }
+}
+
+async function wantOption(what: string, make: () => unknown): Promise<void> {
+  try {
+    make()
+  } catch (error) {
+    if (error instanceof TicketError) return
+    throw error
+  }
+  want(false, `${what}: found no refusal, wanted one`)
+}
+
+export const clientRules: readonly Rule<House>[] = [
+  {
+    id: "N-8414-1",
+    clause: "RFC 8414 §3.3",
+    promise: "a verifier refuses metadata of another issuer, and lets nobody in by it",
+    async check(house) {
+      const other = await openPlace((path, url) => ({
+        body: path.includes("oauth-authorization-server")
+          ? {
+              issuer: `${url}/other`,
+              jwks_uri: `${url}/jwks`,
+              revocations_uri: `${url}/list`,
+              gate_uri: `${url}/gate`,
+            }
+          : { keys: [] },
+      }))
+      const verifier = createVerifier({ issuer: other.url })
+      try {
+        const verdict = await verifier.check(`Bearer ${await tokenOf(house.direct)}`, "movies:read")
+        wantSame("verdict", [verdict.kind, "status" in verdict && verdict.status], ["refuse", 503])
+        want(!other.visits.includes("/jwks"), "found that it asked the keys of another issuer")
+      } finally {
+        verifier.close()
+        other.close()
+      }
+    },
+  },
+  {
+    id: "N-9728-3",
+    clause: "RFC 9728 §7.7",
+    promise: "the client fetches nothing from where an answer points, and nothing over plain http",
+    async check(house) {
+      for (const issuer of ["http://10.0.0.1", "http://cinema.example", "ftp://cinema.example"])
+        await wantOption(issuer, () => createVerifier({ issuer }).close())
+      const trap = await openPlace(() => ({ body: {} }))
+      const quote = {
+        x402Version: 2,
+        error: "token_missing",
+        resource: { url: trap.url },
+        accepts: [],
+        extensions: {
+          "access-token": { info: { tokenEndpoint: `${trap.url}/token`, resource: trap.url, offers: {} } },
+        },
+      }
+      const lure = await openPlace((_path, url) => ({
+        headers: {
+          [paymentRequiredHeader]: encodeHeader(quote),
+          "www-authenticate": `Bearer realm="${url}", resource_metadata="${trap.url}/.well-known/oauth-protected-resource"`,
+        },
+        body: quote,
+      }))
+      const turned = await openPlace((_path, url) => ({
+        body: {
+          issuer: url,
+          jwks_uri: `${trap.url}/jwks`,
+          revocations_uri: `${trap.url}/l`,
+          gate_uri: `${trap.url}/g`,
+        },
+      }))
+      const verifier = createVerifier({ issuer: turned.url })
+      try {
+        const { payer } = house.direct.means
+        if (!payer) throw new Unseen("needs an account that pays")
+        const client = createClient({
+          account: payer.account,
+          budget: { perPurchase: "1", perDay: "1" },
+          networks: [payer.network],
+        })
+        await client.fetch(`${lure.url}/movies/1`).catch((error: unknown) => {
+          if (!(error instanceof TicketError)) throw error
+        })
+        await verifier.check(`Bearer ${await tokenOf(house.direct)}`, "movies:read")
+        want(lure.visits.length > 0 && turned.visits.length > 0, "found that nothing was asked at all")
+        wantSame("requests to where the answers point", trap.visits, [])
+      } finally {
+        verifier.close()
+        for (const place of [trap, lure, turned]) place.close()
+      }
+    },
+  },
+]

@@ -1,0 +1,99 @@
+/** Rules of how a service starts. */
+import { generateKeyPairSync } from "node:crypto"
+import { rm, writeFile } from "node:fs/promises"
+import { join } from "node:path"
+import type { JWK } from "jose"
+import { createIssuer, type IssuerOptions } from "../../../server/app/issuer.ts"
+import { ConfigError, type ConfigInput } from "../../../server/config/config.ts"
+import { KeyFileError } from "../../../server/keys/files.ts"
+import { openKeys } from "../../../server/keys/index.ts"
+import { readRing } from "../../support/key-folder.ts"
+import type { House } from "../house.ts"
+import type { Rule } from "../rule.ts"
+import { want } from "../want.ts"
+
+/** Starts a service that must not start, and wants that error of it. */
+async function wantNoStart(
+  what: string,
+  config: ConfigInput,
+  kind: new (...given: never[]) => Error,
+  options: IssuerOptions = {},
+): Promise<void> {
+  const issuer = await createIssuer(config, options).catch((error: unknown) => {
+    if (!(error instanceof kind)) throw error
+  })
+  await issuer?.close()
+  want(issuer === undefined, `${what}: found a service that starts, wanted none`)
+}
+
+const startable = (house: House, change: Partial<ConfigInput> = {}): ConfigInput => ({
+  ...house.direct.config,
+  database: "memory:",
+  logLevel: "silent",
+  offers: house.direct.config.offers.slice(0, 1),
+  ...change,
+})
+
+type Ring = Awaited<ReturnType<typeof readRing>>
+
+/** A key folder whose ring was changed. */
+async function spoiled(house: House, name: string, change: (ring: Ring) => unknown): Promise<string> {
+  const folder = join(house.folder, name)
+  await openKeys(folder)
+  const ring = await readRing(folder)
+  const file = join(folder, "ring-1.json")
+  await rm(file)
+  await writeFile(file, JSON.stringify(change(ring)), { mode: 0o600 })
+  return folder
+}
+
+export const startRules: readonly Rule<House>[] = [
+  {
+    id: "N-6750-6",
+    clause: "RFC 6750 §5.3",
+    promise: "a service on plain http that others can reach does not start unless it is told to",
+    async check(house) {
+      const config = startable(house, { issuer: "http://cinema.example" })
+      await wantNoStart("http", config, ConfigError)
+      await wantNoStart("a life of two hours", startable(house, { tokenLifeSeconds: 7200 }), ConfigError)
+      const issuer = await createIssuer({ ...config, allowInsecureHttp: true })
+      await issuer.close()
+    },
+  },
+  {
+    id: "N-8725-2",
+    clause: "RFC 8725 §3.2, §3.5",
+    promise: "keys that are too short, or RSA, stop the start",
+    async check(house) {
+      const rsa = generateKeyPairSync("rsa", { modulusLength: 1024 }).publicKey.export({
+        format: "jwk",
+      }) as JWK
+      const rings: Record<string, (ring: Ring) => unknown> = {
+        "a secret of 128 bits": (ring) => ({
+          ...ring,
+          refresh: ring.refresh.map((key) => ({ ...key, secret: key.secret.slice(0, 32) })),
+        }),
+        "a secret that is guessed": (ring) => ({
+          ...ring,
+          refresh: ring.refresh.map((key) => ({ ...key, secret: "0".repeat(64) })),
+        }),
+        "an RSA key of 1024 bits": (ring) => ({
+          ...ring,
+          access: ring.access.map((key) => ({ ...key, alg: "RS256", jwk: rsa })),
+        }),
+      }
+      for (const [what, change] of Object.entries(rings)) {
+        const keys = await spoiled(house, what, change)
+        await wantNoStart(what, startable(house, { keys }), KeyFileError)
+      }
+      const signer = {
+        kid: "rsa",
+        alg: "ES256" as const,
+        publicJwk: rsa,
+        sign: async () => new Uint8Array(64),
+      }
+      const config = startable(house, { keys: join(house.folder, "signer") })
+      await wantNoStart("a signer with an RSA key", config, KeyFileError, { signer })
+    },
+  },
+]

@@ -1,0 +1,342 @@
+import express from "express"
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { gate } from "../../server/adapters/express.ts"
+import { idempotencyHeader, tokenHeader } from "../../shared/oauth/messages.ts"
+import { decodeHeader, encodeHeader } from "../../shared/values/codec.ts"
+import {
+  type PaymentRequirements,
+  paymentHeaderV1,
+  paymentRequiredHeader,
+  paymentResponseHeader,
+  paymentResponseHeaderV1,
+  paymentSignatureHeader,
+} from "../../shared/x402/messages.ts"
+import { type LocalChain, startLocalChain } from "../support/chain/local-chain.ts"
+import {
+  type Cinema,
+  drain,
+  eventually,
+  offer,
+  openCinema,
+  postToken,
+  watch,
+  withoutBlocks,
+} from "../support/cinema.ts"
+import { type Account, acceptedOf, randomHex32, signPayment } from "../support/payments.ts"
+import { sendRaw, statusesOf } from "../support/raw-http.ts"
+
+const network = "eip155:84532"
+const offers = [
+  offer("hour", "movies:read", "0.01", network),
+  { ...offer("call", "clips:read", "0.02", network), calls: 1 },
+  { ...offer("film", "films:read", "0.03", network), settle: "first" as const },
+  { ...offer("bound", "secrets:read", "0.04", network), dpop: "required" as const },
+  offer("studio", "movies:write", "0.05", network),
+]
+
+let chain: LocalChain
+let cinema: Cinema
+/** Holds nobody for long whose payment is settled first, and hears each peer forty times in ten seconds. */
+let hurried: Cinema
+/** Requests that reached a handler. */
+let handled = 0
+beforeAll(async () => {
+  chain = await startLocalChain({ network: "base-sepolia", blockTimeSeconds: 0, accounts: 0 })
+  const shop = { chain, network }
+  cinema = await openCinema({ ...shop, config: { offers, walkUp: true, x402v1: true } })
+  hurried = await openCinema({
+    ...shop,
+    config: { offers, walkUp: true, trustProxy: ["127.0.0.1"], limits: { requestsPerPeer: 40 } },
+    issuer: { waits: { seconds: 0.2 } },
+  })
+  for (const { app, issuer } of [cinema, hurried]) {
+    const handler: express.RequestHandler = (_req, res) => {
+      handled += 1
+      res.json({ handled })
+    }
+    app.get("/clips/:id", gate(issuer, "clips:read"), handler)
+    app.get("/dear/:id", gate(issuer, "clips:read", { units: 5 }), handler)
+    app.get("/films/:id", gate(issuer, "films:read"), handler)
+    app.get("/secrets/:id", gate(issuer, "secrets:read"), handler)
+    app.get("/broken", gate(issuer, "movies:read"), (_req, res) => {
+      res.status(500).json({})
+    })
+    app.post("/echo", gate(issuer, "movies:write"), express.json(), (req, res) => {
+      res.json(req.body)
+    })
+  }
+})
+afterAll(async () => {
+  await cinema.close()
+  await hurried.close()
+  await chain.stop()
+})
+beforeEach(() => {
+  handled = 0
+})
+
+function accepted(id: string, at = cinema): PaymentRequirements {
+  const found = at.issuer.config.offers.find((each) => each.id === id)
+  if (!found) throw new Error(`no offer ${id}`)
+  return acceptedOf(found)
+}
+
+/** A payment as stock clients make it, with a nonce that commits to nothing. */
+async function payFor(
+  id: string,
+  account?: Account,
+  extensions?: object,
+  at = cinema,
+): Promise<Record<string, string>> {
+  const payer = account ?? (await cinema.customer())
+  const { payload } = await signPayment({ accepted: accepted(id, at), account: payer })
+  return { [paymentSignatureHeader]: encodeHeader({ ...payload, ...(extensions && { extensions }) }) }
+}
+
+async function payForV1(id: string, changes: object = {}): Promise<Record<string, string>> {
+  const { payload } = await signPayment({ accepted: accepted(id), account: await cinema.customer() })
+  const v1 = {
+    x402Version: 1,
+    scheme: "exact",
+    network: "base-sepolia",
+    payload: payload.payload,
+    ...changes,
+  }
+  return { [paymentHeaderV1]: encodeHeader(v1) }
+}
+
+async function ask(path: string, headers: Record<string, string> = {}, init: RequestInit = {}, at = cinema) {
+  const response = await fetch(`${at.url}${path}`, { ...init, headers })
+  return { status: response.status, headers: response.headers, body: await response.json() }
+}
+
+describe("a payment at a business URL, with walkUp", () => {
+  it("IDM-01: opens it, and the answer brings the token for the next calls", async () => {
+    const paid = await ask("/movies/1", await payFor("hour"))
+    expect(paid).toMatchObject({ status: 200, body: { id: "1" } })
+    expect(paid.headers.get("cache-control")).toBe("private, no-store")
+    // The money is not in yet, and nothing says it is.
+    expect(paid.headers.get(paymentResponseHeader)).toBeNull()
+    const token = paid.headers.get(tokenHeader) ?? ""
+    expect(await watch(cinema.url, token)).toMatchObject({ status: 200 })
+  })
+
+  it("is asked for in words that stock clients act on, where its token would open the door", async () => {
+    const flows = async (path: string, headers = {}) => {
+      const refused = await ask(path, headers)
+      expect(refused.status).toBe(402)
+      const { accepts } = decodeHeader(refused.headers.get(paymentRequiredHeader) ?? "") as {
+        accepts: PaymentRequirements[]
+      }
+      return accepts.map(({ extra }) => extra?.paymentFlow)
+    }
+    expect(await flows("/movies/1")).toEqual([undefined])
+    expect(await flows("/films/1")).toEqual(["upfront"])
+    expect(await flows("/dear/1")).toEqual(["access-token"])
+    expect(await flows("/secrets/1")).toEqual(["access-token"])
+  })
+
+  it("HTP-02: buys nothing that would not open the door, and is still good at the ticket office", async () => {
+    for (const [path, id] of [
+      ["/movies/1", "call"],
+      ["/dear/1", "call"],
+      ["/secrets/1", "bound"],
+    ] as const) {
+      const payment = await payFor(id)
+      expect(await ask(path, payment), path).toMatchObject({
+        status: 400,
+        body: { reason: "offer_elsewhere", next: { action: "fix" } },
+      })
+      if (id === "call") expect(await postToken(cinema.url, payment)).toMatchObject({ status: 200 })
+    }
+    expect(handled).toBe(0)
+  })
+
+  it("RPL-02: is redeemed once, however many copies come at once, and the handler runs once", async () => {
+    const payment = await payFor("call")
+    const answers = await Promise.all(Array.from({ length: 5 }, () => ask("/clips/1", payment)))
+    expect(answers.map(({ status }) => status).sort()).toEqual([200, 409, 409, 409, 409])
+    expect(handled).toBe(1)
+    for (const { status, headers } of answers)
+      expect(headers.has(tokenHeader), String(status)).toBe(status === 200)
+  })
+
+  it("IDM-06: repeats with proof from the same grant, which is not good for a second call, and is not to be paid again", async () => {
+    const extensions = { "payment-identifier": { info: { id: randomHex32() } } }
+    const [call, hour] = [
+      await payFor("call", undefined, extensions),
+      await payFor("hour", undefined, extensions),
+    ]
+    expect((await ask("/clips/1", call)).status).toBe(200)
+    expect(await ask("/clips/1", call)).toMatchObject({ status: 400, body: { reason: "grant_used_up" } })
+    expect(handled).toBe(1)
+    expect(await ask("/movies/1", hour)).toMatchObject({
+      status: 409,
+      body: { error: "authorization_conflict" },
+    })
+  })
+
+  it("leaves the handler its body and its Idempotency-Key, which may be of any form", async () => {
+    const headers = {
+      ...(await payFor("studio")),
+      "content-type": "application/json",
+      [idempotencyHeader]: "1",
+    }
+    const answer = await ask("/echo", headers, { method: "POST", body: '{"a":[1]}' })
+    expect(answer).toMatchObject({ status: 200, body: { a: [1] } })
+  })
+
+  it("CLI-14: gives the token even when the handler fails", async () => {
+    const failed = await ask("/broken", await payFor("hour"))
+    expect(failed.status).toBe(500)
+    expect((await watch(cinema.url, failed.headers.get(tokenHeader) ?? "")).status).toBe(200)
+  })
+
+  it("TOK-01: is not looked at beside a token, which decides alone", async () => {
+    const payment = await payFor("hour")
+    const beside = (authorization: string) => ask("/movies/1", { ...payment, authorization })
+    expect((await beside("Bearer x")).status).toBe(401)
+    expect((await beside("Basic eDp5")).status).toBe(401)
+    expect((await ask("/movies/1?access_token=x", payment)).status).toBe(402)
+    expect((await postToken(cinema.url, payment)).status).toBe(200)
+  })
+
+  it("HTP-08: is refused when it came twice, in two versions, or unreadable, and never answered 402", async () => {
+    const payment = await payFor("hour")
+    const value = payment[paymentSignatureHeader] ?? ""
+    const twice = `GET /movies/1 HTTP/1.1\r\nHost: a\r\nPAYMENT-SIGNATURE: ${value}\r\nPAYMENT-SIGNATURE: ${value}\r\n\r\n`
+    expect(statusesOf(await sendRaw(Number(new URL(cinema.url).port), twice))).toEqual([400])
+    const wrong = [
+      { ...payment, [paymentHeaderV1]: value },
+      { [paymentSignatureHeader]: "x" },
+      { [paymentSignatureHeader]: encodeHeader({ x402Version: 1 }) },
+      { [paymentHeaderV1]: value },
+    ]
+    for (const headers of wrong)
+      expect((await ask("/movies/1", headers as Record<string, string>)).status).toBe(400)
+    expect((await ask("/movies/1", payment)).status).toBe(200)
+  })
+
+  it("DOS-02: counts against the same rate as the ticket office", async () => {
+    const junk = { [paymentSignatureHeader]: "x", "x-forwarded-for": "192.0.2.7" }
+    const atOffice = () => ask("/token", junk, { method: "POST" }, hurried)
+    const answers = await Promise.all(Array.from({ length: 39 }, atOffice))
+    expect(answers.filter(({ status }) => status === 400).length).toBe(39)
+    const atDoor = [await ask("/movies/1", junk, {}, hurried), await ask("/movies/1", junk, {}, hurried)]
+    expect(atDoor.map(({ status }) => status)).toEqual([400, 429])
+  })
+
+  it("IDM-08: waits for money that comes first, and then says that it is in", async () => {
+    const paid = await ask("/films/1", await payFor("film"))
+    expect(paid.status).toBe(200)
+    expect(decodeHeader(paid.headers.get(paymentResponseHeader) ?? "")).toMatchObject({
+      success: true,
+      network,
+    })
+  })
+
+  it("IDM-08: says 202 while the money is not in, and the token is then at the ticket office", async () => {
+    const payment = await payFor("film", undefined, undefined, hurried)
+    const pending = await withoutBlocks(chain, () => ask("/films/1", payment, {}, hurried))
+    expect(pending).toMatchObject({
+      status: 202,
+      body: { next: { action: "retry" }, retry_secret: expect.any(String) },
+    })
+    expect(handled).toBe(0)
+    const { retry_secret } = pending.body as { retry_secret: string }
+    const bought = await eventually(
+      () => postToken(hurried.url, { ...payment, [idempotencyHeader]: retry_secret }),
+      ({ status }) => status !== 202,
+    )
+    expect(bought.status).toBe(200)
+    const headers = { authorization: `Bearer ${bought.body.access_token}` }
+    expect((await ask("/films/1", headers, {}, hurried)).status).toBe(200)
+  })
+
+  it("TOK-21: opens nothing any more when its settlement fails, and is not to be paid again", async () => {
+    const account = await cinema.customer(10_000n)
+    const payment = await payFor("hour", account, { "payment-identifier": { info: { id: randomHex32() } } })
+    await chain.request("evm_setAutomine", [false])
+    const paid = await ask("/movies/1", payment)
+    expect(paid.status).toBe(200)
+    await drain(cinema, account)
+    await chain.request("evm_setAutomine", [true])
+    const token = paid.headers.get(tokenHeader) ?? ""
+    const refused = await eventually(
+      () => watch(cinema.url, token),
+      ({ status }) => status !== 200,
+    )
+    expect(refused).toMatchObject({ status: 402, body: { error: "settlement_failed" } })
+    expect(await ask("/movies/1", payment)).toMatchObject({
+      status: 400,
+      body: { reason: "settlement_failed", next: { action: "stop" } },
+    })
+  })
+
+  it("a client of MPP finds no challenge it would stumble over", async () => {
+    const headers = { "accept-payment": "evm/charge" }
+    expect((await ask("/movies/1", headers)).headers.has("www-authenticate")).toBe(false)
+    expect((await ask("/movies/1")).headers.has("www-authenticate")).toBe(true)
+    const beside = await ask("/movies/1", { ...headers, authorization: "Bearer x" })
+    expect(beside.headers.get("www-authenticate")).toContain('error="invalid_token"')
+  })
+})
+
+describe("x402 v1", () => {
+  it("finds its 402 in the body, at the office and at the door", async () => {
+    for (const [path, method] of [
+      ["/token?offer=hour", "POST"],
+      ["/movies/1", "GET"],
+    ] as const)
+      expect((await ask(path, {}, { method })).body).toEqual({
+        x402Version: 1,
+        error: expect.any(String),
+        accepts: [
+          expect.objectContaining({
+            scheme: "exact",
+            network: "base-sepolia",
+            maxAmountRequired: "10000",
+            extra: { name: "USDC", version: "2" },
+          }),
+        ],
+      })
+  })
+
+  it("pays for the offer named, or the one with the amount that was signed", async () => {
+    const bought = await ask("/token?offer=hour", await payForV1("hour"), { method: "POST" })
+    expect(bought).toMatchObject({ status: 200, body: { scope: "movies:read" } })
+    const unnamed = await ask("/token", await payForV1("studio"), { method: "POST" })
+    expect(unnamed).toMatchObject({ status: 200, body: { scope: "movies:write" } })
+    expect((await ask("/movies/1", await payForV1("hour"))).status).toBe(200)
+  })
+
+  it("is told by its own header that the money is in", async () => {
+    const { status, headers } = await ask("/films/1", await payForV1("film"))
+    expect(status).toBe(200)
+    expect(decodeHeader(headers.get(paymentResponseHeaderV1) ?? "")).toMatchObject({
+      success: true,
+      network: "base-sepolia",
+    })
+    expect(headers.get(paymentResponseHeader)).toBeNull()
+  })
+
+  it("RPL-20: pays no other price, on no other network, and not twice", async () => {
+    const office = (headers: Record<string, string>) => ask("/token?offer=hour", headers, { method: "POST" })
+    expect(await office(await payForV1("studio"))).toMatchObject({ body: { reason: "amount_mismatch" } })
+    expect(await office(await payForV1("hour", { network: "base" }))).toMatchObject({
+      body: { reason: "network_mismatch" },
+    })
+    expect(await office(await payForV1("hour", { payload: {} }))).toMatchObject({
+      body: { reason: "payment_malformed" },
+    })
+    const payment = await payForV1("hour")
+    expect((await office(payment)).status).toBe(200)
+    expect((await office(payment)).status).toBe(409)
+  })
+
+  it("is not spoken unless the configuration says so", async () => {
+    const asked = await fetch(`${hurried.url}/movies/1`, { headers: await payForV1("hour") })
+    expect(asked.status).toBe(402)
+    expect(await asked.json()).toMatchObject({ x402Version: 2, error: "pay_at_token_endpoint" })
+  })
+})

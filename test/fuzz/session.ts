@@ -1,0 +1,67 @@
+/** One run of all fuzz targets against a service on a local chain, with what came of it. */
+import { createHash } from "node:crypto"
+import { offer, openCinema } from "../support/cinema.ts"
+import { configInput, toldOffer } from "../support/offers.ts"
+import { gateTarget } from "./gate-target.ts"
+import { fuzzClient, httpTarget, tokenTarget } from "./office-targets.ts"
+import { fillPool } from "./pool.ts"
+import { challengeTarget, codecTarget, configTarget, jsonTarget } from "./reader-targets.ts"
+import { fuzz, type Tally, type Target } from "./run.ts"
+
+export type FuzzOptions = {
+  /** Of all targets together. */
+  readonly inputs: number
+  readonly seed: number
+  readonly onTally?: (tally: Tally) => void
+}
+
+/** Runs every target; a target whose promise was broken does not keep the others from running. */
+export async function fuzzAll({ inputs, seed, onTally }: FuzzOptions): Promise<readonly Tally[]> {
+  const client = {
+    clientId: fuzzClient.client_id,
+    secretSha256: createHash("sha256").update(fuzzClient.client_secret).digest("hex"),
+    scope: "movies:read",
+  }
+  // Tokens outlive the run, and no limit but those under attack stands in the way.
+  const cinema = await openCinema({
+    config: {
+      offers: [
+        offer("hour", "movies:read", "0.01"),
+        offer("studio", "movies:write", "0.05"),
+        toldOffer("rush", "movies:read"),
+      ],
+      quoteSeconds: 86_400,
+      pendingLifeSeconds: 3600,
+      whitelist: [client],
+    },
+    issuer: { prices: { rush: () => "0.02" } },
+  })
+  // Express prints what it refuses by itself.
+  cinema.app.set("env", "test")
+  try {
+    const pool = await fillPool(cinema)
+    const payments = pool.purchases.map((purchase) => purchase.payload)
+    const attack =
+      <T>(target: Target<T>) =>
+      (count: number): Promise<Tally> =>
+        fuzz(target, count, seed)
+    const plan = [
+      { share: 0.36, run: attack(tokenTarget(cinema, pool)) },
+      { share: 0.24, run: attack(gateTarget(cinema, pool.tokens)) },
+      { share: 0.1, run: attack(codecTarget(payments)) },
+      { share: 0.1, run: attack(jsonTarget(payments)) },
+      { share: 0.09, run: attack(configTarget([configInput(), cinema.config])) },
+      { share: 0.08, run: attack(challengeTarget(pool.challenges)) },
+      { share: 0.03, run: attack(httpTarget(cinema, pool)) },
+    ]
+    const tallies: Tally[] = []
+    for (const { share, run } of plan) {
+      const tally = await run(Math.ceil(inputs * share))
+      tallies.push(tally)
+      onTally?.(tally)
+    }
+    return tallies
+  } finally {
+    await cinema.close()
+  }
+}

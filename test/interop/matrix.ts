@@ -1,0 +1,110 @@
+/** The matrix: every client calls every server with money of its own, and the chain says what it paid. */
+import { setTimeout as sleep } from "node:timers/promises"
+import { keccak256, pad, toBytes } from "viem"
+import { generatePrivateKey, privateKeyToAccount } from "viem/accounts"
+import type { LocalChain } from "../support/chain/local-chain.ts"
+import type { Client } from "./client.ts"
+import type { Server } from "./server.ts"
+
+export type Cell = {
+  readonly client: string
+  readonly server: string
+  readonly calls: number
+  /** Calls that were answered with the content. */
+  readonly answered: number
+  /** Of the client's account, by the chain. */
+  readonly payments: number
+  /** Why it stopped before it had called so often. */
+  readonly stopped?: string
+}
+
+const calls = 3
+const purse = 1_000_000n
+const patienceSeconds = 20
+const authorizationUsed = keccak256(toBytes("AuthorizationUsed(address,bytes32)"))
+
+/** Of one server, all clients at once: each has an account that nobody else pays from. */
+export async function runServer(
+  chain: LocalChain,
+  server: Server,
+  clients: readonly Client[],
+): Promise<readonly Cell[]> {
+  const sent = clients.filter((client) => !(server.isOffice && client.findsOffice))
+  const running = await server.open(chain)
+  try {
+    const visits = await Promise.all(
+      sent.map(async (client) => {
+        const account = privateKeyToAccount(generatePrivateKey())
+        await chain.mint(account.address, purse)
+        try {
+          const answered = await running.visit(client.open(account, running.origin), calls)
+          return { client, account, answered }
+        } catch (error) {
+          // Some say in how many ways they do not understand: the first line will do.
+          const [stopped = ""] = String(error).split("\n", 1)
+          return { client, account, answered: 0, stopped }
+        }
+      }),
+    )
+    const payments = await poll(
+      () => Promise.all(visits.map(({ account }) => paymentsOf(chain, account.address))),
+      (counts) => counts.reduce((sum, count) => sum + count, 0) >= running.taken(),
+    )
+    return visits.map(({ client, account: _, ...visit }, at) => ({
+      ...visit,
+      client: client.name,
+      server: server.name,
+      calls,
+      payments: payments[at] ?? 0,
+    }))
+  } finally {
+    await running.close()
+  }
+}
+
+/** Money went away for content, and never more often than it was asked for; or nothing happened at all. */
+export const isFair = ({ answered, payments }: Cell): boolean =>
+  answered === 0 ? payments === 0 : answered === calls && payments >= 1 && payments <= calls
+
+/** As a table of Markdown, a row for each client. */
+export function tableOf(cells: readonly Cell[]): string {
+  const servers = [...new Set(cells.map(({ server }) => server))]
+  const clients = [...new Set(cells.map(({ client }) => client))]
+  const row = (texts: readonly string[]) => `| ${texts.join(" | ")} |`
+  return [
+    row(["client", ...servers]),
+    row(["---", ...servers.map(() => "---")]),
+    ...clients.map((client) =>
+      row([
+        `\`${client}\``,
+        ...servers.map((server) =>
+          textOf(cells.find((cell) => cell.client === client && cell.server === server)),
+        ),
+      ]),
+    ),
+  ].join("\n")
+}
+
+function textOf(cell: Cell | undefined): string {
+  if (!cell) return "–"
+  const { answered, payments } = cell
+  if (answered === 0) return payments === 0 ? "no content, no payment" : `no content, ${payments} PAID`
+  return `${answered} calls, ${payments} payment${payments === 1 ? "" : "s"}`
+}
+
+async function paymentsOf(chain: LocalChain, payer: `0x${string}`): Promise<number> {
+  const logs = (await chain.request("eth_getLogs", [
+    { address: chain.asset, fromBlock: "0x0", toBlock: "latest", topics: [authorizationUsed, pad(payer)] },
+  ])) as unknown[]
+  return logs.length
+}
+
+/** The last answer when it is never as wanted: the table then says what is missing. */
+async function poll<T>(ask: () => Promise<T>, wanted: (answer: T) => boolean): Promise<T> {
+  const deadline = Date.now() + patienceSeconds * 1000
+  for (;;) {
+    const answer = await ask()
+    if (wanted(answer) || Date.now() > deadline) return answer
+    await sleep(50)
+  }
+}

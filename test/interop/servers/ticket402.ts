@@ -1,0 +1,95 @@
+/** ticket402, as its content is reached: at the business URL itself, by way of the ticket office, or not at all. */
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import express from "express"
+import { generatePrivateKey, privateKeyToAddress } from "viem/accounts"
+import { office } from "../../../server/adapters/express.ts"
+import { createIssuer } from "../../../server/app/issuer.ts"
+import { mountExample } from "../../../server/commands/example.ts"
+import { baseSepolia } from "../../../shared/networks/base-sepolia.ts"
+import type { LocalChain } from "../../support/chain/local-chain.ts"
+import type { Call } from "../client.ts"
+import { countContent, listen } from "../listen.ts"
+import type { RunningServer, Server } from "../server.ts"
+
+const film = "/movies/1"
+
+export const ticket402WalkUp: Server = {
+  name: "ticket402, walkUp",
+  open: (chain) => openCinema(chain, { walkUp: true, visit: visitFilm }),
+}
+
+export const ticket402Gate: Server = {
+  name: "ticket402, gate alone",
+  open: (chain) => openCinema(chain, { walkUp: false, visit: visitFilm }),
+}
+
+export const ticket402Office: Server = {
+  name: "ticket402, POST /token",
+  isOffice: true,
+  open: (chain) => openCinema(chain, { walkUp: false, visit: visitOffice }),
+}
+
+type Visit = (call: Call, origin: string, times: number) => Promise<number>
+
+const visitFilm: Visit = (call, origin, times) => countContent(call, `${origin}${film}`, times)
+
+/** One token, shown at every call by a `fetch` that pays nothing. */
+const visitOffice: Visit = async (call, origin, times) => {
+  const bought = await call(`${origin}/token`, { method: "POST" })
+  const { access_token } = (await bought.json()) as { access_token?: string }
+  const headers = { authorization: `Bearer ${access_token}` }
+  return visitFilm((url) => fetch(url, { headers }), origin, times)
+}
+
+async function openCinema(
+  chain: LocalChain,
+  { walkUp, visit }: { walkUp: boolean; visit: Visit },
+): Promise<RunningServer> {
+  const folder = await mkdtemp(join(tmpdir(), "ticket402-interop-"))
+  const app = express()
+  const { origin, close } = await listen(app)
+  let taken = 0
+  const issuer = await createIssuer(
+    {
+      issuer: origin,
+      payTo: privateKeyToAddress(generatePrivateKey()),
+      database: `sqlite:${join(folder, "ticket402.db")}`,
+      keys: join(folder, "keys"),
+      relayer: { privateKeyFile: join(folder, "relayer.key") },
+      networks: { [baseSepolia.id]: { rpcUrls: [chain.rpcUrl] } },
+      offers: [
+        {
+          id: "hour",
+          scope: "movies:read",
+          durationSeconds: 3600,
+          prices: [{ network: baseSepolia.id, asset: "USDC", amount: "0.01" }],
+        },
+      ],
+      // Everybody here is new, and calls three times in a second.
+      limits: { newPayer: 10 },
+      walkUp,
+      x402v1: true,
+      logLevel: "error",
+    },
+    {
+      onStep(step) {
+        if (step === "payment-redeemed") taken += 1
+      },
+    },
+  )
+  await chain.fund(issuer.relayer)
+  app.use(office(issuer))
+  mountExample(app, issuer)
+  return {
+    origin,
+    visit: (call, times) => visit(call, origin, times),
+    taken: () => taken,
+    async close() {
+      await close()
+      await issuer.close()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}

@@ -1,0 +1,100 @@
+import { beforeEach, describe, expect, it } from "vitest"
+import { createFunding, type FundingDeps } from "../../../server/feeds/gas-funding.ts"
+import { ChainUnavailable } from "../../../server/ports/chain.ts"
+import { sepolia } from "../../../shared/networks/sepolia.ts"
+
+const gwei = 10n ** 9n
+const ether = 10n ** 18n
+const relayers = [{ address: "0x01" }, { address: "0x02" }] as const
+
+let time: number
+let asked: number
+let balances: Record<string, bigint>
+let maxFeePerGas: bigint
+let logged: string[]
+beforeEach(() => {
+  time = 1000
+  asked = 0
+  balances = { "0x01": ether, "0x02": 0n }
+  maxFeePerGas = gwei
+  logged = []
+})
+
+const note = (level: string) => (_fields: object, message: string) => void logged.push(`${level}: ${message}`)
+const open = (change: Partial<FundingDeps> = {}) =>
+  createFunding({
+    chain: {
+      network: sepolia,
+      gasBalance: async (address) => balances[address] ?? 0n,
+      async fees() {
+        asked += 1
+        return { maxFeePerGas, maxPriorityFeePerGas: 1n }
+      },
+    },
+    relayers,
+    nativePrice: 3_000_000_000n,
+    now: () => time,
+    log: { debug: note("debug"), info: note("info"), warn: note("warn"), error: note("error") },
+    ...change,
+  })
+
+describe("funding", () => {
+  it("one relayer that can pay is enough, and all of them count for how long it lasts", async () => {
+    balances["0x02"] = ether
+    const funding = open()
+    await funding.check()
+    expect(await funding.forecast()).toMatchObject({ wei: 2n * ether, level: "good" })
+    balances = { "0x01": 0n, "0x02": 0n }
+    time += 10
+    await expect(funding.check()).rejects.toMatchObject({ reason: "relayer_unfunded" })
+    balances["0x02"] = ether
+    await expect(funding.check()).rejects.toMatchObject({ reason: "relayer_unfunded" })
+    time += 1
+    await funding.check()
+  })
+
+  it("says once that gas runs out, that it is out, and that it is back", async () => {
+    const funding = open()
+    for (const wei of [ether, 10n ** 15n, 10n ** 15n - 1n, 0n, 0n, ether]) {
+      balances["0x01"] = wei
+      time += 3601
+      await funding.forecast()
+    }
+    expect(logged).toEqual([
+      "warn: the relayer runs out of gas",
+      "error: the relayer has no gas; nothing is sold",
+      "info: the relayer has gas again",
+    ])
+  })
+
+  it("DOS-05: any number of payments ask the node once in ten seconds", async () => {
+    const funding = open()
+    await Promise.all(Array.from({ length: 50 }, () => funding.wantWorth(1_000_000n)))
+    time += 9
+    await funding.check()
+    expect(asked).toBe(1)
+    time += 1
+    await funding.check()
+    expect(asked).toBe(2)
+  })
+
+  it("SET-24: what costs more than it brings is refused at the fees of the moment, and to the unit", async () => {
+    const funding = open()
+    const cost = (await funding.cost())!
+    expect(cost).toBe(135_438n)
+    await funding.wantWorth(cost)
+    await expect(funding.wantWorth(cost - 1n)).rejects.toMatchObject({ reason: "amount_below_minimum" })
+    maxFeePerGas *= 2n
+    time += 10
+    await expect(funding.wantWorth(cost)).rejects.toMatchObject({ reason: "amount_below_minimum" })
+  })
+
+  it("SET-24: without a price of the coin nothing is asked and nothing refused; without fees nothing is sold", async () => {
+    const blind = open({ nativePrice: undefined })
+    await blind.wantWorth(1n)
+    expect([await blind.cost(), asked]).toEqual([null, 0])
+    const fees = () => Promise.reject(new ChainUnavailable("gone"))
+    const lost = open({ chain: { network: sepolia, gasBalance: async () => ether, fees } })
+    await expect(lost.wantWorth(10n ** 12n)).rejects.toThrow(ChainUnavailable)
+  })
+})

@@ -1,0 +1,408 @@
+import { mkdtemp } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { base64url, generateKeyPair, importJWK, type JWK, SignJWT } from "jose"
+import { beforeAll, describe, expect, it, vi } from "vitest"
+import { claimsOf } from "../../../server/core/claims.ts"
+import { openGrant } from "../../../server/core/grant.ts"
+import type { WhitelistEntry } from "../../../server/core/whitelist.ts"
+import { createGate, type GateRequest } from "../../../server/gate/gate.ts"
+import type { CheckProof } from "../../../server/gate/proof-check.ts"
+import { openKeys } from "../../../server/keys/index.ts"
+import type { Keys } from "../../../server/ports/keys.ts"
+import type { Claims } from "../../../shared/oauth/access-token.ts"
+import type { GrantEnd } from "../../../shared/oauth/revocation.ts"
+import { readRing } from "../../support/key-folder.ts"
+
+const issuer = "https://cinema.example"
+const now = 1_800_000_000
+let keys: Keys
+let foreign: Keys
+let folder: string
+let time = now
+let ended: Record<string, GrantEnd> = {}
+let feedAge = 0
+
+const revocations = {
+  reasonFor: ({ grant }: Pick<Claims, "grant">) => ended[grant],
+  age: () => feedAge,
+  refresh: async () => {},
+  start: () => {},
+  stop: async () => {},
+}
+let listed: Record<string, WhitelistEntry> = {}
+let listAge = 0
+let keyAge = 0
+const whitelist = {
+  ...revocations,
+  age: () => listAge,
+  find: (subject: string, issuedAt: number) => {
+    const entry = listed[subject]
+    return entry && entry.listedAt <= issuedAt ? entry : undefined
+  },
+}
+const metering = { spend: async () => "exhausted" as const }
+const checkProof: CheckProof = async () => ({ kind: "unproven", why: "no proof in these tests is good" })
+const newGate = () =>
+  createGate(
+    { keys, keyFeed: { age: () => keyAge }, revocations, whitelist, checkProof, metering, now: () => time },
+    { issuer, resource: issuer, requestsPerToken: 100 },
+  )
+
+const grant = openGrant({
+  id: "seat",
+  offer: "hour@00000000",
+  scope: "movies:read movies:list",
+  subject: "eip155:1:0xabc",
+  paid: true,
+  startsAt: now,
+  expiresAt: now + 3600,
+  opening: null,
+  idempotencyHash: null,
+  meter: null,
+  keyThumbprint: null,
+  token: { jti: "j", issuedAt: now, expiresAt: now + 300, settled: true },
+})
+const claims: Claims = claimsOf(grant, issuer, issuer)
+const ask = (authorization: readonly string[], changes: Partial<GateRequest> = {}): GateRequest => ({
+  authorization,
+  payment: false,
+  queryToken: false,
+  dpop: [],
+  method: "GET",
+  path: "/movies/1",
+  scope: "movies:read",
+  ...changes,
+})
+const reasonOf = async (token: string, gate = newGate()) => {
+  const verdict = await gate(ask([`Bearer ${token}`]))
+  return verdict.kind === "pass" ? "pass" : verdict.reason
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "gate-"))
+  keys = await openKeys(join(folder, "ours"))
+  foreign = await openKeys(join(folder, "foreign"))
+})
+
+describe("the gate", () => {
+  it("lets a good token through and says whose it is", async () => {
+    const verdict = await newGate()(ask([`Bearer ${await keys.sign(claims)}`]))
+    expect(verdict).toEqual({ kind: "pass", claims, charge: null })
+  })
+
+  it("N-6750-2: matches the scheme in any case", async () => {
+    const token = await keys.sign(claims)
+    for (const scheme of ["bearer", "BEARER", "BeArEr "])
+      expect((await newGate()(ask([`${scheme} ${token}`]))).kind, scheme).toBe("pass")
+  })
+
+  it("asks for a token when there is none, and takes no payment", async () => {
+    expect(await newGate()(ask([]))).toEqual({ kind: "refuse", reason: "token_missing" })
+    expect(await newGate()(ask([], { payment: true }))).toEqual({
+      kind: "refuse",
+      reason: "pay_at_token_endpoint",
+    })
+    expect(await newGate()(ask([], { queryToken: true }))).toEqual({
+      kind: "refuse",
+      reason: "token_missing",
+    })
+  })
+
+  it("N-6750-1, HTP-08: two headers, a comma list or a second way of sending are refused as ambiguous", async () => {
+    const token = await keys.sign(claims)
+    const one = `Bearer ${token}`
+    for (const request of [ask([one, one]), ask([`${one}, ${one}`]), ask([one], { queryToken: true })])
+      expect(await newGate()(request)).toEqual({ kind: "refuse", reason: "token_ambiguous" })
+  })
+
+  it("TOK-29: whatever else is in the header is refused, at once", async () => {
+    const values = [
+      "Bearer",
+      "Bearer ",
+      "Bearer a.b",
+      "bearer  x",
+      "Basic abc",
+      "",
+      " ",
+      "Bearer é",
+      "Bearer a b",
+      `Bearer ${"a".repeat(100_000)}`,
+      "Bearer ..",
+      "Bearer =",
+      "DPoP x",
+    ]
+    for (const value of values)
+      expect(await newGate()(ask([value])), value.slice(0, 20)).toEqual({
+        kind: "refuse",
+        reason: "token_invalid",
+      })
+  })
+
+  it("TOK-01, TOK-02, TOK-04, TOK-05, TOK-06, TOK-12, TOK-13: accepts one header only, and fetches nothing", async () => {
+    const [header, payload, signature] = (await keys.sign(claims)).split(".") as [string, string, string]
+    const own = JSON.parse(Buffer.from(header, "base64url").toString())
+    const publicKey = JSON.stringify(keys.jwks().keys[0])
+    const headers: object[] = [
+      { ...own, alg: "none" },
+      { ...own, alg: "None" },
+      { ...own, alg: "HS256" },
+      { ...own, alg: "ES256K" },
+      { ...own, typ: "JWT" },
+      { ...own, typ: "dpop+jwt" },
+      { ...own, kid: "../../dev/null" },
+      { ...own, kid: "' OR 1=1" },
+      { ...own, kid: "__proto__" },
+      { alg: own.alg, typ: own.typ },
+      { ...own, jku: "http://127.0.0.1:9/jwks" },
+      { ...own, x5u: "http://127.0.0.1:9/x" },
+      { ...own, jwk: keys.jwks().keys[0] },
+      { ...own, crit: ["b64"], b64: true },
+      { kid: own.kid, typ: own.typ, alg: own.alg },
+    ]
+    for (const changed of headers) {
+      const encoded = base64url.encode(JSON.stringify(changed))
+      for (const text of [`${encoded}.${payload}.${signature}`, `${encoded}.${payload}.`])
+        expect(await reasonOf(text), JSON.stringify(changed)).toBe("token_invalid")
+    }
+    const confused = await new SignJWT(claims)
+      .setProtectedHeader({ ...own, alg: "HS256" })
+      .sign(Buffer.from(publicKey))
+    expect(await reasonOf(confused)).toBe("token_invalid")
+    const { privateKey } = await generateKeyPair("ES256")
+    expect(await reasonOf(await new SignJWT(claims).setProtectedHeader(own).sign(privateKey))).toBe(
+      "token_invalid",
+    )
+  })
+
+  it("TOK-25: a flood of unknown key ids is refused from memory, nobody is asked for keys", async () => {
+    const asked = vi.spyOn(globalThis, "fetch")
+    const [header, payload, signature] = (await keys.sign(claims)).split(".") as [string, string, string]
+    const own = JSON.parse(Buffer.from(header, "base64url").toString())
+    const gate = newGate()
+    for (let key = 0; key < 300; key++) {
+      const other = base64url.encode(JSON.stringify({ ...own, kid: `key-${key}` }))
+      expect(await reasonOf(`${other}.${payload}.${signature}`, gate)).toBe("token_invalid")
+    }
+    expect(asked).not.toHaveBeenCalled()
+    asked.mockRestore()
+    expect(await reasonOf(`${header}.${payload}.${signature}`, gate)).toBe("pass")
+  })
+
+  it("TOK-12: what our own key signed for another use, or named otherwise, opens no door", async () => {
+    const { jwk } = (await readRing(join(folder, "ours"))).access[0]!
+    const key = await importJWK(jwk as JWK, "ES256")
+    const own = JSON.parse(Buffer.from((await keys.sign(claims)).split(".")[0]!, "base64url").toString())
+    // Every other signature has a high s, which is refused for a reason of its own.
+    for (const header of [
+      { ...own, typ: "JWT" },
+      { ...own, typ: "dpop+jwt" },
+      { ...own, kid: "x" },
+      { alg: "ES256" },
+    ])
+      for (let round = 0; round < 8; round++) {
+        const token = await new SignJWT({ ...claims, jti: String(round) })
+          .setProtectedHeader(header)
+          .sign(key)
+        expect(await reasonOf(token), JSON.stringify(header)).toBe("token_invalid")
+      }
+  })
+
+  it("TOK-18, N-8725-4, N-9068-5: forged, foreign and mis-aimed tokens are refused without payment information", async () => {
+    const [header, , signature] = (await keys.sign(claims)).split(".")
+    const forged = `${header}.${base64url.encode(JSON.stringify({ ...claims, scope: "everything" }))}.${signature}`
+    expect(await reasonOf(forged)).toBe("token_invalid")
+    expect(await reasonOf(await foreign.sign(claims))).toBe("token_invalid")
+    for (const changed of [{ iss: "https://cinema.example/" }, { aud: "https://other.example" }])
+      expect(await reasonOf(await keys.sign({ ...claims, ...changed }))).toBe("token_invalid")
+  })
+
+  it("TOK-08, TOK-10: every claim is required, with its type; a token from the future is refused", async () => {
+    const wrong: object[] = [
+      { exp: String(claims.exp) },
+      { exp: 1e308 },
+      { exp: -1 },
+      { exp: claims.exp + 0.5 },
+      { aud: [issuer] },
+      { aud: [issuer, "https://other.example"] },
+      { settled: "true" },
+      { paid: 1 },
+      { iat: now + 6 },
+    ]
+    for (const changed of wrong)
+      expect(
+        await reasonOf(await keys.sign({ ...claims, ...changed } as Claims)),
+        JSON.stringify(changed),
+      ).toBe("token_invalid")
+    for (const missing of Object.keys(claims)) {
+      const { [missing as keyof Claims]: _, ...rest } = claims
+      expect(await reasonOf(await keys.sign(rest as Claims)), missing).toBe("token_invalid")
+    }
+  })
+
+  it("one token has one spelling: padding, spare bits, spaces and the high-s twin are refused", async () => {
+    const token = await keys.sign(claims)
+    const [header, payload, signature] = token.split(".") as [string, string, string]
+    const order = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n
+    const bytes = Buffer.from(signature, "base64url")
+    const s = BigInt(`0x${bytes.subarray(32).toString("hex")}`)
+    expect(s <= order / 2n).toBe(true)
+    const twin = Buffer.concat([
+      bytes.subarray(0, 32),
+      Buffer.from((order - s).toString(16).padStart(64, "0"), "hex"),
+    ])
+    const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    const spare = alphabet[alphabet.indexOf(signature.at(-1)!) + 1]
+    const spellings = [
+      `${header}.${payload}.${twin.toString("base64url")}`,
+      `${header}.${payload}.${signature.slice(0, -1)}${spare}`,
+      `${token}==`,
+      `${token}.`,
+      `${header}.${payload}=.${signature}`,
+      ` ${token}x`,
+    ]
+    for (const spelling of spellings)
+      expect(await reasonOf(spelling), spelling.slice(-20)).toBe("token_invalid")
+    expect(await reasonOf(token)).toBe("pass")
+  })
+
+  it("a warm cache changes no verdict: forged twins, expiry, revocation and scope are judged at every hit", async () => {
+    time = now
+    ended = {}
+    const gate = newGate()
+    const token = await keys.sign(claims)
+    expect(await reasonOf(token, gate)).toBe("pass")
+    const [header, payload] = token.split(".")
+    const { privateKey } = await generateKeyPair("ES256")
+    const forged = (await new SignJWT(claims).setProtectedHeader({ alg: "ES256" }).sign(privateKey)).split(
+      ".",
+    )[2]
+    expect(await reasonOf(`${header}.${payload}.${forged}`, gate)).toBe("token_invalid")
+    expect(await gate(ask([`Bearer ${token}`], { scope: "movies:write" }))).toEqual({
+      kind: "refuse",
+      reason: "insufficient_scope",
+    })
+    ended = { seat: "settlement_failed" }
+    expect(await reasonOf(token, gate)).toBe("settlement_failed")
+    ended = {}
+    time = claims.exp + 5
+    expect(await reasonOf(token, gate)).toBe("token_expired")
+    time = now
+  })
+
+  it("TOK-09: a token expires exactly when the leeway is over", async () => {
+    const token = await keys.sign(claims)
+    time = claims.exp + 4
+    expect(await reasonOf(token)).toBe("pass")
+    time = claims.exp + 5
+    expect(await reasonOf(token)).toBe("token_expired")
+    time = now
+  })
+
+  it("TOK-21: tells why a grant ended, so that only a failed settlement leads to another purchase", async () => {
+    const token = await keys.sign(claims)
+    const seen: Record<string, string> = {}
+    for (const reason of ["settlement_failed", "refresh_token_reused", "revoked"] as const) {
+      ended = { seat: reason }
+      seen[reason] = await reasonOf(token)
+    }
+    ended = {}
+    expect(seen).toEqual({
+      settlement_failed: "settlement_failed",
+      refresh_token_reused: "grant_over",
+      revoked: "token_revoked",
+    })
+  })
+
+  it("TOK-22: with a stale feed only tokens whose money is in pass", async () => {
+    feedAge = 16
+    expect(await reasonOf(await keys.sign({ ...claims, settled: false }))).toBe("gate_unavailable")
+    expect(await reasonOf(await keys.sign(claims))).toBe("pass")
+    feedAge = 15
+    expect(await reasonOf(await keys.sign({ ...claims, settled: false }))).toBe("pass")
+    feedAge = 0
+  })
+
+  it("TOK-26: does not trust a key longer than it knows that it was not removed", async () => {
+    keyAge = 16
+    expect(await reasonOf(await keys.sign(claims))).toBe("gate_unavailable")
+    keyAge = 15
+    expect(await reasonOf(await keys.sign(claims))).toBe("pass")
+    keyAge = 0
+  })
+
+  it("TOK-17: one token passes so often in ten seconds, and no refusal counts", async () => {
+    const gate = newGate()
+    const token = await keys.sign(claims)
+    for (let request = 0; request < 100; request++) {
+      expect(await reasonOf(token, gate)).toBe("pass")
+      await gate(ask([`Bearer ${token}`], { scope: "movies:write" }))
+    }
+    expect(await reasonOf(token, gate)).toBe("too_many_requests")
+    expect(await reasonOf(await keys.sign({ ...claims, jti: "another" }), gate)).toBe("pass")
+    time += 10
+    expect(await reasonOf(token, gate)).toBe("pass")
+    time = now
+  })
+
+  it("TOK-20: a scope is matched whole", async () => {
+    const token = `Bearer ${await keys.sign(claims)}`
+    for (const scope of ["movies", "movies:rea", "movies:readx", "list", ""])
+      expect((await newGate()(ask([token], { scope }))).kind, scope).toBe("refuse")
+    expect((await newGate()(ask([token], { scope: "movies:list" }))).kind).toBe("pass")
+  })
+
+  it("a published key verifies the token for an outside gate", async () => {
+    const { compactVerify } = await import("jose")
+    const jwk = keys.jwks().keys[0]!
+    expect(jwk.d).toBeUndefined()
+    const verified = await compactVerify(await keys.sign(claims), await importJWK(jwk, "ES256"))
+    expect(JSON.parse(new TextDecoder().decode(verified.payload))).toEqual(claims)
+  })
+
+  describe("with a token that nobody paid for", () => {
+    const entry = {
+      id: "billing",
+      secretSha256: null,
+      scope: "movies:read",
+      by: "command",
+      listedAt: now,
+    } as const
+    const free = (changes: Partial<Claims> = {}) =>
+      keys.sign({ ...claims, sub: "billing", client_id: "billing", paid: false, ...changes })
+
+    it("WL-09: lets it through while its subject is on the list, and not a token older than the entry", async () => {
+      listed = { billing: entry }
+      expect(await reasonOf(await free())).toBe("pass")
+      listed = { billing: { ...entry, listedAt: now + 1 } }
+      expect(await reasonOf(await free())).toBe("token_revoked")
+      listed = {}
+      expect(await reasonOf(await free())).toBe("token_revoked")
+      time = now + 400
+      // Removed and expired: still no invitation to pay.
+      expect(await reasonOf(await free())).toBe("token_revoked")
+      listed = { billing: entry }
+      expect(await reasonOf(await free())).toBe("token_expired")
+      time = now
+    })
+
+    it("WL-10: opens what its entry names now, whatever the token says", async () => {
+      listed = { billing: { ...entry, scope: "movies:list" } }
+      expect(await reasonOf(await free())).toBe("token_revoked")
+      listed = { billing: { ...entry, scope: "movies:read movies:write" } }
+      expect(await reasonOf(await free({ scope: "movies:list" }))).toBe("insufficient_scope")
+      listed = {}
+    })
+
+    it("cannot tell with a list older than 15 s, and keeps letting paid tokens through", async () => {
+      listed = { billing: entry }
+      listAge = 15
+      expect(await reasonOf(await free())).toBe("pass")
+      listAge = 16
+      expect(await reasonOf(await free())).toBe("gate_unavailable")
+      expect(await reasonOf(await keys.sign(claims))).toBe("pass")
+      listAge = 0
+      listed = {}
+    })
+  })
+})

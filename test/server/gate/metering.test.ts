@@ -1,0 +1,190 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { largestSlice, openMeter, sliceSeconds } from "../../../server/core/units.ts"
+import { type Charge, createMetering, type Metering } from "../../../server/gate/metering.ts"
+import type { Logger } from "../../../server/ports/runtime.ts"
+import { type Store, StoreUnavailable } from "../../../server/ports/store.ts"
+import { createMemoryStore } from "../../../server/stores/memory/store.ts"
+import { eventually } from "../../support/cinema.ts"
+import { orderOf, start } from "../../support/orders.ts"
+
+const log: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
+let store: Store
+let time: number
+let gates: Metering[]
+/** How often a gate asked the store. */
+let errands: number
+let isAway: boolean
+
+const open = (holder: string): Metering => {
+  const counted = async <T>(work: () => Promise<T>): Promise<T> => {
+    errands += 1
+    if (isAway) throw new StoreUnavailable("away")
+    return work()
+  }
+  const gate = createMetering(
+    {
+      store: {
+        takeUnits: (input) => counted(() => store.takeUnits(input)),
+        reportUnits: (input) => counted(() => store.reportUnits(input)),
+      },
+      now: () => time,
+      log,
+    },
+    { holder },
+  )
+  gate.start()
+  gates.push(gate)
+  return gate
+}
+const sell = async (units: number): Promise<string> => {
+  const order = orderOf({ grant: { meter: openMeter(units) } })
+  await store.redeem(order)
+  return order.grant.id
+}
+const meterOf = async (grantId: string) => (await store.findGrant({ by: "id", value: grantId }))?.grant.meter
+const passed = (answer: Charge | string): Charge => {
+  if (typeof answer === "string") throw new Error(`refused: ${answer}`)
+  return answer
+}
+const call = async (gate: Metering, grantId: string, cost = 1) => {
+  const answer = await gate.spend(grantId, cost)
+  if (typeof answer === "string") return answer
+  answer.settle("kept")
+  return "passed"
+}
+
+beforeEach(() => {
+  store = createMemoryStore()
+  time = start
+  gates = []
+  errands = 0
+  isAway = false
+})
+afterEach(() => Promise.all(gates.map((gate) => gate.stop())))
+
+describe("metering", () => {
+  it("TOK-32: lets exactly as many of many calls at once through as were sold", async () => {
+    const id = await sell(10)
+    const [a, b] = [open("a"), open("b")]
+    const answers = await Promise.all(Array.from({ length: 100 }, (_, at) => call(at % 2 ? a : b, id)))
+    expect(answers.filter((answer) => answer === "passed")).toHaveLength(10)
+    expect(answers.filter((answer) => answer === "exhausted")).toHaveLength(90)
+  })
+
+  it("asks the store once for a slice, and not while it lasts", async () => {
+    const id = await sell(1000)
+    const gate = open("a")
+    const answers = await Promise.all(Array.from({ length: largestSlice }, () => call(gate, id)))
+    expect(new Set(answers)).toEqual(new Set(["passed"]))
+    expect(errands).toBe(1)
+  })
+
+  it("tells with every call what is left", async () => {
+    const id = await sell(40)
+    const gate = open("a")
+    expect(passed(await gate.spend(id, 1))).toMatchObject({ quota: 40, remaining: 39 })
+    expect(passed(await gate.spend(id, 5))).toMatchObject({ quota: 40, remaining: 34 })
+  })
+
+  it("TOK-33: a call that the service failed to answer costs nothing, even when it fails late", async () => {
+    const id = await sell(1)
+    const gate = open("a")
+    passed(await gate.spend(id, 1)).settle("returned")
+    const late = passed(await gate.spend(id, 1))
+    expect(await gate.spend(id, 1)).toBe("exhausted")
+    time += sliceSeconds
+    late.settle("returned")
+    late.settle("returned")
+    expect(await call(gate, id)).toBe("passed")
+    expect(await call(gate, id)).toBe("exhausted")
+  })
+
+  it("brings back what it does not use after a few seconds", async () => {
+    const id = await sell(100)
+    expect(await call(open("a"), id)).toBe("passed")
+    expect(await meterOf(id)).toEqual({ given: 100, left: 84, held: 16, spent: 0 })
+    time += sliceSeconds
+    await eventually(
+      () => meterOf(id),
+      (meter) => meter?.left === 99,
+    )
+    expect(await meterOf(id)).toEqual({ given: 100, left: 99, held: 0, spent: 1 })
+  })
+
+  it("brings everything back when it stops; calls under way are used", async () => {
+    const id = await sell(100)
+    const gate = open("a")
+    const open1 = passed(await gate.spend(id, 1))
+    await call(gate, id)
+    await gate.stop()
+    open1.settle("returned")
+    expect(await meterOf(id)).toEqual({ given: 100, left: 98, held: 0, spent: 2 })
+  })
+
+  it("gives a lone buyer every call he bought, though another gate holds some of them", async () => {
+    const id = await sell(8)
+    const [a, b] = [open("a"), open("b")]
+    expect(await call(a, id)).toBe("passed")
+    const answers = await Promise.all([
+      ...Array.from({ length: 7 }, () => call(b, id)),
+      // Time goes on while the last one waits for what the other gate does not use.
+      new Promise<"time">((resolve) =>
+        setTimeout(() => {
+          time += sliceSeconds
+          resolve("time")
+        }, 200),
+      ),
+    ])
+    expect(answers.filter((answer) => answer === "passed")).toHaveLength(7)
+    expect(await call(b, id)).toBe("exhausted")
+  })
+
+  it("does not wait for a gate that has crashed", async () => {
+    const id = await sell(2)
+    await store.takeUnits({ grantId: id, holder: "crashed", cost: 2, reports: [], now: time })
+    time += sliceSeconds * 2
+    const began = performance.now()
+    expect(await call(open("a"), id)).toBe("exhausted")
+    expect(performance.now() - began).toBeLessThan(2000)
+  })
+
+  it("leaves small change for calls that cost less", async () => {
+    const id = await sell(7)
+    const gate = open("a")
+    expect(await call(gate, id, 5)).toBe("passed")
+    expect(await call(gate, id, 5)).toBe("exhausted")
+    expect([await call(gate, id), await call(gate, id), await call(gate, id)]).toEqual([
+      "passed",
+      "passed",
+      "exhausted",
+    ])
+  })
+
+  it("lets nobody through while the store is away, and loses nothing by it", async () => {
+    const id = await sell(100)
+    const gate = open("a")
+    expect(await call(gate, id)).toBe("passed")
+    isAway = true
+    time += sliceSeconds
+    await eventually(
+      async () => errands,
+      (count) => count > 2,
+    )
+    expect(await gate.spend(id, 1)).toBe("unavailable")
+    isAway = false
+    time += 1
+    expect(await call(gate, id)).toBe("passed")
+    await gate.stop()
+    expect(await meterOf(id)).toEqual({ given: 100, left: 98, held: 0, spent: 2 })
+  })
+
+  it("asks the store once a second, not with every call, for a buyer who has nothing left", async () => {
+    const id = await sell(1)
+    const gate = open("a")
+    for (let calls = 0; calls < 50; calls++) await call(gate, id)
+    expect(errands).toBeLessThanOrEqual(3)
+    await store.creditUnits({ grantId: id, units: 1, note: null, now: time })
+    time += 1
+    expect(await call(gate, id)).toBe("passed")
+  })
+})

@@ -1,0 +1,1083 @@
+import { type Hex as AnyHex, encodeFunctionData, numberToHex } from "viem"
+import { generatePrivateKey } from "viem/accounts"
+import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { createEvmChain } from "../../../server/chains/evm.ts"
+import { createRelayer } from "../../../server/chains/relayer.ts"
+import type { Redemption } from "../../../server/core/redemption.ts"
+import { type Chain, ChainMismatch, ChainUnavailable, type Relayer } from "../../../server/ports/chain.ts"
+import type { InFlight } from "../../../server/ports/records.ts"
+import { Fenced, type Store, StoreUnavailable } from "../../../server/ports/store.ts"
+import {
+  createSettlement,
+  type Settlement,
+  type SettlementDeps,
+  settlementSteps,
+} from "../../../server/settlement/settlement.ts"
+import { createWorker } from "../../../server/settlement/worker.ts"
+import { createMemoryStore } from "../../../server/stores/memory/store.ts"
+import { domainOf } from "../../../shared/networks/network.ts"
+import { sepolia } from "../../../shared/networks/sepolia.ts"
+import { exactEip3009 } from "../../../shared/schemes/exact-eip3009.ts"
+import type { SignedTransfer } from "../../../shared/schemes/scheme.ts"
+import { type Hex, lowerAddress } from "../../../shared/values/evm.ts"
+import { type LocalChain, startLocalChain } from "../../support/chain/local-chain.ts"
+import { testUsdc } from "../../support/contracts/artifacts/test-usdc.ts"
+import { noLimits } from "../../support/orders.ts"
+import { type Account, randomAccount, randomHex32 } from "../../support/payments.ts"
+
+const [usdc] = sepolia.assets
+const asset = lowerAddress(usdc.address)
+const domain = domainOf(sepolia, usdc)
+const value = 10_000n
+const purse = 30_000n
+
+let node: LocalChain
+let chain: Chain
+let store: Store
+let relayerKey: Hex
+let relayer: Relayer
+let settlement: Settlement
+let fence: number
+let clock: number
+let logged: { level: string; message: string; fields: Record<string, unknown> }[]
+const payTo = lowerAddress(randomAccount().address)
+const stranger = lowerAddress(randomAccount().address)
+
+beforeEach(async () => {
+  node = await startLocalChain({ blockTimeSeconds: 0, accounts: 0 })
+  // Blocks come when they are asked for and at no other time.
+  await node.request("evm_setAutomine", [false])
+  await node.request("anvil_impersonateAccount", [stranger])
+  await node.fund(stranger)
+  chain = createEvmChain({ network: sepolia, assets: sepolia.assets, rpcUrls: [node.rpcUrl] })
+  relayerKey = generatePrivateKey()
+  relayer = createRelayer(relayerKey)
+  await node.fund(relayer.address)
+  store = createMemoryStore()
+  logged = []
+  clock = (await chain.head()).time
+  fence = (await store.lease({ holder: "test", seconds: 1_000_000, now: clock }))!.fence
+  settlement = open()
+})
+afterEach(async () => {
+  await store.close()
+  await node.stop()
+})
+
+const note = (level: string) => (fields: Record<string, unknown>, message: string) =>
+  void logged.push({ level, message, fields })
+const log = { debug: note("debug"), info: note("info"), warn: note("warn"), error: note("error") }
+
+/** A settlement that remembers nothing: as after a restart. */
+const open = (
+  change: Partial<SettlementDeps> = {},
+  limits: Parameters<typeof createSettlement>[1] = {},
+): Settlement =>
+  createSettlement(
+    {
+      store,
+      chain,
+      relayers: [relayer],
+      confirmations: 1,
+      now: () => clock,
+      chance: () => 0,
+      log,
+      ...change,
+    },
+    limits,
+  )
+
+/** Until nothing more can be done without another block or a later time. */
+async function settle(by = settlement): Promise<void> {
+  while ((await by.advance(fence)).busy);
+}
+
+const mine = (blocks = 1) => node.request("anvil_mine", [numberToHex(blocks)])
+const call = (functionName: string, args: readonly unknown[] = []): Hex =>
+  encodeFunctionData({ abi: testUsdc.abi, functionName, args } as never)
+
+/** Sent by somebody else, with a tip that puts it before ours. */
+const strange = (data: AnyHex, from: Hex = stranger) =>
+  node.request("eth_sendTransaction", [
+    {
+      from,
+      to: asset,
+      data,
+      gas: numberToHex(300_000),
+      maxFeePerGas: numberToHex(100_000_000_000n),
+      maxPriorityFeePerGas: numberToHex(50_000_000_000n),
+    },
+  ]) as Promise<Hex>
+
+async function customer(): Promise<Account> {
+  const account = randomAccount()
+  await strange(call("mint", [account.address, purse]))
+  await mine()
+  return account
+}
+
+async function sign(account: Account, change: Partial<SignedTransfer> = {}): Promise<SignedTransfer> {
+  const terms = {
+    payer: lowerAddress(account.address),
+    payTo,
+    value,
+    validAfter: 0n,
+    validBefore: BigInt(clock + 300),
+    nonce: randomHex32(),
+    ...change,
+  }
+  return { ...terms, signature: await exactEip3009.sign(terms, domain, account) }
+}
+
+type Sale = { readonly key: string; readonly account: Account; readonly transfer: SignedTransfer }
+
+async function sell(account?: Account, scheme = "exact"): Promise<Sale> {
+  const payer = account ?? (await customer())
+  const transfer = await sign(payer)
+  const reading = await chain.readTransfer({ asset, transfer, call: exactEip3009.settlementCall(transfer) })
+  const key = exactEip3009.redemptionKey(sepolia.chainId, asset, transfer)
+  const outcome = await store.redeem({
+    key,
+    grant: {
+      id: randomHex32(),
+      offer: "hour@00000000",
+      scope: "movies:read",
+      subject: transfer.payer,
+      paid: true,
+      startsAt: clock,
+      expiresAt: clock + 3600,
+      opening: null,
+      idempotencyHash: null,
+      meter: null,
+      keyThumbprint: null,
+      token: { jti: randomHex32(), issuedAt: clock, expiresAt: clock + 60, settled: false },
+    },
+    network: sepolia.id,
+    scheme,
+    asset,
+    transfer,
+    nominal: value,
+    settle: true,
+    policy: "background",
+    retryHash: null,
+    blockSeconds: sepolia.blockSeconds,
+    intake: { blockNumber: reading.blockNumber, balance: reading.balance },
+    limits: noLimits,
+    now: clock,
+  })
+  expect(outcome.kind).toBe("redeemed")
+  return { key, account: payer, transfer }
+}
+
+const row = async ({ key }: Sale): Promise<Redemption> => (await store.recall({ key }))!.redemption
+const grantEnd = async ({ key }: Sale) => (await store.recall({ key }))!.grant.ended?.reason ?? null
+const flying = (): Promise<readonly InFlight[]> => store.inFlight({ fence, network: sepolia.id })
+const balanceOf = async (address: Hex): Promise<bigint> =>
+  BigInt((await node.request("eth_call", [{ to: asset, data: call("balanceOf", [address]) }])) as Hex)
+const transaction = (hash: Hex) => node.request("eth_getTransactionByHash", [hash])
+const drop = (hash: Hex) => node.request("anvil_dropTransaction", [hash])
+
+async function cancelCall(account: Account, nonce: Hex): Promise<Hex> {
+  const authorizer = account.address
+  const signature = await account.signTypedData({
+    domain,
+    types: {
+      CancelAuthorization: [
+        { name: "authorizer", type: "address" },
+        { name: "nonce", type: "bytes32" },
+      ],
+    },
+    primaryType: "CancelAuthorization",
+    message: { authorizer, nonce },
+  })
+  return encodeFunctionData({
+    abi: [
+      {
+        type: "function",
+        name: "cancelAuthorization",
+        stateMutability: "nonpayable",
+        inputs: [
+          { name: "authorizer", type: "address" },
+          { name: "nonce", type: "bytes32" },
+          { name: "signature", type: "bytes" },
+        ],
+        outputs: [],
+      },
+    ],
+    args: [authorizer, nonce, signature],
+  })
+}
+
+/** Moves everything away; a transaction of ours in the same block comes after it. */
+async function drain(account: Account): Promise<void> {
+  await node.request("anvil_impersonateAccount", [account.address])
+  await node.fund(account.address)
+  await strange(call("transfer", [stranger, purse]), lowerAddress(account.address))
+  await mine()
+}
+
+describe("a payment", () => {
+  it("is settled, with the Transfer as evidence", async () => {
+    const steps: string[] = []
+    settlement = open({ onStep: (step) => steps.push(step) })
+    const sale = await sell()
+    await settle()
+    expect(await row(sale)).toMatchObject({ state: "sent", dueAt: null })
+    const [sent] = await flying()
+    expect(sent).toMatchObject({
+      transaction: { nonce: 0, state: "broadcast" },
+      redemptions: [{ key: sale.key }],
+    })
+    const hash = sent!.transaction.versions[0]!.hash
+    expect(await balanceOf(payTo)).toBe(0n)
+    await mine()
+    await settle()
+    const receipt = (await chain.receipt(hash))!
+    expect(await row(sale)).toMatchObject({
+      state: "paid",
+      evidence: { transactionHash: hash, blockNumber: receipt.blockNumber, blockHash: receipt.blockHash },
+    })
+    expect(await flying()).toEqual([])
+    expect(await balanceOf(payTo)).toBe(value)
+    expect(await grantEnd(sale)).toBeNull()
+    expect(steps).toEqual([...settlementSteps])
+    const kinds = (await store.entries({ after: 0, limit: 10 })).map((entry) => entry.kind)
+    expect(kinds).toEqual(["redeemed", "settled"])
+  })
+
+  it("is mined first and paid at the configured depth", async () => {
+    settlement = open({ confirmations: 3 })
+    const sale = await sell()
+    await settle()
+    await mine()
+    await settle()
+    expect((await row(sale)).state).toBe("mined")
+    await mine()
+    await settle()
+    expect((await row(sale)).state).toBe("mined")
+    await mine()
+    await settle()
+    expect((await row(sale)).state).toBe("paid")
+  })
+
+  it("SET-20: twenty at once ride in consecutive nonces and settle in one block", async () => {
+    const accounts: Account[] = []
+    for (let i = 0; i < 20; i += 1) accounts.push(await customer())
+    const sales: Sale[] = []
+    for (const account of accounts) sales.push(await sell(account))
+    settlement = open({}, { batchSize: 1 })
+    await settle()
+    const nonces = (await flying()).map(({ transaction }) => transaction.nonce)
+    expect(nonces).toEqual(Array.from({ length: 20 }, (_, i) => i))
+    await mine()
+    await settle()
+    for (const sale of sales) expect((await row(sale)).state).toBe("paid")
+    expect(await balanceOf(payTo)).toBe(20n * value)
+  })
+
+  it("waits while as many transactions are in flight as are allowed", async () => {
+    settlement = open({}, { maxInFlight: 2, batchSize: 1 })
+    const account = await customer()
+    for (const _ of [1, 2]) await strange(call("mint", [account.address, purse]))
+    await mine()
+    const sales: Sale[] = []
+    for (let i = 0; i < 6; i += 1) sales.push(await sell(account))
+    await settle()
+    expect(await flying()).toHaveLength(2)
+    await mine()
+    await settle()
+    expect(await flying()).toHaveLength(2)
+    await settle(open({}, { maxInFlight: 1, batchSize: 1 }))
+    expect(await flying()).toHaveLength(2)
+    await mine()
+    await settle()
+    await mine()
+    await settle()
+    for (const sale of sales) expect((await row(sale)).state).toBe("paid")
+  })
+})
+
+describe("a nonce that somebody else used", () => {
+  it("SET-12: a third party's submission counts as paid, and there is no second transfer", async () => {
+    const sale = await sell()
+    await settle()
+    const theirs = await strange(exactEip3009.settlementCall(sale.transfer))
+    await mine()
+    await settle()
+    expect(await row(sale)).toMatchObject({ state: "paid", evidence: { transactionHash: theirs } })
+    expect(await balanceOf(payTo)).toBe(value)
+    expect(await flying()).toEqual([])
+    expect(await chain.nonceOf(relayer.address)).toBe(1)
+  })
+
+  it("SET-12: submitted before we sent anything, nothing is sent", async () => {
+    const sale = await sell()
+    const theirs = await strange(exactEip3009.settlementCall(sale.transfer))
+    await mine()
+    await settle()
+    expect(await row(sale)).toMatchObject({ state: "paid", evidence: { transactionHash: theirs } })
+    expect(await chain.nonceOf(relayer.address)).toBe(0)
+  })
+
+  it("SET-05: cancelled after acceptance, it failed and the grant ended", async () => {
+    let ended = 0
+    settlement = open({
+      onEnded: () => {
+        ended += 1
+      },
+    })
+    const sale = await sell()
+    await settle()
+    await strange(await cancelCall(sale.account, sale.transfer.nonce))
+    await mine()
+    await settle()
+    expect(await row(sale)).toMatchObject({ state: "failed", failure: "cancelled", dueAt: null })
+    expect(await grantEnd(sale)).toBe("settlement_failed")
+    expect(ended).toBe(1)
+  })
+
+  it("diverted to other content, it failed", async () => {
+    const sale = await sell()
+    const other = await sign(sale.account, { nonce: sale.transfer.nonce, payTo: stranger })
+    await strange(exactEip3009.settlementCall(other))
+    await mine()
+    await settle()
+    expect(await row(sale)).toMatchObject({ state: "failed", failure: "diverted" })
+    expect(await balanceOf(payTo)).toBe(0n)
+  })
+
+  it("for less than was promised, it failed", async () => {
+    const sale = await sell()
+    const less = await sign(sale.account, { nonce: sale.transfer.nonce, value: 1n })
+    await strange(exactEip3009.settlementCall(less))
+    await mine()
+    await settle()
+    expect(await row(sale)).toMatchObject({ state: "failed", failure: "short" })
+  })
+
+  it("SET-13: an asset that says nothing of a used nonce has not paid, whatever the receipt's status", async () => {
+    await strange(call("setSilent", [true]))
+    const sale = await sell()
+    await settle()
+    await strange(await cancelCall(sale.account, sale.transfer.nonce))
+    await mine()
+    const hash = (await flying())[0]!.transaction.versions[0]!.hash
+    expect((await chain.receipt(hash))?.success).toBe(true)
+    await settle()
+    expect(await row(sale)).toMatchObject({ state: "failed", failure: "cancelled" })
+    expect(await balanceOf(payTo)).toBe(0n)
+  })
+
+  it("SET-13: such an asset is not paid for again and again: what failed once is read before it is sent", async () => {
+    await strange(call("setSilent", [true]))
+    const sale = await sell()
+    await settle()
+    await strange(await cancelCall(sale.account, sale.transfer.nonce))
+    await mine()
+    const lagging = open({ chain: { ...chain, findLogs: async () => [] } })
+    for (let look = 0; look < 3; look += 1) {
+      await settle(lagging)
+      expect(await row(sale)).toMatchObject({ state: "accepted", attempts: look + 1 })
+      expect(await flying()).toEqual([])
+      clock += 61
+    }
+    expect(await chain.nonceOf(relayer.address)).toBe(1)
+  })
+
+  it("SET-28: while no log of it is found, nothing is decided and nothing is sent", async () => {
+    const sale = await sell()
+    await strange(await cancelCall(sale.account, sale.transfer.nonce))
+    await mine()
+    const lagging = open({ chain: { ...chain, findLogs: async () => [] } })
+    for (let look = 0; look < 20; look += 1) {
+      await settle(lagging)
+      expect((await row(sale)).state).toBe("accepted")
+      clock += 61
+    }
+    expect(await flying()).toEqual([])
+    await settle()
+    expect(await row(sale)).toMatchObject({ state: "failed", failure: "cancelled" })
+  })
+
+  it("SET-32: a transaction that did not pay is left alone until its block is deep: it may yet pay in another", async () => {
+    settlement = open({ confirmations: 3 })
+    const sale = await sell()
+    await settle()
+    const theirs = await strange(await cancelCall(sale.account, sale.transfer.nonce))
+    await mine()
+    await settle()
+    expect((await row(sale)).state).toBe("sent")
+    expect(await flying()).toHaveLength(1)
+    await node.request("anvil_reorg", [1, []])
+    await drop(theirs)
+    clock += 15
+    await settle()
+    await mine(3)
+    await settle()
+    expect((await row(sale)).state).toBe("paid")
+    expect(await chain.nonceOf(relayer.address)).toBe(1)
+  })
+
+  it("SET-32: is judged at confirmation depth only", async () => {
+    settlement = open({ confirmations: 3 })
+    const sale = await sell()
+    await strange(await cancelCall(sale.account, sale.transfer.nonce))
+    await mine()
+    for (const _ of [1, 2]) {
+      await settle()
+      expect((await row(sale)).state).toBe("accepted")
+      await mine()
+      clock += 10
+    }
+    await settle()
+    expect(await row(sale)).toMatchObject({ state: "failed", failure: "cancelled" })
+  })
+})
+
+describe("a transfer that does not go through", () => {
+  it("SET-02: a drained payer has failed at the second look, and the grant ended", async () => {
+    const sale = await sell()
+    await drain(sale.account)
+    await settle()
+    expect(await row(sale)).toMatchObject({ state: "accepted", dueAt: clock + 1 })
+    clock += 1
+    await settle()
+    expect(await row(sale)).toMatchObject({
+      state: "failed",
+      failure: "insufficient_funds",
+      dueAt: Number(sale.transfer.validBefore) + 60,
+    })
+    expect(await grantEnd(sale)).toBe("settlement_failed")
+    expect(await flying()).toEqual([])
+  })
+
+  it("drained while our transaction is on its way, it failed and the money is not there", async () => {
+    const sale = await sell()
+    await settle()
+    await drain(sale.account)
+    const { hash } = (await flying())[0]!.transaction.versions[0]!
+    expect((await chain.receipt(hash))?.success).toBe(false)
+    await settle()
+    expect(await row(sale)).toMatchObject({ state: "accepted", transactionId: null })
+    clock += 1
+    await settle()
+    expect(await row(sale)).toMatchObject({ state: "failed", failure: "insufficient_funds" })
+    expect(await balanceOf(payTo)).toBe(0n)
+  })
+
+  it("a payer whose balance was short for a moment is not lost", async () => {
+    const sale = await sell()
+    await drain(sale.account)
+    await settle()
+    await strange(call("mint", [sale.account.address, purse]))
+    await mine()
+    clock += 1
+    await settle()
+    await mine()
+    await settle()
+    expect((await row(sale)).state).toBe("paid")
+  })
+
+  it("money that comes after the failure is found at the last look; the grant stays ended", async () => {
+    const sale = await sell()
+    await drain(sale.account)
+    await settle()
+    clock += 1
+    await settle()
+    expect((await row(sale)).state).toBe("failed")
+    await strange(call("mint", [sale.account.address, purse]))
+    await strange(exactEip3009.settlementCall(sale.transfer))
+    await mine()
+    await settle()
+    expect((await row(sale)).state).toBe("failed")
+    clock = Number(sale.transfer.validBefore) + 60
+    await settle()
+    expect(await row(sale)).toMatchObject({ state: "paid", failure: null, dueAt: null })
+    expect(await grantEnd(sale)).toBe("settlement_failed")
+  })
+
+  it("without money until the end, the failure is final at the last look", async () => {
+    const sale = await sell()
+    await drain(sale.account)
+    await settle()
+    clock += 1
+    await settle()
+    clock = Number(sale.transfer.validBefore) + 60
+    await node.request("evm_setNextBlockTimestamp", [clock])
+    await mine()
+    await settle()
+    expect(await row(sale)).toMatchObject({ state: "failed", failure: "insufficient_funds", dueAt: null })
+  })
+
+  it("a payer who got code after acceptance has failed", async () => {
+    const sale = await sell()
+    await node.request("anvil_setCode", [sale.account.address, `0xef0100${"11".repeat(20)}`])
+    await mine()
+    await settle()
+    clock += 1
+    await settle()
+    expect(await row(sale)).toMatchObject({ state: "failed", failure: "contract_payer" })
+  })
+
+  it("a paused asset is tried again, and a refusal that lasts is a failure", async () => {
+    const patient = await sell()
+    await strange(call("pause"))
+    await mine()
+    await settle()
+    await strange(call("unpause"))
+    await mine()
+    clock += 1
+    await settle()
+    await mine()
+    await settle()
+    expect((await row(patient)).state).toBe("paid")
+
+    const blocked = await sell()
+    await strange(call("blacklist", [blocked.account.address]))
+    await mine()
+    for (let look = 0; look < 4; look += 1) {
+      expect((await row(blocked)).state).toBe("accepted")
+      await settle()
+      clock += 1
+    }
+    expect(await row(blocked)).toMatchObject({ state: "failed", failure: "refused_by_asset" })
+  })
+
+  it("SET-33: expires by the chain's time, not by ours", async () => {
+    const sale = await sell()
+    await strange(call("pause"))
+    await mine()
+    clock = Number(sale.transfer.validBefore) + 10
+    await settle()
+    expect((await row(sale)).state).toBe("accepted")
+    await node.request("evm_setNextBlockTimestamp", [Number(sale.transfer.validBefore)])
+    await mine()
+    clock += 60
+    await settle()
+    expect(await row(sale)).toMatchObject({ state: "failed", failure: "expired", dueAt: null })
+  })
+
+  it("expires though its transaction never left the mempool", async () => {
+    const sale = await sell()
+    await settle()
+    await drop((await flying())[0]!.transaction.versions[0]!.hash)
+    await node.request("evm_setNextBlockTimestamp", [Number(sale.transfer.validBefore)])
+    await mine()
+    await settle()
+    expect(await row(sale)).toMatchObject({ state: "failed", failure: "expired" })
+    // The nonce still has to be used up.
+    clock += 15
+    await settle()
+    await mine()
+    await settle()
+    expect(await flying()).toEqual([])
+    expect(await balanceOf(payTo)).toBe(0n)
+  })
+})
+
+describe("a transaction on its way", () => {
+  it("SET-21: dropped, it is sent again byte for byte", async () => {
+    const sale = await sell()
+    await settle()
+    const [sent] = await flying()
+    const { hash } = sent!.transaction.versions[0]!
+    await drop(hash)
+    expect(await transaction(hash)).toBeNull()
+    await settle()
+    expect(await transaction(hash)).toBeNull()
+    clock += 15
+    await settle()
+    expect(await transaction(hash)).toMatchObject({ hash })
+    expect((await flying())[0]!.transaction.versions).toEqual(sent!.transaction.versions)
+    await mine()
+    await settle()
+    expect((await row(sale)).state).toBe("paid")
+  })
+
+  it.each(["the first", "the second"])(
+    "SET-22: replaced at a higher fee, both hashes are kept, and %s may be mined",
+    async (which) => {
+      const sale = await sell()
+      await settle()
+      clock += 29
+      await settle()
+      expect((await flying())[0]!.transaction.versions).toHaveLength(1)
+      clock += 1
+      await settle()
+      const { nonce, versions } = (await flying())[0]!.transaction
+      expect([nonce, versions.length]).toEqual([0, 2])
+      const [first, second] = versions
+      expect(second!.maxFeePerGas * 8n >= first!.maxFeePerGas * 9n).toBe(true)
+      expect(await transaction(second!.hash)).toMatchObject({ hash: second!.hash })
+      if (which === "the first") {
+        await drop(second!.hash)
+        expect(await chain.send(first!.raw)).toBe("taken")
+      }
+      await mine()
+      await settle()
+      const mined = which === "the first" ? first : second
+      expect(await row(sale)).toMatchObject({ state: "paid", evidence: { transactionHash: mined!.hash } })
+      expect(await balanceOf(payTo)).toBe(value)
+    },
+  )
+
+  it("SET-22: is replaced no more often and no higher than allowed", async () => {
+    settlement = open({}, { maxVersions: 3 })
+    await sell()
+    for (let look = 0; look < 6; look += 1) {
+      await settle()
+      clock += 31
+    }
+    expect((await flying())[0]!.transaction.versions).toHaveLength(3)
+    const { maxFeePerGas } = (await flying())[0]!.transaction.versions[0]!
+    const capped = open({}, { maxFeePerGas })
+    await settle(capped)
+    expect((await flying())[0]!.transaction.versions).toHaveLength(3)
+  })
+
+  it("SET-16, SET-17: a crash after storing and before sending costs nothing: the stored bytes are sent", async () => {
+    const sale = await sell()
+    const failing = { ...chain, send: () => Promise.reject(new ChainUnavailable("gone")) }
+    await settle(open({ chain: failing }))
+    const stored = (await flying())[0]!.transaction
+    expect(stored).toMatchObject({ state: "signed", sentAt: null })
+    expect(await transaction(stored.versions[0]!.hash)).toBeNull()
+    await settle(open())
+    expect(await transaction(stored.versions[0]!.hash)).toMatchObject({ hash: stored.versions[0]!.hash })
+    await mine()
+    await settle(open())
+    expect((await row(sale)).state).toBe("paid")
+    expect(await balanceOf(payTo)).toBe(value)
+    expect(await chain.nonceOf(relayer.address)).toBe(1)
+  })
+
+  it("SET-18: a crash between sending and recording costs nothing", async () => {
+    const sale = await sell()
+    const losing: Chain = {
+      ...chain,
+      async send(raw) {
+        await chain.send(raw)
+        throw new ChainUnavailable("the answer was lost")
+      },
+    }
+    await settle(open({ chain: losing }))
+    expect((await flying())[0]!.transaction.state).toBe("signed")
+    await mine()
+    await settle(open())
+    expect((await row(sale)).state).toBe("paid")
+    expect(await chain.nonceOf(relayer.address)).toBe(1)
+  })
+
+  it("a nonce that a stranger used is given up after some blocks, and the payment goes by another", async () => {
+    const sale = await sell()
+    await settle()
+    const [sent] = await flying()
+    await drop(sent!.transaction.versions[0]!.hash)
+    const other = await relayer.sign({
+      chainId: sepolia.chainId,
+      nonce: 0,
+      to: stranger,
+      data: "0x",
+      gas: 21_000n,
+      fees: await chain.fees(),
+    })
+    await chain.send(other.raw)
+    await mine()
+    await settle()
+    expect((await row(sale)).state).toBe("sent")
+    await mine(6)
+    await settle()
+    expect((await flying())[0]!.transaction.nonce).toBe(1)
+    await mine()
+    await settle()
+    expect((await row(sale)).state).toBe("paid")
+  })
+
+  it("waits without gas, is complained of once, and goes on when there is some", async () => {
+    const sales = [await sell(), await sell()]
+    await node.fund(relayer.address, 0n)
+    for (let look = 0; look < 10; look += 1) {
+      await settle()
+      clock += 5
+    }
+    const complaints = () => logged.filter(({ message }) => message === "the relayer has no gas")
+    expect(complaints()).toHaveLength(1)
+    for (const sale of sales) expect((await row(sale)).state).toBe("sent")
+    await node.fund(relayer.address)
+    clock += 31
+    await settle()
+    await mine()
+    await settle()
+    for (const sale of sales) expect((await row(sale)).state).toBe("paid")
+    await sell()
+    await node.fund(relayer.address, 0n)
+    await settle()
+    expect(complaints()).toHaveLength(2)
+  })
+})
+
+describe("a reorg", () => {
+  it("returns a mined payment to sent, and the same bytes are sent again", async () => {
+    settlement = open({ confirmations: 3 })
+    const sale = await sell()
+    await settle()
+    const { hash } = (await flying())[0]!.transaction.versions[0]!
+    await mine()
+    await settle()
+    const before = (await row(sale)).evidence
+    expect(before?.transactionHash).toBe(hash)
+
+    await node.request("anvil_reorg", [1, []])
+    await drop(hash)
+    expect(await chain.blockHash(before!.blockNumber)).not.toBe(before!.blockHash)
+    expect(await chain.receipt(hash)).toBeNull()
+    await settle()
+    expect(await row(sale)).toMatchObject({ state: "sent", evidence: null })
+    expect(await transaction(hash)).toMatchObject({ hash, blockHash: null })
+    expect((await flying())[0]!.transaction.versions).toHaveLength(1)
+
+    await mine(3)
+    await settle()
+    expect(await row(sale)).toMatchObject({ state: "paid", evidence: { transactionHash: hash } })
+    expect(await balanceOf(payTo)).toBe(value)
+    const kinds = (await store.entries({ after: 0, limit: 10 })).map((entry) => entry.kind)
+    expect(kinds).toEqual(["redeemed", "reopened", "settled"])
+  })
+
+  it("a settled payment is final when the chain says so; until then its block is looked at, and never after", async () => {
+    let looks = 0
+    const counting: Chain = {
+      ...chain,
+      blockHash(number) {
+        looks += 1
+        return chain.blockHash(number)
+      },
+    }
+    settlement = open({ chain: counting })
+    const account = await customer()
+    const sales = [await sell(account), await sell(account)]
+    await settle()
+    await mine()
+    await settle()
+    for (const sale of sales) expect((await row(sale)).state).toBe("paid")
+    for (const final of [false, true]) {
+      if (final) await mine(64)
+      clock += 10
+      await settle()
+      // One look for all payments of the block, however often the worker comes by.
+      await settle()
+      expect(looks).toBe(final ? 2 : 1)
+      for (const sale of sales) expect((await row(sale)).state).toBe(final ? "final" : "paid")
+    }
+    clock += 10
+    await settle()
+    expect(looks).toBe(2)
+    const kinds = (await store.entries({ after: 0, limit: 10 })).map((entry) => entry.kind)
+    expect(kinds).toEqual(["redeemed", "redeemed", "settled", "settled"])
+  })
+
+  it("SET-32: a settled payment whose cancel wins has failed, and its grant has ended", async () => {
+    const sale = await sell()
+    await settle()
+    const { hash } = (await flying())[0]!.transaction.versions[0]!
+    await mine()
+    await settle()
+    expect((await row(sale)).state).toBe("paid")
+    await node.request("anvil_reorg", [1, []])
+    await drop(hash)
+    await strange(await cancelCall(sale.account, sale.transfer.nonce))
+    await mine()
+    clock += 10
+    await settle()
+    await mine()
+    await settle()
+    expect(await row(sale)).toMatchObject({ state: "failed", failure: "cancelled", evidence: null })
+    expect(await grantEnd(sale)).toBe("settlement_failed")
+    expect(await balanceOf(payTo)).toBe(0n)
+    expect(await flying()).toEqual([])
+    const kinds = (await store.entries({ after: 0, limit: 10 })).map((entry) => entry.kind)
+    expect(kinds).toEqual(["redeemed", "settled", "reopened", "failed", "ended"])
+    expect(logged.some(({ message }) => message === "a reorg took a settled payment back")).toBe(true)
+  })
+
+  it("SET-32: a settled payment that a reorg moved into another block is settled by that one", async () => {
+    const sale = await sell()
+    await settle()
+    const { hash, raw } = (await flying())[0]!.transaction.versions[0]!
+    await mine()
+    await settle()
+    const before = (await row(sale)).evidence!
+    await node.request("anvil_reorg", [1, []])
+    await drop(hash)
+    expect(await chain.send(raw)).toBe("taken")
+    await mine()
+    clock += 10
+    await settle()
+    const { state, evidence } = await row(sale)
+    expect([state, evidence!.transactionHash]).toEqual(["paid", hash])
+    expect(evidence!.blockHash).not.toBe(before.blockHash)
+    expect(evidence).toMatchObject({ blockHash: (await chain.receipt(hash))!.blockHash })
+    expect(await balanceOf(payTo)).toBe(value)
+    const kinds = (await store.entries({ after: 0, limit: 10 })).map((entry) => entry.kind)
+    expect(kinds).toEqual(["redeemed", "settled", "reopened", "settled"])
+  })
+
+  it("a node that cannot say what is final holds up nothing", async () => {
+    const mute = { ...chain, finalized: () => Promise.reject(new ChainUnavailable("what is that?")) }
+    settlement = open({ chain: mute })
+    const account = await customer()
+    for (const _ of [1, 2]) {
+      const sale = await sell(account)
+      await settle()
+      await mine()
+      await settle()
+      expect((await row(sale)).state).toBe("paid")
+      clock += 10
+    }
+  })
+
+  it("takes a third party's submission back, and we send our own", async () => {
+    settlement = open({ confirmations: 3 })
+    const sale = await sell()
+    const theirs = await strange(exactEip3009.settlementCall(sale.transfer))
+    await mine()
+    await settle()
+    expect(await row(sale)).toMatchObject({ state: "mined", transactionId: null })
+    await node.request("anvil_reorg", [1, []])
+    await drop(theirs)
+    await settle()
+    expect((await row(sale)).state).toBe("sent")
+    await mine(3)
+    await settle()
+    expect((await row(sale)).state).toBe("paid")
+    expect(await balanceOf(payTo)).toBe(value)
+  })
+
+  it("deeper than was waited for, the same bytes pay again, and the nonces after them wait no longer", async () => {
+    const first = await sell()
+    const account = await customer()
+    await settle()
+    const { hash } = (await flying())[0]!.transaction.versions[0]!
+    await mine()
+    await settle()
+    expect((await row(first)).state).toBe("paid")
+    await node.request("anvil_reorg", [1, []])
+    await drop(hash)
+    const second = await sell(account)
+    await settle()
+    expect((await flying())[0]!.transaction.nonce).toBe(1)
+    clock += 30
+    await settle()
+    await mine()
+    await settle()
+    expect((await row(second)).state).toBe("paid")
+    expect(await node.request("eth_getTransactionReceipt", [hash])).not.toBeNull()
+    expect(await balanceOf(payTo)).toBe(2n * value)
+  })
+})
+
+describe("one bad thing does not spoil the rest", () => {
+  it("SET-41: a payment that cannot be worked on gives way to the others", async () => {
+    const account = await customer()
+    const poison = await sell(account, "unheard-of")
+    const good = await sell(account)
+    await settle()
+    expect(await row(poison)).toMatchObject({ state: "accepted", attempts: 1, dueAt: clock + 1 })
+    await mine()
+    await settle()
+    expect((await row(good)).state).toBe("paid")
+  })
+
+  it("SET-26, DOS-14: a node that does not answer is asked again later, and later", async () => {
+    const sale = await sell()
+    let asked = 0
+    const down: Chain = {
+      ...chain,
+      estimateGas() {
+        asked += 1
+        return Promise.reject(new ChainUnavailable("gone"))
+      },
+    }
+    const waiting = open({ chain: down, chance: () => 0.999 })
+    for (let second = 0; second < 20; second += 1) {
+      expect(await waiting.advance(fence)).toEqual({ busy: false })
+      clock += 1
+    }
+    expect(asked).toBe(4)
+    expect(await row(sale)).toMatchObject({ state: "accepted", attempts: 0 })
+  })
+
+  it("SET-30: a node that turns out to be of another chain is no try of the payment, and is complained of", async () => {
+    const sale = await sell()
+    const stranger: Chain = { ...chain, estimateGas: () => Promise.reject(new ChainMismatch("of chain 1")) }
+    await settle(open({ chain: stranger }))
+    expect(await row(sale)).toMatchObject({ state: "accepted", attempts: 0, lastError: null })
+    expect(logged).toMatchObject([{ level: "error", message: "settlement refuses a chain" }])
+    await settle()
+    await mine()
+    await settle()
+    expect((await row(sale)).state).toBe("paid")
+  })
+
+  it("a stale fence writes nothing and sends nothing", async () => {
+    const sale = await sell()
+    const before = await row(sale)
+    clock += 1_000_001
+    const next = await store.lease({ holder: "another", seconds: 5, now: clock })
+    expect(next!.fence).toBeGreaterThan(fence)
+    await expect(settlement.advance(fence)).rejects.toThrow(Fenced)
+    expect(await row(sale)).toEqual(before)
+    expect(await store.inFlight({ fence: next!.fence, network: sepolia.id })).toEqual([])
+    expect(await chain.nonceOf(relayer.address)).toBe(0)
+  })
+
+  it("SET-44: what the store cannot keep is not sent, and is sent when it can", async () => {
+    const sale = await sell()
+    let sent = 0
+    const watched: Chain = {
+      ...chain,
+      send(raw) {
+        sent += 1
+        return chain.send(raw)
+      },
+    }
+    const full: Store = {
+      ...store,
+      prepare: () => Promise.reject(new StoreUnavailable("the database cannot be used (SQLITE_FULL)")),
+    }
+    await settle(open({ chain: watched, store: full }))
+    expect(sent).toBe(0)
+    expect((await row(sale)).state).toBe("accepted")
+    await settle(open({ chain: watched }))
+    expect(sent).toBe(1)
+    expect((await row(sale)).state).toBe("sent")
+  })
+
+  it("fenced between simulating and storing, nothing is sent", async () => {
+    const sale = await sell()
+    let sent = 0
+    const watched: Chain = {
+      ...chain,
+      async estimateGas(transfer) {
+        clock += 1_000_001
+        await store.lease({ holder: "another", seconds: 5, now: clock })
+        return chain.estimateGas(transfer)
+      },
+      send(raw) {
+        sent += 1
+        return chain.send(raw)
+      },
+    }
+    await expect(open({ chain: watched }).advance(fence)).rejects.toThrow(Fenced)
+    expect(sent).toBe(0)
+    expect((await row(sale)).state).toBe("accepted")
+  })
+})
+
+describe("the worker", () => {
+  const work = (settlements: readonly Settlement[], holder: string) =>
+    createWorker(
+      { store, settlements, now: () => clock, holder, log },
+      { pollSeconds: 0.01, leaseSeconds: 0.3 },
+    )
+  const turnstile = (network: string) => {
+    let step = () => {}
+    const turns: number[] = []
+    return {
+      turns,
+      /** Resolves at the next step. */
+      next: () =>
+        new Promise<void>((resolve) => {
+          step = resolve
+        }),
+      settlement: {
+        network,
+        async advance(held: number) {
+          turns.push(held)
+          step()
+          return { busy: false }
+        },
+      } satisfies Settlement,
+    }
+  }
+
+  beforeEach(() => store.release({ fence }))
+
+  it("settles what it is given until it is stopped, and then lets go of the lease", async () => {
+    const gate = turnstile("a")
+    const worker = work([gate.settlement], "one")
+    expect(worker.holding()).toBe(false)
+    const turned = gate.next()
+    worker.start()
+    await turned
+    expect(worker.holding()).toBe(true)
+    await worker.stop()
+    await worker.stop()
+    const turns = gate.turns.length
+    expect(worker.holding()).toBe(false)
+    expect(await store.lease({ holder: "two", seconds: 5, now: clock })).not.toBeNull()
+    worker.start()
+    expect(gate.turns).toHaveLength(turns)
+  })
+
+  it("only one of several settles; when it stops, another goes on with a higher fence", async () => {
+    const gates = [turnstile("a"), turnstile("a")]
+    const first = work([gates[0]!.settlement], "one")
+    const second = work([gates[1]!.settlement], "two")
+    const started = gates[0]!.next()
+    first.start()
+    await started
+    second.start()
+    const taken = gates[1]!.next()
+    expect(gates[1]!.turns).toEqual([])
+    await first.stop()
+    await taken
+    expect(gates[1]!.turns[0]).toBeGreaterThan(gates[0]!.turns.at(-1)!)
+    await second.stop()
+  })
+
+  it("a network that hangs or throws holds up no other, and stopping waits for the step under way", async () => {
+    const gate = turnstile("a")
+    let release = () => {}
+    const hanging = new Promise<{ busy: boolean }>((resolve) => {
+      release = () => resolve({ busy: false })
+    })
+    const worker = work(
+      [
+        { network: "hangs", advance: () => hanging },
+        { network: "throws", advance: () => Promise.reject(new Error("bad")) },
+        { network: "fenced", advance: () => Promise.reject(new Fenced()) },
+        gate.settlement,
+      ],
+      "one",
+    )
+    const turned = gate.next()
+    worker.start()
+    await turned
+    await gate.next()
+    const order: string[] = []
+    const stopped = worker.stop().then(() => order.push("stopped"))
+    order.push("released")
+    release()
+    await stopped
+    expect(order).toEqual(["released", "stopped"])
+    expect(logged.some(({ message }) => message === "a settlement step failed")).toBe(true)
+  })
+
+  it("settles a real payment when it is woken", async () => {
+    await node.request("evm_setAutomine", [true])
+    const done = new Promise<void>((resolve) => {
+      settlement = open({ onStep: (step) => step === "concluded" && resolve() })
+    })
+    const worker = createWorker(
+      { store, settlements: [settlement], now: () => clock, holder: "one", log },
+      { pollSeconds: 0.05 },
+    )
+    worker.start()
+    const sale = await sell()
+    worker.wake()
+    await done
+    await worker.stop()
+    expect((await row(sale)).state).toBe("paid")
+  })
+})
