@@ -4,19 +4,25 @@ export type { TypedDataSigner as Signer } from "../shared/schemes/scheme.ts"
 export { type Client, createClient, type Spent } from "./app/client.ts"
 export type { ClientOptions } from "./app/options.ts"
 export type { Balances } from "./core/balances.ts"
-export type { Fetch, Wish } from "./core/call.ts"
-export type { ErrorDetail, TicketErrorCode } from "./core/errors.ts"
-export { BudgetRefusal, type BudgetRule, PolicyRefusal, type PolicyRule, TicketError } from "./core/errors.ts"
+export type { CallPlans, Fetch } from "./core/call.ts"
+export type { ErrorDetail, Ticket402ErrorCode } from "./core/errors.ts"
+export {
+  BudgetRefusal,
+  type BudgetRule,
+  PolicyRefusal,
+  type PolicyRule,
+  Ticket402Error,
+} from "./core/errors.ts"
 export type { ClientEvent } from "./core/events.ts"
 export type { ApprovalReason, Approve, PurchaseTerms } from "./purchase/approval.ts"
-export type { Quote, QuoteCall } from "./purchase/dry-run.ts"
+export type { DryRun, DryRunCall } from "./purchase/dry-run.ts"
 export type { TopUp } from "./purchase/top-up.ts"
 export { createProviderSigner, type Provider } from "./signers/provider-signer.ts"
 export { createRemoteSigner, type RemoteSignerOptions } from "./signers/remote-signer.ts"
 export { verifyReceipt } from "./verifier/receipt.ts"
 export type { TokenVerdict, Verifier, VerifierOptions } from "./verifier/verify.ts"
 export { createVerifier } from "./verifier/verify.ts"
-export type { Derive, DerivedToken, DeriveWish } from "./wallet/derive.ts"
+export type { Derive, DerivedToken, DeriveOptions } from "./wallet/derive.ts"
 export { createMemoryStore } from "./wallet/memory-store.ts"
 export type { ClientStore } from "./wallet/store.ts"
 export type { GrantSummary } from "./wallet/wallet.ts"

@@ -21,7 +21,7 @@ export function addAgentCommands(program: Command): void {
     .option("-o, --output <file>", "write the answer there")
     .option("-i, --include", "write status and headers first")
     .option("--json", "write one line of JSON: status, headers, body, and what was paid")
-    .option("--quote", "say what the call would cost, and pay nothing")
+    .option("--dry-run", "say what the call would cost, and pay nothing")
     .option("--yes", "agree to every price within the budget")
     .option("--max <dollars>", "pay no more, and up to this without a question")
     .option(

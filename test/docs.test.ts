@@ -12,11 +12,11 @@ import { secretHeader } from "../shared/oauth/messages.ts"
 import { gateRefusals, refusals } from "../shared/refusals.ts"
 import type { Hex } from "../shared/values/evm.ts"
 import { type LocalChain, startLocalChain } from "./support/chain/local-chain.ts"
-import { eventually, postToken, preparePurchase } from "./support/cinema.ts"
 import { type Command, runFile } from "./support/command.ts"
 import { documents, example, fences, prose } from "./support/documents.ts"
 import { openSigner } from "./support/remote-signer.ts"
-import { freePort } from "./support/spawn-cinema.ts"
+import { eventually, postToken, preparePurchase } from "./support/service.ts"
+import { freePort } from "./support/spawn-service.ts"
 
 const root = new URL("../", import.meta.url)
 const manifest = JSON.parse(await readFile(new URL("package.json", root), "utf8")) as {
@@ -209,14 +209,14 @@ describe("the documents' examples", () => {
     }).ended
     expect(stock).toMatchObject({ code: 0, stderr: "", stdout: "200\n200\n200\n" })
 
-    const office = `http://127.0.0.1:${port}`
-    const { accepts } = (await postToken(office, {})).body
+    const router = `http://127.0.0.1:${port}`
+    const { accepts } = (await postToken(router, {})).body
     const account = privateKeyToAccount(customer)
-    const purchase = await preparePurchase({ accepted: accepts[0], url: office }, account)
-    expect((await postToken(office, purchase.headers)).status).toBe(200)
+    const purchase = await preparePurchase({ accepted: accepts[0], url: router }, account)
+    expect((await postToken(router, purchase.headers)).status).toBe(200)
     const receipt = await eventually(
       async () =>
-        (await fetch(`${office}/token/receipt`, { headers: { [secretHeader]: purchase.secret } })).json(),
+        (await fetch(`${router}/token/receipt`, { headers: { [secretHeader]: purchase.secret } })).json(),
       (answer) => answer.receipt !== undefined,
     )
     const check = await runFile(pathToFileURL(join(folder, "check.ts")), [], {

@@ -78,13 +78,13 @@ describe("what users may import", () => {
   it("ticket402/server/express", () => {
     expect(namesOf("ticket402/server/express")).toMatchInlineSnapshot(`
       [
+        "authorizationServer",
         "gate",
         "hardServerOptions",
         "hardenServer",
-        "office",
         "type GateOptions",
         "type HardenOptions",
-        "type Ticket",
+        "type TokenClaims",
       ]
     `)
   })
@@ -94,7 +94,7 @@ describe("what users may import", () => {
       [
         "BudgetRefusal",
         "PolicyRefusal",
-        "TicketError",
+        "Ticket402Error",
         "createClient",
         "createMemoryStore",
         "createProviderSigner",
@@ -105,13 +105,16 @@ describe("what users may import", () => {
         "type Approve",
         "type Balances",
         "type BudgetRule",
+        "type CallPlans",
         "type Client",
         "type ClientEvent",
         "type ClientOptions",
         "type ClientStore",
         "type Derive",
-        "type DeriveWish",
+        "type DeriveOptions",
         "type DerivedToken",
+        "type DryRun",
+        "type DryRunCall",
         "type ErrorDetail",
         "type Fetch",
         "type GrantSummary",
@@ -119,18 +122,15 @@ describe("what users may import", () => {
         "type PolicyRule",
         "type Provider",
         "type PurchaseTerms",
-        "type Quote",
-        "type QuoteCall",
         "type Receipt",
         "type RemoteSignerOptions",
         "type Signer",
         "type Spent",
-        "type TicketErrorCode",
+        "type Ticket402ErrorCode",
         "type TokenVerdict",
         "type TopUp",
         "type Verifier",
         "type VerifierOptions",
-        "type Wish",
         "verifyReceipt",
       ]
     `)
@@ -139,9 +139,9 @@ describe("what users may import", () => {
   it("ticket402/client/x402", () => {
     expect(namesOf("ticket402/client/x402")).toMatchInlineSnapshot(`
       [
-        "ticketHook",
-        "type TicketHook",
-        "type TicketHookOptions",
+        "tokenHook",
+        "type TokenHook",
+        "type TokenHookOptions",
       ]
     `)
   })

@@ -155,7 +155,7 @@ describe("the package", () => {
   it("leaks nothing of Node or of the server into the client", async () => {
     const bundled = await browserBundle(join(folder, "package/dist/client/index.js"))
     expect(leaks(bundled)).toEqual([])
-    const server = await browserBundle(join(folder, "package/dist/server/stores/sqlite.js"))
+    const server = await browserBundle(join(folder, "package/dist/server/stores/sqlite/store.js"))
     expect(leaks(server).join("\n"), "the check itself sees leaks").toMatch(/sqlite\/sqlite-thread|node:/)
   })
 })

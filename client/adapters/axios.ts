@@ -1,12 +1,12 @@
 /** `ticket402/client/axios`: axios over a client, so that its requests pay. */
 import { type AxiosAdapter, getAdapter, isAxiosError } from "axios"
 import type { Fetch } from "../core/call.ts"
-import { TicketError } from "../core/errors.ts"
+import { Ticket402Error } from "../core/errors.ts"
 
 /**
  * An adapter: `axios.create({ adapter: createAdapter(client) })`. It is axios's own for fetch, so `timeout`, `signal`,
  * `responseType: "stream"` (a web stream), progress and `validateStatus` work as there, and agents, proxies and sockets
- * of Node's do not. Refusals of the client reach the caller as the {@link TicketError}s they are; of redirects only those
+ * of Node's do not. Refusals of the client reach the caller as the {@link Ticket402Error}s they are; of redirects only those
  * within the origin are followed, none with `maxRedirects: 0`.
  */
 export function createAdapter(client: { readonly fetch: Fetch }): AxiosAdapter {
@@ -15,7 +15,7 @@ export function createAdapter(client: { readonly fetch: Fetch }): AxiosAdapter {
     try {
       return await adapter(config)
     } catch (error) {
-      throw isAxiosError(error) && error.cause instanceof TicketError ? error.cause : error
+      throw isAxiosError(error) && error.cause instanceof Ticket402Error ? error.cause : error
     }
   }
 }

@@ -28,7 +28,7 @@ const unsent = [
  * A dispatcher that pays, and the client that does it: made here, because what it sends must go beneath this dispatcher
  * and never through it, even when it is the global one.
  *
- * The client's promises hold for every request: bodies are kept in memory, a refusal is a `TicketError` (behind a fetch,
+ * The client's promises hold for every request: bodies are kept in memory, a refusal is a `Ticket402Error` (behind a fetch,
  * the `cause` of its TypeError), and a redirect to another origin is an error. Redirects within the origin are answers,
  * for the caller to follow. Timeouts are those of the dispatcher beneath; upgrades and CONNECT are left to it.
  */

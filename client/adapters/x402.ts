@@ -5,12 +5,12 @@ import {
   accessTokenExtension,
   paymentRequiredSchema,
 } from "../../shared/x402/messages.ts"
-import { TicketError } from "../core/errors.ts"
-import { isTicketOffice, parseUrl, resourceOf, tokenEndpointOf } from "../core/origins.ts"
+import { Ticket402Error } from "../core/errors.ts"
+import { isTokenEndpoint, parseUrl, resourceOf, tokenEndpointOf } from "../core/origins.ts"
 import { createSingleFlight } from "../core/single-flight.ts"
 import { discard, readJson } from "../wire/bodies.ts"
 
-export type TicketHookOptions = {
+export type TokenHookOptions = {
   /**
    * The one origin that the client calls, such as `https://api.example.com`: for clients that do not tell a hook which URL
    * was refused (`@x402/axios` 2.11). A token is shown to nobody but the origin that sold it.
@@ -21,12 +21,12 @@ export type TicketHookOptions = {
 }
 
 /** As stock clients have it: the headers to try before the call itself is paid for, or nothing. */
-export type TicketHook = (context: {
+export type TokenHook = (context: {
   readonly paymentRequired: unknown
   readonly requestUrl?: string
 }) => Promise<{ headers: Record<string, string> } | undefined>
 
-type Ticket = { readonly token: string; readonly expiresAt: number; callsLeft: number }
+type HeldToken = { readonly token: string; readonly expiresAt: number; callsLeft: number }
 
 /** A token that expires on its way opens nothing. */
 const marginSeconds = 5
@@ -38,14 +38,14 @@ const noOtherPlaces = { allowInsecureHttp: false, tokenEndpoints: new Set<string
  * spent is its business. Buys the first offer of a 402 that opens the call, and shows its token until it is over; the 402
  * of any other server is left to the client.
  *
- * Throws a {@link TicketError} when the 402 sends the payment to another origin, or the office does not sell.
+ * Throws a {@link Ticket402Error} when the 402 sends the payment to another origin, or the office does not sell.
  */
-export function ticketHook(
+export function tokenHook(
   pay: (input: URL, init: RequestInit) => Promise<Response>,
-  { origin, now = () => Date.now() / 1000 }: TicketHookOptions = {},
-): TicketHook {
+  { origin, now = () => Date.now() / 1000 }: TokenHookOptions = {},
+): TokenHook {
   /** By what was bought, and where. */
-  const tickets = new Map<string, Ticket>()
+  const heldTokens = new Map<string, HeldToken>()
   const purchases = createSingleFlight<string, void>()
 
   return async function hook({ paymentRequired, requestUrl }) {
@@ -53,51 +53,54 @@ export function ticketHook(
       paymentRequiredSchema.safeParse(paymentRequired).data?.extensions?.[accessTokenExtension]?.info
     const asked = placeOf(requestUrl, origin, info)
     if (!info || !asked) return undefined
-    const office = tokenEndpointOf(info.tokenEndpoint, asked, noOtherPlaces)
-    if (isTicketOffice(info.tokenEndpoint, asked)) return undefined
+    const tokenEndpoint = tokenEndpointOf(info.tokenEndpoint, asked, noOtherPlaces)
+    if (isTokenEndpoint(info.tokenEndpoint, asked)) return undefined
     const resource = resourceOf(info.resource, asked)
     const cost = info.cost ?? 1
     const offer = choose(info, cost)
     if (offer === undefined) return undefined
-    const key = [office, resource, offer].join(" ")
+    const key = [tokenEndpoint, resource, offer].join(" ")
     for (;;) {
-      const ticket = tickets.get(key)
-      if (ticket && isGood(ticket, cost)) {
-        ticket.callsLeft -= cost
-        return { headers: { Authorization: `Bearer ${ticket.token}` } }
+      const heldToken = heldTokens.get(key)
+      if (heldToken && isGood(heldToken, cost)) {
+        heldToken.callsLeft -= cost
+        return { headers: { Authorization: `Bearer ${heldToken.token}` } }
       }
       await purchases.share(key, async () => {
-        tickets.set(key, await buy(office, offer, cost))
+        heldTokens.set(key, await buy(tokenEndpoint, offer, cost))
       })
     }
   }
 
-  function isGood({ callsLeft, expiresAt }: Ticket, cost: number): boolean {
+  function isGood({ callsLeft, expiresAt }: HeldToken, cost: number): boolean {
     return callsLeft >= cost && expiresAt > now() + marginSeconds
   }
 
-  async function buy(office: URL, offer: string, cost: number): Promise<Ticket> {
-    const url = new URL(office)
+  async function buy(tokenEndpoint: URL, offer: string, cost: number): Promise<HeldToken> {
+    const url = new URL(tokenEndpoint)
     url.searchParams.set("offer", offer)
     const askedAt = now()
     // A redirect would take the signed payment along.
     const response = await pay(url, { method: "POST", redirect: "error" })
     if (response.status !== 200) {
       discard(response)
-      throw new TicketError("purchase_refused", "The ticket office sold no token.", {
+      throw new Ticket402Error("purchase_refused", "The ticket office sold no token.", {
         found: `status ${response.status}`,
         wanted: "status 200",
       })
     }
     const parsed = tokenResponseSchema.safeParse(await readJson(response, maxBytes))
     if (!parsed.success || parsed.data.token_type !== "Bearer")
-      throw new TicketError("answer_malformed", "The ticket office answered without a bearer token.")
+      throw new Ticket402Error("answer_malformed", "The ticket office answered without a bearer token.")
     const { access_token: token, expires_in, grant } = parsed.data
-    const ticket = { token, expiresAt: askedAt + expires_in, callsLeft: grant.calls_remaining ?? Infinity }
+    const heldToken = { token, expiresAt: askedAt + expires_in, callsLeft: grant.calls_remaining ?? Infinity }
     // Otherwise the call would buy another, and then another.
-    if (!isGood(ticket, cost))
-      throw new TicketError("answer_malformed", "The ticket office sold a token that does not open the call.")
-    return ticket
+    if (!isGood(heldToken, cost))
+      throw new Ticket402Error(
+        "answer_malformed",
+        "The ticket office sold a token that does not open the call.",
+      )
+    return heldToken
   }
 }
 

@@ -6,14 +6,14 @@ import { quietly } from "../core/events.ts"
 import { createApproval } from "../purchase/approval.ts"
 import { createBook } from "../purchase/booking.ts"
 import { createBudget } from "../purchase/budget.ts"
-import { createQuote, type QuoteCall } from "../purchase/dry-run.ts"
-import { createSingleCall } from "../purchase/pay-per-call.ts"
+import { createDryRun, type DryRunCall } from "../purchase/dry-run.ts"
+import { createPayForCall } from "../purchase/pay-per-call.ts"
 import { createPurchases } from "../purchase/purchase.ts"
 import { createSales } from "../purchase/sale.ts"
 import { createTopUp, type TopUp } from "../purchase/top-up.ts"
 import { createAdmissions } from "../purchase/wallet-proof.ts"
 import { createDerive, type Derive } from "../wallet/derive.ts"
-import { createClaims } from "../wallet/locks.ts"
+import { createLocks } from "../wallet/locks.ts"
 import { createMemoryStore } from "../wallet/memory-store.ts"
 import { createRefresh } from "../wallet/refresh.ts"
 import { createWallet, type GrantSummary } from "../wallet/wallet.ts"
@@ -21,11 +21,11 @@ import { createProvers } from "../wire/dpop.ts"
 import { plainFetch } from "../wire/global-fetch.ts"
 import { createFetch } from "./fetch.ts"
 import type { ClientOptions } from "./options.ts"
-import { recipientOf, settingsOf, wantCount } from "./settings.ts"
+import { recipientOf, requireCount, settingsOf } from "./settings.ts"
 
 export type Client = {
   /**
-   * The standard `fetch`, that pays. Answers are the service's own; refusals of the client are {@link TicketError}s.
+   * The standard `fetch`, that pays. Answers are the service's own; refusals of the client are {@link Ticket402Error}s.
    *
    * Bodies are kept in memory (10 MiB at most) so that a request the gate refused can be made again. Redirects are
    * followed within the origin, three at most. A call that brings its own `Authorization` is passed on untouched.
@@ -36,7 +36,7 @@ export type Client = {
    * Prices a call: makes the request without a token, and says what would be bought, or which rule would refuse it.
    * Nothing is signed. What the service does not sell, it does: then the call has been made.
    */
-  readonly quote: QuoteCall
+  readonly dryRun: DryRunCall
   /**
    * Pays once more for the grant that opens this URL, within the same rules and limits: more of its own offer, or a larger
    * one that it moves to with its unused value as credit. The offer is named as the seller names it.
@@ -56,7 +56,7 @@ export type Client = {
 
 export type Spent = { readonly day: string; readonly left: string; readonly total: string }
 
-/** Throws a {@link TicketError} `option_invalid` that names the option. */
+/** Throws a {@link Ticket402Error} `option_invalid` that names the option. */
 export function createClient(options: ClientOptions): Client {
   const { limits, policy, places, approveAbove, expectedCalls } = settingsOf(options)
   const { account, balances, delay = sleep, resendSeconds = 60, timeoutMs = 30_000 } = options
@@ -68,29 +68,29 @@ export function createClient(options: ClientOptions): Client {
   const wallet = createWallet(store, policy.payer, now)
   const budget = createBudget(store, limits, now)
   const approval = createApproval(options.approve, approveAbove)
-  const office = { fetch, now, random, delay, timeoutMs, resendSeconds }
+  const exchangeTools = { fetch, now, random, delay, timeoutMs, resendSeconds }
   const tools = {
-    ...office,
+    ...exchangeTools,
     account,
     store,
     wallet,
     budget,
     approval,
     expectedCalls,
-    exclusively: createClaims({ store, ...office }),
+    exclusively: createLocks({ store, ...exchangeTools }),
     provers: createProvers({ now, random }),
     emit: quietly(options.onEvent),
   }
   const book = createBook({ ...tools, dpop: options.dpop === true })
-  const sales = createSales({ ...tools, policy, places, balances, singleCalls: options.singleCalls === true })
+  const sales = createSales({ ...tools, policy, places, balances, payPerCall: options.payPerCall === true })
   const purchases = createPurchases({ ...tools, book })
-  const singleCall = createSingleCall({ ...tools, book })
+  const payForCall = createPayForCall({ ...tools, book })
   const refresh = createRefresh(tools)
   const admit = options.walletProof === true ? createAdmissions(tools) : undefined
 
   return {
-    fetch: checked(createFetch({ ...tools, sales, purchases, singleCall, refresh, admit })),
-    quote: checked(createQuote({ ...tools, sales, policy })),
+    fetch: checked(createFetch({ ...tools, sales, purchases, payForCall, refresh, admit })),
+    dryRun: checked(createDryRun({ ...tools, sales, policy })),
     topUp: createTopUp({ ...tools, sales, purchases, refresh }),
     derive: createDerive({ ...tools, refresh }),
     grants: wallet.summaries,
@@ -108,9 +108,9 @@ export function createClient(options: ClientOptions): Client {
 
 /** A wrong wish of a call is an error of its writer, like a wrong option. */
 function checked<R>(call: (...args: Parameters<Fetch>) => Promise<R>): typeof call {
-  return async (input, init, wish) => {
-    if (wish?.expectedCalls !== undefined) wantCount(wish.expectedCalls)
-    return call(input, init, wish)
+  return async (input, init, plans) => {
+    if (plans?.expectedCalls !== undefined) requireCount(plans.expectedCalls)
+    return call(input, init, plans)
   }
 }
 

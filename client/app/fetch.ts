@@ -2,12 +2,12 @@
 
 import type { Fetch } from "../core/call.ts"
 import type { Challenge } from "../core/challenge.ts"
-import { TicketError } from "../core/errors.ts"
+import { Ticket402Error } from "../core/errors.ts"
 import type { ClientEvent } from "../core/events.ts"
 import { isWithin, parseUrl } from "../core/origins.ts"
 import type { Choice } from "../core/policy.ts"
 import { waitFor } from "../core/waiting.ts"
-import type { SingleCall } from "../purchase/pay-per-call.ts"
+import type { PayForCall } from "../purchase/pay-per-call.ts"
 import type { Purchases } from "../purchase/purchase.ts"
 import type { Sale, Sales } from "../purchase/sale.ts"
 import type { Admit } from "../purchase/wallet-proof.ts"
@@ -19,12 +19,12 @@ import { discard, orDiscard } from "../wire/bodies.ts"
 import type { Provers } from "../wire/dpop.ts"
 import { isPlain, type PlainChallenge } from "../wire/plain-x402.ts"
 import {
+  type Credential,
   createHops,
   isIdempotent,
   type RepeatableRequest,
   repeatable,
   send,
-  type Ticket,
 } from "../wire/request.ts"
 
 export type FetchDeps = {
@@ -36,7 +36,7 @@ export type FetchDeps = {
   readonly sales: Sales
   readonly expectedCalls: number
   readonly purchases: Purchases
-  readonly singleCall: SingleCall
+  readonly payForCall: PayForCall
   readonly refresh: Refresh
   /** Absent for an account that nobody has listed. */
   readonly admit: Admit | undefined
@@ -44,18 +44,18 @@ export type FetchDeps = {
 }
 
 export function createFetch(deps: FetchDeps): Fetch {
-  const { store, wallet, sales, purchases, singleCall, refresh, emit } = deps
+  const { store, wallet, sales, purchases, payForCall, refresh, emit } = deps
   const renewals = createRenewals(deps)
 
-  return async (input, init, wish) => {
+  return async (input, init, plans) => {
     const headers = new Headers(init?.headers ?? (input instanceof Request ? input.headers : undefined))
     // Who brings credentials of his own does not want ours, nor to pay.
     if (headers.has("authorization")) return deps.fetch(input, init)
     const request = await repeatable(input, init)
     try {
-      return await call(request, wish?.expectedCalls ?? deps.expectedCalls)
+      return await call(request, plans?.expectedCalls ?? deps.expectedCalls)
     } catch (error) {
-      if (error instanceof TicketError)
+      if (error instanceof Ticket402Error)
         emit({ type: "refused", origin: request.url.origin, code: error.code })
       throw error
     }
@@ -81,7 +81,7 @@ export function createFetch(deps: FetchDeps): Fetch {
         refreshed = true
         grant = await waitFor(refresh(grant), signal)
       } else if (grant) renewals.beside(grant)
-      const response = paidAnswer ?? (await send(deps.fetch, request, grant && ticketOf(grant)))
+      const response = paidAnswer ?? (await send(deps.fetch, request, grant && credentialOf(grant)))
       paidAnswer = undefined
 
       const target = next(request, response)
@@ -131,7 +131,7 @@ export function createFetch(deps: FetchDeps): Fetch {
         grant = undefined
         const choose = (): Promise<Choice> => sales.choose(sale, expectedCalls)
         const order = { request, sale, challenge, choose }
-        paidAnswer = await orDiscard(response, () => waitFor(() => singleCall(order), signal))
+        paidAnswer = await orDiscard(response, () => waitFor(() => payForCall(order), signal))
       } else grant = await orDiscard(response, () => obtain(sale))
       discard(response)
     }
@@ -173,7 +173,7 @@ export function createFetch(deps: FetchDeps): Fetch {
     }
   }
 
-  function ticketOf({ accessToken, proofKey }: Grant): Ticket {
+  function credentialOf({ accessToken, proofKey }: Grant): Credential {
     return { accessToken, prover: deps.provers(proofKey) }
   }
 }
@@ -195,6 +195,6 @@ function mayBeCured(
 }
 
 const isCorrectable = (error: unknown): boolean =>
-  error instanceof TicketError &&
+  error instanceof Ticket402Error &&
   (error.code === "purchase_refused" || error.code === "price_expired") &&
   (error.action === "fix" || error.action === "buy")

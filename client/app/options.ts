@@ -58,7 +58,7 @@ export type ClientOptions = {
    * Pay plain x402 servers too, v2 and v1, which sell no tokens: one payment for each call, within the same rules and
    * budget. Off by default; their 402s are then the caller's.
    */
-  readonly singleCalls?: boolean
+  readonly payPerCall?: boolean
   /** Token endpoints that may be paid although they are on another origin than the API: exact URLs. */
   readonly tokenEndpoints?: readonly string[]
   /** Pay and show tokens over plain http to hosts other than this machine. For closed networks only. */

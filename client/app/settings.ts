@@ -6,7 +6,7 @@ import { AmountError } from "../../shared/values/amount.ts"
 import { type Address, parseAddress } from "../../shared/values/evm.ts"
 import type { Limits } from "../core/budget-rules.ts"
 import { parseMicros } from "../core/budget-rules.ts"
-import { TicketError } from "../core/errors.ts"
+import { Ticket402Error } from "../core/errors.ts"
 import { insecure, isOrigin, isPrivateEnough, type PlaceRules, parseUrl } from "../core/origins.ts"
 import type { Policy } from "../core/policy.ts"
 import type { ClientOptions } from "./options.ts"
@@ -24,7 +24,7 @@ export type Settings = {
   readonly expectedCalls: number
 }
 
-/** Throws a {@link TicketError} `option_invalid` that names the option. */
+/** Throws a {@link Ticket402Error} `option_invalid` that names the option. */
 export function settingsOf(options: ClientOptions): Settings {
   const { budget, approve, expectedCalls = 1 } = options
   const payer = parseAddress(options.account?.address ?? "")
@@ -32,9 +32,9 @@ export function settingsOf(options: ClientOptions): Settings {
   const limits = limitsOf(budget)
   if (budget.approveAbove !== undefined && !approve)
     throw wrong("approve", "none", "somebody to ask above budget.approveAbove")
-  wantCount(expectedCalls)
-  if (options.resendSeconds !== undefined) wantPositive("resendSeconds", options.resendSeconds)
-  if (options.timeoutMs !== undefined) wantPositive("timeoutMs", options.timeoutMs)
+  requireCount(expectedCalls)
+  if (options.resendSeconds !== undefined) requirePositive("resendSeconds", options.resendSeconds)
+  if (options.timeoutMs !== undefined) requirePositive("timeoutMs", options.timeoutMs)
   const allowInsecureHttp = options.allowInsecureHttp === true
   const networks = allowedNetworks(options.networks)
   return {
@@ -63,7 +63,7 @@ export function recipientOf(origin: string, payTo: string): Address {
   return address
 }
 
-export function wantCount(expectedCalls: number): void {
+export function requireCount(expectedCalls: number): void {
   if (!(Number.isSafeInteger(expectedCalls) && expectedCalls > 0))
     throw wrong("expectedCalls", String(expectedCalls), "a positive whole number")
 }
@@ -149,9 +149,9 @@ function limit(name: string, text: unknown): bigint {
   throw wrong(`budget.${name}`, JSON.stringify(text) ?? "nothing", 'a decimal string such as "0.05"')
 }
 
-function wantPositive(name: string, value: number): void {
+function requirePositive(name: string, value: number): void {
   if (!(value > 0 && Number.isFinite(value))) throw wrong(name, String(value), "a positive number")
 }
 
-const wrong = (option: string, found: string, wanted: string): TicketError =>
-  new TicketError("option_invalid", `The option ${option} is wrong.`, { found, wanted })
+const wrong = (option: string, found: string, wanted: string): Ticket402Error =>
+  new Ticket402Error("option_invalid", `The option ${option} is wrong.`, { found, wanted })

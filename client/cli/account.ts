@@ -29,12 +29,12 @@ export async function readAccount(path: string): Promise<Account> {
 }
 
 export async function accountNew(options: AccountOptions, terminal: Terminal): Promise<void> {
-  await wantNone(options, terminal)
+  await requireNone(options, terminal)
   await keep(generatePrivateKey(), await newPassword(options, terminal), options, terminal)
 }
 
 export async function accountImport(options: AccountOptions, terminal: Terminal): Promise<void> {
-  await wantNone(options, terminal)
+  await requireNone(options, terminal)
   if (options.keystore === undefined)
     return keep(await givenKey(terminal), await newPassword(options, terminal), options, terminal)
   const text = await readPrivate(options.keystore, "keystore")
@@ -52,7 +52,7 @@ export async function accountShow(options: AccountOptions, terminal: Terminal): 
 }
 
 /** Before anybody types a password in vain. */
-async function wantNone(options: AccountOptions, terminal: Terminal): Promise<void> {
+async function requireNone(options: AccountOptions, terminal: Terminal): Promise<void> {
   const { account } = homeOf(options, terminal)
   if ((await readPrivate(account, "account file")) !== undefined) throw alreadyThere("account file")
 }

@@ -1,5 +1,5 @@
 /** How a command ends: its exit code, and one line that says what happened, whether anything was paid and what to do. */
-import { BudgetRefusal, PolicyRefusal, TicketError, type TicketErrorCode } from "../core/errors.ts"
+import { BudgetRefusal, PolicyRefusal, Ticket402Error, type Ticket402ErrorCode } from "../core/errors.ts"
 import type { Money } from "./money.ts"
 
 /** The exit codes, after `sysexits.h` where it has one; the documents' table is made of this. */
@@ -51,7 +51,7 @@ export type Reader = "person" | "agent"
 /** Throws what is none: a defect shows its stack. */
 export function failureOf(error: unknown, money: Money, reader: Reader = "person"): Failure {
   if (error instanceof CommandError) return { exit: error.exit, code: error.exit, text: error.message }
-  if (error instanceof TicketError) {
+  if (error instanceof Ticket402Error) {
     const { code } = error
     const advice = reader === "person" ? adviceOf(error) : agentAdvice[exitOf(error)]
     const text = [error.message.replace(/ \[[a-z_]+\]$/, ""), money.sentence(isKept(code)), advice ?? ""]
@@ -67,7 +67,7 @@ export function failureOf(error: unknown, money: Money, reader: Reader = "person
   throw error
 }
 
-const kept: readonly TicketErrorCode[] = [
+const kept: readonly Ticket402ErrorCode[] = [
   "outcome_unknown",
   "settlement_pending",
   "answer_malformed",
@@ -77,9 +77,9 @@ const kept: readonly TicketErrorCode[] = [
 ]
 
 /** A signed payment whose outcome is open is in the store. */
-const isKept = (code: TicketErrorCode): boolean => kept.includes(code)
+const isKept = (code: Ticket402ErrorCode): boolean => kept.includes(code)
 
-function exitOf(error: TicketError): Exit {
+function exitOf(error: Ticket402Error): Exit {
   if (error instanceof PolicyRefusal || error instanceof BudgetRefusal) return "rule"
   switch (error.code) {
     case "option_invalid":
@@ -97,7 +97,7 @@ function exitOf(error: TicketError): Exit {
   }
 }
 
-function adviceOf(error: TicketError): string {
+function adviceOf(error: Ticket402Error): string {
   switch (error.code) {
     case "approval_denied":
       return "Agree with --yes, or with --max and an amount, or run it in a terminal to be asked."

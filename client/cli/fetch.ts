@@ -5,10 +5,10 @@ import type { ClientEvent } from "../core/events.ts"
 import type { Approve } from "../purchase/approval.ts"
 import { nameOf } from "../purchase/booking.ts"
 import { type AnswerOptions, createAnswer } from "./answer.ts"
+import { printDryRun } from "./dry-run.ts"
 import { CommandError, type Exit } from "./failures.ts"
 import type { Money } from "./money.ts"
 import { questionOf, quoted } from "./purchase-text.ts"
-import { printQuote } from "./quote.ts"
 import { type RequestOptions, requestOf } from "./request.ts"
 import { openSession, type SessionOptions } from "./session.ts"
 import type { CommandSettings } from "./settings.ts"
@@ -17,7 +17,7 @@ import type { Terminal } from "./terminal.ts"
 export type FetchOptions = SessionOptions &
   RequestOptions &
   AnswerOptions & {
-    readonly quote?: boolean
+    readonly dryRun?: boolean
     readonly yes?: boolean
     readonly max?: string
     readonly calls?: number
@@ -40,15 +40,15 @@ export async function fetchCommand(
     },
   })
   const { client } = session
-  const wish = options.calls === undefined ? {} : { expectedCalls: options.calls }
+  const plans = options.calls === undefined ? {} : { expectedCalls: options.calls }
   try {
-    if (options.quote)
-      return printQuote(await client.quote(url, { ...init, signal }, wish), options, terminal)
+    if (options.dryRun)
+      return printDryRun(await client.dryRun(url, { ...init, signal }, plans), options, terminal)
     const answer = await createAnswer(options, terminal)
     let response: Response
     try {
       terminal.progress(`asking ${url.origin}`)
-      response = await client.fetch(url, { ...init, signal }, wish)
+      response = await client.fetch(url, { ...init, signal }, plans)
     } catch (error) {
       await answer.abandon()
       throw error

@@ -32,7 +32,7 @@ export type Session = {
   close(): void
 }
 
-/** Throws a CommandError, or a TicketError for settings or a store that cannot be used. */
+/** Throws a CommandError, or a Ticket402Error for settings or a store that cannot be used. */
 export async function openSession(
   options: SessionOptions,
   terminal: Terminal,

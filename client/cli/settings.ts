@@ -43,7 +43,7 @@ export const settingsSchema = z.strictObject({
     .positive()
     .default(1)
     .describe("how many calls to a service are planned, so that a pass is bought where it pays"),
-  singleCalls: z
+  payPerCall: z
     .boolean()
     .default(false)
     .describe("pay plain x402 servers too, which sell no tokens: one payment for each call"),

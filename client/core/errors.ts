@@ -39,7 +39,7 @@ export type BudgetRule =
   | "offer_total_spent"
   | "total_spent"
 
-export type TicketErrorCode =
+export type Ticket402ErrorCode =
   | PolicyRule
   | BudgetRule
   /** A wrong argument of createClient. */
@@ -91,19 +91,19 @@ export type ErrorDetail = {
 }
 
 /** The base of all errors of this client. Never holds a key, a token, a secret or a signature, nor a `cause` that could. */
-export class TicketError extends Error {
-  readonly code: TicketErrorCode
+export class Ticket402Error extends Error {
+  readonly code: Ticket402ErrorCode
   readonly action: NextAction | undefined
   readonly reason: string | undefined
   readonly found: string | undefined
   readonly wanted: string | undefined
 
-  constructor(code: TicketErrorCode, sentence: string, detail: ErrorDetail = {}) {
+  constructor(code: Ticket402ErrorCode, sentence: string, detail: ErrorDetail = {}) {
     const found = detail.found === undefined ? undefined : safe(detail.found)
     const wanted = detail.wanted === undefined ? undefined : safe(detail.wanted)
     const facts = [found && `found ${found}`, wanted && `wanted ${wanted}`].filter(Boolean).join(", ")
     super(`${sentence}${facts === "" ? "" : ` (${facts})`} [${code}]`)
-    this.name = "TicketError"
+    this.name = "Ticket402Error"
     this.code = code
     this.action = detail.action
     this.reason = detail.reason
@@ -113,7 +113,7 @@ export class TicketError extends Error {
 }
 
 /** What is on sale, or where it is sold, breaks a rule of the payer. */
-export class PolicyRefusal extends TicketError {
+export class PolicyRefusal extends Ticket402Error {
   constructor(rule: PolicyRule, sentence: string, detail?: ErrorDetail) {
     super(rule, sentence, detail)
     this.name = "PolicyRefusal"
@@ -121,7 +121,7 @@ export class PolicyRefusal extends TicketError {
 }
 
 /** What is on sale costs more than the payer allows. */
-export class BudgetRefusal extends TicketError {
+export class BudgetRefusal extends Ticket402Error {
   constructor(rule: BudgetRule, sentence: string, detail?: ErrorDetail) {
     super(rule, sentence, detail)
     this.name = "BudgetRefusal"

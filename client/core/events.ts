@@ -1,6 +1,6 @@
 /** What the client tells the program around it while it works; amounts are decimal strings of the asset. */
 import type { SettlementState } from "../../shared/oauth/messages.ts"
-import type { TicketErrorCode } from "./errors.ts"
+import type { Ticket402ErrorCode } from "./errors.ts"
 
 export type ClientEvent =
   /** A payment is about to be signed. */
@@ -42,7 +42,7 @@ export type ClientEvent =
       readonly transaction?: string
     }
   /** A call ended with a typed error. */
-  | { readonly type: "refused"; readonly origin: string; readonly code: TicketErrorCode }
+  | { readonly type: "refused"; readonly origin: string; readonly code: Ticket402ErrorCode }
   /** A 402 that this client does not understand, or of the ticket office itself, was handed to the caller as it came. */
   | { readonly type: "ignored"; readonly origin: string }
 

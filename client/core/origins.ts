@@ -1,5 +1,5 @@
 /** Which addresses may be paid or be shown a token: the URL rules of the client, all in one place. */
-import { PolicyRefusal, TicketError } from "./errors.ts"
+import { PolicyRefusal, Ticket402Error } from "./errors.ts"
 
 /** Hosts that cannot leave this machine, where plain http loses nothing. */
 function isLoopback(url: URL): boolean {
@@ -39,14 +39,14 @@ export type Place = {
   readonly tokenEndpoint: URL
 }
 
-/** The origins an option names; undefined when it is not given. Throws a {@link TicketError} `option_invalid`. */
+/** The origins an option names; undefined when it is not given. Throws a {@link Ticket402Error} `option_invalid`. */
 export function originsOf(texts: readonly string[] | undefined): ReadonlySet<string> | undefined {
-  return texts && new Set(texts.map(wantOrigin))
+  return texts && new Set(texts.map(requireOrigin))
 }
 
-function wantOrigin(text: string): string {
+function requireOrigin(text: string): string {
   if (isOrigin(text)) return text
-  throw new TicketError("option_invalid", "The option origins is wrong.", {
+  throw new Ticket402Error("option_invalid", "The option origins is wrong.", {
     found: text,
     wanted: "an origin such as https://api.example.com",
   })
@@ -79,9 +79,9 @@ export function tokenEndpointOf(text: string, asked: URL, rules: PlaceRules): UR
 }
 
 /** Whether `asked` is the token endpoint that its 402 names: whoever goes there buys there himself. */
-export function isTicketOffice(tokenEndpoint: string, asked: URL): boolean {
-  const office = tokenEndpoint === "" ? undefined : parseUrl(tokenEndpoint, asked)
-  return office?.origin === asked.origin && office.pathname === asked.pathname
+export function isTokenEndpoint(tokenEndpoint: string, asked: URL): boolean {
+  const endpoint = tokenEndpoint === "" ? undefined : parseUrl(tokenEndpoint, asked)
+  return endpoint?.origin === asked.origin && endpoint.pathname === asked.pathname
 }
 
 /** The audience a 402 of `asked` may name: the asked origin, at or above the asked path. */

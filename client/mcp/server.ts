@@ -3,8 +3,8 @@ import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js"
 import { StdioServerTransport } from "@modelcontextprotocol/sdk/server/stdio.js"
 import type { CallToolResult } from "@modelcontextprotocol/sdk/types.js"
 import { z } from "zod"
+import { plain } from "../cli/dry-run.ts"
 import { questionOf } from "../cli/purchase-text.ts"
-import { plain } from "../cli/quote.ts"
 import type { Session } from "../cli/session.ts"
 import type { Approve } from "../purchase/approval.ts"
 import { answerOf, answerSchema, blocksOf, text, worded } from "./answer.ts"
@@ -82,14 +82,14 @@ export function addTools(mcp: McpServer, { client, settings }: Session, calls: C
     ({ url, expectedCalls, ...request }, { signal: given }) =>
       calls.answer(given, async (money, signal) => {
         const init = { ...initOf(request), signal }
-        const response = await client.fetch(await reachable(url, origins), init, wishOf(expectedCalls))
+        const response = await client.fetch(await reachable(url, origins), init, plansOf(expectedCalls))
         const answer = await answerOf(response, money.paid())
         return { content: blocksOf(answer), structuredContent: answer }
       }),
   )
 
   mcp.registerTool(
-    "quote",
+    "dry_run",
     {
       title: "Price a call without paying",
       description:
@@ -100,10 +100,11 @@ export function addTools(mcp: McpServer, { client, settings }: Session, calls: C
     ({ url, method, expectedCalls }, { signal: given }) =>
       calls.answer(given, async (_money, signal) => {
         const init = { ...initOf({ method }), signal }
-        const quote = await client.quote(await reachable(url, origins), init, wishOf(expectedCalls))
-        if (quote.kind === "held") return told({ ...quote, grant: worded(quote.grant) })
-        const purchase = quote.kind === "sale" && quote.purchase ? { purchase: worded(quote.purchase) } : {}
-        return told({ ...plain(quote), ...purchase })
+        const dryRun = await client.dryRun(await reachable(url, origins), init, plansOf(expectedCalls))
+        if (dryRun.kind === "held") return told({ ...dryRun, grant: worded(dryRun.grant) })
+        const purchase =
+          dryRun.kind === "sale" && dryRun.purchase ? { purchase: worded(dryRun.purchase) } : {}
+        return told({ ...plain(dryRun), ...purchase })
       }),
   )
 
@@ -131,7 +132,7 @@ export function addTools(mcp: McpServer, { client, settings }: Session, calls: C
   )
 }
 
-const wishOf = (expectedCalls: number | undefined) => (expectedCalls === undefined ? {} : { expectedCalls })
+const plansOf = (expectedCalls: number | undefined) => (expectedCalls === undefined ? {} : { expectedCalls })
 
 const told = (structuredContent: Record<string, unknown>): CallToolResult => ({
   content: [text(JSON.stringify(structuredContent))],

@@ -2,7 +2,7 @@
 import { resolve } from "node:path"
 import type BetterSqlite3 from "better-sqlite3"
 import { mayGiveBack, refusalOf } from "../core/budget-rules.ts"
-import { TicketError } from "../core/errors.ts"
+import { Ticket402Error } from "../core/errors.ts"
 import type { ClientStore } from "../wallet/store.ts"
 import { codeOf, preparePrivateFile, unavailable } from "./private-file.ts"
 import { prepareDatabase } from "./schema.ts"
@@ -20,7 +20,7 @@ export type FileStore = ClientStore & { close(): void }
 /** How long SQLite itself waits for a lock; beyond that the wait does not block the process. */
 const busyMilliseconds = 5
 
-/** Throws a {@link TicketError} `store_unavailable` for a file that must not be used, and without better-sqlite3. */
+/** Throws a {@link Ticket402Error} `store_unavailable` for a file that must not be used, and without better-sqlite3. */
 export async function createFileStore(options: FileStoreOptions): Promise<FileStore> {
   const { deadlineMs = 5_000 } = options
   // An absolute path, because SQLite gives `:memory:` and the empty name meanings of their own.
@@ -78,10 +78,10 @@ export async function createFileStore(options: FileStoreOptions): Promise<FileSt
         if (payment) verbs.drop(payment)
       }),
     grants: (account) => look(() => verbs.grants(account)),
-    change: (grant, standing) =>
+    change: (grant, state) =>
       act(() => {
         const held = verbs.grant(grant)
-        if (held) verbs.write({ ...held, ...standing })
+        if (held) verbs.write({ ...held, ...state })
       }),
     prefer: (grant) => act(() => verbs.prefer(grant)),
     forget: (grant) => act(() => verbs.forget(grant)),
@@ -107,7 +107,7 @@ async function patiently<T>(work: () => T, deadlineMs: number): Promise<T> {
     try {
       return work()
     } catch (error) {
-      if (error instanceof TicketError) throw error
+      if (error instanceof Ticket402Error) throw error
       const code = codeOf(error)
       if (!/^SQLITE_BUSY/.test(code) || performance.now() > end)
         throw unavailable(code, "a file that can be read and written")

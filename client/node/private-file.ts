@@ -1,11 +1,11 @@
 /** A file that only its owner can read: what the client keeps is money. */
 import { closeSync, constants, lstatSync, mkdirSync, openSync, type Stats, statfsSync } from "node:fs"
 import { dirname } from "node:path"
-import { TicketError } from "../core/errors.ts"
+import { Ticket402Error } from "../core/errors.ts"
 
 /** Errors name no path: they are read by whoever reads what an agent logs. */
-export const unavailable = (found: string, wanted: string): TicketError =>
-  new TicketError("store_unavailable", "The file of the client's store cannot be used.", {
+export const unavailable = (found: string, wanted: string): Ticket402Error =>
+  new Ticket402Error("store_unavailable", "The file of the client's store cannot be used.", {
     action: "stop",
     found,
     wanted,
@@ -31,7 +31,7 @@ export function preparePrivateFile(file: string): void {
     const flaw = flawOf(lstatSync(file))
     if (flaw) throw unavailable(flaw.found, flaw.wanted)
   } catch (error) {
-    throw error instanceof TicketError ? error : unavailable(codeOf(error), "a file that can be opened")
+    throw error instanceof Ticket402Error ? error : unavailable(codeOf(error), "a file that can be opened")
   }
 }
 

@@ -2,7 +2,7 @@
 import { formatAmount } from "../../shared/values/amount.ts"
 import { bytesToHex } from "../../shared/values/evm.ts"
 import type { Show } from "../core/challenge.ts"
-import { TicketError } from "../core/errors.ts"
+import { Ticket402Error } from "../core/errors.ts"
 import type { ClientEvent } from "../core/events.ts"
 import type { Place } from "../core/origins.ts"
 import type { Choice } from "../core/policy.ts"
@@ -40,7 +40,7 @@ export function createBook(deps: BookingDeps): Book {
 
   return async (booking, holding) => {
     const { choice, place } = booking
-    wantCurrent(choice, deps.now())
+    requireCurrent(choice, deps.now())
     const claim = { name: holding.name, holder: holding.holder }
     const spending = {
       id: bytesToHex(deps.random(16)),
@@ -58,7 +58,7 @@ export function createBook(deps: BookingDeps): Book {
       await budget.check(spending)
       await holding.extend(approvalSeconds)
       await approval.ask(choice, place, reason)
-      wantCurrent(choice, deps.now())
+      requireCurrent(choice, deps.now())
     }
     const isBooked = await budget.reserve(spending)
     if (!isBooked) throw overtaken()
@@ -97,16 +97,16 @@ export function createBook(deps: BookingDeps): Book {
 export const nameOf = (offer: string): string => offer.split("@", 1)[0] ?? offer
 
 /** What is signed for a quote that is over is refused, and counts against the budget all the same. */
-function wantCurrent({ terms }: Choice, now: number): void {
+function requireCurrent({ terms }: Choice, now: number): void {
   if (now <= (terms.priceExpiresAt ?? Number.POSITIVE_INFINITY)) return
-  throw new TicketError("price_expired", "The price was over before the purchase could be signed.", {
+  throw new Ticket402Error("price_expired", "The price was over before the purchase could be signed.", {
     action: "buy",
     found: `a price until ${terms.priceExpiresAt}`,
   })
 }
 
-const overtaken = (): TicketError =>
-  new TicketError(
+const overtaken = (): Ticket402Error =>
+  new Ticket402Error(
     "purchase_overtaken",
     "Another client of the store took this purchase over; nothing was sent.",
     {

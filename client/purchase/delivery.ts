@@ -1,24 +1,24 @@
 /** Delivering a signed payment: sent until its answer is definite, and kept while that is not known (CLI-14). */
 import { type Reason, refusals } from "../../shared/refusals.ts"
 import { daySeconds } from "../core/budget-rules.ts"
-import { TicketError, type TicketErrorCode } from "../core/errors.ts"
+import { Ticket402Error, type Ticket402ErrorCode } from "../core/errors.ts"
 import type { ClientEvent } from "../core/events.ts"
 import { type Exclusively, type Holding, refreshOf } from "../wallet/locks.ts"
 import { type ClientStore, type Grant, keyOf, type Payment } from "../wallet/store.ts"
-import { covers, standingOf, type Wallet } from "../wallet/wallet.ts"
+import { covers, grantStateOf, type Wallet } from "../wallet/wallet.ts"
 import type { Provers } from "../wire/dpop.ts"
-import { type Answer, exchange, type OfficeTools, persist } from "../wire/token-endpoint.ts"
+import { type Answer, type ExchangeTools, exchange, persist } from "../wire/token-endpoint.ts"
 import type { Budget } from "./budget.ts"
 import { lastSendingAt, mayStillPay, paymentHeaders } from "./payment.ts"
 
 export type Delivery = {
-  /** Sends a payment that was just written down. Throws a {@link TicketError} when it buys nothing, or nothing yet. */
+  /** Sends a payment that was just written down. Throws a {@link Ticket402Error} when it buys nothing, or nothing yet. */
   deliver(payment: Payment, holding: Holding): Promise<Grant>
   /** An earlier call's payment comes first. Undefined once it is certain, or late enough, that it buys nothing. */
   resume(payment: Payment, holding: Holding): Promise<Grant | undefined>
 }
 
-export type DeliveryDeps = OfficeTools & {
+export type DeliveryDeps = ExchangeTools & {
   readonly store: ClientStore
   readonly wallet: Wallet
   readonly budget: Budget
@@ -115,10 +115,10 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
           secret: payment.secret,
           // A service that does not know DPoP sells bearer tokens all the same.
           proofKey: isBound ? payment.proofKey : undefined,
-          ...standingOf(token, askedAt),
+          ...grantStateOf(token, askedAt),
         }
         const held = await heldFor(payment)
-        const grant = held ? { ...held, ...standingOf(token, askedAt) } : bought
+        const grant = held ? { ...held, ...grantStateOf(token, askedAt) } : bought
         await wallet.add(grant, payment)
         // Let in free; but the signature could be submitted all the same, so it counts until that is too late.
         if (grant.settlement === "none") await budget.giveBack(payment.reservation, payment.validBefore)
@@ -137,7 +137,7 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
         if (payment.uncertain) throw await kept("outcome_unknown", payment, answer.reason)
         await store.drop(payment)
         await budget.giveBack(payment.reservation, payment.validBefore)
-        throw new TicketError("purchase_refused", sentenceOf(answer.reason), {
+        throw new Ticket402Error("purchase_refused", sentenceOf(answer.reason), {
           action: answer.action,
           ...(answer.reason !== undefined && { reason: answer.reason }),
         })
@@ -151,9 +151,9 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
   }
 
   /** The payment stays in the store: until it is worthless, the next call sends it again and signs no other. */
-  async function kept(code: TicketErrorCode, payment: Payment, reason?: string): Promise<TicketError> {
+  async function kept(code: Ticket402ErrorCode, payment: Payment, reason?: string): Promise<Ticket402Error> {
     await store.keep(payment)
-    return new TicketError(code, `${whyKept[code]} It is kept and sent again before another is signed.`, {
+    return new Ticket402Error(code, `${whyKept[code]} It is kept and sent again before another is signed.`, {
       action: code === "outcome_unknown" || code === "settlement_pending" ? "retry" : "stop",
       ...(reason !== undefined && { reason }),
       found: `a payment good until ${payment.validBefore}`,
@@ -161,7 +161,7 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
   }
 }
 
-const whyKept: Partial<Record<TicketErrorCode, string>> = {
+const whyKept: Partial<Record<Ticket402ErrorCode, string>> = {
   answer_malformed: "The token endpoint's answer to the payment is not readable.",
   answer_redirected: "The token endpoint answered the payment with a redirect, which was not followed.",
   asked_to_pay_again: "The token endpoint asked for another payment instead of answering this one.",

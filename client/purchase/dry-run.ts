@@ -12,7 +12,7 @@ import { nameOf } from "./booking.ts"
 import type { Budget } from "./budget.ts"
 import type { Sale, Sales } from "./sale.ts"
 
-export type Quote =
+export type DryRun =
   /** The service answered without asking for money: the call has been made, with this status. */
   | { readonly kind: "free"; readonly status: number }
   /** The service wants money in a way that this client does not know, or in its ticket office: that 402 is the caller's. */
@@ -29,26 +29,26 @@ export type Quote =
       readonly approval: ApprovalReason | undefined
     }
 
-export type QuoteCall = (...call: Parameters<Fetch>) => Promise<Quote>
+export type DryRunCall = (...call: Parameters<Fetch>) => Promise<DryRun>
 
-export function createQuote(deps: {
+export function createDryRun(deps: {
   readonly fetch: typeof globalThis.fetch
   readonly sales: Sales
   readonly budget: Budget
   readonly policy: Policy
   readonly approval: Approval
   readonly expectedCalls: number
-}): QuoteCall {
+}): DryRunCall {
   const { sales, budget, policy, approval } = deps
 
-  return async (input, init, wish) => {
+  return async (input, init, plans) => {
     let request = await repeatable(input, init)
     const next = createHops()
     for (;;) {
       const response = await send(deps.fetch, request, undefined)
       try {
         const target = next(request, response)
-        if (!target) return await read(response, request.url, wish?.expectedCalls ?? deps.expectedCalls)
+        if (!target) return await read(response, request.url, plans?.expectedCalls ?? deps.expectedCalls)
         request = target
       } finally {
         discard(response)
@@ -56,7 +56,7 @@ export function createQuote(deps: {
     }
   }
 
-  async function read(response: Response, asked: URL, expectedCalls: number): Promise<Quote> {
+  async function read(response: Response, asked: URL, expectedCalls: number): Promise<DryRun> {
     if (response.status !== 402) return { kind: "free", status: response.status }
     let purchase: PurchaseTerms | undefined
     try {

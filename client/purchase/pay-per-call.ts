@@ -1,6 +1,6 @@
 /** A single call of a plain x402 server: one payment for one answer, and the same one again while there is none. */
 
-import { TicketError } from "../core/errors.ts"
+import { Ticket402Error } from "../core/errors.ts"
 import type { ClientEvent } from "../core/events.ts"
 import type { Choice } from "../core/policy.ts"
 import { createTurns } from "../core/turns.ts"
@@ -10,7 +10,7 @@ import type { Wallet } from "../wallet/wallet.ts"
 import { discard } from "../wire/bodies.ts"
 import { type PlainChallenge, readPlain, readSettlement } from "../wire/plain-x402.ts"
 import { isIdempotent, type RepeatableRequest, send } from "../wire/request.ts"
-import { type Lost, type OfficeTools, persist } from "../wire/token-endpoint.ts"
+import { type ExchangeTools, type Lost, persist } from "../wire/token-endpoint.ts"
 import type { Book } from "./booking.ts"
 import { lastSendingAt, mayStillPay } from "./payment.ts"
 import type { Sale } from "./sale.ts"
@@ -23,11 +23,11 @@ export type Call = {
   readonly choose: () => Promise<Choice>
 }
 
-/** The answer to the call, paid for; never a 402. Throws a {@link TicketError} when there is none, or none yet. */
-export type SingleCall = (call: Call) => Promise<Response>
+/** The answer to the call, paid for; never a 402. Throws a {@link Ticket402Error} when there is none, or none yet. */
+export type PayForCall = (call: Call) => Promise<Response>
 
-export function createSingleCall(
-  deps: OfficeTools & {
+export function createPayForCall(
+  deps: ExchangeTools & {
     readonly store: ClientStore
     readonly wallet: Wallet
     readonly exclusively: Exclusively
@@ -35,7 +35,7 @@ export function createSingleCall(
     readonly resendSeconds: number
     readonly emit: (event: ClientEvent) => void
   },
-): SingleCall {
+): PayForCall {
   const { store, wallet, exclusively, book, emit, now } = deps
   const inTurn = createTurns()
 
@@ -95,7 +95,7 @@ export function createSingleCall(
     }
   }
 
-  async function unpaid(payment: Payment, response: Response, asked: URL): Promise<TicketError> {
+  async function unpaid(payment: Payment, response: Response, asked: URL): Promise<Ticket402Error> {
     const again = await readPlain(response, asked, deps.timeoutMs).catch(() => undefined)
     discard(response)
     return kept("asked_to_pay_again", payment, again?.reason)
@@ -108,9 +108,13 @@ const sentences = {
 }
 
 /** The payment was written down before it was sent, and stays there. */
-const kept = (code: keyof typeof sentences, payment: Payment, reason?: string): TicketError =>
-  new TicketError(code, `${sentences[code]} The payment is kept and shown again before another is signed.`, {
-    action: "retry",
-    ...(reason !== undefined && { reason }),
-    found: `a payment good until ${payment.validBefore}`,
-  })
+const kept = (code: keyof typeof sentences, payment: Payment, reason?: string): Ticket402Error =>
+  new Ticket402Error(
+    code,
+    `${sentences[code]} The payment is kept and shown again before another is signed.`,
+    {
+      action: "retry",
+      ...(reason !== undefined && { reason }),
+      found: `a payment good until ${payment.validBefore}`,
+    },
+  )

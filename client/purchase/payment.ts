@@ -8,7 +8,7 @@ import { bytesToHex, lowerAddress, recoverSigner } from "../../shared/values/evm
 import { commitmentNonce, openingOf } from "../../shared/x402/commitment.ts"
 import { paymentSignatureHeader } from "../../shared/x402/messages.ts"
 import type { Show } from "../core/challenge.ts"
-import { TicketError } from "../core/errors.ts"
+import { Ticket402Error } from "../core/errors.ts"
 import type { Choice } from "../core/policy.ts"
 import type { Payment } from "../wallet/store.ts"
 
@@ -29,7 +29,7 @@ export async function signPayment(
   place: { readonly resource: URL; readonly resourceText: string; readonly tokenEndpoint: URL },
   booking: Pick<Payment, "reservation" | "claim" | "proofKey" | "grant">,
   { account, now, random }: SigningTools,
-  show: Show = atOffice,
+  show: Show = atTokenEndpoint,
 ): Promise<Payment> {
   const secret = bytesToHex(random(32))
   const opening = openingOf(secret)
@@ -52,13 +52,13 @@ export async function signPayment(
     transfer = { ...terms, signature: await choice.scheme.sign(terms, domain, account) }
   } catch (error) {
     // Of our own signers. An account's own error is not passed on: whatever it holds is the account's business.
-    if (error instanceof TicketError) throw error
-    throw new TicketError("signing_failed", "The account did not sign the payment.", { action: "stop" })
+    if (error instanceof Ticket402Error) throw error
+    throw new Ticket402Error("signing_failed", "The account did not sign the payment.", { action: "stop" })
   }
   // An account that signs for another address, or in a spelling the chain refuses, would buy nothing.
   const verdict = await choice.scheme.verify(transfer, domain, recoverSigner)
   if (verdict !== "valid")
-    throw new TicketError("signing_failed", "The account's signature does not pay.", {
+    throw new Ticket402Error("signing_failed", "The account's signature does not pay.", {
       action: "stop",
       found: verdict,
     })
@@ -78,7 +78,7 @@ export async function signPayment(
   }
 }
 
-const atOffice: Show = (accepted, payload) => ({
+const atTokenEndpoint: Show = (accepted, payload) => ({
   headerName: paymentSignatureHeader,
   header: encodeHeader({ x402Version: 2, accepted, payload }),
 })

@@ -31,7 +31,7 @@ export type Order = {
 export type Bought = { readonly grant: Grant; readonly isNew: boolean }
 
 export type Purchases = {
-  /** A grant for the order, or a {@link TicketError}. Calls that order the same thing at the same time share one. */
+  /** A grant for the order, or a {@link Ticket402Error}. Calls that order the same thing at the same time share one. */
   buy(order: Order): Promise<Bought>
   /** A counter that tells calls from before a failure from calls after it. */
   tick(): number

@@ -6,7 +6,7 @@ import { PolicyRefusal } from "../core/errors.ts"
 import {
   insecure,
   isPrivateEnough,
-  isTicketOffice,
+  isTokenEndpoint,
   type Place,
   type PlaceRules,
   resourceOf,
@@ -37,7 +37,7 @@ export function createSales(deps: {
   readonly places: PlaceRules
   readonly balances: Balances | undefined
   /** Whether plain x402 servers are paid too. */
-  readonly singleCalls: boolean
+  readonly payPerCall: boolean
   /** For reading one 402. */
   readonly timeoutMs: number
 }) {
@@ -48,8 +48,8 @@ export function createSales(deps: {
     async read(response: Response, asked: URL): Promise<Challenge | PlainChallenge | undefined> {
       refuseForeign(response, asked)
       const ours = await readChallenge(response, timeoutMs)
-      if (ours) return isTicketOffice(ours.info.tokenEndpoint, asked) ? undefined : ours
-      return deps.singleCalls ? readPlain(response, asked, timeoutMs) : undefined
+      if (ours) return isTokenEndpoint(ours.info.tokenEndpoint, asked) ? undefined : ours
+      return deps.payPerCall ? readPlain(response, asked, timeoutMs) : undefined
     },
 
     /** Throws a {@link PolicyRefusal} for a place where nothing is bought. */

@@ -1,13 +1,13 @@
 /** A further payment for a grant in the wallet, instead of another grant. */
 
-import { TicketError } from "../core/errors.ts"
+import { Ticket402Error } from "../core/errors.ts"
 import type { Refresh } from "../wallet/refresh.ts"
 import { refreshableFor, urlOf } from "../wallet/refreshable.ts"
 import type { Grant } from "../wallet/store.ts"
 import { type GrantSummary, summaryOf, type Wallet } from "../wallet/wallet.ts"
 import { discard } from "../wire/bodies.ts"
 import { readChallenge } from "../wire/read-challenge.ts"
-import { officeInit } from "../wire/token-endpoint.ts"
+import { exchangeInit } from "../wire/token-endpoint.ts"
 import type { Purchases } from "./purchase.ts"
 import type { Sale, Sales } from "./sale.ts"
 
@@ -46,17 +46,17 @@ export function createTopUp(deps: TopUpDeps): TopUp {
   async function ask(asked: URL, grant: Grant, offer: string): Promise<Sale> {
     const endpoint = new URL(grant.tokenEndpoint)
     endpoint.searchParams.set("offer", offer)
-    const response = await deps.fetch(endpoint, officeInit(deps.timeoutMs))
+    const response = await deps.fetch(endpoint, exchangeInit(deps.timeoutMs))
     const challenge = response.status === 402 ? await readChallenge(response, deps.timeoutMs) : undefined
     const sale = challenge && sales.enter(challenge, asked, response)
     if (sale && isOf(grant, sale)) return sale
     discard(response)
-    throw new TicketError("purchase_refused", "The token endpoint does not sell that.", { found: offer })
+    throw new Ticket402Error("purchase_refused", "The token endpoint does not sell that.", { found: offer })
   }
 
   /** Where another store has refreshed the grant meanwhile, nothing was paid, and its newer token shows whose it is. */
   async function renewed(error: unknown, grant: Grant): Promise<Grant> {
-    const isStale = error instanceof TicketError && error.reason === "refresh_token_stale"
+    const isStale = error instanceof Ticket402Error && error.reason === "refresh_token_stale"
     const newest = isStale ? await refresh(grant) : undefined
     if (!newest) throw error
     return newest

@@ -8,15 +8,15 @@ import { type Challenge, scopesOf } from "../core/challenge.ts"
 import type { Place } from "../core/origins.ts"
 import { createSingleFlight } from "../core/single-flight.ts"
 import type { Grant } from "../wallet/store.ts"
-import { covers, standingOf, type Wallet } from "../wallet/wallet.ts"
+import { covers, grantStateOf, type Wallet } from "../wallet/wallet.ts"
 import { readJson } from "../wire/bodies.ts"
-import { exchange, type OfficeTools, officeInit } from "../wire/token-endpoint.ts"
+import { type ExchangeTools, exchange, exchangeInit } from "../wire/token-endpoint.ts"
 
 /** A grant that covers an offer of the challenge; undefined when the seller lets nobody, or not this account, in so. */
 export type Admit = (challenge: Challenge, place: Place) => Promise<Grant | undefined>
 
 export function createAdmissions(
-  deps: OfficeTools & { readonly account: TypedDataSigner; readonly wallet: Wallet },
+  deps: ExchangeTools & { readonly account: TypedDataSigner; readonly wallet: Wallet },
 ): Admit {
   const flights = createSingleFlight<string, Grant | undefined>()
   /** Asked once: who is not listed now signs no statement for every purchase. */
@@ -50,7 +50,7 @@ export function createAdmissions(
     const { id } = answer.token.grant
     const unpaid = { network: "", secret: undefined, proofKey: undefined }
     const at = { account, resource: resource.href, tokenEndpoint: tokenEndpoint.href }
-    return { id, ...at, ...unpaid, ...standingOf(answer.token, answer.askedAt) }
+    return { id, ...at, ...unpaid, ...grantStateOf(answer.token, answer.askedAt) }
   }
 
   /** The account's own error is the account's business; without a statement there is the purchase. */
@@ -60,7 +60,7 @@ export function createAdmissions(
 
   async function nonceOf(url: URL): Promise<string | undefined> {
     try {
-      const answer = await deps.fetch(url, officeInit(deps.timeoutMs))
+      const answer = await deps.fetch(url, exchangeInit(deps.timeoutMs))
       if (answer.status !== 200) return undefined
       const read = walletNonceSchema.safeParse(await readJson(answer, 4096))
       return read.success ? read.data.nonce : undefined

@@ -2,7 +2,7 @@
 import { getTypesForEIP712Domain, numberToHex } from "viem"
 import type { TypedDataSigner } from "../../shared/schemes/scheme.ts"
 import { type Address, type Hex, parseAddress } from "../../shared/values/evm.ts"
-import { TicketError } from "../core/errors.ts"
+import { Ticket402Error } from "../core/errors.ts"
 
 /** A wallet as EIP-1193 has it, such as `window.ethereum`. */
 export type Provider = {
@@ -22,7 +22,7 @@ const reasons: Readonly<Record<number, string>> = {
 /**
  * A signer for an account of the wallet, which its user is asked for when `address` does not name it. Before it signs, the
  * wallet is switched to the chain of the payment, because most refuse to sign for any other. Throws a
- * {@link TicketError} `signing_failed` whose `reason` is one of `user_rejected`, `unauthorized`, `unsupported_method`,
+ * {@link Ticket402Error} `signing_failed` whose `reason` is one of `user_rejected`, `unauthorized`, `unsupported_method`,
  * `disconnected`, `chain_disconnected`, `unknown_chain` and `wallet_failed`, or `option_invalid`.
  */
 export async function createProviderSigner(
@@ -44,11 +44,11 @@ export async function createProviderSigner(
 
 type Ask = (method: string, params?: readonly unknown[]) => Promise<unknown>
 
-/** Throws a {@link TicketError} `option_invalid` for what is no address. */
+/** Throws a {@link Ticket402Error} `option_invalid` for what is no address. */
 export function signerOver(ask: Ask, given: string): TypedDataSigner {
   const address = parseAddress(given)
   if (!address)
-    throw new TicketError("option_invalid", "The option address is wrong.", {
+    throw new Ticket402Error("option_invalid", "The option address is wrong.", {
       found: given,
       wanted: "the address of the account that signs",
     })
@@ -76,7 +76,7 @@ async function switchTo(chainId: number, ask: Ask): Promise<void> {
 /** Wallets spell v as 0 or 1 or the hex in capitals; the chain takes one spelling (security.md §0.1). */
 function canonical(signature: unknown): Hex {
   if (typeof signature !== "string" || !/^0x(?:[0-9a-f]{2})+$/i.test(signature))
-    throw new TicketError("signing_failed", "The wallet's answer is no signature.", { action: "stop" })
+    throw new Ticket402Error("signing_failed", "The wallet's answer is no signature.", { action: "stop" })
   const hex = signature.toLowerCase() as Hex
   const v = { "00": "1b", "01": "1c" }[hex.slice(130)]
   return v === undefined ? hex : `${hex.slice(0, 130) as Hex}${v}`
@@ -88,7 +88,7 @@ async function askWallet(provider: Provider, method: string, params?: readonly u
   } catch (error) {
     // Its text is not passed on: whatever it holds is the wallet's business.
     const code = (error as { code?: unknown } | null)?.code
-    throw new TicketError("signing_failed", "The wallet did not do what signing takes.", {
+    throw new Ticket402Error("signing_failed", "The wallet did not do what signing takes.", {
       action: "stop",
       reason: (typeof code === "number" ? reasons[code] : undefined) ?? "wallet_failed",
       found: `no ${method}`,

@@ -3,7 +3,7 @@
 import type { TypedDataSigner } from "../../shared/schemes/scheme.ts"
 import type { Address } from "../../shared/values/evm.ts"
 import type { Fetch } from "../core/call.ts"
-import { TicketError } from "../core/errors.ts"
+import { Ticket402Error } from "../core/errors.ts"
 import { insecure, isPrivateEnough, parseUrl } from "../core/origins.ts"
 import { discard, readJson } from "../wire/bodies.ts"
 import { plainFetch } from "../wire/global-fetch.ts"
@@ -24,7 +24,7 @@ export type RemoteSignerOptions = {
 }
 
 /**
- * Throws a {@link TicketError} `option_invalid` or `insecure_url`. Signing throws `signing_failed`, with the `reason`
+ * Throws a {@link Ticket402Error} `option_invalid` or `insecure_url`. Signing throws `signing_failed`, with the `reason`
  * `signer_unreachable`, `signer_refused` or `signer_malformed`.
  */
 export function createRemoteSigner(options: RemoteSignerOptions): TypedDataSigner {
@@ -32,7 +32,7 @@ export function createRemoteSigner(options: RemoteSignerOptions): TypedDataSigne
   const send = options.fetch ?? plainFetch
   const url = parseUrl(options.url)
   if (url?.username !== "" || url.password !== "")
-    throw new TicketError("option_invalid", "The option url is wrong.", { wanted: "the URL of a signer" })
+    throw new Ticket402Error("option_invalid", "The option url is wrong.", { wanted: "the URL of a signer" })
   if (!isPrivateEnough(url, false)) throw insecure(url)
 
   return signerOver(async (method, params) => {
@@ -67,8 +67,8 @@ function resultOf(answer: unknown): { readonly result?: unknown; readonly error?
   return typeof answer === "object" && answer !== null ? answer : undefined
 }
 
-const failed = (reason: string, sentence: string, found?: string): TicketError =>
-  new TicketError("signing_failed", sentence, {
+const failed = (reason: string, sentence: string, found?: string): Ticket402Error =>
+  new Ticket402Error("signing_failed", sentence, {
     action: reason === "signer_unreachable" ? "retry" : "stop",
     reason,
     ...(found !== undefined && { found }),

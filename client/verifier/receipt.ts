@@ -2,14 +2,14 @@
 import { type CryptoKey, compactVerify, importJWK, type JSONWebKeySet } from "jose"
 import { type Receipt, receiptSchema, receiptType } from "../../shared/oauth/receipt.ts"
 import { parseJson } from "../../shared/values/json.ts"
-import { TicketError } from "../core/errors.ts"
+import { Ticket402Error } from "../core/errors.ts"
 
 /** What receipts are signed with; each key has its own, and a receipt does not choose. */
 const algorithms = new Set(["ES256", "EdDSA"])
 
 /**
  * The content of a receipt that `issuer` signed with a key of the set. Says nothing of the chain: `payment.transaction`
- * can be looked up there. Throws a {@link TicketError} `receipt_invalid`.
+ * can be looked up there. Throws a {@link Ticket402Error} `receipt_invalid`.
  */
 export async function verifyReceipt(receipt: string, jwks: JSONWebKeySet, issuer: string): Promise<Receipt> {
   const content = await open(receipt, jwks).catch(() => {
@@ -29,4 +29,4 @@ async function open(receipt: string, { keys }: JSONWebKeySet): Promise<Receipt> 
   return receiptSchema.parse(parseJson(new TextDecoder("utf-8", { fatal: true }).decode(payload), 4))
 }
 
-const invalid = (sentence: string): TicketError => new TicketError("receipt_invalid", sentence)
+const invalid = (sentence: string): Ticket402Error => new Ticket402Error("receipt_invalid", sentence)

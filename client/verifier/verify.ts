@@ -12,10 +12,10 @@ import { wellKnown } from "../../shared/oauth/messages.ts"
 import { type GateReason, gateErrorBody, gateRefusals } from "../../shared/refusals.ts"
 import { encodeHeader } from "../../shared/values/codec.ts"
 import { paymentRequiredHeader } from "../../shared/x402/messages.ts"
-import { TicketError } from "../core/errors.ts"
+import { Ticket402Error } from "../core/errors.ts"
 import { isPrivateEnough, parseUrl } from "../core/origins.ts"
 import { plainFetch } from "../wire/global-fetch.ts"
-import { createIssuerNews } from "./issuer-news.ts"
+import { createIssuerState } from "./issuer-state.ts"
 
 export type VerifierOptions = {
   /** The issuer, byte for byte as in its metadata. */
@@ -50,13 +50,13 @@ export type Verifier = {
 /** A list older than this may hide a failed settlement or a removal from the whitelist. */
 const staleSeconds = 15
 
-/** Throws {@link TicketError} `option_invalid`. */
+/** Throws {@link Ticket402Error} `option_invalid`. */
 export function createVerifier(options: VerifierOptions): Verifier {
   const { issuer, resource = issuer, allowInsecureHttp = false } = options
-  for (const each of [issuer, resource]) wantIdentifier(each, allowInsecureHttp)
+  for (const each of [issuer, resource]) requireIdentifier(each, allowInsecureHttp)
   const now = options.now ?? (() => Math.floor(Date.now() / 1000))
   const fetch = options.fetch ?? plainFetch
-  const news = createIssuerNews(issuer, { fetch, now, allowInsecureHttp })
+  const issuerState = createIssuerState(issuer, { fetch, now, allowInsecureHttp })
   const resourceMetadata = wellKnown(resource, "oauth-protected-resource")
 
   async function judge(values: readonly string[], scope: string): Promise<GateReason | Claims> {
@@ -64,9 +64,10 @@ export function createVerifier(options: VerifierOptions): Verifier {
     if (value === undefined) return "token_missing"
     if (more.length > 0 || value.includes(",")) return "token_ambiguous"
     const token = credentialIn(value)?.token
-    const opened = token === undefined ? undefined : await news.open(token)
+    const opened = token === undefined ? undefined : await issuerState.open(token)
     // It may be good and of a key that is newer than the last word from the issuer.
-    if (token !== undefined && opened === undefined && news.age() > staleSeconds) return "gate_unavailable"
+    if (token !== undefined && opened === undefined && issuerState.age() > staleSeconds)
+      return "gate_unavailable"
     const read = claimsSchema.safeParse(opened)
     if (!read.success) return "token_invalid"
     const claims = read.data
@@ -77,7 +78,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
 
   /** In the order of the issuer's own gate, so that both say the same. */
   function whyRefused(claims: Claims, scope: string, at: number): GateReason | undefined {
-    const ended = news.reasonFor(claims)
+    const ended = issuerState.reasonFor(claims)
     if (ended === "settlement_failed") return ended
     if (ended === "superseded") return "token_expired"
     if (ended !== undefined) return ended === "refresh_token_reused" ? "grant_over" : "token_revoked"
@@ -86,7 +87,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
     if (isExpired(claims, at)) return "token_expired"
     if (!hasScope(claims.scope, scope)) return "insufficient_scope"
     const isFinal = claims.settled && claims.paid
-    return !isFinal && news.age() > staleSeconds ? "gate_unavailable" : undefined
+    return !isFinal && issuerState.age() > staleSeconds ? "gate_unavailable" : undefined
   }
 
   async function refuse(reason: GateReason, scope: string): Promise<TokenVerdict> {
@@ -106,7 +107,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
         body: JSON.stringify(gateErrorBody(reason)),
       }
     try {
-      const price = await news.price(scope)
+      const price = await issuerState.price(scope)
       return {
         kind: "refuse",
         reason,
@@ -126,14 +127,14 @@ export function createVerifier(options: VerifierOptions): Verifier {
       const found = await judge(values, scope)
       return typeof found === "string" ? refuse(found, scope) : { kind: "pass", claims: found }
     },
-    close: news.close,
+    close: issuerState.close,
   }
 }
 
-function wantIdentifier(text: string, allowInsecureHttp: boolean): void {
+function requireIdentifier(text: string, allowInsecureHttp: boolean): void {
   const url = parseUrl(text)
   if (!url || text.endsWith("/") || !isPrivateEnough(url, allowInsecureHttp))
-    throw new TicketError("option_invalid", "The verifier needs to know whose tokens it checks.", {
+    throw new Ticket402Error("option_invalid", "The verifier needs to know whose tokens it checks.", {
       found: text,
       wanted: "the https URL of the issuer, as in its metadata",
     })

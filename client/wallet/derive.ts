@@ -1,15 +1,15 @@
 /** Handing on less than one has: a token derived from a grant in the wallet (RFC 8693), for a sub-agent. */
 import { tokenExchangeGrantType, tokenTypes } from "../../shared/oauth/messages.ts"
-import { TicketError } from "../core/errors.ts"
+import { Ticket402Error } from "../core/errors.ts"
 import type { Provers } from "../wire/dpop.ts"
-import { exchange, type OfficeTools, persist } from "../wire/token-endpoint.ts"
+import { type ExchangeTools, exchange, persist } from "../wire/token-endpoint.ts"
 import type { Refresh } from "./refresh.ts"
 import { refreshableFor, urlOf } from "./refreshable.ts"
 import type { Grant } from "./store.ts"
 import type { Wallet } from "./wallet.ts"
 
 /** What is not given is as much as the grant has, and for the time, as long as a usual token. */
-export type DeriveWish = {
+export type DeriveOptions = {
   readonly scope?: string
   readonly calls?: number
   /** At most 3600. */
@@ -29,9 +29,9 @@ export type DerivedToken = {
   readonly expiresAt: number
 }
 
-export type Derive = (url: string | URL, wish?: DeriveWish) => Promise<DerivedToken>
+export type Derive = (url: string | URL, plans?: DeriveOptions) => Promise<DerivedToken>
 
-export type DeriveDeps = OfficeTools & {
+export type DeriveDeps = ExchangeTools & {
   readonly wallet: Wallet
   readonly provers: Provers
   readonly refresh: Refresh
@@ -41,13 +41,13 @@ export type DeriveDeps = OfficeTools & {
 export function createDerive(deps: DeriveDeps): Derive {
   const { wallet, refresh, now } = deps
 
-  return async (url, wish = {}) => {
+  return async (url, plans = {}) => {
     const grant = await refreshableFor(wallet, urlOf(url))
-    const first = await deriveFrom(grant, wish)
+    const first = await deriveFrom(grant, plans)
     // Another process has refreshed it meanwhile.
     const isStale = first.kind === "refused" && first.reason === "refresh_token_stale"
     const renewed = isStale ? await refresh(grant) : undefined
-    const answer = renewed ? await deriveFrom(renewed, wish) : first
+    const answer = renewed ? await deriveFrom(renewed, plans) : first
     if (answer.kind === "token") {
       const { token, askedAt } = answer
       return {
@@ -59,14 +59,14 @@ export function createDerive(deps: DeriveDeps): Derive {
       }
     }
     if (answer.kind === "refused")
-      throw new TicketError("derive_refused", "The service derives no such token.", {
+      throw new Ticket402Error("derive_refused", "The service derives no such token.", {
         action: answer.action,
         ...(answer.reason !== undefined && { reason: answer.reason }),
       })
-    throw new TicketError("derive_unanswered", "No token could be derived now.", { action: "retry" })
+    throw new Ticket402Error("derive_unanswered", "No token could be derived now.", { action: "retry" })
   }
 
-  async function deriveFrom(grant: Grant, { scope, calls, seconds, keyThumbprint }: DeriveWish) {
+  async function deriveFrom(grant: Grant, { scope, calls, seconds, keyThumbprint }: DeriveOptions) {
     const body = new URLSearchParams({
       grant_type: tokenExchangeGrantType,
       subject_token: grant.refreshToken ?? "",

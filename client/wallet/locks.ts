@@ -19,7 +19,7 @@ export const refreshOf = (grant: Pick<Grant, "account" | "resource" | "id">): st
 /** Does the work when nobody else does work of this name, or when who did has not extended his claim. */
 export type Exclusively = <T>(name: string, work: (holding: Holding) => Promise<T>) => Promise<T>
 
-export function createClaims(deps: {
+export function createLocks(deps: {
   readonly store: ClientStore
   readonly now: () => number
   readonly random: (length: number) => Uint8Array

@@ -94,8 +94,8 @@ export function createMemoryStore(): ClientStore {
       if (payment) await this.drop(payment)
     },
     grants: async (account) => grants.filter((grant) => grant.account === account),
-    async change(grant, standing) {
-      grants = grants.map((other) => (keyOf(other) === keyOf(grant) ? { ...other, ...standing } : other))
+    async change(grant, state) {
+      grants = grants.map((other) => (keyOf(other) === keyOf(grant) ? { ...other, ...state } : other))
     },
     async prefer(grant) {
       const held = grants.find((other) => keyOf(other) === keyOf(grant))

@@ -1,15 +1,15 @@
 /** Refreshing: one rotation for any number of calls, repeated with the secret when its answer is lost. */
 import { refreshGrantType, secretHeader } from "../../shared/oauth/messages.ts"
-import { TicketError } from "../core/errors.ts"
+import { Ticket402Error } from "../core/errors.ts"
 import type { ClientEvent } from "../core/events.ts"
 import { createSingleFlight } from "../core/single-flight.ts"
 import type { Provers } from "../wire/dpop.ts"
-import { exchange, type OfficeTools, persist } from "../wire/token-endpoint.ts"
+import { type ExchangeTools, exchange, persist } from "../wire/token-endpoint.ts"
 import { type Exclusively, type Holding, refreshOf } from "./locks.ts"
 import { type ClientStore, type Grant, keyOf } from "./store.ts"
-import { standingOf, type Wallet } from "./wallet.ts"
+import { grantStateOf, type Wallet } from "./wallet.ts"
 
-export type RefreshDeps = OfficeTools & {
+export type RefreshDeps = ExchangeTools & {
   readonly store: ClientStore
   readonly wallet: Wallet
   readonly exclusively: Exclusively
@@ -20,7 +20,7 @@ export type RefreshDeps = OfficeTools & {
 
 /**
  * The grant with a newer access token than the one given, or undefined when the service says that it is over and may be
- * bought again; either way no call decides it twice. Throws a {@link TicketError} otherwise, which never leads to a payment.
+ * bought again; either way no call decides it twice. Throws a {@link Ticket402Error} otherwise, which never leads to a payment.
  */
 export type Refresh = (grant: Grant) => Promise<Grant | undefined>
 
@@ -60,19 +60,19 @@ export function createRefresh(deps: RefreshDeps): Refresh {
     const { answer } = await persist(send, now() + deps.resendSeconds, deps)
 
     if (answer.kind === "token" && answer.token.grant.id === grant.id) {
-      const standing = standingOf(answer.token, answer.askedAt)
-      await store.change(grant, standing)
-      emit({ type: "refreshed", origin, grant: grant.id, settlement: standing.settlement })
-      return { ...grant, ...standing }
+      const state = grantStateOf(answer.token, answer.askedAt)
+      await store.change(grant, state)
+      emit({ type: "refreshed", origin, grant: grant.id, settlement: state.settlement })
+      return { ...grant, ...state }
     }
     if (answer.kind === "lost" || answer.kind === "pending")
-      throw new TicketError("refresh_unanswered", "The token could not be refreshed now.", {
+      throw new Ticket402Error("refresh_unanswered", "The token could not be refreshed now.", {
         action: "retry",
       })
     await store.forget(grant)
     if (answer.kind === "refused" && answer.action === "buy") return undefined
     const reason = answer.kind === "refused" ? answer.reason : undefined
-    throw new TicketError("refresh_refused", "The service does not continue the grant.", {
+    throw new Ticket402Error("refresh_refused", "The service does not continue the grant.", {
       action: "stop",
       ...(reason !== undefined && { reason }),
       ...(answer.kind === "odd" && { found: answer.code }),

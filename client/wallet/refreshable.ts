@@ -1,12 +1,12 @@
 /** Finds the grant that opens a URL and that a refresh token extends. */
-import { TicketError } from "../core/errors.ts"
+import { Ticket402Error } from "../core/errors.ts"
 import { parseUrl } from "../core/origins.ts"
 import type { Grant } from "./store.ts"
 import type { Wallet } from "./wallet.ts"
 
 export function urlOf(url: string | URL): URL {
   const found = parseUrl(String(url))
-  if (!found) throw new TicketError("option_invalid", "Wanted an absolute URL.", { found: String(url) })
+  if (!found) throw new Ticket402Error("option_invalid", "Wanted an absolute URL.", { found: String(url) })
   return found
 }
 
@@ -14,7 +14,7 @@ export function urlOf(url: string | URL): URL {
 export async function refreshableFor(wallet: Wallet, asked: URL): Promise<Grant> {
   const found = (await wallet.grantsFor(asked)).find(({ refreshToken }) => refreshToken !== undefined)
   if (found) return found
-  throw new TicketError("grant_missing", "There is no grant for this URL in the wallet.", {
+  throw new Ticket402Error("grant_missing", "There is no grant for this URL in the wallet.", {
     found: asked.origin,
     action: "buy",
   })

@@ -1,6 +1,6 @@
 /** When a token in use is renewed: before a call that it would not outlive, and beside one that it would. */
 import { setBounded } from "../core/bounded.ts"
-import { TicketError } from "../core/errors.ts"
+import { Ticket402Error } from "../core/errors.ts"
 import type { Refresh } from "./refresh.ts"
 import type { Grant } from "./store.ts"
 
@@ -24,7 +24,7 @@ export type Renewals = {
 
 export function createRenewals(deps: { readonly refresh: Refresh; readonly now: () => number }): Renewals {
   /** By resource. */
-  const refused = new Map<string, TicketError>()
+  const refused = new Map<string, Ticket402Error>()
   const hasLess = (grant: Grant, seconds: number): boolean =>
     grant.refreshToken !== undefined && grant.tokenExpiresAt - deps.now() < seconds
 
@@ -34,7 +34,7 @@ export function createRenewals(deps: { readonly refresh: Refresh; readonly now: 
       const life = grant.tokenExpiresAt - grant.tokenIssuedAt
       if (!hasLess(grant, life * agingPart)) return
       deps.refresh(grant).catch((error: unknown) => {
-        if (error instanceof TicketError && error.code === "refresh_refused")
+        if (error instanceof Ticket402Error && error.code === "refresh_refused")
           setBounded(refused, grant.resource, error, failuresRemembered)
       })
     },

@@ -45,7 +45,7 @@ export type ClientStore = {
   add(grant: Grant, payment?: Payment): Promise<void>
   /** All grants of the account, most recently used first. */
   grants(account: Address): Promise<readonly Grant[]>
-  change(grant: Grant, standing: Partial<GrantStanding>): Promise<void>
+  change(grant: Grant, state: Partial<GrantState>): Promise<void>
   /** To the front: the next request to this resource starts with it. */
   prefer(grant: Grant): Promise<void>
   forget(grant: Grant): Promise<void>
@@ -96,10 +96,10 @@ export type Grant = {
   readonly secret: Hex | undefined
   /** What its tokens are bound to; absent for bearer tokens. */
   readonly proofKey: ProofKey | undefined
-} & GrantStanding
+} & GrantState
 
 /** What changes with every answer. */
-export type GrantStanding = {
+export type GrantState = {
   readonly scope: string
   readonly accessToken: string
   readonly tokenIssuedAt: number

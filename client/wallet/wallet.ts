@@ -3,7 +3,7 @@
 import type { SettlementState, TokenResponse } from "../../shared/oauth/messages.ts"
 import type { Address } from "../../shared/values/evm.ts"
 import { isWithin } from "../core/origins.ts"
-import { type ClientStore, type Grant, type GrantStanding, keyOf, type Payment } from "./store.ts"
+import { type ClientStore, type Grant, type GrantState, keyOf, type Payment } from "./store.ts"
 
 /**
  * How far the seller's clock may be off before a grant is taken for over too early and bought again: within it the
@@ -72,7 +72,7 @@ export const summaryOf = (grant: Grant): GrantSummary => ({
 })
 
 /** What an answer of the token endpoint says of a grant; `askedAt` in seconds, when the request left. */
-export const standingOf = (answer: TokenResponse, askedAt: number): GrantStanding => ({
+export const grantStateOf = (answer: TokenResponse, askedAt: number): GrantState => ({
   scope: answer.scope,
   accessToken: answer.access_token,
   tokenIssuedAt: askedAt,

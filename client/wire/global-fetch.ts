@@ -1,7 +1,7 @@
 /** The global `fetch`: what clients send with, and, for a program that wants it, one that pays. */
 
 import type { Fetch } from "../core/call.ts"
-import { TicketError } from "../core/errors.ts"
+import { Ticket402Error } from "../core/errors.ts"
 import { originsOf, parseUrl } from "../core/origins.ts"
 
 /** What was there before a client was installed; undefined while none is. */
@@ -24,11 +24,11 @@ export type InstallOptions = {
 
 /**
  * Lets `globalThis.fetch` be the client's. Returns what puts the former one back, in whatever order several are taken
- * away. Throws a {@link TicketError} `option_invalid`.
+ * away. Throws a {@link Ticket402Error} `option_invalid`.
  */
 export function installFetch(client: { readonly fetch: Fetch }, options: InstallOptions = {}): () => void {
   if (typeof globalThis.fetch !== "function")
-    throw new TicketError("option_invalid", "This runtime has no global fetch.")
+    throw new Ticket402Error("option_invalid", "This runtime has no global fetch.")
   const origins = originsOf(options.origins)
   const before = globalThis.fetch
   let active = true

@@ -8,7 +8,7 @@ import {
   paymentRequiredSchema,
 } from "../../shared/x402/messages.ts"
 import type { Challenge } from "../core/challenge.ts"
-import { TicketError } from "../core/errors.ts"
+import { Ticket402Error } from "../core/errors.ts"
 import { readText } from "./bodies.ts"
 
 const maxBytes = 65_536
@@ -88,5 +88,5 @@ function isOurs(json: unknown): boolean {
   )
 }
 
-const malformed = (found: string): TicketError =>
-  new TicketError("challenge_malformed", "The 402 is not readable.", { action: "stop", found })
+const malformed = (found: string): Ticket402Error =>
+  new Ticket402Error("challenge_malformed", "The 402 is not readable.", { action: "stop", found })

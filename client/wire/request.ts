@@ -1,6 +1,6 @@
 /** A request that can be made again: its body in memory, its redirects followed by hand. */
 import { dpopHeader } from "../../shared/oauth/dpop.ts"
-import { TicketError } from "../core/errors.ts"
+import { Ticket402Error } from "../core/errors.ts"
 import { parseUrl } from "../core/origins.ts"
 import { waitFor } from "../core/waiting.ts"
 import { discard, readBounded } from "./bodies.ts"
@@ -35,7 +35,7 @@ export async function repeatable(input: RequestInfo | URL, init?: RequestInit): 
   const hasBody = request.method !== "GET" && request.method !== "HEAD" && request.body !== null
   const body = hasBody ? await waitFor(bytesOf(request), signal) : undefined
   if (hasBody && body === undefined)
-    throw new TicketError("body_too_large", "The body is too large to be kept for a repetition.", {
+    throw new Ticket402Error("body_too_large", "The body is too large to be kept for a repetition.", {
       action: "stop",
       wanted: `at most ${maxBodyBytes} bytes`,
     })
@@ -64,29 +64,31 @@ export const isIdempotent = ({ method }: RepeatableRequest): boolean => idempote
 const idempotentMethods: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"])
 
 /** What a request shows at the gate. */
-export type Ticket = { readonly accessToken: string; readonly prover: Prover | undefined }
+export type Credential = { readonly accessToken: string; readonly prover: Prover | undefined }
 
 /** Makes the request, with a token or without; a second time where the first proof lacked the service's nonce. */
 export async function send(
   fetch: typeof globalThis.fetch,
   request: RepeatableRequest,
-  ticket: Ticket | undefined,
+  credential: Credential | undefined,
 ): Promise<Response> {
-  const response = await sendOnce(fetch, request, ticket)
-  ticket?.prover?.learn(request.url, response)
-  if (!ticket?.prover || !wantsNonce(response)) return response
+  const response = await sendOnce(fetch, request, credential)
+  credential?.prover?.learn(request.url, response)
+  if (!credential?.prover || !wantsNonce(response)) return response
   discard(response)
-  return sendOnce(fetch, request, ticket)
+  return sendOnce(fetch, request, credential)
 }
 
 async function sendOnce(
   fetch: typeof globalThis.fetch,
   request: RepeatableRequest,
-  ticket: Ticket | undefined,
+  credential: Credential | undefined,
 ): Promise<Response> {
   const headers = new Headers(request.headers)
-  if (ticket) headers.set("authorization", `${ticket.prover ? "DPoP" : "Bearer"} ${ticket.accessToken}`)
-  if (ticket?.prover) headers.set(dpopHeader, await ticket.prover.prove(request, ticket.accessToken))
+  if (credential)
+    headers.set("authorization", `${credential.prover ? "DPoP" : "Bearer"} ${credential.accessToken}`)
+  if (credential?.prover)
+    headers.set(dpopHeader, await credential.prover.prove(request, credential.accessToken))
   return fetch(request.url, {
     ...request.rest,
     method: request.method,
@@ -103,7 +105,7 @@ export function createHops(): typeof redirectOf {
   return (request, response) => {
     const target = redirectOf(request, response)
     if (target && ++redirects > maxRedirects)
-      throw new TicketError("redirect_limit", `More than ${maxRedirects} redirects were not followed.`)
+      throw new Ticket402Error("redirect_limit", `More than ${maxRedirects} redirects were not followed.`)
     return target
   }
 }
@@ -119,7 +121,7 @@ export const isRedirect = (response: Response): boolean =>
 function redirectOf(request: RepeatableRequest, response: Response): RepeatableRequest | undefined {
   if (!isRedirect(response) || request.redirect === "manual") return undefined
   if (request.redirect === "error")
-    throw new TicketError("redirect_refused", "The answer is a redirect, which the call forbids.")
+    throw new Ticket402Error("redirect_refused", "The answer is a redirect, which the call forbids.")
   const url = targetOf(response, request.url)
   const { status } = response
   const post = request.method === "POST"
@@ -132,12 +134,12 @@ function redirectOf(request: RepeatableRequest, response: Response): RepeatableR
   return { ...request, url, method: "GET", headers, body: undefined }
 }
 
-/** Where a redirect leads. Throws a {@link TicketError} `redirect_origin` unless it stays within the origin. */
+/** Where a redirect leads. Throws a {@link Ticket402Error} `redirect_origin` unless it stays within the origin. */
 export function targetOf(response: Response, asked: URL): URL {
   const location = response.headers.get("location")
   const url = location === null ? undefined : parseUrl(location, asked)
   if (url?.origin === asked.origin && url.username === "" && url.password === "") return url
-  throw new TicketError("redirect_origin", "A redirect to another origin is not followed.", {
+  throw new Ticket402Error("redirect_origin", "A redirect to another origin is not followed.", {
     action: "stop",
     found: url?.origin ?? (response.type === "opaqueredirect" ? "a redirect this runtime hides" : "no URL"),
     wanted: asked.origin,

@@ -35,7 +35,7 @@ export type Lost = {
   readonly retryAfterSeconds: number
 }
 
-export type OfficeTools = {
+export type ExchangeTools = {
   readonly fetch: typeof globalThis.fetch
   readonly now: () => number
   readonly random: (length: number) => Uint8Array
@@ -58,7 +58,7 @@ type NonceWanted = { readonly kind: "nonce_wanted" }
  * What goes to a ticket office goes to the one address that was checked, and no further (security.md §0.9): neither a
  * payment nor a refresh token follows a redirect, and nothing of the page goes with it.
  */
-export const officeInit = (timeoutMs: number) =>
+export const exchangeInit = (timeoutMs: number) =>
   ({
     method: "POST",
     redirect: "manual",
@@ -69,20 +69,20 @@ export const officeInit = (timeoutMs: number) =>
   }) as const satisfies RequestInit
 
 /** Sends one message. Never throws: trouble on the way is an answer like the others. */
-export async function exchange(message: Message, tools: OfficeTools): Promise<Answer> {
+export async function exchange(message: Message, tools: ExchangeTools): Promise<Answer> {
   const first = await sendOnce(message, tools)
   if (first.kind !== "nonce_wanted") return first
   const second = await sendOnce(message, tools)
   return second.kind === "nonce_wanted" ? { kind: "lost", declined: true, retryAfterSeconds: 0 } : second
 }
 
-async function sendOnce(message: Message, tools: OfficeTools): Promise<Answer | NonceWanted> {
+async function sendOnce(message: Message, tools: ExchangeTools): Promise<Answer | NonceWanted> {
   const askedAt = tools.now()
   try {
     const { url, prover } = message
     const proof = prover && { [dpopHeader]: await prover.prove({ method: "POST", url }) }
     const response = await tools.fetch(url, {
-      ...officeInit(tools.timeoutMs),
+      ...exchangeInit(tools.timeoutMs),
       headers: { accept: "application/json", ...message.headers, ...proof },
       ...(message.body && { body: message.body }),
     })
@@ -141,7 +141,7 @@ const waitOf = (response: Response, now: number, wanted = 0): number =>
 export async function persist<A extends { readonly kind: string }>(
   send: () => Promise<A | Pending | Lost>,
   until: number,
-  tools: Pick<OfficeTools, "now" | "random" | "delay">,
+  tools: Pick<ExchangeTools, "now" | "random" | "delay">,
   pendingUntil = until,
 ): Promise<{ readonly answer: A | Pending | Lost; readonly uncertain: boolean }> {
   let uncertain = false

@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import express, { type Request, type Response } from "express"
-import { gate, office } from "../../server/adapters/express.ts"
+import { authorizationServer, gate } from "../../server/adapters/express.ts"
 import { createIssuer, type Issuer } from "../../server/app/issuer.ts"
 import type { PaymentRequirements } from "../../shared/x402/messages.ts"
 import { type LocalChain, startLocalChain } from "../../test/support/chain/local-chain.ts"
@@ -71,7 +71,7 @@ export async function openService(): Promise<Service> {
   })
   await chain.fund(issuer.relayer)
   app.disable("x-powered-by")
-  app.use(office(issuer))
+  app.use(authorizationServer(issuer))
   const film = (req: Request, res: Response) => {
     res.json({ id: req.params.id, title: "The General" })
   }

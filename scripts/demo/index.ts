@@ -8,7 +8,7 @@ import { join } from "node:path"
 import { Command } from "commander"
 import express from "express"
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts"
-import { hardenServer, hardServerOptions, office } from "../../server/adapters/express.ts"
+import { authorizationServer, hardenServer, hardServerOptions } from "../../server/adapters/express.ts"
 import { createIssuer, type Issuer } from "../../server/app/issuer.ts"
 import { mountExample } from "../../server/commands/example.ts"
 import { type LocalChain, startLocalChain } from "../../test/support/chain/local-chain.ts"
@@ -20,7 +20,7 @@ const network = "eip155:11155111"
 const preferredPort = 8402
 
 /** Everything that runs, and the way to end it. */
-type Cinema = {
+type TestService = {
   chain: LocalChain
   issuer: Issuer
   url: string
@@ -29,7 +29,7 @@ type Cinema = {
   close(): Promise<void>
 }
 
-async function openCinema(blockTimeSeconds: number): Promise<Cinema> {
+async function openService(blockTimeSeconds: number): Promise<TestService> {
   const folder = await mkdtemp(join(tmpdir(), "ticket402-demo-"))
   const chain = await startLocalChain({ blockTimeSeconds, accounts: 1 })
   const app = express()
@@ -63,14 +63,14 @@ async function openCinema(blockTimeSeconds: number): Promise<Cinema> {
       },
       { address: staff.account.address, scope: "movies:read" },
     ],
-    walkUp: true,
+    payAtRoutes: true,
     // Short, so that the first refresh is seen within seconds; the default is a minute.
     pendingLifeSeconds: 10,
     logLevel: "error",
   })
   await chain.fund(issuer.relayer)
   app.disable("x-powered-by")
-  app.use(office(issuer))
+  app.use(authorizationServer(issuer))
   mountExample(app, issuer)
   return {
     chain,
@@ -116,10 +116,10 @@ const options = new Command("demo")
 const stopped = stopSignal()
 const screen = createScreen((line) => process.stdout.write(`${line}\n`), process.stdout.isTTY === true)
 screen.title("ticket402: one signature buys an hour, and the money arrives while you watch")
-const cinema = await screen.step(
+const service = await screen.step(
   "A local chain that passes for Sepolia, and a cinema on top of it",
   async () => {
-    const opened = await openCinema(2)
+    const opened = await openService(2)
     screen.fact("chain", `${network}, a block every 2 s, USDC at ${opened.chain.asset}`)
     screen.fact("cinema", opened.url)
     screen.fact("relayer", `${opened.issuer.relayer} (pays gas, never touches the money)`)
@@ -127,17 +127,17 @@ const cinema = await screen.step(
   },
 )
 try {
-  const told = playDemo(screen, { ...cinema, network })
+  const told = playDemo(screen, { ...service, network })
   const token = await Promise.race([told, stopped])
   if (!options.once && token !== undefined) {
     screen.title("The cinema stays open. Try:")
-    screen.plain(`  curl -i ${cinema.url}/movies/1`)
-    screen.plain(`  curl -s -X POST ${cinema.url}/token`)
-    screen.plain(`  curl -s ${cinema.url}/.well-known/oauth-authorization-server`)
-    screen.plain(`  curl -s -H "Authorization: Bearer ${token}" ${cinema.url}/movies/7`)
+    screen.plain(`  curl -i ${service.url}/movies/1`)
+    screen.plain(`  curl -s -X POST ${service.url}/token`)
+    screen.plain(`  curl -s ${service.url}/.well-known/oauth-authorization-server`)
+    screen.plain(`  curl -s -H "Authorization: Bearer ${token}" ${service.url}/movies/7`)
     screen.plain("\nCtrl-C ends everything.")
     await stopped
   }
 } finally {
-  await cinema.close()
+  await service.close()
 }

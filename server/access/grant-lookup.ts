@@ -18,14 +18,14 @@ export type Proof = {
   readonly idempotencyKey: string | undefined
 }
 
-export type Owned = { readonly grant: Grant; readonly redemption: Redemption | null }
+export type FoundGrant = { readonly grant: Grant; readonly redemption: Redemption | null }
 /** Throws a Refusal; it does not matter whether the token shown has expired, since nothing that opens a door is given out. */
-export type FindOwned = (proof: Proof) => Promise<Owned>
+export type FindGrant = (proof: Proof) => Promise<FoundGrant>
 
-export function createFindOwned(
+export function createGrantLookup(
   deps: { store: Pick<Store, "findGrant">; keys: Pick<Keys, "verify">; now: Now },
   options: { readonly issuer: string; readonly resource: string },
-): FindOwned {
+): FindGrant {
   async function handleOf(proof: Proof): Promise<GrantHandle> {
     if (proof.accessToken !== undefined) {
       const claims = (await deps.keys.verify(proof.accessToken))?.claims

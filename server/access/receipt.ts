@@ -7,7 +7,7 @@ import { isSettled, type Redemption, settlementState } from "../core/redemption.
 import type { Keys } from "../ports/keys.ts"
 import type { Now } from "../ports/runtime.ts"
 import type { Store } from "../ports/store.ts"
-import type { FindOwned, Proof } from "./grant-lookup.ts"
+import type { FindGrant, Proof } from "./grant-lookup.ts"
 
 /**
  * `receipt`: of the further payment whose secret was shown, or of the last one the grant stands on; `receipts`: of every one
@@ -15,7 +15,7 @@ import type { FindOwned, Proof } from "./grant-lookup.ts"
  */
 export function createReceipts(
   deps: {
-    find: FindOwned
+    find: FindGrant
     store: Pick<Store, "history" | "payments">
     keys: Pick<Keys, "signReceipt">
     now: Now

@@ -2,7 +2,7 @@
 import type { TokenResponse } from "../../shared/oauth/messages.ts"
 import { isIssued } from "../core/grant.ts"
 import { grantBody, settlementView } from "../core/grant-view.ts"
-import type { FindOwned, Proof } from "./grant-lookup.ts"
+import type { FindGrant, Proof } from "./grant-lookup.ts"
 
 /** `expires_at` is null while nothing is issued: the time of a settle-first purchase begins with its token. */
 export type StatusBody = {
@@ -12,7 +12,7 @@ export type StatusBody = {
 
 /** Throws a Refusal. */
 export const createStatus =
-  (find: FindOwned) =>
+  (find: FindGrant) =>
   async (proof: Proof): Promise<StatusBody> => {
     const { grant, redemption } = await find(proof)
     const body = grantBody(grant, settlementView(redemption))

@@ -22,8 +22,8 @@ export type GateOptions = {
   readonly units?: number
 }
 
-/** What the gate lets a handler know of the caller: `res.locals.ticket`. */
-export type Ticket = Readonly<Claims>
+/** What the gate lets a handler know of the caller: `res.locals.token`. */
+export type TokenClaims = Readonly<Claims>
 
 /**
  * Lets a request through when its token covers `scope`, and answers for the handler otherwise. Put it on the route itself
@@ -40,7 +40,7 @@ export function gate(issuer: Issuer, scope: string, { units }: GateOptions = {})
   const walkIn = createWalkIn(issuer)
   const isUniform = units !== undefined || Object.keys(costs).length === 0
   const costOf = (req: Request): number => (isUniform ? (units ?? 1) : (costs[routeName(req)] ?? 1))
-  return async function ticketGate(req, res, next) {
+  return async function checkToken(req, res, next) {
     // Express answers OPTIONS for routes by itself; under app.use it would reach the handler.
     cors.apply(req, res)
     if (req.method === "OPTIONS") return
@@ -72,14 +72,20 @@ export function gate(issuer: Issuer, scope: string, { units }: GateOptions = {})
       if (verdict.kind === "refuse") {
         if (verdict.dpopNonce !== undefined) res.setHeader(dpopNonceHeader, verdict.dpopNonce)
         const mpp = req.get(acceptPaymentHeader) !== undefined
-        const route = { scope, pattern: routePattern(req), cost, walkUp: issuer.walkUp !== undefined, mpp }
-        const paid = entry && issuer.walkUp?.refuse(verdict.reason)
+        const route = {
+          scope,
+          pattern: routePattern(req),
+          cost,
+          payAtRoutes: issuer.payAtRoutes !== undefined,
+          mpp,
+        }
+        const paid = entry && issuer.payAtRoutes?.refuse(verdict.reason)
         if (paid) await sendResponse(res, paid)
         else sendAnswer(res, issuer.challenges(verdict.reason, route))
         return
       }
       if (verdict.dpopNonce !== undefined) res.setHeader(dpopNonceHeader, verdict.dpopNonce)
-      res.locals.ticket = verdict.claims satisfies Ticket
+      res.locals.token = verdict.claims satisfies TokenClaims
       charge = verdict.charge
     } catch (error) {
       // A gate that cannot tell stays shut: never the handler (HTP-25).
@@ -99,22 +105,22 @@ export function gate(issuer: Issuer, scope: string, { units }: GateOptions = {})
  * Preflights from the origins of `cors` are answered here for the whole application: express answers OPTIONS for its
  * routes without asking the gate on them.
  */
-export function office(issuer: Issuer): RequestHandler {
+export function authorizationServer(issuer: Issuer): RequestHandler {
   const { protocol, host } = new URL(issuer.config.issuer)
   const cors = createCors(issuer.config.cors)
   const peerOf = createPeerOf(issuer)
 
-  return async function ticketOffice(req: Request, res: Response, next: NextFunction) {
+  return async function serveEndpoint(req: Request, res: Response, next: NextFunction) {
     if (cors.isPreflight(req)) {
       cors.apply(req, res)
       return
     }
-    if (!issuer.office.serves(req.path)) {
+    if (!issuer.router.serves(req.path)) {
       next()
       return
     }
     if (req.readableEnded && Number(req.headers["content-length"] ?? 0) > 0) {
-      next(new Error("office() must be mounted before body parsers: the body was already read"))
+      next(new Error("authorizationServer() must be mounted before body parsers: the body was already read"))
       return
     }
     if (req.method !== "OPTIONS") cors.apply(req, res)
@@ -125,8 +131,8 @@ export function office(issuer: Issuer): RequestHandler {
       repeated: repeatedHeader(req.rawHeaders),
     }
     const answer = request
-      ? issuer.office.handle(request, caller)
-      : issuer.office.refuse(req.path, req.method === "TRACE" ? "method_not_allowed" : "malformed")
+      ? issuer.router.handle(request, caller)
+      : issuer.router.refuse(req.path, req.method === "TRACE" ? "method_not_allowed" : "malformed")
     await sendResponse(res, await answer)
   }
 }
@@ -144,10 +150,10 @@ function createWalkIn(issuer: Issuer) {
     if (!shown.payment || shown.authorization.length > 0 || shown.queryToken) return undefined
     const gone = new AbortController()
     res.once("close", () => gone.abort())
-    return issuer.walkUp?.enter({
+    return issuer.payAtRoutes?.enter({
       header: (name) => req.get(name),
       caller: { peer: peerOf(req), repeated: repeatedHeader(req.rawHeaders) },
-      door: { scope: shown.scope, cost },
+      gatedRoute: { scope: shown.scope, cost },
       signal: gone.signal,
     })
   }

@@ -1,7 +1,7 @@
 /** The composition root: the one place that knows both the use cases and the edges. */
 import { randomBytes } from "node:crypto"
 import { setTimeout as sleep } from "node:timers/promises"
-import { createFindOwned } from "../access/grant-lookup.ts"
+import { createGrantLookup } from "../access/grant-lookup.ts"
 import { createIntrospection } from "../access/introspection.ts"
 import { createReceipts } from "../access/receipt.ts"
 import { createRevocation } from "../access/revocation.ts"
@@ -31,12 +31,12 @@ import { createProofCheck } from "../gate/proof-check.ts"
 import { createWaits, type WaitOptions } from "../grants/settlement-waits.ts"
 import { createTokenEndpoint, supportedGrantTypes } from "../grants/token-endpoint.ts"
 import { newNonce, nonceSeconds } from "../grants/wallet-nonce.ts"
-import { officeRoutes } from "../http/endpoints.ts"
+import { endpointRoutes } from "../http/endpoints.ts"
 import { endpointsOf } from "../http/metadata.ts"
-import { createWalkUp, type WalkUp } from "../http/pay-at-routes.ts"
+import { createPayAtRoutes, type PayAtRoutes } from "../http/pay-at-routes.ts"
 import { type Challenges, createChallenges } from "../http/payment-required.ts"
 import { createRate } from "../http/rate.ts"
-import { createOffice, type Office } from "../http/router.ts"
+import { createRouter, type Router } from "../http/router.ts"
 import { openKeys, openRelayerKeys, type Signer, verifyProof } from "../keys/index.ts"
 import type { Chain } from "../ports/chain.ts"
 import type { Logger, Now } from "../ports/runtime.ts"
@@ -74,9 +74,9 @@ export type Issuer = {
   readonly relayers: readonly `0x${string}`[]
   readonly gate: Gate
   readonly challenges: Challenges
-  readonly office: Office
+  readonly router: Router
   /** Takes payments at the routes of the gate; absent where only the office takes them. */
-  readonly walkUp?: WalkUp
+  readonly payAtRoutes?: PayAtRoutes
   /** Where adapters report what goes wrong with them. */
   readonly log: Logger
   /** Says that no more should be sent: not ready any more, and new requests for tokens are refused with 503. */
@@ -263,9 +263,9 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
     prices,
     x402v1: config.x402v1,
   })
-  const find = createFindOwned({ store, keys, now }, names)
-  const office = createOffice(
-    officeRoutes({
+  const find = createGrantLookup({ store, keys, now }, names)
+  const router = createRouter(
+    endpointRoutes({
       ...names,
       endpoints,
       endpoint,
@@ -317,9 +317,9 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
     relayers: relayers.map(({ address }) => address),
     gate,
     challenges,
-    office,
-    ...(config.walkUp && {
-      walkUp: createWalkUp(office, { tokenEndpoint: endpoints.token, x402v1: config.x402v1 }),
+    router,
+    ...(config.payAtRoutes && {
+      payAtRoutes: createPayAtRoutes(router, { tokenEndpoint: endpoints.token, x402v1: config.x402v1 }),
     }),
     log,
     drain() {

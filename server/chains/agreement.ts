@@ -3,7 +3,7 @@ import { least } from "../core/fees.ts"
 import type { TransferReading } from "../core/verdict.ts"
 import { type Chain, type Receipt, Unwitnessed } from "../ports/chain.ts"
 import type { Logger } from "../ports/runtime.ts"
-import type { Nodes, Question, Told } from "./nodes.ts"
+import type { Nodes, Question, Reading } from "./nodes.ts"
 import * as ask from "./questions.ts"
 
 export type AgreementOptions = {
@@ -31,7 +31,7 @@ export function createAgreement(options: AgreementOptions): Pick<Chain, "readTra
     return new Unwitnessed("two nodes do not say the same")
   }
 
-  async function askTwo<T>(what: string, question: Question<T>): Promise<readonly [Told<T>, Told<T>]> {
+  async function askTwo<T>(what: string, question: Question<T>): Promise<readonly [Reading<T>, Reading<T>]> {
     try {
       return await nodes.askTwo(what, question)
     } catch (error) {

@@ -6,10 +6,10 @@ import type { Node, NodeClient } from "./node.ts"
 import { mismatchIn } from "./node-errors.ts"
 
 /** An answer, and the newest block its node knew of; undefined where that changes nothing. */
-export type Told<T> = { readonly value: T; readonly block?: bigint | undefined }
+export type Reading<T> = { readonly value: T; readonly block?: bigint | undefined }
 
 /** Changes nothing however often it is put. */
-export type Question<T> = (client: NodeClient) => Promise<Told<T>>
+export type Question<T> = (client: NodeClient) => Promise<Reading<T>>
 
 export type NodesOptions = {
   readonly network: string
@@ -26,7 +26,7 @@ export type Nodes = {
   /** Throws {@link ChainUnavailable}, or ChainMismatch when every node that answers is of another chain. */
   ask<T>(what: string, question: Question<T>): Promise<T>
   /** The answers of two different nodes. Throws {@link Unwitnessed} when only one answers. */
-  askTwo<T>(what: string, question: Question<T>): Promise<readonly [Told<T>, Told<T>]>
+  askTwo<T>(what: string, question: Question<T>): Promise<readonly [Reading<T>, Reading<T>]>
 }
 
 class Behind extends Error {
@@ -57,12 +57,12 @@ export function createNodes({ network, nodes, heads, behindMs, clock, log }: Nod
     node.greet().catch(() => {})
   }
 
-  async function put<T>(node: Node, question: Question<T>): Promise<Told<T>> {
-    const told = await node.use(question)
-    if (told.block === undefined) return told
-    if (heads.isCurrent(told.block)) {
+  async function put<T>(node: Node, question: Question<T>): Promise<Reading<T>> {
+    const reading = await node.use(question)
+    if (reading.block === undefined) return reading
+    if (heads.isCurrent(reading.block)) {
       behindUntil.delete(node)
-      return told
+      return reading
     }
     if (!behindUntil.has(node)) log.warn({ network, node: node.place }, "a node lags behind")
     behindUntil.set(node, clock() + behindMs)
@@ -73,11 +73,11 @@ export function createNodes({ network, nodes, heads, behindMs, clock, log }: Nod
     what: string,
     question: Question<T>,
     except?: Node,
-  ): Promise<{ told: Told<T>; by: Node }> {
+  ): Promise<{ reading: Reading<T>; by: Node }> {
     const failures: unknown[] = []
     for (const node of inTurn(except)) {
       try {
-        return { told: await put(node, question), by: node }
+        return { reading: await put(node, question), by: node }
       } catch (error) {
         failures.push(error)
       }
@@ -91,12 +91,12 @@ export function createNodes({ network, nodes, heads, behindMs, clock, log }: Nod
   }
 
   return {
-    ask: async (what, question) => (await askOne(what, question)).told.value,
+    ask: async (what, question) => (await askOne(what, question)).reading.value,
 
     async askTwo(what, question) {
       const first = await askOne(what, question)
       try {
-        return [first.told, (await askOne(what, question, first.by)).told]
+        return [first.reading, (await askOne(what, question, first.by)).reading]
       } catch (error) {
         throw new Unwitnessed(`only one node answered when asked ${what}`, { cause: error })
       }

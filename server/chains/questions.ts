@@ -14,7 +14,7 @@ import type { FoundLog, LocatedLog, Receipt, SendResult } from "../ports/chain.t
 import { intakeReadAbi, intakeReadCode, intakeReadResult } from "./contracts/intake-read.ts"
 import type { NodeClient } from "./node.ts"
 import { causes, isRevert, rpcText, sendResultOf } from "./node-errors.ts"
-import type { Question, Told } from "./nodes.ts"
+import type { Question, Reading } from "./nodes.ts"
 import { isDevelopmentClient } from "./well-known.ts"
 
 export const domainSeparatorOf =
@@ -232,7 +232,7 @@ export const logs =
   }
 
 /** That something is not there is believed only of a node that knows the newest blocks. */
-async function absent(client: NodeClient): Promise<Told<null>> {
+async function absent(client: NodeClient): Promise<Reading<null>> {
   return { value: null, block: await client.getBlockNumber({ cacheTime: 0 }) }
 }
 

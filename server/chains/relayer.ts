@@ -48,7 +48,7 @@ const settlementCalls: ReadonlySet<string> = new Set([
   toFunctionSelector("transferWithAuthorization(address,address,uint256,uint256,uint256,bytes32,bytes)"),
 ])
 
-type Wish = Pick<Parameters<Relayer["sign"]>[0], "to" | "data">
+type CallPlans = Pick<Parameters<Relayer["sign"]>[0], "to" | "data">
 
 /**
  * The same relayer, which signs nothing but settlements of these assets, alone or in batches, transfers of nothing to
@@ -58,11 +58,11 @@ export function onlySettlements(relayer: Relayer, assets: Iterable<Address>): Re
   const known = new Set([...assets].map(lowerAddress))
   const own = lowerAddress(relayer.address)
 
-  const isSettlement = ({ to, data }: Wish): boolean =>
+  const isSettlement = ({ to, data }: CallPlans): boolean =>
     known.has(lowerAddress(to)) && settlementCalls.has(data.slice(0, 10).toLowerCase())
 
   /** Every call in it is looked at: the contract would make any. */
-  function isBatch({ to, data }: Wish): boolean {
+  function isBatch({ to, data }: CallPlans): boolean {
     const aggregator = aggregators.find(({ address }) => address === lowerAddress(to))
     if (!aggregator) return false
     try {
@@ -73,9 +73,9 @@ export function onlySettlements(relayer: Relayer, assets: Iterable<Address>): Re
     }
   }
 
-  const fillsNonce = ({ to, data }: Wish): boolean => lowerAddress(to) === own && data === "0x"
+  const fillsNonce = ({ to, data }: CallPlans): boolean => lowerAddress(to) === own && data === "0x"
 
-  const deploysSettler = ({ to, data }: Wish): boolean =>
+  const deploysSettler = ({ to, data }: CallPlans): boolean =>
     lowerAddress(to) === settlerDeployment.to && data.toLowerCase() === settlerDeployment.data
 
   return Object.freeze({

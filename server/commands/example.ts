@@ -31,7 +31,7 @@ export function mountExample(app: Express, issuer: Issuer): void {
       res.status(404).json({ error: "no_such_movie" })
       return
     }
-    res.json({ id: Number(req.params.id), title, seat: res.locals.ticket.grant })
+    res.json({ id: Number(req.params.id), title, grant: res.locals.token.grant })
   })
   app.post("/movies", gate(issuer, "movies:write"), (_req, res) => {
     res.status(201).json({ accepted: true })

@@ -1,7 +1,7 @@
 /** `keys list|rotate|remove`: looks after the signing keys while the service runs on the same folder. */
 
 import { ConfigError } from "../config/config.ts"
-import { createKeyCare, type KeyCare } from "../keys/key-care.ts"
+import { createKeyMaintenance, type KeyMaintenance } from "../keys/key-maintenance.ts"
 import { type CommandIo, onConfig, printJson } from "./with-store.ts"
 
 export type KeysOptions = { readonly config: string; readonly kid?: string }
@@ -11,33 +11,34 @@ export type KeysIo = CommandIo & {
   now(): number
 }
 
-type Task = (care: KeyCare, options: KeysOptions, io: KeysIo) => Promise<void>
+type Task = (maintenance: KeyMaintenance, options: KeysOptions, io: KeysIo) => Promise<void>
 
 const tasks = { list, rotate, remove } satisfies Record<string, Task>
 
 /** Resolves with the exit code. A change is on disk when it does, and a running service heeds it within 5 s. */
 export const keys = (task: keyof typeof tasks, options: KeysOptions, io: KeysIo): Promise<number> =>
   onConfig(options.config, io, async (config) => {
-    const care = createKeyCare(config.keys, { algorithm: config.tokenAlgorithm, now: io.now })
-    await tasks[task](care, options, io)
+    const maintenance = createKeyMaintenance(config.keys, { algorithm: config.tokenAlgorithm, now: io.now })
+    await tasks[task](maintenance, options, io)
     return 0
   })
 
-async function list(care: KeyCare, _options: KeysOptions, io: KeysIo): Promise<void> {
-  for (const key of await care.list()) printJson(io, key)
+async function list(maintenance: KeyMaintenance, _options: KeysOptions, io: KeysIo): Promise<void> {
+  for (const key of await maintenance.list()) printJson(io, key)
 }
 
-async function rotate(care: KeyCare, _options: KeysOptions, io: KeysIo): Promise<void> {
-  const { waitSeconds, own } = await care.rotate()
+async function rotate(maintenance: KeyMaintenance, _options: KeysOptions, io: KeysIo): Promise<void> {
+  const { waitSeconds, own } = await maintenance.rotate()
   if (waitSeconds > 0)
     throw new ConfigError([
       `the next key was published less than a minute ago; verifiers may not have it yet, try again in ${waitSeconds} s`,
     ])
   if (!own) io.warn("access tokens are signed by a signer outside: start the service with another one")
-  await list(care, { config: "" }, io)
+  await list(maintenance, { config: "" }, io)
 }
 
-async function remove(care: KeyCare, { kid = "" }: KeysOptions, io: KeysIo): Promise<void> {
-  if (!(await care.remove(kid))) throw new ConfigError([`there is no key ${kid}; \`keys list\` shows them`])
+async function remove(maintenance: KeyMaintenance, { kid = "" }: KeysOptions, io: KeysIo): Promise<void> {
+  if (!(await maintenance.remove(kid)))
+    throw new ConfigError([`there is no key ${kid}; \`keys list\` shows them`])
   printJson(io, { removed: kid })
 }

@@ -45,7 +45,7 @@ function readTarget(options: RevokeOptions, now: number): RevocationTarget {
     case "token":
       return { kind: "grant", grantId: grantIn(options.token ?? "") }
     case "grant":
-      return { kind: "grant", grantId: wantGrantId("grant", options.grant ?? "") }
+      return { kind: "grant", grantId: requireGrantId("grant", options.grant ?? "") }
     case "payer": {
       const id = parseAddress(options.payer ?? "")
       if (!id) throw wrong("--payer: wanted an address of 20 bytes in hex with a right checksum")
@@ -74,18 +74,18 @@ function readTarget(options: RevokeOptions, now: number): RevocationTarget {
 function grantIn(token: string): string {
   const [first = "", payload, signature] = token.split(".")
   if (signature === undefined)
-    return wantGrantId("token", Buffer.from(first, "base64url").subarray(0, 16).toString("base64url"))
+    return requireGrantId("token", Buffer.from(first, "base64url").subarray(0, 16).toString("base64url"))
   try {
     const claims: unknown = JSON.parse(Buffer.from(payload ?? "", "base64url").toString("utf8"))
     const grant = typeof claims === "object" && claims !== null && "grant" in claims ? claims.grant : ""
-    return wantGrantId("token", String(grant))
+    return requireGrantId("token", String(grant))
   } catch (error) {
     if (error instanceof ConfigError) throw error
     throw wrong("--token: wanted an access token or a refresh token of this service")
   }
 }
 
-function wantGrantId(option: string, id: string): string {
+function requireGrantId(option: string, id: string): string {
   if (!/^[A-Za-z0-9_-]{22}$/.test(id))
     throw wrong(
       `--${option}: wanted ${option === "grant" ? "the id of a grant" : "an access token or a refresh token of this service"}`,

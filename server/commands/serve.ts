@@ -3,7 +3,7 @@ import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import { setTimeout as sleep } from "node:timers/promises"
 import type { ErrorRequestHandler } from "express"
-import { hardenServer, hardServerOptions, office } from "../adapters/express.ts"
+import { authorizationServer, hardenServer, hardServerOptions } from "../adapters/express.ts"
 import { createIssuer } from "../app/issuer.ts"
 import { createLogger } from "../app/log.ts"
 import { ConfigError } from "../config/config.ts"
@@ -33,14 +33,14 @@ async function run(options: ServeOptions): Promise<number> {
   const stopped = stopSignal()
   const config = await readConfig(options.config)
   // The example shows all there is: a stock x402 client watches a film without knowing of tickets.
-  const input = options.example ? { walkUp: true, ...config } : config
+  const input = options.example ? { payAtRoutes: true, ...config } : config
   const issuer = await createIssuer(input, { environment: process.env })
   const log = createLogger(issuer.config.logLevel)
   endOnBug(log)
   try {
     const app = express()
     app.disable("x-powered-by")
-    app.use(office(issuer))
+    app.use(authorizationServer(issuer))
     if (options.example) mountExample(app, issuer)
     app.use(plainErrors(log))
     const [, host = "", port = ""] = /^(.+):([0-9]+)$/.exec(issuer.config.listen) ?? []

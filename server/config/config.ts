@@ -9,7 +9,7 @@ import { readOffer } from "./offers.ts"
 import { configSchema } from "./schema.ts"
 import { show } from "./show.ts"
 import { readUnits } from "./units.ts"
-import { WrongValue, wantAddress, wantBlock, wantIdentifier, wantOrigin } from "./values.ts"
+import { requireAddress, requireBlock, requireIdentifier, requireOrigin, WrongValue } from "./values.ts"
 
 /** Limits in the currency of the assets; inside they are millionths. */
 const moneyLimits = ["perPayment", "perPayer", "total", "dailyLoss", "agreementAbove"] as const
@@ -82,9 +82,11 @@ function complete(raw: z.output<typeof configSchema>): Config {
       return undefined
     }
   }
-  const issuer = check("issuer", () => wantIdentifier(raw.issuer, raw.allowInsecureHttp))
-  const resource = check("resource", () => wantIdentifier(raw.resource ?? raw.issuer, raw.allowInsecureHttp))
-  const payTo = check("payTo", () => wantAddress(raw.payTo))
+  const issuer = check("issuer", () => requireIdentifier(raw.issuer, raw.allowInsecureHttp))
+  const resource = check("resource", () =>
+    requireIdentifier(raw.resource ?? raw.issuer, raw.allowInsecureHttp),
+  )
+  const payTo = check("payTo", () => requireAddress(raw.payTo))
   const connected = readNetworks(raw.networks)
   problems.push(...connected.problems)
   const alone = Object.keys(raw.networks).filter((id) => raw.networks[id]?.rpcUrls.length === 1)
@@ -109,8 +111,8 @@ function complete(raw: z.output<typeof configSchema>): Config {
       }),
     ),
   )
-  for (const origin of raw.cors) check("cors", () => wantOrigin(origin))
-  for (const block of raw.trustProxy) check("trustProxy", () => wantBlock(block))
+  for (const origin of raw.cors) check("cors", () => requireOrigin(origin))
+  for (const block of raw.trustProxy) check("trustProxy", () => requireBlock(block))
   const ids = raw.offers.map((offer) => offer.id)
   const twice = ids.find((id, index) => ids.indexOf(id) !== index)
   if (twice !== undefined) problems.push(`offers: found the id ${show(twice)} twice, wanted each once`)

@@ -8,7 +8,7 @@ import { canonicalContent, type Offer, type OfferContent, type Price } from "../
 import { settleOf, shortestQuoteSeconds } from "../core/pricing.ts"
 import type { offerSchema, priceSchema } from "./schema.ts"
 import { show } from "./show.ts"
-import { WrongValue, wantAddress } from "./values.ts"
+import { requireAddress, WrongValue } from "./values.ts"
 
 type OfferContext = {
   payTo: Address
@@ -53,7 +53,7 @@ function readPrice(raw: z.output<typeof priceSchema>, context: OfferContext): Pr
   return {
     network: network.id,
     scheme: "exact",
-    asset: wantAddress(asset.address),
+    asset: requireAddress(asset.address),
     amount: units,
     payTo: context.payTo,
     maxTimeoutSeconds: context.maxTimeoutSeconds,

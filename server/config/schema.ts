@@ -138,7 +138,7 @@ export const configSchema = z.strictObject({
     .max(64)
     .default([])
     .describe("addresses and CIDR blocks of reverse proxies whose `X-Forwarded-For` names the peer"),
-  walkUp: z
+  payAtRoutes: z
     .boolean()
     .default(false)
     .describe("payments are taken at the business URLs, too, of x402 clients that know nothing else"),

@@ -6,7 +6,7 @@ import { show } from "./show.ts"
 export class WrongValue extends Error {}
 
 /** An issuer or resource identifier: compared byte for byte, so only its one normal spelling is taken. */
-export function wantIdentifier(text: string, allowInsecureHttp: boolean): string {
+export function requireIdentifier(text: string, allowInsecureHttp: boolean): string {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (!url || (url.protocol !== "https:" && url.protocol !== "http:"))
     throw new WrongValue(`found ${show(text)}, wanted an http(s) URL`)
@@ -24,14 +24,14 @@ const isLoopback = (hostname: string): boolean =>
   hostname === "localhost" || hostname === "[::1]" || /^127(?:\.[0-9]{1,3}){3}$/.test(hostname)
 
 /** Compared byte for byte with what browsers send, so only that spelling is taken; never `*` or `null`. */
-export function wantOrigin(text: string): void {
+export function requireOrigin(text: string): void {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (!url || url.origin !== text || !/^https?:$/.test(url.protocol))
     throw new WrongValue(`found ${show(text)}, wanted an origin such as "https://app.example.com"`)
 }
 
 /** A block of all addresses would let everybody choose the address he is counted by. */
-export function wantBlock(text: string): void {
+export function requireBlock(text: string): void {
   const [address = "", prefix, ...more] = text.split("/")
   const bits = isIP(address) === 6 ? 128 : 32
   const good = prefix === undefined || (/^[1-9][0-9]{0,2}$/.test(prefix) && Number(prefix) <= bits)
@@ -39,7 +39,7 @@ export function wantBlock(text: string): void {
     throw new WrongValue(`found ${show(text)}, wanted an address or a CIDR block such as "10.0.0.0/8"`)
 }
 
-export function wantAddress(text: string): Address {
+export function requireAddress(text: string): Address {
   const address = parseAddress(text)
   if (!address || address === zeroAddress)
     throw new WrongValue(`found ${show(text)}, wanted an address of 20 bytes in hex with a right checksum`)

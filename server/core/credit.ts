@@ -15,8 +15,8 @@ export const stands = ({ topUp }: Redemption): boolean => topUp === null || topU
  * The value of what is unused: that share of what was paid which the limit that ends first leaves, rounded down. What gates
  * hold counts as used.
  */
-export function unusedValue(grant: Grant, standing: Redemption, now: number): bigint {
-  const { value, since, until, units } = basisOf(grant, standing)
+export function unusedValue(grant: Grant, current: Redemption, now: number): bigint {
+  const { value, since, until, units } = basisOf(grant, current)
   const byTime = share(value, grant.expiresAt - now, until - since)
   if (!grant.meter || units === null) return byTime
   const byUse = share(value, grant.meter.left, units)
@@ -39,8 +39,8 @@ function share(value: bigint, rest: number, whole: number): bigint {
 }
 
 /** A redemption that is a further payment. */
-export type Further = Redemption & { readonly topUp: TopUp }
-export const isFurther = (redemption: Redemption): redemption is Further => redemption.topUp !== null
+export type TopUpRedemption = Redemption & { readonly topUp: TopUp }
+export const isTopUp = (redemption: Redemption): redemption is TopUpRedemption => redemption.topUp !== null
 
 /** What a further payment, or its failure, makes of its grant. */
 export type TopUpEffect = {
@@ -56,10 +56,15 @@ export type TopUpEffect = {
 }
 
 /** Carries out what a further payment promised. `standing`: the payment the grant has been standing on. */
-export function topUpGrant(grant: Grant, standing: Redemption, bought: Further, now: number): TopUpEffect {
+export function topUpGrant(
+  grant: Grant,
+  current: Redemption,
+  bought: TopUpRedemption,
+  now: number,
+): TopUpEffect {
   const { topUp, nominal } = bought
   const { kind, offer } = topUp
-  const unused = unusedValue(grant, standing, now)
+  const unused = unusedValue(grant, current, now)
   const moves = kind === "moves"
   const meter = moves
     ? movedMeter(grant.meter, offer.units, unused, nominal)
@@ -112,7 +117,12 @@ function movedMeter(meter: Meter | null, units: number | null, credit: bigint, p
   return { given: left + spent, left, held: 0, spent }
 }
 
-function tokenOf(grant: Grant, { topUp, state }: Further, until: number, from: number): TokenRecord | null {
+function tokenOf(
+  grant: Grant,
+  { topUp, state }: TopUpRedemption,
+  until: number,
+  from: number,
+): TokenRecord | null {
   const issuedAt = Math.max(from, grant.token?.issuedAt ?? 0)
   // Without a token of its own what is there has ended, and the next refresh brings one.
   if (!topUp.token) return grant.token && { ...grant.token, issuedAt, expiresAt: issuedAt }
@@ -125,7 +135,7 @@ function tokenOf(grant: Grant, { topUp, state }: Further, until: number, from: n
  * Takes back what a further payment gave, and no more: the grant is what it would be without it. It ends when what was given
  * is spent already, or when it has moved on since. `newest`: the grant stands on this payment.
  */
-export function takeBack(grant: Grant, bought: Further, newest: boolean, now: number): TopUpEffect {
+export function takeBack(grant: Grant, bought: TopUpRedemption, newest: boolean, now: number): TopUpEffect {
   const { topUp } = bought
   const gone = { ...topUp, gave: null }
   const from = afterAll(grant, now)
@@ -158,15 +168,14 @@ function meterWithout(meter: Meter | null, { before, units }: Gave): Meter | nul
 /** What the chain's verdict on a further payment makes of its grant; null when nothing. */
 export function topUpVerdict(
   grant: Grant,
-  standing: Redemption | null,
-  bought: Further,
+  current: Redemption | null,
+  bought: TopUpRedemption,
   now: number,
 ): TopUpEffect | null {
   const state = settlementState(bought.state)
   const { gave } = bought.topUp
-  if (state === "settled" && !gave && !grant.ended && standing)
-    return topUpGrant(grant, standing, bought, now)
-  if (state === "failed" && gave) return takeBack(grant, bought, standing?.key === bought.key, now)
+  if (state === "settled" && !gave && !grant.ended && current) return topUpGrant(grant, current, bought, now)
+  if (state === "failed" && gave) return takeBack(grant, bought, current?.key === bought.key, now)
   return null
 }
 
@@ -185,12 +194,12 @@ export type TopUpRequest = {
 export function whyNoTopUp(
   grant: Grant,
   payments: readonly Redemption[],
-  standing: Redemption | null,
-  bought: Further,
+  current: Redemption | null,
+  bought: TopUpRedemption,
   { request, now }: { readonly request: TopUpRequest; readonly now: number },
 ): Reason | undefined {
-  if (!grant.paid || grant.parent !== null || !standing || standing.state === "free") return "top_up_refused"
-  const over = whyOver(grant, settlementState(standing.state), now)
+  if (!grant.paid || grant.parent !== null || !current || current.state === "free") return "top_up_refused"
+  const over = whyOver(grant, settlementState(current.state), now)
   if (over && over !== "grant_used_up") return over
   if (grant.keyThumbprint !== null && request.keyThumbprint !== grant.keyThumbprint)
     return "dpop_key_mismatch"
@@ -200,9 +209,9 @@ export function whyNoTopUp(
   const isPending = payments.some(({ state }) => settlementState(state) === "pending")
   if (isPending || !isIssued(grant) || grant.offer !== request.from) return "top_up_pending"
   const { kind, offer } = bought.topUp
-  const isLarger = includesScope(offer.scope, grant.scope) && bought.nominal > standing.nominal
+  const isLarger = includesScope(offer.scope, grant.scope) && bought.nominal > current.nominal
   if (kind === "moves" && !isLarger) return "offer_smaller"
-  const { grant: after } = topUpGrant(grant, standing, bought, now)
+  const { grant: after } = topUpGrant(grant, current, bought, now)
   const isTooLarge = after.expiresAt > now + longestGrantSeconds || (after.meter?.given ?? 0) > mostUnits
   return isTooLarge ? "grant_full" : undefined
 }

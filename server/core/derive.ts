@@ -30,7 +30,7 @@ export type DeriveRequest = {
 }
 
 /** An access token that a holder shows for what it is to yield. */
-export type ShownToken = { readonly jti: string; readonly issuedAt: number }
+export type PresentedToken = { readonly jti: string; readonly issuedAt: number }
 
 export type DeriveDecision =
   | { readonly kind: "derived"; readonly grant: IssuedGrant }

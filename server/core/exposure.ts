@@ -33,7 +33,7 @@ export const closedBreaker: Breaker = { lastLossAt: 0, minute: 0, probes: 0 }
 export const trippedAt = (now: number): Breaker => ({ lastLossAt: now, minute: 0, probes: 0 })
 
 /** How much is under way, and was lost, when a payment arrives. */
-export type Standing = {
+export type Exposure = {
   /** Rows that wait for settlement or ride in a transaction not yet mined. */
   readonly queued: number
   /** Atomic units the payer's balance must still cover, as seen from the payment's intake block. */
@@ -47,7 +47,7 @@ export type Standing = {
 }
 
 /** What a payment asks for. */
-export type Claim = {
+export type ExposureRequest = {
   /** `first` when the offer or the payer leaves no choice. */
   readonly policy: SettlePolicy
   readonly nominal: bigint
@@ -78,15 +78,16 @@ const trustedAfter = 3
 const settledPerBlock = 250
 
 /** Decides on a payment; it must be carried out in the transaction that read the standing. */
-export function admit(claim: Claim, standing: Standing, limits: ExposureLimits): Admission {
-  if (standing.queued >= limits.queue || isTooLate(claim, standing.queued))
+export function admit(request: ExposureRequest, exposure: Exposure, limits: ExposureLimits): Admission {
+  if (exposure.queued >= limits.queue || isTooLate(request, exposure.queued))
     return { kind: "refused", reason: "queue_full" }
-  if (claim.balance - standing.pending < claim.value) return { kind: "refused", reason: "insufficient_funds" }
-  if (claim.policy === "first") return admitted("first")
-  const limit = limitReached(claim, standing, limits)
+  if (request.balance - exposure.pending < request.value)
+    return { kind: "refused", reason: "insufficient_funds" }
+  if (request.policy === "first") return admitted("first")
+  const limit = limitReached(request, exposure, limits)
   if (limit) return admitted("first", limit)
-  if (!isOpen(standing, limits) || standing.payer.settled >= trustedAfter) return admitted("background")
-  const probed = probe(standing.breaker, claim.now)
+  if (!isOpen(exposure, limits) || exposure.payer.settled >= trustedAfter) return admitted("background")
+  const probed = probe(exposure.breaker, request.now)
   return probed ? admitted("background", null, probed) : admitted("first", "dailyLoss")
 }
 
@@ -96,9 +97,13 @@ const admitted = (
   breaker: Breaker | null = null,
 ): Admission => ({ kind: "admitted", policy, limit, breaker })
 
-function limitReached(claim: Claim, standing: Standing, limits: ExposureLimits): LimitName | undefined {
-  const { nominal } = claim
-  const { payer, unsettled, lost } = standing
+function limitReached(
+  request: ExposureRequest,
+  exposure: Exposure,
+  limits: ExposureLimits,
+): LimitName | undefined {
+  const { nominal } = request
+  const { payer, unsettled, lost } = exposure
   if (nominal > limits.perPayment) return "perPayment"
   if (payer.unsettled + nominal > limits.perPayer) return "perPayer"
   if (payer.settled === 0 && payer.open >= limits.newPayer) return "newPayer"
@@ -108,7 +113,7 @@ function limitReached(claim: Claim, standing: Standing, limits: ExposureLimits):
   return undefined
 }
 
-const isOpen = ({ lost }: Standing, limits: ExposureLimits): boolean => lost > 0n && lost >= limits.dailyLoss
+const isOpen = ({ lost }: Exposure, limits: ExposureLimits): boolean => lost > 0n && lost >= limits.dailyLoss
 
 /** Half open: one payment in the first minute, and twice as many in each that follows. Undefined when none is left. */
 function probe(breaker: Breaker, now: number): Breaker | undefined {
@@ -120,7 +125,7 @@ function probe(breaker: Breaker, now: number): Breaker | undefined {
 }
 
 /** The queue is longer than the payment lives: it would expire before its turn. */
-function isTooLate({ now, blockSeconds, validBefore }: Claim, queued: number): boolean {
+function isTooLate({ now, blockSeconds, validBefore }: ExposureRequest, queued: number): boolean {
   const blocks = Math.ceil((queued + 1) / settledPerBlock)
   return now + blocks * blockSeconds > Number(validBefore)
 }

@@ -29,7 +29,7 @@ export function stateOf(key: RingKey, overlapSeconds: number, now: number): KeyS
 }
 
 /** The one that signs, or will within seconds, until another is told to. */
-export const inOffice = <K extends RingKey>(keys: readonly K[]): K | undefined =>
+export const activeKey = <K extends RingKey>(keys: readonly K[]): K | undefined =>
   keys.find((key) => key.activeAt !== null && key.retiredAt === null)
 
 export const nextOf = <K extends RingKey>(keys: readonly K[]): K | undefined =>
@@ -47,7 +47,7 @@ export function rotated<K extends RingKey>(keys: readonly K[], make: () => K, no
 
 /** The key signs from now on, and nothing waits: its holder names its successor himself. */
 export function adopted<K extends RingKey>(keys: readonly K[], key: K, now: number): readonly K[] {
-  if (inOffice(keys)?.id === key.id) return keys
+  if (activeKey(keys)?.id === key.id) return keys
   const heir = keys.find(({ id }) => id === key.id) ?? key
   const at = keys.length === 0 ? now : Math.max(now, heir.publishedAt + settleSeconds)
   return replaced(keys, heir, at).filter(({ activeAt }) => activeAt !== null)
@@ -61,7 +61,7 @@ export const founded = <K extends RingKey>(make: () => K, now: number): readonly
 
 /** The ring with a key in office and one that waits. */
 export function completed<K extends RingKey>(keys: readonly K[], make: () => K, now: number): readonly K[] {
-  if (!inOffice(keys)) return rotated(keys, make, now)
+  if (!activeKey(keys)) return rotated(keys, make, now)
   return nextOf(keys) ? keys : [...keys, make()]
 }
 

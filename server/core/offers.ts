@@ -1,7 +1,7 @@
 /** Offers: what is on sale, each under a reference that is also the quote of its fixed prices. */
 import { hasScope } from "../../shared/oauth/access-token.ts"
 import type { Address } from "../../shared/values/evm.ts"
-import type { QuotedAmount } from "./dynamic-quote.ts"
+import type { QuotedAmount } from "./price-quote.ts"
 import type { SettlePolicy } from "./redemption.ts"
 
 export type Price = {
@@ -74,16 +74,16 @@ export const canonicalContent = (offer: OfferContent): string =>
   ])
 
 /** A route at which payments are taken, too: what it wants of a token. */
-export type Door = {
+export type GatedRoute = {
   readonly scope: string
   /** In units, where they are counted. */
   readonly cost: number
 }
 
 /** Whether the plain bearer token that the offer sells is let through at the door. */
-export const opens = (offer: Pick<Offer, "scope" | "units" | "dpop">, door: Door): boolean =>
-  hasScope(offer.scope, door.scope) &&
-  (offer.units === null || offer.units >= door.cost) &&
+export const opens = (offer: Pick<Offer, "scope" | "units" | "dpop">, gatedRoute: GatedRoute): boolean =>
+  hasScope(offer.scope, gatedRoute.scope) &&
+  (offer.units === null || offer.units >= gatedRoute.cost) &&
   offer.dpop !== "required"
 
 /** Where the money of these offers goes, or went. */

@@ -3,9 +3,9 @@
 import { networks } from "../../shared/networks/index.ts"
 import { type AssetInfo, findAsset } from "../../shared/networks/network.ts"
 import { AmountError, parseAmount } from "../../shared/values/amount.ts"
-import type { QuotedAmount } from "./dynamic-quote.ts"
 import { isSet, type Offer, type Price, type SetPrice } from "./offers.ts"
 import { nominalValue } from "./payment.ts"
+import type { QuotedAmount } from "./price-quote.ts"
 
 /** The longest life a configuration may give to quotes. */
 export const longestQuoteSeconds = 86_400
@@ -57,7 +57,7 @@ export type PricedOffer = Omit<Offer, "prices"> & {
 }
 
 /** Atomic units of what a price function has told. Throws {@link AmountError} for anything that is no price. */
-export function amountTold(answer: unknown, { decimals }: Pick<AssetInfo, "decimals">): bigint {
+export function parsePriceAnswer(answer: unknown, { decimals }: Pick<AssetInfo, "decimals">): bigint {
   if (typeof answer !== "string")
     throw new AmountError(
       `found ${answer === null ? "null" : `a ${typeof answer}`}, wanted a decimal string such as "0.01"`,

@@ -144,7 +144,7 @@ export type LedgerKind =
   | "whitelist_removed"
 
 /** Entries that say how far the money of a redemption is. */
-export const newsKinds = ["settled", "imported", "reopened", "failed"] as const satisfies LedgerKind[]
+export const outcomeKinds = ["settled", "imported", "reopened", "failed"] as const satisfies LedgerKind[]
 
 export type MoveEffect = {
   readonly redemption: Redemption

@@ -19,7 +19,7 @@ export type Funding = {
    * Throws the refusal `amount_below_minimum` for a value, in millionths of the currency, that is less than its settlement
    * costs now; or ChainUnavailable. Without a price of the native coin nothing is refused.
    */
-  wantWorth(nominal: bigint): Promise<void>
+  requireWorth(nominal: bigint): Promise<void>
   /** What one settlement costs now, in millionths of the currency; null without a price of the native coin. */
   cost(): Promise<bigint | null>
   /** How long the gas lasts. Throws ChainUnavailable. */
@@ -111,7 +111,7 @@ export function createFunding({ chain, relayers, nativePrice, now, log }: Fundin
       if ((await current()).forecast.level === "critical") throw new Refusal("relayer_unfunded")
     },
 
-    async wantWorth(nominal) {
+    async requireWorth(nominal) {
       const least = await cost()
       if (least !== null && nominal < least) throw new Refusal("amount_below_minimum")
     },

@@ -1,6 +1,12 @@
 /** The price list: what can be bought now, at fixed prices and at those that the seller's functions have told last. */
 import type { Offer, Price } from "../core/offers.ts"
-import { amountTold, type PricedOffer, type Pricing, type Promised, pricedOffers } from "../core/pricing.ts"
+import {
+  type PricedOffer,
+  type Pricing,
+  type Promised,
+  parsePriceAnswer,
+  pricedOffers,
+} from "../core/pricing.ts"
 import type { Logger, Now } from "../ports/runtime.ts"
 import { createFeed } from "./feed.ts"
 import type { Quotes } from "./quote-seals.ts"
@@ -21,7 +27,7 @@ export type PriceList = {
 const goodForSeconds = 10
 
 /** What a function told last. */
-type Told = Promised & { readonly askedAt: number }
+type LastPrice = Promised & { readonly askedAt: number }
 
 export function createPriceList(
   deps: { readonly quotes: Quotes; readonly now: Now; readonly log: Logger },
@@ -39,21 +45,22 @@ export function createPriceList(
   const { quotes, now, log } = deps
   const { offers, pricing, quoteSeconds, perPayment, answerMilliseconds = 1000 } = options
   /** By price; null for one that is closed, because its function failed. */
-  const told = new Map<string, Told | null>()
-  const toldOf = (offer: Offer, price: Price): Told | null | undefined => told.get(keyOf(offer, price))
-  let list = pricedOffers(offers, toldOf, perPayment)
+  const lastPrices = new Map<string, LastPrice | null>()
+  const lastPriceOf = (offer: Offer, price: Price): LastPrice | null | undefined =>
+    lastPrices.get(keyOf(offer, price))
+  let list = pricedOffers(offers, lastPriceOf, perPayment)
   const feed = createFeed({ now, log }, { name: "the prices", read })
 
   async function read(askedAt: number): Promise<void> {
     const due = pricing.filter((each) => isDue(each, askedAt))
     if (due.length === 0) return
     await Promise.all(due.map((each) => ask(each, askedAt)))
-    list = pricedOffers(offers, toldOf, perPayment)
+    list = pricedOffers(offers, lastPriceOf, perPayment)
   }
 
   /** What failed is asked again every second; so is what was sealed with a key that is not trusted any more. */
   function isDue({ offer, price }: Pricing, at: number): boolean {
-    const known = toldOf(offer, price)
+    const known = lastPriceOf(offer, price)
     const isFresh = known && at >= known.askedAt && at < known.askedAt + goodForSeconds
     return !isFresh || quotes.open(known.quote, offer, price) === undefined
   }
@@ -61,16 +68,16 @@ export function createPriceList(
   /** No answer is no price, and least of all a price of nothing. */
   async function ask({ offer, price, asset, tell }: Pricing, askedAt: number): Promise<void> {
     const key = keyOf(offer, price)
-    const before = toldOf(offer, price)
+    const before = lastPriceOf(offer, price)
     const where = { offer: offer.id, network: price.network, asset: asset.symbol }
     try {
       const signal = AbortSignal.timeout(answerMilliseconds)
       const answer = await inTime(() => tell({ ...where, signal }), signal)
-      const promise = { amount: amountTold(answer, asset), expiresAt: askedAt + quoteSeconds }
-      told.set(key, { ...promise, askedAt, quote: quotes.make(offer, price, promise) })
+      const promise = { amount: parsePriceAnswer(answer, asset), expiresAt: askedAt + quoteSeconds }
+      lastPrices.set(key, { ...promise, askedAt, quote: quotes.make(offer, price, promise) })
       if (before === null) log.info(where, "the price function answers again")
     } catch (error) {
-      told.set(key, null)
+      lastPrices.set(key, null)
       if (before !== null)
         log.warn({ ...where, err: error }, "the price function failed; nothing is sold at it")
     }

@@ -1,6 +1,7 @@
 /** Quotes: prices that a function told, sealed so that they hold without being stored (wire.md §3). */
-import { type QuoteSubject, readQuote, sealedText, writeQuote } from "../core/dynamic-quote.ts"
+
 import type { Offer, OpenQuote, Price } from "../core/offers.ts"
+import { type QuoteSubject, readQuote, sealedText, writeQuote } from "../core/price-quote.ts"
 import type { Keys } from "../ports/keys.ts"
 
 export type Quotes = {

@@ -17,10 +17,10 @@ export function createWhitelist(deps: { store: Store; now: Now; log: Logger }): 
   let version = 0
 
   async function read(): Promise<void> {
-    const news = await deps.store.whitelist({ version })
-    if (!news) return
-    entries = new Map(news.entries.map((entry) => [entry.id, entry]))
-    version = news.version
+    const snapshot = await deps.store.whitelist({ version })
+    if (!snapshot) return
+    entries = new Map(snapshot.entries.map((entry) => [entry.id, entry]))
+    version = snapshot.version
   }
 
   return {

@@ -26,7 +26,7 @@ export type Metering = {
 }
 
 /** A slice as this process has it; what is neither spent, unused nor available is under way. */
-type Lot = {
+type HeldSlice = {
   readonly id: number
   readonly units: number
   readonly takenAt: number
@@ -34,16 +34,16 @@ type Lot = {
   spent: number
   unused: number
   /** What the store knows. */
-  told: { readonly spent: number; readonly unused: number }
+  reported: { readonly spent: number; readonly unused: number }
 }
 
 type Account = {
   readonly grantId: string
   /** The newest is spent from, the others wait for calls under way. */
-  lots: Lot[]
-  current: Lot | undefined
+  heldSlices: HeldSlice[]
+  current: HeldSlice | undefined
   /** One errand to the store at a time: what every call for this grant waits for. */
-  errand: Promise<void> | undefined
+  pending: Promise<void> | undefined
   quota: number
   /** Outside this process. */
   rest: number
@@ -74,9 +74,9 @@ export function createMetering(
     if (known) return known
     const account: Account = {
       grantId,
-      lots: [],
+      heldSlices: [],
       current: undefined,
-      errand: undefined,
+      pending: undefined,
       quota: 0,
       rest: 0,
       short: undefined,
@@ -85,20 +85,20 @@ export function createMetering(
     return account
   }
 
-  function charge(account: Account, lot: Lot, cost: number): Charge {
-    lot.available -= cost
+  function charge(account: Account, held: HeldSlice, cost: number): Charge {
+    held.available -= cost
     let settled = false
     return {
       quota: account.quota,
-      remaining: account.rest + lot.available,
+      remaining: account.rest + held.available,
       cost,
       settle(outcome) {
         if (settled || stopping) return
         settled = true
-        if (outcome === "kept") lot.spent += cost
+        if (outcome === "kept") held.spent += cost
         else {
-          if (lot === account.current) lot.available += cost
-          else lot.unused += cost
+          if (held === account.current) held.available += cost
+          else held.unused += cost
           account.short = undefined
         }
       },
@@ -113,17 +113,17 @@ export function createMetering(
       if (short && cost >= short.cost && now() < short.until) return short.why
       if (waiting >= mostWaiting || stopping) return "crowded"
       waiting += 1
-      await (account.errand ?? run(account, () => fill(account, cost)))
+      await (account.pending ?? run(account, () => fill(account, cost)))
       waiting -= 1
     }
   }
 
   function run(account: Account, work: () => Promise<void>): Promise<void> {
-    const errand = work().finally(() => {
-      account.errand = undefined
+    const pending = work().finally(() => {
+      account.pending = undefined
     })
-    account.errand = errand
-    return errand
+    account.pending = pending
+    return pending
   }
 
   /** Takes a slice that is good for the cost, or notes why there is none. */
@@ -133,17 +133,25 @@ export function createMetering(
     retire(account)
     try {
       for (;;) {
-        const reports = newsOf(account)
+        const reports = reportOf(account)
         const taken = await store.takeUnits({ grantId, holder: options.holder, cost, reports, now: now() })
-        noteTold(account, reports)
+        noteReported(account, reports)
         account.quota = taken.given
         account.rest = taken.left + taken.elsewhere
         if (taken.slice) {
           const { id, units } = taken.slice
-          const told = { spent: 0, unused: 0 }
-          const lot: Lot = { id, units, takenAt: now(), available: units, spent: 0, unused: 0, told }
-          account.lots.push(lot)
-          account.current = lot
+          const reported = { spent: 0, unused: 0 }
+          const held: HeldSlice = {
+            id,
+            units,
+            takenAt: now(),
+            available: units,
+            spent: 0,
+            unused: 0,
+            reported,
+          }
+          account.heldSlices.push(held)
+          account.current = held
           return
         }
         // Others may bring back what they do not use; who crashed never does, and is not waited for.
@@ -168,25 +176,30 @@ export function createMetering(
   }
 
   /** Of a slice that is being spent nothing is told yet. */
-  const newsOf = ({ lots, current }: Account): readonly SliceReport[] =>
-    lots
-      .filter((lot) => lot !== current && (lot.spent !== lot.told.spent || lot.unused !== lot.told.unused))
+  const reportOf = ({ heldSlices, current }: Account): readonly SliceReport[] =>
+    heldSlices
+      .filter(
+        (held) =>
+          held !== current && (held.spent !== held.reported.spent || held.unused !== held.reported.unused),
+      )
       .map(({ id, spent, unused }) => ({ sliceId: id, spent, unused }))
 
-  function noteTold(account: Account, reports: readonly SliceReport[]): void {
+  function noteReported(account: Account, reports: readonly SliceReport[]): void {
     for (const { sliceId, spent, unused } of reports) {
-      const lot = account.lots.find(({ id }) => id === sliceId)
-      if (lot) lot.told = { spent, unused }
+      const held = account.heldSlices.find(({ id }) => id === sliceId)
+      if (held) held.reported = { spent, unused }
     }
-    account.lots = account.lots.filter(({ units, told }) => told.spent + told.unused < units)
+    account.heldSlices = account.heldSlices.filter(
+      ({ units, reported }) => reported.spent + reported.unused < units,
+    )
   }
 
   /** Failing leaves it to the next time: totals are told, so nothing is lost and nothing counts twice. */
   async function tell(account: Account): Promise<void> {
-    const reports = newsOf(account)
+    const reports = reportOf(account)
     try {
       await store.reportUnits({ reports })
-      noteTold(account, reports)
+      noteReported(account, reports)
     } catch (error) {
       log.warn({ err: error, grant: account.grantId }, "units could not be given back yet")
     }
@@ -195,13 +208,14 @@ export function createMetering(
   function sweep(): void {
     const at = now()
     for (const account of accounts.values()) {
-      if (account.errand !== undefined) continue
+      if (account.pending !== undefined) continue
       const { current, short } = account
       const isOld = current !== undefined && at >= current.takenAt + sliceSeconds
       const isUsed = current !== undefined && current.spent === current.units
       if (isOld || isUsed) retire(account)
-      if (newsOf(account).length > 0) void run(account, () => tell(account))
-      else if (account.lots.length === 0 && !(short && at < short.until)) accounts.delete(account.grantId)
+      if (reportOf(account).length > 0) void run(account, () => tell(account))
+      else if (account.heldSlices.length === 0 && !(short && at < short.until))
+        accounts.delete(account.grantId)
     }
   }
 
@@ -214,9 +228,9 @@ export function createMetering(
       stopping = true
       clearInterval(sweeping)
       for (const account of accounts.values()) {
-        await account.errand
+        await account.pending
         retire(account)
-        for (const lot of account.lots) lot.spent = lot.units - lot.unused
+        for (const held of account.heldSlices) held.spent = held.units - held.unused
         await tell(account)
       }
     },

@@ -5,7 +5,7 @@ import type { Hex, Recover } from "../../shared/values/evm.ts"
 import type { SettlementResponse } from "../../shared/x402/messages.ts"
 import type { ExposureLimits } from "../core/exposure.ts"
 import type { TokenLives } from "../core/grant.ts"
-import type { Door, OfferBoard } from "../core/offers.ts"
+import type { GatedRoute, OfferBoard } from "../core/offers.ts"
 import type { Funding } from "../feeds/gas-funding.ts"
 import type { Whitelist } from "../feeds/whitelist-feed.ts"
 import type { Chain } from "../ports/chain.ts"
@@ -70,7 +70,7 @@ export type TokenRequest = {
   /** Thumbprint of the key whose possession the request proved (RFC 9449): what it yields is bound to it. */
   readonly keyThumbprint: string | null
   /** The route at which the payment came: what it buys must open it. */
-  readonly door?: Door | undefined
+  readonly gatedRoute?: GatedRoute | undefined
 }
 
 export type TokenAnswer = IssuedAnswer | PendingAnswer

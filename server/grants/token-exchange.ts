@@ -4,7 +4,7 @@ import { tokenExchangeGrantType, tokenTypes } from "../../shared/oauth/messages.
 import { longestTokenSeconds } from "../../shared/oauth/revocation.ts"
 import { Refusal } from "../../shared/refusals.ts"
 import { scopeSchema } from "../core/claims.ts"
-import type { ShownToken } from "../core/derive.ts"
+import type { PresentedToken } from "../core/derive.ts"
 import { settlementView } from "../core/grant-view.ts"
 import { mostUnits } from "../core/units.ts"
 import { answerFrom, freshId } from "./answer.ts"
@@ -25,11 +25,11 @@ export const parameters = [
 ] as const
 
 /** Whose grant it is, and until when what shows that is good. */
-type Shown = {
+type Presented = {
   readonly grantId: string
   readonly generation: number | null
   readonly shownUntil: number | null
-  readonly shown: ShownToken | null
+  readonly shown: PresentedToken | null
 }
 
 export async function handle(
@@ -87,7 +87,7 @@ async function readSubject(
   type: string,
   { keys, now }: TokenDeps,
   options: TokenOptions,
-): Promise<Shown> {
+): Promise<Presented> {
   switch (type) {
     case tokenTypes.access: {
       const claims = (await keys.verify(token))?.claims

@@ -9,7 +9,7 @@ import type { TokenEndpoint } from "../grants/token-endpoint.ts"
 import type { Keys } from "../ports/keys.ts"
 import type { Now, Rate } from "../ports/runtime.ts"
 import { type GateEndpoint, gateRoutes } from "./forward-auth.ts"
-import { createOwnedHandler } from "./grant-owner.ts"
+import { createGrantHandler } from "./grant-owner.ts"
 import { type HealthDeps, healthRoutes } from "./health.ts"
 import { authorizationServerMetadata, type Endpoints, protectedResourceMetadata } from "./metadata.ts"
 import { peerKey } from "./rate.ts"
@@ -19,7 +19,7 @@ import type { Route } from "./router.ts"
 import { createTokenHandler } from "./token-endpoint.ts"
 import { createIntrospectionHandler, createRevocationHandler } from "./token-inspection.ts"
 
-export type OfficeParts = {
+export type EndpointParts = {
   readonly issuer: string
   readonly resource: string
   readonly endpoints: Endpoints
@@ -45,7 +45,7 @@ export type OfficeParts = {
   readonly gate: GateEndpoint
 }
 
-export function officeRoutes(parts: OfficeParts): readonly Route[] {
+export function endpointRoutes(parts: EndpointParts): readonly Route[] {
   const { issuer, resource, endpoints, prices, peers, bodySeconds, health } = parts
   const { offers } = prices
   const token = createTokenHandler(parts.endpoint, {
@@ -65,8 +65,8 @@ export function officeRoutes(parts: OfficeParts): readonly Route[] {
   const protectedResource = protectedResourceMetadata(issuer, resource, offers)
   return [
     { path: pathOf(endpoints.token), methods: ["POST"], handle: token },
-    { path: pathOf(endpoints.status), methods: ["GET"], handle: createOwnedHandler(parts.status, peers) },
-    { path: pathOf(endpoints.receipt), methods: ["GET"], handle: createOwnedHandler(parts.receipt, peers) },
+    { path: pathOf(endpoints.status), methods: ["GET"], handle: createGrantHandler(parts.status, peers) },
+    { path: pathOf(endpoints.receipt), methods: ["GET"], handle: createGrantHandler(parts.receipt, peers) },
     {
       path: pathOf(endpoints.walletNonce),
       methods: ["POST"],

@@ -10,7 +10,7 @@ import type { Handler } from "./router.ts"
 const bearer = /^bearer +(\S{1,8192})$/i
 
 /** `read` throws a Refusal for a proof that does not hold. */
-export function createOwnedHandler(read: (proof: Proof) => Promise<object>, peers: Rate): Handler {
+export function createGrantHandler(read: (proof: Proof) => Promise<object>, peers: Rate): Handler {
   return async ({ headers }, caller) => {
     await peers.take(peerKey(caller.peer))
     const body = await read({

@@ -14,13 +14,13 @@ import {
   paymentResponseHeaderV1,
   paymentSignatureHeader,
 } from "../../shared/x402/messages.ts"
-import type { Door } from "../core/offers.ts"
-import type { Caller, Office } from "./router.ts"
+import type { GatedRoute } from "../core/offers.ts"
+import type { Caller, Router } from "./router.ts"
 
 export type Visit = {
   readonly header: (name: string) => string | undefined
   readonly caller: Pick<Caller, "peer" | "repeated">
-  readonly door: Door
+  readonly gatedRoute: GatedRoute
   /** Aborts when nobody is there any more to hear the answer. */
   readonly signal: AbortSignal
 }
@@ -35,7 +35,7 @@ export type Entry =
   /** What the office said instead; never a 402. */
   | { readonly kind: "answer"; readonly answer: Response }
 
-export type WalkUp = {
+export type PayAtRoutes = {
   /** Undefined for a request without a payment that is taken here. */
   enter(visit: Visit): Promise<Entry> | undefined
   /**
@@ -48,21 +48,21 @@ export type WalkUp = {
 /** Of the request only these reach the office. An Idempotency-Key is the handler's, a DPoP proof is for another URL. */
 const purchaseHeaders = [paymentSignatureHeader, commitmentHeader, secretHeader]
 
-export function createWalkUp(
-  office: Office,
+export function createPayAtRoutes(
+  router: Router,
   { tokenEndpoint, x402v1 }: { readonly tokenEndpoint: string; readonly x402v1: boolean },
-): WalkUp {
+): PayAtRoutes {
   const path = new URL(tokenEndpoint).pathname
   const payments = x402v1 ? [paymentSignatureHeader, paymentHeaderV1] : [paymentSignatureHeader]
   const passedOn = [...new Set([...purchaseHeaders, ...payments])]
 
-  async function enter({ header, caller, door, signal }: Visit): Promise<Entry> {
+  async function enter({ header, caller, gatedRoute, signal }: Visit): Promise<Entry> {
     const headers = passedOn.flatMap((name) => {
       const value = header(name)
       return value === undefined ? [] : [[name, value] as [string, string]]
     })
     const request = new Request(tokenEndpoint, { method: "POST", headers, signal })
-    const answer = await office.handle(request, { ...caller, path, door })
+    const answer = await router.handle(request, { ...caller, path, gatedRoute })
     if (answer.status !== 200) return { kind: "answer", answer }
     const { access_token: token } = tokenResponseSchema.parse(await answer.json())
     const told = [paymentResponseHeader, paymentResponseHeaderV1, replayedHeader].flatMap((name) => {
@@ -78,17 +78,17 @@ export function createWalkUp(
 
   return {
     enter: (visit) => (payments.some((name) => visit.header(name) !== undefined) ? enter(visit) : undefined),
-    refuse: (reason) => (wantsMoney(reason) ? office.refuse(path, afterPayment[reason]) : undefined),
+    refuse: (reason) => (isPaymentRefusal(reason) ? router.refuse(path, afterPayment[reason]) : undefined),
   }
 }
 
-type WantsMoney = {
+type PaymentRefusal = {
   [reason in GateReason]: (typeof gateRefusals)[reason]["status"] extends 402 ? reason : never
 }[GateReason]
 
-const wantsMoney = (reason: GateReason): reason is WantsMoney => gateRefusals[reason].status === 402
+const isPaymentRefusal = (reason: GateReason): reason is PaymentRefusal => gateRefusals[reason].status === 402
 
-const afterPayment: Readonly<Record<WantsMoney, Reason>> = {
+const afterPayment: Readonly<Record<PaymentRefusal, Reason>> = {
   // The gate was shown a token and no payment.
   token_missing: "internal",
   pay_at_token_endpoint: "internal",

@@ -6,8 +6,13 @@ import { urlWithin } from "../../shared/oauth/messages.ts"
 import { type GateReason, gateErrorBody, gateRefusals } from "../../shared/refusals.ts"
 import { paymentRequiredHeader } from "../../shared/x402/messages.ts"
 import { opens } from "../core/offers.ts"
+import {
+  createPaymentRequired,
+  offersFor,
+  type PaymentRequiredForms,
+  payableEntries,
+} from "../core/payment-required.ts"
 import type { PricedOffer } from "../core/pricing.ts"
-import { offersFor, payableEntries, type Quote, quote } from "../core/quote.ts"
 import type { PriceList } from "../feeds/price-list.ts"
 import type { Endpoints } from "./metadata.ts"
 import { bodyV1 } from "./x402-v1.ts"
@@ -27,7 +32,7 @@ type Route = {
   /** How many units a call costs where they are counted; 1 when not given. */
   readonly cost?: number
   /** Payments are taken at the route itself. */
-  readonly walkUp?: boolean
+  readonly payAtRoutes?: boolean
   /** The caller said by `Accept-Payment` that he speaks MPP. */
   readonly mpp?: boolean
 }
@@ -46,7 +51,7 @@ export function createChallenges(options: {
 
   function build(
     reason: GateReason,
-    { scope, pattern, cost = 1, walkUp = false, mpp = false }: Route,
+    { scope, pattern, cost = 1, payAtRoutes = false, mpp = false }: Route,
   ): PlainAnswer {
     const row = gateRefusals[reason]
     const offers = offersFor(priced, scope)
@@ -62,7 +67,7 @@ export function createChallenges(options: {
       proofAlgorithms,
     })
     // mppx 0.11 takes every WWW-Authenticate of a 402 for its own, and gives up before it reads what it could pay.
-    const isSilent = walkUp && mpp && row.error === null
+    const isSilent = payAtRoutes && mpp && row.error === null
     const headers = {
       "cache-control": "no-store",
       "content-type": "application/json",
@@ -71,16 +76,16 @@ export function createChallenges(options: {
     }
     if (row.status !== 402)
       return { status: row.status, headers, body: JSON.stringify(gateErrorBody(reason)) }
-    const isPayable = (offer: PricedOffer) => walkUp && opens(offer, { scope, cost })
+    const isPayable = (offer: PricedOffer) => payAtRoutes && opens(offer, { scope, cost })
     const terms = { url: urlWithin(resource, pattern), error: reason }
-    const { header, body }: Quote = quote({
+    const { header, body }: PaymentRequiredForms = createPaymentRequired({
       ...terms,
       offers,
       cost,
       tokenEndpoint: endpoints.token,
       resource,
       paymentFlow: "access-token",
-      walkUp: isPayable,
+      payAtRoutes: isPayable,
     })
     const v1 = x402v1 ? bodyV1({ ...terms, accepts: payableEntries(offers.filter(isPayable)) }) : undefined
     return { status: 402, headers: { ...headers, [paymentRequiredHeader]: header }, body: v1 ?? body }
@@ -91,8 +96,8 @@ export function createChallenges(options: {
       built.clear()
       priced = prices.current()
     }
-    const { scope, pattern, cost = 1, walkUp = false, mpp = false } = route
-    const key = `${reason} ${walkUp} ${mpp} ${scope} ${cost} ${pattern}`
+    const { scope, pattern, cost = 1, payAtRoutes = false, mpp = false } = route
+    const key = `${reason} ${payAtRoutes} ${mpp} ${scope} ${cost} ${pattern}`
     const known = built.get(key)
     if (known) return known
     const answer = build(reason, route)

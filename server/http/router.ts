@@ -1,6 +1,6 @@
 /** The route table of the ticket office: one row an endpoint. */
 import { type Reason, Refusal } from "../../shared/refusals.ts"
-import type { Door } from "../core/offers.ts"
+import type { GatedRoute } from "../core/offers.ts"
 import type { Logger } from "../ports/runtime.ts"
 import { refusalResponse } from "./respond.ts"
 
@@ -13,7 +13,7 @@ export type Caller = {
   /** A header that came twice though only one may count. */
   readonly repeated: string | undefined
   /** The route at which a payment came that is redeemed here. */
-  readonly door?: Door
+  readonly gatedRoute?: GatedRoute
 }
 
 export type Handler = (request: Request, caller: Caller) => Response | Promise<Response>
@@ -26,7 +26,7 @@ export type Route = {
   readonly forwarded?: true
 }
 
-export type Office = {
+export type Router = {
   /** Whether a path is one of the office's. */
   serves(path: string): boolean
   /** Always answers; never throws. */
@@ -35,7 +35,7 @@ export type Office = {
   refuse(path: string, reason: Reason): Response
 }
 
-export function createOffice(routes: readonly Route[], log: Logger): Office {
+export function createRouter(routes: readonly Route[], log: Logger): Router {
   const byPath = new Map(routes.map((route) => [route.path, route]))
   const forwarded = routes.filter((route) => route.forwarded)
   const routeOf = (path: string): Route | undefined =>

@@ -19,9 +19,9 @@ import {
   paymentResponseHeaderV1,
   paymentSignatureHeader,
 } from "../../shared/x402/messages.ts"
-import { type Door, opens } from "../core/offers.ts"
+import { type GatedRoute, opens } from "../core/offers.ts"
+import { createPaymentRequired, type PaymentRequiredForms, payableEntries } from "../core/payment-required.ts"
 import type { PricedOffer } from "../core/pricing.ts"
-import { payableEntries, type Quote, quote } from "../core/quote.ts"
 import type { PriceList } from "../feeds/price-list.ts"
 import type { TokenEndpointAnswer } from "../grants/grant-type.ts"
 import type { TokenEndpoint, TokenEndpointRequest } from "../grants/token-endpoint.ts"
@@ -50,7 +50,7 @@ export type TokenHttpOptions = {
 /** Answers, or throws what `refusalResponse` turns into an answer. */
 export function createTokenHandler(endpoint: TokenEndpoint, options: TokenHttpOptions): Handler {
   const { prices } = options
-  const quotes = new Map<string | null, Quote>()
+  const quotes = new Map<string | null, PaymentRequiredForms>()
   let priced = prices.current()
 
   /** What is on sale now, or the one offer that `?offer=` asks for by id or reference. */
@@ -62,7 +62,7 @@ export function createTokenHandler(endpoint: TokenEndpoint, options: TokenHttpOp
     return offers
   }
 
-  function quoteFor(wanted: string | null): Quote {
+  function quoteFor(wanted: string | null): PaymentRequiredForms {
     if (priced !== prices.current()) {
       quotes.clear()
       priced = prices.current()
@@ -71,7 +71,7 @@ export function createTokenHandler(endpoint: TokenEndpoint, options: TokenHttpOp
     if (known) return known
     const offers = offersNamed(wanted)
     const terms = { url: options.tokenEndpoint, error: "payment_missing" }
-    const { header, body } = quote({
+    const { header, body } = createPaymentRequired({
       ...terms,
       offers,
       tokenEndpoint: options.tokenEndpoint,
@@ -84,9 +84,9 @@ export function createTokenHandler(endpoint: TokenEndpoint, options: TokenHttpOp
   }
 
   /** What a payment of x402 v1, which does not say what it is for, can be for. */
-  function payableIn(request: Request, door: Door | undefined): readonly PaymentRequirements[] {
-    const offers = door
-      ? prices.current().filter((offer) => opens(offer, door))
+  function payableIn(request: Request, gatedRoute: GatedRoute | undefined): readonly PaymentRequirements[] {
+    const offers = gatedRoute
+      ? prices.current().filter((offer) => opens(offer, gatedRoute))
       : offersNamed(wantedIn(request))
     return payableEntries(offers)
   }
@@ -96,12 +96,12 @@ export function createTokenHandler(endpoint: TokenEndpoint, options: TokenHttpOp
     if (options.draining()) throw new Refusal("shutting_down")
     await options.peers.take(peerKey(caller.peer))
     const parameters = await readParameters(request, options.bodySeconds)
-    const { door } = caller
+    const { gatedRoute } = caller
     const carried = carriedPayment(request.headers, options.x402v1)
     const isV1 = carried?.version === 1
-    const payment = isV1 ? paymentOfV1(carried.payment, payableIn(request, door)) : carried?.payment
+    const payment = isV1 ? paymentOfV1(carried.payment, payableIn(request, gatedRoute)) : carried?.payment
     const tokenRequest = readTokenRequest(request, parameters, payment)
-    if (tokenRequest) return tokenResponse(await endpoint({ ...tokenRequest, door }), isV1)
+    if (tokenRequest) return tokenResponse(await endpoint({ ...tokenRequest, gatedRoute }), isV1)
     const { header, body } = quoteFor(wantedIn(request))
     return new Response(body, {
       status: 402,

@@ -43,7 +43,7 @@ export function checkAgainst(ring: KeyRing, signer: SignerKey): void {
 }
 
 /** A signer that is away may come back, and payments wait for it; one that signs with another key is a mistake. */
-export async function tryOutside(key: SigningKey, log: Pick<Logger, "warn"> | undefined): Promise<void> {
+export async function tryExternal(key: SigningKey, log: Pick<Logger, "warn"> | undefined): Promise<void> {
   try {
     await key.works()
   } catch (error) {

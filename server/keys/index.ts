@@ -4,7 +4,7 @@ import { type KeyState, stateOf } from "../core/key-ring.ts"
 import { type Keys, SignerUnavailable } from "../ports/keys.ts"
 import type { Logger, Now } from "../ports/runtime.ts"
 import { publicJwkOf } from "./algorithms.ts"
-import { checkAgainst, readSigner, type Signer, tryOutside } from "./external-signer.ts"
+import { checkAgainst, readSigner, type Signer, tryExternal } from "./external-signer.ts"
 import { KeyFileError } from "./files.ts"
 import { issueRefreshToken, readRefreshToken } from "./refresh-tokens.ts"
 import {
@@ -54,7 +54,7 @@ export async function openKeys(folder: string, options: KeyOptions = {}): Promis
   const { algorithm = "ES256", rotationSeconds = Number.POSITIVE_INFINITY, signer, log } = options
   const now = options.now ?? (() => Math.floor(Date.now() / 1000))
   const custody = (): Custody => ({ algorithm, now: now() })
-  const outside = signer && readSigner(signer)
+  const external = signer && readSigner(signer)
   const file = createRingFile(folder)
   await file.open()
   const loaded = new Map<string, SigningKey>()
@@ -64,7 +64,7 @@ export async function openKeys(folder: string, options: KeyOptions = {}): Promis
     if (known) return known
     const mine = signer?.kid === key.id
     const made = await loadSigningKey(key, mine ? signer.sign : undefined)
-    if (mine) await tryOutside(made, log)
+    if (mine) await tryExternal(made, log)
     else if (key.jwk.d !== undefined && !(await made.works()))
       // A damaged key must not be found out by the first customer.
       throw new KeyFileError(`${folder}: what the key ${key.id} signs cannot be verified`)
@@ -85,8 +85,8 @@ export async function openKeys(folder: string, options: KeyOptions = {}): Promis
   }
 
   const start = (ring: KeyRing): KeyRing => {
-    if (outside) checkAgainst(ring, outside)
-    return prepared(ring, outside, custody())
+    if (external) checkAgainst(ring, external)
+    return prepared(ring, external, custody())
   }
   let held = await take(await file.update(start))
   let failedAt = Number.NEGATIVE_INFINITY

@@ -4,10 +4,10 @@ import type { TokenAlgorithm } from "../../shared/oauth/jws.ts"
 import { longestTokenSeconds } from "../../shared/oauth/revocation.ts"
 import { longestGrantSeconds } from "../core/grant.ts"
 import {
+  activeKey,
   adopted,
   completed,
   founded,
-  inOffice,
   nextOf,
   type RingKey,
   rotated,
@@ -92,10 +92,10 @@ export function without(ring: KeyRing, id: string, custody: Custody): KeyRing | 
 }
 
 /** Whether this service makes its signing keys itself. */
-export const isOwn = (keys: readonly AccessKey[]): boolean => inOffice(keys)?.jwk.d !== undefined
+export const isOwn = (keys: readonly AccessKey[]): boolean => activeKey(keys)?.jwk.d !== undefined
 
 function isDue(keys: readonly RingKey[], seconds: number, now: number): boolean {
-  const key = inOffice(keys)
+  const key = activeKey(keys)
   return key?.activeAt != null && now >= key.activeAt + seconds && secondsToRotation(keys, now) === 0
 }
 
@@ -107,7 +107,7 @@ function ownAccess(
 ): readonly AccessKey[] {
   const next = nextOf(keys)
   const kept = next && next.alg !== algorithm ? keys.filter((key) => key !== next) : keys
-  return inOffice(kept) && !isOwn(kept) ? rotated(kept, make, now) : completed(kept, make, now)
+  return activeKey(kept) && !isOwn(kept) ? rotated(kept, make, now) : completed(kept, make, now)
 }
 
 /** Without the keys that nothing is checked with any more; of those whose receipts are about, the public half stays. */

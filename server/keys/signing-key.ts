@@ -32,7 +32,7 @@ export type SigningKey = {
 /**
  * `outside`: the signer that holds the private half; without it, the key's own if it has one. Throws {@link KeyFileError}.
  */
-export async function loadSigningKey(key: AccessKey, outside: SignBytes | undefined): Promise<SigningKey> {
+export async function loadSigningKey(key: AccessKey, external: SignBytes | undefined): Promise<SigningKey> {
   const { id, alg } = key
   const [publicKey, own] = await halvesOf(key)
   const header = (kind: keyof typeof types) => jwsHeader(alg, types[kind], id)
@@ -49,13 +49,13 @@ export async function loadSigningKey(key: AccessKey, outside: SignBytes | undefi
   async function sign(kind: keyof typeof types, payload: object): Promise<string> {
     const content = `${header(kind)}.${base64url.encode(JSON.stringify(payload))}`
     const bytes = new TextEncoder().encode(content)
-    if (!outside && !own) throw new SignerUnavailable("the private half of the key is elsewhere")
-    const signature = await (outside ? inTime(outside, bytes) : own?.(bytes))
+    if (!external && !own) throw new SignerUnavailable("the private half of the key is elsewhere")
+    const signature = await (external ? inTime(external, bytes) : own?.(bytes))
     if (signature?.length !== 64)
       throw new SignerUnavailable(`found a signature of ${signature?.length} bytes, wanted 64 (r and s)`)
     const token = `${content}.${canonical(alg, signature)}`
     // What comes over a wire may be another key's, and a token nobody accepts is worse than none.
-    if (outside && !(await check(token)))
+    if (external && !(await check(token)))
       throw new SignerUnavailable("found a signature that the public key does not verify")
     return token
   }

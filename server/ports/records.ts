@@ -90,7 +90,7 @@ export type LedgerEntry = {
 }
 
 /** The list as of its last change, named by the sequence of that change's ledger entry; 0 before the first. */
-export type WhitelistNews = { readonly version: number; readonly entries: readonly WhitelistEntry[] }
+export type WhitelistSnapshot = { readonly version: number; readonly entries: readonly WhitelistEntry[] }
 
 export type UnitsTaken = {
   /** Null when the grant has not so many left, has ended, or counts nothing. */

@@ -1,7 +1,7 @@
 /** The store: every verb one transaction, durable when it resolves. */
 import type { Address, Hex } from "../../shared/values/evm.ts"
 import type { Call } from "../core/batch.ts"
-import type { DeriveDecision, DeriveRequest, ShownToken } from "../core/derive.ts"
+import type { DeriveDecision, DeriveRequest, PresentedToken } from "../core/derive.ts"
 import type {
   Grant,
   IssuedGrant,
@@ -34,7 +34,7 @@ import type {
   TopUpOutcome,
   TransferId,
   UnitsTaken,
-  WhitelistNews,
+  WhitelistSnapshot,
 } from "./records.ts"
 
 /** The store cannot answer now (busy beyond its deadline, disk full, closed). Nothing was written. */
@@ -92,7 +92,7 @@ export type Store = {
    * `shown`: the access token that was shown, if it was one; it must be good still.
    */
   derive(
-    input: { grantId: string; shown: ShownToken | null } & DeriveRequest,
+    input: { grantId: string; shown: PresentedToken | null } & DeriveRequest,
   ): Promise<{ decision: DeriveDecision; redemption: Redemption | null } | null>
 
   /**
@@ -147,7 +147,7 @@ export type Store = {
   /** By command; books the change, if it is one. */
   removeFromWhitelist(input: { id: string; now: number }): Promise<{ changed: boolean }>
   /** The list; null when it has not changed since that version. */
-  whitelist(input: { version: number }): Promise<WhitelistNews | null>
+  whitelist(input: { version: number }): Promise<WhitelistSnapshot | null>
   /** Opens a grant without payment and books it, if its subject is on the list with that secret, or as an address. */
   admit(input: {
     grant: NewGrant

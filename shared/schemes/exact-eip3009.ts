@@ -73,8 +73,8 @@ export const exactEip3009: Scheme = {
     }
     const { authorization, signature } = parsed.data
     return {
-      payer: wantAddress(authorization.from, "from"),
-      payTo: wantAddress(authorization.to, "to"),
+      payer: requireAddress(authorization.from, "from"),
+      payTo: requireAddress(authorization.to, "to"),
       value: parseAtomic(authorization.value),
       validAfter: parseAtomic(authorization.validAfter),
       validBefore: parseAtomic(authorization.validBefore),
@@ -204,7 +204,7 @@ const addressTopic = (address: Address): Hex => `0x${"0".repeat(24)}${lowerAddre
 
 const addressIn = (topic: Hex): Address => lowerAddress(`0x${topic.slice(26)}`)
 
-function wantAddress(text: string, member: string): Address {
+function requireAddress(text: string, member: string): Address {
   const address = parseAddress(text)
   if (!address)
     throw new PayloadError(`At payload.authorization.${member}: wanted an address of 20 bytes in hex.`)

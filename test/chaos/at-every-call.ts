@@ -165,8 +165,8 @@ async function strikeStart(world: World, struck: Strike, tally: Tally, books: Ta
 
 /** Closes a lane and reads its books. */
 async function audit(lane: Lane, books: Tally): Promise<void> {
-  const { cinema, world } = lane
+  const { service, world } = lane
   books.tried()
-  noteBooks(books, await checkInvariants(fileOf(lane), world.chain, cinema.payTo.address))
+  noteBooks(books, await checkInvariants(fileOf(lane), world.chain, service.payTo.address))
   await lane.close()
 }

@@ -1,6 +1,7 @@
 /** Customers of a service that dies under them: what they sent, what they were told, and what they have to show. */
 import { decodeJwt } from "jose"
 import type { LocalChain } from "../support/chain/local-chain.ts"
+import { type Account, randomAccount } from "../support/payments.ts"
 import {
   type Answer,
   type Purchase,
@@ -8,8 +9,7 @@ import {
   preparePurchase,
   refresh,
   retryHeaders,
-} from "../support/cinema.ts"
-import { type Account, randomAccount } from "../support/payments.ts"
+} from "../support/service.ts"
 import type { Flaw, Kind } from "./table.ts"
 
 /** One payment and every answer to it. */

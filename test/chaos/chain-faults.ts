@@ -4,8 +4,8 @@ import { setTimeout as delay } from "node:timers/promises"
 import { encodeFunctionData, parseAbi } from "viem"
 import { privateKeyToAccount } from "viem/accounts"
 import type { Hex } from "../../shared/values/evm.ts"
-import type { Purchase } from "../support/cinema.ts"
 import type { Account } from "../support/payments.ts"
+import type { Purchase } from "../support/service.ts"
 import type { Lane } from "./lane.ts"
 import { cancelCall, sendByStranger, signCall } from "./strangers.ts"
 
@@ -131,15 +131,15 @@ export const chainFaults: readonly ChainFault[] = [
         encodeFunctionData({ abi: adminAbi, functionName: "blacklist", args: [customer.address] }),
       )
   }),
-  fault("relayer without gas for a while", async ({ world, cinema }) => {
-    await world.chain.fund(cinema.issuer.relayer, 0n)
+  fault("relayer without gas for a while", async ({ world, service }) => {
+    await world.chain.fund(service.issuer.relayer, 0n)
     await ms(20)
-    await world.chain.fund(cinema.issuer.relayer)
+    await world.chain.fund(service.issuer.relayer)
   }),
   fault(
     "relayer's nonce used elsewhere",
-    async ({ world, cinema }) => {
-      const file = cinema.config.relayer?.privateKeyFile
+    async ({ world, service }) => {
+      const file = service.config.relayer?.privateKeyFile
       const key = (await readFile(String(file), "utf8")).trim()
       const relayer = privateKeyToAccount((key.startsWith("0x") ? key : `0x${key}`) as Hex)
       const nonce = Number(await world.chain.request("eth_getTransactionCount", [relayer.address, "latest"]))

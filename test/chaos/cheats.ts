@@ -1,6 +1,7 @@
 /** Payers who take a token and do not pay: what they enjoyed, beside the bound that the limits promise. */
-import { eventually, offer, postToken, preparePurchase, retryHeaders } from "../support/cinema.ts"
+
 import { checkInvariants } from "../support/invariants.ts"
+import { eventually, offer, postToken, preparePurchase, retryHeaders } from "../support/service.ts"
 import { noteBooks } from "./books.ts"
 import type { Sold } from "./chain-faults.ts"
 import { fileOf, type Lane, openLane } from "./lane.ts"
@@ -65,7 +66,7 @@ async function attack(cheat: Cheat): Promise<Row> {
   const tally = createTally(`cheat: ${cheat.name}`)
   const world = await openWorld()
   const lane = await openLane(world, { config: { limits: { ...generous, ...limits }, offers: [onSale] } })
-  const books = () => checkInvariants(fileOf(lane), world.chain, lane.cinema.payTo.address)
+  const books = () => checkInvariants(fileOf(lane), world.chain, lane.service.payTo.address)
   try {
     const sold: Sold[] = []
     for (let round = 0; round < rounds; round++) {
@@ -77,7 +78,7 @@ async function attack(cheat: Cheat): Promise<Row> {
     }
     noteBooks(tally, await books())
     const ends = await Promise.all(
-      sold.map(({ purchase }) => postToken(lane.cinema.url, retryHeaders(purchase))),
+      sold.map(({ purchase }) => postToken(lane.service.url, retryHeaders(purchase))),
     )
     const enjoyed = lane.price * BigInt(ends.filter(({ body }) => body.reason === "settlement_failed").length)
     const wanted = lane.price * BigInt(wallets * rounds)
@@ -92,9 +93,9 @@ async function attack(cheat: Cheat): Promise<Row> {
 
 async function buyAndCheat(lane: Lane, cheat: Cheat, sold: Sold[]): Promise<void> {
   const customer = await lane.customer()
-  const purchase = await preparePurchase(lane.cinema, customer, { now: lane.world.now() })
+  const purchase = await preparePurchase(lane.service, customer, { now: lane.world.now() })
   // Refused, or kept waiting until the money is in: there is no token to run away with.
-  if ((await postToken(lane.cinema.url, purchase.headers)).status !== 200) return
+  if ((await postToken(lane.service.url, purchase.headers)).status !== 200) return
   sold.push({ customer, purchase })
   await cheat.cheat(lane, { customer, purchase })
 }

@@ -3,7 +3,7 @@ import { execFile } from "node:child_process"
 import { readFile, stat } from "node:fs/promises"
 import { setTimeout as delay } from "node:timers/promises"
 import { promisify } from "node:util"
-import type { CinemaProcess } from "../support/spawn-cinema.ts"
+import type { ServiceProcess } from "../support/spawn-service.ts"
 import { buy } from "./buyers.ts"
 import { crashPoints } from "./kills.ts"
 import { createTally, type Row, type Tally } from "./table.ts"
@@ -72,7 +72,7 @@ export async function diskFull({ pages, onProgress = () => {} }: DiskOptions): P
 /** Customers come, the disk fills up, stays full for a while and has room again. */
 async function sellThrough(
   victim: Victim,
-  service: CinemaProcess,
+  service: ServiceProcess,
   tally: Tally,
   full: () => Promise<void>,
 ): Promise<readonly Sold[]> {
@@ -87,7 +87,7 @@ async function sellThrough(
 }
 
 /** A service that cannot write may refuse to start or to sell; with room it does both. */
-async function startFull(victim: Victim, tally: Tally): Promise<CinemaProcess> {
+async function startFull(victim: Victim, tally: Tally): Promise<ServiceProcess> {
   const service = await victim.start(tally, { fileBytes: 0 }).catch(() => undefined)
   tally.tried()
   if (!service) return victim.start(tally)
@@ -95,9 +95,10 @@ async function startFull(victim: Victim, tally: Tally): Promise<CinemaProcess> {
   return service
 }
 
-const limit = ({ pid }: CinemaProcess, bytes: string) => run("prlimit", [`--pid=${pid}`, `--fsize=${bytes}:`])
+const limit = ({ pid }: ServiceProcess, bytes: string) =>
+  run("prlimit", [`--pid=${pid}`, `--fsize=${bytes}:`])
 
-async function isFull({ pid }: CinemaProcess): Promise<boolean> {
+async function isFull({ pid }: ServiceProcess): Promise<boolean> {
   const limits = await readFile(`/proc/${pid}/limits`, "utf8")
   return /^Max file size +0 /m.test(limits)
 }

@@ -1,10 +1,10 @@
 /** One service behind a node that can fail, in a world whose clock runs fast; stories are told on it one after the other. */
 import type { IssuerOptions } from "../../server/app/issuer.ts"
 import type { ConfigInput } from "../../server/config/config.ts"
-import { type Cinema, openCinema } from "../support/cinema.ts"
 import { sepoliaId } from "../support/offers.ts"
 import { type Account, randomAccount } from "../support/payments.ts"
 import { type Intercept, type RpcProxy, startRpcProxy } from "../support/rpc-proxy.ts"
+import { openService, type TestService } from "../support/service.ts"
 import type { World } from "./world.ts"
 
 export type Hold = {
@@ -15,7 +15,7 @@ export type Hold = {
 
 export type Lane = {
   readonly world: World
-  readonly cinema: Cinema
+  readonly service: TestService
   readonly proxy: RpcProxy
   /** Atomic units of the first offer. */
   readonly price: bigint
@@ -52,9 +52,9 @@ export async function openLane(world: World, options: LaneOptions = {}): Promise
     options.issuer?.onStep?.(step)
     if (step === wanted?.step) wanted.reach()
   }
-  let cinema: Cinema
+  let service: TestService
   try {
-    cinema = await openCinema({
+    service = await openService({
       chain: world.chain,
       config: {
         networks: {
@@ -74,10 +74,10 @@ export async function openLane(world: World, options: LaneOptions = {}): Promise
     await proxy.close()
     throw error
   }
-  const price = BigInt(cinema.accepted.amount)
+  const price = BigInt(service.accepted.amount)
   return {
     world,
-    cinema,
+    service,
     proxy,
     price,
     async customer() {
@@ -117,11 +117,11 @@ export async function openLane(world: World, options: LaneOptions = {}): Promise
     },
     async close() {
       held = free
-      await cinema.close()
+      await service.close()
       await proxy.close()
     },
   }
 }
 
 /** The lane's database. */
-export const fileOf = ({ cinema }: Lane): string => String(cinema.config.database).replace(/^sqlite:/, "")
+export const fileOf = ({ service }: Lane): string => String(service.config.database).replace(/^sqlite:/, "")

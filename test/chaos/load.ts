@@ -2,9 +2,9 @@
 import { setTimeout as delay } from "node:timers/promises"
 import pLimit from "p-limit"
 import { startLocalChain } from "../support/chain/local-chain.ts"
-import { eventually, postToken, preparePurchase, retryHeaders } from "../support/cinema.ts"
 import { checkInvariants } from "../support/invariants.ts"
 import { ask, lie } from "../support/rpc-proxy.ts"
+import { eventually, postToken, preparePurchase, retryHeaders } from "../support/service.ts"
 import { noteBooks } from "./books.ts"
 import { chainFaults, depth, type Sold } from "./chain-faults.ts"
 import { fileOf, type Lane, openLane } from "./lane.ts"
@@ -66,7 +66,7 @@ export async function underLoad(options: LoadOptions): Promise<readonly Row[]> {
     await Promise.all(
       customers.map((customer) =>
         limit(async () => {
-          const purchase = await preparePurchase(lane.cinema, customer, { now: world.now() })
+          const purchase = await preparePurchase(lane.service, customer, { now: world.now() })
           if (await buy(lane, { customer, purchase }, tally)) sold.push({ customer, purchase })
           tally.tried()
           onProgress(tally.row().tries, redemptions)
@@ -76,7 +76,7 @@ export async function underLoad(options: LoadOptions): Promise<readonly Row[]> {
     isOver = true
     await storm
     lane.intercept(undefined)
-    const look = () => checkInvariants(fileOf(lane), world.chain, lane.cinema.payTo.address)
+    const look = () => checkInvariants(fileOf(lane), world.chain, lane.service.payTo.address)
     const open = await eventually(look, (findings) => findings.open === 0, longestSeconds).catch(look)
     noteBooks(tally, open)
     if (open.redemptions !== sold.length)
@@ -90,10 +90,10 @@ export async function underLoad(options: LoadOptions): Promise<readonly Row[]> {
 }
 
 /** As a patient client does; false when the payer's purse was emptied, or his word grew too old, before he was served. */
-async function buy({ cinema, world }: Lane, { purchase }: Sold, tally: Tally): Promise<boolean> {
+async function buy({ service, world }: Lane, { purchase }: Sold, tally: Tally): Promise<boolean> {
   let headers = purchase.headers
   for (;;) {
-    const { status, body } = await postToken(cinema.url, headers)
+    const { status, body } = await postToken(service.url, headers)
     if (status === 200) return true
     if (status === 402 || status === 500)
       tally.flaw({

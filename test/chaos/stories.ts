@@ -2,6 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises"
 import { exactEip3009 } from "../../shared/schemes/exact-eip3009.ts"
 import type { Hex } from "../../shared/values/evm.ts"
+import type { Account } from "../support/payments.ts"
 import {
   type Answer,
   eventually,
@@ -10,8 +11,7 @@ import {
   preparePurchase,
   retryHeaders,
   watch,
-} from "../support/cinema.ts"
-import type { Account } from "../support/payments.ts"
+} from "../support/service.ts"
 import type { Hold, Lane } from "./lane.ts"
 import { cancelCall, sendByStranger } from "./strangers.ts"
 import type { Flaw } from "./table.ts"
@@ -57,9 +57,9 @@ const longestSeconds = 25
 
 /** Tells one story on a lane that may be struck by a fault, and says what is wrong with how it ended. */
 export async function tell(lane: Lane, story: Story): Promise<readonly Flaw[]> {
-  const { cinema, world } = lane
+  const { service, world } = lane
   const customer = await lane.customer()
-  const purchase = await preparePurchase(cinema, customer, { now: world.now() })
+  const purchase = await preparePurchase(service, customer, { now: world.now() })
   const flaws: Flaw[] = []
   const wrong = (line: string) => flaws.push({ kind: "wrongVerdicts", line: `${story.name}: ${line}` })
   const hold = story.meddling && lane.holdAt(story.meddling.step)
@@ -74,7 +74,7 @@ export async function tell(lane: Lane, story: Story): Promise<readonly Flaw[]> {
     }
     const bought = sold.status === 200 ? sold : undefined
     const ended = await eventually(
-      () => postToken(cinema.url, retryHeaders(purchase)),
+      () => postToken(service.url, retryHeaders(purchase)),
       (answer) => answer.status === 400 || answer.body.grant?.settlement.state === "settled",
       longestSeconds,
     ).catch((error: Error) => void flaws.push({ kind: "stuckJobs", line: `${story.name}: ${error.message}` }))
@@ -101,14 +101,14 @@ async function meddle(
 
 /** As a patient client does: whatever the answer, the same payment again, with its secret, until there is a token or none can come. */
 async function buy(
-  { cinema }: Lane,
+  { service }: Lane,
   purchase: Purchase,
   wrong: (line: string) => void,
 ): Promise<Answer | undefined> {
   let headers = purchase.headers
   const until = performance.now() + longestSeconds * 1000
   while (performance.now() < until) {
-    const answer = await postToken(cinema.url, headers)
+    const answer = await postToken(service.url, headers)
     if (answer.status === 200 || answer.body.reason === "settlement_failed") return answer
     if (answer.status === 402) wrong(`a signed payment was answered with 402 (${answer.body.reason})`)
     if (answer.status === 500) wrong("the service failed by a bug of its own (500)")
@@ -120,13 +120,13 @@ async function buy(
 
 /** The service's word against the chain's. */
 async function compare(
-  { cinema, world, price }: Lane,
+  { service, world, price }: Lane,
   customer: Account,
   ended: Answer,
   bought: Answer | undefined,
   { wrong, flaws, name }: { wrong: (line: string) => void; flaws: Flaw[]; name: string },
 ): Promise<void> {
-  const transfers = await transfersOf(world, customer.address, cinema.payTo.address)
+  const transfers = await transfersOf(world, customer.address, service.payTo.address)
   if (transfers.length > 1)
     flaws.push({ kind: "doubleEffects", line: `${name}: the payer was charged ${transfers.length} times` })
   const isPaid = transfers.length > 0 && transfers.every((value) => value === price)
@@ -135,7 +135,7 @@ async function compare(
   if (!isPaid && says !== "settlement_failed") return wrong(`no money came, the service says ${says}`)
   if (!bought) return
   const gate = await eventually(
-    () => watch(cinema.url, bought.body.access_token),
+    () => watch(service.url, bought.body.access_token),
     ({ status }) => isPaid || status !== 200,
     5,
   ).catch(() => undefined)

@@ -1,8 +1,8 @@
 /** Transactions of others than the service: people with gas, who may call the asset as they like. */
 import { encodeFunctionData, parseAbi } from "viem"
 import type { Hex } from "../../shared/values/evm.ts"
-import { eventually } from "../support/cinema.ts"
 import { type Account, randomAccount } from "../support/payments.ts"
+import { eventually } from "../support/service.ts"
 import type { World } from "./world.ts"
 
 /** A call of the asset by somebody with gas, and more of it than all others. */

@@ -1,7 +1,7 @@
 /** Every fault of a chain at every block after a sale: what the service says is held against the chain, block by block. */
 import { setTimeout as delay } from "node:timers/promises"
-import { type Answer, postToken, preparePurchase, retryHeaders } from "../support/cinema.ts"
 import { checkInvariants } from "../support/invariants.ts"
+import { type Answer, postToken, preparePurchase, retryHeaders } from "../support/service.ts"
 import { noteBooks } from "./books.ts"
 import { type ChainFault, chainFaults, depth, type Sold } from "./chain-faults.ts"
 import { fileOf, type Lane, openLane } from "./lane.ts"
@@ -55,7 +55,7 @@ export async function underBlocks(options: UnderBlocksOptions = {}): Promise<rea
 
 /** Whether the service may be struck again. */
 async function strike(lane: Lane, fault: ChainFault, blocks: number, tally: Tally): Promise<boolean> {
-  const { cinema, world } = lane
+  const { service, world } = lane
   const before = tally.row().wrong.length
   const where = (line: string) => `block ${blocks}: ${line}`
   const customers = await Promise.all(Array.from({ length: customersPerTry }, () => lane.customer()))
@@ -64,8 +64,8 @@ async function strike(lane: Lane, fault: ChainFault, blocks: number, tally: Tall
   const sold: Sold[] = []
   await Promise.all(
     customers.map(async (customer) => {
-      const purchase = await preparePurchase(cinema, customer, { now: world.now() })
-      const { status } = await postToken(cinema.url, purchase.headers)
+      const purchase = await preparePurchase(service, customer, { now: world.now() })
+      const { status } = await postToken(service.url, purchase.headers)
       if (status === 200) sold.push({ customer, purchase })
       else
         tally.flaw({ kind: "wrongVerdicts", line: where(`before the fault a sale was refused: ${status}`) })
@@ -75,7 +75,7 @@ async function strike(lane: Lane, fault: ChainFault, blocks: number, tally: Tall
   await delay(blocks * blockMs)
   await fault.act(lane, sold)
   await Promise.all(sold.map((each) => follow(lane, each, fault, tally, where)))
-  const findings = await checkInvariants(fileOf(lane), world.chain, cinema.payTo.address)
+  const findings = await checkInvariants(fileOf(lane), world.chain, service.payTo.address)
   const broken = findings.broken.filter((line) => !fault.breaks || !line.startsWith(fault.breaks))
   noteBooks(tally, { ...findings, broken: broken.map(where) })
   return fault.breaks === undefined && tally.row().wrong.length === before
@@ -96,12 +96,12 @@ async function follow(
   tally: Tally,
   where: (line: string) => string,
 ): Promise<void> {
-  const { cinema, world } = lane
+  const { service, world } = lane
   const until = performance.now() + longestSeconds * 1000
   let agreed = 0
   for (;;) {
-    const word = wordOf(await postToken(cinema.url, retryHeaders(purchase)))
-    const isPaid = (await transfersOf(world, customer.address, cinema.payTo.address)).length > 0
+    const word = wordOf(await postToken(service.url, retryHeaders(purchase)))
+    const isPaid = (await transfersOf(world, customer.address, service.payTo.address)).length > 0
     const agrees = word === (isPaid ? "settled" : "failed")
     agreed = agrees ? agreed + 1 : 0
     if (agreed > depth) return

@@ -4,12 +4,12 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { parseConfig } from "../../server/config/config.ts"
 import type { LocalChain } from "../support/chain/local-chain.ts"
-import { eventually } from "../support/cinema.ts"
-import type { ProcessOrder } from "../support/cinema-process.ts"
 import { checkInvariants, checkLedger } from "../support/invariants.ts"
 import { configInput, sepoliaId, storedIn } from "../support/offers.ts"
 import { acceptedOf, randomAccount } from "../support/payments.ts"
-import { type CinemaProcess, freePort, type SpawnOptions, spawnCinema } from "../support/spawn-cinema.ts"
+import { eventually } from "../support/service.ts"
+import type { ProcessOrder } from "../support/service-process.ts"
+import { freePort, type ServiceProcess, type SpawnOptions, spawnService } from "../support/spawn-service.ts"
 import { noteBooks } from "./books.ts"
 import { audit, prepareSale, type Sale } from "./buyers.ts"
 import type { Tally } from "./table.ts"
@@ -23,9 +23,9 @@ export type Victim = {
   /** Of accounts that have what they want to spend. */
   prepareSales(count: number): Promise<readonly Sale[]>
   /** Starts the service, and looks at its books while it begins to work. */
-  start(tally: Tally, order?: Pick<ProcessOrder, "killAt" | "fullAt"> & SpawnOptions): Promise<CinemaProcess>
+  start(tally: Tally, order?: Pick<ProcessOrder, "killAt" | "fullAt"> & SpawnOptions): Promise<ServiceProcess>
   /** What a service that is left alone says of all sales, and what its books say; ends it. */
-  audit(service: CinemaProcess, sold: readonly Sold[], books: Tally): Promise<void>
+  audit(service: ServiceProcess, sold: readonly Sold[], books: Tally): Promise<void>
   close(): Promise<void>
 }
 
@@ -56,7 +56,7 @@ export async function prepareVictim(chain: LocalChain): Promise<Victim> {
 
     async start(tally, { fileBytes, ...order } = {}) {
       const limits = fileBytes === undefined ? {} : { fileBytes }
-      const service = await spawnCinema({ config, port, leaseSeconds, ...order }, limits)
+      const service = await spawnService({ config, port, leaseSeconds, ...order }, limits)
       await chain.fund(service.relayer)
       for (const line of checkLedger(database)) tally.flaw({ kind: "wrongVerdicts", line })
       return service

@@ -14,7 +14,7 @@ import { identities } from "./hostile/identities.ts"
 import { places } from "./hostile/places.ts"
 import { prices } from "./hostile/prices.ts"
 import { redirects } from "./hostile/redirects.ts"
-import { singleCalls } from "./hostile/single-calls.ts"
+import { payPerCall } from "./hostile/single-calls.ts"
 import { play, type Scenario, type Signed } from "./hostile/world.ts"
 
 const key = generatePrivateKey()
@@ -32,7 +32,7 @@ async function check(scenario: Scenario): Promise<void> {
   expect(report).toMatchObject({ end: scenario.ends, overspent: 0n, leaks: [] })
 }
 
-const tables = { prices, identities, places, redirects, answers, challenges, "single calls": singleCalls }
+const tables = { prices, identities, places, redirects, answers, challenges, "single calls": payPerCall }
 for (const [name, scenarios] of Object.entries(tables))
   describe(`hostile ${name}: nothing is overspent, nothing secret leaves, and the call ends`, () => {
     test.each(scenarios)("$name", check)

@@ -28,20 +28,23 @@ const [url] = command.processedArgs as [string | undefined]
 const options = command.opts<Given & { json: boolean }>()
 
 async function lookAtHome(): Promise<readonly Table[]> {
-  const [{ openHouse }, { insideRules }] = await Promise.all([
-    import("./house.ts"),
+  const [{ openFixture }, { insideRules }] = await Promise.all([
+    import("./fixture.ts"),
     import("./inside/index.ts"),
   ])
-  const house = await openHouse()
+  const fixture = await openFixture()
   try {
     const tables: Table[] = []
-    const places = { "a service by itself, on a path": house.direct, "a service behind nginx": house.proxied }
+    const places = {
+      "a service by itself, on a path": fixture.direct,
+      "a service behind nginx": fixture.proxied,
+    }
     for (const [title, place] of Object.entries(places))
       if (place) tables.push({ title, findings: await look(rules, createSubject(place.means)) })
-    tables.push({ title: "what only its owner sees", findings: await look(insideRules, house) })
+    tables.push({ title: "what only its owner sees", findings: await look(insideRules, fixture) })
     return tables
   } finally {
-    await house.close()
+    await fixture.close()
   }
 }
 

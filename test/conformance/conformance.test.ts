@@ -5,10 +5,10 @@ import { createServer, request as httpRequest, type IncomingMessage, type Server
 import type { AddressInfo } from "node:net"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { type Cinema, offer, openCinema } from "../support/cinema.ts"
 import { type Command, runCommand } from "../support/command.ts"
 import { hasNginx } from "../support/nginx.ts"
 import { sepoliaId } from "../support/offers.ts"
+import { offer, openService, type TestService } from "../support/service.ts"
 import { readServiceKey } from "./forgery.ts"
 import type { Means } from "./means.ts"
 import { rules } from "./rules/index.ts"
@@ -33,7 +33,7 @@ type Fault = {
 
 const secret = "n0t-guessable-0123456789"
 const secretSha256 = createHash("sha256").update(secret).digest("hex")
-let cinema: Cinema
+let service: TestService
 let front: Server
 let url: string
 let fault: Fault = {}
@@ -51,7 +51,7 @@ beforeAll(async () => {
   }).listen(0, "127.0.0.1")
   await once(front, "listening")
   url = `http://127.0.0.1:${(front.address() as AddressInfo).port}`
-  cinema = await openCinema({
+  service = await openService({
     config: {
       issuer: url,
       offers: [offer("hour", "movies:read", "0.01"), offer("studio", "movies:write", "0.05")],
@@ -62,16 +62,16 @@ beforeAll(async () => {
   means = {
     url,
     route: "/movies/7",
-    payer: { account: await cinema.customer(), network: sepoliaId, most: "0.05" },
+    payer: { account: await service.customer(), network: sepoliaId, most: "0.05" },
     client: { id: "reporting", secret },
     introspection: { id: "api", secret },
-    key: await readServiceKey(String(cinema.config.keys)),
+    key: await readServiceKey(String(service.config.keys)),
   }
 })
 afterAll(async () => {
   front.closeAllConnections()
   front.close()
-  await cinema.close()
+  await service.close()
 })
 
 async function pass(incoming: IncomingMessage): Promise<Passing> {
@@ -82,7 +82,7 @@ async function pass(incoming: IncomingMessage): Promise<Passing> {
     body: await textOf(incoming),
   }
   fault.ask?.(request)
-  const { hostname, port } = new URL(cinema.url)
+  const { hostname, port } = new URL(service.url)
   const { method, url: path, headers } = request
   const outgoing = httpRequest({ hostname, port, method, path, headers, agent: false })
   outgoing.end(request.body)
@@ -255,7 +255,7 @@ describe("the conformance run", () => {
   })
 
   it("says of what it could not look for that it did not, and exits 1 for what is broken", async () => {
-    const file = join(cinema.folder, "client")
+    const file = join(service.folder, "client")
     await writeFile(file, `reporting:${secret}\n`)
     fault = { say: ({ headers }) => void headers.delete("www-authenticate") }
     const command = runCommand("test/conformance/command.ts", [url, "--route", "/movies/7", "--client", file])
@@ -268,7 +268,7 @@ describe("the conformance run", () => {
   })
 
   it("exits 78 for what it cannot read, and shows none of it", async () => {
-    const file = join(cinema.folder, "relayer.key")
+    const file = join(service.folder, "relayer.key")
     const { stderr, code } = await runCommand("test/conformance/command.ts", [url, "--client", file]).ended
     expect(stderr).toBe(`${file}: wanted one line, ID:SECRET\n`)
     expect(code).toBe(78)

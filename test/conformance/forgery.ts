@@ -1,7 +1,7 @@
 /** Tokens that are wrong in one thing: by keys of ours, by keys that fit nothing, and by the service's own where it is lent. */
 import { createHmac, generateKeyPairSync, sign as signBytes } from "node:crypto"
 import { base64url, decodeProtectedHeader, type JWK } from "jose"
-import { inOffice } from "../../server/core/key-ring.ts"
+import { activeKey } from "../../server/core/key-ring.ts"
 import { canonical, createSign } from "../../server/keys/algorithms.ts"
 import { createRingFile } from "../../server/keys/ring-file.ts"
 
@@ -17,7 +17,7 @@ export type ServiceKey = {
 /** The key that signs now, of a key folder as the service keeps it. Throws when there is none. */
 export async function readServiceKey(folder: string): Promise<ServiceKey> {
   const { ring } = await createRingFile(folder).read()
-  const key = inOffice(ring.access)
+  const key = activeKey(ring.access)
   if (key?.jwk.d === undefined)
     throw new Error(`${folder}: found no signing key, wanted the key folder of the service`)
   const sign = await createSign(key.alg, key.jwk)

@@ -1,7 +1,8 @@
 /** What the looker has been given, and what it has got for it. */
-import type { Purchase } from "../support/cinema.ts"
+
 import type { Account } from "../support/payments.ts"
 import type { ProofKey } from "../support/proofs.ts"
+import type { Purchase } from "../support/service.ts"
 import type { ServiceKey } from "./forgery.ts"
 import type { Answer } from "./wire.ts"
 

@@ -15,8 +15,8 @@ import {
   paymentRequiredSchema,
   requirementsSchema,
 } from "../../shared/x402/messages.ts"
-import { preparePurchase } from "../support/cinema.ts"
 import { createProofKey, type ProofKey } from "../support/proofs.ts"
+import { preparePurchase } from "../support/service.ts"
 import type { ServiceKey } from "./forgery.ts"
 import type { Bound, Credentials, Means, Payer, Sale } from "./means.ts"
 import { withNonce } from "./proving.ts"
@@ -134,7 +134,7 @@ export function createSubject(means: Means) {
   }
 
   /** The grant that most rules look at; bought once. */
-  const seat = async () =>
+  const grant = async () =>
     once("seat", async () => {
       const scopes = means.route === undefined ? undefined : await opening()
       const offer = await offerFor((scope, dpop) => !dpop && (scopes === undefined || scopes.has(scope)))
@@ -144,7 +144,7 @@ export function createSubject(means: Means) {
 
   /** Another token of the grant; those before stay good until they expire. */
   async function refreshed(): Promise<Sale> {
-    const held = await seat()
+    const held = await grant()
     const answer = await atToken(form({ grant_type: refreshGrantType, refresh_token: held.refreshToken }))
     wantStatus("a refresh", answer, 200)
     const sale = saleOf(answer)
@@ -186,13 +186,13 @@ export function createSubject(means: Means) {
         if (!means.client) throw new Unseen("needs an account that pays (--account) or a client (--client)")
         return (await once("client", byCredentials)).token
       }
-      const held = await seat()
+      const held = await grant()
       if ((decodeJwt(held.token).exp ?? 0) - seconds() < shortLife) held.token = (await refreshed()).token
       return held.token
     },
 
     /** The answer of the purchase whose grant the other rules use. */
-    purchased: async (): Promise<Sale> => (await seat()).first,
+    purchased: async (): Promise<Sale> => (await grant()).first,
 
     /** A grant bought with a proof of possession. */
     bound: (): Promise<Bound> =>

@@ -2,7 +2,7 @@
 import fc from "fast-check"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { auditBooks } from "../../server/books/audit.ts"
-import { type DeriveRequest, derivedPerHour, type ShownToken } from "../../server/core/derive.ts"
+import { type DeriveRequest, derivedPerHour, type PresentedToken } from "../../server/core/derive.ts"
 import { openMeter } from "../../server/core/units.ts"
 import type { Store } from "../../server/ports/store.ts"
 import { orderOf, start } from "../support/orders.ts"
@@ -24,7 +24,7 @@ export function derivedContract(name: string, open: () => Promise<OpenedStore>):
       expect(await store.redeem(order)).toMatchObject({ kind: "redeemed" })
       return order.grant.id
     }
-    const ask = (grantId: string, changes: Partial<DeriveRequest> & { shown?: ShownToken } = {}) =>
+    const ask = (grantId: string, changes: Partial<DeriveRequest> & { shown?: PresentedToken } = {}) =>
       store.derive({
         grantId,
         shown: null,
@@ -172,7 +172,7 @@ export function derivedContract(name: string, open: () => Promise<OpenedStore>):
           async (units, wishes, calls) => {
             const parent = await sell(units)
             const ids = [parent]
-            for (const wish of wishes) ids.push(await derive(parent, { units: wish }))
+            for (const plans of wishes) ids.push(await derive(parent, { units: plans }))
             const spent = ids.map(() => 0)
             for (const { by, cost, share } of calls) {
               const { slice } = await take(ids[by] ?? parent, cost)
@@ -187,8 +187,8 @@ export function derivedContract(name: string, open: () => Promise<OpenedStore>):
                 })
             }
             expect(spent.reduce((sum, each) => sum + each, 0)).toBeLessThanOrEqual(units)
-            wishes.forEach((wish, at) => {
-              expect(spent[at + 1]).toBeLessThanOrEqual(wish)
+            wishes.forEach((plans, at) => {
+              expect(spent[at + 1]).toBeLessThanOrEqual(plans)
             })
             const meter = (await grantOf(parent))?.meter
             expect(meter && meter.left + meter.held + meter.spent).toBe(units)

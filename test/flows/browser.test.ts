@@ -5,9 +5,9 @@ import { delimiter, join } from "node:path"
 import { type Browser, chromium, type Page } from "playwright-core"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { browserBundle } from "../support/browser-bundle.ts"
-import { type Cinema, eventually, offer, openCinema } from "../support/cinema.ts"
 import { example } from "../support/documents.ts"
 import type { Account } from "../support/payments.ts"
+import { eventually, offer, openService, type TestService } from "../support/service.ts"
 import type { Order } from "../support/shop-page.ts"
 
 const programs = ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"]
@@ -28,9 +28,9 @@ type Told = { readonly result?: unknown; readonly code?: number }
 describe.skipIf(!program)(
   "in Chromium (scripts/system-packages.sh installs it), a page of another origin",
   () => {
-    let cinema: Cinema
+    let service: TestService
     /** The same service, that lists no other origin. */
-    let closed: Cinema
+    let closed: TestService
     let pages: Server
     let origin: string
     /** By path; each page runs the one of its own name. */
@@ -55,12 +55,12 @@ describe.skipIf(!program)(
         offer("hour", "movies:read", "0.01"),
         { ...offer("studio", "movies:write", "0.02"), dpop: "required" },
       ]
-      ;[cinema, browser] = await Promise.all([
-        openCinema({ config: { cors: [origin], offers } as object }),
+      ;[service, browser] = await Promise.all([
+        openService({ config: { cors: [origin], offers } as object }),
         chromium.launch({ executablePath: program!, args: ["--no-sandbox"] }),
       ])
-      closed = await openCinema({ chain: cinema.chain })
-      customer = await cinema.customer()
+      closed = await openService({ chain: service.chain })
+      customer = await service.customer()
       page = await browser.newPage()
       // The wallet's key is here, where no page gets at it; what crosses is JSON-RPC, as with an extension.
       await page.exposeFunction("askWallet", answerOf)
@@ -80,7 +80,7 @@ describe.skipIf(!program)(
       pages.closeAllConnections()
       pages.close()
       await closed.close()
-      await cinema.close()
+      await service.close()
     })
 
     /** As MetaMask: signs only for the chain that it is on. */
@@ -102,7 +102,7 @@ describe.skipIf(!program)(
 
     it("buys with the wallet of the page, once for all its calls, and the money arrives", async () => {
       asked = []
-      expect(await buy({ url: `${cinema.url}/movies/7` })).toEqual({
+      expect(await buy({ url: `${service.url}/movies/7` })).toEqual({
         statuses: [200, 200, 200],
         text: '{"id":"7"}',
         day: "0.01",
@@ -114,13 +114,13 @@ describe.skipIf(!program)(
         "eth_signTypedData_v4",
       ])
       await eventually(
-        () => cinema.balanceOf(cinema.payTo.address),
+        () => service.balanceOf(service.payTo.address),
         (balance) => balance === 10_000n,
       )
     })
 
     it("sends bodies, and proves the possession of a key that cannot leave the page", async () => {
-      expect(await buy({ url: `${cinema.url}/movies`, method: "POST" })).toMatchObject({
+      expect(await buy({ url: `${service.url}/movies`, method: "POST" })).toMatchObject({
         statuses: [201, 201, 201],
         day: "0.02",
       })
@@ -128,14 +128,14 @@ describe.skipIf(!program)(
 
     it("CLI-01: is refused what is over its budget before the wallet is asked to sign", async () => {
       asked = []
-      expect(await buy({ url: `${cinema.url}/movies/7`, perPurchase: "0.001" })).toMatchObject({
+      expect(await buy({ url: `${service.url}/movies/7`, perPurchase: "0.001" })).toMatchObject({
         refused: "amount_over_limit",
       })
       expect(asked).toEqual(["eth_requestAccounts"])
     })
 
     it("runs the documents' example, with nothing changed but the address", async () => {
-      const contents = example("createProviderSigner(ethereum)").replace("http://127.0.0.1:8402", cinema.url)
+      const contents = example("createProviderSigner(ethereum)").replace("http://127.0.0.1:8402", service.url)
       const stdin = { contents, loader: "ts" as const, resolveDir: process.cwd() }
       const alias = { "ticket402/client": "./client/index.ts" }
       scripts.set("/example.js", await browserBundle("", { entryPoints: [], stdin, alias }))

@@ -4,13 +4,13 @@ import { afterAll, beforeAll, expect, it } from "vitest"
 import { createClient } from "../../client/index.ts"
 import { createFileStore } from "../../client/node/index.ts"
 import { type BuyerOrder, type BuyerStep, runBuyers } from "../support/buyers.ts"
-import { type Cinema, openCinema } from "../support/cinema.ts"
+import { openService, type TestService } from "../support/service.ts"
 
-let cinema: Cinema
+let service: TestService
 beforeAll(async () => {
-  cinema = await openCinema()
+  service = await openService()
 })
-afterAll(() => cinema.close())
+afterAll(() => service.close())
 
 const price = 10_000n
 
@@ -19,11 +19,11 @@ async function buyer(changes: Partial<BuyerOrder> = {}) {
   const key = generatePrivateKey()
   const account = privateKeyToAccount(key)
   const { address } = account
-  await cinema.chain.mint(address, 100n * price)
+  await service.chain.mint(address, 100n * price)
   const order: BuyerOrder = {
-    file: join(cinema.folder, `${address}.db`),
+    file: join(service.folder, `${address}.db`),
     key,
-    url: `${cinema.url}/movies/7`,
+    url: `${service.url}/movies/7`,
     budget: { perPurchase: "0.01", perDay: "0.01" },
     ...changes,
   }
@@ -39,9 +39,9 @@ async function buyer(changes: Partial<BuyerOrder> = {}) {
   }
   const paid = async (): Promise<bigint> => {
     await expect
-      .poll(() => cinema.balanceOf(address), { timeout: 20_000, interval: 50 })
+      .poll(() => service.balanceOf(address), { timeout: 20_000, interval: 50 })
       .toBeLessThan(100n * price)
-    return 100n * price - (await cinema.balanceOf(address))
+    return 100n * price - (await service.balanceOf(address))
   }
   return { order, resume, paid }
 }
@@ -58,7 +58,7 @@ it("CLI-14, IDM-01, IDM-02: a buyer killed at any step is resumed by the next ru
   )
   const resumed = { killed: undefined, status: 200, day: "0.01", grants: 1, paid: price }
   expect(ends).toEqual(steps.map((dieAt) => ({ dieAt, ...resumed })))
-  expect(await cinema.balanceOf(cinema.payTo.address)).toBe(price * BigInt(steps.length))
+  expect(await service.balanceOf(service.payTo.address)).toBe(price * BigInt(steps.length))
 })
 
 it("CLI-14: a buyer killed between a refresh and its answer keeps his grant", async () => {

@@ -1,27 +1,27 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { type LocalChain, startLocalChain } from "../support/chain/local-chain.ts"
-import { type Cinema, openCinema, postToken, preparePurchase, watch } from "../support/cinema.ts"
 import { type RpcProxy, startRpcProxy } from "../support/rpc-proxy.ts"
+import { openService, postToken, preparePurchase, type TestService, watch } from "../support/service.ts"
 
 let chain: LocalChain
 let proxy: RpcProxy
-let cinema: Cinema
+let service: TestService
 beforeAll(async () => {
   chain = await startLocalChain({ blockTimeSeconds: 0 })
   proxy = await startRpcProxy(chain.rpcUrl)
-  cinema = await openCinema({ chain, rpcUrl: proxy.url })
+  service = await openService({ chain, rpcUrl: proxy.url })
 })
 afterAll(async () => {
-  await cinema.close()
+  await service.close()
   await proxy.close()
   await chain.stop()
 })
 
 describe("while the node is away", () => {
   it("SET-26: a payment is refused with 503 and nothing is kept; the same payment works afterwards", async () => {
-    const purchase = await preparePurchase(cinema, await cinema.customer())
+    const purchase = await preparePurchase(service, await service.customer())
     proxy.fault = { kind: "down" }
-    const refused = await postToken(cinema.url, purchase.headers)
+    const refused = await postToken(service.url, purchase.headers)
     expect(refused).toMatchObject({
       status: 503,
       body: { error: "temporarily_unavailable", reason: "chain_unavailable", next: { action: "retry" } },
@@ -29,37 +29,37 @@ describe("while the node is away", () => {
     expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0)
     expect(JSON.stringify(refused.body)).not.toContain(proxy.url)
     proxy.fault = undefined
-    expect((await postToken(cinema.url, purchase.headers)).status).toBe(200)
+    expect((await postToken(service.url, purchase.headers)).status).toBe(200)
   })
 
   it("tickets sold before still open the door", async () => {
     const bought = await postToken(
-      cinema.url,
-      (await preparePurchase(cinema, await cinema.customer())).headers,
+      service.url,
+      (await preparePurchase(service, await service.customer())).headers,
     )
     proxy.fault = { kind: "down" }
-    expect((await watch(cinema.url, bought.body.access_token)).status).toBe(200)
+    expect((await watch(service.url, bought.body.access_token)).status).toBe(200)
     proxy.fault = undefined
   })
 
   it("one payment costs one read of the chain", async () => {
-    const warm = await preparePurchase(cinema, await cinema.customer())
-    expect((await postToken(cinema.url, warm.headers)).status).toBe(200)
+    const warm = await preparePurchase(service, await service.customer())
+    expect((await postToken(service.url, warm.headers)).status).toBe(200)
     const before = proxy.calls.get("eth_call") ?? 0
-    const purchase = await preparePurchase(cinema, await cinema.customer())
+    const purchase = await preparePurchase(service, await service.customer())
     const calls = () => (proxy.calls.get("eth_call") ?? 0) - before
-    expect((await postToken(cinema.url, purchase.headers)).status).toBe(200)
+    expect((await postToken(service.url, purchase.headers)).status).toBe(200)
     expect(calls()).toBe(1)
   })
 
   it("IDM-09: what a refusal leaves behind is nothing: the chain decides, the store was not touched", async () => {
-    const customer = await cinema.customer(10_000n)
-    const purchase = await preparePurchase(cinema, customer)
+    const customer = await service.customer(10_000n)
+    const purchase = await preparePurchase(service, customer)
     proxy.fault = { kind: "down" }
     for (let attempt = 0; attempt < 3; attempt++)
-      expect((await postToken(cinema.url, purchase.headers)).status).toBe(503)
+      expect((await postToken(service.url, purchase.headers)).status).toBe(503)
     proxy.fault = undefined
-    expect((await postToken(cinema.url, purchase.headers)).status).toBe(200)
-    expect((await postToken(cinema.url, purchase.headers)).status).toBe(409)
+    expect((await postToken(service.url, purchase.headers)).status).toBe(200)
+    expect((await postToken(service.url, purchase.headers)).status).toBe(409)
   })
 })

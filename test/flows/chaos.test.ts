@@ -38,7 +38,7 @@ describe("the chaos harness itself", () => {
     const elsewhere = await openLane(real, {
       intercept: (call) => ask(pretended.chain.rpcUrl, call.text),
     })
-    await pretended.chain.fund(elsewhere.cinema.issuer.relayer)
+    await pretended.chain.fund(elsewhere.service.issuer.relayer)
     const customer = async () => {
       const account = await elsewhere.customer()
       const { chain } = pretended
@@ -50,7 +50,7 @@ describe("the chaos harness itself", () => {
 
     const tally = createTally("a node that pretends")
     tally.tried()
-    const { payTo } = elsewhere.cinema
+    const { payTo } = elsewhere.service
     noteBooks(tally, await checkInvariants(fileOf(elsewhere), real.chain, payTo.address))
     await elsewhere.close()
     const row = tally.row()

@@ -5,32 +5,32 @@ import { encodeHeader } from "../../shared/values/codec.ts"
 import type { Hex } from "../../shared/values/evm.ts"
 import { paymentSignatureHeader } from "../../shared/x402/messages.ts"
 import { type LocalChain, startLocalChain } from "../support/chain/local-chain.ts"
-import {
-  askStatus,
-  type Cinema,
-  eventually,
-  openCinema,
-  postToken,
-  preparePurchase,
-  withoutBlocks,
-} from "../support/cinema.ts"
 import { testWallet } from "../support/contracts/artifacts/test-wallet.ts"
 import { type Account, randomAccount } from "../support/payments.ts"
+import {
+  askStatus,
+  eventually,
+  openService,
+  postToken,
+  preparePurchase,
+  type TestService,
+  withoutBlocks,
+} from "../support/service.ts"
 
 let chain: LocalChain
-let cinema: Cinema
+let service: TestService
 let walletCode: unknown
 const listed = randomAccount().address
 beforeAll(async () => {
   chain = await startLocalChain({ blockTimeSeconds: 0 })
-  cinema = await openCinema({
+  service = await openService({
     chain,
     config: { whitelist: [{ address: listed, scope: "movies:read movies:write" }] },
   })
   walletCode = await chain.request("eth_call", [{ data: encodeDeployData(testWallet) }, "latest"])
 })
 afterAll(async () => {
-  await cinema.close()
+  await service.close()
   await chain.stop()
 })
 
@@ -53,7 +53,7 @@ async function openWallet(address: Hex = randomAccount().address): Promise<{ add
 /** A payment of `payer` that somebody else signs, with whatever comes after the signature. */
 async function prepare(payer: Hex, signer: Account, tail = "") {
   const lower = payer.toLowerCase() as Hex
-  const purchase = await preparePurchase(cinema, signer, { terms: { payer: lower } })
+  const purchase = await preparePurchase(service, signer, { terms: { payer: lower } })
   const inner = purchase.payload.payload as Record<string, unknown>
   const payload = { ...inner, signature: `${purchase.transfer.signature}${tail}` }
   const header = encodeHeader({ ...purchase.payload, payload })
@@ -65,27 +65,27 @@ describe("a payer with code", () => {
   it("is a wallet that pays first, with a signature of whatever length it takes", async () => {
     const { address, owner } = await openWallet()
     const { headers } = await prepare(address, owner, "ab".repeat(32))
-    expect(await postToken(cinema.url, headers)).toMatchObject({
+    expect(await postToken(service.url, headers)).toMatchObject({
       status: 200,
       body: { grant: { settlement: { state: "settled" } } },
     })
-    expect(await cinema.balanceOf(address)).toBe(990_000n)
+    expect(await service.balanceOf(address)).toBe(990_000n)
   })
 
   it("is taken at its code's word, not at anybody's signature", async () => {
     const { address } = await openWallet()
     const purchase = await prepare(address, randomAccount())
-    expect(await postToken(cinema.url, purchase.headers)).toMatchObject(refused)
-    expect((await askStatus(cinema.url, { [secretHeader]: purchase.secret })).status).toBe(404)
+    expect(await postToken(service.url, purchase.headers)).toMatchObject(refused)
+    expect((await askStatus(service.url, { [secretHeader]: purchase.secret })).status).toBe(404)
   })
 
   it("SET-08: whose owner changes before the money has moved was given nothing", async () => {
     const { address, owner } = await openWallet()
     const purchase = await prepare(address, owner)
     const waiting = await withoutBlocks(chain, async () => {
-      const asked = postToken(cinema.url, purchase.headers)
+      const asked = postToken(service.url, purchase.headers)
       await eventually(
-        () => askStatus(cinema.url, { [secretHeader]: purchase.secret }),
+        () => askStatus(service.url, { [secretHeader]: purchase.secret }),
         ({ status }) => status === 200,
       )
       await setOwner(address, randomAccount().address)
@@ -95,18 +95,18 @@ describe("a payer with code", () => {
     expect([202, 400]).toContain(answer?.status)
     expect(answer?.body).not.toHaveProperty("access_token")
     await eventually(
-      () => askStatus(cinema.url, { [secretHeader]: purchase.secret }),
+      () => askStatus(service.url, { [secretHeader]: purchase.secret }),
       ({ body }) => body.grant.settlement.state === "failed",
       30,
     )
-    expect(await cinema.balanceOf(address)).toBe(1_000_000n)
+    expect(await service.balanceOf(address)).toBe(1_000_000n)
   }, 60_000)
 
   it("may be a delegated account (EIP-7702), which pays first when its code agrees with its key", async () => {
     const { address: wallet } = await openWallet()
-    const account = await cinema.customer()
+    const account = await service.customer()
     await chain.request("anvil_setCode", [account.address, `0xef0100${wallet.slice(2).toLowerCase()}`])
-    const buy = async () => postToken(cinema.url, (await preparePurchase(cinema, account)).headers)
+    const buy = async () => postToken(service.url, (await preparePurchase(service, account)).headers)
     // The key is right, and the chain would not take it.
     expect(await buy()).toMatchObject(refused)
     await setOwner(account.address, account.address)
@@ -118,25 +118,25 @@ describe("a payer with code", () => {
     // JUMPDEST, PUSH1 0, JUMP: for ever.
     await chain.request("anvil_setCode", [address, "0x5b600056"])
     const { headers } = await prepare(address, randomAccount())
-    expect(await postToken(cinema.url, headers)).toMatchObject(refused)
+    expect(await postToken(service.url, headers)).toMatchObject(refused)
   })
 
   it("WL-08: is let in free by no signature of its code: it pays, like everybody", async () => {
     const { address, owner } = await openWallet(listed)
     const { headers } = await prepare(address, owner)
     expect(headers).toHaveProperty(commitmentHeader)
-    expect(await postToken(cinema.url, headers)).toMatchObject({
+    expect(await postToken(service.url, headers)).toMatchObject({
       status: 200,
       body: { grant: { settlement: { state: "settled" } } },
     })
-    expect(await cinema.balanceOf(address)).toBe(990_000n)
+    expect(await service.balanceOf(address)).toBe(990_000n)
   })
 })
 
 it("nonsense of a plain account is refused for its signature, whatever its form", async () => {
-  const customer = await cinema.customer()
+  const customer = await service.customer()
   const other = await prepare(customer.address, randomAccount())
-  expect((await postToken(cinema.url, other.headers)).body.reason).toBe("signature_invalid")
+  expect((await postToken(service.url, other.headers)).body.reason).toBe("signature_invalid")
   const long = await prepare(customer.address, customer, "00")
-  expect((await postToken(cinema.url, long.headers)).body.reason).toBe("signature_not_canonical")
+  expect((await postToken(service.url, long.headers)).body.reason).toBe("signature_not_canonical")
 })

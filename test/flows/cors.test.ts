@@ -1,16 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { type Cinema, openCinema, postToken, preparePurchase } from "../support/cinema.ts"
+import { openService, postToken, preparePurchase, type TestService } from "../support/service.ts"
 
 const page = "https://app.example.com"
-let cinema: Cinema
-let plain: Cinema
+let service: TestService
+let plain: TestService
 beforeAll(async () => {
-  cinema = await openCinema({ config: { cors: [page, "http://localhost:3000"] } })
-  plain = await openCinema({ chain: cinema.chain })
+  service = await openService({ config: { cors: [page, "http://localhost:3000"] } })
+  plain = await openService({ chain: service.chain })
 })
 afterAll(async () => {
   await plain.close()
-  await cinema.close()
+  await service.close()
 })
 
 const preflight = (url: string, origin: string, method = "GET") =>
@@ -27,7 +27,7 @@ describe("pages of other origins", () => {
       ["/movies/1", "GET"],
       ["/movies", "POST"],
     ] as const) {
-      const { status, headers } = await preflight(`${cinema.url}${path}`, page, method)
+      const { status, headers } = await preflight(`${service.url}${path}`, page, method)
       expect(status, path).toBe(204)
       expect(headers.get("access-control-allow-origin"), path).toBe(page)
       expect(headers.get("vary"), path).toContain("Origin")
@@ -51,12 +51,12 @@ describe("pages of other origins", () => {
 
   it("a listed page may read every answer, and the headers it needs to buy", async () => {
     const bought = await postToken(
-      cinema.url,
-      (await preparePurchase(cinema, await cinema.customer())).headers,
+      service.url,
+      (await preparePurchase(service, await service.customer())).headers,
     )
     const authorization = `Bearer ${bought.body.access_token}`
     const ask = (path: string, init: RequestInit = {}) =>
-      fetch(`${cinema.url}${path}`, { ...init, headers: { origin: page, ...init.headers } })
+      fetch(`${service.url}${path}`, { ...init, headers: { origin: page, ...init.headers } })
     const answers = [
       await ask("/movies/1"),
       await ask("/movies/1", { headers: { authorization } }),
@@ -92,7 +92,7 @@ describe("pages of other origins", () => {
       `${page}:443`,
       "*",
     ]
-    for (const { url } of [cinema, plain])
+    for (const { url } of [service, plain])
       for (const origin of others)
         for (const answer of [
           await preflight(`${url}/movies/1`, origin),

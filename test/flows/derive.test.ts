@@ -3,25 +3,25 @@ import { decodeJwt } from "jose"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { createClient, createVerifier, type Verifier } from "../../client/index.ts"
 import { tokenExchangeGrantType, tokenTypes } from "../../shared/oauth/messages.ts"
-import {
-  type Answer,
-  type Cinema,
-  eventually,
-  offer,
-  openCinema,
-  postToken,
-  preparePurchase,
-  watch,
-} from "../support/cinema.ts"
 import { checkLedger } from "../support/invariants.ts"
 import { createProofKey, type ProofKey, proofOf, withProof } from "../support/proofs.ts"
+import {
+  type Answer,
+  eventually,
+  offer,
+  openService,
+  postToken,
+  preparePurchase,
+  type TestService,
+  watch,
+} from "../support/service.ts"
 
 const secret = "b7Qm0tVx2LzY9rKd"
-let cinema: Cinema
+let service: TestService
 let verifier: Verifier
 
 beforeAll(async () => {
-  cinema = await openCinema({
+  service = await openService({
     config: {
       offers: [
         { ...offer("season", "movies:read movies:write", "0.01"), calls: 20 },
@@ -30,15 +30,15 @@ beforeAll(async () => {
       introspection: [{ clientId: "api", secretSha256: createHash("sha256").update(secret).digest("hex") }],
     },
   })
-  verifier = createVerifier({ issuer: cinema.url })
+  verifier = createVerifier({ issuer: service.url })
 })
 afterAll(async () => {
   verifier.close()
-  await cinema.close()
+  await service.close()
 })
 
 async function post(path: string, form: Record<string, string>, headers: Record<string, string> = {}) {
-  const response = await fetch(`${cinema.url}${path}`, {
+  const response = await fetch(`${service.url}${path}`, {
     method: "POST",
     headers,
     body: new URLSearchParams(form),
@@ -47,7 +47,7 @@ async function post(path: string, form: Record<string, string>, headers: Record<
   return { status: response.status, body: text === "" ? undefined : JSON.parse(text) }
 }
 const buy = async () =>
-  (await postToken(cinema.url, (await preparePurchase(cinema, await cinema.customer())).headers)).body
+  (await postToken(service.url, (await preparePurchase(service, await service.customer())).headers)).body
 const exchange = (form: Record<string, string>, headers: Record<string, string> = {}) =>
   post("/token", { grant_type: tokenExchangeGrantType, ...form }, headers)
 const derive = (bought: { access_token: string }, form: Record<string, string> = {}) =>
@@ -81,14 +81,14 @@ describe("a derived token", () => {
     const claims = decodeJwt(body.access_token)
     expect(claims).toMatchObject({ parent: bought.grant.id, sub: decodeJwt(bought.access_token).sub })
 
-    const write = await fetch(`${cinema.url}/movies`, {
+    const write = await fetch(`${service.url}/movies`, {
       method: "POST",
       headers: { authorization: `Bearer ${body.access_token}` },
     })
     expect(write.status).toBe(402)
-    expect(await watch(cinema.url, body.access_token)).toMatchObject({ status: 200 })
-    expect(await watch(cinema.url, body.access_token)).toMatchObject({ status: 200 })
-    expect(await watch(cinema.url, body.access_token)).toMatchObject({
+    expect(await watch(service.url, body.access_token)).toMatchObject({ status: 200 })
+    expect(await watch(service.url, body.access_token)).toMatchObject({ status: 200 })
+    expect(await watch(service.url, body.access_token)).toMatchObject({
       status: 402,
       body: { error: "token_exhausted" },
     })
@@ -99,7 +99,7 @@ describe("a derived token", () => {
     const foreign = { resource: "https://other.example" }
     expect(await derive(bought, foreign)).toMatchObject({ status: 400, body: { error: "invalid_target" } })
     expect(await derive(bought, { audience: "other" })).toMatchObject({ body: { error: "invalid_target" } })
-    expect(await derive(bought, { resource: cinema.url })).toMatchObject({ status: 200 })
+    expect(await derive(bought, { resource: service.url })).toMatchObject({ status: 200 })
   })
 
   it("N-8693-1: needs to be asked for in full, with a token of this service", async () => {
@@ -148,33 +148,33 @@ describe("a derived token", () => {
   it("ends with what it came from within 5 s: at gates, at introspection and for a verifier", async () => {
     const bought = await buy()
     const child = (await derive(bought)).body.access_token
-    expect(await watch(cinema.url, child)).toMatchObject({ status: 200 })
+    expect(await watch(service.url, child)).toMatchObject({ status: 200 })
     expect(await introspect(child)).toMatchObject({ active: true, parent: bought.grant.id })
     await post("/revoke", { token: bought.refresh_token })
     const from = performance.now()
     await eventually(
-      async () => [(await watch(cinema.url, child)).status, await introspect(child), await judge(child)],
+      async () => [(await watch(service.url, child)).status, await introspect(child), await judge(child)],
       (seen) => JSON.stringify(seen) === JSON.stringify([401, { active: false }, "token_revoked"]),
     )
     expect((performance.now() - from) / 1000).toBeLessThan(5)
     expect(await derive(bought)).toMatchObject({ status: 400, body: { reason: "grant_revoked" } })
-    expect(checkLedger(`${cinema.folder}/ticket402.db`)).toEqual([])
+    expect(checkLedger(`${service.folder}/ticket402.db`)).toEqual([])
   })
 
   it("TOK-14: of a bound one needs its key, and is bound to that or to the key it is handed to", async () => {
     const [own, other] = [await createProofKey(), await createProofKey()]
     const proven = (key: ProofKey, headers: Record<string, string>, body?: string) =>
       withProof(
-        (dpop) => postToken(cinema.url, { ...headers, dpop }, body),
+        (dpop) => postToken(service.url, { ...headers, dpop }, body),
         (nonce) =>
           proofOf(key, {
             method: "POST",
-            url: `${cinema.url}/token`,
+            url: `${service.url}/token`,
             at: Math.floor(Date.now() / 1000),
             nonce,
           }),
       )
-    const purchase = await preparePurchase(cinema, await cinema.customer())
+    const purchase = await preparePurchase(service, await service.customer())
     const bought = (await proven(own, purchase.headers)).body
     expect(await derive(bought)).toMatchObject({ status: 400, body: { reason: "dpop_key_mismatch" } })
     const ask = (key: ProofKey, form: Record<string, string> = {}) =>
@@ -198,17 +198,17 @@ describe("a derived token", () => {
 
   it("is asked for by the client, of the grant in its wallet", async () => {
     const client = createClient({
-      account: await cinema.customer(),
+      account: await service.customer(),
       budget: { perPurchase: "0.05", perDay: "1.00" },
-      networks: [cinema.accepted.network],
+      networks: [service.accepted.network],
       dpop: true,
     })
-    const url = `${cinema.url}/movies/1`
+    const url = `${service.url}/movies/1`
     await expect(client.derive(url)).rejects.toMatchObject({ code: "grant_missing" })
     await client.fetch(url)
     const { thumbprint: keyThumbprint } = await createProofKey()
-    const wish = { scope: "movies:read", calls: 3, seconds: 120, keyThumbprint }
-    const token = await client.derive(url, wish)
+    const plans = { scope: "movies:read", calls: 3, seconds: 120, keyThumbprint }
+    const token = await client.derive(url, plans)
     expect(token).toMatchObject({ tokenType: "DPoP", scope: "movies:read", calls: 3 })
     expect(decodeJwt(token.accessToken)).toMatchObject({ cnf: { jkt: keyThumbprint } })
     expect((decodeJwt(token.accessToken).exp ?? 0) - Date.now() / 1000).toBeGreaterThan(100)
@@ -220,7 +220,7 @@ describe("a derived token", () => {
 
   it("tells nobody whose payment it comes from", async () => {
     const child = (await derive(await buy())).body.access_token
-    const receipt = await fetch(`${cinema.url}/token/receipt`, {
+    const receipt = await fetch(`${service.url}/token/receipt`, {
       headers: { authorization: `Bearer ${child}` },
     })
     expect(receipt.status).toBe(404)

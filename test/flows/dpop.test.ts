@@ -3,19 +3,26 @@ import * as oauth from "oauth4webapi"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { createClient } from "../../client/index.ts"
 import { paymentGrantType } from "../../shared/oauth/messages.ts"
-import { type Cinema, offer, openCinema, postToken, preparePurchase, watch } from "../support/cinema.ts"
 import { acceptedOf } from "../support/payments.ts"
 import { createProofKey, type ProofKey, proofOf, withProof } from "../support/proofs.ts"
-import { spawnMate } from "../support/spawn-cinema.ts"
+import {
+  offer,
+  openService,
+  postToken,
+  preparePurchase,
+  type TestService,
+  watch,
+} from "../support/service.ts"
+import { spawnMate } from "../support/spawn-service.ts"
 
 const seconds = () => Math.floor(Date.now() / 1000)
 const secret = "n0t-guessable-0123456789"
-let cinema: Cinema
+let service: TestService
 /** Another process of the same service. */
 let other: Awaited<ReturnType<typeof spawnMate>>
 
 beforeAll(async () => {
-  cinema = await openCinema({
+  service = await openService({
     config: {
       offers: [
         offer("hour", "movies:read", "0.01"),
@@ -31,20 +38,20 @@ beforeAll(async () => {
       introspection: [{ clientId: "api", secretSha256: createHash("sha256").update(secret).digest("hex") }],
     },
   })
-  other = await spawnMate(cinema.config)
+  other = await spawnMate(service.config)
 })
 afterAll(async () => {
   await other.kill("SIGTERM")
-  await cinema.close()
+  await service.close()
 })
 
 const atToken = (key: ProofKey, headers: Record<string, string>, body?: string) =>
   withProof(
-    (proof) => postToken(cinema.url, { ...headers, dpop: proof }, body),
-    (nonce) => proofOf(key, { method: "POST", url: `${cinema.url}/token`, at: seconds(), nonce }),
+    (proof) => postToken(service.url, { ...headers, dpop: proof }, body),
+    (nonce) => proofOf(key, { method: "POST", url: `${service.url}/token`, at: seconds(), nonce }),
   )
 const buy = async (key: ProofKey) => {
-  const purchase = await preparePurchase(cinema, await cinema.customer())
+  const purchase = await preparePurchase(service, await service.customer())
   return { purchase, answer: await atToken(key, purchase.headers) }
 }
 const form = { "content-type": "application/x-www-form-urlencoded" }
@@ -61,7 +68,7 @@ const see = async (url: string, token: string, proof: string) => {
 describe("a token bound to a key (DPoP)", () => {
   it("works with another OAuth client: discovery, purchase, use and refresh, nonces included", async () => {
     const insecure = { [oauth.allowInsecureRequests]: true }
-    const issuer = new URL(cinema.url)
+    const issuer = new URL(service.url)
     const as = await oauth.processDiscoveryResponse(
       issuer,
       await oauth.discoveryRequest(issuer, { algorithm: "oauth2", ...insecure }),
@@ -77,7 +84,7 @@ describe("a token bound to a key (DPoP)", () => {
         return work()
       }
     }
-    const { headers } = await preparePurchase(cinema, await cinema.customer())
+    const { headers } = await preparePurchase(service, await service.customer())
     const options = { DPoP, headers: new Headers(headers), ...insecure }
     const bought = await twice(async () =>
       oauth.processGenericTokenEndpointResponse(
@@ -117,7 +124,7 @@ describe("a token bound to a key (DPoP)", () => {
     const { answer } = await buy(key)
     expect(answer).toMatchObject({ status: 200, body: { token_type: "DPoP" } })
     const token = answer.body.access_token
-    const asBearer = await watch(cinema.url, token)
+    const asBearer = await watch(service.url, token)
     expect(asBearer).toMatchObject({ status: 401, body: { error: "invalid_token", reason: "dpop_missing" } })
     expect(asBearer.headers.get("www-authenticate")).toMatch(
       /^DPoP .*error="invalid_token".*algs="ES256 EdDSA"/,
@@ -125,15 +132,15 @@ describe("a token bound to a key (DPoP)", () => {
     expect(asBearer.headers.get("payment-required")).toBeNull()
     const thief = await createProofKey()
     const prove = (by: ProofKey) => (nonce?: string) =>
-      proofOf(by, { url: `${cinema.url}/movies/1`, token, at: seconds(), nonce })
-    const stolen = await withProof((proof) => see(cinema.url, token, proof), prove(thief))
+      proofOf(by, { url: `${service.url}/movies/1`, token, at: seconds(), nonce })
+    const stolen = await withProof((proof) => see(service.url, token, proof), prove(thief))
     expect(stolen.status).toBe(401)
     expect(stolen.headers.get("www-authenticate")).toContain('error="invalid_dpop_proof"')
-    expect((await withProof((proof) => see(cinema.url, token, proof), prove(key))).status).toBe(200)
+    expect((await withProof((proof) => see(service.url, token, proof), prove(key))).status).toBe(200)
     expect(
-      (await fetch(`${cinema.url}/token/status`, { headers: { authorization: `Bearer ${token}` } })).status,
+      (await fetch(`${service.url}/token/status`, { headers: { authorization: `Bearer ${token}` } })).status,
     ).toBe(401)
-    const introspected = await fetch(`${cinema.url}/introspect`, {
+    const introspected = await fetch(`${service.url}/introspect`, {
       method: "POST",
       headers: { authorization: `Basic ${Buffer.from(`api:${secret}`).toString("base64")}` },
       body: new URLSearchParams({ token }),
@@ -149,13 +156,13 @@ describe("a token bound to a key (DPoP)", () => {
     const key = await createProofKey()
     const token = (await buy(key)).answer.body.access_token
     const prove = (nonce?: string) =>
-      proofOf(key, { url: `${cinema.url}/movies/1`, token, at: seconds(), nonce })
+      proofOf(key, { url: `${service.url}/movies/1`, token, at: seconds(), nonce })
     const asked = await see(other.url, token, await prove())
     expect(asked.status).toBe(401)
     expect(asked.headers.get("www-authenticate")).toContain('error="use_dpop_nonce"')
     const proof = await prove(asked.headers.get("dpop-nonce") ?? "")
     const answers = await Promise.all(
-      [cinema.url, other.url, cinema.url, other.url].map((url) => see(url, token, proof)),
+      [service.url, other.url, service.url, other.url].map((url) => see(url, token, proof)),
     )
     expect(answers.map(({ status }) => status).sort()).toEqual([200, 401, 401, 401])
   })
@@ -167,7 +174,7 @@ describe("a token bound to a key (DPoP)", () => {
     const reasons = async (by: ProofKey | undefined, headers: Record<string, string> = form) =>
       (by
         ? await atToken(by, headers, refreshBody(token))
-        : await postToken(cinema.url, headers, refreshBody(token))
+        : await postToken(service.url, headers, refreshBody(token))
       ).body.reason
     // Neither ends the grant, nor uses the refresh token up: not even with the secret of the purchase.
     expect(await reasons(undefined)).toBe("dpop_key_mismatch")
@@ -178,9 +185,9 @@ describe("a token bound to a key (DPoP)", () => {
     const first = await withProof(
       (proof) => {
         sent = proof
-        return postToken(cinema.url, { ...form, dpop: proof }, refreshBody(token))
+        return postToken(service.url, { ...form, dpop: proof }, refreshBody(token))
       },
-      (nonce) => proofOf(key, { method: "POST", url: `${cinema.url}/token`, at: seconds(), nonce }),
+      (nonce) => proofOf(key, { method: "POST", url: `${service.url}/token`, at: seconds(), nonce }),
     )
     expect(first).toMatchObject({ status: 200, body: { token_type: "DPoP" } })
     const replayed = await postToken(other.url, { ...form, dpop: sent }, refreshBody(token))
@@ -198,12 +205,12 @@ describe("a token bound to a key (DPoP)", () => {
   })
 
   it("an offer may ask for it: no token without a proof, and nothing is taken for it", async () => {
-    const vault = cinema.issuer.config.offers[1]!
-    const { body } = await postToken(cinema.url, {})
+    const vault = service.issuer.config.offers[1]!
+    const { body } = await postToken(service.url, {})
     const { offers } = body.extensions["access-token"].info
     expect(offers[vault.ref].dpop).toBe("required")
-    const purchase = await preparePurchase(cinema, await cinema.customer(), { accepted: acceptedOf(vault) })
-    expect(await postToken(cinema.url, purchase.headers)).toMatchObject({
+    const purchase = await preparePurchase(service, await service.customer(), { accepted: acceptedOf(vault) })
+    expect(await postToken(service.url, purchase.headers)).toMatchObject({
       status: 400,
       body: { reason: "dpop_required", next: { action: "fix" } },
     })
@@ -214,7 +221,7 @@ describe("a token bound to a key (DPoP)", () => {
 describe("the client library", () => {
   const clientFor = async (dpop: boolean, seen: Request[]) =>
     createClient({
-      account: await cinema.customer(),
+      account: await service.customer(),
       budget: { perPurchase: "0.05", perDay: "1.00" },
       networks: ["eip155:11155111"],
       dpop,
@@ -229,19 +236,19 @@ describe("the client library", () => {
   it("binds what it buys when it is told to, and gets by with one nonce", async () => {
     const seen: Request[] = []
     const client = await clientFor(true, seen)
-    expect((await client.fetch(`${cinema.url}/movies/1`)).status).toBe(200)
-    expect((await client.fetch(`${cinema.url}/movies/2`)).status).toBe(200)
+    expect((await client.fetch(`${service.url}/movies/1`)).status).toBe(200)
+    expect((await client.fetch(`${service.url}/movies/2`)).status).toBe(200)
     // 402; the purchase, twice for its nonce; then the two movies.
     expect(schemes(seen)).toEqual([undefined, undefined, undefined, "DPoP", "DPoP"])
     const token = seen.at(-1)?.headers.get("authorization")?.slice(5)
-    expect((await watch(cinema.url, token)).status).toBe(401)
+    expect((await watch(service.url, token)).status).toBe(401)
   })
 
   it("binds it without being told where the offer asks for it, and only there", async () => {
     const seen: Request[] = []
     const client = await clientFor(false, seen)
-    expect((await client.fetch(`${cinema.url}/movies/1`)).status).toBe(200)
-    expect((await client.fetch(`${cinema.url}/movies`, { method: "POST" })).status).toBe(201)
+    expect((await client.fetch(`${service.url}/movies/1`)).status).toBe(200)
+    expect((await client.fetch(`${service.url}/movies`, { method: "POST" })).status).toBe(201)
     expect(schemes(seen).filter((scheme) => scheme !== undefined)).toEqual(["Bearer", "Bearer", "DPoP"])
   })
 })

@@ -2,16 +2,16 @@ import { afterAll, beforeAll, expect, it } from "vitest"
 import { encodeHeader } from "../../shared/values/codec.ts"
 import { paymentSignatureHeader } from "../../shared/x402/messages.ts"
 import { type LocalChain, startLocalChain } from "../support/chain/local-chain.ts"
-import { type Cinema, openCinema, postToken, preparePurchase } from "../support/cinema.ts"
 import { sepoliaId } from "../support/offers.ts"
+import { openService, postToken, preparePurchase, type TestService } from "../support/service.ts"
 
 let chain: LocalChain
-let cinema: Cinema
+let service: TestService
 const warned: unknown[] = []
 beforeAll(async () => {
   chain = await startLocalChain({ blockTimeSeconds: 0 })
   const log = { debug() {}, info() {}, error() {}, warn: (fields: object) => void warned.push(fields) }
-  cinema = await openCinema({
+  service = await openService({
     chain,
     // A coin so dear that the settlement of a cent costs more than a cent at any fee.
     config: { networks: { [sepoliaId]: { rpcUrls: [chain.rpcUrl], nativePrice: "1000000000" } } },
@@ -19,26 +19,26 @@ beforeAll(async () => {
   })
 })
 afterAll(async () => {
-  await cinema.close()
+  await service.close()
   await chain.stop()
 })
 
 it("SET-24, DOS-05: a payment below the cost of its settlement is refused before its signature is looked at", async () => {
-  const customer = await cinema.customer()
-  const purchase = await preparePurchase(cinema, customer)
+  const customer = await service.customer()
+  const purchase = await preparePurchase(service, customer)
   const refused = {
     status: 400,
     body: { error: "invalid_grant", reason: "amount_below_minimum", next: { action: "stop" } },
   }
-  expect(await postToken(cinema.url, purchase.headers)).toMatchObject(refused)
+  expect(await postToken(service.url, purchase.headers)).toMatchObject(refused)
   const { payload } = purchase
   const forged = {
     ...payload,
     payload: { ...(payload.payload as object), signature: `0x${"11".repeat(64)}1b` },
   }
   const headers = { ...purchase.headers, [paymentSignatureHeader]: encodeHeader(forged) }
-  expect(await postToken(cinema.url, headers)).toMatchObject(refused)
-  expect(await cinema.balanceOf(customer.address)).toBe(1_000_000n)
+  expect(await postToken(service.url, headers)).toMatchObject(refused)
+  expect(await service.balanceOf(customer.address)).toBe(1_000_000n)
 })
 
 it("SET-24: the seller is told at start which offers cost him more than they bring", () => {

@@ -13,23 +13,23 @@ import {
   requirementsSchema,
 } from "../../shared/x402/messages.ts"
 import { type LocalChain, startLocalChain } from "../support/chain/local-chain.ts"
+import { reconciled } from "../support/ledger.ts"
+import { pricedByFunction, sepoliaId } from "../support/offers.ts"
+import { type RpcProxy, startRpcProxy } from "../support/rpc-proxy.ts"
 import {
-  type Cinema,
   eventually,
   offer,
-  openCinema,
+  openService,
   postToken,
   preparePurchase,
   refresh,
+  type TestService,
   watch,
-} from "../support/cinema.ts"
-import { reconciled } from "../support/ledger.ts"
-import { sepoliaId, toldOffer } from "../support/offers.ts"
-import { type RpcProxy, startRpcProxy } from "../support/rpc-proxy.ts"
+} from "../support/service.ts"
 
 let chain: LocalChain
 let proxy: RpcProxy
-let cinema: Cinema
+let service: TestService
 /** What the price function tells, and how often it was asked. */
 let price: string
 let asked = 0
@@ -41,7 +41,7 @@ beforeAll(async () => {
   chain = await startLocalChain({ blockTimeSeconds: 0 })
   proxy = await startRpcProxy(chain.rpcUrl)
   price = "0.02"
-  cinema = await openCinema({
+  service = await openService({
     chain,
     rpcUrl: proxy.url,
     issuer: {
@@ -53,18 +53,18 @@ beforeAll(async () => {
         },
       },
     },
-    config: { offers: [offer("studio", "movies:write", "0.05"), toldOffer("hour", "movies:read")] },
+    config: { offers: [offer("studio", "movies:write", "0.05"), pricedByFunction("hour", "movies:read")] },
   })
 })
 afterAll(async () => {
-  await cinema.close()
+  await service.close()
   await proxy.close()
   await chain.stop()
 })
 
 /** What is on sale at the gate; undefined while it sells nothing. */
 async function read(): Promise<PaymentRequirements | undefined> {
-  const header = (await watch(cinema.url)).headers.get(paymentRequiredHeader)
+  const header = (await watch(service.url)).headers.get(paymentRequiredHeader)
   if (header === null) return undefined
   return requirementsSchema.parse(paymentRequiredSchema.parse(decodeHeader(header)).accepts[0])
 }
@@ -89,11 +89,11 @@ async function onSale(): Promise<PaymentRequirements> {
 
 const buy = async (accepted: PaymentRequirements, changes = {}) => {
   const now = Math.floor(Date.now() / 1000) + ahead
-  const purchase = await preparePurchase({ ...cinema, accepted }, await cinema.customer(), {
+  const purchase = await preparePurchase({ ...service, accepted }, await service.customer(), {
     now,
     ...changes,
   })
-  return { ...purchase, answer: await postToken(cinema.url, purchase.headers) }
+  return { ...purchase, answer: await postToken(service.url, purchase.headers) }
 }
 
 describe("a price that a function tells", () => {
@@ -101,17 +101,17 @@ describe("a price that a function tells", () => {
     const account = privateKeyToAccount(generatePrivateKey())
     await chain.mint(account.address, 1_000_000n)
     await tell("0.023457")
-    const before = await cinema.balanceOf(cinema.payTo.address)
+    const before = await service.balanceOf(service.payTo.address)
     const client = createClient({
       account,
       budget: { perPurchase: "0.05", perDay: "1.00" },
       networks: [sepoliaId],
       now: clock,
     })
-    expect((await client.fetch(`${cinema.url}/movies/7`)).status).toBe(200)
+    expect((await client.fetch(`${service.url}/movies/7`)).status).toBe(200)
     expect((await client.spent()).day).toBe("0.023457")
     await eventually(
-      () => cinema.balanceOf(cinema.payTo.address),
+      () => service.balanceOf(service.payTo.address),
       (balance) => balance === before + 23_457n,
     )
 
@@ -119,14 +119,14 @@ describe("a price that a function tells", () => {
     expect(answer.status).toBe(200)
     const receipt = await eventually(
       async () =>
-        (await fetch(`${cinema.url}/token/receipt`, { headers: { [secretHeader]: secret } })).json(),
+        (await fetch(`${service.url}/token/receipt`, { headers: { [secretHeader]: secret } })).json(),
       (body) => body.receipt !== undefined,
     )
-    const keys = await (await fetch(`${cinema.url}/.well-known/receipt-jwks.json`)).json()
-    const { payment } = await verifyReceipt(receipt.receipt, keys, cinema.url)
+    const keys = await (await fetch(`${service.url}/.well-known/receipt-jwks.json`)).json()
+    const { payment } = await verifyReceipt(receipt.receipt, keys, service.url)
     expect(payment.amount).toBe("23457")
 
-    const store = await openStore(String(cinema.config.database))
+    const store = await openStore(String(service.config.database))
     try {
       const rows = await store.redemptions({ state: null, after: 0, limit: 100 })
       const values = rows.map(({ redemption: { nominal, transfer } }) => [nominal, transfer.value])
@@ -135,7 +135,7 @@ describe("a price that a function tells", () => {
     } finally {
       await store.close()
     }
-    expect((await reconciled(cinema)).at(-1)).toMatchObject({ differences: 0 })
+    expect((await reconciled(service)).at(-1)).toMatchObject({ differences: 0 })
   })
 
   it("QTE-04, RPL-24: holds for who has read it when it changes, until its quote ends", async () => {
@@ -147,8 +147,8 @@ describe("a price that a function tells", () => {
     expect((await buy(dear)).answer.status).toBe(200)
     // The commitment covers the quote, so a payment is for the price that was read.
     const { secret, transfer } = await preparePurchase(
-      { ...cinema, accepted: cheap },
-      await cinema.customer(),
+      { ...service, accepted: cheap },
+      await service.customer(),
     )
     const moved = await buy(dear, { secret, terms: { nonce: transfer.nonce } })
     expect(moved.answer.body).toMatchObject({ reason: "commitment_mismatch" })
@@ -170,7 +170,7 @@ describe("a price that a function tells", () => {
     for (const accepted of [cheaper, { ...entry, extra: { offer: ref } }])
       expect((await buy(accepted)).answer).toMatchObject({ status: 400, body: { reason: "quote_invalid" } })
     // What a quote says means nothing where the offer has a price of its own.
-    const studio = { ...cinema.accepted, extra: { ...cinema.accepted.extra, quote } }
+    const studio = { ...service.accepted, extra: { ...service.accepted.extra, quote } }
     expect((await buy({ ...studio, amount: entry.amount })).answer.body).toMatchObject({
       reason: "amount_mismatch",
     })
@@ -179,28 +179,31 @@ describe("a price that a function tells", () => {
   it("QTE-09: is no price when the function fails: 503 at both doors, and what was bought before goes on", async () => {
     const { answer } = await buy(await onSale())
     await tell("free")
-    const atGate = await watch(cinema.url)
+    const atGate = await watch(service.url)
     expect([atGate.status, atGate.body.reason, atGate.headers.get(paymentRequiredHeader)]).toEqual([
       503,
       "price_unavailable",
       null,
     ])
-    const atOffice = await fetch(`${cinema.url}/token?offer=hour`, { method: "POST" })
-    expect([atOffice.status, (await atOffice.json()).reason]).toEqual([503, "price_unavailable"])
-    const rest = await postToken(cinema.url, {})
+    const atTokenEndpoint = await fetch(`${service.url}/token?offer=hour`, { method: "POST" })
+    expect([atTokenEndpoint.status, (await atTokenEndpoint.json()).reason]).toEqual([
+      503,
+      "price_unavailable",
+    ])
+    const rest = await postToken(service.url, {})
     expect(rest.body.accepts).toMatchObject([{ amount: "50000" }])
     // The clock was set forward, so the gate waits for news of what was taken back.
     await eventually(
-      () => watch(cinema.url, answer.body.access_token),
+      () => watch(service.url, answer.body.access_token),
       ({ status }) => status === 200,
     )
-    expect((await refresh(cinema.url, answer.body.refresh_token)).status).toBe(200)
+    expect((await refresh(service.url, answer.body.refresh_token)).status).toBe(200)
   })
 
   it("is settled first where it is dearer than the limit, and the 402 says so", async () => {
     await tell("0.15")
     const dear = await onSale()
-    const { body } = await watch(cinema.url)
+    const { body } = await watch(service.url)
     expect(Object.values(body.extensions["access-token"].info.offers)).toMatchObject([{ settle: "first" }])
     const { answer } = await buy(dear)
     expect(answer).toMatchObject({ status: 200, body: { grant: { settlement: { state: "settled" } } } })
@@ -208,7 +211,7 @@ describe("a price that a function tells", () => {
 
   it("100,000 unpaid requests leave no row, and reach neither the chain nor the price function", async () => {
     const rowsNow = () => {
-      const database = new Database(String(cinema.config.database).slice("sqlite:".length), {
+      const database = new Database(String(service.config.database).slice("sqlite:".length), {
         readonly: true,
       })
       try {
@@ -222,11 +225,11 @@ describe("a price that a function tells", () => {
     await onSale()
     // What was bought above is settled and looked at for the last time.
     await eventually(
-      async () => (await reconciled(cinema)).at(-1),
+      async () => (await reconciled(service)).at(-1),
       (line) => line?.differences === 0,
     )
     const [rows, calls, questions] = [rowsNow(), callsNow(), asked]
-    const { issuer } = cinema
+    const { issuer } = service
     for (let each = 0; each < 99_000; each++) {
       const verdict = await issuer.gate({
         authorization: [],
@@ -244,7 +247,7 @@ describe("a price that a function tells", () => {
     for (let each = 0; each < 10; each++) {
       const statuses = await Promise.all(
         Array.from({ length: 100 }, async (_, at) =>
-          at % 2 === 0 ? (await watch(cinema.url)).status : (await postToken(cinema.url, {})).status,
+          at % 2 === 0 ? (await watch(service.url)).status : (await postToken(service.url, {})).status,
         ),
       )
       expect(new Set(statuses)).toEqual(new Set([402]))

@@ -14,9 +14,9 @@ import { openStore } from "../../server/stores/index.ts"
 import { sepolia } from "../../shared/networks/sepolia.ts"
 import { lowerAddress } from "../../shared/values/evm.ts"
 import { type LocalChain, startLocalChain } from "../support/chain/local-chain.ts"
-import { eventually } from "../support/cinema.ts"
 import { runCommand } from "../support/command.ts"
 import { configInput, sepoliaId, storedIn } from "../support/offers.ts"
+import { eventually } from "../support/service.ts"
 
 let node: LocalChain
 let folder: string

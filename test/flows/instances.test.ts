@@ -7,26 +7,26 @@ import type { ConfigInput } from "../../server/config/config.ts"
 import { StoreUnavailable } from "../../server/ports/store.ts"
 import { secretHeader } from "../../shared/oauth/messages.ts"
 import { type LocalChain, startLocalChain } from "../support/chain/local-chain.ts"
+import { reconciled } from "../support/ledger.ts"
+import { storedIn } from "../support/offers.ts"
+import { randomAccount } from "../support/payments.ts"
 import {
   askStatus,
-  type Cinema,
   drain,
   eventually,
-  openCinema,
+  openService,
   postToken,
   preparePurchase,
   refresh,
   retryHeaders,
+  type TestService,
   watch,
-} from "../support/cinema.ts"
-import { reconciled } from "../support/ledger.ts"
-import { storedIn } from "../support/offers.ts"
-import { randomAccount } from "../support/payments.ts"
+} from "../support/service.ts"
 
 let chain: LocalChain
 let folder: string
 let shared: Partial<ConfigInput>
-let instances: Cinema[] = []
+let instances: TestService[] = []
 
 beforeAll(async () => {
   chain = await startLocalChain({ blockTimeSeconds: 0 })
@@ -51,14 +51,14 @@ afterEach(async () => {
 async function open(
   options: readonly [IssuerOptions, IssuerOptions],
   config: Partial<ConfigInput> = {},
-): Promise<readonly [Cinema, Cinema]> {
+): Promise<readonly [TestService, TestService]> {
   for (const issuer of options)
-    instances.push(await openCinema({ chain, issuer, config: { ...shared, ...config } }))
+    instances.push(await openService({ chain, issuer, config: { ...shared, ...config } }))
   const [a, b] = instances
   if (!a || !b) throw new Error("an instance is missing")
   return [a, b]
 }
-const prepare = async (at: Cinema) =>
+const prepare = async (at: TestService) =>
   preparePurchase({ accepted: at.accepted, url: String(shared.issuer) }, await at.customer())
 
 describe("two instances on one database", () => {

@@ -2,19 +2,19 @@ import { afterAll, beforeAll, expect, it } from "vitest"
 import { createClient, createProviderSigner, createRemoteSigner } from "../../client/index.ts"
 import type { Hex } from "../../shared/values/evm.ts"
 import { startLocalChain } from "../support/chain/local-chain.ts"
-import { type Cinema, eventually, openCinema } from "../support/cinema.ts"
+import { eventually, openService, type TestService } from "../support/service.ts"
 
-let cinema: Cinema
+let service: TestService
 beforeAll(async () => {
-  cinema = await openCinema({ chain: await startLocalChain({ blockTimeSeconds: 0, nodeAccounts: 2 }) })
+  service = await openService({ chain: await startLocalChain({ blockTimeSeconds: 0, nodeAccounts: 2 }) })
 })
 afterAll(async () => {
-  await cinema.close()
-  await cinema.chain.stop()
+  await service.close()
+  await service.chain.stop()
 })
 
 it("the keys of a node pay, whether it is asked as a wallet or as a remote signer", async () => {
-  const { chain } = cinema
+  const { chain } = service
   const provider = {
     request: ({ method, params }: { method: string; params?: unknown }) =>
       chain.request(method, params as readonly unknown[]),
@@ -32,10 +32,10 @@ it("the keys of a node pay, whether it is asked as a wallet or as a remote signe
       budget: { perPurchase: "0.05", perDay: "1.00" },
       networks: ["eip155:11155111"],
     })
-    expect((await client.fetch(`${cinema.url}/movies/7`)).status).toBe(200)
+    expect((await client.fetch(`${service.url}/movies/7`)).status).toBe(200)
   }
   await eventually(
-    () => cinema.balanceOf(cinema.payTo.address),
+    () => service.balanceOf(service.payTo.address),
     (balance) => balance === 20_000n,
   )
 })

@@ -8,26 +8,26 @@ import { parseConfig } from "../../server/config/config.ts"
 import { encodeHeader } from "../../shared/values/codec.ts"
 import { paymentSignatureHeader } from "../../shared/x402/messages.ts"
 import { type LocalChain, startLocalChain } from "../support/chain/local-chain.ts"
+import { runCommand } from "../support/command.ts"
+import { createExternalSigner, openAgedKeys, readRing } from "../support/key-folder.ts"
+import { configInput, sepoliaId, storedIn } from "../support/offers.ts"
+import { acceptedOf, randomAccount, signPayment } from "../support/payments.ts"
 import {
   eventually,
-  openCinema,
+  openService,
   postToken,
   preparePurchase,
   refresh,
   retryHeaders,
   watch,
-} from "../support/cinema.ts"
-import { runCommand } from "../support/command.ts"
-import { createOutsideSigner, openAgedKeys, readRing } from "../support/key-folder.ts"
-import { configInput, sepoliaId, storedIn } from "../support/offers.ts"
-import { acceptedOf, randomAccount, signPayment } from "../support/payments.ts"
-import { type CinemaProcess, freePort, spawnCinema } from "../support/spawn-cinema.ts"
+} from "../support/service.ts"
+import { freePort, type ServiceProcess, spawnService } from "../support/spawn-service.ts"
 
 let chain: LocalChain
 let folder: string
 let config: ConfigInput
 let urls: string[]
-let services: CinemaProcess[] = []
+let services: ServiceProcess[] = []
 let shop: Parameters<typeof preparePurchase>[0]
 
 beforeAll(async () => {
@@ -51,11 +51,11 @@ beforeAll(async () => {
   await writeFile(join(folder, "config.json"), JSON.stringify(config))
   await openAgedKeys(join(folder, "keys"))
   shop = { accepted: acceptedOf(parseConfig(config).offers[0]!), url: urls[0]! }
-  services = await Promise.all(ports.map((port) => spawnCinema({ config, port })))
+  services = await Promise.all(ports.map((port) => spawnService({ config, port })))
   await chain.fund(services[0]!.relayer)
 })
 afterAll(async () => {
-  await Promise.all(services.map((service) => service.kill("SIGTERM")))
+  await Promise.all(services.map((each) => each.kill("SIGTERM")))
   await chain.stop()
   await rm(folder, { recursive: true, force: true })
 })
@@ -102,9 +102,9 @@ describe("two processes on one folder of keys", () => {
       let held = await buy()
       // Some rounds in any case, however fast the command was.
       for (let round = 0; rotating || round < 6 || kidOf(held.access_token) === active; round++) {
-        const door = await watch(urls[(at + round + 1) % 2]!, held.access_token)
+        const gatedRoute = await watch(urls[(at + round + 1) % 2]!, held.access_token)
         const answer = await refresh(urls[(at + round) % 2]!, held.refresh_token)
-        statuses.push(door.status, answer.status)
+        statuses.push(gatedRoute.status, answer.status)
         if (answer.status !== 200) return
         held = answer.body
         kids.add(kidOf(held.access_token))
@@ -174,12 +174,12 @@ describe("two processes on one folder of keys", () => {
 
 describe("a service whose signer is outside", () => {
   it("loses no payment when the signer fails: the retry gets the token, and nobody else is asked to pay", async () => {
-    const signer = createOutsideSigner()
+    const signer = createExternalSigner()
     let time = Math.floor(Date.now() / 1000)
-    const cinema = await openCinema({ chain, issuer: { signer, now: () => time } })
-    const purchase = await preparePurchase(cinema, await cinema.customer())
+    const service = await openService({ chain, issuer: { signer, now: () => time } })
+    const purchase = await preparePurchase(service, await service.customer())
     signer.fault = new Error("the KMS is away: secret detail")
-    const failed = await postToken(cinema.url, purchase.headers)
+    const failed = await postToken(service.url, purchase.headers)
     expect(failed).toMatchObject({
       status: 503,
       body: { reason: "signer_unavailable", next: { action: "retry" } },
@@ -187,21 +187,21 @@ describe("a service whose signer is outside", () => {
     expect(JSON.stringify(failed.body)).not.toContain("secret detail")
     // Who could not prove a retry is not let into the same trouble.
     const { payload, transfer } = await signPayment({
-      accepted: cinema.accepted,
-      account: await cinema.customer(),
+      accepted: service.accepted,
+      account: await service.customer(),
     })
     const plain = { [paymentSignatureHeader]: encodeHeader(payload) }
-    expect(await postToken(cinema.url, plain)).toMatchObject({ status: 503 })
-    expect(await cinema.balanceOf(transfer.payer)).toBe(1_000_000n)
+    expect(await postToken(service.url, plain)).toMatchObject({ status: 503 })
+    expect(await service.balanceOf(transfer.payer)).toBe(1_000_000n)
 
     delete signer.fault
-    const again = await postToken(cinema.url, retryHeaders(purchase))
+    const again = await postToken(service.url, retryHeaders(purchase))
     expect(again).toMatchObject({ status: 200, body: { grant: { settlement: {} } } })
     expect(again.headers.get("idempotent-replayed")).toBe("true")
     expect(kidOf(again.body.access_token)).toBe(signer.kid)
-    expect((await watch(cinema.url, again.body.access_token)).status).toBe(200)
+    expect((await watch(service.url, again.body.access_token)).status).toBe(200)
     time += 5
-    expect((await postToken(cinema.url, plain)).status).toBe(200)
-    await cinema.close()
+    expect((await postToken(service.url, plain)).status).toBe(200)
+    await service.close()
   })
 })

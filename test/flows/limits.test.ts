@@ -4,20 +4,20 @@ import { connect } from "node:net"
 import { afterEach, describe, expect, it, vi } from "vitest"
 import { encodeHeader } from "../../shared/values/codec.ts"
 import { paymentSignatureHeader } from "../../shared/x402/messages.ts"
-import { type Cinema, openCinema, postToken, preparePurchase, watch } from "../support/cinema.ts"
 import { randomAccount } from "../support/payments.ts"
+import { openService, postToken, preparePurchase, type TestService, watch } from "../support/service.ts"
 
-let cinema: Cinema
-afterEach(() => cinema.close())
+let service: TestService
+afterEach(() => service.close())
 
 const limits = { perPayer: "1000", newPayer: 1000, total: "1000" }
 const open = async (config: object, issuer = {}) => {
-  cinema = await openCinema({ config, issuer })
+  service = await openService({ config, issuer })
 }
 
 /** A payment that is right in everything but its signature: nonsense of the right form, s in the lower half. */
 async function junk(payer = randomAccount()): Promise<Record<string, string>> {
-  const { payload } = await preparePurchase(cinema, payer)
+  const { payload } = await preparePurchase(service, payer)
   const signature = `0x${randomBytes(32).toString("hex")}1${randomBytes(32).toString("hex").slice(1)}1b`
   const inner = payload.payload as Record<string, unknown>
   return { [paymentSignatureHeader]: encodeHeader({ ...payload, payload: { ...inner, signature } }) }
@@ -31,26 +31,26 @@ describe("request rates at the ticket office", () => {
     await open({ limits: { ...limits, requestsPerPeer: 3 } })
     const answers = []
     for (let request = 0; request < 5; request++)
-      answers.push(await postToken(cinema.url, { "content-type": "application/json" }, "{"))
+      answers.push(await postToken(service.url, { "content-type": "application/json" }, "{"))
     expect(reasons(answers)).toEqual(["malformed", "malformed", "malformed", "rate_limited", "rate_limited"])
     expect(answers[4]).toMatchObject({
       status: 429,
       body: { error: "temporarily_unavailable", next: { action: "retry", retryAfterSeconds: 10 } },
     })
     expect(answers[4]?.headers.get("retry-after")).toBe("10")
-    expect((await watch(cinema.url)).status).toBe(402)
-    expect((await fetch(`${cinema.url}/.well-known/jwks.json`)).status).toBe(200)
+    expect((await watch(service.url)).status).toBe(402)
+    expect((await fetch(`${service.url}/.well-known/jwks.json`)).status).toBe(200)
   })
 
   it("N-9700-5, WL-04: X-Forwarded-For has no effect unless a trusted proxy sends it", async () => {
     await open({ limits: { ...limits, requestsPerPeer: 2 } })
-    const from = (address: string) => postToken(cinema.url, { "x-forwarded-for": address })
+    const from = (address: string) => postToken(service.url, { "x-forwarded-for": address })
     expect(reasons([await from("192.0.2.1"), await from("192.0.2.2"), await from("192.0.2.3")])).toEqual([
       "payment_missing",
       "payment_missing",
       "rate_limited",
     ])
-    await cinema.close()
+    await service.close()
     await open({ limits: { ...limits, requestsPerPeer: 2 }, trustProxy: ["127.0.0.0/8", "::1"] })
     const answers = []
     for (const address of ["192.0.2.1", "192.0.2.2", "192.0.2.1", "203.0.113.9, 192.0.2.1", "192.0.2.2"])
@@ -67,35 +67,38 @@ describe("request rates at the ticket office", () => {
 
   it("a payer who signs too often is refused before the chain is asked, and loses nothing", async () => {
     await open({ limits: { ...limits, requestsPerPeer: 1000, requestsPerPayer: 2 } })
-    const payer = await cinema.customer()
-    const buy = async () => postToken(cinema.url, (await preparePurchase(cinema, payer)).headers)
+    const payer = await service.customer()
+    const buy = async () => postToken(service.url, (await preparePurchase(service, payer)).headers)
     expect([(await buy()).status, (await buy()).status]).toEqual([200, 200])
     expect((await buy()).body.reason).toBe("rate_limited")
-    const other = await preparePurchase(cinema, await cinema.customer())
-    expect((await postToken(cinema.url, other.headers)).status).toBe(200)
+    const other = await preparePurchase(service, await service.customer())
+    expect((await postToken(service.url, other.headers)).status).toBe(200)
   })
 
   it("DOS-10: nobody can use up the budget of a payer whose signature he does not have", async () => {
     await open({ limits: { ...limits, requestsPerPeer: 1000, requestsPerPayer: 2 } })
-    const payer = await cinema.customer()
+    const payer = await service.customer()
     for (let attempt = 0; attempt < 5; attempt++)
-      expect((await postToken(cinema.url, await junk(payer))).body.reason).toBe("signature_invalid")
-    expect((await postToken(cinema.url, (await preparePurchase(cinema, payer)).headers)).status).toBe(200)
+      expect((await postToken(service.url, await junk(payer))).body.reason).toBe("signature_invalid")
+    expect((await postToken(service.url, (await preparePurchase(service, payer)).headers)).status).toBe(200)
   })
 })
 
 describe("floods", () => {
   it("DOS-01: while payments with nonsense signatures pour in, tickets still open the door", async () => {
     await open({})
-    const sold = await postToken(cinema.url, (await preparePurchase(cinema, await cinema.customer())).headers)
+    const sold = await postToken(
+      service.url,
+      (await preparePurchase(service, await service.customer())).headers,
+    )
     const posts = await Promise.all(Array.from({ length: 900 }, () => junk()))
     let flooding = true
-    const flood = Promise.all(posts.map((headers) => postToken(cinema.url, headers))).finally(() => {
+    const flood = Promise.all(posts.map((headers) => postToken(service.url, headers))).finally(() => {
       flooding = false
     })
     let served = 0
     while (flooding) {
-      expect((await watch(cinema.url, sold.body.access_token)).status).toBe(200)
+      expect((await watch(service.url, sold.body.access_token)).status).toBe(200)
       served += 1
     }
     const answers = reasons(await flood)
@@ -106,29 +109,32 @@ describe("floods", () => {
     // One at a time against 900 at once: each would wait for the whole flood if they shared its queue.
     expect(served).toBeGreaterThan(5)
     // Nothing is lost: the office sells again.
-    const next = await preparePurchase(cinema, await cinema.customer())
-    expect((await postToken(cinema.url, next.headers)).status).toBe(200)
+    const next = await preparePurchase(service, await service.customer())
+    expect((await postToken(service.url, next.headers)).status).toBe(200)
   }, 60_000)
 
   it("DOS-04: tokens that this service never wrote are refused before any crypto", async () => {
     await open({})
-    const sold = await postToken(cinema.url, (await preparePurchase(cinema, await cinema.customer())).headers)
+    const sold = await postToken(
+      service.url,
+      (await preparePurchase(service, await service.customer())).headers,
+    )
     const [, payload, signature] = sold.body.access_token.split(".")
     const verify = vi.spyOn(crypto.subtle, "verify")
     const header = Buffer.from('{"alg":"ES256","typ":"at+jwt","kid":"another"}').toString("base64url")
     for (let request = 0; request < 300; request++) {
       const token = `${header}.${payload}.${signature.slice(0, -6)}${randomBytes(3).toString("hex")}`
-      expect((await watch(cinema.url, token)).status).toBe(401)
+      expect((await watch(service.url, token)).status).toBe(401)
     }
     expect(verify).not.toHaveBeenCalled()
-    expect((await watch(cinema.url, sold.body.access_token)).status).toBe(200)
+    expect((await watch(service.url, sold.body.access_token)).status).toBe(200)
     expect(verify).toHaveBeenCalledTimes(1)
     verify.mockRestore()
   })
 
   it("DOS-08: a body that never ends is given up with 408", async () => {
     await open({}, { bodySeconds: 0.2 })
-    const socket = connect(Number(new URL(cinema.url).port), "127.0.0.1").setEncoding("utf8")
+    const socket = connect(Number(new URL(service.url).port), "127.0.0.1").setEncoding("utf8")
     let said = ""
     socket.on("data", (part: string) => {
       said += part

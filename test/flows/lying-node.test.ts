@@ -1,31 +1,31 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { type LocalChain, startLocalChain } from "../support/chain/local-chain.ts"
+import { type RpcProxy, startRpcProxy } from "../support/rpc-proxy.ts"
 import {
-  type Cinema,
   eventually,
-  openCinema,
+  openService,
   postToken,
   preparePurchase,
   refresh,
   retryHeaders,
+  type TestService,
   watch,
-} from "../support/cinema.ts"
-import { type RpcProxy, startRpcProxy } from "../support/rpc-proxy.ts"
+} from "../support/service.ts"
 
 const price = 10_000n
 
 let chain: LocalChain
 let proxy: RpcProxy
-let cinema: Cinema
+let service: TestService
 let ahead = 0
 beforeAll(async () => {
   chain = await startLocalChain({ blockTimeSeconds: 0 })
   proxy = await startRpcProxy(chain.rpcUrl)
   const now = () => Math.floor(Date.now() / 1000) + ahead
-  cinema = await openCinema({ chain, rpcUrl: proxy.url, issuer: { now } })
+  service = await openService({ chain, rpcUrl: proxy.url, issuer: { now } })
 })
 afterAll(async () => {
-  await cinema.close()
+  await service.close()
   await proxy.close()
   await chain.stop()
 })
@@ -42,25 +42,25 @@ async function asked(method: string, times: number): Promise<void> {
 
 async function settledOnce(customer: `0x${string}`, secret: Parameters<typeof retryHeaders>[0]) {
   const answer = await eventually(
-    () => postToken(cinema.url, retryHeaders(secret)),
+    () => postToken(service.url, retryHeaders(secret)),
     ({ body }) => body.grant?.settlement.state !== "pending",
     30,
   )
   expect(answer.body.grant.settlement.state).toBe("settled")
-  expect(await cinema.balanceOf(customer)).toBe(1_000_000n - price)
+  expect(await service.balanceOf(customer)).toBe(1_000_000n - price)
 }
 
 describe("a node that cannot be believed", () => {
   it("IDM-08: while nobody knows whether the transaction arrived, a retry gets its ticket, and it is paid once", async () => {
-    const customer = await cinema.customer()
+    const customer = await service.customer()
     await chain.request("evm_setAutomine", [false])
     proxy.fault = { kind: "lose-answer", method: "eth_sendRawTransaction" }
-    const purchase = await preparePurchase(cinema, customer)
+    const purchase = await preparePurchase(service, customer)
     const sent = asked("eth_sendRawTransaction", 1)
-    expect((await postToken(cinema.url, purchase.headers)).status).toBe(200)
+    expect((await postToken(service.url, purchase.headers)).status).toBe(200)
     await sent
     for (let retry = 0; retry < 3; retry++)
-      expect(await postToken(cinema.url, retryHeaders(purchase))).toMatchObject({
+      expect(await postToken(service.url, retryHeaders(purchase))).toMatchObject({
         status: 200,
         body: { grant: { settlement: { state: "pending" } } },
       })
@@ -71,25 +71,25 @@ describe("a node that cannot be believed", () => {
   })
 
   it("SET-29: a receipt without the payment's own logs is no proof, and no disproof either", async () => {
-    const customer = await cinema.customer()
+    const customer = await service.customer()
     const looks = asked("eth_getTransactionReceipt", 3)
     proxy.fault = {
       kind: "lie",
       method: "eth_getTransactionReceipt",
       change: (receipt) => (receipt ? { ...(receipt as object), status: "0x1", logs: [] } : receipt),
     }
-    const purchase = await preparePurchase(cinema, customer)
-    const bought = await postToken(cinema.url, purchase.headers)
+    const purchase = await preparePurchase(service, customer)
+    const bought = await postToken(service.url, purchase.headers)
     await looks
-    const meanwhile = await refresh(cinema.url, bought.body.refresh_token)
+    const meanwhile = await refresh(service.url, bought.body.refresh_token)
     expect(meanwhile).toMatchObject({ status: 200, body: { grant: { settlement: { state: "pending" } } } })
-    expect((await watch(cinema.url, meanwhile.body.access_token)).status).toBe(200)
+    expect((await watch(service.url, meanwhile.body.access_token)).status).toBe(200)
     proxy.fault = undefined
     await settledOnce(customer.address, purchase)
   })
 
   it("SET-29: a receipt of success for what is in no block settles nothing", async () => {
-    const customer = await cinema.customer()
+    const customer = await service.customer()
     await chain.request("evm_setAutomine", [false])
     const block = (await chain.request("eth_getBlockByNumber", ["latest", false])) as {
       hash: string
@@ -109,11 +109,11 @@ describe("a node that cannot be believed", () => {
         ...{ effectiveGasPrice: "0x1", contractAddress: null, logsBloom: `0x${"0".repeat(512)}` },
       }),
     }
-    const purchase = await preparePurchase(cinema, customer)
+    const purchase = await preparePurchase(service, customer)
     const looks = asked("eth_blockNumber", 0).then(() => asked("eth_getTransactionCount", 3))
-    expect((await postToken(cinema.url, purchase.headers)).status).toBe(200)
+    expect((await postToken(service.url, purchase.headers)).status).toBe(200)
     await looks
-    expect(await postToken(cinema.url, retryHeaders(purchase))).toMatchObject({
+    expect(await postToken(service.url, retryHeaders(purchase))).toMatchObject({
       status: 200,
       body: { grant: { settlement: { state: "pending" } } },
     })
@@ -124,13 +124,13 @@ describe("a node that cannot be believed", () => {
   })
 
   it("SET-42: a clock that jumps an hour forth and back settles nothing twice and loses nothing", async () => {
-    const [first, second] = [await cinema.customer(), await cinema.customer()]
+    const [first, second] = [await service.customer(), await service.customer()]
     await chain.request("evm_setAutomine", [false])
-    const before = await preparePurchase(cinema, first)
-    expect((await postToken(cinema.url, before.headers)).status).toBe(200)
+    const before = await preparePurchase(service, first)
+    expect((await postToken(service.url, before.headers)).status).toBe(200)
     ahead = 3600
-    const after = await preparePurchase(cinema, second, { now: Math.floor(Date.now() / 1000) + ahead })
-    expect((await postToken(cinema.url, after.headers)).status).toBe(200)
+    const after = await preparePurchase(service, second, { now: Math.floor(Date.now() / 1000) + ahead })
+    expect((await postToken(service.url, after.headers)).status).toBe(200)
     ahead = 0
     await chain.request("evm_setAutomine", [true])
     await chain.request("anvil_mine", ["0x1"])

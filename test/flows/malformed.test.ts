@@ -3,18 +3,18 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { verifyProof } from "../../server/keys/index.ts"
 import { encodeHeader } from "../../shared/values/codec.ts"
 import { paymentSignatureHeader } from "../../shared/x402/messages.ts"
-import { type Cinema, openCinema, postToken, preparePurchase, refresh } from "../support/cinema.ts"
 import { sendRaw, statusesOf } from "../support/raw-http.ts"
+import { openService, postToken, preparePurchase, refresh, type TestService } from "../support/service.ts"
 
-let cinema: Cinema
+let service: TestService
 beforeAll(async () => {
-  cinema = await openCinema()
+  service = await openService()
 })
-afterAll(() => cinema.close())
+afterAll(() => service.close())
 
 const json = { "content-type": "application/json" }
 const reason = async (headers: Record<string, string>, body?: string) => {
-  const answer = await postToken(cinema.url, headers, body)
+  const answer = await postToken(service.url, headers, body)
   return `${answer.status} ${answer.body.reason ?? answer.body.error}`
 }
 
@@ -45,7 +45,7 @@ describe("bad input at the ticket office", () => {
 
   it("PRS-01, PRS-02: a body too large or compressed is refused unread", async () => {
     expect(await reason(json, JSON.stringify({ a: "x".repeat(70_000) }))).toBe("413 body_too_large")
-    const response = await fetch(`${cinema.url}/token`, {
+    const response = await fetch(`${service.url}/token`, {
       method: "POST",
       headers: { ...json, "content-encoding": "gzip" },
       body: gzipSync("{}"),
@@ -54,8 +54,8 @@ describe("bad input at the ticket office", () => {
     // Without a length the body is cut where it grows too long.
     const chunks = new Blob([" ".repeat(70_000)]).stream()
     const streamed = { method: "POST", headers: json, body: chunks, duplex: "half" } as RequestInit
-    expect((await fetch(`${cinema.url}/token`, streamed)).status).toBe(413)
-    const long = await fetch(`${cinema.url}/token`, {
+    expect((await fetch(`${service.url}/token`, streamed)).status).toBe(413)
+    const long = await fetch(`${service.url}/token`, {
       method: "POST",
       headers: { [paymentSignatureHeader]: "A".repeat(17_000) },
     })
@@ -87,7 +87,7 @@ describe("bad input at the ticket office", () => {
   it("a payment header that is no payment is refused; two ways of paying at once are refused", async () => {
     for (const header of ["x", "e30", "e30=", "bnVsbA==", Buffer.from("[]").toString("base64"), "e30=, e30="])
       expect(await reason({ [paymentSignatureHeader]: header }), header).toBe("400 payment_malformed")
-    const { headers, payload } = await preparePurchase(cinema, await cinema.customer())
+    const { headers, payload } = await preparePurchase(service, await service.customer())
     expect(await reason({ ...headers, ...json }, JSON.stringify({ grant_type: "refresh_token" }))).toBe(
       "400 malformed",
     )
@@ -97,7 +97,7 @@ describe("bad input at the ticket office", () => {
   })
 
   it("HTP-04, HTP-05: what is no request of the web is refused, never failed at", async () => {
-    const port = Number(new URL(cinema.url).port)
+    const port = Number(new URL(service.url).port)
     const head = "HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     const statuses = async (line: string) => statusesOf(await sendRaw(port, `${line} ${head}`))
     expect(await statuses("TRACE /token")).toEqual([405])
@@ -106,7 +106,7 @@ describe("bad input at the ticket office", () => {
   })
 
   it("PRS-12: control characters and broken text in any string are refused or kept whole, never cut or thrown at", async () => {
-    const { payload } = await preparePurchase(cinema, await cinema.customer())
+    const { payload } = await preparePurchase(service, await service.customer())
     const inner = payload.payload as { signature: string; authorization: Record<string, string> }
     const broken = ["\u0000", "\r\nx", "\u2028", "\ud800", "\u202e", "a\u0000b"]
     for (const [text, key] of broken.flatMap((text) =>
@@ -135,7 +135,7 @@ describe("bad input at the ticket office", () => {
       const request = { payment: false, queryToken: false, method: bomb, path: bomb, scope: "x" }
       for (const scheme of ["Bearer", "DPoP"])
         expect(
-          await cinema.issuer.gate({ ...request, authorization: [`${scheme} ${bomb}`], dpop: [bomb] }),
+          await service.issuer.gate({ ...request, authorization: [`${scheme} ${bomb}`], dpop: [bomb] }),
         ).toMatchObject({ kind: "refuse" })
       expect(await verifyProof(bomb)).toBe(undefined)
       const form = new URLSearchParams({ grant_type: "refresh_token", refresh_token: bomb })
@@ -149,15 +149,15 @@ describe("bad input at the ticket office", () => {
   })
 
   it("PRS-01: an address of 20 kB is refused before anything sees it", async () => {
-    const before = (await fetch(`${cinema.url}/movies/1?${"x".repeat(20_000)}`)).status
+    const before = (await fetch(`${service.url}/movies/1?${"x".repeat(20_000)}`)).status
     expect(before).toBe(431)
   })
 
   it("every refusal has the documented form and leaks nothing", async () => {
     const answers = [
-      await postToken(cinema.url, json, "{"),
-      await postToken(cinema.url, { [paymentSignatureHeader]: encodeHeader({ x402Version: 2 }) }),
-      await refresh(cinema.url, "x".repeat(71)),
+      await postToken(service.url, json, "{"),
+      await postToken(service.url, { [paymentSignatureHeader]: encodeHeader({ x402Version: 2 }) }),
+      await refresh(service.url, "x".repeat(71)),
     ]
     for (const { status, headers, body } of answers) {
       expect(status).toBe(400)

@@ -3,16 +3,16 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { gate } from "../../server/adapters/express.ts"
 import { decodeHeader } from "../../shared/values/codec.ts"
 import { paymentRequiredHeader, paymentRequiredSchema } from "../../shared/x402/messages.ts"
-import { type Cinema, openCinema, postToken, preparePurchase, watch } from "../support/cinema.ts"
 import { sendRaw, statusesOf } from "../support/raw-http.ts"
+import { openService, postToken, preparePurchase, type TestService, watch } from "../support/service.ts"
 
-let cinema: Cinema
+let service: TestService
 let port: number
 beforeAll(async () => {
-  cinema = await openCinema()
-  port = Number(new URL(cinema.url).port)
+  service = await openService()
+  port = Number(new URL(service.url).port)
 })
-afterAll(() => cinema.close())
+afterAll(() => service.close())
 
 describe("the quote", () => {
   it("QTE-13: names the configured service, whatever host the request was meant for", async () => {
@@ -29,7 +29,7 @@ describe("the quote", () => {
 
   it("N-9728-1: names a route once, whether a proxy took the path of the resource away or not", async () => {
     const resource = "https://api.example/cinema"
-    const other = await openCinema({ chain: cinema.chain, config: { resource } })
+    const other = await openService({ chain: service.chain, config: { resource } })
     other.app.get("/cinema/films/:id", gate(other.issuer, "movies:read"))
     try {
       for (const [path, name] of [
@@ -44,10 +44,10 @@ describe("the quote", () => {
 
   it("QTE-12: carries what a route is called as data, never as a header of its own", async () => {
     const pattern = 'films "noir"\r\nSet-Cookie: a=b, 🎬'
-    const { headers, body } = cinema.issuer.challenges("token_missing", { scope: "movies:read", pattern })
+    const { headers, body } = service.issuer.challenges("token_missing", { scope: "movies:read", pattern })
     for (const value of Object.values(headers)) expect(value).toMatch(/^[\x20-\x7e]+$/)
     const quote = paymentRequiredSchema.parse(decodeHeader(headers[paymentRequiredHeader]!))
-    expect(quote.resource?.url).toBe(`${cinema.url}${pattern}`)
+    expect(quote.resource?.url).toBe(`${service.url}${pattern}`)
     expect(JSON.parse(body).resource.url).toBe(quote.resource?.url)
   })
 })
@@ -55,19 +55,19 @@ describe("the quote", () => {
 describe("the door", () => {
   it("TOK-28: a token of any size is refused before it is read", async () => {
     let reached = 0
-    cinema.app.get("/reached", gate(cinema.issuer, "movies:read"), (_req, res) => {
+    service.app.get("/reached", gate(service.issuer, "movies:read"), (_req, res) => {
       reached += 1
       res.end()
     })
     const bought = await postToken(
-      cinema.url,
-      (await preparePurchase(cinema, await cinema.customer())).headers,
+      service.url,
+      (await preparePurchase(service, await service.customer())).headers,
     )
     const [header, , signature] = bought.body.access_token.split(".")
     const statusOf = async (size: number) => {
       const claims = { ...decodeJwt(bought.body.access_token), more: "x".repeat(size) }
       const token = `${header}.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.${signature}`
-      return (await watch(cinema.url, token, "/reached").catch(() => ({ status: 431 }))).status
+      return (await watch(service.url, token, "/reached").catch(() => ({ status: 431 }))).status
     }
     expect(await statusOf(7_000)).toBe(401)
     expect(await statusOf(100_000)).toBe(431)

@@ -2,33 +2,33 @@ import { createHash } from "node:crypto"
 import * as client from "openid-client"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { paymentGrantType } from "../../shared/oauth/messages.ts"
-import { type Cinema, eventually, openCinema, preparePurchase } from "../support/cinema.ts"
+import { eventually, openService, preparePurchase, type TestService } from "../support/service.ts"
 
 const secret = "n0t-guessable-0123456789"
 const secretSha256 = createHash("sha256").update(secret).digest("hex")
-let cinema: Cinema
+let service: TestService
 let movie: URL
 beforeAll(async () => {
-  cinema = await openCinema({
+  service = await openService({
     config: {
       whitelist: [{ clientId: "billing", secretSha256, scope: "movies:read movies:write" }],
       introspection: [{ clientId: "api", secretSha256 }],
     },
   })
-  movie = new URL(`${cinema.url}/movies/7?page=2`)
+  movie = new URL(`${service.url}/movies/7?page=2`)
 })
-afterAll(() => cinema.close())
+afterAll(() => service.close())
 
 /** Whatever it is told of the service, the library has found out by itself (RFC 8414). */
 const discover = (id: string, authentication: client.ClientAuth): Promise<client.Configuration> =>
-  client.discovery(new URL(cinema.url), id, undefined, authentication, {
+  client.discovery(new URL(service.url), id, undefined, authentication, {
     algorithm: "oauth2",
     execute: [client.allowInsecureRequests],
   })
 
 /** The library asks for the token; the payment goes along as a header. */
 async function buy(config: client.Configuration, options: client.DPoPOptions = {}) {
-  const { headers } = await preparePurchase(cinema, await cinema.customer())
+  const { headers } = await preparePurchase(service, await service.customer())
   const sending = (more: Record<string, string>) => (url: string, init: client.CustomFetchOptions) =>
     fetch(url, { ...init, headers: { ...init.headers, ...more } } as RequestInit)
   config[client.customFetch] = sending(headers)
@@ -44,7 +44,7 @@ describe("openid-client, which knows nothing of ticket402", () => {
   it("discovers the service, buys with a payment beside its request, uses, refreshes and revokes", async () => {
     const config = await discover("agent", client.None())
     const metadata = config.serverMetadata()
-    expect(metadata.issuer).toBe(cinema.url)
+    expect(metadata.issuer).toBe(service.url)
     expect(metadata.supportsPKCE()).toBe(false)
     const bought = await buy(config)
     expect(bought).toMatchObject({ token_type: "bearer", scope: "movies:read" })
@@ -80,7 +80,7 @@ describe("openid-client, which knows nothing of ticket402", () => {
       scheme: "bearer",
       parameters: {
         error: "invalid_token",
-        resource_metadata: `${cinema.url}/.well-known/oauth-protected-resource`,
+        resource_metadata: `${service.url}/.well-known/oauth-protected-resource`,
       },
     })
   })

@@ -8,12 +8,12 @@ import { isWellKnown } from "../../server/chains/well-known.ts"
 import type { ConfigInput } from "../../server/config/config.ts"
 import type { PaymentRequirements } from "../../shared/x402/messages.ts"
 import { type LocalChain, startLocalChain } from "../support/chain/local-chain.ts"
-import { type Answer, eventually, openCinema, postToken, preparePurchase } from "../support/cinema.ts"
 import { type Command, runCommand } from "../support/command.ts"
 import { configInput, sepoliaId, storedIn } from "../support/offers.ts"
 import { randomAccount } from "../support/payments.ts"
 import { type RpcProxy, startRpcProxy } from "../support/rpc-proxy.ts"
-import { freePort } from "../support/spawn-cinema.ts"
+import { type Answer, eventually, openService, postToken, preparePurchase } from "../support/service.ts"
+import { freePort } from "../support/spawn-service.ts"
 
 let chain: LocalChain
 let proxy: RpcProxy
@@ -57,39 +57,39 @@ const health = async (url: string) => {
 
 describe("health", () => {
   it("is ready only while a payment would be taken: store, chain and gas", async () => {
-    const cinema = await openCinema({ chain, rpcUrl: proxy.url })
-    expect(await health(cinema.url)).toEqual([200, 200])
-    const answer = await fetch(`${cinema.url}/health/ready`)
+    const service = await openService({ chain, rpcUrl: proxy.url })
+    expect(await health(service.url)).toEqual([200, 200])
+    const answer = await fetch(`${service.url}/health/ready`)
     expect(await answer.text()).toBe('{"status":"ok"}')
     expect(answer.headers.get("cache-control")).toBe("no-store")
-    expect((await fetch(`${cinema.url}/health/ready`, { method: "POST" })).status).toBe(405)
-    cinema.issuer.drain()
-    expect(await health(cinema.url)).toEqual([200, 503])
-    expect((await postToken(cinema.url, {})).body.reason).toBe("shutting_down")
-    await cinema.close()
+    expect((await fetch(`${service.url}/health/ready`, { method: "POST" })).status).toBe(405)
+    service.issuer.drain()
+    expect(await health(service.url)).toEqual([200, 503])
+    expect((await postToken(service.url, {})).body.reason).toBe("shutting_down")
+    await service.close()
   })
 
   it("is not ready while the relayer has no gas or the node is away, and says no more than that", async () => {
     let now = Math.floor(Date.now() / 1000)
-    const cinema = await openCinema({ chain, rpcUrl: proxy.url, issuer: { now: () => now } })
-    await chain.fund(cinema.issuer.relayer, 0n)
-    expect(await health(cinema.url)).toEqual([200, 503])
-    await chain.fund(cinema.issuer.relayer)
+    const service = await openService({ chain, rpcUrl: proxy.url, issuer: { now: () => now } })
+    await chain.fund(service.issuer.relayer, 0n)
+    expect(await health(service.url)).toEqual([200, 503])
+    await chain.fund(service.issuer.relayer)
     now += 1
-    expect(await health(cinema.url)).toEqual([200, 200])
+    expect(await health(service.url)).toEqual([200, 200])
     proxy.fault = { kind: "down" }
     now += 31
     await eventually(
-      () => health(cinema.url),
+      () => health(service.url),
       ([, ready]) => ready === 503,
     )
-    expect(await (await fetch(`${cinema.url}/health/ready`)).text()).toBe('{"status":"unavailable"}')
+    expect(await (await fetch(`${service.url}/health/ready`)).text()).toBe('{"status":"unavailable"}')
     proxy.fault = undefined
     await eventually(
-      () => health(cinema.url),
+      () => health(service.url),
       ([, ready]) => ready === 200,
     )
-    await cinema.close()
+    await service.close()
   })
 })
 
@@ -244,13 +244,13 @@ describe("secrets at the start", () => {
   })
 
   it("KEY-01: database, WAL, shared memory and keys can be read by their owner only", async () => {
-    const cinema = await openCinema({ chain })
-    await postToken(cinema.url, (await preparePurchase(cinema, await cinema.customer())).headers)
+    const service = await openService({ chain })
+    await postToken(service.url, (await preparePurchase(service, await service.customer())).headers)
     const files = ["ticket402.db", "ticket402.db-wal", "ticket402.db-shm", "relayer.key"]
-    files.push(...(await readdir(join(cinema.folder, "keys"))).map((name) => join("keys", name)))
+    files.push(...(await readdir(join(service.folder, "keys"))).map((name) => join("keys", name)))
     expect(files).toHaveLength(5)
-    for (const file of files) expect((await stat(join(cinema.folder, file))).mode & 0o777, file).toBe(0o600)
-    expect((await stat(join(cinema.folder, "keys"))).mode & 0o777).toBe(0o700)
-    await cinema.close()
+    for (const file of files) expect((await stat(join(service.folder, file))).mode & 0o777, file).toBe(0o600)
+    expect((await stat(join(service.folder, "keys"))).mode & 0o777).toBe(0o700)
+    await service.close()
   })
 })

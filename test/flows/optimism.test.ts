@@ -4,18 +4,18 @@ import { parseConfig } from "../../server/config/config.ts"
 import { openStore } from "../../server/stores/index.ts"
 import { secretHeader } from "../../shared/oauth/messages.ts"
 import { type LocalChain, startLocalChain } from "../support/chain/local-chain.ts"
+import { acceptedOf } from "../support/payments.ts"
 import {
   askStatus,
-  type Cinema,
   eventually,
-  openCinema,
+  openService,
   postToken,
   preparePurchase,
   retryHeaders,
+  type TestService,
   withoutBlocks,
-} from "../support/cinema.ts"
-import { acceptedOf } from "../support/payments.ts"
-import { freePort, spawnCinema } from "../support/spawn-cinema.ts"
+} from "../support/service.ts"
+import { freePort, spawnService } from "../support/spawn-service.ts"
 
 const price = 10_000n
 
@@ -26,20 +26,20 @@ beforeAll(async () => {
 afterAll(() => chain.stop())
 
 /** `count` payments of different payers at once; those refused are sent again when blocks come, and all must settle. */
-async function crowd(cinema: Cinema, count: number) {
-  const customers = await Promise.all(Array.from({ length: count }, () => cinema.customer(price)))
-  const purchases = await Promise.all(customers.map((customer) => preparePurchase(cinema, customer)))
+async function crowd(service: TestService, count: number) {
+  const customers = await Promise.all(Array.from({ length: count }, () => service.customer(price)))
+  const purchases = await Promise.all(customers.map((customer) => preparePurchase(service, customer)))
   const answers = await withoutBlocks(chain, () =>
-    Promise.all(purchases.map((purchase) => postToken(cinema.url, purchase.headers))),
+    Promise.all(purchases.map((purchase) => postToken(service.url, purchase.headers))),
   )
   for (const [at, purchase] of purchases.entries())
     if (answers[at]?.status !== 200)
       await eventually(
-        () => postToken(cinema.url, retryHeaders(purchase)),
+        () => postToken(service.url, retryHeaders(purchase)),
         ({ status }) => status === 200,
       )
   await eventually(
-    () => cinema.balanceOf(cinema.payTo.address),
+    () => service.balanceOf(service.payTo.address),
     (balance) => balance === price * BigInt(count),
   )
   return answers
@@ -47,12 +47,12 @@ async function crowd(cinema: Cinema, count: number) {
 
 describe("what may be owed", () => {
   it("SET-04: over any number of wallets no more than the total is owed; whoever comes later pays first", async () => {
-    const cinema = await openCinema({
+    const service = await openService({
       chain,
       config: { limits: { perPayer: "1", total: "0.03" } },
       issuer: { waits: { seconds: 0.2 } },
     })
-    const answers = await crowd(cinema, 8)
+    const answers = await crowd(service, 8)
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(3)
     for (const answer of answers.filter(({ status }) => status !== 200)) {
       expect(answer).toMatchObject({
@@ -62,59 +62,62 @@ describe("what may be owed", () => {
       expect(answer.body).not.toHaveProperty("access_token")
       expect(Number(answer.headers.get("retry-after"))).toBeGreaterThan(0)
     }
-    await cinema.close()
+    await service.close()
   })
 
   it("SET-04: a new payer is trusted with one payment until one has settled", async () => {
-    const cinema = await openCinema({
+    const service = await openService({
       chain,
       config: { limits: {} },
       issuer: { waits: { seconds: 0.1 } },
     })
-    const customer = await cinema.customer()
-    const purchase = await preparePurchase(cinema, customer)
-    const buy = async () => postToken(cinema.url, (await preparePurchase(cinema, customer)).headers)
+    const customer = await service.customer()
+    const purchase = await preparePurchase(service, customer)
+    const buy = async () => postToken(service.url, (await preparePurchase(service, customer)).headers)
     const trusted = await withoutBlocks(chain, async () => [
-      await postToken(cinema.url, purchase.headers),
+      await postToken(service.url, purchase.headers),
       await buy(),
     ])
     expect(trusted.map(({ status }) => status)).toEqual([200, 202])
     await eventually(
-      () => askStatus(cinema.url, { [secretHeader]: purchase.secret }),
+      () => askStatus(service.url, { [secretHeader]: purchase.secret }),
       ({ body }) => body.grant.settlement.state === "settled",
     )
     const known = await withoutBlocks(chain, async () => [await buy(), await buy()])
     expect(known.map(({ status }) => status)).toEqual([200, 200])
-    await cinema.close()
+    await service.close()
   })
 
   it("a payment above the limit is sold settle-first, and the price list says so", async () => {
-    const cinema = await openCinema({ chain, config: { limits: { perPayment: "0.009" } } })
-    const quoted = (await postToken(cinema.url, {})).body
+    const service = await openService({ chain, config: { limits: { perPayment: "0.009" } } })
+    const quoted = (await postToken(service.url, {})).body
     expect(quoted.accepts[0].extra.paymentFlow).toBe("upfront")
-    expect(quoted.extensions["access-token"].info.offers[cinema.accepted.extra?.offer ?? ""].settle).toBe(
+    expect(quoted.extensions["access-token"].info.offers[service.accepted.extra?.offer ?? ""].settle).toBe(
       "first",
     )
-    const sold = await postToken(cinema.url, (await preparePurchase(cinema, await cinema.customer())).headers)
+    const sold = await postToken(
+      service.url,
+      (await preparePurchase(service, await service.customer())).headers,
+    )
     expect(sold.body.grant.settlement.state).toBe("settled")
-    await cinema.close()
+    await service.close()
   })
 
   it("SET-40, DOS-05: a full queue takes nobody in, and nobody's payment is lost by it", async () => {
-    const cinema = await openCinema({ chain, config: { limits: { queue: 2, perPayer: "1", total: "1" } } })
-    const answers = await crowd(cinema, 5)
+    const service = await openService({ chain, config: { limits: { queue: 2, perPayer: "1", total: "1" } } })
+    const answers = await crowd(service, 5)
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(2)
     const refused = answers.filter(({ status }) => status !== 200)
     expect(refused.map(({ body }) => body.reason)).toEqual(["queue_full", "queue_full", "queue_full"])
-    await cinema.close()
+    await service.close()
   })
 })
 
 describe("the books", () => {
   it("SET-45: what the ledger says was settled is what arrived, payment by payment", async () => {
-    const cinema = await openCinema({ chain })
-    await crowd(cinema, 6)
-    const store = await openStore(cinema.config.database ?? "")
+    const service = await openService({ chain })
+    await crowd(service, 6)
+    const store = await openStore(service.config.database ?? "")
     const entries = await eventually(
       () => store.entries({ after: 0, limit: 100 }),
       (all) => all.filter(({ kind }) => kind === "settled").length === 6,
@@ -122,29 +125,29 @@ describe("the books", () => {
     const settled = entries.filter(({ kind }) => kind === "settled")
     expect(new Set(settled.map(({ redemptionKey }) => redemptionKey)).size).toBe(6)
     const sum = settled.reduce((total, { facts }) => total + BigInt(facts.value ?? "0"), 0n)
-    expect(sum).toBe(await cinema.balanceOf(cinema.payTo.address))
+    expect(sum).toBe(await service.balanceOf(service.payTo.address))
     await store.close()
-    await cinema.close()
+    await service.close()
   })
 
   it("IDM-10: killed as soon as it has answered, the service has one grant, one entry and one payment", async () => {
-    const cinema = await openCinema({ chain })
+    const service = await openService({ chain })
     const port = await freePort()
     const url = `http://127.0.0.1:${port}`
-    const config = { ...cinema.config, issuer: url, database: `sqlite:${join(cinema.folder, "killed.db")}` }
+    const config = { ...service.config, issuer: url, database: `sqlite:${join(service.folder, "killed.db")}` }
     const first = parseConfig(config).offers[0]!
-    const customer = await cinema.customer(2n * price)
+    const customer = await service.customer(2n * price)
     const purchase = await preparePurchase({ accepted: acceptedOf(first), url }, customer)
 
-    const service = await spawnCinema({ config, port })
+    const child = await spawnService({ config, port })
     expect((await postToken(url, purchase.headers)).status).toBe(200)
-    await service.kill("SIGKILL")
+    await child.kill("SIGKILL")
     const store = await openStore(config.database)
     const books = async (kind: string) =>
       (await store.entries({ after: 0, limit: 100 })).filter((entry) => entry.kind === kind)
     expect(await books("redeemed")).toHaveLength(1)
 
-    const again = await spawnCinema({ config, port })
+    const again = await spawnService({ config, port })
     const retried = await postToken(url, retryHeaders(purchase))
     expect(retried.body.grant.id).toBe((await books("redeemed"))[0]!.grantId)
     await eventually(
@@ -152,9 +155,9 @@ describe("the books", () => {
       (settled) => settled.length === 1,
     )
     expect(await books("redeemed")).toHaveLength(1)
-    expect(await cinema.balanceOf(customer.address)).toBe(price)
+    expect(await service.balanceOf(customer.address)).toBe(price)
     await again.kill("SIGTERM")
     await store.close()
-    await cinema.close()
+    await service.close()
   })
 })

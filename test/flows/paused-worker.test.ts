@@ -4,11 +4,11 @@ import { join } from "node:path"
 import { expect, it } from "vitest"
 import { parseConfig } from "../../server/config/config.ts"
 import { startLocalChain } from "../support/chain/local-chain.ts"
-import { eventually, postToken, preparePurchase } from "../support/cinema.ts"
 import { checkInvariants } from "../support/invariants.ts"
 import { configInput, sepoliaId, storedIn } from "../support/offers.ts"
 import { acceptedOf, randomAccount } from "../support/payments.ts"
-import { freePort, spawnCinema } from "../support/spawn-cinema.ts"
+import { eventually, postToken, preparePurchase } from "../support/service.ts"
+import { freePort, spawnService } from "../support/spawn-service.ts"
 
 it("MI-04, MI-05: a worker that stood still with a signed transaction in hand wakes up fenced, and uses no second nonce", async () => {
   const chain = await startLocalChain({ blockTimeSeconds: 0 })
@@ -36,7 +36,7 @@ it("MI-04, MI-05: a worker that stood still with a signed transaction in hand wa
       (found) => found.open === 0 && found.paid === paid,
       30,
     )
-  const paused = await spawnCinema({ config, port: first, leaseSeconds: 1, stopAt: "signed" })
+  const paused = await spawnService({ config, port: first, leaseSeconds: 1, stopAt: "signed" })
   await chain.fund(paused.relayer)
   // Answered when it goes on, at the latest.
   const sold = sell(first)
@@ -45,7 +45,7 @@ it("MI-04, MI-05: a worker that stood still with a signed transaction in hand wa
     () => readFile(`/proc/${paused.pid}/stat`, "utf8"),
     (stat) => /\) T /.test(stat),
   )
-  const other = await spawnCinema({ config, port: second, leaseSeconds: 1 })
+  const other = await spawnService({ config, port: second, leaseSeconds: 1 })
   try {
     await settled(1)
     process.kill(paused.pid, "SIGCONT")

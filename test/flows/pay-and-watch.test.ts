@@ -7,44 +7,44 @@ import {
   paymentResponseHeader,
 } from "../../shared/x402/messages.ts"
 import {
-  type Cinema,
   eventually,
   lifeOf,
-  openCinema,
+  openService,
   postToken,
   preparePurchase,
   refresh,
   retryHeaders,
+  type TestService,
   watch,
-} from "../support/cinema.ts"
+} from "../support/service.ts"
 
-let cinema: Cinema
+let service: TestService
 beforeAll(async () => {
-  cinema = await openCinema()
+  service = await openService()
 })
-afterAll(() => cinema.close())
+afterAll(() => service.close())
 
 describe("pay and watch", () => {
   it("a request without a token is told what to buy and where", async () => {
-    const refused = await watch(cinema.url)
+    const refused = await watch(service.url)
     expect(refused.status).toBe(402)
     expect(refused.headers.get("cache-control")).toBe("no-store")
     expect(refused.headers.get("www-authenticate")).toBe(
-      `Bearer realm="${cinema.url}", resource_metadata="${cinema.url}/.well-known/oauth-protected-resource", DPoP algs="ES256 EdDSA"`,
+      `Bearer realm="${service.url}", resource_metadata="${service.url}/.well-known/oauth-protected-resource", DPoP algs="ES256 EdDSA"`,
     )
     const quote = decodeHeader(refused.headers.get(paymentRequiredHeader)!)
     expect(quote).toEqual(refused.body)
     expect(refused.body.error).toBe("token_missing")
-    expect(refused.body.resource.url).toBe(`${cinema.url}/movies/{id}`)
+    expect(refused.body.resource.url).toBe(`${service.url}/movies/{id}`)
     const { accepts, extensions } = paymentRequiredSchema.parse(quote)
     expect(accepts).toHaveLength(1)
-    expect(extensions?.["access-token"]?.info.tokenEndpoint).toBe(`${cinema.url}/token`)
+    expect(extensions?.["access-token"]?.info.tokenEndpoint).toBe(`${service.url}/token`)
   })
 
   it("one payment opens the door at once, for ten films, and the money arrives in the background", async () => {
-    const customer = await cinema.customer(30_000n)
-    const purchase = await preparePurchase(cinema, customer)
-    const bought = await postToken(cinema.url, purchase.headers)
+    const customer = await service.customer(30_000n)
+    const purchase = await preparePurchase(service, customer)
+    const bought = await postToken(service.url, purchase.headers)
     expect(bought.status).toBe(200)
     expect(bought.headers.get("cache-control")).toBe("no-store")
     expect(bought.headers.get(paymentResponseHeader)).toBeNull()
@@ -55,21 +55,21 @@ describe("pay and watch", () => {
     })
     expect(lifeOf(bought.body)).toBe(60)
     for (let film = 1; film <= 10; film++) {
-      const seen = await watch(cinema.url, bought.body.access_token, `/movies/${film}`)
+      const seen = await watch(service.url, bought.body.access_token, `/movies/${film}`)
       expect(seen).toMatchObject({ status: 200, body: { id: String(film) } })
       expect(seen.headers.get("cache-control")).toBe("private, no-store")
     }
     await eventually(
-      () => cinema.balanceOf(cinema.payTo.address),
+      () => service.balanceOf(service.payTo.address),
       (balance) => balance === 10_000n,
     )
-    expect(await cinema.balanceOf(customer.address)).toBe(20_000n)
+    expect(await service.balanceOf(customer.address)).toBe(20_000n)
 
     await eventually(
-      () => postToken(cinema.url, retryHeaders(purchase)),
+      () => postToken(service.url, retryHeaders(purchase)),
       (answer) => answer.body.grant.settlement.state === "settled",
     )
-    const full = await refresh(cinema.url, bought.body.refresh_token)
+    const full = await refresh(service.url, bought.body.refresh_token)
     expect(full.status).toBe(200)
     expect(lifeOf(full.body)).toBe(300)
     const settled = decodeHeader(full.headers.get(paymentResponseHeader)!)
@@ -81,23 +81,23 @@ describe("pay and watch", () => {
     })
     const claims = decodeJwt(full.body.access_token)
     expect(claims).toMatchObject({
-      iss: cinema.url,
-      aud: cinema.url,
+      iss: service.url,
+      aud: service.url,
       sub: `eip155:11155111:${customer.address.toLowerCase()}`,
       client_id: `eip155:11155111:${customer.address.toLowerCase()}`,
       grant: bought.body.grant.id,
       settled: true,
       paid: true,
     })
-    expect((await watch(cinema.url, full.body.access_token)).status).toBe(200)
+    expect((await watch(service.url, full.body.access_token)).status).toBe(200)
   })
 
   it("a token opens what was bought and nothing else", async () => {
     const bought = await postToken(
-      cinema.url,
-      (await preparePurchase(cinema, await cinema.customer())).headers,
+      service.url,
+      (await preparePurchase(service, await service.customer())).headers,
     )
-    const response = await fetch(`${cinema.url}/movies`, {
+    const response = await fetch(`${service.url}/movies`, {
       method: "POST",
       headers: { authorization: `Bearer ${bought.body.access_token}` },
     })
@@ -111,34 +111,34 @@ describe("pay and watch", () => {
   })
 
   it("without a payment the ticket office shows all offers, or the one asked for", async () => {
-    const all = await postToken(cinema.url, {})
+    const all = await postToken(service.url, {})
     expect(all.status).toBe(402)
     expect(all.body.accepts).toHaveLength(2)
     expect(all.body.accepts[0].extra.paymentFlow).toBeUndefined()
-    const one = await fetch(`${cinema.url}/token?offer=studio`, { method: "POST" })
+    const one = await fetch(`${service.url}/token?offer=studio`, { method: "POST" })
     expect(((await one.json()) as { accepts: unknown[] }).accepts).toHaveLength(1)
-    expect((await fetch(`${cinema.url}/token?offer=none`, { method: "POST" })).status).toBe(400)
+    expect((await fetch(`${service.url}/token?offer=none`, { method: "POST" })).status).toBe(400)
   })
 
   it("N-6749-1: the ticket office speaks POST only, and says so", async () => {
     for (const method of ["GET", "PUT", "DELETE", "HEAD", "PATCH"]) {
-      const response = await fetch(`${cinema.url}/token`, { method })
+      const response = await fetch(`${service.url}/token`, { method })
       expect(response.status, method).toBe(405)
       expect(response.headers.get("allow"), method).toBe("POST")
     }
   })
 
   it("N-8414-1, N-9728-1: the metadata name this service exactly", async () => {
-    const read = async (path: string) => (await fetch(`${cinema.url}/.well-known/${path}`)).json()
+    const read = async (path: string) => (await fetch(`${service.url}/.well-known/${path}`)).json()
     expect(await read("oauth-authorization-server")).toMatchObject({
-      issuer: cinema.url,
-      token_endpoint: `${cinema.url}/token`,
-      jwks_uri: `${cinema.url}/.well-known/jwks.json`,
+      issuer: service.url,
+      token_endpoint: `${service.url}/token`,
+      jwks_uri: `${service.url}/.well-known/jwks.json`,
       scopes_supported: ["movies:read", "movies:write"],
     })
     expect(await read("oauth-protected-resource")).toMatchObject({
-      resource: cinema.url,
-      authorization_servers: [cinema.url],
+      resource: service.url,
+      authorization_servers: [service.url],
     })
     const keys = (await read("jwks.json")) as { keys: { d?: string; alg: string }[] }
     expect(keys.keys).toHaveLength(2)

@@ -12,18 +12,18 @@ import {
   paymentSignatureHeader,
 } from "../../shared/x402/messages.ts"
 import { type LocalChain, startLocalChain } from "../support/chain/local-chain.ts"
+import { type Account, acceptedOf, randomHex32, signPayment } from "../support/payments.ts"
+import { sendRaw, statusesOf } from "../support/raw-http.ts"
 import {
-  type Cinema,
   drain,
   eventually,
   offer,
-  openCinema,
+  openService,
   postToken,
+  type TestService,
   watch,
   withoutBlocks,
-} from "../support/cinema.ts"
-import { type Account, acceptedOf, randomHex32, signPayment } from "../support/payments.ts"
-import { sendRaw, statusesOf } from "../support/raw-http.ts"
+} from "../support/service.ts"
 
 const network = "eip155:84532"
 const offers = [
@@ -35,21 +35,21 @@ const offers = [
 ]
 
 let chain: LocalChain
-let cinema: Cinema
+let service: TestService
 /** Holds nobody for long whose payment is settled first, and hears each peer forty times in ten seconds. */
-let hurried: Cinema
+let hurried: TestService
 /** Requests that reached a handler. */
 let handled = 0
 beforeAll(async () => {
   chain = await startLocalChain({ network: "base-sepolia", blockTimeSeconds: 0, accounts: 0 })
   const shop = { chain, network }
-  cinema = await openCinema({ ...shop, config: { offers, walkUp: true, x402v1: true } })
-  hurried = await openCinema({
+  service = await openService({ ...shop, config: { offers, payAtRoutes: true, x402v1: true } })
+  hurried = await openService({
     ...shop,
-    config: { offers, walkUp: true, trustProxy: ["127.0.0.1"], limits: { requestsPerPeer: 40 } },
+    config: { offers, payAtRoutes: true, trustProxy: ["127.0.0.1"], limits: { requestsPerPeer: 40 } },
     issuer: { waits: { seconds: 0.2 } },
   })
-  for (const { app, issuer } of [cinema, hurried]) {
+  for (const { app, issuer } of [service, hurried]) {
     const handler: express.RequestHandler = (_req, res) => {
       handled += 1
       res.json({ handled })
@@ -67,7 +67,7 @@ beforeAll(async () => {
   }
 })
 afterAll(async () => {
-  await cinema.close()
+  await service.close()
   await hurried.close()
   await chain.stop()
 })
@@ -75,7 +75,7 @@ beforeEach(() => {
   handled = 0
 })
 
-function accepted(id: string, at = cinema): PaymentRequirements {
+function accepted(id: string, at = service): PaymentRequirements {
   const found = at.issuer.config.offers.find((each) => each.id === id)
   if (!found) throw new Error(`no offer ${id}`)
   return acceptedOf(found)
@@ -86,15 +86,15 @@ async function payFor(
   id: string,
   account?: Account,
   extensions?: object,
-  at = cinema,
+  at = service,
 ): Promise<Record<string, string>> {
-  const payer = account ?? (await cinema.customer())
+  const payer = account ?? (await service.customer())
   const { payload } = await signPayment({ accepted: accepted(id, at), account: payer })
   return { [paymentSignatureHeader]: encodeHeader({ ...payload, ...(extensions && { extensions }) }) }
 }
 
 async function payForV1(id: string, changes: object = {}): Promise<Record<string, string>> {
-  const { payload } = await signPayment({ accepted: accepted(id), account: await cinema.customer() })
+  const { payload } = await signPayment({ accepted: accepted(id), account: await service.customer() })
   const v1 = {
     x402Version: 1,
     scheme: "exact",
@@ -105,7 +105,7 @@ async function payForV1(id: string, changes: object = {}): Promise<Record<string
   return { [paymentHeaderV1]: encodeHeader(v1) }
 }
 
-async function ask(path: string, headers: Record<string, string> = {}, init: RequestInit = {}, at = cinema) {
+async function ask(path: string, headers: Record<string, string> = {}, init: RequestInit = {}, at = service) {
   const response = await fetch(`${at.url}${path}`, { ...init, headers })
   return { status: response.status, headers: response.headers, body: await response.json() }
 }
@@ -118,7 +118,7 @@ describe("a payment at a business URL, with walkUp", () => {
     // The money is not in yet, and nothing says it is.
     expect(paid.headers.get(paymentResponseHeader)).toBeNull()
     const token = paid.headers.get(tokenHeader) ?? ""
-    expect(await watch(cinema.url, token)).toMatchObject({ status: 200 })
+    expect(await watch(service.url, token)).toMatchObject({ status: 200 })
   })
 
   it("is asked for in words that stock clients act on, where its token would open the door", async () => {
@@ -147,7 +147,7 @@ describe("a payment at a business URL, with walkUp", () => {
         status: 400,
         body: { reason: "offer_elsewhere", next: { action: "fix" } },
       })
-      if (id === "call") expect(await postToken(cinema.url, payment)).toMatchObject({ status: 200 })
+      if (id === "call") expect(await postToken(service.url, payment)).toMatchObject({ status: 200 })
     }
     expect(handled).toBe(0)
   })
@@ -189,7 +189,7 @@ describe("a payment at a business URL, with walkUp", () => {
   it("CLI-14: gives the token even when the handler fails", async () => {
     const failed = await ask("/broken", await payFor("hour"))
     expect(failed.status).toBe(500)
-    expect((await watch(cinema.url, failed.headers.get(tokenHeader) ?? "")).status).toBe(200)
+    expect((await watch(service.url, failed.headers.get(tokenHeader) ?? "")).status).toBe(200)
   })
 
   it("TOK-01: is not looked at beside a token, which decides alone", async () => {
@@ -198,14 +198,14 @@ describe("a payment at a business URL, with walkUp", () => {
     expect((await beside("Bearer x")).status).toBe(401)
     expect((await beside("Basic eDp5")).status).toBe(401)
     expect((await ask("/movies/1?access_token=x", payment)).status).toBe(402)
-    expect((await postToken(cinema.url, payment)).status).toBe(200)
+    expect((await postToken(service.url, payment)).status).toBe(200)
   })
 
   it("HTP-08: is refused when it came twice, in two versions, or unreadable, and never answered 402", async () => {
     const payment = await payFor("hour")
     const value = payment[paymentSignatureHeader] ?? ""
     const twice = `GET /movies/1 HTTP/1.1\r\nHost: a\r\nPAYMENT-SIGNATURE: ${value}\r\nPAYMENT-SIGNATURE: ${value}\r\n\r\n`
-    expect(statusesOf(await sendRaw(Number(new URL(cinema.url).port), twice))).toEqual([400])
+    expect(statusesOf(await sendRaw(Number(new URL(service.url).port), twice))).toEqual([400])
     const wrong = [
       { ...payment, [paymentHeaderV1]: value },
       { [paymentSignatureHeader]: "x" },
@@ -219,11 +219,11 @@ describe("a payment at a business URL, with walkUp", () => {
 
   it("DOS-02: counts against the same rate as the ticket office", async () => {
     const junk = { [paymentSignatureHeader]: "x", "x-forwarded-for": "192.0.2.7" }
-    const atOffice = () => ask("/token", junk, { method: "POST" }, hurried)
-    const answers = await Promise.all(Array.from({ length: 39 }, atOffice))
+    const atTokenEndpoint = () => ask("/token", junk, { method: "POST" }, hurried)
+    const answers = await Promise.all(Array.from({ length: 39 }, atTokenEndpoint))
     expect(answers.filter(({ status }) => status === 400).length).toBe(39)
-    const atDoor = [await ask("/movies/1", junk, {}, hurried), await ask("/movies/1", junk, {}, hurried)]
-    expect(atDoor.map(({ status }) => status)).toEqual([400, 429])
+    const atRoute = [await ask("/movies/1", junk, {}, hurried), await ask("/movies/1", junk, {}, hurried)]
+    expect(atRoute.map(({ status }) => status)).toEqual([400, 429])
   })
 
   it("IDM-08: waits for money that comes first, and then says that it is in", async () => {
@@ -254,16 +254,16 @@ describe("a payment at a business URL, with walkUp", () => {
   })
 
   it("TOK-21: opens nothing any more when its settlement fails, and is not to be paid again", async () => {
-    const account = await cinema.customer(10_000n)
+    const account = await service.customer(10_000n)
     const payment = await payFor("hour", account, { "payment-identifier": { info: { id: randomHex32() } } })
     await chain.request("evm_setAutomine", [false])
     const paid = await ask("/movies/1", payment)
     expect(paid.status).toBe(200)
-    await drain(cinema, account)
+    await drain(service, account)
     await chain.request("evm_setAutomine", [true])
     const token = paid.headers.get(tokenHeader) ?? ""
     const refused = await eventually(
-      () => watch(cinema.url, token),
+      () => watch(service.url, token),
       ({ status }) => status !== 200,
     )
     expect(refused).toMatchObject({ status: 402, body: { error: "settlement_failed" } })
@@ -321,17 +321,17 @@ describe("x402 v1", () => {
   })
 
   it("RPL-20: pays no other price, on no other network, and not twice", async () => {
-    const office = (headers: Record<string, string>) => ask("/token?offer=hour", headers, { method: "POST" })
-    expect(await office(await payForV1("studio"))).toMatchObject({ body: { reason: "amount_mismatch" } })
-    expect(await office(await payForV1("hour", { network: "base" }))).toMatchObject({
+    const router = (headers: Record<string, string>) => ask("/token?offer=hour", headers, { method: "POST" })
+    expect(await router(await payForV1("studio"))).toMatchObject({ body: { reason: "amount_mismatch" } })
+    expect(await router(await payForV1("hour", { network: "base" }))).toMatchObject({
       body: { reason: "network_mismatch" },
     })
-    expect(await office(await payForV1("hour", { payload: {} }))).toMatchObject({
+    expect(await router(await payForV1("hour", { payload: {} }))).toMatchObject({
       body: { reason: "payment_malformed" },
     })
     const payment = await payForV1("hour")
-    expect((await office(payment)).status).toBe(200)
-    expect((await office(payment)).status).toBe(409)
+    expect((await router(payment)).status).toBe(200)
+    expect((await router(payment)).status).toBe(409)
   })
 
   it("is not spoken unless the configuration says so", async () => {

@@ -5,15 +5,15 @@ import Sqlite from "better-sqlite3"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { parseConfig } from "../../server/config/config.ts"
 import { type LocalChain, startLocalChain } from "../support/chain/local-chain.ts"
-import { eventually, postToken, preparePurchase, retryHeaders, watch } from "../support/cinema.ts"
 import { checkInvariants } from "../support/invariants.ts"
 import { configInput, sepoliaId, storedIn } from "../support/offers.ts"
 import { acceptedOf, randomAccount } from "../support/payments.ts"
-import { type CinemaProcess, freePort, spawnCinema } from "../support/spawn-cinema.ts"
+import { eventually, postToken, preparePurchase, retryHeaders, watch } from "../support/service.ts"
+import { freePort, type ServiceProcess, spawnService } from "../support/spawn-service.ts"
 
 const payTo = randomAccount().address
 const ports: number[] = []
-let services: CinemaProcess[] = []
+let services: ServiceProcess[] = []
 let chain: LocalChain
 let folder: string
 let database: string
@@ -47,7 +47,7 @@ beforeAll(async () => {
     limits: { perPayer: "1000", newPayer: 1000, total: "1000", requestsPerPeer: 1_000_000 },
   })
   shop = { accepted: acceptedOf(parseConfig(config).offers[0]!), url: urlOf(0) }
-  services = await Promise.all(ports.map((port) => spawnCinema({ config, port })))
+  services = await Promise.all(ports.map((port) => spawnService({ config, port })))
   await chain.fund(services[0]!.relayer)
 })
 afterAll(async () => {

@@ -3,18 +3,25 @@ import { createServer, request as httpRequest, type IncomingHttpHeaders, type Se
 import type { AddressInfo } from "node:net"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { decodeHeader } from "../../shared/values/codec.ts"
-import { type Cinema, eventually, openCinema, postToken, preparePurchase, watch } from "../support/cinema.ts"
 import { hasNginx, type Nginx, startNginx } from "../support/nginx.ts"
 import { createProofKey, proofOf } from "../support/proofs.ts"
+import {
+  eventually,
+  openService,
+  postToken,
+  preparePurchase,
+  type TestService,
+  watch,
+} from "../support/service.ts"
 
-let cinema: Cinema
+let service: TestService
 /** A service that knows nothing of tickets, and what it was sent. */
-let service: Server
+let upstream: Server
 let seen: { method: string | undefined; headers: IncomingHttpHeaders; body: string }[] = []
 
 beforeAll(async () => {
-  cinema = await openCinema({ config: { trustProxy: ["127.0.0.1"] } })
-  service = createServer(async (request, response) => {
+  service = await openService({ config: { trustProxy: ["127.0.0.1"] } })
+  upstream = createServer(async (request, response) => {
     let body = ""
     for await (const part of request) body += part
     seen.push({ method: request.method, headers: request.headers, body })
@@ -22,19 +29,19 @@ beforeAll(async () => {
     response.writeHead(status, { "cache-control": "public, max-age=600", "content-type": "application/json" })
     response.end(JSON.stringify({ played: request.url }))
   }).listen(0, "127.0.0.1")
-  await once(service, "listening")
+  await once(upstream, "listening")
 })
 afterAll(async () => {
-  service.close()
-  service.closeAllConnections()
-  await cinema.close()
+  upstream.close()
+  upstream.closeAllConnections()
+  await service.close()
 })
 
 const portOf = (server: Server) => (server.address() as AddressInfo).port
 const buy = async () =>
-  (await postToken(cinema.url, (await preparePurchase(cinema, await cinema.customer())).headers)).body
+  (await postToken(service.url, (await preparePurchase(service, await service.customer())).headers)).body
 const revoke = async (token: string) => {
-  const { status } = await fetch(`${cinema.url}/revoke`, {
+  const { status } = await fetch(`${service.url}/revoke`, {
     method: "POST",
     body: new URLSearchParams({ token }),
   })
@@ -47,16 +54,19 @@ describe.skipIf(!hasNginx)(
     let nginx: Nginx
     let front: string
     beforeAll(async () => {
-      nginx = await startNginx({ office: new URL(cinema.url).host, movies: `127.0.0.1:${portOf(service)}` })
+      nginx = await startNginx({ router: new URL(service.url).host, movies: `127.0.0.1:${portOf(upstream)}` })
       front = nginx.url
     })
     afterAll(() => nginx.stop())
 
     it("a request without a token gets the gate's 402 whole: both headers, and the body", async () => {
       seen = []
-      const [through, direct] = [await watch(front), await watch(cinema.url)]
+      const [through, direct] = [await watch(front), await watch(service.url)]
       expect(through.status).toBe(402)
-      expect(through.body).toEqual({ ...direct.body, resource: { ...direct.body.resource, url: cinema.url } })
+      expect(through.body).toEqual({
+        ...direct.body,
+        resource: { ...direct.body.resource, url: service.url },
+      })
       expect(decodeHeader(through.headers.get("payment-required") ?? "")).toEqual(through.body)
       expect(through.headers.get("www-authenticate")).toBe(direct.headers.get("www-authenticate"))
       expect(through.headers.get("cache-control")).toBe("no-store")
@@ -67,7 +77,7 @@ describe.skipIf(!hasNginx)(
 
     it("a payer buys at the office behind the same name, and is let through; the token stays at the gate", async () => {
       seen = []
-      const purchase = await preparePurchase(cinema, await cinema.customer())
+      const purchase = await preparePurchase(service, await service.customer())
       const { body } = await postToken(front, purchase.headers)
       const answer = await fetch(`${front}/movies/7`, {
         method: "POST",
@@ -98,9 +108,15 @@ describe.skipIf(!hasNginx)(
 
     it("TOK-16: a ticket bound to a key is let through with a proof for the address nginx was asked for", async () => {
       const key = await createProofKey()
-      const { headers } = await preparePurchase(cinema, await cinema.customer())
+      const { headers } = await preparePurchase(service, await service.customer())
       const prove = (path: string, method: string, token?: string, nonce?: string) =>
-        proofOf(key, { url: `${cinema.url}${path}`, method, token, nonce, at: Math.floor(Date.now() / 1000) })
+        proofOf(key, {
+          url: `${service.url}${path}`,
+          method,
+          token,
+          nonce,
+          at: Math.floor(Date.now() / 1000),
+        })
       const asked = await postToken(front, { ...headers, dpop: await prove("/token", "POST") })
       const nonce = asked.headers.get("dpop-nonce") ?? ""
       const sold = await postToken(front, {
@@ -163,7 +179,7 @@ describe.skipIf(!hasNginx)(
 describe("for Envoy, as its ext_authz filter would ask", () => {
   /** What the filter sends: the method and the path of the request, behind the prefix; 200 lets it through. */
   const ask = (path: string, headers: Record<string, string> = {}, method = "GET", form = "envoy") =>
-    raw(`${cinema.url}/gate/${form}/movies:read${path}`, method, headers)
+    raw(`${service.url}/gate/${form}/movies:read${path}`, method, headers)
 
   it("lets a good token through, whatever the method and the path, and says whose it is", async () => {
     const { access_token: token, grant } = await buy()
@@ -197,7 +213,7 @@ describe("for Envoy, as its ext_authz filter would ask", () => {
   it("HTP-01, HTP-02: no path chooses another scope, another form or another endpoint", async () => {
     const { access_token: token } = await buy()
     const authorization = `Bearer ${token}`
-    const wanted = `${cinema.url}/gate/envoy/movies:write`
+    const wanted = `${service.url}/gate/envoy/movies:write`
     for (const path of [
       "/../movies:read/7",
       "/..%2fmovies:read/7",

@@ -2,15 +2,22 @@ import { importJWK, type JSONWebKeySet, type JWK, SignJWT } from "jose"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { verifyReceipt } from "../../client/index.ts"
 import { openKeys } from "../../server/keys/index.ts"
-import { createKeyCare } from "../../server/keys/key-care.ts"
+import { createKeyMaintenance } from "../../server/keys/key-maintenance.ts"
 import { secretHeader } from "../../shared/oauth/messages.ts"
 import { receiptType } from "../../shared/oauth/receipt.ts"
-import { type Cinema, eventually, openCinema, postToken, preparePurchase, watch } from "../support/cinema.ts"
 import { readRing } from "../support/key-folder.ts"
 import { randomAccount } from "../support/payments.ts"
+import {
+  eventually,
+  openService,
+  postToken,
+  preparePurchase,
+  type TestService,
+  watch,
+} from "../support/service.ts"
 
 const staff = randomAccount()
-let cinema: Cinema
+let service: TestService
 let keyFolder: string
 let purchase: Awaited<ReturnType<typeof preparePurchase>>
 let token: string
@@ -18,7 +25,7 @@ let receipt: string
 let published: JSONWebKeySet
 
 async function read(path: string, headers: Record<string, string> = {}) {
-  const response = await fetch(`${cinema.url}${path}`, { headers })
+  const response = await fetch(`${service.url}${path}`, { headers })
   return { status: response.status, body: await response.json() }
 }
 const receiptFor = (secret: string) => read("/token/receipt", { [secretHeader]: secret })
@@ -29,10 +36,10 @@ const code = (promise: Promise<unknown>) =>
   )
 
 beforeAll(async () => {
-  cinema = await openCinema({ config: { whitelist: [{ address: staff.address, scope: "movies:read" }] } })
-  keyFolder = String(cinema.config.keys)
-  purchase = await preparePurchase(cinema, await cinema.customer())
-  const bought = await postToken(cinema.url, purchase.headers)
+  service = await openService({ config: { whitelist: [{ address: staff.address, scope: "movies:read" }] } })
+  keyFolder = String(service.config.keys)
+  purchase = await preparePurchase(service, await service.customer())
+  const bought = await postToken(service.url, purchase.headers)
   expect(bought).toMatchObject({ status: 200 })
   token = bought.body.access_token
   const answer = await eventually(
@@ -43,30 +50,30 @@ beforeAll(async () => {
   const { body: metadata } = await read("/.well-known/oauth-authorization-server")
   published = await (await fetch(metadata.receipt_jwks_uri)).json()
 })
-afterAll(() => cinema.close())
+afterAll(() => service.close())
 
 describe("a receipt", () => {
   it("names who paid what to whom, and where on the chain, and is checked offline", async () => {
-    const content = await verifyReceipt(receipt, published, cinema.url)
+    const content = await verifyReceipt(receipt, published, service.url)
     const { transfer } = purchase
     expect(content).toEqual({
-      iss: cinema.url,
+      iss: service.url,
       iat: expect.any(Number),
       sub: `eip155:11155111:${transfer.payer}`,
       grant: expect.any(String),
-      offer: cinema.accepted.extra?.offer,
+      offer: service.accepted.extra?.offer,
       payment: {
         network: "eip155:11155111",
-        asset: cinema.chain.asset.toLowerCase(),
+        asset: service.chain.asset.toLowerCase(),
         payer: transfer.payer,
-        pay_to: cinema.payTo.address.toLowerCase(),
+        pay_to: service.payTo.address.toLowerCase(),
         amount: "10000",
         transaction: expect.stringMatching(/^0x[0-9a-f]{64}$/),
         log_index: expect.any(Number),
         settled_at: expect.any(Number),
       },
     })
-    const mined = (await cinema.chain.request("eth_getTransactionReceipt", [
+    const mined = (await service.chain.request("eth_getTransactionReceipt", [
       content.payment.transaction,
     ])) as {
       logs: { logIndex: string; address: string; topics: string[] }[]
@@ -75,7 +82,7 @@ describe("a receipt", () => {
     expect(log?.address.toLowerCase()).toBe(content.payment.asset)
     expect(log?.topics[1]).toContain(transfer.payer.slice(2))
     // The ordinary key set does as well, while the key is in it.
-    expect(await verifyReceipt(receipt, (await read("/.well-known/jwks.json")).body, cinema.url)).toEqual(
+    expect(await verifyReceipt(receipt, (await read("/.well-known/jwks.json")).body, service.url)).toEqual(
       content,
     )
   })
@@ -87,36 +94,36 @@ describe("a receipt", () => {
       status: 404,
       body: { reason: "grant_unknown" },
     })
-    const free = await preparePurchase(cinema, staff)
-    await postToken(cinema.url, free.headers)
+    const free = await preparePurchase(service, staff)
+    await postToken(service.url, free.headers)
     expect(await receiptFor(free.secret)).toMatchObject({
       status: 404,
       body: { reason: "receipt_none", next: { action: "stop" } },
     })
-    const early = await preparePurchase(cinema, await cinema.customer())
-    await cinema.chain.request("evm_setAutomine", [false])
-    expect((await postToken(cinema.url, early.headers)).status).toBe(200)
+    const early = await preparePurchase(service, await service.customer())
+    await service.chain.request("evm_setAutomine", [false])
+    expect((await postToken(service.url, early.headers)).status).toBe(200)
     expect(await receiptFor(early.secret)).toMatchObject({
       status: 409,
       body: { reason: "receipt_pending", next: { action: "retry" } },
     })
-    await cinema.chain.request("evm_setAutomine", [true])
-    await cinema.chain.request("evm_mine", [])
+    await service.chain.request("evm_setAutomine", [true])
+    await service.chain.request("evm_mine", [])
   })
 
   it("N-8725-6: opens no door, and a ticket is no receipt", async () => {
-    expect((await watch(cinema.url, receipt)).status).toBe(401)
-    expect(await code(verifyReceipt(token, published, cinema.url))).toBe("receipt_invalid")
+    expect((await watch(service.url, receipt)).status).toBe(401)
+    expect(await code(verifyReceipt(token, published, service.url))).toBe("receipt_invalid")
     // Not even what the very key signed under another type.
     const { id, jwk } = (await readRing(keyFolder)).access[0]!
-    const content = await verifyReceipt(receipt, published, cinema.url)
+    const content = await verifyReceipt(receipt, published, service.url)
     const sign = async (typ: string) =>
       new SignJWT(content)
         .setProtectedHeader({ alg: "ES256", typ, kid: id })
         .sign(await importJWK(jwk as JWK, "ES256"))
-    expect(await code(verifyReceipt(await sign(receiptType), published, cinema.url))).toBe("accepted")
+    expect(await code(verifyReceipt(await sign(receiptType), published, service.url))).toBe("accepted")
     for (const typ of ["at+jwt", "JWT", "quote+jwt"])
-      expect(await code(verifyReceipt(await sign(typ), published, cinema.url)), typ).toBe("receipt_invalid")
+      expect(await code(verifyReceipt(await sign(typ), published, service.url)), typ).toBe("receipt_invalid")
   })
 
   it("is refused when it was changed, or is another issuer's, or its key is not in the set", async () => {
@@ -124,32 +131,32 @@ describe("a receipt", () => {
     const content = JSON.parse(Buffer.from(payload, "base64url").toString())
     content.payment.amount = "1000000"
     const forged = `${header}.${Buffer.from(JSON.stringify(content)).toString("base64url")}.${signature}`
-    expect(await code(verifyReceipt(forged, published, cinema.url))).toBe("receipt_invalid")
+    expect(await code(verifyReceipt(forged, published, service.url))).toBe("receipt_invalid")
     expect(await code(verifyReceipt(receipt, published, "https://other.example"))).toBe("receipt_invalid")
-    expect(await code(verifyReceipt(receipt, { keys: [] }, cinema.url))).toBe("receipt_invalid")
+    expect(await code(verifyReceipt(receipt, { keys: [] }, service.url))).toBe("receipt_invalid")
     const other = published.keys.map((key) => ({ ...key, alg: "EdDSA" }))
-    expect(await code(verifyReceipt(receipt, { keys: other }, cinema.url))).toBe("receipt_invalid")
-    expect(await code(verifyReceipt("a.b.c", published, cinema.url))).toBe("receipt_invalid")
+    expect(await code(verifyReceipt(receipt, { keys: other }, service.url))).toBe("receipt_invalid")
+    expect(await code(verifyReceipt("a.b.c", published, service.url))).toBe("receipt_invalid")
   })
 
   it("is still checked when its key has retired and gone, and not when the key was removed", async () => {
     let time = Math.floor(Date.now() / 1000)
     const now = () => time
-    const care = createKeyCare(keyFolder, { algorithm: "ES256", now })
+    const maintenance = createKeyMaintenance(keyFolder, { algorithm: "ES256", now })
     for (let day = 0; day < 2; day++) {
       time += 86_400
-      await care.rotate()
+      await maintenance.rotate()
     }
     const keys = await openKeys(keyFolder, { now })
     const kid = JSON.parse(Buffer.from(receipt.split(".")[0]!, "base64url").toString()).kid
     expect(keys.jwks().keys.map((key) => key.kid)).not.toContain(kid)
     expect(
-      await verifyReceipt(receipt, keys.receiptJwks() as unknown as JSONWebKeySet, cinema.url),
+      await verifyReceipt(receipt, keys.receiptJwks() as unknown as JSONWebKeySet, service.url),
     ).toBeDefined()
     expect(await keys.verify(token)).toBeUndefined()
-    await care.remove(kid)
+    await maintenance.remove(kid)
     await keys.refresh()
     const left = keys.receiptJwks() as unknown as JSONWebKeySet
-    expect(await code(verifyReceipt(receipt, left, cinema.url))).toBe("receipt_invalid")
+    expect(await code(verifyReceipt(receipt, left, service.url))).toBe("receipt_invalid")
   })
 })

@@ -3,34 +3,34 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { createIssuer } from "../../server/app/issuer.ts"
 import { mendableProblems } from "../../server/commands/config-file.ts"
 import { exactEip3009 } from "../../shared/schemes/exact-eip3009.ts"
+import { reconciled } from "../support/ledger.ts"
+import { signPayment } from "../support/payments.ts"
 import {
-  type Cinema,
   eventually,
-  openCinema,
+  openService,
   postToken,
   preparePurchase,
   retryHeaders,
-} from "../support/cinema.ts"
-import { reconciled } from "../support/ledger.ts"
-import { signPayment } from "../support/payments.ts"
+  type TestService,
+} from "../support/service.ts"
 
-let cinema: Cinema
+let service: TestService
 let keys: readonly string[]
 
 async function sell(): Promise<string> {
-  const purchase = await preparePurchase(cinema, await cinema.customer())
-  await postToken(cinema.url, purchase.headers)
+  const purchase = await preparePurchase(service, await service.customer())
+  await postToken(service.url, purchase.headers)
   await eventually(
-    () => postToken(cinema.url, retryHeaders(purchase)),
+    () => postToken(service.url, retryHeaders(purchase)),
     ({ body }) => body.grant.settlement.state === "settled",
   )
-  return exactEip3009.redemptionKey(cinema.chain.chainId, cinema.chain.asset, purchase.transfer)
+  return exactEip3009.redemptionKey(service.chain.chainId, service.chain.asset, purchase.transfer)
 }
 
 /** A signed payment that never came to the office, submitted by somebody. */
 async function submitElsewhere(): Promise<void> {
-  const { chain, accepted } = cinema
-  const { transfer } = await signPayment({ accepted, account: await cinema.customer() })
+  const { chain, accepted } = service
+  const { transfer } = await signPayment({ accepted, account: await service.customer() })
   const [somebody] = chain.accounts
   await chain.request("anvil_impersonateAccount", [somebody?.address])
   await chain.request("eth_sendTransaction", [
@@ -39,21 +39,21 @@ async function submitElsewhere(): Promise<void> {
 }
 
 const tamper = (sql: string, ...values: unknown[]): void => {
-  const db = new Sqlite(String(cinema.config.database).replace("sqlite:", ""))
+  const db = new Sqlite(String(service.config.database).replace("sqlite:", ""))
   db.prepare(sql).run(...values)
   db.close()
 }
 const kindsOf = (lines: readonly { kind: string }[]) => lines.map(({ kind }) => kind)
 
 beforeAll(async () => {
-  cinema = await openCinema()
+  service = await openService()
   keys = await Promise.all([sell(), sell(), sell()])
 })
-afterAll(() => cinema.close())
+afterAll(() => service.close())
 
 describe("the command reconcile", () => {
   it("SET-45: finds the sum of paid rows equal to the chain's transfers, while the service runs", async () => {
-    const [account, summary] = await reconciled(cinema)
+    const [account, summary] = await reconciled(service)
     expect(account).toMatchObject({ kind: "account", booked: "30000", arrived: "30000", difference: "0" })
     expect(summary).toEqual({
       kind: "summary",
@@ -65,8 +65,8 @@ describe("the command reconcile", () => {
   })
 
   it("lists what came without an authorization as other income, and counts it nowhere", async () => {
-    await cinema.chain.mint(cinema.payTo.address, 77n)
-    const [other, account, summary] = await reconciled(cinema)
+    await service.chain.mint(service.payTo.address, 77n)
+    const [other, account, summary] = await reconciled(service)
     expect(other).toMatchObject({ kind: "other_income", value: "77" })
     expect(account).toMatchObject({ arrived: "30000", difference: "0" })
     expect(summary.code).toBe(0)
@@ -74,7 +74,7 @@ describe("the command reconcile", () => {
 
   it("SET-45: names a row without its transfer, and a transfer that the books call unpaid", async () => {
     tamper("UPDATE redemptions SET log_index = log_index + 7 WHERE key = ?", keys[0])
-    const lines = await reconciled(cinema)
+    const lines = await reconciled(service)
     expect(lines.filter(({ key }) => key === keys[0])).toMatchObject([
       { kind: "paid_without_transfer", state: expect.stringMatching(/paid|final/) },
       { kind: "transfer_without_proof" },
@@ -85,25 +85,25 @@ describe("the command reconcile", () => {
 
   it("SET-45: names money that arrived by authorization and is in no row, and how much it is", async () => {
     await submitElsewhere()
-    const lines = await reconciled(cinema)
+    const lines = await reconciled(service)
     expect(kindsOf(lines)).toEqual(["transfer_without_row", "other_income", "account", "summary"])
     expect(lines[0]).toMatchObject({ value: "10000", transactionHash: expect.stringMatching(/^0x/) })
     expect(lines.at(-1)).toMatchObject({ difference: "10000", differences: 1, code: 1 })
   })
 
   it("begins where it is told to, and says what it wants", async () => {
-    const head = BigInt((await cinema.chain.request("eth_blockNumber")) as string)
-    expect((await reconciled(cinema, `${head + 1n}`))[0]).toMatchObject({ booked: "0", arrived: "0" })
-    expect(await reconciled(cinema, "latest")).toEqual([
+    const head = BigInt((await service.chain.request("eth_blockNumber")) as string)
+    expect((await reconciled(service, `${head + 1n}`))[0]).toMatchObject({ booked: "0", arrived: "0" })
+    expect(await reconciled(service, "latest")).toEqual([
       expect.stringContaining("--from-block: wanted a block's number"),
     ])
   })
 
   it("names every invariant that the books break by themselves", async () => {
     tamper("UPDATE totals SET unsettled = '5'")
-    expect((await reconciled(cinema))[0]).toMatchObject({ kind: "broken_invariant", invariant: "I3" })
+    expect((await reconciled(service))[0]).toMatchObject({ kind: "broken_invariant", invariant: "I3" })
     // No shop opens on such books.
-    const start = createIssuer(cinema.config)
+    const start = createIssuer(service.config)
     await expect(start).rejects.toThrow("I3: the total of unsettled value is 5, the rows' 0")
     expect(mendableProblems(await start.catch((error: unknown) => error))).toHaveLength(1)
     tamper("UPDATE totals SET unsettled = '0'")

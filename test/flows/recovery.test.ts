@@ -5,25 +5,25 @@ import Sqlite from "better-sqlite3"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import type { ConfigInput } from "../../server/config/config.ts"
 import { type LocalChain, startLocalChain } from "../support/chain/local-chain.ts"
+import { reconciled } from "../support/ledger.ts"
+import { randomAccount } from "../support/payments.ts"
+import { type RpcProxy, startRpcProxy } from "../support/rpc-proxy.ts"
 import {
-  type Cinema,
-  type CinemaOptions,
   eventually,
-  openCinema,
+  openService,
   postToken,
   preparePurchase,
   refresh,
   retryHeaders,
-} from "../support/cinema.ts"
-import { reconciled } from "../support/ledger.ts"
-import { randomAccount } from "../support/payments.ts"
-import { type RpcProxy, startRpcProxy } from "../support/rpc-proxy.ts"
+  type ServiceOptions,
+  type TestService,
+} from "../support/service.ts"
 
 let chain: LocalChain
 let proxy: RpcProxy
 let folder: string
 let config: Partial<ConfigInput>
-let cinema: Cinema | undefined
+let service: TestService | undefined
 const database = () => join(folder, "ticket402.db")
 
 beforeAll(async () => {
@@ -45,24 +45,24 @@ beforeEach(async () => {
 })
 afterEach(async () => {
   proxy.fault = undefined
-  await cinema?.close()
+  await service?.close()
   await rm(folder, { recursive: true, force: true })
 })
 
-async function open(options: CinemaOptions = {}): Promise<Cinema> {
-  await cinema?.close()
-  cinema = await openCinema({
+async function open(options: ServiceOptions = {}): Promise<TestService> {
+  await service?.close()
+  service = await openService({
     chain,
     rpcUrl: proxy.url,
     ...options,
     config: { ...config, ...options.config },
   })
-  config = { issuer: cinema.url, ...config }
-  return cinema
+  config = { issuer: service.url, ...config }
+  return service
 }
 
 /** Sold, and settled. */
-async function sell(shop: Cinema) {
+async function sell(shop: TestService) {
   const purchase = await preparePurchase(
     { accepted: shop.accepted, url: config.issuer ?? shop.url },
     await shop.customer(),
@@ -97,11 +97,11 @@ const ledger = (): { kind: string; redemption_key: string | null }[] => {
     db.close()
   }
 }
-const answerTo = async (shop: Cinema, headers: Record<string, string>) => {
+const answerTo = async (shop: TestService, headers: Record<string, string>) => {
   const { status, body } = await postToken(shop.url, headers)
   return `${status} ${body.reason ?? "sold"} ${body.next?.action ?? ""}`.trim()
 }
-const ready = async (shop: Cinema) => (await fetch(`${shop.url}/health/ready`)).status
+const ready = async (shop: TestService) => (await fetch(`${shop.url}/health/ready`)).status
 
 describe("a backup from yesterday", () => {
   it("KEY-09: sells nothing before the payments since then are in the books, and none of them twice", async () => {
@@ -111,7 +111,7 @@ describe("a backup from yesterday", () => {
     const late = await sell(before)
     const later = await sell(before)
     await before.close()
-    cinema = undefined
+    service = undefined
     await restore()
 
     let release = () => {}
@@ -161,7 +161,7 @@ describe("a backup from yesterday", () => {
     const startBlock = Number(await chain.request("eth_blockNumber")) + 1
     const recent = await sell(before)
     await before.close()
-    cinema = undefined
+    service = undefined
     for (const end of ["", "-wal", "-shm"]) await rm(`${database()}${end}`, { force: true })
 
     const id = Object.keys(before.config.networks)[0] ?? ""

@@ -1,31 +1,31 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { encodeHeader } from "../../shared/values/codec.ts"
 import { paymentSignatureHeader } from "../../shared/x402/messages.ts"
+import { signPayment } from "../support/payments.ts"
 import {
-  type Cinema,
   eventually,
-  openCinema,
+  openService,
   postToken,
   preparePurchase,
   refresh,
   retryHeaders,
-} from "../support/cinema.ts"
-import { signPayment } from "../support/payments.ts"
+  type TestService,
+} from "../support/service.ts"
 import { spellings } from "../support/spellings.ts"
 
-let cinema: Cinema
+let service: TestService
 beforeAll(async () => {
-  cinema = await openCinema()
+  service = await openService()
 })
-afterAll(() => cinema.close())
+afterAll(() => service.close())
 
 const idOf = (answer: { body: { grant?: { id: string } } }) => answer.body.grant?.id
 
 describe("a payment is redeemed once", () => {
   it("RPL-01: the same payment twice in a row buys one ticket", async () => {
-    const purchase = await preparePurchase(cinema, await cinema.customer())
-    expect((await postToken(cinema.url, purchase.headers)).status).toBe(200)
-    const again = await postToken(cinema.url, purchase.headers)
+    const purchase = await preparePurchase(service, await service.customer())
+    expect((await postToken(service.url, purchase.headers)).status).toBe(200)
+    const again = await postToken(service.url, purchase.headers)
     expect(again).toMatchObject({
       status: 409,
       body: { error: "authorization_conflict", reason: "authorization_conflict", next: { action: "stop" } },
@@ -34,32 +34,32 @@ describe("a payment is redeemed once", () => {
   })
 
   it("RPL-02: of fifty identical requests at once one is served, and one transfer is made", async () => {
-    const customer = await cinema.customer(1_000_000n)
-    const before = await cinema.balanceOf(cinema.payTo.address)
-    const purchase = await preparePurchase(cinema, customer)
+    const customer = await service.customer(1_000_000n)
+    const before = await service.balanceOf(service.payTo.address)
+    const purchase = await preparePurchase(service, customer)
     const answers = await Promise.all(
-      Array.from({ length: 50 }, () => postToken(cinema.url, purchase.headers)),
+      Array.from({ length: 50 }, () => postToken(service.url, purchase.headers)),
     )
     expect(answers.filter((answer) => answer.status === 200)).toHaveLength(1)
     expect(answers.filter((answer) => answer.status === 409)).toHaveLength(49)
     await eventually(
-      () => cinema.balanceOf(customer.address),
+      () => service.balanceOf(customer.address),
       (balance) => balance < 1_000_000n,
     )
-    expect(await cinema.balanceOf(customer.address)).toBe(990_000n)
-    expect(await cinema.balanceOf(cinema.payTo.address)).toBeGreaterThan(before)
+    expect(await service.balanceOf(customer.address)).toBe(990_000n)
+    expect(await service.balanceOf(service.payTo.address)).toBeGreaterThan(before)
   })
 
   it("RPL-09, RPL-10: of the four spellings of one signature one is accepted, and it settles", async () => {
-    const customer = await cinema.customer(20_000n)
-    const { payload, transfer } = await signPayment({ accepted: cinema.accepted, account: customer })
+    const customer = await service.customer(20_000n)
+    const { payload, transfer } = await signPayment({ accepted: service.accepted, account: customer })
     const variants = spellings(transfer.signature).map((signature) => ({
       ...payload,
       payload: { ...(payload.payload as object), signature },
     }))
     const answers = []
     for (const variant of variants.reverse())
-      answers.push(await postToken(cinema.url, { [paymentSignatureHeader]: encodeHeader(variant) }))
+      answers.push(await postToken(service.url, { [paymentSignatureHeader]: encodeHeader(variant) }))
     expect(answers.map((answer) => answer.body.reason ?? answer.status)).toEqual([
       "signature_not_canonical",
       "signature_not_canonical",
@@ -67,32 +67,32 @@ describe("a payment is redeemed once", () => {
       200,
     ])
     await eventually(
-      () => cinema.balanceOf(customer.address),
+      () => service.balanceOf(customer.address),
       (balance) => balance === 10_000n,
     )
   })
 
   it("RPL-13, RPL-14: header and body, any spelling of the JSON, are one payment", async () => {
-    const { payload } = await signPayment({ accepted: cinema.accepted, account: await cinema.customer() })
+    const { payload } = await signPayment({ accepted: service.accepted, account: await service.customer() })
     const json = { "content-type": "application/json" }
     const inBody = (payment: unknown) =>
       JSON.stringify({ payment, grant_type: "urn:ticket402:payment" }, null, 2)
-    expect((await postToken(cinema.url, json, inBody(payload))).status).toBe(200)
+    expect((await postToken(service.url, json, inBody(payload))).status).toBe(200)
     const upper = structuredClone(payload) as { payload: { authorization: { nonce: string } } }
     upper.payload.authorization.nonce = `0x${upper.payload.authorization.nonce.slice(2).toUpperCase()}`
     for (const attempt of [
-      postToken(cinema.url, json, inBody({ ...payload, more: 1 })),
-      postToken(cinema.url, json, inBody(upper)),
-      postToken(cinema.url, { [paymentSignatureHeader]: encodeHeader(payload) }),
+      postToken(service.url, json, inBody({ ...payload, more: 1 })),
+      postToken(service.url, json, inBody(upper)),
+      postToken(service.url, { [paymentSignatureHeader]: encodeHeader(payload) }),
     ])
       expect((await attempt).status).toBe(409)
   })
 
   it("IDM-01: a lost answer is given again to whoever has the secret, with the same token life and one settlement", async () => {
-    const customer = await cinema.customer(50_000n)
-    const purchase = await preparePurchase(cinema, customer)
-    const first = await postToken(cinema.url, purchase.headers)
-    const retried = await postToken(cinema.url, retryHeaders(purchase))
+    const customer = await service.customer(50_000n)
+    const purchase = await preparePurchase(service, customer)
+    const first = await postToken(service.url, purchase.headers)
+    const retried = await postToken(service.url, retryHeaders(purchase))
     expect(retried.status).toBe(200)
     expect(retried.headers.get("idempotent-replayed")).toBe("true")
     expect(first.headers.get("idempotent-replayed")).toBeNull()
@@ -100,29 +100,29 @@ describe("a payment is redeemed once", () => {
     const claims = (token: string) => JSON.parse(Buffer.from(token.split(".")[1]!, "base64url").toString())
     const [a, b] = [claims(first.body.access_token), claims(retried.body.access_token)]
     expect([b.jti, b.exp, b.iat]).toEqual([a.jti, a.exp, a.iat])
-    expect((await refresh(cinema.url, retried.body.refresh_token)).status).toBe(200)
+    expect((await refresh(service.url, retried.body.refresh_token)).status).toBe(200)
     await eventually(
-      () => cinema.balanceOf(customer.address),
+      () => service.balanceOf(customer.address),
       (balance) => balance < 50_000n,
     )
-    expect(await cinema.balanceOf(customer.address)).toBe(40_000n)
+    expect(await service.balanceOf(customer.address)).toBe(40_000n)
   })
 
   it("N-3009-2: the same nonce with other content is a conflict, even with the secret", async () => {
-    const customer = await cinema.customer()
-    const purchase = await preparePurchase(cinema, customer)
-    expect((await postToken(cinema.url, purchase.headers)).status).toBe(200)
-    const other = await preparePurchase(cinema, customer, {
+    const customer = await service.customer()
+    const purchase = await preparePurchase(service, customer)
+    expect((await postToken(service.url, purchase.headers)).status).toBe(200)
+    const other = await preparePurchase(service, customer, {
       secret: purchase.secret,
       terms: { validBefore: purchase.transfer.validBefore - 1n },
     })
-    expect((await postToken(cinema.url, retryHeaders(other))).status).toBe(409)
+    expect((await postToken(service.url, retryHeaders(other))).status).toBe(409)
   })
 
   it("a commitment that does not open the nonce is refused, and nothing is kept of it", async () => {
-    const purchase = await preparePurchase(cinema, await cinema.customer())
+    const purchase = await preparePurchase(service, await service.customer())
     const wrong = { ...purchase.headers, "Ticket402-Commitment": `0x${"1".repeat(64)}` }
-    expect((await postToken(cinema.url, wrong)).body.reason).toBe("commitment_mismatch")
-    expect((await postToken(cinema.url, purchase.headers)).status).toBe(200)
+    expect((await postToken(service.url, wrong)).body.reason).toBe("commitment_mismatch")
+    expect((await postToken(service.url, purchase.headers)).status).toBe(200)
   })
 })

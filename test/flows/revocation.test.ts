@@ -4,45 +4,45 @@ import { join } from "node:path"
 import { decodeJwt } from "jose"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { type RevokeOptions, revoke as revokeCommand } from "../../server/commands/revoke.ts"
+import { runCommand } from "../support/command.ts"
+import { checkLedger } from "../support/invariants.ts"
 import {
   type Answer,
-  type Cinema,
   eventually,
-  openCinema,
+  openService,
   postToken,
   preparePurchase,
   refresh,
+  type TestService,
   watch,
-} from "../support/cinema.ts"
-import { runCommand } from "../support/command.ts"
-import { checkLedger } from "../support/invariants.ts"
-import { spawnMate } from "../support/spawn-cinema.ts"
+} from "../support/service.ts"
+import { spawnMate } from "../support/spawn-service.ts"
 
 const hash = (secret: string) => createHash("sha256").update(secret).digest("hex")
 const asker = { id: "library", secret: "b7Qm0tVx2LzY9rKd" }
 const billing = { id: "billing", secret: "Ns2fD5mY0tWzq8Xc" }
-let cinema: Cinema
+let service: TestService
 let other: Awaited<ReturnType<typeof spawnMate>>
 let file: string
 
 beforeAll(async () => {
-  cinema = await openCinema({
+  service = await openService({
     config: {
       introspection: [{ clientId: asker.id, secretSha256: hash(asker.secret) }],
       whitelist: [{ clientId: billing.id, secretSha256: hash(billing.secret), scope: "movies:read" }],
     },
   })
-  file = join(cinema.folder, "config.json")
-  await writeFile(file, JSON.stringify(cinema.config))
-  other = await spawnMate(cinema.config)
+  file = join(service.folder, "config.json")
+  await writeFile(file, JSON.stringify(service.config))
+  other = await spawnMate(service.config)
 })
 afterAll(async () => {
   await other.kill("SIGTERM")
-  await cinema.close()
+  await service.close()
 })
 
 async function post(path: string, form: Record<string, string>, headers: Record<string, string> = {}) {
-  const response = await fetch(`${cinema.url}${path}`, {
+  const response = await fetch(`${service.url}${path}`, {
     method: "POST",
     headers,
     body: new URLSearchParams(form),
@@ -63,9 +63,9 @@ const revoke = (token: string, headers: Record<string, string> = {}) => post("/r
 const buy = async (customer?: Parameters<typeof preparePurchase>[1]) =>
   (
     await postToken(
-      cinema.url,
+      service.url,
       (
-        await preparePurchase(cinema, customer ?? (await cinema.customer()))
+        await preparePurchase(service, customer ?? (await service.customer()))
       ).headers,
     )
   ).body
@@ -89,7 +89,7 @@ async function command(options: Omit<RevokeOptions, "config">) {
 /** Waits until both processes refuse; fails unless that is within the bound of 5 s. */
 async function refusedEverywhere(token: string): Promise<Answer[]> {
   const from = performance.now()
-  const ask = () => Promise.all([watch(cinema.url, token), watch(other.url, token)])
+  const ask = () => Promise.all([watch(service.url, token), watch(other.url, token)])
   const answers = await eventually(ask, (seen) => seen.every(({ status }) => status === 401))
   expect((performance.now() - from) / 1000).toBeLessThan(5)
   return answers
@@ -148,7 +148,7 @@ describe("introspection", () => {
     const bought = await buy()
     const [header, payload, signature = ""] = (bought.access_token as string).split(".")
     const forged = `${header}.${payload}.${signature.slice(0, -4)}AAAA`
-    const rotated = await refresh(cinema.url, bought.refresh_token)
+    const rotated = await refresh(service.url, bought.refresh_token)
     await revoke(bought.access_token)
     await refusedEverywhere(bought.access_token)
     const bad = [forged, "", "a.b.c", "x".repeat(9000), bought.refresh_token, bought.access_token]
@@ -170,7 +170,7 @@ describe("revocation by the holder", () => {
       expect(answer.headers.get("payment-required")).toBeNull()
     }
     const next = await refresh(other.url, bought.refresh_token)
-    expect((await watch(cinema.url, next.body.access_token)).status).toBe(200)
+    expect((await watch(service.url, next.body.access_token)).status).toBe(200)
   })
 
   it("N-7009-1: a refresh token is taken back with its grant and every token of it", async () => {
@@ -195,7 +195,7 @@ describe("revocation by the holder", () => {
     const token = await clientToken()
     expect((await revoke(token)).body.error).toBe("invalid_client")
     expect((await revoke(token, basic({ ...billing, secret: "wrong" }))).status).toBe(401)
-    expect((await watch(cinema.url, token)).status).toBe(200)
+    expect((await watch(service.url, token)).status).toBe(200)
     expect((await revoke(token, basic(billing))).status).toBe(200)
     await refusedEverywhere(token)
   })
@@ -219,7 +219,7 @@ describe("revocation by the operator", () => {
   }, 30_000)
 
   it("ends what a payer or a client has, and lets both come again", async () => {
-    const customer = await cinema.customer()
+    const customer = await service.customer()
     const [first, second, client] = [await buy(customer), await buy(customer), await clientToken()]
     expect((await command({ payer: customer.address })).answer).toEqual({ revoked: 2 })
     expect((await command({ client: billing.id })).answer.revoked).toBeGreaterThan(0)
@@ -237,7 +237,7 @@ describe("revocation by the operator", () => {
     expect((await command({ offer: "studio" })).answer).toEqual({ revoked: 0 })
     expect((await command({ offer: "hour" })).answer.revoked).toBeGreaterThan(0)
     await refusedEverywhere(before.access_token)
-    expect((await refresh(cinema.url, before.refresh_token)).body.reason).toBe("grant_revoked")
+    expect((await refresh(service.url, before.refresh_token)).body.reason).toBe("grant_revoked")
     expect((await introspect(before.access_token)).text).toBe('{"active":false}')
     const after = await eventually(buy, ({ grant }) => grant.expires_at > before.grant.expires_at)
     const time = new Date((decodeJwt(after.access_token).granted_at as number) * 1000 + 1000)
@@ -246,7 +246,7 @@ describe("revocation by the operator", () => {
       (await command({ issuedBefore: time.toISOString().replace(".000Z", "Z") })).answer.revoked,
     ).toBeGreaterThan(0)
     await refusedEverywhere(after.access_token)
-    expect(checkLedger(join(cinema.folder, "ticket402.db"))).toEqual([])
+    expect(checkLedger(join(service.folder, "ticket402.db"))).toEqual([])
   }, 30_000)
 
   it("exits 78 for what names nothing, and changes nothing", async () => {
@@ -274,7 +274,7 @@ describe("revocation by the operator", () => {
 // The last of all, because the service is not of use afterwards.
 it("N-7009-2: while the store is away the answer is 503, and the token is to be taken for alive", async () => {
   const { access_token: token } = await buy()
-  await cinema.issuer.close()
+  await service.issuer.close()
   const answer = await revoke(token)
   expect(answer).toMatchObject({
     status: 503,

@@ -2,17 +2,17 @@ import { once } from "node:events"
 import { connect } from "node:net"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { gate, hardenServer } from "../../server/adapters/express.ts"
-import { type Cinema, openCinema, postToken, preparePurchase } from "../support/cinema.ts"
+import { openService, postToken, preparePurchase, type TestService } from "../support/service.ts"
 
-let cinema: Cinema
+let service: TestService
 let token: string
 let port: number
 /** Requests that reached a handler behind the gate. */
 let handled = 0
 beforeAll(async () => {
-  cinema = await openCinema()
-  port = Number(new URL(cinema.url).port)
-  const { app, issuer } = cinema
+  service = await openService()
+  port = Number(new URL(service.url).port)
+  const { app, issuer } = service
   app.get("/paid/data", gate(issuer, "movies:read"), (_req, res) => {
     handled += 1
     res.set("cache-control", "public, max-age=3600").send("paid body")
@@ -25,10 +25,13 @@ beforeAll(async () => {
     handled += 1
     res.send("paid body")
   })
-  const bought = await postToken(cinema.url, (await preparePurchase(cinema, await cinema.customer())).headers)
+  const bought = await postToken(
+    service.url,
+    (await preparePurchase(service, await service.customer())).headers,
+  )
   token = bought.body.access_token
 })
-afterAll(() => cinema.close())
+afterAll(() => service.close())
 
 /** The bytes of a request as they are, and everything that comes back. */
 async function raw(request: string): Promise<string> {
@@ -170,7 +173,7 @@ describe("every spelling of a gated route", () => {
 
   it("PRS-18: a second Authorization behind 2,000 header lines is still seen", async () => {
     const { createServer } = await import("node:http")
-    const server = hardenServer(createServer(cinema.app))
+    const server = hardenServer(createServer(service.app))
     server.listen(0, "127.0.0.1")
     await once(server, "listening")
     const before = port
@@ -253,15 +256,15 @@ describe("a gate that fails", () => {
   it("HTP-25: stays shut with 503 and sells nothing", async () => {
     const reported: unknown[] = []
     const broken = {
-      ...cinema.issuer,
+      ...service.issuer,
       gate: () => Promise.reject(new Error("the gate is broken")),
       log: {
-        ...cinema.issuer.log,
+        ...service.issuer.log,
         error: (fields: Record<string, unknown>) => void reported.push(fields.err),
       },
     }
     let reached = 0
-    cinema.app.get("/broken", gate(broken, "movies:read"), (_req, res) => {
+    service.app.get("/broken", gate(broken, "movies:read"), (_req, res) => {
       reached += 1
       res.send("paid body")
     })

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { type LocalChain, startLocalChain } from "../support/chain/local-chain.ts"
 import { runCommand } from "../support/command.ts"
 import { configInput, sepoliaId, storedIn } from "../support/offers.ts"
-import { freePort } from "../support/spawn-cinema.ts"
+import { freePort } from "../support/spawn-service.ts"
 
 let chain: LocalChain
 let folder: string
@@ -53,7 +53,7 @@ describe("the command serve", () => {
   it("sells nothing while the relayer has no gas, and says so", async () => {
     const command = serve("--config", await configFile("unfunded", {}), "--example")
     const { listening, relayer } = JSON.parse(await command.firstLine())
-    const { preparePurchase, postToken } = await import("../support/cinema.ts")
+    const { preparePurchase, postToken } = await import("../support/service.ts")
     const { randomAccount } = await import("../support/payments.ts")
     const quote = (await (await fetch(`${listening}/token`, { method: "POST" })).json()) as {
       accepts: never[]
@@ -66,7 +66,7 @@ describe("the command serve", () => {
       body: { reason: "relayer_unfunded" },
     })
     await chain.fund(relayer)
-    const { eventually } = await import("../support/cinema.ts")
+    const { eventually } = await import("../support/service.ts")
     const answer = await eventually(
       () => postToken(listening, purchase.headers),
       ({ status }) => status !== 503,

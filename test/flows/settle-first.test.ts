@@ -3,30 +3,30 @@ import { idempotencyHeader, secretHeader } from "../../shared/oauth/messages.ts"
 import { encodeHeader } from "../../shared/values/codec.ts"
 import { paymentResponseHeader, paymentSignatureHeader } from "../../shared/x402/messages.ts"
 import { type LocalChain, startLocalChain } from "../support/chain/local-chain.ts"
+import { signPayment } from "../support/payments.ts"
 import {
   askStatus,
-  type Cinema,
   drain,
   eventually,
   offer,
-  openCinema,
+  openService,
   postToken,
   preparePurchase,
   retryHeaders,
+  type TestService,
   watch,
   withoutBlocks,
-} from "../support/cinema.ts"
-import { signPayment } from "../support/payments.ts"
+} from "../support/service.ts"
 
 let chain: LocalChain
 /** Waits until the money is in, whatever it takes. */
-let patient: Cinema
+let patient: TestService
 /** Holds nobody for long. */
-let hurried: Cinema
+let hurried: TestService
 beforeAll(async () => {
   chain = await startLocalChain({ blockTimeSeconds: 0 })
-  patient = await openCinema({ chain, config: { offers } })
-  hurried = await openCinema({ chain, config: { offers }, issuer: { waits: { seconds: 0.4 } } })
+  patient = await openService({ chain, config: { offers } })
+  hurried = await openService({ chain, config: { offers }, issuer: { waits: { seconds: 0.4 } } })
 })
 afterAll(async () => {
   await Promise.all([patient.close(), hurried.close()])
@@ -34,10 +34,10 @@ afterAll(async () => {
 })
 
 const offers = [{ ...offer("hour", "movies:read", "0.01"), settle: "first" as const }]
-const buyer = async (cinema: Cinema) => preparePurchase(cinema, await cinema.customer())
+const buyer = async (service: TestService) => preparePurchase(service, await service.customer())
 /** A payment as a stock client makes it: nothing in it proves whose it is. */
-async function plainPayment(cinema: Cinema): Promise<Record<string, string>> {
-  const { payload } = await signPayment({ accepted: cinema.accepted, account: await cinema.customer() })
+async function plainPayment(service: TestService): Promise<Record<string, string>> {
+  const { payload } = await signPayment({ accepted: service.accepted, account: await service.customer() })
   return { [paymentSignatureHeader]: encodeHeader(payload) }
 }
 
@@ -124,7 +124,7 @@ describe("an offer that is settled first", () => {
   })
 
   it("DOS-10: waits are bounded, and one that nobody listens to any more makes room at once", async () => {
-    const narrow = await openCinema({ chain, config: { offers }, issuer: { waits: { atOnce: 1 } } })
+    const narrow = await openService({ chain, config: { offers }, issuer: { waits: { atOnce: 1 } } })
     const [first, second, third] = [await buyer(narrow), await buyer(narrow), await buyer(narrow)]
     const waiting = await withoutBlocks(chain, async () => {
       const leaving = new AbortController()

@@ -1,36 +1,36 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import {
-  type Cinema,
   drain,
   eventually,
-  openCinema,
+  openService,
   postToken,
   preparePurchase,
   refresh,
   retryHeaders,
+  type TestService,
   watch,
-} from "../support/cinema.ts"
+} from "../support/service.ts"
 
-let cinema: Cinema
+let service: TestService
 beforeAll(async () => {
-  cinema = await openCinema()
+  service = await openService()
 })
-afterAll(() => cinema.close())
+afterAll(() => service.close())
 
 describe("a settlement that fails", () => {
   it("TOK-21: ends the grant, and the gate refuses its tokens", async () => {
-    const customer = await cinema.customer(10_000n)
+    const customer = await service.customer(10_000n)
     // The money leaves between the ticket and the block that would have moved it.
-    await cinema.chain.request("evm_setAutomine", [false])
-    const purchase = await preparePurchase(cinema, customer)
-    const bought = await postToken(cinema.url, purchase.headers)
+    await service.chain.request("evm_setAutomine", [false])
+    const purchase = await preparePurchase(service, customer)
+    const bought = await postToken(service.url, purchase.headers)
     expect(bought.status).toBe(200)
-    expect((await watch(cinema.url, bought.body.access_token)).status).toBe(200)
-    await drain(cinema, customer)
-    await cinema.chain.request("evm_setAutomine", [true])
+    expect((await watch(service.url, bought.body.access_token)).status).toBe(200)
+    await drain(service, customer)
+    await service.chain.request("evm_setAutomine", [true])
 
     const refused = await eventually(
-      () => watch(cinema.url, bought.body.access_token),
+      () => watch(service.url, bought.body.access_token),
       (answer) => answer.status !== 200,
       60,
     )
@@ -38,28 +38,28 @@ describe("a settlement that fails", () => {
     expect(refused.body.error).toBe("settlement_failed")
     expect(refused.headers.get("www-authenticate")).toContain('error="invalid_token"')
 
-    const again = await refresh(cinema.url, bought.body.refresh_token)
+    const again = await refresh(service.url, bought.body.refresh_token)
     expect(again).toMatchObject({
       status: 400,
       body: { reason: "settlement_failed", next: { action: "stop" } },
     })
-    const retried = await postToken(cinema.url, retryHeaders(purchase))
+    const retried = await postToken(service.url, retryHeaders(purchase))
     expect(retried).toMatchObject({ status: 400, body: { reason: "settlement_failed" } })
-    expect((await postToken(cinema.url, purchase.headers)).status).toBe(409)
+    expect((await postToken(service.url, purchase.headers)).status).toBe(409)
   })
 
   it("SET-01: an empty purse buys nothing in the first place", async () => {
-    const purchase = await preparePurchase(cinema, await cinema.customer(9_999n))
-    expect(await postToken(cinema.url, purchase.headers)).toMatchObject({
+    const purchase = await preparePurchase(service, await service.customer(9_999n))
+    expect(await postToken(service.url, purchase.headers)).toMatchObject({
       status: 400,
       body: { error: "invalid_grant", reason: "insufficient_funds", next: { action: "stop" } },
     })
   })
 
   it("SET-02: one price in the purse buys one ticket, however many payments come at once", async () => {
-    const customer = await cinema.customer(10_000n)
-    const purchases = await Promise.all(Array.from({ length: 20 }, () => preparePurchase(cinema, customer)))
-    const answers = await Promise.all(purchases.map((purchase) => postToken(cinema.url, purchase.headers)))
+    const customer = await service.customer(10_000n)
+    const purchases = await Promise.all(Array.from({ length: 20 }, () => preparePurchase(service, customer)))
+    const answers = await Promise.all(purchases.map((purchase) => postToken(service.url, purchase.headers)))
     expect(answers.filter((answer) => answer.status === 200)).toHaveLength(1)
     const reasons = new Set(
       answers.filter((answer) => answer.status !== 200).map((answer) => answer.body.reason),

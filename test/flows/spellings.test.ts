@@ -2,15 +2,15 @@ import fc from "fast-check"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { paymentGrantType } from "../../shared/oauth/messages.ts"
 import { paymentSignatureHeader } from "../../shared/x402/messages.ts"
-import { type Cinema, openCinema } from "../support/cinema.ts"
 import { type Roll, rollOf, spellJson, spellPayment } from "../support/json-text.ts"
 import { signPayment } from "../support/payments.ts"
+import { openService, type TestService } from "../support/service.ts"
 
-let cinema: Cinema
+let service: TestService
 beforeAll(async () => {
-  cinema = await openCinema()
+  service = await openService()
 })
-afterAll(() => cinema.close())
+afterAll(() => service.close())
 
 /** One request of the payment, in the header or in the body, in any spelling. */
 function requestOf(payment: Record<string, unknown>, roll: Roll): Request {
@@ -18,14 +18,14 @@ function requestOf(payment: Record<string, unknown>, roll: Roll): Request {
   if (roll(2) === 0) {
     const header = Buffer.from(spellJson(spelled, roll)).toString("base64")
     const name = roll(2) === 0 ? paymentSignatureHeader : paymentSignatureHeader.toLowerCase()
-    return new Request(`${cinema.url}/token`, { method: "POST", headers: { [name]: header } })
+    return new Request(`${service.url}/token`, { method: "POST", headers: { [name]: header } })
   }
   const types = [
     "application/json",
     "APPLICATION/json;charset=utf-8",
     'application/json ; x=y; charset="UTF-8"',
   ]
-  return new Request(`${cinema.url}/token?more=1`, {
+  return new Request(`${service.url}/token?more=1`, {
     method: "POST",
     headers: { "content-type": types[roll(3)] ?? "" },
     body: spellJson({ grant_type: paymentGrantType, payment: spelled, more: 1 }, roll),
@@ -38,11 +38,11 @@ const bytes = fc.uint8Array({ minLength: 1, maxLength: 200 })
 describe("one authorization", () => {
   it("RPL-13, RPL-14: has one redemption key, whatever its spelling: two requests buy one ticket", async () => {
     const property = fc.asyncProperty(bytes, bytes, async (first, second) => {
-      const account = await cinema.customer(10_000n)
-      const { payload } = await signPayment({ accepted: cinema.accepted, account })
+      const account = await service.customer(10_000n)
+      const { payload } = await signPayment({ accepted: service.accepted, account })
       const answers = await Promise.all(
         [first, second].map(async (choice) => {
-          const answer = await cinema.issuer.office.handle(requestOf(payload, rollOf(choice)), caller)
+          const answer = await service.issuer.router.handle(requestOf(payload, rollOf(choice)), caller)
           return answer.status === 200 ? 200 : ((await answer.json()) as { reason: string }).reason
         }),
       )

@@ -2,24 +2,24 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { idempotencyHeader, secretHeader } from "../../shared/oauth/messages.ts"
 import { encodeHeader } from "../../shared/values/codec.ts"
 import { paymentSignatureHeader } from "../../shared/x402/messages.ts"
-import { type Cinema, eventually, openCinema, postToken, preparePurchase } from "../support/cinema.ts"
 import { randomHex32, signPayment } from "../support/payments.ts"
+import { eventually, openService, postToken, preparePurchase, type TestService } from "../support/service.ts"
 
-let cinema: Cinema
+let service: TestService
 beforeAll(async () => {
-  cinema = await openCinema()
+  service = await openService()
 })
-afterAll(() => cinema.close())
+afterAll(() => service.close())
 
 async function status(headers: Record<string, string>) {
-  const response = await fetch(`${cinema.url}/token/status`, { headers })
+  const response = await fetch(`${service.url}/token/status`, { headers })
   return { status: response.status, body: await response.json() }
 }
 
 describe("the status of a grant", () => {
   it("is told to whoever shows its token or its secret, and gives out no token", async () => {
-    const purchase = await preparePurchase(cinema, await cinema.customer())
-    const bought = await postToken(cinema.url, purchase.headers)
+    const purchase = await preparePurchase(service, await service.customer())
+    const bought = await postToken(service.url, purchase.headers)
     const byToken = { authorization: `Bearer ${bought.body.access_token}` }
     const bySecret = { [secretHeader]: purchase.secret }
     const settled = await eventually(
@@ -44,15 +44,15 @@ describe("the status of a grant", () => {
   })
 
   it("is told to a plain client by its idempotency key", async () => {
-    const { payload } = await signPayment({ accepted: cinema.accepted, account: await cinema.customer() })
+    const { payload } = await signPayment({ accepted: service.accepted, account: await service.customer() })
     const key = { [idempotencyHeader]: randomHex32() }
-    const bought = await postToken(cinema.url, { ...key, [paymentSignatureHeader]: encodeHeader(payload) })
+    const bought = await postToken(service.url, { ...key, [paymentSignatureHeader]: encodeHeader(payload) })
     expect((await status(key)).body.grant.id).toBe(bought.body.grant.id)
   })
 
   it("is told to nobody else: not to the commitment, which a log of the purchase holds", async () => {
-    const purchase = await preparePurchase(cinema, await cinema.customer())
-    await postToken(cinema.url, purchase.headers)
+    const purchase = await preparePurchase(service, await service.customer())
+    await postToken(service.url, purchase.headers)
     expect(await status({})).toMatchObject({ status: 401, body: { reason: "proof_missing" } })
     expect(await status(purchase.headers)).toMatchObject({ status: 401 })
     expect(await status({ authorization: "Bearer abc" })).toMatchObject({ status: 401 })

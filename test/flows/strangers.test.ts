@@ -6,42 +6,42 @@ import { encodeHeader } from "../../shared/values/codec.ts"
 import { openingOf } from "../../shared/x402/commitment.ts"
 import { paymentSignatureHeader } from "../../shared/x402/messages.ts"
 import { type LocalChain, startLocalChain } from "../support/chain/local-chain.ts"
+import { testUsdc } from "../support/contracts/artifacts/test-usdc.ts"
+import { randomAccount, randomHex32, signPayment } from "../support/payments.ts"
 import {
-  type Cinema,
   eventually,
-  openCinema,
+  openService,
   postToken,
   preparePurchase,
   refresh,
   retryHeaders,
-} from "../support/cinema.ts"
-import { testUsdc } from "../support/contracts/artifacts/test-usdc.ts"
-import { randomAccount, randomHex32, signPayment } from "../support/payments.ts"
+  type TestService,
+} from "../support/service.ts"
 
 const price = 10_000n
 
 let chain: LocalChain
-let cinema: Cinema
+let service: TestService
 /** Sells the same to the same purse on the same chain. */
-let sibling: Cinema
+let sibling: TestService
 let ahead = 0
 beforeAll(async () => {
   chain = await startLocalChain({ blockTimeSeconds: 0 })
-  cinema = await openCinema({ chain, issuer: { now: () => Math.floor(Date.now() / 1000) + ahead } })
-  sibling = await openCinema({ chain, config: { payTo: cinema.payTo.address } })
+  service = await openService({ chain, issuer: { now: () => Math.floor(Date.now() / 1000) + ahead } })
+  sibling = await openService({ chain, config: { payTo: service.payTo.address } })
 })
 afterAll(async () => {
   await sibling.close()
-  await cinema.close()
+  await service.close()
   await chain.stop()
 })
 
-const pay = (payload: unknown, headers: Record<string, string> = {}, url = cinema.url) =>
+const pay = (payload: unknown, headers: Record<string, string> = {}, url = service.url) =>
   postToken(url, { [paymentSignatureHeader]: encodeHeader(payload), ...headers })
 
 const hasPaid = (address: Hex, left: bigint) =>
   eventually(
-    () => cinema.balanceOf(address),
+    () => service.balanceOf(address),
     (balance) => balance === left,
   )
 
@@ -55,11 +55,11 @@ async function submit(data: Hex): Promise<void> {
 
 describe("a stranger who has somebody's payment", () => {
   it("RPL-16: read from the chain after it settled, it buys nothing, with or without a commitment", async () => {
-    const customer = await cinema.customer(price)
-    const purchase = await preparePurchase(cinema, customer)
-    expect((await postToken(cinema.url, purchase.headers)).status).toBe(200)
+    const customer = await service.customer(price)
+    const purchase = await preparePurchase(service, customer)
+    expect((await postToken(service.url, purchase.headers)).status).toBe(200)
     const settled = await eventually(
-      () => postToken(cinema.url, retryHeaders(purchase)),
+      () => postToken(service.url, retryHeaders(purchase)),
       ({ body }) => body.grant.settlement.state === "settled",
     )
     const { transaction } = settled.body.grant.settlement
@@ -74,28 +74,28 @@ describe("a stranger who has somebody's payment", () => {
   })
 
   it("RPL-16: settled elsewhere before it was shown, it buys nothing", async () => {
-    const customer = await cinema.customer(price)
-    const { payload, transfer } = await signPayment({ accepted: cinema.accepted, account: customer })
+    const customer = await service.customer(price)
+    const { payload, transfer } = await signPayment({ accepted: service.accepted, account: customer })
     await submit(exactEip3009.settlementCall(transfer))
     await hasPaid(customer.address, 0n)
     expect(await pay(payload)).toMatchObject({ status: 400, body: { reason: "authorization_used" } })
   })
 
   it("RPL-17: who shows it first is served, as a plain client; the chain pays once and its owner gets nothing", async () => {
-    const customer = await cinema.customer(2n * price)
-    const purchase = await preparePurchase(cinema, customer)
+    const customer = await service.customer(2n * price)
+    const purchase = await preparePurchase(service, customer)
     const first = await pay(purchase.payload)
     expect(first.status).toBe(200)
     expect(first.body.refresh_token).toBeUndefined()
-    expect((await postToken(cinema.url, purchase.headers)).status).toBe(409)
-    expect((await postToken(cinema.url, retryHeaders(purchase))).status).toBe(409)
+    expect((await postToken(service.url, purchase.headers)).status).toBe(409)
+    expect((await postToken(service.url, retryHeaders(purchase))).status).toBe(409)
     await hasPaid(customer.address, price)
   })
 
   it("RPL-18: another service with the same recipient finds it used", async () => {
-    const customer = await cinema.customer(2n * price)
-    expect(sibling.accepted).toEqual(cinema.accepted)
-    const { payload } = await signPayment({ accepted: cinema.accepted, account: customer })
+    const customer = await service.customer(2n * price)
+    expect(sibling.accepted).toEqual(service.accepted)
+    const { payload } = await signPayment({ accepted: service.accepted, account: customer })
     expect((await pay(payload)).status).toBe(200)
     await hasPaid(customer.address, price)
     expect(await pay(payload, {}, sibling.url)).toMatchObject({
@@ -105,31 +105,31 @@ describe("a stranger who has somebody's payment", () => {
   })
 
   it("RPL-18: a payment committed to one service is refused by another before the chain is asked", async () => {
-    const purchase = await preparePurchase(cinema, await cinema.customer())
+    const purchase = await preparePurchase(service, await service.customer())
     expect((await postToken(sibling.url, purchase.headers)).body.reason).toBe("commitment_mismatch")
   })
 
   it("RPL-25: with the secret a refresh is answered again, without it an old token ends the grant", async () => {
-    const purchase = await preparePurchase(cinema, await cinema.customer())
-    const { body } = await postToken(cinema.url, purchase.headers)
+    const purchase = await preparePurchase(service, await service.customer())
+    const { body } = await postToken(service.url, purchase.headers)
     const secret = { [secretHeader]: purchase.secret }
-    const next = await refresh(cinema.url, body.refresh_token)
+    const next = await refresh(service.url, body.refresh_token)
     for (let times = 0; times < 2; times++) {
-      const again = await refresh(cinema.url, body.refresh_token, secret)
+      const again = await refresh(service.url, body.refresh_token, secret)
       expect(again.headers.get("idempotent-replayed")).toBe("true")
       expect(again.body.refresh_token).toBe(next.body.refresh_token)
     }
-    const stolen = await refresh(cinema.url, body.refresh_token)
+    const stolen = await refresh(service.url, body.refresh_token)
     expect(stolen).toMatchObject({ status: 400, body: { reason: "refresh_token_reused" } })
-    expect((await refresh(cinema.url, next.body.refresh_token)).status).toBe(400)
+    expect((await refresh(service.url, next.body.refresh_token)).status).toBe(400)
   })
 })
 
 describe("a retry", () => {
   it("IDM-06: with somebody's Idempotency-Key for another payment is a conflict, and takes nothing", async () => {
     const key = { "Idempotency-Key": `key-${randomHex32()}` }
-    const first = await signPayment({ accepted: cinema.accepted, account: await cinema.customer() })
-    const other = await signPayment({ accepted: cinema.accepted, account: await cinema.customer() })
+    const first = await signPayment({ accepted: service.accepted, account: await service.customer() })
+    const other = await signPayment({ accepted: service.accepted, account: await service.customer() })
     expect((await pay(first.payload, key)).status).toBe(200)
     expect((await pay(first.payload, key)).headers.get("idempotent-replayed")).toBe("true")
     expect(await pay(other.payload, key)).toMatchObject({
@@ -140,18 +140,18 @@ describe("a retry", () => {
   })
 
   it("IDM-04: never lengthens what was bought: not the token's life, and nothing when the grant is over", async () => {
-    const purchase = await preparePurchase(cinema, await cinema.customer())
-    const first = await postToken(cinema.url, purchase.headers)
+    const purchase = await preparePurchase(service, await service.customer())
+    const first = await postToken(service.url, purchase.headers)
     try {
       ahead = 120
-      const late = await postToken(cinema.url, retryHeaders(purchase))
+      const late = await postToken(service.url, retryHeaders(purchase))
       expect(late).toMatchObject({ status: 200, body: { access_token: expect.any(String), expires_in: 0 } })
       expect(late.body.grant).toMatchObject({
         id: first.body.grant.id,
         expires_at: first.body.grant.expires_at,
       })
       ahead = 3601
-      expect(await postToken(cinema.url, retryHeaders(purchase))).toMatchObject({
+      expect(await postToken(service.url, retryHeaders(purchase))).toMatchObject({
         status: 400,
         body: { reason: "grant_over", next: { action: "buy" } },
       })
@@ -161,20 +161,20 @@ describe("a retry", () => {
   })
 
   it("RPL-06: a nonce stays claimed when its window and its grant are long over, whatever is signed over it", async () => {
-    const customer = await cinema.customer()
-    const purchase = await preparePurchase(cinema, customer)
-    expect((await postToken(cinema.url, purchase.headers)).status).toBe(200)
+    const customer = await service.customer()
+    const purchase = await preparePurchase(service, customer)
+    expect((await postToken(service.url, purchase.headers)).status).toBe(200)
     await hasPaid(customer.address, 1_000_000n - price)
     try {
       ahead = 400 * 24 * 3600
       const validBefore = BigInt(Math.floor(Date.now() / 1000) + ahead + 600)
-      const anew = await preparePurchase(cinema, customer, {
+      const anew = await preparePurchase(service, customer, {
         secret: purchase.secret,
         terms: { validBefore },
       })
       expect(anew.transfer.nonce).toBe(purchase.transfer.nonce)
       for (const headers of [anew.headers, retryHeaders(anew)])
-        expect((await postToken(cinema.url, headers)).status).toBe(409)
+        expect((await postToken(service.url, headers)).status).toBe(409)
     } finally {
       ahead = 0
     }

@@ -11,26 +11,26 @@ import { encodeHeader } from "../../shared/values/codec.ts"
 import type { Hex } from "../../shared/values/evm.ts"
 import { commitmentNonce, openingOf } from "../../shared/x402/commitment.ts"
 import { paymentSignatureHeader } from "../../shared/x402/messages.ts"
+import { checkLedger } from "../support/invariants.ts"
+import { type Account, acceptedOf, randomHex32, signPayment } from "../support/payments.ts"
 import {
   askStatus,
-  type Cinema,
   drain,
   eventually,
   offer,
-  openCinema,
+  openService,
   postToken,
   preparePurchase,
   refresh,
+  type TestService,
   watch,
   withoutBlocks,
-} from "../support/cinema.ts"
-import { checkLedger } from "../support/invariants.ts"
-import { type Account, acceptedOf, randomHex32, signPayment } from "../support/payments.ts"
+} from "../support/service.ts"
 
-let cinema: Cinema
+let service: TestService
 
 beforeAll(async () => {
-  cinema = await openCinema({
+  service = await openService({
     config: {
       offers: [
         { ...offer("ten", "movies:read", "0.01"), calls: 10 },
@@ -40,19 +40,19 @@ beforeAll(async () => {
     },
   })
 })
-afterAll(() => cinema.close())
+afterAll(() => service.close())
 
 const offerOf = (id: string) => {
-  const found = cinema.issuer.config.offers.find((each) => each.id === id)
+  const found = service.issuer.config.offers.find((each) => each.id === id)
   if (!found) throw new Error(`no offer ${id}`)
   return acceptedOf(found)
 }
 
 /** A grant that is paid for. */
 async function buy(account: Account) {
-  const purchase = await preparePurchase(cinema, account)
-  const { body } = await postToken(cinema.url, purchase.headers)
-  const settled = () => postToken(cinema.url, { ...purchase.headers, [secretHeader]: purchase.secret })
+  const purchase = await preparePurchase(service, account)
+  const { body } = await postToken(service.url, purchase.headers)
+  const settled = () => postToken(service.url, { ...purchase.headers, [secretHeader]: purchase.secret })
   await eventually(settled, (answer) => answer.body.grant?.settlement.state === "settled")
   return { ...body, secret: purchase.secret }
 }
@@ -65,7 +65,7 @@ async function further(account: Account, bought: Bought, id = "ten", grant: stri
   const accepted = offerOf(id)
   const terms = {
     offerRef: accepted.extra?.offer ?? "",
-    resource: cinema.url,
+    resource: service.url,
     ...(grant !== null && { grant }),
   }
   const nonce = commitmentNonce(openingOf(secret), terms)
@@ -77,17 +77,17 @@ async function further(account: Account, bought: Bought, id = "ten", grant: stri
   }
   return { secret, headers, body: new URLSearchParams({ refresh_token: bought.refresh_token }).toString() }
 }
-type Further = Awaited<ReturnType<typeof further>>
-const send = ({ headers, body }: Further) => postToken(cinema.url, headers, body)
-const again = ({ headers, body }: Further, secret: Hex) =>
-  postToken(cinema.url, { ...headers, [secretHeader]: secret }, body)
+type TopUpRedemption = Awaited<ReturnType<typeof further>>
+const send = ({ headers, body }: TopUpRedemption) => postToken(service.url, headers, body)
+const again = ({ headers, body }: TopUpRedemption, secret: Hex) =>
+  postToken(service.url, { ...headers, [secretHeader]: secret }, body)
 const write = async (token: string) =>
-  (await fetch(`${cinema.url}/movies`, { method: "POST", headers: { authorization: `Bearer ${token}` } }))
+  (await fetch(`${service.url}/movies`, { method: "POST", headers: { authorization: `Bearer ${token}` } }))
     .status
 
 describe("a further payment for a grant", () => {
   it("adds time and calls to it, and a retry with its secret gives the same, once", async () => {
-    const account = await cinema.customer()
+    const account = await service.customer()
     const bought = await buy(account)
     const payment = await further(account, bought)
     const answer = await send(payment)
@@ -99,7 +99,7 @@ describe("a further payment for a grant", () => {
       },
     })
     expect(answer.body.grant.expires_at).toBe(bought.grant.expires_at + 3600)
-    expect(await watch(cinema.url, answer.body.access_token)).toMatchObject({ status: 200 })
+    expect(await watch(service.url, answer.body.access_token)).toMatchObject({ status: 200 })
     const repeated = await again(payment, payment.secret)
     expect(repeated.headers.get("idempotent-replayed")).toBe("true")
     expect(repeated.body.grant.expires_at).toBe(answer.body.grant.expires_at)
@@ -111,12 +111,12 @@ describe("a further payment for a grant", () => {
       () => again(payment, payment.secret),
       ({ body }) => body.grant?.settlement.state === "settled",
     )
-    expect(await cinema.balanceOf(account.address)).toBe(980_000n)
-    expect((await refresh(cinema.url, bought.refresh_token)).body.grant.calls_remaining).toBeGreaterThan(0)
+    expect(await service.balanceOf(account.address)).toBe(980_000n)
+    expect((await refresh(service.url, bought.refresh_token)).body.grant.calls_remaining).toBeGreaterThan(0)
   })
 
   it("moves it to a larger offer, with what is unused credited, and its older tokens yield nothing", async () => {
-    const account = await cinema.customer()
+    const account = await service.customer()
     const bought = await buy(account)
     expect(await write(bought.access_token)).toBe(402)
     const answer = await send(await further(account, bought, "hundred"))
@@ -126,13 +126,13 @@ describe("a further payment for a grant", () => {
     expect(answer.body.grant.calls_remaining).toBeLessThanOrEqual(120)
     expect(await write(answer.body.access_token)).toBe(201)
     const old = await eventually(
-      () => watch(cinema.url, bought.access_token),
+      () => watch(service.url, bought.access_token),
       ({ status }) => status === 402,
     )
     expect(old.body.error).toBe("token_expired")
     const subject = { subject_token: bought.access_token, subject_token_type: tokenTypes.access }
     const derived = await postToken(
-      cinema.url,
+      service.url,
       { "content-type": "application/x-www-form-urlencoded" },
       new URLSearchParams({ grant_type: tokenExchangeGrantType, ...subject }).toString(),
     )
@@ -140,7 +140,7 @@ describe("a further payment for a grant", () => {
   })
 
   it("RPL-24: is good for the grant and the offer it was signed for, and for no other", async () => {
-    const account = await cinema.customer()
+    const account = await service.customer()
     const [one, two] = [await buy(account), await buy(account)]
     const payment = await further(account, one)
     const elsewhere = {
@@ -148,7 +148,7 @@ describe("a further payment for a grant", () => {
       body: new URLSearchParams({ refresh_token: two.refresh_token }).toString(),
     }
     expect(await send(elsewhere)).toMatchObject({ status: 400, body: { reason: "commitment_mismatch" } })
-    const asPurchase = await postToken(cinema.url, {
+    const asPurchase = await postToken(service.url, {
       [paymentSignatureHeader]: String(payment.headers[paymentSignatureHeader]),
       [commitmentHeader]: String(payment.headers[commitmentHeader]),
     })
@@ -158,36 +158,36 @@ describe("a further payment for a grant", () => {
   })
 
   it("needs the refresh token: who only holds an access token neither adds nor redirects anything", async () => {
-    const account = await cinema.customer()
+    const account = await service.customer()
     const bought = await buy(account)
     const payment = await further(account, bought)
     for (const token of [bought.access_token, "nonsense", ""]) {
       const body = new URLSearchParams({ refresh_token: token }).toString()
       expect(await send({ ...payment, body })).toMatchObject({ status: 400 })
     }
-    await refresh(cinema.url, bought.refresh_token)
+    await refresh(service.url, bought.refresh_token)
     expect(await send(payment)).toMatchObject({
       status: 400,
       body: { reason: "refresh_token_stale", next: { action: "refresh" } },
     })
     const { [commitmentHeader]: _, ...bare } = payment.headers
     expect(await send({ ...payment, headers: bare })).toMatchObject({ status: 400 })
-    expect(await cinema.balanceOf(account.address)).toBe(990_000n)
+    expect(await service.balanceOf(account.address)).toBe(990_000n)
   })
 
   it("SET-02, TOK-21: that is not paid is taken back within 5 s, and the grant lives on without it", async () => {
-    const account = await cinema.customer(60_000n)
+    const account = await service.customer(60_000n)
     const bought = await buy(account)
     const payment = await further(account, bought, "hundred")
-    const answer = await withoutBlocks(cinema.chain, async () => {
+    const answer = await withoutBlocks(service.chain, async () => {
       const sent = await send(payment)
       expect(sent).toMatchObject({ status: 200 })
       expect(await write(sent.body.access_token)).toBe(201)
-      await drain(cinema, account)
+      await drain(service, account)
       return sent
     })
     await eventually(
-      () => askStatus(cinema.url, { [secretHeader]: payment.secret }),
+      () => askStatus(service.url, { [secretHeader]: payment.secret }),
       ({ body }) => body.grant.settlement.state === "failed",
     )
     const from = performance.now()
@@ -197,18 +197,18 @@ describe("a further payment for a grant", () => {
     )
     expect((performance.now() - from) / 1000).toBeLessThan(5)
     expect(await again(payment, payment.secret)).toMatchObject({ body: { reason: "settlement_failed" } })
-    const after = await refresh(cinema.url, bought.refresh_token)
+    const after = await refresh(service.url, bought.refresh_token)
     expect(after).toMatchObject({
       status: 200,
       body: { scope: "movies:read", grant: { id: bought.grant.id, settlement: { state: "settled" } } },
     })
     expect(after.body.grant.expires_at).toBe(bought.grant.expires_at)
     expect(after.body.grant.calls_remaining).toBeLessThanOrEqual(10)
-    expect(await watch(cinema.url, after.body.access_token)).toMatchObject({ status: 200 })
+    expect(await watch(service.url, after.body.access_token)).toMatchObject({ status: 200 })
   })
 
   it("that is settled first gives all of it with the money, and nothing before", async () => {
-    const account = await cinema.customer()
+    const account = await service.customer()
     const bought = await buy(account)
     const answer = await send(await further(account, bought, "first"))
     expect(answer).toMatchObject({
@@ -220,20 +220,20 @@ describe("a further payment for a grant", () => {
   })
 
   it("is made by the client, for the grant in its wallet, within its budget", async () => {
-    const account = await cinema.customer()
+    const account = await service.customer()
     const client = createClient({
       account,
       budget: { perPurchase: "0.05", perDay: "0.08" },
-      networks: [cinema.accepted.network],
+      networks: [service.accepted.network],
       // The office says 5 s while the payment before is not settled.
       delay: () => new Promise((resolve) => setTimeout(resolve, 50)),
     })
-    const url = `${cinema.url}/movies/1`
+    const url = `${service.url}/movies/1`
     await expect(client.topUp(url, { offer: "ten" })).rejects.toMatchObject({ code: "grant_missing" })
     expect((await client.fetch(url)).status).toBe(200)
     const [bought] = await client.grants()
     await eventually(
-      async () => cinema.balanceOf(cinema.payTo.address),
+      async () => service.balanceOf(service.payTo.address),
       (now) => now > 0n,
     )
     await expect(client.topUp(url, { offer: "gone" })).rejects.toMatchObject({ code: "purchase_refused" })
@@ -242,32 +242,32 @@ describe("a further payment for a grant", () => {
     expect(more.callsRemaining).toBeGreaterThanOrEqual(18)
     const moved = await client.topUp(url, { offer: "hundred" })
     expect(moved).toMatchObject({ id: bought?.id, scope: "movies:read movies:write" })
-    expect((await client.fetch(`${cinema.url}/movies`, { method: "POST" })).status).toBe(201)
+    expect((await client.fetch(`${service.url}/movies`, { method: "POST" })).status).toBe(201)
     expect(await client.grants()).toHaveLength(1)
     await expect(client.topUp(url, { offer: "hundred" })).rejects.toMatchObject({ code: "day_budget_spent" })
     expect(await client.spent()).toMatchObject({ day: "0.07" })
   })
 
   it("has a receipt of its own, beside that of the first", async () => {
-    const account = await cinema.customer()
+    const account = await service.customer()
     const bought = await buy(account)
     const payment = await further(account, bought)
     await send(payment)
     const ask = async (secret: string) => {
-      const response = await fetch(`${cinema.url}/token/receipt`, { headers: { [secretHeader]: secret } })
+      const response = await fetch(`${service.url}/token/receipt`, { headers: { [secretHeader]: secret } })
       return { status: response.status, body: await response.json() }
     }
     const { body } = await eventually(
       () => ask(payment.secret),
       ({ status }) => status === 200,
     )
-    const metadata = await (await fetch(`${cinema.url}/.well-known/oauth-authorization-server`)).json()
+    const metadata = await (await fetch(`${service.url}/.well-known/oauth-authorization-server`)).json()
     const published = await (await fetch(metadata.receipt_jwks_uri)).json()
-    const read = (receipt: string) => verifyReceipt(receipt, published, cinema.url)
+    const read = (receipt: string) => verifyReceipt(receipt, published, service.url)
     const [first, second] = await Promise.all(body.receipts.map(read))
     expect(await read(body.receipt)).toMatchObject({ payment: second.payment })
     expect(first.grant).toBe(second.grant)
     expect(first.payment.transaction).not.toBe(second.payment.transaction)
-    expect(checkLedger(`${cinema.folder}/ticket402.db`)).toEqual([])
+    expect(checkLedger(`${service.folder}/ticket402.db`)).toEqual([])
   })
 })

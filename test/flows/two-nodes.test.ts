@@ -1,25 +1,25 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { type LocalChain, startLocalChain } from "../support/chain/local-chain.ts"
+import { sepoliaId } from "../support/offers.ts"
+import { type RpcProxy, startRpcProxy } from "../support/rpc-proxy.ts"
 import {
-  type Cinema,
   eventually,
-  openCinema,
+  openService,
   postToken,
   preparePurchase,
   retryHeaders,
-} from "../support/cinema.ts"
-import { sepoliaId } from "../support/offers.ts"
-import { type RpcProxy, startRpcProxy } from "../support/rpc-proxy.ts"
+  type TestService,
+} from "../support/service.ts"
 
 let chain: LocalChain
 let first: RpcProxy
 let second: RpcProxy
-let cinema: Cinema
+let service: TestService
 beforeAll(async () => {
   chain = await startLocalChain({ blockTimeSeconds: 0 })
   first = await startRpcProxy(chain.rpcUrl)
   second = await startRpcProxy(chain.rpcUrl)
-  cinema = await openCinema({
+  service = await openService({
     chain,
     config: {
       networks: { [sepoliaId]: { rpcUrls: [first.url, second.url] } },
@@ -28,7 +28,7 @@ beforeAll(async () => {
   })
 })
 afterAll(async () => {
-  await cinema.close()
+  await service.close()
   await first.close()
   await second.close()
   await chain.stop()
@@ -36,11 +36,11 @@ afterAll(async () => {
 
 const receiptMethod = "eth_getTransactionReceipt"
 const stateOf = async (purchase: Parameters<typeof retryHeaders>[0]): Promise<string> =>
-  (await postToken(cinema.url, retryHeaders(purchase))).body.grant.settlement.state
+  (await postToken(service.url, retryHeaders(purchase))).body.grant.settlement.state
 
 describe("a payment above the amount that one node's word is enough for", () => {
   it("SET-29: is not accepted while two nodes tell different things, and is when they agree", async () => {
-    const purchase = await preparePurchase(cinema, await cinema.customer(0n))
+    const purchase = await preparePurchase(service, await service.customer(0n))
     const rich = (result: unknown) => `${(result as string).slice(0, 66)}${"f".repeat(64)}`
     first.fault = {
       kind: "lie",
@@ -49,17 +49,17 @@ describe("a payment above the amount that one node's word is enough for", () => 
       change: (result) =>
         `${rich(result)}${"0".repeat(64)}${"0".repeat(63)}1${(10_000).toString(16).padStart(64, "0")}${(result as string).slice(322)}`,
     }
-    expect(await postToken(cinema.url, purchase.headers)).toMatchObject({
+    expect(await postToken(service.url, purchase.headers)).toMatchObject({
       status: 503,
       body: { reason: "chain_unavailable", next: { action: "retry" } },
     })
     first.fault = undefined
-    expect(await postToken(cinema.url, purchase.headers)).toMatchObject({
+    expect(await postToken(service.url, purchase.headers)).toMatchObject({
       status: 400,
       body: { reason: "insufficient_funds" },
     })
-    const funded = await preparePurchase(cinema, await cinema.customer())
-    expect((await postToken(cinema.url, funded.headers)).status).toBe(200)
+    const funded = await preparePurchase(service, await service.customer())
+    expect((await postToken(service.url, funded.headers)).status).toBe(200)
     await eventually(
       () => stateOf(funded),
       (state) => state === "settled",
@@ -67,10 +67,10 @@ describe("a payment above the amount that one node's word is enough for", () => 
   })
 
   it("SET-29: is not settled on the word of one node while another one denies it", async () => {
-    const purchase = await preparePurchase(cinema, await cinema.customer())
+    const purchase = await preparePurchase(service, await service.customer())
     second.fault = { kind: "lie", method: receiptMethod, change: () => null }
     const before = second.calls.get(receiptMethod) ?? 0
-    expect((await postToken(cinema.url, purchase.headers)).status).toBe(200)
+    expect((await postToken(service.url, purchase.headers)).status).toBe(200)
     await eventually(
       async () => (second.calls.get(receiptMethod) ?? 0) - before,
       (asked) => asked >= 2,

@@ -6,27 +6,27 @@ import { gate } from "../../server/adapters/express.ts"
 import { ledger } from "../../server/commands/ledger.ts"
 import { largestSlice } from "../../server/core/units.ts"
 import { decodeHeader } from "../../shared/values/codec.ts"
+import { sepoliaId } from "../support/offers.ts"
+import { acceptedOf } from "../support/payments.ts"
 import {
   type Answer,
-  type Cinema,
   eventually,
   offer,
-  openCinema,
+  openService,
   postToken,
   preparePurchase,
   refresh,
+  type TestService,
   watch,
-} from "../support/cinema.ts"
-import { sepoliaId } from "../support/offers.ts"
-import { acceptedOf } from "../support/payments.ts"
-import { spawnMate } from "../support/spawn-cinema.ts"
+} from "../support/service.ts"
+import { spawnMate } from "../support/spawn-service.ts"
 
-let cinema: Cinema
+let service: TestService
 let neighbour: Awaited<ReturnType<typeof spawnMate>>
 let broken = 500
 
 beforeAll(async () => {
-  cinema = await openCinema({
+  service = await openService({
     config: {
       offers: [
         { ...offer("one", "movies:read", "0.01"), calls: 1 },
@@ -38,28 +38,28 @@ beforeAll(async () => {
       costs: { "POST /movies": "0.005", "GET /dear/{id}": 7 },
     },
   })
-  neighbour = await spawnMate(cinema.config)
-  cinema.app.get("/broken", gate(cinema.issuer, "movies:read"), (_req, res) => {
+  neighbour = await spawnMate(service.config)
+  service.app.get("/broken", gate(service.issuer, "movies:read"), (_req, res) => {
     res.sendStatus(broken)
   })
-  cinema.app.get("/dear/:id", gate(cinema.issuer, "movies:read"), (_req, res) => {
+  service.app.get("/dear/:id", gate(service.issuer, "movies:read"), (_req, res) => {
     res.json({})
   })
-  cinema.app.get("/gold", gate(cinema.issuer, "movies:read", { units: 3 }), (_req, res) => {
+  service.app.get("/gold", gate(service.issuer, "movies:read", { units: 3 }), (_req, res) => {
     res.json({})
   })
 })
 afterAll(async () => {
   await neighbour.kill("SIGKILL")
-  await cinema.close()
+  await service.close()
 })
 
 async function buy(id: string): Promise<Answer["body"]> {
-  const found = cinema.issuer.config.offers.find((each) => each.id === id)
+  const found = service.issuer.config.offers.find((each) => each.id === id)
   if (!found) throw new Error("there is no such offer")
-  const shop = { url: cinema.url, accepted: acceptedOf(found) }
-  const { headers } = await preparePurchase(shop, await cinema.customer())
-  const answer = await postToken(cinema.url, headers)
+  const shop = { url: service.url, accepted: acceptedOf(found) }
+  const { headers } = await preparePurchase(shop, await service.customer())
+  const answer = await postToken(service.url, headers)
   expect(answer.status).toBe(200)
   return answer.body
 }
@@ -76,7 +76,7 @@ describe("a grant of so many calls", () => {
     const { access_token: token, grant } = await buy("ten")
     expect(grant.calls_remaining).toBe(10)
     const answers = await Promise.all(
-      Array.from({ length: 100 }, (_, at) => watch(at % 2 ? cinema.url : neighbour.url, token)),
+      Array.from({ length: 100 }, (_, at) => watch(at % 2 ? service.url : neighbour.url, token)),
     )
     expect(statusesOf(answers)).toEqual({ 200: 10, 402: 90 })
     const refused = answers.find(({ status }) => status === 402)
@@ -88,22 +88,23 @@ describe("a grant of so many calls", () => {
   it("tells with every paid answer what is left, and the status tells it, too", async () => {
     const { access_token: token, refresh_token: refreshToken } = await buy("ten")
     const left: (string | null)[] = []
-    for (let call = 0; call < 10; call++) left.push((await watch(cinema.url, token)).headers.get("ratelimit"))
+    for (let call = 0; call < 10; call++)
+      left.push((await watch(service.url, token)).headers.get("ratelimit"))
     expect(left).toEqual(Array.from({ length: 10 }, (_, call) => `"grant";r=${9 - call}`))
-    const last = await watch(cinema.url, token)
+    const last = await watch(service.url, token)
     expect(last.status).toBe(402)
     const status = async () =>
-      (await fetch(`${cinema.url}/token/status`, { headers: { authorization: `Bearer ${token}` } })).json()
+      (await fetch(`${service.url}/token/status`, { headers: { authorization: `Bearer ${token}` } })).json()
     const told = await eventually(status, (body) => body.grant.calls_remaining === 0)
     expect(told.grant.calls_remaining).toBe(0)
-    const refused = await refresh(cinema.url, refreshToken)
+    const refused = await refresh(service.url, refreshToken)
     expect(refused.body).toMatchObject({ reason: "grant_used_up", next: { action: "buy" } })
   })
 
   it("names the quota beside what is left, and says nothing of either where nothing is counted", async () => {
-    const { headers } = await watch(cinema.url, (await buy("ten")).access_token)
+    const { headers } = await watch(service.url, (await buy("ten")).access_token)
     expect(headers.get("ratelimit-policy")).toBe('"grant";q=10')
-    const unmetered = await watch(cinema.url, (await buy("hour")).access_token)
+    const unmetered = await watch(service.url, (await buy("hour")).access_token)
     expect(unmetered.status).toBe(200)
     expect(unmetered.headers.get("ratelimit")).toBe(null)
   })
@@ -112,37 +113,37 @@ describe("a grant of so many calls", () => {
     const { access_token: token } = await buy("one")
     broken = 503
     for (let call = 0; call < 3; call++) {
-      const answer = await fetch(`${cinema.url}/broken`, { headers: { authorization: `Bearer ${token}` } })
+      const answer = await fetch(`${service.url}/broken`, { headers: { authorization: `Bearer ${token}` } })
       expect(answer.status).toBe(503)
       expect(answer.headers.get("ratelimit")).toBe('"grant";r=1')
       await answer.text()
     }
     broken = 404
     const ask = async () =>
-      (await fetch(`${cinema.url}/broken`, { headers: { authorization: `Bearer ${token}` } })).status
+      (await fetch(`${service.url}/broken`, { headers: { authorization: `Bearer ${token}` } })).status
     expect([await ask(), await ask()]).toEqual([404, 402])
   })
 
   it("costs what the route costs: by configuration, in money or units, or by the code", async () => {
     const { access_token: token } = await buy("hundred")
-    const post = await fetch(`${cinema.url}/movies`, {
+    const post = await fetch(`${service.url}/movies`, {
       method: "POST",
       headers: { authorization: `Bearer ${token}` },
     })
     expect(post.headers.get("ratelimit")).toBe('"grant";r=95')
-    expect((await watch(cinema.url, token, "/dear/1")).headers.get("ratelimit")).toBe('"grant";r=88')
-    const gold = await fetch(`${cinema.url}/gold`, {
+    expect((await watch(service.url, token, "/dear/1")).headers.get("ratelimit")).toBe('"grant";r=88')
+    const gold = await fetch(`${service.url}/gold`, {
       method: "HEAD",
       headers: { authorization: `Bearer ${token}` },
     })
     expect(gold.headers.get("ratelimit")).toBe('"grant";r=85')
-    const proxied = await watch(cinema.url, token, "/gate/envoy/movies:read@5/whatever")
+    const proxied = await watch(service.url, token, "/gate/envoy/movies:read@5/whatever")
     expect(proxied.headers.get("ratelimit")).toBe('"grant";r=80')
-    const unknown = await watch(cinema.url, token, "/gate/envoy/movies:read@0/whatever")
+    const unknown = await watch(service.url, token, "/gate/envoy/movies:read@0/whatever")
     expect(unknown.status).toBe(404)
     // Nginx fetches a refusal here; a token that is good by now has cost nothing by that.
-    expect((await watch(cinema.url, token, "/gate/refusal/movies:read@5/whatever")).status).toBe(503)
-    expect((await watch(cinema.url, token)).headers.get("ratelimit")).toBe('"grant";r=79')
+    expect((await watch(service.url, token, "/gate/refusal/movies:read@5/whatever")).status).toBe(503)
+    expect((await watch(service.url, token)).headers.get("ratelimit")).toBe('"grant";r=79')
   })
 
   it("a process that is killed costs its buyer a slice at most, and a command gives it back", async () => {
@@ -150,13 +151,13 @@ describe("a grant of so many calls", () => {
     expect((await watch(neighbour.url, token)).status).toBe(200)
     await neighbour.kill("SIGKILL")
     const passing = async (calls: number) => {
-      const answers = await Promise.all(Array.from({ length: calls }, () => watch(cinema.url, token)))
+      const answers = await Promise.all(Array.from({ length: calls }, () => watch(service.url, token)))
       return answers.filter(({ status }) => status === 200).length
     }
     expect(await passing(120)).toBe(100 - largestSlice)
 
-    const file = join(cinema.folder, "config.json")
-    await writeFile(file, JSON.stringify(cinema.config))
+    const file = join(service.folder, "config.json")
+    await writeFile(file, JSON.stringify(service.config))
     const lines: string[] = []
     const io = { environment: {}, print: (line: string) => lines.push(line), warn: () => {} }
     expect(await ledger("credit", { config: file, grant: grant.id, units: "15", note: "crash" }, io)).toBe(0)
@@ -164,21 +165,21 @@ describe("a grant of so many calls", () => {
     expect(await ledger("credit", { config: file, grant: "nobody's", units: "1" }, io)).toBe(78)
     expect(await ledger("credit", { config: file, grant: grant.id, units: "-1" }, io)).toBe(78)
     await eventually(
-      () => watch(cinema.url, token),
+      () => watch(service.url, token),
       ({ status }) => status === 200,
     )
     expect(await passing(20)).toBe(14)
   })
 
   it("sells the next grant to a client that has used up the last one", async () => {
-    const account = await cinema.customer()
+    const account = await service.customer()
     const client = createClient({
       account,
       networks: [sepoliaId],
       budget: { perPurchase: "0.01", perDay: "1" },
     })
     const statuses: number[] = []
-    for (let call = 0; call < 3; call++) statuses.push((await client.fetch(`${cinema.url}/movies/1`)).status)
+    for (let call = 0; call < 3; call++) statuses.push((await client.fetch(`${service.url}/movies/1`)).status)
     expect(statuses).toEqual([200, 200, 200])
     expect((await client.grants()).map(({ callsRemaining }) => callsRemaining)).toEqual([1, 1, 1])
   })
@@ -186,7 +187,7 @@ describe("a grant of so many calls", () => {
 
 describe("what an agent reads in a 402", () => {
   it("compares offers: the price of a call, from how many on it is worth it, and what this call costs", async () => {
-    const refused = await watch(cinema.url, undefined, "/dear/1")
+    const refused = await watch(service.url, undefined, "/dear/1")
     const { info } = refused.body.extensions["access-token"]
     const terms = Object.fromEntries(
       Object.entries(info.offers).map(([ref, each]) => [ref.split("@")[0], each]),

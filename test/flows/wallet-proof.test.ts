@@ -2,37 +2,37 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { createClient } from "../../client/index.ts"
 import { walletProof } from "../../shared/oauth/wallet-proof.ts"
 import type { Hex } from "../../shared/values/evm.ts"
-import { type Answer, type Cinema, openCinema, postToken, watch } from "../support/cinema.ts"
 import { type Account, randomAccount } from "../support/payments.ts"
-import { spawnMate } from "../support/spawn-cinema.ts"
+import { type Answer, openService, postToken, type TestService, watch } from "../support/service.ts"
+import { spawnMate } from "../support/spawn-service.ts"
 
 const staff = randomAccount()
-let cinema: Cinema
+let service: TestService
 let other: Awaited<ReturnType<typeof spawnMate>>
 let time = Math.floor(Date.now() / 1000)
 
 beforeAll(async () => {
-  cinema = await openCinema({
+  service = await openService({
     issuer: { now: () => time },
     config: { whitelist: [{ address: staff.address, scope: "movies:read movies:list" }] },
   })
-  other = await spawnMate(cinema.config)
+  other = await spawnMate(service.config)
 })
 afterAll(async () => {
   await other.kill("SIGTERM")
-  await cinema.close()
+  await service.close()
 })
 
 const form = { "content-type": "application/x-www-form-urlencoded" }
-const nonceFrom = async (url = cinema.url): Promise<string> =>
+const nonceFrom = async (url = service.url): Promise<string> =>
   (await (await fetch(`${url}/token/nonce`, { method: "POST" })).json()).nonce
 type Terms = { nonce: string; signer?: Account; audience?: string; issuer?: string; account?: Hex }
 async function proofOf({ nonce, signer = staff, ...terms }: Terms): Promise<Record<string, string>> {
-  const { account = signer.address, issuer = cinema.url, audience = cinema.url } = terms
+  const { account = signer.address, issuer = service.url, audience = service.url } = terms
   const signature = await signer.signTypedData(walletProof({ account, issuer, audience, nonce }))
   return { account, nonce, signature }
 }
-const show = (proof: Record<string, string>, url = cinema.url): Promise<Answer> =>
+const show = (proof: Record<string, string>, url = service.url): Promise<Answer> =>
   postToken(url, form, new URLSearchParams({ grant_type: "urn:ticket402:wallet-proof", ...proof }).toString())
 const claimsOf = (token: string) => JSON.parse(Buffer.from(token.split(".")[1]!, "base64url").toString())
 
@@ -49,7 +49,7 @@ describe("a wallet proof", () => {
       paid: false,
       settled: true,
     })
-    expect((await watch(cinema.url, body.access_token)).status).toBe(200)
+    expect((await watch(service.url, body.access_token)).status).toBe(200)
     const less = await show({ ...(await proofOf({ nonce: await nonceFrom() })), scope: "movies:list" })
     expect(less.body.scope).toBe("movies:list")
     const more = await show({ ...(await proofOf({ nonce: await nonceFrom() })), scope: "movies:write" })
@@ -59,7 +59,7 @@ describe("a wallet proof", () => {
   it("RPL-25, WL-05: is taken once by one of all processes, for this service, and for two minutes", async () => {
     const proof = await proofOf({ nonce: await nonceFrom(other.url) })
     const answers = await Promise.all(
-      [cinema.url, other.url, cinema.url, other.url].map((url) => show(proof, url)),
+      [service.url, other.url, service.url, other.url].map((url) => show(proof, url)),
     )
     expect(answers.map(({ status }) => status).sort()).toEqual([200, 400, 400, 400])
     for (const terms of [{ audience: "https://other.example" }, { issuer: "https://other.example" }])
@@ -75,7 +75,12 @@ describe("a wallet proof", () => {
   it("WL-06: is a statement of its own and no other signature, in one spelling", async () => {
     const nonce = await nonceFrom()
     const proof = await proofOf({ nonce })
-    const statement = walletProof({ account: staff.address, issuer: cinema.url, audience: cinema.url, nonce })
+    const statement = walletProof({
+      account: staff.address,
+      issuer: service.url,
+      audience: service.url,
+      nonce,
+    })
     const { signature = "" } = proof
     const other: Record<string, string> = {
       text: await staff.signMessage({ message: JSON.stringify(statement.message) }),
@@ -116,8 +121,8 @@ describe("a wallet proof", () => {
         walletProof: true,
       })
       const statuses = [
-        (await client.fetch(`${cinema.url}/movies/1`)).status,
-        (await client.fetch(`${cinema.url}/movies/2`)).status,
+        (await client.fetch(`${service.url}/movies/1`)).status,
+        (await client.fetch(`${service.url}/movies/2`)).status,
       ]
       return {
         statuses,
@@ -126,15 +131,15 @@ describe("a wallet proof", () => {
       }
     }
     expect(await visit(staff)).toEqual({ statuses: [200, 200], settlement: "none", spent: "0" })
-    const payer = await cinema.customer()
+    const payer = await service.customer()
     expect(await visit(payer)).toMatchObject({ statuses: [200, 200], settlement: "pending", spent: "0.01" })
   })
 
   it("is announced with the place its nonces come from", async () => {
-    const answer = await fetch(`${cinema.url}/.well-known/oauth-authorization-server`)
+    const answer = await fetch(`${service.url}/.well-known/oauth-authorization-server`)
     expect(await answer.json()).toMatchObject({
       grant_types_supported: expect.arrayContaining(["urn:ticket402:wallet-proof"]),
-      wallet_nonce_endpoint: `${cinema.url}/token/nonce`,
+      wallet_nonce_endpoint: `${service.url}/token/nonce`,
     })
   })
 })

@@ -3,27 +3,27 @@ import { writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { afterAll, beforeAll, expect, it } from "vitest"
 import { createIssuer } from "../../server/app/issuer.ts"
+import { runCommand } from "../support/command.ts"
+import { prose } from "../support/documents.ts"
+import { randomAccount } from "../support/payments.ts"
 import {
-  type Cinema,
   eventually,
-  openCinema,
+  openService,
   postToken,
   preparePurchase,
   refresh,
   retryHeaders,
+  type TestService,
   watch,
-} from "../support/cinema.ts"
-import { runCommand } from "../support/command.ts"
-import { prose } from "../support/documents.ts"
-import { randomAccount } from "../support/payments.ts"
+} from "../support/service.ts"
 
 const staff = randomAccount()
 const secret = "Ns2fD5mY0tWzq8Xc"
-let cinema: Cinema
+let service: TestService
 let file: string
 beforeAll(async () => {
   const secretSha256 = createHash("sha256").update(secret).digest("hex")
-  cinema = await openCinema({
+  service = await openService({
     config: {
       whitelist: [
         { address: staff.address, scope: "movies:read" },
@@ -31,10 +31,10 @@ beforeAll(async () => {
       ],
     },
   })
-  file = join(cinema.folder, "config.json")
-  await writeFile(file, JSON.stringify(cinema.config))
+  file = join(service.folder, "config.json")
+  await writeFile(file, JSON.stringify(service.config))
 })
-afterAll(() => cinema.close())
+afterAll(() => service.close())
 
 /** In a process of its own, as an operator would. */
 async function whitelist(...args: string[]) {
@@ -58,7 +58,7 @@ async function whitelist(...args: string[]) {
 }
 const credentials = (id: string, password: string) =>
   postToken(
-    cinema.url,
+    service.url,
     { "content-type": "application/x-www-form-urlencoded" },
     new URLSearchParams({
       grant_type: "client_credentials",
@@ -74,16 +74,16 @@ async function secondsUntil(ask: () => Promise<{ status: number }>, status: numb
 }
 
 it("WL-09: what another process removes is refused within 5 s, and stays out until it is added again", async () => {
-  const purchase = await preparePurchase(cinema, staff)
-  const { body } = await postToken(cinema.url, purchase.headers)
-  expect((await watch(cinema.url, body.access_token)).status).toBe(200)
+  const purchase = await preparePurchase(service, staff)
+  const { body } = await postToken(service.url, purchase.headers)
+  expect((await watch(service.url, body.access_token)).status).toBe(200)
 
   const removed = await whitelist("remove", "--address", staff.address)
   expect(removed).toMatchObject({ code: 0, lines: [{ removed: staff.address.toLowerCase() }] })
   expect(removed.stderr).toMatch(/is in the configuration; it stays out/)
-  expect(await secondsUntil(() => watch(cinema.url, body.access_token), 401)).toBeLessThan(5)
+  expect(await secondsUntil(() => watch(service.url, body.access_token), 401)).toBeLessThan(5)
 
-  const refused = await watch(cinema.url, body.access_token)
+  const refused = await watch(service.url, body.access_token)
   expect(refused.body).toMatchObject({
     error: "invalid_token",
     reason: "token_revoked",
@@ -91,11 +91,11 @@ it("WL-09: what another process removes is refused within 5 s, and stays out unt
   })
   expect(refused.headers.get("payment-required")).toBeNull()
   const denied = { status: 403, body: { error: "access_denied", next: { action: "stop" } } }
-  expect(await refresh(cinema.url, body.refresh_token)).toMatchObject(denied)
-  expect(await postToken(cinema.url, retryHeaders(purchase))).toMatchObject(denied)
+  expect(await refresh(service.url, body.refresh_token)).toMatchObject(denied)
+  expect(await postToken(service.url, retryHeaders(purchase))).toMatchObject(denied)
   // Now it is a payer like any other, and a poor one.
-  const next = await preparePurchase(cinema, staff)
-  expect((await postToken(cinema.url, next.headers)).body.reason).toBe("insufficient_funds")
+  const next = await preparePurchase(service, staff)
+  expect((await postToken(service.url, next.headers)).body.reason).toBe("insufficient_funds")
 
   const warnings: string[] = []
   const quiet = () => {}
@@ -105,20 +105,20 @@ it("WL-09: what another process removes is refused within 5 s, and stays out unt
     error: quiet,
     warn: (fields: object, message: string) => void warnings.push(`${message} ${JSON.stringify(fields)}`),
   }
-  const restarted = await createIssuer(cinema.config, { log })
+  const restarted = await createIssuer(service.config, { log })
   await restarted.close()
   expect(warnings.join("\n")).toContain(staff.address.toLowerCase())
 
   expect(await whitelist("add", "--address", staff.address)).toMatchObject({ code: 0 })
   const seconds = await secondsUntil(async () => {
-    const again = await preparePurchase(cinema, staff)
-    return postToken(cinema.url, again.headers)
+    const again = await preparePurchase(service, staff)
+    return postToken(service.url, again.headers)
   }, 200)
   expect(seconds).toBeLessThan(5)
   // What it had before the removal does not revive.
-  expect((await watch(cinema.url, body.access_token)).status).toBe(401)
-  expect(await refresh(cinema.url, body.refresh_token)).toMatchObject(denied)
-  expect(await cinema.balanceOf(cinema.payTo.address)).toBe(0n)
+  expect((await watch(service.url, body.access_token)).status).toBe(401)
+  expect(await refresh(service.url, body.refresh_token)).toMatchObject(denied)
+  expect(await service.balanceOf(service.payTo.address)).toBe(0n)
 })
 
 it("WL-09: a client that is added gets a secret once, and loses everything with its entry", async () => {
@@ -130,7 +130,7 @@ it("WL-09: a client that is added gets a secret once, and loses everything with 
     ({ status }) => status === 200,
   )
   const { body } = await credentials("billing", clientSecret)
-  expect((await watch(cinema.url, body.access_token)).status).toBe(200)
+  expect((await watch(service.url, body.access_token)).status).toBe(200)
 
   const { lines } = await whitelist("list")
   expect(lines).toContainEqual({
@@ -148,7 +148,7 @@ it("WL-09: a client that is added gets a secret once, and loses everything with 
     status: 401,
     body: { error: "invalid_client" },
   })
-  expect(await secondsUntil(() => watch(cinema.url, body.access_token), 401)).toBeLessThan(5)
+  expect(await secondsUntil(() => watch(service.url, body.access_token), 401)).toBeLessThan(5)
   expect((await credentials("mail", secret)).status).toBe(200)
 })
 

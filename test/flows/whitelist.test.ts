@@ -6,18 +6,18 @@ import { createClient } from "../../client/index.ts"
 import type { Logger } from "../../server/ports/runtime.ts"
 import { encodeHeader } from "../../shared/values/codec.ts"
 import { paymentSignatureHeader } from "../../shared/x402/messages.ts"
+import { randomAccount, signPayment } from "../support/payments.ts"
 import {
   type Answer,
-  type Cinema,
   lifeOf,
-  openCinema,
+  openService,
   postToken,
   preparePurchase,
   refresh,
   retryHeaders,
+  type TestService,
   watch,
-} from "../support/cinema.ts"
-import { randomAccount, signPayment } from "../support/payments.ts"
+} from "../support/service.ts"
 
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex")
 const staff = randomAccount()
@@ -33,9 +33,9 @@ const note = (fields: Record<string, unknown>, message: string) => {
 }
 const log: Logger = { debug: note, info: note, warn: note, error: note }
 
-let cinema: Cinema
+let service: TestService
 beforeAll(async () => {
-  cinema = await openCinema({
+  service = await openService({
     issuer: { log },
     config: {
       whitelist: [
@@ -46,7 +46,7 @@ beforeAll(async () => {
     },
   })
 })
-afterAll(() => cinema.close())
+afterAll(() => service.close())
 
 const claimsOf = (token: string) => JSON.parse(Buffer.from(token.split(".")[1]!, "base64url").toString())
 const basic = (id: string, password: string): Record<string, string> => {
@@ -55,7 +55,7 @@ const basic = (id: string, password: string): Record<string, string> => {
 }
 const asClient = (headers: Record<string, string>, body: Record<string, string> = {}): Promise<Answer> =>
   postToken(
-    cinema.url,
+    service.url,
     { "content-type": "application/x-www-form-urlencoded", ...headers },
     new URLSearchParams({ grant_type: "client_credentials", ...body }).toString(),
   )
@@ -68,9 +68,9 @@ const shapeOf = ({ status, headers, body }: Answer) => ({
 
 describe("a whitelisted address", () => {
   it("WL-10: signs, pays nothing, and gets a token of its own scope that says so", async () => {
-    const purchase = await preparePurchase(cinema, auditor)
-    const before = await cinema.balanceOf(cinema.payTo.address)
-    const { status, headers, body } = await postToken(cinema.url, purchase.headers)
+    const purchase = await preparePurchase(service, auditor)
+    const before = await service.balanceOf(service.payTo.address)
+    const { status, headers, body } = await postToken(service.url, purchase.headers)
     expect({
       status,
       settlement: body.grant?.settlement,
@@ -88,22 +88,22 @@ describe("a whitelisted address", () => {
       settled: true,
       scope: "movies:read movies:list",
     })
-    expect((await watch(cinema.url, body.access_token)).status).toBe(200)
-    const more = await refresh(cinema.url, body.refresh_token)
+    expect((await watch(service.url, body.access_token)).status).toBe(200)
+    const more = await refresh(service.url, body.refresh_token)
     expect(more).toMatchObject({ status: 200, body: { grant: { settlement: { state: "none" } } } })
     expect(claimsOf(more.body.access_token).paid).toBe(false)
-    expect(await cinema.balanceOf(cinema.payTo.address)).toBe(before)
+    expect(await service.balanceOf(service.payTo.address)).toBe(before)
   })
 
   it("leaves no signature in the database or the logs, and nothing to settle", async () => {
-    const purchase = await preparePurchase(cinema, staff)
-    expect((await postToken(cinema.url, purchase.headers)).status).toBe(200)
+    const purchase = await preparePurchase(service, staff)
+    expect((await postToken(service.url, purchase.headers)).status).toBe(200)
     const signature = purchase.transfer.signature.slice(2)
     // A payment that is settled is found by the same search, so the search can find one.
-    const paying = await preparePurchase(cinema, await cinema.customer())
-    expect((await postToken(cinema.url, paying.headers)).status).toBe(200)
-    const files = (await readdir(cinema.folder)).filter((name) => name.startsWith("ticket402.db"))
-    const bytes = Buffer.concat(await Promise.all(files.map((name) => readFile(join(cinema.folder, name)))))
+    const paying = await preparePurchase(service, await service.customer())
+    expect((await postToken(service.url, paying.headers)).status).toBe(200)
+    const files = (await readdir(service.folder)).filter((name) => name.startsWith("ticket402.db"))
+    const bytes = Buffer.concat(await Promise.all(files.map((name) => readFile(join(service.folder, name)))))
     const holds = (hex: string) => bytes.includes(hex) || bytes.includes(Buffer.from(hex, "hex"))
     expect(holds(paying.transfer.signature.slice(2))).toBe(true)
     for (const part of [signature, signature.slice(0, 64), signature.slice(64, 128)]) {
@@ -116,74 +116,74 @@ describe("a whitelisted address", () => {
   it("WL-01: is not let in by its name alone, nor by somebody else's signature", async () => {
     const json = { "content-type": "application/json" }
     const claim = { grant_type: "urn:ticket402:payment", payer: staff.address, address: staff.address }
-    expect((await postToken(cinema.url, json, JSON.stringify(claim))).status).toBe(400)
-    const forged = await preparePurchase(cinema, randomAccount(), {
+    expect((await postToken(service.url, json, JSON.stringify(claim))).status).toBe(400)
+    const forged = await preparePurchase(service, randomAccount(), {
       terms: { payer: staff.address.toLowerCase() as `0x${string}` },
     })
-    expect((await postToken(cinema.url, forged.headers)).body.reason).toBe("signature_invalid")
+    expect((await postToken(service.url, forged.headers)).body.reason).toBe("signature_invalid")
     expect((await asClient({}, { client_id: staff.address, client_secret: "" })).body.error).toBe(
       "invalid_client",
     )
     const open = { "x-payer": staff.address, from: staff.address }
-    expect((await postToken(cinema.url, open)).status).toBe(402)
+    expect((await postToken(service.url, open)).status).toBe(402)
   })
 
   it("WL-06: proves itself by what it signs for this purpose only, never by a text", async () => {
-    const purchase = await preparePurchase(cinema, staff)
+    const purchase = await preparePurchase(service, staff)
     const { payload } = purchase.payload as { payload: { authorization: Record<string, string> } }
     for (const message of ["Sign in to cinema.example", JSON.stringify(payload.authorization)]) {
       const signature = await staff.signMessage({ message })
       const header = encodeHeader({ ...purchase.payload, payload: { ...payload, signature } })
-      const answer = await postToken(cinema.url, { ...purchase.headers, [paymentSignatureHeader]: header })
+      const answer = await postToken(service.url, { ...purchase.headers, [paymentSignatureHeader]: header })
       expect(answer.body.reason).toBe("signature_invalid")
     }
   })
 
   it("pays like everybody without a commitment, and for what its entry does not cover", async () => {
-    const { payload } = await signPayment({ accepted: cinema.accepted, account: staff })
+    const { payload } = await signPayment({ accepted: service.accepted, account: staff })
     const plain = { [paymentSignatureHeader]: encodeHeader(payload) }
-    expect((await postToken(cinema.url, plain)).body.reason).toBe("insufficient_funds")
-    const studio = (await (await fetch(`${cinema.url}/token?offer=studio`, { method: "POST" })).json()) as {
-      accepts: [typeof cinema.accepted]
+    expect((await postToken(service.url, plain)).body.reason).toBe("insufficient_funds")
+    const studio = (await (await fetch(`${service.url}/token?offer=studio`, { method: "POST" })).json()) as {
+      accepts: [typeof service.accepted]
     }
-    const dearer = await preparePurchase({ url: cinema.url, accepted: studio.accepts[0] }, staff)
-    expect((await postToken(cinema.url, dearer.headers)).body.reason).toBe("insufficient_funds")
+    const dearer = await preparePurchase({ url: service.url, accepted: studio.accepts[0] }, staff)
+    expect((await postToken(service.url, dearer.headers)).body.reason).toBe("insufficient_funds")
   })
 
   it("WL-05: redeems a payment once, for this service, while it is valid", async () => {
-    const purchase = await preparePurchase(cinema, staff)
+    const purchase = await preparePurchase(service, staff)
     const answers = await Promise.all(
-      Array.from({ length: 20 }, () => postToken(cinema.url, purchase.headers)),
+      Array.from({ length: 20 }, () => postToken(service.url, purchase.headers)),
     )
     expect(answers.map((answer) => answer.status).sort()).toEqual([200, ...Array(19).fill(409)])
-    const retried = await postToken(cinema.url, retryHeaders(purchase))
+    const retried = await postToken(service.url, retryHeaders(purchase))
     expect(retried.headers.get("idempotent-replayed")).toBe("true")
     expect(retried.body.grant.settlement).toEqual({ state: "none" })
-    const elsewhere = await preparePurchase(cinema, staff, { resource: "https://other.example" })
-    expect((await postToken(cinema.url, elsewhere.headers)).body.reason).toBe("commitment_mismatch")
+    const elsewhere = await preparePurchase(service, staff, { resource: "https://other.example" })
+    expect((await postToken(service.url, elsewhere.headers)).body.reason).toBe("commitment_mismatch")
     const now = Math.floor(Date.now() / 1000)
-    const stale = await preparePurchase(cinema, staff, { terms: { validBefore: BigInt(now - 1) } })
-    expect((await postToken(cinema.url, stale.headers)).body.reason).toBe("validity_too_short")
+    const stale = await preparePurchase(service, staff, { terms: { validBefore: BigInt(now - 1) } })
+    expect((await postToken(service.url, stale.headers)).body.reason).toBe("validity_too_short")
   })
 
   it("WL-08: is refused while code stands at it", async () => {
-    const { chain } = cinema
+    const { chain } = service
     await chain.request("anvil_setCode", [auditor.address, "0x00"])
-    const purchase = await preparePurchase(cinema, auditor)
-    expect((await postToken(cinema.url, purchase.headers)).body.reason).toBe("payer_unacceptable")
+    const purchase = await preparePurchase(service, auditor)
+    expect((await postToken(service.url, purchase.headers)).body.reason).toBe("payer_unacceptable")
     await chain.request("anvil_setCode", [auditor.address, "0x"])
   })
 
   it("WL-13, WL-14: is told apart by no refusal, and no answer shows the list", async () => {
     const stranger = randomAccount()
     const outcomes = async (account: typeof staff) => {
-      const wrong = await preparePurchase(cinema, account, { terms: { value: 1n } })
-      const forged = await preparePurchase(cinema, randomAccount(), {
+      const wrong = await preparePurchase(service, account, { terms: { value: 1n } })
+      const forged = await preparePurchase(service, randomAccount(), {
         terms: { payer: account.address.toLowerCase() as `0x${string}` },
       })
       const answers = [
-        await postToken(cinema.url, wrong.headers),
-        await postToken(cinema.url, forged.headers),
+        await postToken(service.url, wrong.headers),
+        await postToken(service.url, forged.headers),
       ]
       return answers.map(shapeOf)
     }
@@ -191,7 +191,7 @@ describe("a whitelisted address", () => {
     const texts = [
       ...(await outcomes(staff)),
       shapeOf(await asClient(basic(clientId, "wrong"))),
-      shapeOf(await watch(cinema.url)),
+      shapeOf(await watch(service.url)),
     ].map((each) => JSON.stringify(each).toLowerCase())
     for (const listed of [auditor.address.toLowerCase(), staff.address.toLowerCase(), sha256(secret)])
       expect(texts.join("\n")).not.toContain(listed)
@@ -203,11 +203,11 @@ describe("a whitelisted address", () => {
       budget: { perPurchase: "0.05", perDay: "1.00" },
       networks: ["eip155:11155111"],
     })
-    const responses = await Promise.all([1, 2, 3].map((id) => client.fetch(`${cinema.url}/movies/${id}`)))
+    const responses = await Promise.all([1, 2, 3].map((id) => client.fetch(`${service.url}/movies/${id}`)))
     expect(responses.map((response) => response.status)).toEqual([200, 200, 200])
     expect(await client.grants()).toMatchObject([{ settlement: "none", scope: "movies:read" }])
     expect((await client.spent()).day).toBe("0.01")
-    expect(await cinema.balanceOf(staff.address)).toBe(0n)
+    expect(await service.balanceOf(staff.address)).toBe(0n)
   })
 })
 
@@ -230,14 +230,14 @@ describe("client credentials", () => {
         settled: true,
         scope: "movies:read movies:write",
       })
-      expect((await watch(cinema.url, body.access_token)).status).toBe(200)
+      expect((await watch(service.url, body.access_token)).status).toBe(200)
     }
   })
 
   it("WL-10: give the part of the scope that is asked for, and no more than the entry has", async () => {
     const narrow = await asClient(basic(clientId, secret), { scope: "movies:read" })
     expect(narrow.body.scope).toBe("movies:read")
-    const write = await fetch(`${cinema.url}/movies`, {
+    const write = await fetch(`${service.url}/movies`, {
       method: "POST",
       headers: { authorization: `Bearer ${narrow.body.access_token}` },
     })
@@ -277,7 +277,7 @@ describe("client credentials", () => {
     const both = await asClient(basic(clientId, secret), { client_id: clientId, client_secret: secret })
     expect(both).toMatchObject({ status: 400, body: { error: "invalid_request" } })
     const twice = await postToken(
-      cinema.url,
+      service.url,
       { "content-type": "application/x-www-form-urlencoded", ...basic(clientId, secret) },
       "grant_type=client_credentials&scope=movies:read&scope=movies:write",
     )
@@ -292,13 +292,13 @@ describe("client credentials", () => {
       "x-client-id": clientId,
       forwarded: "for=127.0.0.1;host=localhost",
     }
-    expect((await postToken(cinema.url, inside)).status).toBe(402)
+    expect((await postToken(service.url, inside)).status).toBe(402)
     expect((await asClient(inside, { client_id: clientId, client_secret: "wrong" })).status).toBe(401)
-    expect((await fetch(`${cinema.url}/movies/1`, { headers: inside })).status).toBe(402)
+    expect((await fetch(`${service.url}/movies/1`, { headers: inside })).status).toBe(402)
   })
 
   it("are announced in the metadata", async () => {
-    const metadata = await (await fetch(`${cinema.url}/.well-known/oauth-authorization-server`)).json()
+    const metadata = await (await fetch(`${service.url}/.well-known/oauth-authorization-server`)).json()
     expect(metadata).toMatchObject({
       grant_types_supported: expect.arrayContaining(["client_credentials", "refresh_token"]),
       token_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post", "none"],

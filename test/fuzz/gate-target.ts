@@ -1,7 +1,7 @@
 /** The gate as a fuzz target: whatever the Authorization header holds, only a token that was issued opens the door. */
 import fc from "fast-check"
 import type { GateRequest } from "../../server/gate/gate.ts"
-import type { Cinema } from "../support/cinema.ts"
+import type { TestService } from "../support/service.ts"
 import { mutated, scratched, textOf } from "./mutate.ts"
 import type { Target } from "./run.ts"
 
@@ -38,7 +38,7 @@ export function authorizations(tokens: readonly string[]): fc.Arbitrary<string> 
   return fc.tuple(scheme, text).map(([name, value]) => name + value)
 }
 
-export function gateTarget(cinema: Cinema, tokens: readonly string[]): Target<GateRequest> {
+export function gateTarget(service: TestService, tokens: readonly string[]): Target<GateRequest> {
   const good = new Set(tokens)
   return {
     name: "gate",
@@ -55,7 +55,7 @@ export function gateTarget(cinema: Cinema, tokens: readonly string[]): Target<Ga
       scope: fc.constantFrom("movies:read", "movies:read", "movies:write", "movies", "", "__proto__"),
     }),
     async run(request) {
-      const verdict = await cinema.issuer.gate(request)
+      const verdict = await service.issuer.gate(request)
       if (verdict.kind === "refuse") return verdict.reason
       const [value = ""] = request.authorization
       const isIssued = good.has(value.replace(/^bearer +/i, "").trimEnd())

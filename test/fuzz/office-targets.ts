@@ -9,8 +9,8 @@ import {
   secretHeader,
 } from "../../shared/oauth/messages.ts"
 import { paymentSignatureHeader } from "../../shared/x402/messages.ts"
-import type { Cinema } from "../support/cinema.ts"
 import { sendRaw, statusesOf } from "../support/raw-http.ts"
+import type { TestService } from "../support/service.ts"
 import { authorizations } from "./gate-target.ts"
 import { scratched } from "./mutate.ts"
 import type { Pool } from "./pool.ts"
@@ -96,14 +96,14 @@ function tokenInputs(pool: Pool): fc.Arbitrary<TokenInput> {
     }))
 }
 
-export function tokenTarget(cinema: Cinema, pool: Pool): Target<TokenInput> {
+export function tokenTarget(service: TestService, pool: Pool): Target<TokenInput> {
   return {
     name: "POST /token",
     inputs: tokenInputs(pool),
     async run(input) {
-      const request = requestOf(cinema.url, input)
+      const request = requestOf(service.url, input)
       if (!request) return "no request"
-      const answer = await cinema.issuer.office.handle(request, {
+      const answer = await service.issuer.router.handle(request, {
         path: new URL(request.url).pathname,
         peer: input.peer,
         repeated: undefined,
@@ -129,8 +129,8 @@ function requestOf(url: string, { method, query, headers, body }: TokenInput): R
 }
 
 /** Bytes of whole requests, to /token and to a gated route, also cut, split and contradictory ones. */
-export function httpTarget(cinema: Cinema, pool: Pool): Target<string> {
-  const port = Number(new URL(cinema.url).port)
+export function httpTarget(service: TestService, pool: Pool): Target<string> {
+  const port = Number(new URL(service.url).port)
   const line = (value: string) => value.replace(/[\r\n]/g, " ")
   const method = fc.constantFrom("POST", "POST", "POST", "GET", "HEAD", "OPTIONS", "TRACE", "PATCH", "post")
   const target = fc.constantFrom(
@@ -155,17 +155,17 @@ export function httpTarget(cinema: Cinema, pool: Pool): Target<string> {
     () => "Transfer-Encoding: chunked",
     () => "Content-Length: -1",
   )
-  const office = fc.tuple(method, target, tokenInputs(pool), length).map(([verb, path, input, lengthOf]) => {
+  const router = fc.tuple(method, target, tokenInputs(pool), length).map(([verb, path, input, lengthOf]) => {
     const fields = Object.entries(input.headers).map(([name, value]) => `${name}: ${line(value)}`)
     const body = input.body ?? ""
     const framing = input.body === undefined ? [] : [lengthOf(body)]
     return [`${verb} ${path} HTTP/1.1`, "Host: x", ...fields, ...framing, "", body].join("\r\n")
   })
-  const door = fc.tuple(method, film, authorizations(pool.tokens)).map(([verb, path, value]) => {
+  const gatedRoute = fc.tuple(method, film, authorizations(pool.tokens)).map(([verb, path, value]) => {
     const get = verb === "POST" ? "GET" : verb
     return [`${get} ${path} HTTP/1.1`, "Host: x", `Authorization: ${line(value)}`, "", ""].join("\r\n")
   })
-  const whole = fc.oneof(office, door)
+  const whole = fc.oneof(router, gatedRoute)
   return {
     name: "over HTTP",
     inputs: fc.oneof({ weight: 3, arbitrary: whole }, { weight: 1, arbitrary: scratched(whole) }),

@@ -1,6 +1,6 @@
 /** Fuzz targets that read text and answer a value or an error of their own: codec, JSON, configuration, challenge. */
 import fc from "fast-check"
-import { TicketError } from "../../client/core/errors.ts"
+import { Ticket402Error } from "../../client/core/errors.ts"
 import { acceptable } from "../../client/core/policy.ts"
 import { readChallenge } from "../../client/wire/read-challenge.ts"
 import { ConfigError, parseConfig } from "../../server/config/config.ts"
@@ -142,7 +142,7 @@ export const challengeTarget = (values: readonly unknown[]): Target<{ text: stri
       }
       return "choice"
     } catch (error) {
-      return refusedAs(error, TicketError)
+      return refusedAs(error, Ticket402Error)
     }
   },
 })

@@ -1,7 +1,7 @@
 /** One run of all fuzz targets against a service on a local chain, with what came of it. */
 import { createHash } from "node:crypto"
-import { offer, openCinema } from "../support/cinema.ts"
-import { configInput, toldOffer } from "../support/offers.ts"
+import { configInput, pricedByFunction } from "../support/offers.ts"
+import { offer, openService } from "../support/service.ts"
 import { gateTarget } from "./gate-target.ts"
 import { fuzzClient, httpTarget, tokenTarget } from "./office-targets.ts"
 import { fillPool } from "./pool.ts"
@@ -23,12 +23,12 @@ export async function fuzzAll({ inputs, seed, onTally }: FuzzOptions): Promise<r
     scope: "movies:read",
   }
   // Tokens outlive the run, and no limit but those under attack stands in the way.
-  const cinema = await openCinema({
+  const service = await openService({
     config: {
       offers: [
         offer("hour", "movies:read", "0.01"),
         offer("studio", "movies:write", "0.05"),
-        toldOffer("rush", "movies:read"),
+        pricedByFunction("rush", "movies:read"),
       ],
       quoteSeconds: 86_400,
       pendingLifeSeconds: 3600,
@@ -37,22 +37,22 @@ export async function fuzzAll({ inputs, seed, onTally }: FuzzOptions): Promise<r
     issuer: { prices: { rush: () => "0.02" } },
   })
   // Express prints what it refuses by itself.
-  cinema.app.set("env", "test")
+  service.app.set("env", "test")
   try {
-    const pool = await fillPool(cinema)
+    const pool = await fillPool(service)
     const payments = pool.purchases.map((purchase) => purchase.payload)
     const attack =
       <T>(target: Target<T>) =>
       (count: number): Promise<Tally> =>
         fuzz(target, count, seed)
     const plan = [
-      { share: 0.36, run: attack(tokenTarget(cinema, pool)) },
-      { share: 0.24, run: attack(gateTarget(cinema, pool.tokens)) },
+      { share: 0.36, run: attack(tokenTarget(service, pool)) },
+      { share: 0.24, run: attack(gateTarget(service, pool.tokens)) },
       { share: 0.1, run: attack(codecTarget(payments)) },
       { share: 0.1, run: attack(jsonTarget(payments)) },
-      { share: 0.09, run: attack(configTarget([configInput(), cinema.config])) },
+      { share: 0.09, run: attack(configTarget([configInput(), service.config])) },
       { share: 0.08, run: attack(challengeTarget(pool.challenges)) },
-      { share: 0.03, run: attack(httpTarget(cinema, pool)) },
+      { share: 0.03, run: attack(httpTarget(service, pool)) },
     ]
     const tallies: Tally[] = []
     for (const { share, run } of plan) {
@@ -62,6 +62,6 @@ export async function fuzzAll({ inputs, seed, onTally }: FuzzOptions): Promise<r
     }
     return tallies
   } finally {
-    await cinema.close()
+    await service.close()
   }
 }

@@ -11,7 +11,7 @@ export type Client = {
   /** The package, as it is installed by. */
   readonly name: string
   /** Finds the ticket office from any 402, and is never sent there. */
-  readonly findsOffice?: true
+  readonly buysTokens?: true
   /** Ready to call one server, with all that the account has to spend. */
   open(account: PrivateKeyAccount, origin: string): Call
 }

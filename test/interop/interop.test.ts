@@ -4,7 +4,7 @@ import { clients } from "./clients/index.ts"
 import { ticket402 } from "./clients/ticket402.ts"
 import { isFair, runServer, tableOf } from "./matrix.ts"
 import { mppxEvm } from "./servers/mppx.ts"
-import { ticket402Gate, ticket402Office, ticket402WalkUp } from "./servers/ticket402.ts"
+import { ticket402AtRoutes, ticket402Gate, ticket402TokenEndpoint } from "./servers/ticket402.ts"
 import { x402Express } from "./servers/x402-express.ts"
 import { x402ExpressV1 } from "./servers/x402-express-v1.ts"
 
@@ -15,14 +15,14 @@ beforeAll(async () => {
 afterAll(() => chain.stop())
 
 /** Answered calls and payments by client. */
-const summary = async (server: typeof ticket402WalkUp) => {
+const summary = async (server: typeof ticket402AtRoutes) => {
   const cells = await runServer(chain, server, clients)
   expect(cells.filter((cell) => !isFair(cell))).toEqual([])
   return Object.fromEntries(cells.map(({ client, answered, payments }) => [client, [answered, payments]]))
 }
 
 it("stock clients watch at the business URL and pay each call; whoever knows of tickets pays once", async () => {
-  expect(await summary(ticket402WalkUp)).toEqual({
+  expect(await summary(ticket402AtRoutes)).toEqual({
     ticket402: [3, 1],
     "@x402/fetch + hook": [3, 1],
     "@x402/fetch": [3, 3],
@@ -33,7 +33,7 @@ it("stock clients watch at the business URL and pay each call; whoever knows of 
 })
 
 it("stock clients that are sent to the ticket office pay once", async () => {
-  expect(await summary(ticket402Office)).toEqual({
+  expect(await summary(ticket402TokenEndpoint)).toEqual({
     "@x402/fetch": [3, 1],
     "@x402/axios": [3, 1],
     "x402-fetch (v1)": [3, 1],

@@ -29,7 +29,7 @@ export async function runServer(
   server: Server,
   clients: readonly Client[],
 ): Promise<readonly Cell[]> {
-  const sent = clients.filter((client) => !(server.isOffice && client.findsOffice))
+  const sent = clients.filter((client) => !(server.sellsTokens && client.buysTokens))
   const running = await server.open(chain)
   try {
     const visits = await Promise.all(

@@ -5,7 +5,7 @@ import type { Call } from "./client.ts"
 export type Server = {
   readonly name: string
   /** Sells tokens and nothing else: for clients that must be sent there, and not for those that find it by themselves. */
-  readonly isOffice?: true
+  readonly sellsTokens?: true
   /** Starts it on a chain that passes for Base Sepolia, where all clients know USDC. */
   open(chain: LocalChain): Promise<RunningServer>
 }

@@ -1,7 +1,7 @@
 /** `npm run mutations`: removes the defences one by one and prints which test noticed; every one must be noticed. */
 import { Command, InvalidArgumentError } from "commander"
+import { collectMutations } from "./collect.ts"
 import { runMutations } from "./run.ts"
-import { mutations } from "./tables/index.ts"
 
 const whole = (text: string): number => {
   if (!/^[1-9][0-9]?$/.test(text)) throw new InvalidArgumentError("wanted a whole number")
@@ -16,7 +16,9 @@ const options = new Command("mutations")
   .opts<{ lanes: number; only: string }>()
 
 const print = (text: string): void => void process.stdout.write(`${text}\n`)
-const chosen = mutations.filter(({ defence, file }) => `${defence} ${file}`.includes(options.only))
+const chosen = (await collectMutations()).filter(({ defence, file }) =>
+  `${defence} ${file}`.includes(options.only),
+)
 const outcomes = await runMutations(chosen, options.lanes, ({ mutation, verdict, seconds }) => {
   const { defence, file, test, name } = mutation
   print(`${verdict.padEnd(10)} ${defence} (${file}) -> ${test} "${name}" ${seconds.toFixed(1)} s`)

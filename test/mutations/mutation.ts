@@ -1,4 +1,4 @@
-/** A defence with the edit that removes it and the test that must see it gone. */
+/** A mutation: an edit that removes one defence. It stands beside the test that must fail then. */
 
 export type Mutation = {
   readonly defence: string
@@ -6,13 +6,15 @@ export type Mutation = {
   /** Text that the file holds exactly once. */
   readonly find: string
   readonly replace: string
-  /** A test file, and a part of the names of the tests in it that guard the defence. */
-  readonly test: string
+  /** A part of the names of the tests that guard the defence. */
   readonly name: string
 }
 
-type Edit = readonly [defence: string, find: string, replace: string, test: string, name: string]
+/** A mutation with the path of the test file that guards it. */
+export type GuardedMutation = Mutation & { readonly test: string }
 
-/** The defences that stand in one file. */
+type Edit = readonly [defence: string, find: string, replace: string, name: string]
+
+/** Mutations of one source file, which is given by its path from the root. */
 export const at = (file: string, edits: readonly Edit[]): readonly Mutation[] =>
-  edits.map(([defence, find, replace, test, name]) => ({ defence, file, find, replace, test, name }))
+  edits.map(([defence, find, replace, name]) => ({ defence, file, find, replace, name }))

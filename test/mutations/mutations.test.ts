@@ -1,10 +1,11 @@
 import { readdir, readFile } from "node:fs/promises"
 import { describe, expect, it } from "vitest"
+import { collectMutations } from "./collect.ts"
 import { mutate } from "./run.ts"
-import { mutations } from "./tables/index.ts"
 
 const at = (path: string) => new URL(`../../${path}`, import.meta.url)
 const read = (file: string) => readFile(at(file), "utf8")
+const mutations = await collectMutations()
 const contracts = await readdir(at("test/contracts"))
 const suites = contracts.filter((name) => !name.endsWith(".test.ts")).map((name) => `test/contracts/${name}`)
 

@@ -5,7 +5,7 @@ import { cp, mkdtemp, readFile, realpath, rm, symlink, writeFile } from "node:fs
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import type { Mutation } from "./mutation.ts"
+import type { GuardedMutation, Mutation } from "./mutation.ts"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 const sources = [
@@ -22,7 +22,7 @@ const sources = [
 const longestSeconds = 120
 
 export type Outcome = {
-  readonly mutation: Mutation
+  readonly mutation: GuardedMutation
   /** `no verdict`: no test of that name ran, or its file could not even be loaded. */
   readonly verdict: "killed" | "survived" | "no verdict"
   readonly seconds: number
@@ -30,7 +30,7 @@ export type Outcome = {
 
 /** A tree of its own for each lane, so that two defences can be missing at the same time. */
 export async function runMutations(
-  mutations: readonly Mutation[],
+  mutations: readonly GuardedMutation[],
   lanes: number,
   onOutcome: (outcome: Outcome) => void,
 ): Promise<readonly Outcome[]> {
@@ -67,7 +67,7 @@ async function copyTree(): Promise<string> {
   return tree
 }
 
-async function removeDefence(tree: string, mutation: Mutation): Promise<Outcome> {
+async function removeDefence(tree: string, mutation: GuardedMutation): Promise<Outcome> {
   const startedAt = performance.now()
   const path = join(tree, mutation.file)
   const whole = await readFile(path, "utf8")
@@ -82,7 +82,7 @@ async function removeDefence(tree: string, mutation: Mutation): Promise<Outcome>
 
 type Report = { numFailedTests: number; numPassedTests: number }
 
-async function runTests(tree: string, { test, name }: Mutation): Promise<Outcome["verdict"]> {
+async function runTests(tree: string, { test, name }: GuardedMutation): Promise<Outcome["verdict"]> {
   const output = join(tree, "report.json")
   await rm(output, { force: true })
   const vitest = join(tree, "node_modules/vitest/vitest.mjs")

@@ -1,7 +1,7 @@
 /** A buyer in a process of its own, on a store that others share; it may kill itself at a step. Says "ready", waits for a line, and says how its calls ended. */
 import { once } from "node:events"
 import { privateKeyToAccount } from "viem/accounts"
-import { type Client, createClient, TicketError } from "../../client/index.ts"
+import { type Client, createClient, Ticket402Error } from "../../client/index.ts"
 import { createFileStore } from "../../client/node/index.ts"
 import type { BuyerOrder, BuyerStep } from "./buyers.ts"
 
@@ -49,7 +49,7 @@ const ends = await Promise.all(
       await response.body?.cancel()
       return String(response.status)
     } catch (error) {
-      return error instanceof TicketError ? error.code : String(error)
+      return error instanceof Ticket402Error ? error.code : String(error)
     }
   }),
 )

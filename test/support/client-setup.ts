@@ -6,7 +6,7 @@ import {
   type ClientEvent,
   type ClientOptions,
   createClient,
-  TicketError,
+  Ticket402Error,
 } from "../../client/index.ts"
 import { createFakeOrigin, type FakeOrigin } from "./fake-origin.ts"
 
@@ -58,11 +58,11 @@ export function terms(clock: { now: number }, changes: Partial<ClientOptions> = 
 }
 
 /** The typed error a call must end with. */
-export async function failure(call: Promise<unknown>): Promise<TicketError> {
+export async function failure(call: Promise<unknown>): Promise<Ticket402Error> {
   const error = await call.then(
     (value) => new Error(`expected a refusal, found ${value instanceof Response ? value.status : value}`),
     (reason: unknown) => reason,
   )
-  if (error instanceof TicketError) return error
+  if (error instanceof Ticket402Error) return error
   throw error
 }

@@ -117,7 +117,7 @@ export async function createFakeOrigin(clock: { now: number }) {
     seen: (key: string) => requests.filter((r) => `${r.method} ${r.path.split("?")[0]}` === key),
     challenge,
     gate,
-    office,
+    router,
     close: () =>
       new Promise<void>((resolve) => {
         server.close(() => resolve())
@@ -179,7 +179,7 @@ export async function createFakeOrigin(clock: { now: number }) {
   }
 
   function builtIn(request: Recorded, response: ServerResponse): void | Promise<void> {
-    return request.path.split("?")[0] === "/token" ? office(request, response) : gate(request, response)
+    return request.path.split("?")[0] === "/token" ? router(request, response) : gate(request, response)
   }
 
   function gate(request: Recorded, response: ServerResponse): void {
@@ -204,7 +204,7 @@ export async function createFakeOrigin(clock: { now: number }) {
     return grant.scope.split(" ").includes(scope) ? undefined : "insufficient_scope"
   }
 
-  async function office(request: Recorded, response: ServerResponse): Promise<void> {
+  async function router(request: Recorded, response: ServerResponse): Promise<void> {
     const secret = parseHex32(String(request.headers["ticket402-secret"] ?? ""))
     const payment = request.headers["payment-signature"]
     const no = (reason: Reason) => json(response, refusals[reason].status, errorBody(reason))

@@ -18,7 +18,7 @@ export async function openAgedKeys(folder: string, seconds = 3600): Promise<void
 }
 
 /** What a KMS is: a name, a public half, and a function. */
-export function createOutsideSigner(
+export function createExternalSigner(
   alg: Signer["alg"] = "ES256",
 ): Signer & { signed: number; fault?: Error } {
   const { privateKey, publicKey } =

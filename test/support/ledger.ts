@@ -3,19 +3,19 @@ import { rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { reconcileCommand } from "../../server/commands/reconcile.ts"
-import type { Cinema } from "./cinema.ts"
 import { randomHex32 } from "./payments.ts"
+import type { TestService } from "./service.ts"
 
 // biome-ignore lint/suspicious/noExplicitAny: lines are looked into freely in tests
 export type Line = any
 
 /** Every line it prints; the last of them says how it ended, too. */
 export async function reconciled(
-  cinema: Pick<Cinema, "config">,
+  service: Pick<TestService, "config">,
   fromBlock?: string,
 ): Promise<readonly Line[]> {
   const file = join(tmpdir(), `${randomHex32()}.json`)
-  await writeFile(file, JSON.stringify(cinema.config))
+  await writeFile(file, JSON.stringify(service.config))
   const lines: Line[] = []
   const warnings: string[] = []
   try {

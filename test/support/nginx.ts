@@ -4,8 +4,8 @@ import { once } from "node:events"
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { eventually } from "./cinema.ts"
-import { freePort } from "./spawn-cinema.ts"
+import { eventually } from "./service.ts"
+import { freePort } from "./spawn-service.ts"
 
 export const hasNginx = spawnSync("nginx", ["-v"]).error === undefined
 
@@ -13,20 +13,20 @@ export type Nginx = { readonly url: string; stop(): Promise<void> }
 
 export type NginxOptions = {
   /** Host and port of the ticket office, and of the service whose films are sold. */
-  readonly office: string
+  readonly router: string
   readonly movies: string
   readonly port?: number
   /** Paths of the office that the sample keeps to the inside, and are served all the same. */
   readonly paths?: readonly string[]
 }
 
-export async function startNginx({ office, movies, port, paths = [] }: NginxOptions): Promise<Nginx> {
+export async function startNginx({ router, movies, port, paths = [] }: NginxOptions): Promise<Nginx> {
   const folder = await mkdtemp(join(tmpdir(), "nginx-"))
   const listening = port ?? (await freePort())
   const url = `http://127.0.0.1:${listening}`
   const more = paths.map((path) => `location = ${path} { proxy_pass http://ticket402; }\n  `).join("")
   const sample = (await readFile(join(process.cwd(), "docs/samples/nginx.conf"), "utf8"))
-    .replace("127.0.0.1:8402", office)
+    .replace("127.0.0.1:8402", router)
     .replace("127.0.0.1:9000", movies)
     .replace("127.0.0.1:8080", `127.0.0.1:${listening}`)
     .replace("location = /token {", `${more}location = /token {`)

@@ -30,7 +30,7 @@ export const configInput = (changes: Partial<ConfigInput> = {}): ConfigInput => 
 })
 
 /** An offer whose price a function tells. */
-export const toldOffer = (id: string, scope: string) => ({
+export const pricedByFunction = (id: string, scope: string) => ({
   id,
   scope,
   durationSeconds: 3600,

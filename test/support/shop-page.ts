@@ -1,5 +1,5 @@
 /** The script of a page in a browser that buys with the wallet of the page; bundled, it gives the test a `buy`. */
-import { createClient, createProviderSigner, type Provider, TicketError } from "../../client/index.ts"
+import { createClient, createProviderSigner, type Provider, Ticket402Error } from "../../client/index.ts"
 
 export type Order = { readonly url: string; readonly perPurchase: string; readonly method: string }
 export type Outcome =
@@ -31,6 +31,6 @@ window.buy = async ({ url, perPurchase, method }) => {
     const { day } = await client.spent()
     return { statuses: answers.map(({ status }) => status), text: texts[0] ?? "", day }
   } catch (error) {
-    return { refused: error instanceof TicketError ? error.code : String(error) }
+    return { refused: error instanceof Ticket402Error ? error.code : String(error) }
   }
 }

@@ -15,14 +15,14 @@ import type { Redeemed } from "../../ports/records.ts"
 import type { TokenDeps, TokenRequest } from "../grant-type.ts"
 
 /** What a request shows of the buyer. */
-type Shown = {
+type Presented = {
   /** What a new grant commits to: sha256 of the secret. */
   readonly opening: Hex | null
   /** What proves that a payment seen before is the sender's. The commitment does not: the first request carried it. */
   readonly proof: Pick<Grant, "opening" | "idempotencyHash" | "keyThumbprint">
 }
 
-export function readShown(request: TokenRequest, payment: LocatedPayment): Shown {
+export function readPresented(request: TokenRequest, payment: LocatedPayment): Presented {
   const key = request.idempotencyKey ?? payment.identifier
   if (key !== undefined && (key.length < 22 || key.length > 255))
     throw new Refusal("malformed", "Wanted an idempotency key of 22 to 255 characters.")
@@ -43,7 +43,7 @@ export function readShown(request: TokenRequest, payment: LocatedPayment): Shown
 export function checkOwner(
   { grant, redemption }: Redeemed,
   payment: LocatedPayment,
-  proof: Shown["proof"],
+  proof: Presented["proof"],
   deps: Pick<TokenDeps, "now" | "whitelist">,
 ): void {
   // Taken in from the chain, which tells neither window nor owner; that it buys nothing again may be told to anybody.

@@ -17,7 +17,7 @@ import type { Redeemed } from "../../ports/records.ts"
 import type { Logger } from "../../ports/runtime.ts"
 import { freshId } from "../answer.ts"
 import type { TokenAnswer, TokenDeps, TokenOptions, TokenRequest } from "../grant-type.ts"
-import { checkCommitment, checkOwner, readShown } from "./buyer.ts"
+import { checkCommitment, checkOwner, readPresented } from "./buyer.ts"
 import { answerRedeemed } from "./redeemed.ts"
 import { readTarget, topUpOrder } from "./top-up.ts"
 
@@ -30,7 +30,7 @@ export async function handle(
   options: TokenOptions,
 ): Promise<TokenAnswer> {
   const located = locatePayment(request.parameters.get("payment"))
-  const shown = readShown(request, located)
+  const shown = readPresented(request, located)
   const { signal } = request
   const repeat = (known: Redeemed) => {
     checkOwner(known, located, shown.proof, deps)
@@ -44,7 +44,7 @@ export async function handle(
   // Whoever brings no proof could not come back for a token that was paid for and not signed.
   deps.keys.check()
   const payment = matchPayment(located, deps.board, deps.now())
-  if (request.door && !opens(payment.offer, request.door)) throw new Refusal("offer_elsewhere")
+  if (request.gatedRoute && !opens(payment.offer, request.gatedRoute)) throw new Refusal("offer_elsewhere")
   if (payment.offer.dpop === "required" && request.keyThumbprint === null) throw new Refusal("dpop_required")
   const target = readTarget(request, deps)
   checkCommitment(payment, shown.opening, { resource: options.resource, grant: target?.grantId })
@@ -52,7 +52,7 @@ export async function handle(
   // A grant that was paid for is not added to for nothing.
   const entry = target ? undefined : findFree(payment, shown.opening, deps)
   // What costs more to bank than it brings is refused before it costs anything else (security.md SET-24).
-  if (!entry) await deps.funding.get(payment.network.id)?.wantWorth(nominalOf(payment))
+  if (!entry) await deps.funding.get(payment.network.id)?.requireWorth(nominalOf(payment))
   // Counted only once the signature is known to be his: otherwise anybody could use up another payer's budget.
   await deps.payers.check(payer)
   const byKey = await isSignedByKey(payment, deps)

@@ -1,7 +1,7 @@
 /** The verbs of those who look through the books, and mend them, in memory. */
 import type { Grant } from "../../core/grant.ts"
 import type { BookRow } from "../../core/invariants.ts"
-import { isUnsettled, type LedgerKind, newsKinds } from "../../core/redemption.ts"
+import { isUnsettled, type LedgerKind, outcomeKinds } from "../../core/redemption.ts"
 import { openUnits } from "../../core/units.ts"
 import type { RelayTransaction } from "../../ports/records.ts"
 import { endedFacts, importedFacts } from "../verbs/rules.ts"
@@ -37,7 +37,7 @@ export function createMemoryBooks(tables: MemoryTables): Pick<Verbs, BookVerb> {
         grant,
         redemption,
         entries: countOf(own),
-        news: own.findLast((kind) => newsKinds.some((each) => each === kind)) ?? null,
+        news: own.findLast((kind) => outcomeKinds.some((each) => each === kind)) ?? null,
         ride: ride === undefined ? null : ride.state === "done" ? "done" : "in_flight",
         lent: lentBy(grant),
       }

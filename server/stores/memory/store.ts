@@ -1,7 +1,7 @@
 /** A store in memory: for trying things out and for tests. It forgets everything when the process ends. */
 import { topUpGrant, whyNoTopUp } from "../../core/credit.ts"
 import { withinParent } from "../../core/derive.ts"
-import type { Standing } from "../../core/exposure.ts"
+import type { Exposure } from "../../core/exposure.ts"
 import { idempotencySeconds } from "../../core/grant.ts"
 import { applyMove, isVoid, type Redemption } from "../../core/redemption.ts"
 import { memberOf } from "../../core/whitelist.ts"
@@ -13,8 +13,6 @@ import {
   derivedFacts,
   derivedSince,
   evidenceTaken,
-  furtherFacts,
-  furtherOf,
   isAdmitted,
   issueOf,
   leaseFor,
@@ -24,6 +22,8 @@ import {
   redeemedFacts,
   rotationOf,
   rowsOf,
+  topUpFacts,
+  topUpRedemptionOf,
   usedKeysLimit,
   wrongNonce,
 } from "../verbs/rules.ts"
@@ -59,7 +59,7 @@ export function createMemoryVerbs(): Verbs {
     if (lease?.fence !== fence) throw new Fenced()
   }
 
-  function standingOf(order: PaymentOrder): Standing {
+  function exposureOf(order: PaymentOrder): Exposure {
     const { payer } = order.transfer
     const mine = tables.redemptionsOf(payer)
     const pending = mine
@@ -136,7 +136,7 @@ export function createMemoryVerbs(): Verbs {
       if (isHashTaken(order)) return { kind: "refused", reason: "idempotency_conflict" }
       if (!order.settle && !isAdmitted(order.grant, rowFor(order.grant)))
         return { kind: "refused", reason: "access_denied" }
-      const admission = order.settle ? admissionOf(order, standingOf(order)) : null
+      const admission = order.settle ? admissionOf(order, exposureOf(order)) : null
       if (admission?.kind === "refused") return admission
       const { grant, redemption: row } = rowsOf(order, admission?.policy ?? "background")
       if (grants.has(grant.id)) throw new Error("this grant exists already")
@@ -152,24 +152,24 @@ export function createMemoryVerbs(): Verbs {
       if (known) return { kind: "repeated", ...known }
       const grant = grants.get(order.grantId)
       if (!grant) return { kind: "refused", reason: "grant_lost" }
-      const standing = tables.redemptionFor(grant.id)
+      const current = tables.redemptionFor(grant.id)
       const why = whyNoTopUp(
         grant,
         tables.paymentsFor(grant.id),
-        standing,
-        furtherOf(order, "background"),
+        current,
+        topUpRedemptionOf(order, "background"),
         order,
       )
-      if (why || !standing) return { kind: "refused", reason: why ?? "top_up_refused" }
-      const admission = admissionOf(order, standingOf(order))
+      if (why || !current) return { kind: "refused", reason: why ?? "top_up_refused" }
+      const admission = admissionOf(order, exposureOf(order))
       if (admission.kind === "refused") return admission
-      const bought = furtherOf(order, admission.policy)
+      const bought = topUpRedemptionOf(order, admission.policy)
       tables.saveRedemption(undefined, bought, order.now)
       if (admission.breaker) tables.setBreaker(admission.breaker)
-      tables.book("redeemed", grant.id, order.key, furtherFacts(bought), order.now)
+      tables.book("redeemed", grant.id, order.key, topUpFacts(bought), order.now)
       const { limit } = admission
       if (admission.policy === "first") return { kind: "redeemed", redemption: bought, grant, limit }
-      const effect = topUpGrant(grant, standing, bought, order.now)
+      const effect = topUpGrant(grant, current, bought, order.now)
       const row = tables.carryOut(bought, effect, order.now)
       return { kind: "redeemed", redemption: row, grant: effect.grant, limit }
     },

@@ -1,6 +1,6 @@
 /** The tables of the memory store: maps with a journal, so that a verb that throws has changed nothing. */
 import type { GrantEnd, Revocation } from "../../../shared/oauth/revocation.ts"
-import { type Further, isFurther, stands, type TopUpEffect, topUpVerdict } from "../../core/credit.ts"
+import { isTopUp, stands, type TopUpEffect, type TopUpRedemption, topUpVerdict } from "../../core/credit.ts"
 import { type Breaker, changeOf, closedBreaker, lossWindowSeconds, trippedAt } from "../../core/exposure.ts"
 import { type Grant, isIssued } from "../../core/grant.ts"
 import type { OfferRecord } from "../../core/offers.ts"
@@ -200,7 +200,7 @@ export function createMemoryTables() {
   }
 
   /** Changes the grant as its further payment, or the end of that, has it. */
-  function carryOut(bought: Further, effect: TopUpEffect, at: number): Further {
+  function carryOut(bought: TopUpRedemption, effect: TopUpEffect, at: number): TopUpRedemption {
     const { id } = effect.grant
     const after = { ...bought, topUp: effect.topUp }
     saveRedemption(bought, after, at)
@@ -215,7 +215,7 @@ export function createMemoryTables() {
     const { redemption, entry, endsGrant } = effect
     if (entry) book(entry, redemption.grantId, redemption.key, movedFacts(before, redemption), at)
     const grant = grants.get(redemption.grantId)
-    if (isFurther(redemption)) {
+    if (isTopUp(redemption)) {
       const verdict = grant && topUpVerdict(grant, redemptionFor(grant.id), redemption, at)
       if (verdict) carryOut(redemption, verdict, at)
     } else if (endsGrant && grant && !grant.ended)

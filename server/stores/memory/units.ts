@@ -34,12 +34,13 @@ export function createMemoryUnits(tables: MemoryTables): Pick<Verbs, UnitVerb> {
   const meteredOf = (line: readonly Grant[]): readonly { readonly id: string; readonly meter: Meter }[] =>
     line.flatMap(({ id, meter }) => (meter ? [{ id, meter }] : []))
 
-  function note(news: SliceReport): void {
-    const slice = slices.get(news.sliceId)
+  function note(sliceReport: SliceReport): void {
+    const slice = slices.get(sliceReport.sliceId)
     // Without a row all was said before.
     if (!slice) return
-    for (const { id, meter } of meteredOf(lineOf(slice.grantId))) saveMeter(id, report(meter, slice, news))
-    const after = noted(slice, news)
+    for (const { id, meter } of meteredOf(lineOf(slice.grantId)))
+      saveMeter(id, report(meter, slice, sliceReport))
+    const after = noted(slice, sliceReport)
     if (openUnits(after) === 0) drop(slices, slice.id)
     else put(slices, slice.id, after)
   }

@@ -2,7 +2,7 @@
 import type BetterSqlite3 from "better-sqlite3"
 import type { Grant } from "../../core/grant.ts"
 import type { BookRow } from "../../core/invariants.ts"
-import { type LedgerKind, newsKinds, type Redemption, unsettledStates } from "../../core/redemption.ts"
+import { type LedgerKind, outcomeKinds, type Redemption, unsettledStates } from "../../core/redemption.ts"
 import type { TransferId } from "../../ports/records.ts"
 import { endedFacts, importedFacts } from "../verbs/rules.ts"
 import type { BookVerb, Verbs } from "../verbs/verb-list.ts"
@@ -20,7 +20,7 @@ export function createBookVerbs(db: BetterSqlite3.Database, records: Records): P
     "SELECT kind, count(*) AS entries FROM entries WHERE redemption_key = ? GROUP BY kind",
   )
   const lastNews = db.prepare<[string], Row>(`
-    SELECT kind FROM entries WHERE redemption_key = ? AND kind IN (${newsKinds.map((kind) => `'${kind}'`).join(", ")})
+    SELECT kind FROM entries WHERE redemption_key = ? AND kind IN (${outcomeKinds.map((kind) => `'${kind}'`).join(", ")})
     ORDER BY sequence DESC LIMIT 1`)
   const lentUnits = db.prepare<[{ id: string }], Row>(`
     SELECT coalesce(sum(units - spent - unused), 0) AS lent FROM slices WHERE grant_id IN ${family}`)

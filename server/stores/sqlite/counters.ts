@@ -1,6 +1,6 @@
 /** What is counted of the redemptions, on SQLite: what is owed and was lost, of everybody and of each payer. */
 import type BetterSqlite3 from "better-sqlite3"
-import { type Breaker, changeOf, lossWindowSeconds, type Standing, trippedAt } from "../../core/exposure.ts"
+import { type Breaker, changeOf, type Exposure, lossWindowSeconds, trippedAt } from "../../core/exposure.ts"
 import type { Redemption } from "../../core/redemption.ts"
 import { amount, integer, type Row, text } from "./rows.ts"
 
@@ -18,12 +18,12 @@ export function createCounters(db: BetterSqlite3.Database) {
   const allLosses = db.prepare<[], Row>("SELECT nominal FROM losses ORDER BY rowid")
   const oldLosses = db.prepare<[number], Row>("SELECT redemption_key FROM losses WHERE at <= ?")
 
-  function totals(): Pick<Standing, "unsettled" | "lost" | "queued"> {
+  function totals(): Pick<Exposure, "unsettled" | "lost" | "queued"> {
     const row = readTotals.get()
     return { unsettled: amount(row?.unsettled), lost: amount(row?.lost), queued: integer(row?.queued) }
   }
 
-  function payer(address: string): Standing["payer"] {
+  function payer(address: string): Exposure["payer"] {
     const row = readPayer.get(address)
     if (!row) return { unsettled: 0n, open: 0, settled: 0 }
     return { unsettled: amount(row.unsettled), open: integer(row.open), settled: integer(row.settled) }
@@ -60,7 +60,7 @@ export function createCounters(db: BetterSqlite3.Database) {
     if (change.lost < 0n) unlose(after.key)
   }
 
-  function changeTotals(change: Pick<Standing, "unsettled" | "lost" | "queued">): void {
+  function changeTotals(change: Pick<Exposure, "unsettled" | "lost" | "queued">): void {
     const now = totals()
     writeTotals.run(
       (now.unsettled + change.unsettled).toString(),

@@ -1,8 +1,8 @@
 /** The verbs of the ticket office and of those who read the ledger, on SQLite. */
 import type BetterSqlite3 from "better-sqlite3"
 import { topUpGrant, whyNoTopUp } from "../../core/credit.ts"
-import { type ShownToken, withinParent } from "../../core/derive.ts"
-import type { Standing } from "../../core/exposure.ts"
+import { type PresentedToken, withinParent } from "../../core/derive.ts"
+import type { Exposure } from "../../core/exposure.ts"
 import { idempotencySeconds } from "../../core/grant.ts"
 import { voidStates } from "../../core/redemption.ts"
 import { memberOf } from "../../core/whitelist.ts"
@@ -12,13 +12,13 @@ import {
   derivationOf,
   derivedFacts,
   derivedSince,
-  furtherFacts,
-  furtherOf,
   isAdmitted,
   issueOf,
   redeemedFacts,
   rotationOf,
   rowsOf,
+  topUpFacts,
+  topUpRedemptionOf,
   usedKeysLimit,
 } from "../verbs/rules.ts"
 import type { IntakeVerb, Verbs } from "../verbs/verb-list.ts"
@@ -62,7 +62,7 @@ export function createIntakeVerbs(db: BetterSqlite3.Database, records: Records):
   const countDerived = db.prepare<[string, number], Row>(
     "SELECT count(*) AS derived FROM grants WHERE parent = ? AND token_issued_at > ?",
   )
-  const isTakenBack = db.prepare<{ grantId: string } & ShownToken, Row>(`
+  const isTakenBack = db.prepare<{ grantId: string } & PresentedToken, Row>(`
     SELECT 1 FROM revocations WHERE jti = :jti
     UNION ALL SELECT 1 FROM revocations
       WHERE content ->> 'kind' = 'tokens' AND content ->> 'grantId' = :grantId AND content ->> 'before' > :issuedAt`)
@@ -84,7 +84,7 @@ export function createIntakeVerbs(db: BetterSqlite3.Database, records: Records):
   }
 
   // Summed here and not in SQL: SQLite's SUM goes through floats.
-  function standingOf(order: PaymentOrder): Standing {
+  function exposureOf(order: PaymentOrder): Exposure {
     const { payer } = order.transfer
     const pending = [
       ...unmined.all(order.network, order.asset, payer),
@@ -120,7 +120,7 @@ export function createIntakeVerbs(db: BetterSqlite3.Database, records: Records):
       if (isHashTaken(order)) return { kind: "refused", reason: "idempotency_conflict" }
       if (!order.settle && !isAdmitted(order.grant, rowFor(order.grant)))
         return { kind: "refused", reason: "access_denied" }
-      const admission = order.settle ? admissionOf(order, standingOf(order)) : null
+      const admission = order.settle ? admissionOf(order, exposureOf(order)) : null
       if (admission?.kind === "refused") return admission
       const { grant, redemption } = rowsOf(order, admission?.policy ?? "background")
       records.addGrant(grant)
@@ -135,24 +135,24 @@ export function createIntakeVerbs(db: BetterSqlite3.Database, records: Records):
       if (known) return { kind: "repeated", ...known }
       const grant = records.grant(order.grantId)
       if (!grant) return { kind: "refused", reason: "grant_lost" }
-      const standing = records.redemptionFor(grant.id)
+      const current = records.redemptionFor(grant.id)
       const why = whyNoTopUp(
         grant,
         records.paymentsFor(grant.id),
-        standing,
-        furtherOf(order, "background"),
+        current,
+        topUpRedemptionOf(order, "background"),
         order,
       )
-      if (why || !standing) return { kind: "refused", reason: why ?? "top_up_refused" }
-      const admission = admissionOf(order, standingOf(order))
+      if (why || !current) return { kind: "refused", reason: why ?? "top_up_refused" }
+      const admission = admissionOf(order, exposureOf(order))
       if (admission.kind === "refused") return admission
-      const bought = furtherOf(order, admission.policy)
+      const bought = topUpRedemptionOf(order, admission.policy)
       records.saveRedemption(null, bought, order.now)
       if (admission.breaker) records.setBreaker(admission.breaker)
-      records.book("redeemed", grant.id, order.key, furtherFacts(bought), order.now)
+      records.book("redeemed", grant.id, order.key, topUpFacts(bought), order.now)
       const { limit } = admission
       if (admission.policy === "first") return { kind: "redeemed", redemption: bought, grant, limit }
-      const effect = topUpGrant(grant, standing, bought, order.now)
+      const effect = topUpGrant(grant, current, bought, order.now)
       const redemption = records.carryOut(grant, bought, effect, order.now)
       return { kind: "redeemed", redemption, grant: effect.grant, limit }
     },

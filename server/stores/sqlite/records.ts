@@ -1,7 +1,7 @@
 /** What several verbs do to the rows: read, save, count what is unsettled, and book the ledger. */
 import type BetterSqlite3 from "better-sqlite3"
 import type { GrantEnd, Revocation } from "../../../shared/oauth/revocation.ts"
-import { type Further, isFurther, type TopUpEffect, topUpVerdict } from "../../core/credit.ts"
+import { isTopUp, type TopUpEffect, type TopUpRedemption, topUpVerdict } from "../../core/credit.ts"
 import type { Grant } from "../../core/grant.ts"
 import type { LedgerKind, MoveEffect, Redemption } from "../../core/redemption.ts"
 import type { WhitelistRow } from "../../core/whitelist.ts"
@@ -24,7 +24,7 @@ export type Records = ReturnType<typeof createRecords>
 
 export function createRecords(db: BetterSqlite3.Database) {
   const redemptionByKey = db.prepare<[string], Row>("SELECT * FROM redemptions WHERE key = ?")
-  const standingOfGrant = db.prepare<[string], Row>(
+  const currentOfGrant = db.prepare<[string], Row>(
     "SELECT * FROM redemptions WHERE grant_id = ? AND stands = 1 ORDER BY id DESC LIMIT 1",
   )
   const redemptionsOfGrant = db.prepare<[string], Row>(
@@ -136,16 +136,16 @@ export function createRecords(db: BetterSqlite3.Database) {
     const found = livingGrants.all({ id, since: livingSince(at), before }).map(grantFrom)
     const ending = found.filter((each) => !unpaid || !each.paid)
     for (const each of ending) {
-      const key = redemption(standingOfGrant.get(each.id))?.key ?? null
+      const key = redemption(currentOfGrant.get(each.id))?.key ?? null
       saveGrant(each, { ...each, ended: { reason, at } }, key, at, facts)
     }
     return ending.length
   }
 
-  const standingFor = (grantId: string): Redemption | null => redemption(standingOfGrant.get(grantId))
+  const currentFor = (grantId: string): Redemption | null => redemption(currentOfGrant.get(grantId))
 
   /** Changes the grant as its further payment, or the end of that, has it. */
-  function carryOut(open: Grant, bought: Further, effect: TopUpEffect, at: number): Further {
+  function carryOut(open: Grant, bought: TopUpRedemption, effect: TopUpEffect, at: number): TopUpRedemption {
     const { id } = open
     const after = { ...bought, topUp: effect.topUp }
     saveRedemption(bought, after, at)
@@ -164,8 +164,8 @@ export function createRecords(db: BetterSqlite3.Database) {
     const { redemption: after, entry, endsGrant } = effect
     if (entry) book(entry, after.grantId, after.key, movedFacts(before, after), at)
     const open = grant(after.grantId)
-    if (isFurther(after)) {
-      const verdict = open && topUpVerdict(open, standingFor(open.id), after, at)
+    if (isTopUp(after)) {
+      const verdict = open && topUpVerdict(open, currentFor(open.id), after, at)
       if (verdict) carryOut(open, after, verdict, at)
     } else if (endsGrant && open && !open.ended)
       saveGrant(open, { ...open, ended: { reason: "settlement_failed", at } }, after.key, at)
@@ -178,7 +178,7 @@ export function createRecords(db: BetterSqlite3.Database) {
 
   return {
     redemption: (key: string) => redemption(redemptionByKey.get(key)),
-    redemptionFor: standingFor,
+    redemptionFor: currentFor,
     paymentsFor: (grantId: string) => redemptionsOfGrant.all(grantId).map(redemptionFrom),
     carryOut,
     saveRedemption,

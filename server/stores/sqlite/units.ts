@@ -43,13 +43,14 @@ export function createUnitVerbs(db: BetterSqlite3.Database, records: Records): P
   const meteredOf = (line: readonly Grant[]): readonly { readonly id: string; readonly meter: Meter }[] =>
     line.flatMap(({ id, meter }) => (meter ? [{ id, meter }] : []))
 
-  function note(news: SliceReport): void {
-    const row = sliceById.get(news.sliceId)
+  function note(sliceReport: SliceReport): void {
+    const row = sliceById.get(sliceReport.sliceId)
     // Without a row all was said before.
     if (!row) return
     const slice = sliceFrom(row)
-    for (const { id, meter } of meteredOf(lineOf(slice.grantId))) saveMeter(id, report(meter, slice, news))
-    const after = noted(slice, news)
+    for (const { id, meter } of meteredOf(lineOf(slice.grantId)))
+      saveMeter(id, report(meter, slice, sliceReport))
+    const after = noted(slice, sliceReport)
     if (openUnits(after) === 0) dropSlice.run(slice.id)
     else writeSlice.run(after.spent, after.unused, slice.id)
   }

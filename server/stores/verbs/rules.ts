@@ -5,9 +5,9 @@ import {
   type Revocation,
   revocationSlackSeconds,
 } from "../../../shared/oauth/revocation.ts"
-import type { Further, TopUpEffect } from "../../core/credit.ts"
+import type { TopUpEffect, TopUpRedemption } from "../../core/credit.ts"
 import { type DeriveDecision, type DeriveRequest, derive } from "../../core/derive.ts"
-import { type Admission, admit, type Standing } from "../../core/exposure.ts"
+import { type Admission, admit, type Exposure } from "../../core/exposure.ts"
 import {
   type Grant,
   type IssueRequest,
@@ -22,7 +22,7 @@ import { standsFor, type WhitelistChange, type WhitelistRow } from "../../core/w
 import type { PaymentOrder, Redeemed, RedeemOrder, Revoker, TopUpOrder } from "../../ports/records.ts"
 
 /** Whether and how a paying order is taken. */
-export const admissionOf = (order: PaymentOrder, standing: Standing): Admission =>
+export const admissionOf = (order: PaymentOrder, exposure: Exposure): Admission =>
   admit(
     {
       policy: order.policy,
@@ -33,7 +33,7 @@ export const admissionOf = (order: PaymentOrder, standing: Standing): Admission 
       blockSeconds: order.blockSeconds,
       now: order.now,
     },
-    standing,
+    exposure,
     order.limits,
   )
 
@@ -111,7 +111,7 @@ export const standsSince = (row: WhitelistRow, at: number): number =>
   row.removedAt === null ? row.listedAt : at + 1
 
 /** The row of a further payment; what it gives follows, at once or with the verdict of the chain. */
-export const furtherOf = (order: TopUpOrder, policy: SettlePolicy): Further => {
+export const topUpRedemptionOf = (order: TopUpOrder, policy: SettlePolicy): TopUpRedemption => {
   const { jti, lives, topUp, grantId } = order
   const token = { jti, seconds: policy === "first" ? lives.full : lives.pending }
   return { ...paymentRow(order, grantId, policy), topUp: { ...topUp, token, gave: null } }
@@ -163,7 +163,7 @@ export const redeemedFacts = (order: RedeemOrder, redemption: Redemption): Facts
   ...(order.settle && { settle: redemption.policy }),
 })
 
-export const furtherFacts = ({ topUp, ...row }: Further): Facts => ({
+export const topUpFacts = ({ topUp, ...row }: TopUpRedemption): Facts => ({
   ...commonFacts({ ...row, topUp }),
   offer: topUp.offer.ref,
   paid: "true",
@@ -172,7 +172,7 @@ export const furtherFacts = ({ topUp, ...row }: Further): Facts => ({
 })
 
 /** What a further payment gave, or what was taken back; the credit in millionths of the currency. */
-export function toppedFacts(before: Further, { entry, topUp, credit }: TopUpEffect): Facts {
+export function toppedFacts(before: TopUpRedemption, { entry, topUp, credit }: TopUpEffect): Facts {
   const gave = (entry === "topped_up" ? topUp : before.topUp).gave
   return {
     ...commonFacts(before),

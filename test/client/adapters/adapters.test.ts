@@ -8,7 +8,7 @@ import { getGlobalDispatcher, request, setGlobalDispatcher } from "undici"
 import { afterEach, describe, expect, test } from "vitest"
 import { createAdapter } from "../../../client/adapters/axios.ts"
 import { createDispatcher } from "../../../client/adapters/undici.ts"
-import { type ClientOptions, createClient, installFetch, TicketError } from "../../../client/index.ts"
+import { type ClientOptions, createClient, installFetch, Ticket402Error } from "../../../client/index.ts"
 import { origin, startedAt, terms } from "../../support/client-setup.ts"
 import { type FakeOrigin, json, redirect } from "../../support/fake-origin.ts"
 
@@ -91,14 +91,14 @@ async function open(adapter: Adapter, options: Partial<ClientOptions> = {}) {
 }
 
 const textOf = async ({ body }: Answer) => new Response(body).text()
-const refusal = async (call: Promise<unknown>): Promise<TicketError> => {
+const refusal = async (call: Promise<unknown>): Promise<Ticket402Error> => {
   const error = await call.then(
     () => new Error("expected a refusal"),
     (reason: unknown) => reason,
   )
   // Node's fetch has but one error, with the cause in it.
   const found = error instanceof TypeError ? error.cause : error
-  if (found instanceof TicketError) return found
+  if (found instanceof Ticket402Error) return found
   throw error
 }
 const secretsAt = ({ requests }: FakeOrigin) =>
@@ -200,7 +200,7 @@ describe.each(Object.entries(adapters))("%s", (name, adapter) => {
     let answer = () => {}
     const asked = new Promise<void>((resolve) => {
       seller.script("POST /token", (request, response) => {
-        answer = () => void seller.office(request, response)
+        answer = () => void seller.router(request, response)
         resolve()
       })
     })

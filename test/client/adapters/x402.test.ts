@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
-import { ticketHook } from "../../../client/adapters/x402.ts"
-import { TicketError } from "../../../client/index.ts"
+import { tokenHook } from "../../../client/adapters/x402.ts"
+import { Ticket402Error } from "../../../client/index.ts"
 
 const origin = "https://api.example.com"
 const film = `${origin}/movies/1`
@@ -18,7 +18,7 @@ const paymentRequired = (changes: object = {}) => ({
 })
 
 /** A ticket office that sells numbered tokens to whoever pays, and remembers what it was asked. */
-function openOffice(answer: object = {}, status = 200) {
+function openTokenEndpoint(answer: object = {}, status = 200) {
   const asked: { url: string; redirect: RequestRedirect | undefined }[] = []
   const pay = async (url: URL, init: RequestInit): Promise<Response> => {
     asked.push({ url: url.href, redirect: init.redirect })
@@ -41,8 +41,8 @@ const bearer = (token: string) => ({ headers: { Authorization: `Bearer ${token}`
 
 describe("the hook for stock x402 clients", () => {
   it("CLI-13: buys once for many calls, of which twenty come at once", async () => {
-    const { asked, pay } = openOffice()
-    const hook = ticketHook(pay)
+    const { asked, pay } = openTokenEndpoint()
+    const hook = tokenHook(pay)
     const context = { paymentRequired: paymentRequired(), requestUrl: film }
     const answers = await Promise.all(Array.from({ length: 20 }, () => hook(context)))
     expect(answers).toEqual(answers.map(() => bearer("t1")))
@@ -52,10 +52,10 @@ describe("the hook for stock x402 clients", () => {
 
   it("buys again when the token is about to expire, or its calls are used up", async () => {
     let now = 1000
-    const { asked, pay } = openOffice({
+    const { asked, pay } = openTokenEndpoint({
       grant: { id: "g", expires_at: 0, calls_remaining: 3, settlement: { state: "pending" } },
     })
-    const hook = ticketHook(pay, { now: () => now })
+    const hook = tokenHook(pay, { now: () => now })
     const call = (cost: number) => hook({ paymentRequired: paymentRequired({ cost }), requestUrl: film })
     expect([await call(2), await call(1), await call(1)]).toEqual([bearer("t1"), bearer("t1"), bearer("t2")])
     now += 595
@@ -64,7 +64,7 @@ describe("the hook for stock x402 clients", () => {
   })
 
   it("prefers what comes at once, and buys nothing that would not open the call", async () => {
-    const { asked, pay } = openOffice()
+    const { asked, pay } = openTokenEndpoint()
     const offers = {
       "bound@1": { ...terms, dpop: "required" as const },
       "few@1": { ...terms, calls: 1 },
@@ -72,11 +72,11 @@ describe("the hook for stock x402 clients", () => {
       "soon@1": terms,
     }
     const context = { paymentRequired: paymentRequired({ cost: 2, offers }), requestUrl: film }
-    expect(await ticketHook(pay)(context)).toEqual(bearer("t1"))
+    expect(await tokenHook(pay)(context)).toEqual(bearer("t1"))
     expect(asked[0]?.url).toContain("soon")
     const { "bound@1": bound, "few@1": few } = offers
     const none = paymentRequired({ cost: 2, offers: { "bound@1": bound, "few@1": few } })
-    expect(await ticketHook(pay)({ paymentRequired: none, requestUrl: film })).toBeUndefined()
+    expect(await tokenHook(pay)({ paymentRequired: none, requestUrl: film })).toBeUndefined()
   })
 
   it.each([
@@ -86,18 +86,18 @@ describe("the hook for stock x402 clients", () => {
       { grant: { id: "g", expires_at: 0, calls_remaining: 0, settlement: { state: "pending" } } },
     ],
   ])("CLI-02: does not buy over and over of an office that sells tokens %s", async (_name, answer) => {
-    const { asked, pay } = openOffice(answer)
+    const { asked, pay } = openTokenEndpoint(answer)
     const bounded = (url: URL, init: RequestInit) => {
       if (asked.length > 3) throw new Error("bought over and over")
       return pay(url, init)
     }
-    const call = ticketHook(bounded)({ paymentRequired: paymentRequired(), requestUrl: film })
+    const call = tokenHook(bounded)({ paymentRequired: paymentRequired(), requestUrl: film })
     await expect(call).rejects.toMatchObject({ code: "answer_malformed" })
     expect(asked).toHaveLength(1)
   })
 
   it("CLI-05: sends no payment to another origin, however it is spelt, nor over plain http", async () => {
-    const { asked, pay } = openOffice()
+    const { asked, pay } = openTokenEndpoint()
     for (const tokenEndpoint of [
       "https://evil.example/token",
       "//evil.example/token",
@@ -106,34 +106,34 @@ describe("the hook for stock x402 clients", () => {
       "",
     ])
       await expect(
-        ticketHook(pay)({ paymentRequired: paymentRequired({ tokenEndpoint }), requestUrl: film }),
+        tokenHook(pay)({ paymentRequired: paymentRequired({ tokenEndpoint }), requestUrl: film }),
         tokenEndpoint,
-      ).rejects.toThrow(TicketError)
+      ).rejects.toThrow(Ticket402Error)
     const evil = paymentRequired({ resource: "https://evil.example" })
-    await expect(ticketHook(pay)({ paymentRequired: evil, requestUrl: film })).rejects.toThrow(TicketError)
+    await expect(tokenHook(pay)({ paymentRequired: evil, requestUrl: film })).rejects.toThrow(Ticket402Error)
     expect(asked).toEqual([])
   })
 
   it("CLI-12: shows a token to nobody but the origin that sold it, and to nobody where that is not known", async () => {
-    const { pay } = openOffice()
-    const hook = ticketHook(pay)
+    const { pay } = openTokenEndpoint()
+    const hook = tokenHook(pay)
     expect(await hook({ paymentRequired: paymentRequired(), requestUrl: film })).toEqual(bearer("t1"))
     await expect(
       hook({ paymentRequired: paymentRequired(), requestUrl: "https://evil.example/movies/1" }),
-    ).rejects.toThrow(TicketError)
-    const [office, elsewhere] = ["https://other.example/token", "https://other.example"]
-    const other = paymentRequired({ tokenEndpoint: office, resource: elsewhere })
+    ).rejects.toThrow(Ticket402Error)
+    const [router, elsewhere] = ["https://other.example/token", "https://other.example"]
+    const other = paymentRequired({ tokenEndpoint: router, resource: elsewhere })
     expect(await hook({ paymentRequired: other, requestUrl: `${elsewhere}/movies/1` })).toEqual(bearer("t2"))
     expect(await hook({ paymentRequired: paymentRequired() })).toBeUndefined()
-    const told = ticketHook(pay, { origin })
+    const told = tokenHook(pay, { origin })
     expect(await told({ paymentRequired: paymentRequired() })).toEqual(bearer("t3"))
     const foreign = paymentRequired({ tokenEndpoint: "https://evil.example/token" })
-    await expect(told({ paymentRequired: foreign })).rejects.toThrow(TicketError)
+    await expect(told({ paymentRequired: foreign })).rejects.toThrow(Ticket402Error)
   })
 
   it("leaves other servers, other versions and the ticket office itself to the client", async () => {
-    const { asked, pay } = openOffice()
-    const hook = ticketHook(pay)
+    const { asked, pay } = openTokenEndpoint()
+    const hook = tokenHook(pay)
     const others = [
       { x402Version: 2, resource: { url: film }, accepts: [] },
       { x402Version: 1, error: "", accepts: [] },
@@ -141,23 +141,23 @@ describe("the hook for stock x402 clients", () => {
     ]
     for (const other of others)
       expect(await hook({ paymentRequired: other, requestUrl: film })).toBeUndefined()
-    const office = { paymentRequired: paymentRequired(), requestUrl: `${origin}/token?offer=hour` }
-    expect(await hook(office)).toBeUndefined()
+    const router = { paymentRequired: paymentRequired(), requestUrl: `${origin}/token?offer=hour` }
+    expect(await hook(router)).toBeUndefined()
     expect(asked).toEqual([])
   })
 
   it("CLI-18: says what went wrong when the office sells nothing, and asks again at the next call", async () => {
     const context = { paymentRequired: paymentRequired(), requestUrl: film }
-    for (const office of [
-      openOffice({}, 400),
-      openOffice({}, 202),
-      openOffice({ token_type: "DPoP" }),
-      openOffice({ access_token: "x".repeat(70_000) }),
+    for (const router of [
+      openTokenEndpoint({}, 400),
+      openTokenEndpoint({}, 202),
+      openTokenEndpoint({ token_type: "DPoP" }),
+      openTokenEndpoint({ access_token: "x".repeat(70_000) }),
     ]) {
-      const hook = ticketHook(office.pay)
-      await expect(hook(context)).rejects.toThrow(TicketError)
-      await expect(hook(context)).rejects.toThrow(TicketError)
-      expect(office.asked.length).toBe(2)
+      const hook = tokenHook(router.pay)
+      await expect(hook(context)).rejects.toThrow(Ticket402Error)
+      await expect(hook(context)).rejects.toThrow(Ticket402Error)
+      expect(router.asked.length).toBe(2)
     }
   })
 })

@@ -1,6 +1,6 @@
 import { inspect } from "node:util"
 import { expect, test } from "vitest"
-import { type ClientOptions, createClient, TicketError } from "../../../client/index.ts"
+import { type ClientOptions, createClient, Ticket402Error } from "../../../client/index.ts"
 import { encodeHeader } from "../../../shared/values/codec.ts"
 import { buyer, failure, setup, startedAt } from "../../support/client-setup.ts"
 import { json, refuse } from "../../support/fake-origin.ts"
@@ -294,7 +294,7 @@ test.each<[string, Partial<ClientOptions>]>([
   const { account } = buyer({ now: startedAt })
   const good = { account, budget: { perPurchase: "0.05", perDay: "1" }, networks: ["eip155:11155111"] }
   const create = () => createClient({ ...good, ...options } as ClientOptions)
-  expect(create).toThrow(TicketError)
+  expect(create).toThrow(Ticket402Error)
   expect(create).toThrow(/option_invalid/)
 })
 

@@ -56,7 +56,7 @@ test("CLI-02: what a client sends never goes through an installed client: neithe
   expect((await failure(later.client.fetch(`${seller.url}/movies/7`))).code).toBe("asked_to_pay_again")
   expect(seller.seen("POST /token")).toHaveLength(1)
   expect(seller.seen("POST /token")[0]?.headers["payment-signature"]).toBeDefined()
-  seller.always("POST /token", seller.office)
+  seller.always("POST /token", seller.router)
   expect((await fetch(`${seller.url}/movies/7`)).status).toBe(200)
   expect(seller.transfers).toHaveLength(1)
   restore()

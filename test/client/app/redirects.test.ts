@@ -136,8 +136,8 @@ test.each(["@evil.example/token", ".evil.example/token", "/a/../token", "token"]
   async (spelling) => {
     const { client, seller } = await setup()
     seller.tokenEndpoint = spelling
-    seller.always(`POST ${new URL(spelling, `${seller.url}/movies/7`).pathname}`, seller.office)
-    seller.always("POST /token", seller.office)
+    seller.always(`POST ${new URL(spelling, `${seller.url}/movies/7`).pathname}`, seller.router)
+    seller.always("POST /token", seller.router)
     expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(200)
   },
 )

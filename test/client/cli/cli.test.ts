@@ -13,7 +13,7 @@ import { type FetchOptions, fetchCommand } from "../../../client/cli/fetch.ts"
 import { openKey, parseKeyFile } from "../../../client/cli/keystore.ts"
 import { createMoney } from "../../../client/cli/money.ts"
 import { budget, list, remove, show } from "../../../client/cli/tokens.ts"
-import { TicketError } from "../../../client/index.ts"
+import { Ticket402Error } from "../../../client/index.ts"
 import { bundled } from "../../support/bundle.ts"
 import { type AgentHome, agentHome, cheapKeystore, type Ended, password, runHere } from "../../support/cli.ts"
 import { origin } from "../../support/client-setup.ts"
@@ -234,16 +234,16 @@ describe("ticket402 fetch", () => {
     expect(await readdir(agent.home)).not.toContain("gone.bin")
   })
 
-  it("--quote prices a call, says which rule would refuse it, and pays nothing", async () => {
+  it("--dry-run prices a call, says which rule would refuse it, and pays nothing", async () => {
     const seller = await origin(clock)
     const agent = await agentHome(folder)
-    const cheap = await fetchHere(agent, `${seller.url}/movies/1`, { quote: true })
+    const cheap = await fetchHere(agent, `${seller.url}/movies/1`, { dryRun: true })
     expect(cheap.code).toBe(0)
     expect(cheap.stdout.toString()).toMatch(
       /^0.01 USDC \(eip155:11155111\) to http\S+ for "hour": "read", 3600 s\n$/,
     )
     seller.offers = [{ ...hour, amount: "500000" }]
-    const dear = await fetchHere(agent, `${seller.url}/movies/1`, { quote: true, json: true })
+    const dear = await fetchHere(agent, `${seller.url}/movies/1`, { dryRun: true, json: true })
     expect(dear.code).toBe(77)
     expect(JSON.parse(dear.stdout.toString())).toMatchObject({
       kind: "sale",
@@ -318,7 +318,7 @@ describe("ticket402 fetch", () => {
     ["redirect_origin", 76, "Nothing was paid."],
     ["store_unavailable", 78, "Nothing was paid."],
   ] as const)("IDM-01: ends for %s with %i, and says what became of the money", (code, exit, words) => {
-    const failure = failureOf(new TicketError(code, "It failed."), createMoney())
+    const failure = failureOf(new Ticket402Error(code, "It failed."), createMoney())
     expect(exits[failure.exit].code).toBe(exit)
     expect(failure.text).toContain(words)
   })
@@ -372,7 +372,7 @@ describe("ticket402 fetch", () => {
     const controls = "\u001b]0;title\u0007\u009b2J"
     seller.offers = [{ ...hour, ref: `hour${controls}@1`, scope: `read ${controls}` }]
     const bought = await fetchHere(agent, `${seller.url}/movies/1`)
-    const quoted = await fetchHere(agent, `${seller.url}/movies/1`, { quote: true })
+    const quoted = await fetchHere(agent, `${seller.url}/movies/1`, { dryRun: true })
     const listed = await runHere(async (terminal) => void (await list({ home: agent.home }, terminal, "")))
     expect(bought.stderr).toContain('for "hour?]0;title??2J" ("read ')
     expect(quoted.stdout.toString()).toContain('a token for "read ')

@@ -14,7 +14,7 @@ const place = (name: string, spell: (foreign: URL, seller: URL) => string): Scen
 /** The other origin would sell, if only it were asked. */
 function accept(foreign: World["foreign"]): void {
   for (const path of ["/token", "//token", "/"])
-    foreign.always(`POST ${path}`, (request, response) => foreign.office(request, response))
+    foreign.always(`POST ${path}`, (request, response) => foreign.router(request, response))
 }
 
 const audience = (name: string, spell: (foreign: URL, seller: URL) => string): Scenario => ({

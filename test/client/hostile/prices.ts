@@ -88,7 +88,7 @@ export const prices: readonly Scenario[] = [
       sellsNothing(world)
       let named = 0
       world.seller.always("POST /token", async (request, response) => {
-        await world.seller.office(request, response)
+        await world.seller.router(request, response)
         world.seller.offers = world.seller.offers.map((offer) => ({
           ...offer,
           ref: `offer${++named}@00000000`,

@@ -8,9 +8,9 @@ import { impatient, type Scenario, type World, watch } from "./world.ts"
 type Entry = Record<string, unknown> & { extra?: Record<string, unknown> }
 type Gate = ReturnType<typeof createPlainGate>
 
-const buying = () => ({ singleCalls: true, networks: ["eip155:84532"] })
+const buying = () => ({ payPerCall: true, networks: ["eip155:84532"] })
 
-const door = (
+const gatedRoute = (
   version: 1 | 2,
   name: string,
   ends: string | number,
@@ -38,11 +38,11 @@ const fair = 10_000n
 const both = ([1, 2] as const).flatMap((version) => {
   const price = version === 2 ? "amount" : "maxAmountRequired"
   const dressed = (name: string, ends: string, change: (entry: Entry) => unknown): Scenario =>
-    door(version, name, ends, (gate) => {
+    gatedRoute(version, name, ends, (gate) => {
       gate.dress = change as never
     })
   const scripted = (name: string, ends: string | number, handler: Handler, times = 1): Scenario =>
-    door(version, name, ends, (gate) => gate.script.push(...Array(200).fill(handler)), {
+    gatedRoute(version, name, ends, (gate) => gate.script.push(...Array(200).fill(handler)), {
       fair,
       act: again(times),
     })
@@ -96,7 +96,7 @@ const both = ([1, 2] as const).flatMap((version) => {
       }),
       options: () => ({ ...buying(), ...impatient() }),
     },
-    door(
+    gatedRoute(
       version,
       "a price that rises once a payment is signed",
       "asked_to_pay_again",
@@ -109,7 +109,7 @@ const both = ([1, 2] as const).flatMap((version) => {
       { fair, act: again(3) },
     ),
     ...[302, 307, 308].map((status) =>
-      door(
+      gatedRoute(
         version,
         `a ${status} to another origin for a payment (CLI-04)`,
         "redirect_origin",
@@ -119,7 +119,7 @@ const both = ([1, 2] as const).flatMap((version) => {
         { fair },
       ),
     ),
-    door(
+    gatedRoute(
       version,
       "a paid POST that is sent on, body and all (CLI-04)",
       "redirect_origin",
@@ -131,7 +131,7 @@ const both = ([1, 2] as const).flatMap((version) => {
         act: (world) => world.client.fetch(`${world.seller.url}/movies/7`, { method: "POST", body: "mine" }),
       },
     ),
-    door(
+    gatedRoute(
       version,
       "a price behind a paid redirect (CLI-02)",
       402,
@@ -142,7 +142,7 @@ const both = ([1, 2] as const).flatMap((version) => {
       },
       { fair },
     ),
-    door(
+    gatedRoute(
       version,
       "content that asks for more (CLI-21)",
       200,
@@ -151,7 +151,7 @@ const both = ([1, 2] as const).flatMap((version) => {
       },
       { fair },
     ),
-    door(version, "another recipient than last time", "recipient_changed", () => {}, {
+    gatedRoute(version, "another recipient than last time", "recipient_changed", () => {}, {
       fair,
       async act(world) {
         await watch(world)
@@ -161,16 +161,19 @@ const both = ([1, 2] as const).flatMap((version) => {
         return watch(world)
       },
     }),
-    door(version, "the day's budget (CLI-02)", "day_budget_spent", () => {}, {
+    gatedRoute(version, "the day's budget (CLI-02)", "day_budget_spent", () => {}, {
       fair: 3n * fair,
       options: () => ({ ...buying(), budget: { perPurchase: "0.05", perDay: "0.03" } }),
       act: again(10),
     }),
-    door(version, "a buyer who was not asked to buy calls", 402, () => {}, {
+    gatedRoute(version, "a buyer who was not asked to buy calls", 402, () => {}, {
       options: () => ({ networks: ["eip155:84532"] }),
     }),
-    door(version, "control: three calls, three payments", 200, () => {}, { fair: 3n * fair, act: again(3) }),
-    door(
+    gatedRoute(version, "control: three calls, three payments", 200, () => {}, {
+      fair: 3n * fair,
+      act: again(3),
+    }),
+    gatedRoute(
       version,
       "control: an answer lost twice, one payment",
       200,
@@ -187,7 +190,7 @@ const odd = (name: string, ends: string | number, handler: Handler): Scenario =>
   arrange: ({ seller }) => seller.always("GET /movies/7", handler),
 })
 
-export const singleCalls: readonly Scenario[] = [
+export const payPerCall: readonly Scenario[] = [
   ...both,
   odd("a version nobody knows", 402, (_request, response) =>
     json(response, 402, { x402Version: 3, accepts: [{}] }),

@@ -1,7 +1,7 @@
 /** A hostile seller, a recording origin beside it, and a buyer whose every signature is written down. */
 import { inspect } from "node:util"
 import type { privateKeyToAccount } from "viem/accounts"
-import { type Client, type ClientOptions, createClient, TicketError } from "../../../client/index.ts"
+import { type Client, type ClientOptions, createClient, Ticket402Error } from "../../../client/index.ts"
 import type { SignedTransfer } from "../../../shared/schemes/scheme.ts"
 import { startedAt } from "../../support/client-setup.ts"
 import { createFakeOrigin, type FakeOrigin, type Recorded } from "../../support/fake-origin.ts"
@@ -113,7 +113,7 @@ async function endOf(call: Promise<unknown>, said: unknown[]): Promise<string | 
     (value) => (value instanceof Response ? value.status : String(value)),
     (error: unknown) => {
       said.push(error)
-      return error instanceof TicketError ? error.code : `untyped ${(error as Error).name}`
+      return error instanceof Ticket402Error ? error.code : `untyped ${(error as Error).name}`
     },
   )
   try {

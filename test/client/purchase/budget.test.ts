@@ -93,7 +93,7 @@ test("CLI-02: a seller who calls every grant free, and could settle all the same
 test("CLI-02: a seller who always refuses, and could settle all the same, gets at most one purchase over the day", async () => {
   const { client, seller, clock } = await setup({ budget: { perPurchase: "0.01", perDay: "0.05" } })
   seller.always("POST /token", async (request, response) => {
-    await seller.office(request, { writeHead: () => ({ end: () => {} }) } as never)
+    await seller.router(request, { writeHead: () => ({ end: () => {} }) } as never)
     await refuse("insufficient_funds")(request, response, null as never)
   })
   for (let i = 0; i < 30; i++) {

@@ -17,7 +17,7 @@ type Vector = {
   nonce: string
 }
 const read = (name: string) =>
-  JSON.parse(readFileSync(new URL(`../vectors/${name}`, import.meta.url), "utf8"))
+  JSON.parse(readFileSync(new URL(`../../vectors/${name}`, import.meta.url), "utf8"))
 const { vectors } = read("commitment.json") as { vectors: Vector[] }
 
 test.each(vectors)("the nonce commits to $offerRef at $resource as the vector says", (vector) => {

@@ -40,7 +40,7 @@ test("a price that ended while the purchase waited for its turn is asked for aga
   seller.script("POST /token", async (request, response) => {
     await first
     clock.now += 901
-    return seller.office(request, response)
+    return seller.router(request, response)
   })
   const reading = client.fetch(`${seller.url}/movies/7`)
   await until(() => seller.seen("POST /token").length === 1)

@@ -5,9 +5,9 @@ import { buyer, failure, setup } from "../../support/client-setup.ts"
 import { hangUp, json, redirect } from "../../support/fake-origin.ts"
 import { createPlainGate } from "../../support/plain-gate.ts"
 
-const base = { singleCalls: true, networks: ["eip155:84532"] }
+const base = { payPerCall: true, networks: ["eip155:84532"] }
 
-async function door(version: 1 | 2, options: Parameters<typeof buyer>[1] = {}) {
+async function gatedRoute(version: 1 | 2, options: Parameters<typeof buyer>[1] = {}) {
   const world = await setup({ ...base, ...options })
   const gate = createPlainGate(version)
   for (const method of ["GET", "POST"]) world.seller.always(`${method} /movies/7`, gate.gate)
@@ -16,7 +16,7 @@ async function door(version: 1 | 2, options: Parameters<typeof buyer>[1] = {}) {
 
 describe.each([2, 1] as const)("a plain x402 v%i server", (version) => {
   test("is paid once for each call, within the budget", async () => {
-    const { client, gate, film, account, events } = await door(version)
+    const { client, gate, film, account, events } = await gatedRoute(version)
     for (let call = 0; call < 3; call++) {
       const response = await client.fetch(film)
       expect([response.status, await response.json()]).toEqual([200, { film: 7 }])
@@ -37,7 +37,7 @@ describe.each([2, 1] as const)("a plain x402 v%i server", (version) => {
   })
 
   test("is not paid unless that was asked for: its 402 is the caller's", async () => {
-    const { client, gate, film, events } = await door(version, { singleCalls: false })
+    const { client, gate, film, events } = await gatedRoute(version, { payPerCall: false })
     const response = await client.fetch(film)
     expect([response.status, gate.shown]).toEqual([402, []])
     if (version === 1) expect(await response.json()).toMatchObject({ x402Version: 1 })
@@ -45,7 +45,7 @@ describe.each([2, 1] as const)("a plain x402 v%i server", (version) => {
   })
 
   test("IDM-02: a lost answer leads to the same payment again, never to another", async () => {
-    const { client, gate, film, events } = await door(version)
+    const { client, gate, film, events } = await gatedRoute(version)
     gate.script.push(hangUp, hangUp)
     expect((await client.fetch(film)).status).toBe(200)
     expect(gate.shown).toHaveLength(3)
@@ -55,7 +55,7 @@ describe.each([2, 1] as const)("a plain x402 v%i server", (version) => {
   })
 
   test("CLI-14: a payment that is never answered is shown by the next calls, until the chain would not take it", async () => {
-    const { client, clock, gate, film } = await door(version)
+    const { client, clock, gate, film } = await gatedRoute(version)
     gate.script.push(...Array(200).fill(hangUp))
     expect(await failure(client.fetch(film))).toMatchObject({ code: "outcome_unknown", action: "retry" })
     expect((await failure(client.fetch(film))).code).toBe("outcome_unknown")
@@ -69,7 +69,7 @@ describe.each([2, 1] as const)("a plain x402 v%i server", (version) => {
 
   test("CLI-14: another process shows what the first could not bring to an answer", async () => {
     const store = createMemoryStore()
-    const { client, clock, gate, film, account } = await door(version, { store, resendSeconds: 1 })
+    const { client, clock, gate, film, account } = await gatedRoute(version, { store, resendSeconds: 1 })
     gate.script.push(...Array(20).fill(hangUp))
     await failure(client.fetch(film))
     gate.script.length = 0
@@ -80,7 +80,7 @@ describe.each([2, 1] as const)("a plain x402 v%i server", (version) => {
   })
 
   test("CLI-17: a POST that may have reached the handler is not sent again by itself", async () => {
-    const { client, gate, film } = await door(version)
+    const { client, gate, film } = await gatedRoute(version)
     gate.script.push(hangUp)
     const order = { method: "POST", body: "one film" }
     expect((await failure(client.fetch(film, order))).code).toBe("outcome_unknown")
@@ -92,7 +92,7 @@ describe.each([2, 1] as const)("a plain x402 v%i server", (version) => {
   })
 
   test("IDM-08: a 402 in answer to a payment is no reason for another", async () => {
-    const { client, gate, film } = await door(version)
+    const { client, gate, film } = await gatedRoute(version)
     // Sold once, and its answer lost: what is shown again is used.
     gate.handler = hangUp
     const error = await failure(client.fetch(film))
@@ -104,7 +104,7 @@ describe.each([2, 1] as const)("a plain x402 v%i server", (version) => {
   })
 
   test("an error page without a settlement has not cost anything: its payment buys the next call", async () => {
-    const { client, gate, film } = await door(version)
+    const { client, gate, film } = await gatedRoute(version)
     gate.script.push((_request, response) => json(response, 500, {}))
     expect((await client.fetch(film)).status).toBe(500)
     expect((await client.fetch(film)).status).toBe(200)
@@ -114,7 +114,7 @@ describe.each([2, 1] as const)("a plain x402 v%i server", (version) => {
   test.each([200, 404])(
     "IDM-12: a settlement that says it failed is none, and its payment buys the next call: %i",
     async (status) => {
-      const { client, gate, film } = await door(version)
+      const { client, gate, film } = await gatedRoute(version)
       const settlement = {
         success: false,
         errorReason: "unexpected",
@@ -132,17 +132,17 @@ describe.each([2, 1] as const)("a plain x402 v%i server", (version) => {
   )
 
   test("CLI-04: what was paid for may point on within the house; the payment stays behind", async () => {
-    const { client, seller, gate, film } = await door(version)
+    const { client, seller, gate, film } = await gatedRoute(version)
     gate.handler = redirect("/seat", 302)
-    seller.always("GET /seat", (_request, response) => json(response, 200, { seat: 1 }))
-    expect(await (await client.fetch(film)).json()).toEqual({ seat: 1 })
-    const [seat] = seller.seen("GET /seat")
-    expect([seat?.headers["payment-signature"], seat?.headers["x-payment"]]).toEqual([undefined, undefined])
+    seller.always("GET /seat", (_request, response) => json(response, 200, { grant: 1 }))
+    expect(await (await client.fetch(film)).json()).toEqual({ grant: 1 })
+    const [grant] = seller.seen("GET /seat")
+    expect([grant?.headers["payment-signature"], grant?.headers["x-payment"]]).toEqual([undefined, undefined])
     expect(gate.settled).toHaveLength(1)
   })
 
   test("CLI-02: a paid call that leads to another price is not paid again", async () => {
-    const { client, seller, gate, film } = await door(version)
+    const { client, seller, gate, film } = await gatedRoute(version)
     const other = createPlainGate(version)
     seller.always("GET /seat", other.gate)
     gate.handler = redirect("/seat", 302)
@@ -151,7 +151,7 @@ describe.each([2, 1] as const)("a plain x402 v%i server", (version) => {
   })
 
   test("calls at once of one URL pay one after the other, of others side by side", async () => {
-    const { client, seller, gate } = await door(version)
+    const { client, seller, gate } = await gatedRoute(version)
     seller.always("GET /movies/8", gate.gate)
     const calls = ["7", "7", "8"].map((id) => client.fetch(`${seller.url}/movies/${id}`))
     expect((await Promise.all(calls)).map(({ status }) => status)).toEqual([200, 200, 200])
@@ -160,11 +160,11 @@ describe.each([2, 1] as const)("a plain x402 v%i server", (version) => {
 
   test("rules and approval are those of every purchase, and a quote prices the call", async () => {
     const asked: unknown[] = []
-    const { client, gate, film } = await door(version, {
+    const { client, gate, film } = await gatedRoute(version, {
       budget: { perPurchase: "0.05", perDay: "1", approveAbove: "0.005", perOffer: "0.01" },
       approve: async (purchase) => asked.push(purchase) > 0,
     })
-    expect(await client.quote(film)).toMatchObject({
+    expect(await client.dryRun(film)).toMatchObject({
       kind: "sale",
       purchase: { offer: "single call", resource: film, price: "0.01", calls: 1, network: "eip155:84532" },
       approval: "price",
@@ -174,14 +174,14 @@ describe.each([2, 1] as const)("a plain x402 v%i server", (version) => {
     expect(asked).toMatchObject([{ reason: "price", price: "0.01", resource: film }])
     expect((await failure(client.fetch(film))).code).toBe("offer_total_spent")
     gate.dress = (entry) => ({ ...entry, payTo: `0x${"77".repeat(20)}` })
-    const strict = await door(version)
+    const strict = await gatedRoute(version)
     await strict.client.fetch(strict.film)
     strict.gate.dress = gate.dress
     expect((await failure(strict.client.fetch(strict.film))).code).toBe("recipient_changed")
   })
 
   test("a caller who stops waiting stops the call; the payment is shown by the next", async () => {
-    const { client, gate, film } = await door(version)
+    const { client, gate, film } = await gatedRoute(version)
     const stop = new AbortController()
     gate.script.push(() => stop.abort())
     await expect(client.fetch(film, { signal: stop.signal })).rejects.toThrow(/abort/i)
@@ -191,14 +191,14 @@ describe.each([2, 1] as const)("a plain x402 v%i server", (version) => {
 })
 
 test("a v2 payment repeats its entry, and says which resource it is for; a v1 payment names its network", async () => {
-  const two = await door(2)
+  const two = await gatedRoute(2)
   await two.client.fetch(two.film)
   expect(decodeHeader(two.gate.shown[0]!)).toMatchObject({
     x402Version: 2,
     resource: { url: "http://seller.example/movies/7" },
     accepted: two.gate.challenge("").accepts[0],
   })
-  const one = await door(1)
+  const one = await gatedRoute(1)
   await one.client.fetch(one.film)
   expect(Object.keys(decodeHeader(one.gate.shown[0]!) as object)).toEqual([
     "x402Version",
@@ -209,7 +209,7 @@ test("a v2 payment repeats its entry, and says which resource it is for; a v1 pa
 })
 
 test("a 402 of both versions is taken by the newer", async () => {
-  const { client, seller, gate, film } = await door(2)
+  const { client, seller, gate, film } = await gatedRoute(2)
   seller.script("GET /movies/7", (_request, response) => {
     const header = encodeHeader(gate.challenge(""))
     json(response, 402, createPlainGate(1).challenge(""), { "payment-required": header })

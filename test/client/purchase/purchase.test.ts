@@ -71,7 +71,7 @@ test("CLI-14: a lost answer leads to the same payment with its secret, which the
   // Taken, and then the connection dies: the answer goes nowhere.
   seller.script("POST /token", async (request, response, socket) => {
     response.end = (() => socket.destroy()) as never
-    await seller.office(request, response)
+    await seller.router(request, response)
   })
   expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(200)
   const [first, second] = seller.seen("POST /token")
@@ -117,7 +117,7 @@ test("CLI-14, IDM-02: a payment without an answer is kept, and the next call sen
   expect(sent).toBeGreaterThan(2)
   // Still away: the second call tries the same payment and signs none.
   expect((await failure(client.fetch(`${seller.url}/movies/7`))).code).toBe("outcome_unknown")
-  seller.always("POST /token", seller.office)
+  seller.always("POST /token", seller.router)
   expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(200)
   expect(new Set(seller.seen("POST /token").map((r) => r.headers["payment-signature"])).size).toBe(1)
   expect(
@@ -134,7 +134,7 @@ test("CLI-14: once the old payment cannot settle and the seller does not know it
   seller.always("POST /token", hangUp)
   await failure(client.fetch(`${seller.url}/movies/7`))
   clock.now = startedAt + 700
-  seller.always("POST /token", seller.office)
+  seller.always("POST /token", seller.router)
   seller.script("POST /token", refuse("validity_too_short"))
   expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(200)
   expect(seller.seen("POST /token").at(-1)?.headers["ticket402-secret"]).toBeUndefined()
@@ -145,11 +145,11 @@ test("CLI-14: an old payment the seller did take is a grant even after its end, 
   const { client, seller, clock } = await setup()
   seller.always("POST /token", async (request, response, socket) => {
     response.end = (() => socket.destroy()) as never
-    await seller.office(request, response)
+    await seller.router(request, response)
   })
   await failure(client.fetch(`${seller.url}/movies/7`))
   clock.now = startedAt + 700
-  seller.always("POST /token", seller.office)
+  seller.always("POST /token", seller.router)
   expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(200)
   expect(seller.transfers).toHaveLength(1)
 })
@@ -246,7 +246,7 @@ test("an aborted caller stops waiting, and the payment is still carried to its a
     seller.script("POST /token", async (request, response) => {
       control.abort(new Error("enough"))
       await call
-      await seller.office(request, response)
+      await seller.router(request, response)
       resolve()
     })
   })
@@ -367,7 +367,7 @@ test("a token answer for another scope than the one bought is refused and the pa
   seller.script("POST /token", async (request, response) => {
     const end = response.end.bind(response)
     response.end = ((text: string) => end(text.replace('"scope":"read"', '"scope":"less"'))) as never
-    await seller.office(request, response)
+    await seller.router(request, response)
   })
   expect((await failure(client.fetch(`${seller.url}/movies/7`))).code).toBe("answer_malformed")
   // The next call sends the same payment, proven by the secret.

@@ -186,8 +186,8 @@ describe("a quote", () => {
   test("prices a call, pays nothing, and says who would be asked", async () => {
     const { approve } = someone()
     const { client, seller } = await setup({ approve })
-    const quote = await client.quote(`${seller.url}/movies/7`, { method: "POST", body: "b" })
-    expect(quote).toMatchObject({
+    const dryRun = await client.dryRun(`${seller.url}/movies/7`, { method: "POST", body: "b" })
+    expect(dryRun).toMatchObject({
       kind: "sale",
       purchase: { price: "0.01", asset: "USDC", offer: hour.ref, origin: seller.url },
       refusal: undefined,
@@ -205,9 +205,9 @@ describe("a quote", () => {
     ["network_not_allowed", { networks: ["eip155:84532"] }, "eip155:11155111", undefined],
   ])("names the rule that would refuse: %s", async (code, options, found, price) => {
     const { client, seller } = await setup(options)
-    const quote = await client.quote(`${seller.url}/movies/7`)
-    expect(quote).toMatchObject({ kind: "sale", refusal: { code, found: expect.stringContaining(found) } })
-    if (quote.kind === "sale") expect(quote.purchase?.price).toBe(price)
+    const dryRun = await client.dryRun(`${seller.url}/movies/7`)
+    expect(dryRun).toMatchObject({ kind: "sale", refusal: { code, found: expect.stringContaining(found) } })
+    if (dryRun.kind === "sale") expect(dryRun.purchase?.price).toBe(price)
     // The call itself says the same.
     expect((await failure(client.fetch(`${seller.url}/movies/7`))).code).toBe(code)
   })
@@ -215,14 +215,14 @@ describe("a quote", () => {
   test("says what costs nothing: a grant in the wallet, a free page, and a 402 of another kind", async () => {
     const { client, seller } = await setup()
     await client.fetch(`${seller.url}/movies/7`)
-    expect(await client.quote(`${seller.url}/movies/8`)).toMatchObject({
+    expect(await client.dryRun(`${seller.url}/movies/8`)).toMatchObject({
       kind: "held",
       grant: { id: seller.grants[0]?.id, scope: "read" },
     })
     seller.always("GET /free", (_request, response) => void response.writeHead(204).end())
-    expect(await client.quote(`${seller.url}/free`)).toEqual({ kind: "free", status: 204 })
+    expect(await client.dryRun(`${seller.url}/free`)).toEqual({ kind: "free", status: 204 })
     seller.always("GET /old", (_request, response) => void response.writeHead(402).end("pay me"))
-    expect(await client.quote(`${seller.url}/old`)).toEqual({ kind: "unknown" })
+    expect(await client.dryRun(`${seller.url}/old`)).toEqual({ kind: "unknown" })
     expect(seller.transfers).toHaveLength(1)
   })
 
@@ -233,7 +233,7 @@ describe("a quote", () => {
       "GET /movies/7",
       (_q, response) => void response.writeHead(302, { location: other.url }).end(),
     )
-    expect((await failure(client.quote(`${seller.url}/movies/7`))).code).toBe("redirect_origin")
+    expect((await failure(client.dryRun(`${seller.url}/movies/7`))).code).toBe("redirect_origin")
     expect(other.requests).toEqual([])
   })
 })

@@ -1,20 +1,20 @@
 import { afterAll, beforeAll, expect, it } from "vitest"
 import { createClient } from "../../../client/index.ts"
 import type { TypedDataSigner } from "../../../shared/schemes/scheme.ts"
-import { type Cinema, eventually, offer, openCinema, withoutBlocks } from "../../support/cinema.ts"
 import { failure } from "../../support/client-setup.ts"
 import { sepoliaId } from "../../support/offers.ts"
+import { eventually, offer, openService, type TestService, withoutBlocks } from "../../support/service.ts"
 
-let cinema: Cinema
+let service: TestService
 beforeAll(async () => {
   const offers = [{ ...offer("hour", "movies:read", "0.01"), settle: "first" as const }]
-  cinema = await openCinema({ config: { offers }, issuer: { waits: { seconds: 0.2 } } })
+  service = await openService({ config: { offers }, issuer: { waits: { seconds: 0.2 } } })
 })
-afterAll(() => cinema.close())
+afterAll(() => service.close())
 
 /** A client of a new customer that gives up soon, and how often he signed. */
 async function open() {
-  const account = await cinema.customer()
+  const account = await service.customer()
   const signed = { count: 0 }
   const counting: TypedDataSigner = {
     address: account.address,
@@ -37,8 +37,8 @@ async function open() {
 
 it("waits for a settle-first purchase as long as it may, and keeps it: no second signature, no second payment", async () => {
   const { account, client, signed, waits } = await open()
-  const url = `${cinema.url}/movies/1`
-  const pending = await withoutBlocks(cinema.chain, () => failure(client.fetch(url)))
+  const url = `${service.url}/movies/1`
+  const pending = await withoutBlocks(service.chain, () => failure(client.fetch(url)))
   expect(pending).toMatchObject({ code: "settlement_pending", action: "retry" })
   // What Retry-After asks for.
   expect(Math.min(...waits)).toBeGreaterThanOrEqual(5)
@@ -49,6 +49,6 @@ it("waits for a settle-first purchase as long as it may, and keeps it: no second
     (response) => response?.status === 200,
   )
   expect(signed.count).toBe(1)
-  expect(await cinema.balanceOf(account.address)).toBe(990_000n)
+  expect(await service.balanceOf(account.address)).toBe(990_000n)
   expect(await client.grants()).toMatchObject([{ settlement: "settled" }])
 })

@@ -112,20 +112,20 @@ test("a further payment that came with a refresh token of before is made once mo
   const film = `${seller.url}/movies/7`
   await client.fetch(film)
   seller.script("POST /token", priced(seller), refuse("refresh_token_stale"))
-  seller.script("POST /token", (request, response) => seller.office(request, response), extended(seller))
+  seller.script("POST /token", (request, response) => seller.router(request, response), extended(seller))
   await client.topUp(film, offers)
   expect(shown(seller).map((token) => token?.split(".")[1])).toEqual([undefined, "0", "1"])
 })
 
 test("the ticket office's own 402 is the caller's: nothing is bought behind his back, nor for a dry run", async () => {
   const { clock, seller } = await setup()
-  for (const singleCalls of [false, true]) {
-    const { client, events } = buyer(clock, { singleCalls })
-    const office = `${seller.url}/token?offer=${hour.ref}`
+  for (const payPerCall of [false, true]) {
+    const { client, events } = buyer(clock, { payPerCall })
+    const router = `${seller.url}/token?offer=${hour.ref}`
     seller.script("POST /token", priced(seller), priced(seller))
-    const response = await client.fetch(office, { method: "POST" })
+    const response = await client.fetch(router, { method: "POST" })
     expect(await response.json()).toMatchObject({ x402Version: 2 })
-    expect(await client.quote(office, { method: "POST" })).toEqual({ kind: "unknown" })
+    expect(await client.dryRun(router, { method: "POST" })).toEqual({ kind: "unknown" })
     expect(events).toEqual([{ type: "ignored", origin: seller.url }])
     expect((await client.spent()).total).toBe("0")
   }

@@ -4,33 +4,33 @@ import type { AddressInfo } from "node:net"
 import { join } from "node:path"
 import fc from "fast-check"
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
-import { createVerifier, TicketError, type Verifier } from "../../../client/index.ts"
+import { createVerifier, Ticket402Error, type Verifier } from "../../../client/index.ts"
 import { openKeys } from "../../../server/keys/index.ts"
 import { concerns, createRevocationSet } from "../../../shared/oauth/revocation.ts"
 import { revocationListSchema } from "../../../shared/oauth/revocation-list.ts"
 import { decodeHeader } from "../../../shared/values/codec.ts"
 import {
-  type Cinema,
   eventually,
-  openCinema,
+  openService,
   postToken,
   preparePurchase,
   refresh,
+  type TestService,
   watch,
-} from "../../support/cinema.ts"
+} from "../../support/service.ts"
 
-let cinema: Cinema
+let service: TestService
 let token: string
 let refreshToken: string
-let service: Server
+let api: Server
 let url: string
 let main: Verifier
 const opened: Verifier[] = []
 
 const buy = async () =>
-  (await postToken(cinema.url, (await preparePurchase(cinema, await cinema.customer())).headers)).body
+  (await postToken(service.url, (await preparePurchase(service, await service.customer())).headers)).body
 const verifierOf = (options: Partial<Parameters<typeof createVerifier>[0]> = {}) => {
-  const verifier = createVerifier({ issuer: cinema.url, ...options })
+  const verifier = createVerifier({ issuer: service.url, ...options })
   opened.push(verifier)
   return verifier
 }
@@ -39,38 +39,38 @@ const reasonOf = async (verifier: Verifier, shown = token, scope = "movies:read"
   return verdict.kind === "pass" ? "pass" : verdict.reason
 }
 const revoke = (shown: string) =>
-  fetch(`${cinema.url}/revoke`, { method: "POST", body: new URLSearchParams({ token: shown }) })
+  fetch(`${service.url}/revoke`, { method: "POST", body: new URLSearchParams({ token: shown }) })
 
 beforeAll(async () => {
-  cinema = await openCinema()
+  service = await openService()
   const bought = await buy()
   await eventually(
     () =>
-      fetch(`${cinema.url}/token/status`, {
+      fetch(`${service.url}/token/status`, {
         headers: { authorization: `Bearer ${bought.access_token}` },
       }).then((answer) => answer.json()),
     ({ grant }) => grant.settlement.state === "settled",
   )
-  const full = (await refresh(cinema.url, bought.refresh_token)).body
+  const full = (await refresh(service.url, bought.refresh_token)).body
   token = full.access_token
   refreshToken = full.refresh_token
-  main = createVerifier({ issuer: cinema.url })
-  service = createServer(async (request, response) => {
+  main = createVerifier({ issuer: service.url })
+  api = createServer(async (request, response) => {
     const verdict = await main.check(request.headersDistinct.authorization, "movies:read")
     if (verdict.kind === "refuse") response.writeHead(verdict.status, verdict.headers).end(verdict.body)
     else response.end(JSON.stringify({ sub: verdict.claims.sub }))
   }).listen(0, "127.0.0.1")
-  await once(service, "listening")
-  url = `http://127.0.0.1:${(service.address() as AddressInfo).port}`
+  await once(api, "listening")
+  url = `http://127.0.0.1:${(api.address() as AddressInfo).port}`
 })
 afterEach(() => {
   for (const verifier of opened.splice(0)) verifier.close()
 })
 afterAll(async () => {
   main.close()
-  service.close()
-  service.closeAllConnections()
-  await cinema.close()
+  api.close()
+  api.closeAllConnections()
+  await service.close()
 })
 
 describe("the verifier of another resource server", () => {
@@ -80,7 +80,7 @@ describe("the verifier of another resource server", () => {
       body: { sub: expect.stringMatching(/^eip155:11155111:0x/) },
     })
     for (const shown of [undefined, "a.b.c", `${token}A`]) {
-      const [here, there] = [await watch(url, shown, "/"), await watch(cinema.url, shown)]
+      const [here, there] = [await watch(url, shown, "/"), await watch(service.url, shown)]
       expect({ status: here.status, challenge: here.headers.get("www-authenticate") }).toEqual({
         status: there.status,
         // Proofs are checked at the issuer's gate only.
@@ -88,7 +88,7 @@ describe("the verifier of another resource server", () => {
       })
       expect(here.body).toEqual(
         there.status === 402
-          ? { ...there.body, resource: { ...there.body.resource, url: cinema.url } }
+          ? { ...there.body, resource: { ...there.body.resource, url: service.url } }
           : there.body,
       )
     }
@@ -99,7 +99,7 @@ describe("the verifier of another resource server", () => {
 
   it("TOK-20, N-6750-1: wants its own audience and scope, and one token in one header", async () => {
     expect(await reasonOf(main, token, "movies:write")).toBe("insufficient_scope")
-    expect(await reasonOf(verifierOf({ resource: `${cinema.url}/other` }))).toBe("token_invalid")
+    expect(await reasonOf(verifierOf({ resource: `${service.url}/other` }))).toBe("token_invalid")
     const two = await main.check([`Bearer ${token}`, `Bearer ${token}`], "movies:read")
     expect(two).toMatchObject({ kind: "refuse", reason: "token_ambiguous", status: 400 })
     expect(await main.check("Basic YTpi", "movies:read")).toMatchObject({ status: 401 })
@@ -177,14 +177,14 @@ describe("the verifier of another resource server", () => {
   })
 
   it("N-8725-6: takes no list for a token, and nobody's list but the issuer's", async () => {
-    const list = await (await fetch(`${cinema.url}/revocations`)).text()
+    const list = await (await fetch(`${service.url}/revocations`)).text()
     expect(await reasonOf(main, list)).toBe("token_invalid")
-    const foreign = await openKeys(join(cinema.folder, "foreign"))
+    const foreign = await openKeys(join(service.folder, "foreign"))
     const bodies = [
       token,
       list.replace(/\.[^.]*$/, ".AAAA"),
       await foreign.signRevocations({
-        iss: cinema.url,
+        iss: service.url,
         iat: Math.floor(Date.now() / 1000),
         since: 0,
         next: 10_000,
@@ -207,10 +207,10 @@ describe("the verifier of another resource server", () => {
   })
 
   it("TOK-26: a key that the list calls removed is trusted no more, whatever the key set says", async () => {
-    const ours = await openKeys(join(cinema.folder, "keys"))
+    const ours = await openKeys(join(service.folder, "keys"))
     const kid = JSON.parse(Buffer.from(token.split(".")[0] ?? "", "base64url").toString()).kid
     const removal = await ours.signRevocations({
-      iss: cinema.url,
+      iss: service.url,
       iat: Math.floor(Date.now() / 1000),
       since: 0,
       next: 0,
@@ -236,15 +236,15 @@ describe("the verifier of another resource server", () => {
       },
     })
     expect(await reasonOf(verifier)).toBe("gate_unavailable")
-    expect(asked.every((each) => each.startsWith(cinema.url))).toBe(true)
+    expect(asked.every((each) => each.startsWith(service.url))).toBe(true)
     for (const issuer of ["http://cinema.example", "https://cinema.example/", "cinema", "ftp://a.example"])
-      expect(() => createVerifier({ issuer })).toThrow(TicketError)
+      expect(() => createVerifier({ issuer })).toThrow(Ticket402Error)
   })
 })
 
 describe("GET /revocations", () => {
   const ask = (query = "", headers: Record<string, string> = {}) =>
-    fetch(`${cinema.url}/revocations${query}`, { headers })
+    fetch(`${service.url}/revocations${query}`, { headers })
   const payloadOf = (text: string) =>
     revocationListSchema.parse(JSON.parse(Buffer.from(text.split(".")[1] ?? "", "base64url").toString()))
 
@@ -256,7 +256,7 @@ describe("GET /revocations", () => {
     const quiet = await ask(`?since=${next}`)
     const list = payloadOf(await quiet.text())
     expect(list).toMatchObject({
-      iss: cinema.url,
+      iss: service.url,
       since: next,
       next,
       more: false,

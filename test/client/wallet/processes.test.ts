@@ -4,7 +4,7 @@ import { join } from "node:path"
 import Sqlite from "better-sqlite3"
 import { generatePrivateKey } from "viem/accounts"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { TicketError } from "../../../client/index.ts"
+import { Ticket402Error } from "../../../client/index.ts"
 import { createFileStore } from "../../../client/node/index.ts"
 import { runBuyers } from "../../support/buyers.ts"
 import { failure, origin } from "../../support/client-setup.ts"
@@ -110,7 +110,7 @@ describe("the file", () => {
     const file = join(folder, `odd-${name.replace(/\W/g, "-")}.db`)
     await make(file)
     const error = await failure(createFileStore({ file }))
-    expect(error).toBeInstanceOf(TicketError)
+    expect(error).toBeInstanceOf(Ticket402Error)
     expect(error).toMatchObject({ code: "store_unavailable", found })
   })
 

@@ -35,7 +35,7 @@ test("a token in the last fifth of its life is renewed beside the calls that use
   })
   seller.script("POST /token", async (request, response) => {
     await answered
-    await seller.office(request, response)
+    await seller.router(request, response)
   })
   const calls = Array.from({ length: 3 }, () => client.fetch(`${seller.url}/movies/7`))
   expect((await Promise.all(calls)).map(({ status }) => status)).toEqual([200, 200, 200])
@@ -102,7 +102,7 @@ test("a lost refresh is repeated with the secret, and not before", async () => {
   clock.now += 400
   seller.script("POST /token", async (request, response, socket) => {
     response.end = (() => socket.destroy()) as never
-    await seller.office(request, response)
+    await seller.router(request, response)
   })
   expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(200)
   const [first, second] = seller.seen("POST /token").filter(isRefresh)
@@ -122,7 +122,7 @@ test("a refresh without an answer is a typed error and never a payment; the next
     code: "refresh_unanswered",
     action: "retry",
   })
-  seller.always("POST /token", seller.office)
+  seller.always("POST /token", seller.router)
   expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(200)
   expect(seller.seen("POST /token").at(-1)?.headers["ticket402-secret"]).toBeDefined()
   expect(seller.transfers).toHaveLength(1)

@@ -1,22 +1,22 @@
 /** Rules of what stands behind the address: several processes, the store, logs, and the service that is sold. */
 import { setTimeout as delay } from "node:timers/promises"
 import { createProofKey, proofOf } from "../../support/proofs.ts"
-import { type House, tokenOf } from "../house.ts"
+import { type Fixture, tokenOf } from "../fixture.ts"
 import type { Rule } from "../rule.ts"
 import { Unseen, want, wantSame, wantStatus } from "../want.ts"
 import { type Answer, form, send, withHeaders } from "../wire.ts"
 
-const shownTo = (origin: string, { direct }: House, token: string): Promise<Answer> =>
+const shownTo = (origin: string, { direct }: Fixture, token: string): Promise<Answer> =>
   send(`${origin}${direct.means.route}`, { headers: [["authorization", `Bearer ${token}`]] })
 
-export const behindRules: readonly Rule<House>[] = [
+export const behindRules: readonly Rule<Fixture>[] = [
   {
     id: "N-9449-6",
     clause: "RFC 9449 §11.1",
     promise: "a proof is taken once, whichever process sees it first",
-    async check(house) {
-      const { url } = house.direct.means
-      const mate = await house.openMate()
+    async check(fixture) {
+      const { url } = fixture.direct.means
+      const mate = await fixture.openMate()
       try {
         const places = [`${url}/token`, `${mate.origin}/cinema/token`]
         const key = await createProofKey()
@@ -42,19 +42,19 @@ export const behindRules: readonly Rule<House>[] = [
     id: "N-7009-1",
     clause: "RFC 7009 §2.2",
     promise: "what is revoked at one process is refused by every other within 5 s",
-    async check(house) {
-      const mate = await house.openMate()
+    async check(fixture) {
+      const mate = await fixture.openMate()
       try {
-        const token = await tokenOf(house.direct)
-        wantStatus("before", await shownTo(mate.origin, house, token), 200)
-        const { id, secret } = house.direct.means.client ?? { id: "", secret: "" }
+        const token = await tokenOf(fixture.direct)
+        wantStatus("before", await shownTo(mate.origin, fixture, token), 200)
+        const { id, secret } = fixture.direct.means.client ?? { id: "", secret: "" }
         const asked = form({ token, client_id: id, client_secret: secret })
-        wantStatus("a revocation", await send(`${house.direct.means.url}/revoke`, asked), 200)
+        wantStatus("a revocation", await send(`${fixture.direct.means.url}/revoke`, asked), 200)
         const deadline = performance.now() + 5000
-        let answer = await shownTo(mate.origin, house, token)
+        let answer = await shownTo(mate.origin, fixture, token)
         while (answer.status === 200 && performance.now() < deadline) {
           await delay(100)
-          answer = await shownTo(mate.origin, house, token)
+          answer = await shownTo(mate.origin, fixture, token)
         }
         wantStatus("afterwards, at the other process", answer, 401)
       } finally {
@@ -66,10 +66,10 @@ export const behindRules: readonly Rule<House>[] = [
     id: "N-7009-2",
     clause: "RFC 7009 §2.2.1",
     promise: "while the store is away a revocation is 503 with Retry-After, and the token lives",
-    async check(house) {
-      const mate = await house.openMate()
+    async check(fixture) {
+      const mate = await fixture.openMate()
       try {
-        const token = await tokenOf(house.direct)
+        const token = await tokenOf(fixture.direct)
         // What holds its store is gone, and it still listens.
         await mate.issuer.close()
         const answer = await send(`${mate.origin}/cinema/revoke`, form({ token }))
@@ -77,7 +77,7 @@ export const behindRules: readonly Rule<House>[] = [
         want(Number(answer.header("retry-after")) > 0, "found no Retry-After, wanted it")
         wantStatus(
           "at another process",
-          await shownTo(new URL(house.direct.means.url).origin, house, token),
+          await shownTo(new URL(fixture.direct.means.url).origin, fixture, token),
           200,
         )
       } finally {
@@ -102,8 +102,8 @@ export const behindRules: readonly Rule<House>[] = [
     id: "N-9700-5",
     clause: "RFC 9700 §4.13",
     promise: "what a stranger writes into headers of proxies does not reach the service behind nginx",
-    async check(house) {
-      const { proxied, upstream } = house
+    async check(fixture) {
+      const { proxied, upstream } = fixture
       if (!proxied) throw new Unseen("needs nginx")
       const token = await tokenOf(proxied)
       const names = ["ticket402-subject", "ticket402-grant", "ticket402-scope", "ticket402-paid"]

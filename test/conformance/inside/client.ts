@@ -1,10 +1,10 @@
 /** Rules of how the client library behaves towards services that mislead it. */
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
-import { createClient, createVerifier, TicketError } from "../../../client/index.ts"
+import { createClient, createVerifier, Ticket402Error } from "../../../client/index.ts"
 import { encodeHeader } from "../../../shared/values/codec.ts"
 import { paymentRequiredHeader } from "../../../shared/x402/messages.ts"
-import { type House, tokenOf } from "../house.ts"
+import { type Fixture, tokenOf } from "../fixture.ts"
 import type { Rule } from "../rule.ts"
 import { Unseen, want, wantSame } from "../want.ts"
 
@@ -28,22 +28,22 @@ async function openPlace(
   return { url, visits, close }
 }
 
-async function wantOption(what: string, make: () => unknown): Promise<void> {
+async function requireOption(what: string, make: () => unknown): Promise<void> {
   try {
     make()
   } catch (error) {
-    if (error instanceof TicketError) return
+    if (error instanceof Ticket402Error) return
     throw error
   }
   want(false, `${what}: found no refusal, wanted one`)
 }
 
-export const clientRules: readonly Rule<House>[] = [
+export const clientRules: readonly Rule<Fixture>[] = [
   {
     id: "N-8414-1",
     clause: "RFC 8414 §3.3",
     promise: "a verifier refuses metadata of another issuer, and lets nobody in by it",
-    async check(house) {
+    async check(fixture) {
       const other = await openPlace((path, url) => ({
         body: path.includes("oauth-authorization-server")
           ? {
@@ -56,7 +56,7 @@ export const clientRules: readonly Rule<House>[] = [
       }))
       const verifier = createVerifier({ issuer: other.url })
       try {
-        const verdict = await verifier.check(`Bearer ${await tokenOf(house.direct)}`, "movies:read")
+        const verdict = await verifier.check(`Bearer ${await tokenOf(fixture.direct)}`, "movies:read")
         wantSame("verdict", [verdict.kind, "status" in verdict && verdict.status], ["refuse", 503])
         want(!other.visits.includes("/jwks"), "found that it asked the keys of another issuer")
       } finally {
@@ -69,9 +69,9 @@ export const clientRules: readonly Rule<House>[] = [
     id: "N-9728-3",
     clause: "RFC 9728 §7.7",
     promise: "the client fetches nothing from where an answer points, and nothing over plain http",
-    async check(house) {
+    async check(fixture) {
       for (const issuer of ["http://10.0.0.1", "http://cinema.example", "ftp://cinema.example"])
-        await wantOption(issuer, () => createVerifier({ issuer }).close())
+        await requireOption(issuer, () => createVerifier({ issuer }).close())
       const trap = await openPlace(() => ({ body: {} }))
       const quote = {
         x402Version: 2,
@@ -99,7 +99,7 @@ export const clientRules: readonly Rule<House>[] = [
       }))
       const verifier = createVerifier({ issuer: turned.url })
       try {
-        const { payer } = house.direct.means
+        const { payer } = fixture.direct.means
         if (!payer) throw new Unseen("needs an account that pays")
         const client = createClient({
           account: payer.account,
@@ -107,9 +107,9 @@ export const clientRules: readonly Rule<House>[] = [
           networks: [payer.network],
         })
         await client.fetch(`${lure.url}/movies/1`).catch((error: unknown) => {
-          if (!(error instanceof TicketError)) throw error
+          if (!(error instanceof Ticket402Error)) throw error
         })
-        await verifier.check(`Bearer ${await tokenOf(house.direct)}`, "movies:read")
+        await verifier.check(`Bearer ${await tokenOf(fixture.direct)}`, "movies:read")
         want(lure.visits.length > 0 && turned.visits.length > 0, "found that nothing was asked at all")
         wantSame("requests to where the answers point", trap.visits, [])
       } finally {

@@ -8,7 +8,7 @@ import { ConfigError, type ConfigInput } from "../../../server/config/config.ts"
 import { KeyFileError } from "../../../server/keys/files.ts"
 import { openKeys } from "../../../server/keys/index.ts"
 import { readRing } from "../../support/key-folder.ts"
-import type { House } from "../house.ts"
+import type { Fixture } from "../fixture.ts"
 import type { Rule } from "../rule.ts"
 import { want } from "../want.ts"
 
@@ -26,19 +26,19 @@ async function wantNoStart(
   want(issuer === undefined, `${what}: found a service that starts, wanted none`)
 }
 
-const startable = (house: House, change: Partial<ConfigInput> = {}): ConfigInput => ({
-  ...house.direct.config,
+const startable = (fixture: Fixture, change: Partial<ConfigInput> = {}): ConfigInput => ({
+  ...fixture.direct.config,
   database: "memory:",
   logLevel: "silent",
-  offers: house.direct.config.offers.slice(0, 1),
+  offers: fixture.direct.config.offers.slice(0, 1),
   ...change,
 })
 
 type Ring = Awaited<ReturnType<typeof readRing>>
 
 /** A key folder whose ring was changed. */
-async function spoiled(house: House, name: string, change: (ring: Ring) => unknown): Promise<string> {
-  const folder = join(house.folder, name)
+async function spoiled(fixture: Fixture, name: string, change: (ring: Ring) => unknown): Promise<string> {
+  const folder = join(fixture.folder, name)
   await openKeys(folder)
   const ring = await readRing(folder)
   const file = join(folder, "ring-1.json")
@@ -47,15 +47,15 @@ async function spoiled(house: House, name: string, change: (ring: Ring) => unkno
   return folder
 }
 
-export const startRules: readonly Rule<House>[] = [
+export const startRules: readonly Rule<Fixture>[] = [
   {
     id: "N-6750-6",
     clause: "RFC 6750 §5.3",
     promise: "a service on plain http that others can reach does not start unless it is told to",
-    async check(house) {
-      const config = startable(house, { issuer: "http://cinema.example" })
+    async check(fixture) {
+      const config = startable(fixture, { issuer: "http://cinema.example" })
       await wantNoStart("http", config, ConfigError)
-      await wantNoStart("a life of two hours", startable(house, { tokenLifeSeconds: 7200 }), ConfigError)
+      await wantNoStart("a life of two hours", startable(fixture, { tokenLifeSeconds: 7200 }), ConfigError)
       const issuer = await createIssuer({ ...config, allowInsecureHttp: true })
       await issuer.close()
     },
@@ -64,7 +64,7 @@ export const startRules: readonly Rule<House>[] = [
     id: "N-8725-2",
     clause: "RFC 8725 §3.2, §3.5",
     promise: "keys that are too short, or RSA, stop the start",
-    async check(house) {
+    async check(fixture) {
       const rsa = generateKeyPairSync("rsa", { modulusLength: 1024 }).publicKey.export({
         format: "jwk",
       }) as JWK
@@ -83,8 +83,8 @@ export const startRules: readonly Rule<House>[] = [
         }),
       }
       for (const [what, change] of Object.entries(rings)) {
-        const keys = await spoiled(house, what, change)
-        await wantNoStart(what, startable(house, { keys }), KeyFileError)
+        const keys = await spoiled(fixture, what, change)
+        await wantNoStart(what, startable(fixture, { keys }), KeyFileError)
       }
       const signer = {
         kid: "rsa",
@@ -92,7 +92,7 @@ export const startRules: readonly Rule<House>[] = [
         publicJwk: rsa,
         sign: async () => new Uint8Array(64),
       }
-      const config = startable(house, { keys: join(house.folder, "signer") })
+      const config = startable(fixture, { keys: join(fixture.folder, "signer") })
       await wantNoStart("a signer with an RSA key", config, KeyFileError, { signer })
     },
   },

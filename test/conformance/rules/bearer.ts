@@ -95,11 +95,11 @@ export const bearerRules: readonly Rule[] = [
       const token = await subject.token()
       const query = `?access_token=${token}`
       wantStatus("at the gate", await subject.atGate([], { query }), 400, 401, 402)
-      const office = new URL(await subject.endpoint("token_endpoint"))
+      const router = new URL(await subject.endpoint("token_endpoint"))
       for (const path of ["", "/status", "/receipt"])
         for (const method of ["GET", "POST"]) {
-          const { status } = await send(`${office}${path}${query}`, { method })
-          want(status >= 400, `${method} ${office.pathname}${path}: found ${status}, wanted a refusal`)
+          const { status } = await send(`${router}${path}${query}`, { method })
+          want(status >= 400, `${method} ${router.pathname}${path}: found ${status}, wanted a refusal`)
         }
     },
   },

@@ -152,9 +152,9 @@ export const dpopRules: readonly Rule[] = [
         wantSame("at the ticket office", [answer.status, answer.body.error], [400, "use_dpop_nonce"])
         want(answer.header("dpop-nonce") !== "", "at the ticket office: found no DPoP-Nonce")
       }
-      const seat = await bound(subject)
+      const grant = await bound(subject)
       const answer = await subject.atGate(
-        shown(seat.token, await proofOf(seat.key, { ...seat.terms, nonce: undefined, at: now() })),
+        shown(grant.token, await proofOf(grant.key, { ...grant.terms, nonce: undefined, at: now() })),
       )
       wantStatus("at the gate", answer, 401)
       want(answer.header("dpop-nonce") !== "", "at the gate: found no DPoP-Nonce")
@@ -175,9 +175,9 @@ export const dpopRules: readonly Rule[] = [
       const proof = await proofOf(key, { ...terms, at: now() })
       wantSame("the first time", (await asked(subject, proof)).body.error, "invalid_grant")
       wantNoProof("the second time", await asked(subject, proof))
-      const seat = await bound(subject)
-      const entry = await proofOf(seat.key, { ...seat.terms, at: now() })
-      const ways = await Promise.all([1, 2, 3, 4].map(() => subject.atGate(shown(seat.token, entry))))
+      const grant = await bound(subject)
+      const entry = await proofOf(grant.key, { ...grant.terms, at: now() })
+      const ways = await Promise.all([1, 2, 3, 4].map(() => subject.atGate(shown(grant.token, entry))))
       wantSame("four at once", ways.map(({ status }) => status).sort(), [200, 401, 401, 401])
     },
   },

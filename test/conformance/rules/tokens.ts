@@ -219,13 +219,13 @@ export const tokenRules: readonly Rule[] = [
       const proving = withHeaders(refreshing("a"), [["dpop", token]])
       const asProof = await subject.atToken(proving)
       wantSame("a token as a proof", [asProof.status, asProof.body.error], [400, "invalid_dpop_proof"])
-      const office = await subject.endpoint("token_endpoint")
+      const router = await subject.endpoint("token_endpoint")
       const { entries } = await subject.board()
-      const nonces = await send(`${office}/nonce`, { method: "POST" })
-      const receipt = await send(`${office}/receipt`, { headers: [[secretHeader, purchase?.secret ?? ""]] })
+      const nonces = await send(`${router}/nonce`, { method: "POST" })
+      const receipt = await send(`${router}/receipt`, { headers: [[secretHeader, purchase?.secret ?? ""]] })
       const { nonce } = await subject.withNonce(
         await createProofKey(),
-        { method: "POST", url: office },
+        { method: "POST", url: router },
         (proof) => subject.atToken(withHeaders(refreshing("a"), [["dpop", proof]])),
       )
       const list = (await subject.metadata()).revocations_uri

@@ -1,15 +1,15 @@
 /** `@x402/fetch` with the hook of this package. */
 import { ExactEvmScheme } from "@x402/evm/exact/client"
 import { wrapFetchWithPayment, x402Client, x402HTTPClient } from "@x402/fetch"
-import { ticketHook } from "../../../client/adapters/x402.ts"
+import { tokenHook } from "../../../client/adapters/x402.ts"
 import type { Client } from "../client.ts"
 
 export const x402FetchWithHook: Client = {
   name: "@x402/fetch + hook",
-  findsOffice: true,
+  buysTokens: true,
   open(account) {
     const client = new x402Client().register("eip155:*", new ExactEvmScheme(account))
-    const hook = ticketHook(wrapFetchWithPayment(fetch, client))
+    const hook = tokenHook(wrapFetchWithPayment(fetch, client))
     return wrapFetchWithPayment(fetch, new x402HTTPClient(client).onPaymentRequired(hook))
   },
 }

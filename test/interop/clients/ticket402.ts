@@ -4,13 +4,13 @@ import type { Client } from "../client.ts"
 
 export const ticket402: Client = {
   name: "ticket402",
-  findsOffice: true,
+  buysTokens: true,
   open(account) {
     const client = createClient({
       account,
       budget: { perPurchase: "0.10", perDay: "1" },
       networks: ["eip155:84532"],
-      singleCalls: true,
+      payPerCall: true,
     })
     return client.fetch
   },

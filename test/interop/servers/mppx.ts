@@ -2,13 +2,13 @@
 
 import { evm } from "mppx/evm/server"
 import { Mppx } from "mppx/express"
-import { openDoor } from "../door.ts"
+import { openSeller } from "../seller.ts"
 import type { Server } from "../server.ts"
 
 export const mppxEvm: Server = {
   name: "mppx (EVM charge)",
   open: (chain) =>
-    openDoor(chain, ({ payTo: recipient, facilitator }) =>
+    openSeller(chain, ({ payTo: recipient, facilitator }) =>
       Mppx.create({
         methods: [
           evm.charge({

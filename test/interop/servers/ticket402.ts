@@ -4,7 +4,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import express from "express"
 import { generatePrivateKey, privateKeyToAddress } from "viem/accounts"
-import { office } from "../../../server/adapters/express.ts"
+import { authorizationServer } from "../../../server/adapters/express.ts"
 import { createIssuer } from "../../../server/app/issuer.ts"
 import { mountExample } from "../../../server/commands/example.ts"
 import { baseSepolia } from "../../../shared/networks/base-sepolia.ts"
@@ -15,20 +15,20 @@ import type { RunningServer, Server } from "../server.ts"
 
 const film = "/movies/1"
 
-export const ticket402WalkUp: Server = {
+export const ticket402AtRoutes: Server = {
   name: "ticket402, walkUp",
-  open: (chain) => openCinema(chain, { walkUp: true, visit: visitFilm }),
+  open: (chain) => openService(chain, { payAtRoutes: true, visit: visitFilm }),
 }
 
 export const ticket402Gate: Server = {
   name: "ticket402, gate alone",
-  open: (chain) => openCinema(chain, { walkUp: false, visit: visitFilm }),
+  open: (chain) => openService(chain, { payAtRoutes: false, visit: visitFilm }),
 }
 
-export const ticket402Office: Server = {
+export const ticket402TokenEndpoint: Server = {
   name: "ticket402, POST /token",
-  isOffice: true,
-  open: (chain) => openCinema(chain, { walkUp: false, visit: visitOffice }),
+  sellsTokens: true,
+  open: (chain) => openService(chain, { payAtRoutes: false, visit: callTokenEndpoint }),
 }
 
 type Visit = (call: Call, origin: string, times: number) => Promise<number>
@@ -36,16 +36,16 @@ type Visit = (call: Call, origin: string, times: number) => Promise<number>
 const visitFilm: Visit = (call, origin, times) => countContent(call, `${origin}${film}`, times)
 
 /** One token, shown at every call by a `fetch` that pays nothing. */
-const visitOffice: Visit = async (call, origin, times) => {
+const callTokenEndpoint: Visit = async (call, origin, times) => {
   const bought = await call(`${origin}/token`, { method: "POST" })
   const { access_token } = (await bought.json()) as { access_token?: string }
   const headers = { authorization: `Bearer ${access_token}` }
   return visitFilm((url) => fetch(url, { headers }), origin, times)
 }
 
-async function openCinema(
+async function openService(
   chain: LocalChain,
-  { walkUp, visit }: { walkUp: boolean; visit: Visit },
+  { payAtRoutes, visit }: { payAtRoutes: boolean; visit: Visit },
 ): Promise<RunningServer> {
   const folder = await mkdtemp(join(tmpdir(), "ticket402-interop-"))
   const app = express()
@@ -69,7 +69,7 @@ async function openCinema(
       ],
       // Everybody here is new, and calls three times in a second.
       limits: { newPayer: 10 },
-      walkUp,
+      payAtRoutes,
       x402v1: true,
       logLevel: "error",
     },
@@ -80,7 +80,7 @@ async function openCinema(
     },
   )
   await chain.fund(issuer.relayer)
-  app.use(office(issuer))
+  app.use(authorizationServer(issuer))
   mountExample(app, issuer)
   return {
     origin,

@@ -1,13 +1,13 @@
 /** `x402-express`: x402 v1, which is told in the body and paid in `X-PAYMENT`. */
 import { paymentMiddleware } from "x402-express"
 import { baseSepolia } from "../../../shared/networks/base-sepolia.ts"
-import { openDoor, page } from "../door.ts"
+import { openSeller, page } from "../seller.ts"
 import type { Server } from "../server.ts"
 
 export const x402ExpressV1: Server = {
   name: "x402-express (v1)",
   open: (chain) =>
-    openDoor(
+    openSeller(
       chain,
       ({ payTo, facilitatorUrl }) =>
         paymentMiddleware(

@@ -2,7 +2,7 @@
 import { ExactEvmScheme } from "@x402/evm/exact/server"
 import { paymentMiddlewareFromConfig } from "@x402/express"
 import { baseSepolia } from "../../../shared/networks/base-sepolia.ts"
-import { openDoor, page } from "../door.ts"
+import { openSeller, page } from "../seller.ts"
 import type { Server } from "../server.ts"
 
 const { id: network } = baseSepolia
@@ -10,7 +10,7 @@ const { id: network } = baseSepolia
 export const x402Express: Server = {
   name: "@x402/express",
   open: (chain) =>
-    openDoor(chain, ({ payTo, facilitator }) =>
+    openSeller(chain, ({ payTo, facilitator }) =>
       paymentMiddlewareFromConfig(
         { [`GET ${page}`]: { accepts: { scheme: "exact", network, payTo, price: "$0.01" } } },
         facilitator as never,

@@ -5,9 +5,9 @@ import { type Chain, ChainMismatch, ChainUnavailable } from "../../../server/por
 import { sepolia } from "../../../shared/networks/sepolia.ts"
 import { lowerAddress } from "../../../shared/values/evm.ts"
 import { type LocalChain, startLocalChain } from "../../support/chain/local-chain.ts"
-import { eventually } from "../../support/cinema.ts"
 import { randomAccount, randomHex32 } from "../../support/payments.ts"
 import { type RpcProxy, startRpcProxy } from "../../support/rpc-proxy.ts"
+import { eventually } from "../../support/service.ts"
 
 const [usdc] = sepolia.assets
 const asset = lowerAddress(usdc.address)

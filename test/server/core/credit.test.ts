@@ -1,6 +1,12 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { type Further, takeBack, topUpGrant, unusedValue, whyNoTopUp } from "../../../server/core/credit.ts"
+import {
+  type TopUpRedemption,
+  takeBack,
+  topUpGrant,
+  unusedValue,
+  whyNoTopUp,
+} from "../../../server/core/credit.ts"
 import { type Grant, openGrant } from "../../../server/core/grant.ts"
 import type { Redemption } from "../../../server/core/redemption.ts"
 import { type Meter, openMeter } from "../../../server/core/units.ts"
@@ -41,7 +47,7 @@ const further = (
       token: { jti: key, seconds: 60 },
       gave: null,
     },
-  }) as unknown as Further
+  }) as unknown as TopUpRedemption
 const spend = (grant: Grant, units: number): Grant => {
   const { meter } = grant
   if (!meter) return grant
@@ -236,7 +242,7 @@ describe("credit", () => {
 
   it("comes with a token that says settled only when the money was in", () => {
     const bought = further("extends", 1000n, 10, 100)
-    const tokenOf = (change: Partial<Further>) =>
+    const tokenOf = (change: Partial<TopUpRedemption>) =>
       topUpGrant(grantOf(10, 100), first(1000n), { ...bought, ...change }, 0).grant.token
     expect(tokenOf({})?.settled).toBe(false)
     expect(tokenOf({ state: "paid" })?.settled).toBe(true)

@@ -2,12 +2,12 @@ import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import {
   admit,
-  type Claim,
   changeOf,
   closedBreaker,
+  type Exposure,
   type ExposureLimits,
+  type ExposureRequest,
   lossWindowSeconds,
-  type Standing,
 } from "../../../server/core/exposure.ts"
 import type { Move, SettlePolicy } from "../../../server/core/redemption.ts"
 import { createMemoryVerbs } from "../../../server/stores/memory/store.ts"
@@ -21,7 +21,7 @@ const limits: ExposureLimits = {
   total: 50_000_000n,
   dailyLoss: 5_000_000n,
 }
-const claim: Claim = {
+const claim: ExposureRequest = {
   policy: "background",
   nominal: 10_000n,
   value: 10_000n,
@@ -30,7 +30,7 @@ const claim: Claim = {
   blockSeconds: 12,
   now: start,
 }
-const idle: Standing = {
+const idle: Exposure = {
   queued: 0,
   pending: 0n,
   payer: { unsettled: 0n, open: 0, settled: 0 },
@@ -38,7 +38,7 @@ const idle: Standing = {
   lost: 0n,
   breaker: closedBreaker,
 }
-const verdict = (changes: Partial<Claim>, standing: Partial<Standing> = {}) => {
+const verdict = (changes: Partial<ExposureRequest>, standing: Partial<Exposure> = {}) => {
   const admission = admit({ ...claim, ...changes }, { ...idle, ...standing }, limits)
   if (admission.kind === "refused") return admission.reason
   return admission.limit ?? admission.policy

@@ -69,7 +69,7 @@ describe("funding", () => {
 
   it("DOS-05: any number of payments ask the node once in ten seconds", async () => {
     const funding = open()
-    await Promise.all(Array.from({ length: 50 }, () => funding.wantWorth(1_000_000n)))
+    await Promise.all(Array.from({ length: 50 }, () => funding.requireWorth(1_000_000n)))
     time += 9
     await funding.check()
     expect(asked).toBe(1)
@@ -82,19 +82,19 @@ describe("funding", () => {
     const funding = open()
     const cost = (await funding.cost())!
     expect(cost).toBe(135_438n)
-    await funding.wantWorth(cost)
-    await expect(funding.wantWorth(cost - 1n)).rejects.toMatchObject({ reason: "amount_below_minimum" })
+    await funding.requireWorth(cost)
+    await expect(funding.requireWorth(cost - 1n)).rejects.toMatchObject({ reason: "amount_below_minimum" })
     maxFeePerGas *= 2n
     time += 10
-    await expect(funding.wantWorth(cost)).rejects.toMatchObject({ reason: "amount_below_minimum" })
+    await expect(funding.requireWorth(cost)).rejects.toMatchObject({ reason: "amount_below_minimum" })
   })
 
   it("SET-24: without a price of the coin nothing is asked and nothing refused; without fees nothing is sold", async () => {
     const blind = open({ nativePrice: undefined })
-    await blind.wantWorth(1n)
+    await blind.requireWorth(1n)
     expect([await blind.cost(), asked]).toEqual([null, 0])
     const fees = () => Promise.reject(new ChainUnavailable("gone"))
     const lost = open({ chain: { network: sepolia, gasBalance: async () => ether, fees } })
-    await expect(lost.wantWorth(10n ** 12n)).rejects.toThrow(ChainUnavailable)
+    await expect(lost.requireWorth(10n ** 12n)).rejects.toThrow(ChainUnavailable)
   })
 })

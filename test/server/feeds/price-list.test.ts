@@ -15,13 +15,13 @@ import { createQuotes } from "../../../server/feeds/quote-seals.ts"
 import { endpointsOf } from "../../../server/http/metadata.ts"
 import { createChallenges } from "../../../server/http/payment-required.ts"
 import { openKeys } from "../../../server/keys/index.ts"
-import { createKeyCare } from "../../../server/keys/key-care.ts"
+import { createKeyMaintenance } from "../../../server/keys/key-maintenance.ts"
 import type { Keys } from "../../../server/ports/keys.ts"
 import type { Logger } from "../../../server/ports/runtime.ts"
 import { decodeHeader } from "../../../shared/values/codec.ts"
 import { paymentRequiredHeader, paymentRequiredSchema } from "../../../shared/x402/messages.ts"
-import { offer } from "../../support/cinema.ts"
-import { configInput, sepoliaId, toldOffer } from "../../support/offers.ts"
+import { configInput, pricedByFunction, sepoliaId } from "../../support/offers.ts"
+import { offer } from "../../support/service.ts"
 
 const start = 1_800_000_000
 const baseSepoliaId = "eip155:84532"
@@ -45,7 +45,10 @@ beforeEach(async () => {
 })
 
 /** The function tells the price of `hour`. */
-async function open(tell: PriceFunction, offers: ConfigInput["offers"] = [toldOffer("hour", "movies:read")]) {
+async function open(
+  tell: PriceFunction,
+  offers: ConfigInput["offers"] = [pricedByFunction("hour", "movies:read")],
+) {
   const config = parseConfig(configInput({ networks, offers, limits: { perPayment: "0.10" } }))
   const quotes = createQuotes(keys, config.issuer)
   const list = createPriceList(
@@ -146,7 +149,7 @@ describe("the price list", () => {
     let answer = "0.02"
     const { list, amounts, later, challenge } = await open(
       () => answer,
-      [toldOffer("hour", "movies:read"), offer("day", "movies:read", "0.05")],
+      [pricedByFunction("hour", "movies:read"), offer("day", "movies:read", "0.05")],
     )
     expect(amounts()).toEqual([20_000n, 50_000n])
     answer = "free"
@@ -167,7 +170,7 @@ describe("the price list", () => {
   })
 
   it("QTE-09: of an offer's prices only that one is closed whose function failed", async () => {
-    const hour = toldOffer("hour", "movies:read")
+    const hour = pricedByFunction("hour", "movies:read")
     const onBase = { ...hour.prices[0]!, network: baseSepoliaId }
     const { amounts } = await open(
       ({ network }) => (network === sepoliaId ? "0.02" : "0"),
@@ -217,7 +220,7 @@ describe("the price list", () => {
     const quoteNow = () => list.current()[0]!.prices[0]!.quote!
     const before = quoteNow()
     time += 5
-    await createKeyCare(folder, { algorithm: "ES256", now }).remove(before.split(".")[0]!)
+    await createKeyMaintenance(folder, { algorithm: "ES256", now }).remove(before.split(".")[0]!)
     await keys.refresh()
     await later(0)
     expect(quoteNow()).not.toBe(before)
@@ -239,7 +242,7 @@ describe("the price list", () => {
     const { later, challenge } = await open(
       () => answer,
       [
-        { ...toldOffer("hour", "movies:read"), calls: 10 },
+        { ...pricedByFunction("hour", "movies:read"), calls: 10 },
         { ...offer("call", "movies:read", "0.005"), calls: 1 },
       ],
     )
@@ -253,12 +256,14 @@ describe("the price list", () => {
 })
 
 describe("a configuration with prices that a function tells", () => {
-  const offers = [offer("day", "movies:read", "0.05"), toldOffer("hour", "movies:read")]
+  const offers = [offer("day", "movies:read", "0.05"), pricedByFunction("hour", "movies:read")]
 
   it("names another offer than one with any fixed price", () => {
     const refOf = (input: (typeof offers)[number]) =>
       parseConfig(configInput({ offers: [input] })).offers[0]?.ref
-    expect(refOf(toldOffer("hour", "movies:read"))).not.toBe(refOf(offer("hour", "movies:read", "0.01")))
+    expect(refOf(pricedByFunction("hour", "movies:read"))).not.toBe(
+      refOf(offer("hour", "movies:read", "0.01")),
+    )
   })
 
   it("QTE-08: is refused without the function, and a function without a price of its offer's too", () => {

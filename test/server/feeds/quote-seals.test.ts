@@ -3,17 +3,17 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { beforeEach, describe, expect, it } from "vitest"
 import { parseConfig } from "../../../server/config/config.ts"
-import { readQuote, sealedText, writeQuote } from "../../../server/core/dynamic-quote.ts"
 import { createOfferBoard, type Offer, type Price } from "../../../server/core/offers.ts"
 import { locatePayment, matchPayment } from "../../../server/core/payment.ts"
+import { readQuote, sealedText, writeQuote } from "../../../server/core/price-quote.ts"
 import { createQuotes, type Quotes } from "../../../server/feeds/quote-seals.ts"
 import { openKeys } from "../../../server/keys/index.ts"
-import { createKeyCare } from "../../../server/keys/key-care.ts"
+import { createKeyMaintenance } from "../../../server/keys/key-maintenance.ts"
 import { quoteOverlapSeconds } from "../../../server/keys/ring-changes.ts"
 import type { Keys } from "../../../server/ports/keys.ts"
 import { Refusal } from "../../../shared/refusals.ts"
 import type { PaymentRequirements } from "../../../shared/x402/messages.ts"
-import { configInput, sepoliaId, toldOffer } from "../../support/offers.ts"
+import { configInput, pricedByFunction, sepoliaId } from "../../support/offers.ts"
 import { randomAccount, signPayment } from "../../support/payments.ts"
 
 const baseSepoliaId = "eip155:84532"
@@ -27,10 +27,10 @@ const config = parseConfig(
     },
     offers: [
       {
-        ...toldOffer("hour", "movies:read"),
+        ...pricedByFunction("hour", "movies:read"),
         prices: [sepoliaId, baseSepoliaId].map((network) => ({ network, asset: "USDC" })),
       },
-      toldOffer("studio", "movies:write"),
+      pricedByFunction("studio", "movies:write"),
     ],
   }),
 )
@@ -42,7 +42,7 @@ let time: number
 let keys: Keys
 let quotes: Quotes
 const now = () => time
-const care = () => createKeyCare(folder, { algorithm: "ES256", now })
+const care = () => createKeyMaintenance(folder, { algorithm: "ES256", now })
 
 beforeEach(async () => {
   time = start

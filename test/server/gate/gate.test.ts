@@ -282,7 +282,7 @@ describe("the gate", () => {
       kind: "refuse",
       reason: "insufficient_scope",
     })
-    ended = { seat: "settlement_failed" }
+    ended = { grant: "settlement_failed" }
     expect(await reasonOf(token, gate)).toBe("settlement_failed")
     ended = {}
     time = claims.exp + 5
@@ -303,7 +303,7 @@ describe("the gate", () => {
     const token = await keys.sign(claims)
     const seen: Record<string, string> = {}
     for (const reason of ["settlement_failed", "refresh_token_reused", "revoked"] as const) {
-      ended = { seat: reason }
+      ended = { grant: reason }
       seen[reason] = await reasonOf(token)
     }
     ended = {}

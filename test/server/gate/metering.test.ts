@@ -4,20 +4,20 @@ import { type Charge, createMetering, type Metering } from "../../../server/gate
 import type { Logger } from "../../../server/ports/runtime.ts"
 import { type Store, StoreUnavailable } from "../../../server/ports/store.ts"
 import { createMemoryStore } from "../../../server/stores/memory/store.ts"
-import { eventually } from "../../support/cinema.ts"
 import { orderOf, start } from "../../support/orders.ts"
+import { eventually } from "../../support/service.ts"
 
 const log: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 let store: Store
 let time: number
 let gates: Metering[]
 /** How often a gate asked the store. */
-let errands: number
+let storeCalls: number
 let isAway: boolean
 
 const open = (holder: string): Metering => {
   const counted = async <T>(work: () => Promise<T>): Promise<T> => {
-    errands += 1
+    storeCalls += 1
     if (isAway) throw new StoreUnavailable("away")
     return work()
   }
@@ -57,7 +57,7 @@ beforeEach(() => {
   store = createMemoryStore()
   time = start
   gates = []
-  errands = 0
+  storeCalls = 0
   isAway = false
 })
 afterEach(() => Promise.all(gates.map((gate) => gate.stop())))
@@ -76,7 +76,7 @@ describe("metering", () => {
     const gate = open("a")
     const answers = await Promise.all(Array.from({ length: largestSlice }, () => call(gate, id)))
     expect(new Set(answers)).toEqual(new Set(["passed"]))
-    expect(errands).toBe(1)
+    expect(storeCalls).toBe(1)
   })
 
   it("tells with every call what is left", async () => {
@@ -167,7 +167,7 @@ describe("metering", () => {
     isAway = true
     time += sliceSeconds
     await eventually(
-      async () => errands,
+      async () => storeCalls,
       (count) => count > 2,
     )
     expect(await gate.spend(id, 1)).toBe("unavailable")
@@ -182,7 +182,7 @@ describe("metering", () => {
     const id = await sell(1)
     const gate = open("a")
     for (let calls = 0; calls < 50; calls++) await call(gate, id)
-    expect(errands).toBeLessThanOrEqual(3)
+    expect(storeCalls).toBeLessThanOrEqual(3)
     await store.creditUnits({ grantId: id, units: 1, note: null, now: time })
     time += 1
     expect(await call(gate, id)).toBe("passed")

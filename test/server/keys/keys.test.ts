@@ -5,13 +5,13 @@ import { join } from "node:path"
 import { calculateJwkThumbprint, compactVerify, importJWK, type JWK } from "jose"
 import { beforeEach, describe, expect, it } from "vitest"
 import { KeyFileError, type KeyOptions, openKeys, openRelayerKey } from "../../../server/keys/index.ts"
-import { createKeyCare } from "../../../server/keys/key-care.ts"
+import { createKeyMaintenance } from "../../../server/keys/key-maintenance.ts"
 import { accessOverlapSeconds } from "../../../server/keys/ring-changes.ts"
 import { createRingFile, type KeyRing } from "../../../server/keys/ring-file.ts"
 import { type Keys, SignerUnavailable } from "../../../server/ports/keys.ts"
 import type { Claims } from "../../../shared/oauth/access-token.ts"
 import { readServiceKey } from "../../conformance/forgery.ts"
-import { createOutsideSigner, readRing } from "../../support/key-folder.ts"
+import { createExternalSigner, readRing } from "../../support/key-folder.ts"
 
 const newFolder = () => mkdtemp(join(tmpdir(), "keys-"))
 const grantId = Buffer.alloc(16, 7).toString("base64url")
@@ -26,7 +26,8 @@ beforeEach(async () => {
 })
 
 const open = (options: KeyOptions = {}) => openKeys(folder, { now, ...options })
-const care = (algorithm: "ES256" | "EdDSA" = "ES256") => createKeyCare(folder, { algorithm, now })
+const maintenance = (algorithm: "ES256" | "EdDSA" = "ES256") =>
+  createKeyMaintenance(folder, { algorithm, now })
 const claims = (): Claims => ({
   iss: issuer,
   aud: issuer,
@@ -49,7 +50,7 @@ const isGood = async (keys: Keys, token: string) => (await keys.verify(token)) !
 /** Lets the next keys take over, a day later and in good time. */
 async function rotateADayLater() {
   time += 86_400
-  expect(await care().rotate()).toMatchObject({ waitSeconds: 0 })
+  expect(await maintenance().rotate()).toMatchObject({ waitSeconds: 0 })
 }
 const rewrite = async (change: (ring: KeyRing) => unknown) => {
   const ring = await readRing(folder)
@@ -133,12 +134,12 @@ describe("the folder of the keys", () => {
     expect(new Set(all.map((keys) => keys.refreshToken(grantId, 0))).size).toBe(1)
     expect(await readdir(folder)).toEqual(["ring-1.json"])
     time += 86_400
-    const asked = await Promise.all(Array.from({ length: 8 }, () => care().rotate()))
+    const asked = await Promise.all(Array.from({ length: 8 }, () => maintenance().rotate()))
     // One of them did; the others found its next key too young.
     expect(asked.filter(({ waitSeconds }) => waitSeconds === 0)).toHaveLength(1)
     expect(await readdir(folder)).toEqual(["ring-2.json"])
-    const listed = (await care().list()) as { kid: string }[]
-    await Promise.all(listed.map(({ kid }) => care().remove(kid)))
+    const listed = (await maintenance().list()) as { kid: string }[]
+    await Promise.all(listed.map(({ kid }) => maintenance().remove(kid)))
     expect((await readRing(folder)).removed.map(({ id }) => id).sort()).toEqual(
       listed.map(({ kid }) => kid).sort(),
     )
@@ -188,7 +189,7 @@ describe.each(["ES256", "EdDSA"] as const)("a ring of %s keys", (algorithm) => {
     const [first, second] = kidsOf(keys)
     time += 86_400
     const old = await keys.sign(claims())
-    expect(await care(algorithm).rotate()).toMatchObject({ waitSeconds: 0 })
+    expect(await maintenance(algorithm).rotate()).toMatchObject({ waitSeconds: 0 })
     await keys.refresh()
     expect(kidsOf(keys)).toEqual([second, first, expect.any(String)])
     expect(headerOf(await keys.sign(claims())).kid).toBe(second)
@@ -207,7 +208,7 @@ describe.each(["ES256", "EdDSA"] as const)("a ring of %s keys", (algorithm) => {
     const token = await keys.sign(claims())
     const { kid } = headerOf(token)
     time += 60
-    expect(await care(algorithm).remove(kid)).toBe(true)
+    expect(await maintenance(algorithm).remove(kid)).toBe(true)
     await Promise.all([keys.refresh(), other.refresh()])
     for (const each of [keys, other]) {
       expect(await isGood(each, token)).toBe(false)
@@ -218,25 +219,25 @@ describe.each(["ES256", "EdDSA"] as const)("a ring of %s keys", (algorithm) => {
     }
     // The next one was known to all, so it signs at once.
     expect(await isGood(other, await keys.sign(claims()))).toBe(true)
-    expect(await care().remove(kid)).toBe(false)
+    expect(await maintenance().remove(kid)).toBe(false)
   })
 })
 
 describe("a rotation", () => {
   it("KEY-05: never signs with a key that another process does not know yet", async () => {
     const keys = await open()
-    expect(await care().rotate()).toEqual({ waitSeconds: 60, own: true })
+    expect(await maintenance().rotate()).toEqual({ waitSeconds: 60, own: true })
     time += 59
-    expect(await care().rotate()).toEqual({ waitSeconds: 1, own: true })
+    expect(await maintenance().rotate()).toEqual({ waitSeconds: 1, own: true })
     time += 1
     const late = await open()
-    await care().rotate()
+    await maintenance().rotate()
     await keys.refresh()
     // The late one has not read of it, and knows the key all the same.
     expect(await isGood(late, await keys.sign(claims()))).toBe(true)
     expect(await isGood(keys, await late.sign(claims()))).toBe(true)
     // In an emergency there may be no key that all know: a moment without tokens, and none that is refused.
-    for (const { kid } of keys.jwks().keys.slice(0, 1)) await care().remove(String(kid))
+    for (const { kid } of keys.jwks().keys.slice(0, 1)) await maintenance().remove(String(kid))
     await keys.refresh()
     await expect(keys.sign(claims())).rejects.toThrow(SignerUnavailable)
     expect(() => keys.check()).toThrow(SignerUnavailable)
@@ -267,7 +268,7 @@ describe("a rotation", () => {
     expect(headerOf(await keys.sign(claims())).alg).toBe("ES256")
     expect(keys.jwks().keys.map(({ alg }) => alg)).toEqual(["ES256", "EdDSA"])
     time += 60
-    await care("EdDSA").rotate()
+    await maintenance("EdDSA").rotate()
     await keys.refresh()
     const fresh = await keys.sign(claims())
     expect(headerOf(fresh).alg).toBe("EdDSA")
@@ -325,7 +326,7 @@ describe("a rotation", () => {
     time += 300 * 86_400
     for (const each of [token, fresh]) expect(keys.readRefreshToken(each)).toEqual({ grantId, generation: 3 })
     const retired = (await readRing(folder)).refresh.find(({ retiredAt }) => retiredAt !== null)!
-    await care().remove(retired.id)
+    await maintenance().remove(retired.id)
     await keys.refresh()
     expect(keys.readRefreshToken(token)).toBeUndefined()
     expect(keys.readRefreshToken(fresh)).toEqual({ grantId, generation: 3 })
@@ -349,7 +350,7 @@ describe("a rotation", () => {
 
 describe.each(["ES256", "EdDSA"] as const)("a signer outside, of %s", (alg) => {
   it("signs what verifies with its public half, and its private half is nowhere", async () => {
-    const signer = createOutsideSigner(alg)
+    const signer = createExternalSigner(alg)
     const keys = await open({ signer })
     const token = await keys.sign(claims())
     expect(headerOf(token)).toMatchObject({ alg, kid: signer.kid })
@@ -361,7 +362,7 @@ describe.each(["ES256", "EdDSA"] as const)("a signer outside, of %s", (alg) => {
   })
 
   it("that is away, slow or wrong gives no token, and may come back", async () => {
-    const signer = createOutsideSigner(alg)
+    const signer = createExternalSigner(alg)
     const keys = await open({ signer })
     signer.fault = new Error("KMS throttled, request 42")
     await expect(keys.sign(claims())).rejects.toThrow(SignerUnavailable)
@@ -384,7 +385,7 @@ describe.each(["ES256", "EdDSA"] as const)("a signer outside, of %s", (alg) => {
 
 describe("a change of the signer outside", () => {
   it("lets the old one finish while both run, but nothing that would outlive it", async () => {
-    const [before, after] = [createOutsideSigner(), createOutsideSigner()]
+    const [before, after] = [createExternalSigner(), createExternalSigner()]
     const old = await open({ signer: before })
     time += 100
     const fresh = await open({ signer: after })
@@ -400,7 +401,7 @@ describe("a change of the signer outside", () => {
   })
 
   it("is possible there and back, and to keys of the service's own, but never to a removed key", async () => {
-    const [first, second] = [createOutsideSigner(), createOutsideSigner()]
+    const [first, second] = [createExternalSigner(), createExternalSigner()]
     await open({ signer: first })
     await open({ signer: second })
     time += 5
@@ -411,14 +412,14 @@ describe("a change of the signer outside", () => {
     time += 5
     expect(headerOf(await own.sign(claims())).kid).not.toBe(first.kid)
     expect(await isGood(own, token)).toBe(true)
-    await care().remove(first.kid)
+    await maintenance().remove(first.kid)
     await expect(open({ signer: first })).rejects.toThrow(/was removed/)
-    const impostor = { ...createOutsideSigner(), kid: second.kid }
+    const impostor = { ...createExternalSigner(), kid: second.kid }
     await expect(open({ signer: impostor })).rejects.toThrow(/another key than before/)
   })
 
   it("is checked before it is made: a private key, another curve or a strange name is refused", async () => {
-    const signer = createOutsideSigner()
+    const signer = createExternalSigner()
     const wrong = [
       { ...signer, publicJwk: { ...signer.publicJwk, d: signer.publicJwk.x ?? "" } },
       { ...signer, alg: "EdDSA" as const },

@@ -1,0 +1,21 @@
+/** Removes the defences that buyer-crash.test.ts guards. */
+import { at, type Mutation } from "../mutations/mutation.ts"
+
+export const mutations: readonly Mutation[] = [
+  ...at("client/purchase/booking.ts", [
+    [
+      "a payment is written down before it is sent",
+      "if (!(await store.keep({ ...payment, sends: 1, uncertain: true }))) throw overtaken()",
+      "",
+      "killed at any step",
+    ],
+  ]),
+  ...at("client/wallet/refresh.ts", [
+    [
+      "a refresh under way outlives a crash",
+      "await store.change(grant, { refreshSends: sends })",
+      "",
+      "between a refresh and its answer",
+    ],
+  ]),
+]

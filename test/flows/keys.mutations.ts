@@ -1,0 +1,16 @@
+/** Removes the defences that keys.test.ts guards. */
+import { at, type Mutation } from "../mutations/mutation.ts"
+
+export const mutations: readonly Mutation[] = [
+  ...at("server/gate/gate.ts", [
+    ["trust at every look", " || !keys.isTrusted(known.kid)", "", "TOK-26: refuse what a removed key signed"],
+  ]),
+  ...at("server/grants/payment/index.ts", [
+    [
+      "no payment for a token that cannot be signed",
+      "deps.keys.check()",
+      "",
+      "loses no payment when the signer fails",
+    ],
+  ]),
+]

@@ -1,0 +1,22 @@
+/** Removes the defences that malformed.test.ts guards. */
+import { at, type Mutation } from "../mutations/mutation.ts"
+
+export const mutations: readonly Mutation[] = [
+  ...at("server/adapters/express.ts", [
+    [
+      "no request of the web is no failure",
+      "return createRequest(req, res, place)\n  } catch {",
+      "return createRequest(req, res, place)\n  } catch (error) {\n    throw error",
+      "HTP-04, HTP-05",
+    ],
+  ]),
+  ...at("server/http/read-body.ts", [
+    [
+      "a parameter once",
+      'if (parameters.has(name)) throw new Refusal("malformed", "Found a parameter given twice.")',
+      "",
+      "N-6749-2",
+    ],
+    ["bounded body", "if (size > maximumBodyBytes) throw", "if (false) throw", "PRS-01"],
+  ]),
+]

@@ -1,0 +1,60 @@
+/** Removes the defences that pay-at-routes.test.ts guards. */
+import { at, type Mutation } from "../mutations/mutation.ts"
+
+export const mutations: readonly Mutation[] = [
+  ...at("server/grants/payment/index.ts", [
+    [
+      "nothing is sold at a door that it would not open",
+      'if (request.gatedRoute && !opens(payment.offer, request.gatedRoute)) throw new Refusal("offer_elsewhere")',
+      "",
+      "HTP-02",
+    ],
+  ]),
+  ...at("server/core/offers.ts", [
+    [
+      "nothing is sold at a door that asks for more of it",
+      "(offer.units === null || offer.units >= gatedRoute.cost) &&",
+      "",
+      "HTP-02",
+    ],
+  ]),
+  ...at("server/http/pay-at-routes.ts", [
+    [
+      "no second payment is asked for what was paid for",
+      "isPaymentRefusal(reason) ? router.refuse(path, afterPayment[reason]) : undefined",
+      "undefined",
+      "IDM-06",
+    ],
+    [
+      "the rate of a peer at the door",
+      "{ ...caller, path, gatedRoute }",
+      '{ ...caller, peer: "", path, gatedRoute }',
+      "DOS-02",
+    ],
+  ]),
+  ...at("server/adapters/express.ts", [
+    [
+      "a token beside a payment decides alone",
+      "!shown.payment || shown.authorization.length > 0 || shown.queryToken",
+      "!shown.payment",
+      "TOK-01",
+    ],
+    [
+      "what was bought is the buyer's, however the call ends",
+      "for (const [name, value] of Object.entries(entry?.headers ?? {})) res.setHeader(name, value)",
+      "",
+      "CLI-14",
+    ],
+  ]),
+  ...at("server/http/token-endpoint.ts", [
+    ["one version of x402 in a request", "if (header !== null && headerV1 !== null)", "if (false)", "HTP-08"],
+  ]),
+  ...at("server/http/x402-v1.ts", [
+    [
+      "a v1 payment is for what was signed",
+      "entry.amount === value && entry.payTo.toLowerCase() === to.toLowerCase()",
+      "true",
+      "pays for the offer named",
+    ],
+  ]),
+]

@@ -1,0 +1,21 @@
+/** Removes the defences that two-nodes.test.ts guards. */
+import { at, type Mutation } from "../mutations/mutation.ts"
+
+export const mutations: readonly Mutation[] = [
+  ...at("server/settlement/confirm.ts", [
+    [
+      "a second node's word for what is paid",
+      'const counts = deep && (await witness(row, evidence)) === "confirmed"',
+      "const counts = deep",
+      "SET-29: is not settled on the word of one node",
+    ],
+  ]),
+  ...at("server/grants/payment/index.ts", [
+    [
+      "a second node's word for what is accepted",
+      "const source = chain.agreed(nominalOf(payment)) ?? chain",
+      "const source = chain",
+      "SET-29: is not accepted while two nodes",
+    ],
+  ]),
+]

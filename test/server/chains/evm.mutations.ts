@@ -1,0 +1,8 @@
+/** Removes the defences that evm.test.ts guards. */
+import { at, type Mutation } from "../../mutations/mutation.ts"
+
+export const mutations: readonly Mutation[] = [
+  ...at("server/chains/node.ts", [
+    ["chain id of a node", "if (found !== network.chainId)", "if (false)", "SET-30"],
+  ]),
+]

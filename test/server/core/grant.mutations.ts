@@ -1,0 +1,25 @@
+/** Removes the defences that grant.test.ts guards. */
+import { at, type Mutation } from "../../mutations/mutation.ts"
+
+export const mutations: readonly Mutation[] = [
+  ...at("server/core/grant.ts", [
+    [
+      "the secret is the buyer's",
+      "return grant.opening === shown.opening",
+      "return true",
+      "is proven by its secret",
+    ],
+    [
+      "refresh reuse ends the grant",
+      'grant: { ...grant, ended: { reason: "refresh_token_reused", at: now } },',
+      "",
+      "TOK-30",
+    ],
+    [
+      "DPoP: a refresh is by the grant's key",
+      "if (isBound && request.keyThumbprint !== grant.keyThumbprint)",
+      "if (false)",
+      "bound to a key",
+    ],
+  ]),
+]

@@ -1,0 +1,100 @@
+import { describe, expect, it } from "vitest"
+import { parseConfig } from "../../../server/config/config.ts"
+import type { Offer } from "../../../server/core/offers.ts"
+import { createPaymentRequired, headerLimit, offersFor } from "../../../server/core/payment-required.ts"
+import { pricedOffers } from "../../../server/core/pricing.ts"
+import { decodeHeader } from "../../../shared/values/codec.ts"
+import { type PaymentRequired, paymentRequiredSchema } from "../../../shared/x402/messages.ts"
+import { configInput, payTo, sepoliaId } from "../../support/offers.ts"
+
+const prices = [{ network: sepoliaId, asset: "USDC", amount: "0.01" }]
+const config = parseConfig(
+  configInput({
+    offers: Array.from({ length: 30 }, (_, index) => ({
+      id: `offer-${index}`,
+      scope: index === 0 ? "movies:read" : "movies:read movies:write",
+      durationSeconds: 60 * (index + 1),
+      prices,
+    })),
+  }),
+)
+const priced = (offers: readonly Offer[]) => pricedOffers(offers, () => undefined, config.limits.perPayment)
+const terms = {
+  url: "http://127.0.0.1:8402/movies/{id}",
+  error: "token_missing",
+  tokenEndpoint: "http://127.0.0.1:8402/token",
+  resource: "http://127.0.0.1:8402",
+}
+const read = (header: string): PaymentRequired => paymentRequiredSchema.parse(decodeHeader(header))
+
+describe("the quote", () => {
+  it("says what is on sale, for how much, to whom, and where", () => {
+    const { header, body } = createPaymentRequired({
+      ...terms,
+      offers: priced(config.offers.slice(0, 1)),
+      paymentFlow: "access-token",
+    })
+    expect(decodeHeader(header)).toEqual(JSON.parse(body))
+    expect(JSON.parse(body)).toMatchObject({
+      x402Version: 2,
+      error: "token_missing",
+      resource: { url: terms.url },
+      accepts: [
+        {
+          scheme: "exact",
+          network: sepoliaId,
+          amount: "10000",
+          payTo,
+          maxTimeoutSeconds: 600,
+          extra: { name: "USDC", version: "2", offer: config.offers[0]?.ref, paymentFlow: "access-token" },
+        },
+      ],
+      extensions: {
+        "access-token": { info: { tokenEndpoint: terms.tokenEndpoint, resource: terms.resource } },
+      },
+    })
+  })
+
+  it("keeps the header under the limit of a stock proxy; what does not fit stays in the body", () => {
+    const { header, body } = createPaymentRequired({ ...terms, offers: priced(config.offers) })
+    expect(header.length).toBeLessThanOrEqual(headerLimit)
+    const shown = read(header)
+    expect(shown.accepts.length).toBeGreaterThan(3)
+    expect(shown.accepts.length).toBeLessThan(30)
+    expect(Object.keys(shown.extensions?.["access-token"]?.info.offers ?? {}).length).toBe(
+      shown.accepts.length,
+    )
+    expect(JSON.parse(body).accepts.length).toBe(30)
+  })
+
+  it("drops comparisons from the header before it drops offers", () => {
+    const offers = parseConfig(
+      configInput({
+        offers: Array.from({ length: 30 }, (_, index) => ({
+          id: `offer-${index}`,
+          scope: "movies:read",
+          durationSeconds: 60,
+          calls: index + 1,
+          prices,
+        })),
+      }),
+    ).offers
+    const bare = config.offers.map(({ units: _, ...offer }) => ({ ...offer, units: null }))
+    const { header, body } = createPaymentRequired({
+      ...terms,
+      offers: priced([...offers, ...bare].slice(0, 30)),
+    })
+    expect(header).not.toContain("unitPrice")
+    expect(JSON.stringify(decodeHeader(header))).not.toContain("unitPrice")
+    expect(body).toContain("unitPrice")
+    const few = createPaymentRequired({ ...terms, offers: priced(offers.slice(0, 2)) })
+    expect(JSON.stringify(decodeHeader(few.header))).toContain("unitPrice")
+  })
+
+  it("lists only the offers that open the scope", () => {
+    expect(offersFor(config.offers, "movies:write").length).toBe(29)
+    expect(offersFor(config.offers, "movies:read").length).toBe(30)
+    expect(offersFor(config.offers, "movies")).toEqual([])
+    expect(offersFor(config.offers, undefined).length).toBe(30)
+  })
+})

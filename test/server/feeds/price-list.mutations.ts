@@ -1,0 +1,46 @@
+/** Removes the defences that price-list.test.ts guards. */
+import { at, type Mutation } from "../../mutations/mutation.ts"
+
+export const mutations: readonly Mutation[] = [
+  ...at("server/core/pricing.ts", [
+    [
+      "a function's price is never nothing",
+      'if (amount === 0n) throw new AmountError("found a price of 0")',
+      "",
+      "QTE-09",
+    ],
+    ["a function's price is text", 'if (typeof answer !== "string")', "if (answer == null)", "QTE-09"],
+  ]),
+  ...at("server/http/payment-required.ts", [
+    [
+      "a closed price is no empty offer",
+      'if (row.status === 402 && row.action === "buy" && isClosed)',
+      "if (false)",
+      "QTE-09",
+    ],
+  ]),
+  ...at("server/app/start-checks.ts", [
+    ["every price is somebody's", "if (problems.length > 0) throw new ConfigError(problems)", "", "QTE-08"],
+  ]),
+  ...at("server/feeds/price-list.ts", [
+    [
+      "functions are asked on a schedule",
+      "const goodForSeconds = 10",
+      "const goodForSeconds = 0",
+      "asks a function every ten seconds",
+    ],
+    [
+      "no quote of a removed key",
+      " || quotes.open(known.quote, offer, price) === undefined",
+      "",
+      "seals its prices anew",
+    ],
+    ["what failed is closed", "lastPrices.set(key, null)\n", "", "QTE-09: what failed"],
+    [
+      "no late price",
+      "return Promise.race([Promise.resolve().then(work), late])",
+      "return Promise.resolve().then(work)",
+      "an answer after the time is up",
+    ],
+  ]),
+]

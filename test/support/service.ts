@@ -1,0 +1,255 @@
+/** A whole service on a local chain, in this process, for flow tests. */
+import { mkdtemp, rm } from "node:fs/promises"
+import { createServer, type Server } from "node:http"
+import type { AddressInfo } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import express, { type Express } from "express"
+import { authorizationServer, gate } from "../../server/adapters/express.ts"
+import { createIssuer, type Issuer, type IssuerOptions } from "../../server/app/issuer.ts"
+import type { ConfigInput } from "../../server/config/config.ts"
+import { commitmentHeader, secretHeader } from "../../shared/oauth/messages.ts"
+import { encodeHeader } from "../../shared/values/codec.ts"
+import { encodeFunctionData, type Hex, parseAbi } from "../../shared/values/evm.ts"
+import { openingOf } from "../../shared/x402/commitment.ts"
+import { type PaymentRequirements, paymentSignatureHeader } from "../../shared/x402/messages.ts"
+import { type LocalChain, startLocalChain } from "./chain/local-chain.ts"
+import { sepoliaId, storedIn } from "./offers.ts"
+import { type Account, acceptedOf, randomAccount, randomHex32, signPayment } from "./payments.ts"
+
+export type ServiceOptions = {
+  readonly chain?: LocalChain
+  /** CAIP-2 id of the network the chain passes for; Sepolia unless told. */
+  readonly network?: string
+  /** Where the service reaches the chain; default: the chain itself. */
+  readonly rpcUrl?: string
+  readonly config?: Partial<ConfigInput>
+  readonly issuer?: IssuerOptions
+  readonly blockTimeSeconds?: number
+}
+
+export type TestService = {
+  readonly chain: LocalChain
+  readonly url: string
+  readonly folder: string
+  readonly payTo: Account
+  readonly issuer: Issuer
+  readonly app: Express
+  readonly config: ConfigInput
+  /** What `accepts` says of the first offer. */
+  readonly accepted: PaymentRequirements
+  /** A new account with 1 USDC. */
+  customer(usdc?: bigint): Promise<Account>
+  /** USDC of an address, in atomic units. */
+  balanceOf(address: Hex): Promise<bigint>
+  close(): Promise<void>
+}
+
+export async function openService(options: ServiceOptions = {}): Promise<TestService> {
+  const chain = options.chain ?? (await startLocalChain({ blockTimeSeconds: options.blockTimeSeconds ?? 0 }))
+  const folder = await mkdtemp(join(tmpdir(), "cinema-"))
+  const payTo = randomAccount()
+  const app = express()
+  const server: Server = createServer(app)
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const config: ConfigInput = {
+    issuer: url,
+    payTo: payTo.address,
+    ...storedIn(folder),
+    networks: { [options.network ?? sepoliaId]: { rpcUrls: [options.rpcUrl ?? chain.rpcUrl] } },
+    offers: [offer("hour", "movies:read", "0.01"), offer("studio", "movies:write", "0.05")],
+    limits: {
+      perPayer: "1000",
+      newPayer: 1000,
+      total: "1000",
+      requestsPerPeer: 1_000_000,
+      requestsPerPayer: 1_000_000,
+      requestsPerToken: 1_000_000,
+    },
+    logLevel: "silent",
+    ...options.config,
+  }
+  const leave = async (running?: Issuer) => {
+    server.closeAllConnections()
+    await new Promise((resolve) => server.close(resolve))
+    await running?.close()
+    if (!options.chain) await chain.stop()
+    await rm(folder, { recursive: true, force: true })
+  }
+  const issuer = await createIssuer(config, options.issuer).catch(async (error: unknown) => {
+    await leave()
+    throw error
+  })
+  await chain.fund(issuer.relayer)
+  app.use(authorizationServer(issuer))
+  app.get("/movies/:id", gate(issuer, "movies:read"), (req, res) => {
+    res.json({ id: req.params.id })
+  })
+  app.post("/movies", gate(issuer, "movies:write"), (_req, res) => {
+    res.status(201).json({})
+  })
+  const [first] = issuer.config.offers
+  if (!first) throw new Error("the configuration has no offer")
+
+  return {
+    chain,
+    url,
+    folder,
+    payTo,
+    issuer,
+    app,
+    config,
+    accepted: acceptedOf(first),
+    async customer(usdc = 1_000_000n) {
+      const account = randomAccount()
+      await chain.mint(account.address, usdc)
+      return account
+    },
+    balanceOf: (address) => balanceOf(chain, address),
+    close: () => leave(issuer),
+  }
+}
+
+export const offer = (id: string, scope: string, amount: string, network: string = sepoliaId) => ({
+  id,
+  scope,
+  durationSeconds: 3600,
+  prices: [{ network, asset: "USDC", amount }],
+})
+
+async function balanceOf(chain: LocalChain, address: Hex): Promise<bigint> {
+  const data = `0x70a08231${address.slice(2).toLowerCase().padStart(64, "0")}`
+  return BigInt((await chain.request("eth_call", [{ to: chain.asset, data }, "latest"])) as string)
+}
+
+/** Moves everything away in a transaction of the payer's own, which goes before any other of its block. */
+export async function drain(service: Pick<TestService, "chain">, account: Account): Promise<void> {
+  const { chain } = service
+  const data = encodeFunctionData({
+    abi: parseAbi(["function transfer(address to, uint256 value)"]),
+    args: [`0x${"d".repeat(40)}`, await balanceOf(chain, account.address)],
+  })
+  await chain.fund(account.address)
+  const raw = await account.signTransaction({
+    type: "eip1559",
+    chainId: chain.chainId,
+    nonce: 0,
+    to: chain.asset,
+    data,
+    gas: 200_000n,
+    maxFeePerGas: 200_000_000_000n,
+    maxPriorityFeePerGas: 100_000_000_000n,
+  })
+  await chain.request("eth_sendRawTransaction", [raw])
+  await chain.request("evm_mine", [])
+  if ((await balanceOf(chain, account.address)) !== 0n) throw new Error("the purse is not empty")
+}
+
+/** While no block is mined nothing settles, so what is accepted stays owed. */
+export async function withoutBlocks<T>(chain: LocalChain, work: () => Promise<T>): Promise<T> {
+  await chain.request("evm_setAutomine", [false])
+  try {
+    return await work()
+  } finally {
+    await chain.request("anvil_mine", ["0x1"])
+    await chain.request("evm_setAutomine", [true])
+  }
+}
+
+export type Purchase = Awaited<ReturnType<typeof signPayment>> & {
+  readonly secret: Hex
+  readonly headers: Record<string, string>
+}
+
+/** A payment with commitment, ready to be posted. */
+export async function preparePurchase(
+  service: Pick<TestService, "accepted" | "url">,
+  account: Account,
+  changes: Partial<Parameters<typeof signPayment>[0]> = {},
+): Promise<Purchase> {
+  const secret = changes.secret ?? randomHex32()
+  const signed = await signPayment({
+    accepted: service.accepted,
+    account,
+    secret,
+    resource: service.url,
+    ...changes,
+  })
+  const headers = {
+    [paymentSignatureHeader]: encodeHeader(signed.payload),
+    [commitmentHeader]: openingOf(secret),
+  }
+  return { ...signed, secret, headers }
+}
+
+/** The headers of a proven retry. */
+export const retryHeaders = (purchase: Purchase): Record<string, string> => ({
+  [paymentSignatureHeader]: encodeHeader(purchase.payload),
+  [secretHeader]: purchase.secret,
+})
+
+// biome-ignore lint/suspicious/noExplicitAny: bodies are looked into freely in tests
+export type Answer = { status: number; headers: Headers; body: any }
+
+export async function postToken(
+  url: string,
+  headers: Record<string, string>,
+  body?: string,
+): Promise<Answer> {
+  return read(await fetch(`${url}/token`, { method: "POST", headers, ...(body !== undefined && { body }) }))
+}
+
+export const refresh = (
+  url: string,
+  refreshToken: string,
+  headers: Record<string, string> = {},
+): Promise<Answer> =>
+  postToken(
+    url,
+    { "content-type": "application/x-www-form-urlencoded", ...headers },
+    new URLSearchParams({ grant_type: "refresh_token", refresh_token: refreshToken }).toString(),
+  )
+
+export const askStatus = async (url: string, headers: Record<string, string>): Promise<Answer> =>
+  read(await fetch(`${url}/token/status`, { headers }))
+
+export const watch = async (url: string, token?: string, path = "/movies/1"): Promise<Answer> =>
+  read(
+    await fetch(`${url}${path}`, {
+      headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
+    }),
+  )
+
+/** Seconds for which the token of an answer was issued; the answer may be a moment younger, never older. */
+export function lifeOf({ access_token, expires_in }: { access_token: string; expires_in: number }): number {
+  const { iat, exp } = JSON.parse(Buffer.from(access_token.split(".")[1] ?? "", "base64url").toString())
+  const life = exp - iat
+  if (expires_in > life || expires_in < life - 2)
+    throw new Error(`expires_in ${expires_in}, of a life of ${life} s`)
+  return life
+}
+
+async function read(response: Response): Promise<Answer> {
+  const text = await response.text()
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: text === "" ? undefined : JSON.parse(text),
+  }
+}
+
+/** Asks until the answer is as wanted; fails after `seconds` with the last answer. */
+export async function eventually<T>(
+  ask: () => Promise<T>,
+  wanted: (answer: T) => boolean,
+  seconds = 15,
+): Promise<T> {
+  const deadline = Date.now() + seconds * 1000
+  for (;;) {
+    const answer = await ask()
+    if (wanted(answer)) return answer
+    if (Date.now() > deadline) throw new Error(`not as wanted after ${seconds} s: ${JSON.stringify(answer)}`)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+}
