@@ -4,34 +4,34 @@ import { at, type Mutation } from "../mutations/mutation.ts"
 export const mutations: readonly Mutation[] = [
   ...at("client/core/budget-rules.ts", [
     [
-      "recipients pinned on first use",
+      "the recipient of an origin is pinned on first use",
       "return isKnown || isApproved ?",
       "return true ?",
-      "another one is refused until approved",
+      "accepts an origin's first",
     ],
   ]),
   ...at("client/wallet/memory-store.ts", [
     [
-      "a lost claim keeps nothing",
+      "a buyer without the lock stores no payment",
       "if (!holds(payment.claim) || !entry) return false",
       "if (!entry) return false",
-      "whoever takes over, until it is dropped",
+      "counts a signed payment",
     ],
   ]),
   ...at("client/node/verbs.ts", [
     [
-      "one holder of a claim",
+      "a lock has one holder",
       "if (held && held.holder !== holder && held.until > now && !isGone(held)) return false",
       "",
-      "gives a claim to one holder at a time",
+      "gives the lock to one",
     ],
   ]),
   ...at("client/node/file-store.ts", [
     [
-      "a lost claim keeps nothing in the file",
+      "a buyer without the lock stores no payment in the file",
       "if (!verbs.holds(payment.claim) || !verbs.markKept(payment.reservation)) return false",
       "verbs.markKept(payment.reservation)",
-      "who has lost his claim",
+      "CLI-14: refuses reserve",
     ],
   ]),
 ]

@@ -1,4 +1,4 @@
-/** What every store of the client promises. */
+/** Contract suite for client stores: locks, budget reservations, unanswered payments and grants. */
 import fc from "fast-check"
 import { afterEach, describe, expect, it } from "vitest"
 import type { Limits, Spending } from "../../client/core/budget-rules.ts"
@@ -73,10 +73,10 @@ const grant = (id: string, changes: Partial<Grant> = {}): Grant => ({
 
 export function clientStoreContract(
   name: string,
-  /** Two handles of one store, as two processes have them. */
+  /** Opens two handles of one store, as two processes would. */
   open: () => Promise<{ one: ClientStore; two: ClientStore; close(): Promise<void> }>,
 ): void {
-  describe(`a client's store: ${name}`, () => {
+  describe(`the client store in ${name}`, () => {
     const opened: { close(): Promise<void> }[] = []
     afterEach(async () => {
       for (const { close } of opened.splice(0)) await close()
@@ -95,7 +95,7 @@ export function clientStoreContract(
       return { kind, id: wanted.id }
     }
 
-    it("gives a claim to one holder at a time, and to the next when the first lets go or his time is over", async () => {
+    it("gives the lock to one holder, and to the next after release or expiry", async () => {
       const { one, two } = await setup()
       expect(await two.claim({ ...claim, holder: "b" }, start + 59)).toBe(false)
       expect(await one.claim({ ...claim, until: start + 120 }, start + 59)).toBe(true)
@@ -107,7 +107,7 @@ export function clientStoreContract(
       expect(await one.claim({ ...claim, holder: "c" }, start + 121)).toBe(true)
     })
 
-    it("CLI-02: a spending is refused by the limit it breaks, with the figures, and changes nothing", async () => {
+    it("CLI-02: refuses a reservation over a limit, names the figures, stores nothing", async () => {
       const { one, two } = await setup()
       for (let i = 0; i < 3; i++) expect(await buy(i % 2 ? two : one)).toMatchObject({ kind: "reserved" })
       const refused = async (changes: Partial<Limits>, wanted: Partial<Spending> = {}) =>
@@ -122,14 +122,14 @@ export function clientStoreContract(
       expect(await refused({ perOffer: 199n }, { origin })).toEqual(over("offer_total_spent", 150n, 199n))
       expect(await refused({ total: 199n })).toEqual(over("total_spent", 150n, 199n))
       expect(await counted(one)).toMatchObject({ day: 150n, originDay: 150n, origin: 150n, offer: 150n })
-      // Control: what belongs to another origin or offer does not count against them.
+      // Control: spending at another origin or for another offer does not count against these limits.
       expect(await refused({ perOriginPerDay: 50n, perOrigin: 50n })).toEqual({ kind: "reserved" })
       expect(await refused({ perOffer: 50n, perDay: 250n }, { origin, offer: "day" })).toEqual({
         kind: "reserved",
       })
     })
 
-    it("CLI-02: a day later the day's limits are free again, and those of all time are not", async () => {
+    it("CLI-02: frees daily limits after a day and keeps counting the lifetime limits", async () => {
       const { one } = await setup()
       await buy(one)
       expect(await counted(one, start + day - 1)).toMatchObject({ day: 50n, originDay: 50n })
@@ -143,7 +143,7 @@ export function clientStoreContract(
       })
     })
 
-    it("takes back a spending that was never signed, and none that was", async () => {
+    it("cancels an unsigned reservation and keeps a signed one", async () => {
       const { one, two } = await setup()
       const wanted = spending()
       await one.reserve(wanted, limits, start)
@@ -154,7 +154,7 @@ export function clientStoreContract(
       expect(await counted(one)).toMatchObject({ day: 50n, total: 50n })
     })
 
-    it("CLI-14: who has lost his claim can neither reserve nor keep, and what he had reserved is void", async () => {
+    it("CLI-14: refuses reserve and keep after losing the lock, voids the reservation", async () => {
       const { one, two } = await setup()
       const wanted = spending()
       await one.reserve(wanted, limits, start)
@@ -163,18 +163,18 @@ export function clientStoreContract(
       expect(await one.keep(paymentFor(wanted.id))).toBe(false)
       expect(await one.reserve(spending(), limits, start + 61)).toEqual({ kind: "claim_lost" })
       expect(await two.unanswered(account, `${origin}/`)).toBeUndefined()
-      // Not even when the other one is done.
+      // The reservation stays void even after the second holder has released the lock.
       await two.unclaim({ ...claim, holder: "b" })
       await one.claim(claim, start + 62)
       expect(await one.keep(paymentFor(wanted.id))).toBe(false)
     })
 
-    it("a signed payment counts and stays, whoever takes over, until it is dropped or answered by a grant", async () => {
+    it("counts a signed payment across lock holders until it is dropped or granted", async () => {
       const { one, two } = await setup()
       const { id } = await buy(one)
       await two.claim({ ...claim, holder: "b", until: start + 120 }, start + 60)
       expect(await counted(two)).toMatchObject({ day: 50n })
-      // The former holder cannot bring back what the next one is done with.
+      // The former holder cannot restore a payment that the next holder has resolved.
       expect(await one.keep(paymentFor(id))).toBe(false)
       const found = await two.unanswered(account, `${origin}/`)
       expect(found).toEqual(paymentFor(id))
@@ -191,7 +191,7 @@ export function clientStoreContract(
       expect(await one.grants(account)).toEqual([grant("g")])
     })
 
-    it("recipients: the first that an origin names are known, another one is refused until approved", async () => {
+    it("accepts an origin's first recipients and refuses a new one until it is approved", async () => {
       const { one, two } = await setup()
       const first = { recipients: [payTo, other] }
       expect(await buy(one, first)).toMatchObject({ kind: "reserved" })
@@ -212,7 +212,7 @@ export function clientStoreContract(
       expect((await counted(one)).recipients).toEqual([payTo, other, elsewhere, account])
     })
 
-    it("grants are told apart by account, resource and id, and come most recently used first", async () => {
+    it("keys grants by account, resource and id, most recently used first", async () => {
       const { one, two } = await setup()
       const tenant = grant("b", { resource: `${origin}/tenant` })
       for (const each of [grant("a"), grant("b"), tenant, grant("a", { account: other })]) await one.add(each)
@@ -230,7 +230,7 @@ export function clientStoreContract(
       expect(await one.grants(other)).toHaveLength(1)
     })
 
-    it("CLI-02: whatever is reserved, refused and given back, a sliding day never holds more than its budget and one purchase", async () => {
+    it("CLI-02: keeps a sliding day within its budget plus one purchase", async () => {
       const step = fc.record({
         wait: fc.integer({ min: 0, max: 5_000 }),
         micros: fc.bigInt({ min: 1n, max: 60n }),
@@ -247,7 +247,7 @@ export function clientStoreContract(
             const before = await counted(store, now)
             const wanted = spending({ micros })
             if ((await store.reserve(wanted, limits, now)).kind !== "reserved") {
-              // A refusal is never for nothing.
+              // A refusal must be justified by one of the two limits.
               expect(micros > limits.perPurchase || before.day + micros > limits.perDay).toBe(true)
               continue
             }

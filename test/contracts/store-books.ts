@@ -1,4 +1,4 @@
-/** What every store promises to those who look through the books; run it against each implementation. */
+/** Contract suite for the store's books: audit, catch-up and imported payments. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { auditBooks } from "../../server/books/audit.ts"
 import { importedPayment } from "../../server/core/imported.ts"
@@ -22,7 +22,7 @@ const info = networks.get(network)!
 const usdc = info.assets[0]!
 const asset = usdc.address.toLowerCase() as Address
 
-/** An order whose key is the one of its payment. */
+/** An order whose redemption key is derived from its payment. */
 function saleOf(): ReturnType<typeof orderOf> {
   const order = orderOf({ asset })
   return { ...order, key: exactEip3009.redemptionKey(info.chainId, asset, order.transfer) }
@@ -61,7 +61,7 @@ export function booksContract(name: string, open: () => Promise<OpenedStore>): v
     const catchUp = (changes: Partial<Parameters<Store["catchUp"]>[0]> = {}) =>
       store.catchUp({ network, since: 5n, done: 10n, nonces: [], payments: [], now: start, ...changes })
 
-    it("hold every invariant through a sale, its settlement, its failure and its end", async () => {
+    it("keep every invariant through a sale, a settlement, a failure and an end", async () => {
       const [paid, failed, waiting] = [saleOf(), saleOf(), saleOf()]
       for (const order of [paid, failed, waiting]) await store.redeem(order)
       const lease = await store.lease({ holder: "worker", seconds: 30, now: start })
@@ -93,7 +93,7 @@ export function booksContract(name: string, open: () => Promise<OpenedStore>): v
       expect(await store.doubles()).toEqual({ keys: [], transfers: [], nonces: [], unsigned: [] })
     })
 
-    it("are read in pieces, each grant once", async () => {
+    it("return each grant once across pages", async () => {
       for (let count = 0; count < 7; count++) await store.redeem(saleOf())
       const ids: string[] = []
       for (let page = await store.books({ after: "", limit: 3 }); page.length > 0; ) {
@@ -104,7 +104,7 @@ export function booksContract(name: string, open: () => Promise<OpenedStore>): v
       expect(ids).toEqual([...ids].sort())
     })
 
-    it("name a payment whose transaction is done though nothing was concluded (I8)", async () => {
+    it("I8: report an open payment whose transaction is marked done", async () => {
       const order = saleOf()
       await store.redeem(order)
       const fence = (await store.lease({ holder: "worker", seconds: 30, now: start }))?.fence ?? 0
@@ -116,7 +116,7 @@ export function booksContract(name: string, open: () => Promise<OpenedStore>): v
       ])
     })
 
-    it("KEY-09: take in a payment once, paid and over, whatever is found again", async () => {
+    it("KEY-09: import a found payment once, as paid and ended", async () => {
       const payment = found()
       const { key } = payment.redemption
       expect(await catchUp({ payments: [payment, payment] })).toEqual({ imported: [key] })
@@ -134,7 +134,7 @@ export function booksContract(name: string, open: () => Promise<OpenedStore>): v
       expect(await auditBooks(store)).toEqual([])
     })
 
-    it("leave what they know as it is, and no transfer pays for two", async () => {
+    it("do not import a known payment, nor one Transfer for two payments", async () => {
       const order = saleOf()
       await store.redeem(order)
       const { transfer } = order
@@ -154,7 +154,7 @@ export function booksContract(name: string, open: () => Promise<OpenedStore>): v
       ])
     })
 
-    it("remember how far they are complete, and never go back", async () => {
+    it("store the highest complete block and nonce, also across a reopen", async () => {
       expect(await store.progress({ network })).toEqual({ blocks: null, nonces: [] })
       await catchUp({ nonces: [{ relayer, next: 3 }] })
       await catchUp({ since: 2n, done: 8n, nonces: [{ relayer, next: 1 }] })

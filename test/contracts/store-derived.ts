@@ -1,4 +1,4 @@
-/** What every store promises of grants that are derived from others; run it against each implementation. */
+/** Contract suite for grants derived from other grants. */
 import fc from "fast-check"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { auditBooks } from "../../server/books/audit.ts"
@@ -42,7 +42,8 @@ export function derivedContract(name: string, open: () => Promise<OpenedStore>):
       })
     async function derive(grantId: string, changes: Parameters<typeof ask>[1] = {}): Promise<string> {
       const outcome = await ask(grantId, changes)
-      if (outcome?.decision.kind !== "derived") throw new Error(`not derived: ${JSON.stringify(outcome)}`)
+      if (outcome?.decision.kind !== "derived")
+        throw new Error(`derivation refused: ${JSON.stringify(outcome)}`)
       return outcome.decision.grant.id
     }
     const reasonFor = async (grantId: string, changes: Parameters<typeof ask>[1] = {}) => {
@@ -55,7 +56,7 @@ export function derivedContract(name: string, open: () => Promise<OpenedStore>):
     const revoke = (grantId: string) =>
       store.revoke({ target: { kind: "grant", grantId }, by: "holder", note: null, now: start })
 
-    it("have at most the scope, the units and the life of what they come from, and are booked", async () => {
+    it("get at most their parent's scope, units and lifetime, and are booked", async () => {
       const parent = await sell(10, { grant: { scope: "a b", expiresAt: start + 400 } })
       const child = await derive(parent, { scope: "a", units: 4, lifeSeconds: 60 })
       expect(await grantOf(child)).toMatchObject({
@@ -80,7 +81,7 @@ export function derivedContract(name: string, open: () => Promise<OpenedStore>):
       })
     })
 
-    it("yield no further ones, and no more than so many an hour come from one grant", async () => {
+    it("cannot be derived from, and a parent yields a bounded number per hour", async () => {
       const parent = await sell(null)
       const child = await derive(parent)
       expect(await reasonFor(child)).toBe("token_derived")
@@ -90,7 +91,7 @@ export function derivedContract(name: string, open: () => Promise<OpenedStore>):
       expect(await reasonFor(await sell(null))).toBe("derived")
     })
 
-    it("come only of what is shown whole: the newest refresh token, a token not taken back, its key", async () => {
+    it("require the newest refresh token or an unrevoked access token, and its key", async () => {
       const parent = await sell(null)
       expect(await reasonFor(parent, { generation: 0 })).toBe("derived")
       expect(await reasonFor(parent, { generation: 1 })).toBe("refresh_token_stale")
@@ -112,7 +113,7 @@ export function derivedContract(name: string, open: () => Promise<OpenedStore>):
       expect(await ask("nobody's")).toBe(null)
     })
 
-    it("end with what they come from, and not the other way round", async () => {
+    it("end with their parent and do not end it", async () => {
       const parent = await sell(10)
       const [one, two] = [await derive(parent), await derive(parent)]
       await revoke(one)
@@ -140,7 +141,7 @@ export function derivedContract(name: string, open: () => Promise<OpenedStore>):
       expect(outcome?.decision).toEqual({ kind: "refused", reason: "refresh_token_invalid" })
     })
 
-    it("spend what their parent has, and it what they leave", async () => {
+    it("draw from their parent's units and share them with it", async () => {
       const parent = await sell(10)
       const child = await derive(parent, { units: 6 })
       expect((await take(child, 5)).slice?.units).toBe(5)
@@ -152,13 +153,13 @@ export function derivedContract(name: string, open: () => Promise<OpenedStore>):
       expect((await auditBooks(store)).filter(({ invariant }) => invariant === "I10")).toEqual([])
     })
 
-    it("may count calls though what they come from does not, and the books are in order", async () => {
+    it("may count units under an uncounted parent without breaking the audit", async () => {
       const child = await derive(await sell(null), { units: 6 })
       expect((await take(child, 5)).slice?.units).toBe(5)
       expect((await auditBooks(store)).filter(({ invariant }) => invariant === "I10")).toEqual([])
     })
 
-    it("never exceed their parent together, however units are taken and come back", async () => {
+    it("never exceed their parent's units, in any order of takes and reports", async () => {
       const call = fc.record({
         by: fc.nat({ max: 3 }),
         cost: fc.integer({ min: 1, max: 4 }),
@@ -179,7 +180,7 @@ export function derivedContract(name: string, open: () => Promise<OpenedStore>):
               if (!slice) continue
               const used = Math.min(slice.units, share)
               spent[by] = (spent[by] ?? 0) + used
-              // With nothing said of the last slices, as after a crash.
+              // Share 4 sends no report of the slice, as after a crash of the gate.
               if (share === 4) spent[by] += slice.units - used
               else
                 await store.reportUnits({

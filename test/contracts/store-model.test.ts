@@ -41,7 +41,7 @@ const memberOf = (id: string, scope: string, secret: number) => ({
 })
 const upTo = (max: number) => fc.nat({ max })
 
-// Few of everything, so that steps meet.
+// Small ranges, so that steps hit the same rows.
 const key = upTo(5)
 const evidence: fc.Arbitrary<Evidence> = fc
   .record({ hash: upTo(4), logIndex: upTo(2), block: upTo(3) })
@@ -64,7 +64,7 @@ const move: fc.Arbitrary<Move> = fc.oneof(
   fc.record({ to: fc.constantFrom("sent" as const, "final", "dead") }),
 )
 const transactionId = upTo(1).map((id) => id + 1)
-const seldom = <T>(arbitrary: fc.Arbitrary<T>) =>
+const rarely = <T>(arbitrary: fc.Arbitrary<T>) =>
   fc.oneof({ weight: 4, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary })
 const step = fc.oneof(
   {
@@ -136,8 +136,8 @@ const step = fc.oneof(
     weight: 5,
     arbitrary: fc.record({
       verb: fc.constant("conclude" as const),
-      done: seldom(transactionId),
-      reopened: seldom(transactionId),
+      done: rarely(transactionId),
+      reopened: rarely(transactionId),
       moves: fc.array(fc.record({ key, move }), { maxLength: 2 }),
     }),
   },
@@ -146,8 +146,8 @@ const step = fc.oneof(
     arbitrary: fc.record({ verb: fc.constant("catchUp" as const), key, evidence, next: upTo(3) }),
   },
 )
-/** What happens, how many seconds later, and whether with an old fence. */
-/** Now and then long enough for the breaker to half-open, or for losses to be forgotten. */
+/** Steps of a walk: the verb, the seconds before it, and a number that is 0 for a stale fence. */
+/** Pauses are sometimes long enough for the breaker to half-open or for losses to be forgotten. */
 const pause = fc.oneof(
   { weight: 30, arbitrary: upTo(20) },
   { weight: 1, arbitrary: fc.constantFrom(3700, 90_000) },
@@ -160,12 +160,12 @@ type State = {
   readonly now: number
   readonly fence: number
   readonly next: number
-  /** Keys that may be sent, so that most transactions can be prepared. */
+  /** Keys that are due, so that most prepared transactions are valid. */
   readonly due: readonly string[]
   readonly known: readonly string[]
 }
 
-/** What was found on the chain under one of the few keys. */
+/** A payment found on chain under one of the few keys. */
 function importedOf(index: number, evidence: Evidence, now: number) {
   const info = networks.get(network)
   const asset = info?.assets[0]
@@ -177,8 +177,8 @@ function importedOf(index: number, evidence: Evidence, now: number) {
   return { grant, redemption: { ...redemption, key: keyOf(index) } }
 }
 
-/** What a step asks, with the state of the walk filled in. */
-function letterOf(each: Step, at: State): [Verb, unknown] {
+/** The verb and input of a step, completed from the state of the walk. */
+function requestOf(each: Step, at: State): [Verb, unknown] {
   const { now, fence } = at
   const named = (keyed: { key: number; move: Move }) => ({
     move: keyed.move,
@@ -299,7 +299,7 @@ function letterOf(each: Step, at: State): [Verb, unknown] {
   }
 }
 
-/** Both stores side by side: what one is asked the other is asked too, and they answer alike, errors included. */
+/** Opens both stores. Each verb runs on both, and the answers must be equal, errors included. */
 function openBoth() {
   const memory = createMemoryVerbs()
   const db = new Sqlite(":memory:")
@@ -308,7 +308,7 @@ function openBoth() {
   db.defaultSafeIntegers(true)
   const group = createGroup(db)
 
-  function remember(verb: Verb, input: unknown): Answer {
+  function askMemory(verb: Verb, input: unknown): Answer {
     try {
       return { id: 1, value: perform(memory, verb, input) }
     } catch (error) {
@@ -319,13 +319,13 @@ function openBoth() {
   function ask(verb: Verb, input: unknown): { readonly value?: unknown; readonly ok: boolean } {
     const [answer] = group([{ id: 1, verb, input }])
     if (typeof answer === "string" || !answer) throw new Error("the database is busy")
-    expect(answer).toEqual(remember(verb, input))
+    expect(answer).toEqual(askMemory(verb, input))
     return "value" in answer ? { value: answer.value, ok: true } : { ok: false }
   }
   return { db, ask }
 }
 
-/** I1, I3, I4 and I5 of security.md, section 4.3, recomputed from the rows. */
+/** Recomputes I1, I3, I4 and I5 of the security design from the rows. */
 function checkInvariants(db: Sqlite.Database): void {
   const rows = db.prepare<[], Record<string, string | bigint | null>>("SELECT * FROM redemptions").all()
   const claims = db
@@ -372,7 +372,7 @@ function checkInvariants(db: Sqlite.Database): void {
 
 const opening: readonly [Step, number, number] = [{ verb: "lease", holder: "a" }, 0, 1]
 
-function walk(sequence: readonly (readonly [Step, number, number])[], carried: Map<string, number>): void {
+function walk(sequence: readonly (readonly [Step, number, number])[], successes: Map<string, number>): void {
   const { db, ask } = openBoth()
   let now = start
   let fence = 0
@@ -385,10 +385,10 @@ function walk(sequence: readonly (readonly [Step, number, number])[], carried: M
       const { value } = ask("nextNonce", { fence, network, relayer, chainNonce: each.chainNonce })
       if (value) next = (value as { nonce: number }).nonce
     }
-    // Now and then somebody comes with the fence before the current one.
-    const [verb, input] = letterOf(each, { now, next, due, known, fence: late === 0 ? fence - 1 : fence })
+    // A late number of 0 uses the previous fence.
+    const [verb, input] = requestOf(each, { now, next, due, known, fence: late === 0 ? fence - 1 : fence })
     const { value, ok } = ask(verb, input)
-    if (ok) carried.set(verb, (carried.get(verb) ?? 0) + 1)
+    if (ok) successes.set(verb, (successes.get(verb) ?? 0) + 1)
     if (verb === "lease" && value) fence = (value as { fence: number }).fence
 
     known = [0, 1, 2, 3, 4, 5].map(keyOf).filter((name) => ask("recall", { key: name }).value)
@@ -412,13 +412,13 @@ function walk(sequence: readonly (readonly [Step, number, number])[], carried: M
   db.close()
 }
 
-it("keeps memory and SQLite equal, and the total exposure equal to the sum of unsettled rows", () => {
-  const carried = new Map<string, number>()
+it("memory and SQLite answer alike, and exposure equals the sum of unsettled rows", () => {
+  const successes = new Map<string, number>()
   fc.assert(
-    fc.property(steps, (sequence) => walk(sequence, carried)),
+    fc.property(steps, (sequence) => walk(sequence, successes)),
     { numRuns: 200 },
   )
-  // A walk on which nothing ever succeeds would prove nothing.
+  // A walk on which no verb succeeds would prove nothing.
   for (const verb of [
     "redeem",
     "issue",
@@ -438,5 +438,5 @@ it("keeps memory and SQLite equal, and the total exposure equal to the sum of un
     "admit",
     "catchUp",
   ]))
-    expect(carried.get(verb) ?? 0, verb).toBeGreaterThan(5)
+    expect(successes.get(verb) ?? 0, verb).toBeGreaterThan(5)
 }, 120_000)

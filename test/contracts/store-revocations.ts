@@ -1,4 +1,4 @@
-/** What every store promises of what is taken back; run it against each implementation. */
+/** Contract suite for revocations: grants, tokens, rules and removals from the whitelist. */
 import { randomBytes } from "node:crypto"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import type { NewGrant } from "../../server/core/grant.ts"
@@ -10,7 +10,7 @@ import type { OpenedStore } from "./store.ts"
 const secretSha256 = "ab".repeat(32)
 
 export function revocationContract(name: string, open: () => Promise<OpenedStore>): void {
-  describe(`what is taken back, in the ${name} store`, () => {
+  describe(`revocations in the ${name} store`, () => {
     let opened: OpenedStore
     let store: Store
     beforeEach(async () => {
@@ -33,7 +33,7 @@ export function revocationContract(name: string, open: () => Promise<OpenedStore
     }
     const revoke = (target: RevocationTarget, now = start + 10) =>
       store.revoke({ target, by: "operator", note: "lost", now })
-    const news = async (cursor = 0, now = start + 10) =>
+    const published = async (cursor = 0, now = start + 10) =>
       (await store.revocations({ cursor, limit: 100, now })).map(({ revocation }) => revocation)
     const refusalOf = async ({ id }: { id: string }) => {
       const lives = { full: 300, pending: 60 }
@@ -54,13 +54,13 @@ export function revocationContract(name: string, open: () => Promise<OpenedStore
         ["ended", "token_revoked", "revoked"].includes(kind),
       )
 
-    it("N-7009-1: a grant ends once, for refreshes and gates alike", async () => {
+    it("N-7009-1: end a grant once, for refreshes and for gates", async () => {
       const { key, grant } = await redeem()
       const ends = await Promise.all(
         Array.from({ length: 20 }, () => revoke({ kind: "grant", grantId: grant.id })),
       )
       expect(ends.reduce((sum, { revoked }) => sum + revoked, 0)).toBe(1)
-      expect(await news()).toEqual([
+      expect(await published()).toEqual([
         { kind: "grant", grantId: grant.id, reason: "revoked", expiresAt: start + 3600 },
       ])
       expect(await booked()).toMatchObject([
@@ -75,31 +75,31 @@ export function revocationContract(name: string, open: () => Promise<OpenedStore
       expect(await revoke({ kind: "grant", grantId: "nobody's" })).toEqual({ revoked: 0 })
     })
 
-    it("N-7009-1: a token is taken back once, and its grant lives on", async () => {
+    it("N-7009-1: revoke a token once and leave its grant alive", async () => {
       const { grant } = await redeem()
       const target = { kind: "token", grantId: grant.id, jti: "j", expiresAt: start + 60 } as const
       expect(await revoke(target)).toEqual({ revoked: 1 })
       expect(await revoke(target)).toEqual({ revoked: 0 })
       expect(await revoke({ ...target, jti: "k", grantId: "nobody's" })).toEqual({ revoked: 0 })
-      expect(await news()).toEqual([{ kind: "token", jti: "j", expiresAt: start + 60 }])
+      expect(await published()).toEqual([{ kind: "token", jti: "j", expiresAt: start + 60 }])
       expect(await booked()).toMatchObject([
         { kind: "token_revoked", grantId: grant.id, facts: { jti: "j" } },
       ])
       expect(await refusalOf(grant)).toBeUndefined()
     })
 
-    it("ends what an address bought on whatever network until then, and nothing else", async () => {
+    it("by payer end the grants bought before the instant, on every network", async () => {
       const payer = randomAddress()
       const bought = await redeem({ payer })
       const elsewhere = await redeem({ payer, grant: { subject: `eip155:1:${payer}` } })
       const others = [await redeem(), await redeem({ payer, now: start + 50 })]
       expect(await revoke({ kind: "subject", id: payer, before: start + 50 })).toEqual({ revoked: 2 })
-      expect(await news()).toMatchObject([{ grantId: bought.grant.id }, { grantId: elsewhere.grant.id }])
+      expect(await published()).toMatchObject([{ grantId: bought.grant.id }, { grantId: elsewhere.grant.id }])
       expect((await booked()).map(({ kind }) => kind)).toEqual(["ended", "ended"])
       for (const { grant } of others) expect(await refusalOf(grant)).toBeUndefined()
     })
 
-    it("ends every grant of an offer by one rule, whatever their number", async () => {
+    it("by rule end all older grants of an offer with one published entry", async () => {
       const hour = "hour@00000000"
       const ended = [
         await redeem(),
@@ -115,8 +115,8 @@ export function revocationContract(name: string, open: () => Promise<OpenedStore
       expect(await revoke(target)).toEqual({ revoked: 3 })
       for (const { grant } of ended) expect(await refusalOf(grant)).toBe("grant_revoked")
       for (const { grant } of left) expect(await refusalOf(grant)).toBeUndefined()
-      // Dead long before the grants would have been: no token of theirs lives longer.
-      expect(await news()).toEqual([{ ...target, expiresAt: start + 10 + 3600 }])
+      // The rule is kept as long as an access token lives, not as long as the grants.
+      expect(await published()).toEqual([{ ...target, expiresAt: start + 10 + 3600 }])
       expect(await booked()).toMatchObject([
         {
           kind: "revoked",
@@ -129,7 +129,7 @@ export function revocationContract(name: string, open: () => Promise<OpenedStore
       expect(await revoke({ kind: "rule", offer: null, before: start + 11 })).toEqual({ revoked: 2 })
     })
 
-    it("a failed payment of a grant that a rule ended is booked, and its end stays what it was", async () => {
+    it("keep the reason of a rule when the grant's payment fails later", async () => {
       const { key, grant } = await redeem()
       await revoke({ kind: "rule", offer: null, before: start + 10 })
       const held = await store.lease({ holder: "worker", seconds: 30, now: start })
@@ -143,32 +143,32 @@ export function revocationContract(name: string, open: () => Promise<OpenedStore
       ])
     })
 
-    it("WL-09: what left the whitelist ends its grants, also for gates that do not have the list", async () => {
+    it("WL-09: end the grants of a removed or re-keyed client, also for remote gates", async () => {
       const member = { id: "billing", secretSha256, scope: "movies:read" }
       await store.addToWhitelist({ member, now: start })
       const first = await admit("billing", start)
       const paid = await redeem({ payer: randomAddress() })
       await store.addToWhitelist({ member: { ...member, scope: "movies:read more" }, now: start + 5 })
-      expect(await news()).toEqual([])
+      expect(await published()).toEqual([])
       await store.addToWhitelist({ member: { ...member, secretSha256: "cd".repeat(32) }, now: start + 6 })
-      expect(await news()).toMatchObject([{ grantId: first.id, reason: "delisted" }])
+      expect(await published()).toMatchObject([{ grantId: first.id, reason: "delisted" }])
       await store.addToWhitelist({ member, now: start + 7 })
       const second = await admit("billing", start + 8)
       await store.removeFromWhitelist({ id: "billing", now: start + 8 })
-      expect(await news()).toMatchObject([{ grantId: first.id }, { grantId: second.id }])
+      expect(await published()).toMatchObject([{ grantId: first.id }, { grantId: second.id }])
       expect(await refusalOf(paid.grant)).toBeUndefined()
     })
 
-    it("WL-09: what somebody paid for outlives his entry", async () => {
+    it("WL-09: leave a bought grant alive when its payer leaves the whitelist", async () => {
       const payer = randomAddress()
       const paid = await redeem({ payer })
       await store.addToWhitelist({ member: { id: payer, secretSha256: null, scope: "a" }, now: start + 5 })
       await store.removeFromWhitelist({ id: payer, now: start + 6 })
       expect(await refusalOf(paid.grant)).toBeUndefined()
-      expect(await news()).toEqual([])
+      expect(await published()).toEqual([])
     })
 
-    it("tells a reader each one once, in pages, while a token may live", async () => {
+    it("are returned once each, in pages, while an affected token may live", async () => {
       const held = await store.lease({ holder: "worker", seconds: 30, now: start })
       const fail = async (expiresAt: number) => {
         const { key, grant } = await redeem({ grant: { expiresAt } })
@@ -177,27 +177,27 @@ export function revocationContract(name: string, open: () => Promise<OpenedStore
         return { kind: "grant", grantId: grant.id, reason: "settlement_failed", expiresAt }
       }
       const all = [await fail(start + 100), await fail(start + 1000)]
-      // A grant of a month, whose tokens live an hour at most.
+      // The grant lasts a month, but its access tokens live an hour at most.
       all.push({ ...(await fail(start + 2_592_000)), expiresAt: start + 3600 })
-      expect(await news()).toEqual(all)
+      expect(await published()).toEqual(all)
       const [first] = await store.revocations({ cursor: 0, limit: 1, now: start })
       expect(first?.revocation).toEqual(all[0])
-      expect(await news(first?.sequence)).toEqual(all.slice(1))
+      expect(await published(first?.sequence)).toEqual(all.slice(1))
       const slack = 60
-      expect(await news(0, start + 100 + slack)).toEqual(all)
-      expect(await news(0, start + 100 + slack + 1)).toEqual(all.slice(1))
+      expect(await published(0, start + 100 + slack)).toEqual(all)
+      expect(await published(0, start + 100 + slack + 1)).toEqual(all.slice(1))
     })
 
-    it("keeps all of it over a restart", async () => {
+    it("survive a reopen", async () => {
       const { grant } = await redeem()
       await revoke({ kind: "grant", grantId: grant.id })
-      const before = await news()
+      const before = await published()
       store = await opened.reopen()
-      expect(await news()).toEqual(before)
+      expect(await published()).toEqual(before)
       expect(await refusalOf(grant)).toBe("grant_revoked")
     })
 
-    it("money that is in stays in: a grant that ended is settled like any other", async () => {
+    it("do not stop the settlement of the revoked grant's payment", async () => {
       const { key, grant } = await redeem()
       await revoke({ kind: "grant", grantId: grant.id })
       const held = await store.lease({ holder: "worker", seconds: 30, now: start })

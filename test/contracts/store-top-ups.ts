@@ -1,4 +1,4 @@
-/** What every store promises of further payments for a grant; run it against each implementation. */
+/** Contract suite for top-ups of a grant. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { auditBooks } from "../../server/books/audit.ts"
 import type { Move } from "../../server/core/redemption.ts"
@@ -10,7 +10,7 @@ import { evidenceOf, type OrderChanges, orderOf, preparation, start, topUpOf } f
 import type { OpenedStore } from "./store.ts"
 
 export function topUpContract(name: string, open: () => Promise<OpenedStore>): void {
-  describe(`further payments in the ${name} store`, () => {
+  describe(`top-ups in the ${name} store`, () => {
     let opened: OpenedStore
     let store: Store
     let fence: number
@@ -26,7 +26,7 @@ export function topUpContract(name: string, open: () => Promise<OpenedStore>): v
     const pay = (key: string, now = start) => move(key, { to: "paid", evidence: evidenceOf() }, now)
     const fail = (key: string, now = start) =>
       move(key, { to: "failed", failure: "expired", dueAt: null }, now)
-    /** A grant whose first payment is in. */
+    /** A grant whose first payment is settled. */
     async function sell(units: number | null, changes: OrderChanges = {}): Promise<string> {
       const order = orderOf({ ...changes, grant: { meter: openMeter(units), ...changes.grant } })
       expect(await store.redeem(order)).toMatchObject({ kind: "redeemed" })
@@ -59,11 +59,11 @@ export function topUpContract(name: string, open: () => Promise<OpenedStore>): v
       const claims = { grant, iat, jti: "j", offer: "hour@00000000", granted_at: start }
       return set.reasonFor(parent === undefined ? claims : { ...claims, parent })
     }
-    // The keys of these orders are made up.
+    // I1 is left out: these orders use invented keys.
     const isSound = async () =>
       expect((await auditBooks(store)).filter(({ invariant }) => invariant !== "I1")).toEqual([])
 
-    it("extend a grant by the whole of its offer, once, and are a payment of their own", async () => {
+    it("extend a grant once by the whole offer, as a payment of their own", async () => {
       const id = await sell(10)
       const order = topUpOf(id, { offer: { units: 10 } })
       expect(await buy(order)).toBe("redeemed")
@@ -85,12 +85,12 @@ export function topUpContract(name: string, open: () => Promise<OpenedStore>): v
       await isSound()
     })
 
-    it("move a grant to a larger offer with the unused value as credit, and let go of older tokens", async () => {
+    it("move a grant to a larger offer, credit unused value, supersede older tokens", async () => {
       const id = await sell(10, { grant: { expiresAt: start + 3600 } })
       await take(id, 5)
       const order = larger(id, { now: start + 10 })
       expect(await buy(order)).toBe("redeemed")
-      // 5,000 of 10,000 are unused; at 90,000 for 100 units and a day that is 5 units and 4,800 s.
+      // 5,000 of 10,000 are unused; at 90,000 for 100 units and a day that buys 5 units and 4,800 s.
       const grant = await grantOf(id)
       expect(grant).toMatchObject({
         offer: "month@00000000",
@@ -106,7 +106,7 @@ export function topUpContract(name: string, open: () => Promise<OpenedStore>): v
       await isSound()
     })
 
-    it("are refused, and nothing is paid, when they would not fit", async () => {
+    it("are refused without a payment when the request does not fit the grant", async () => {
       const id = await sell(10)
       const other = { scope: "other", durationSeconds: 9, units: 1 }
       const refused = {
@@ -126,7 +126,7 @@ export function topUpContract(name: string, open: () => Promise<OpenedStore>): v
       expect((await store.payments({ grantId: id })).length).toBe(1)
     })
 
-    it("come one at a time, the first one included", async () => {
+    it("are accepted one at a time, counting the first payment", async () => {
       const order = orderOf()
       await store.redeem(order)
       const { id } = order.grant
@@ -136,7 +136,7 @@ export function topUpContract(name: string, open: () => Promise<OpenedStore>): v
       expect((await Promise.all([buy(one), buy(two)])).sort()).toEqual(["redeemed", "top_up_pending"])
     })
 
-    it("SET-02: take back, when they are not paid, what they gave and no more", async () => {
+    it("SET-02: are withdrawn exactly when their payment fails", async () => {
       const id = await sell(10)
       const before = await grantOf(id)
       const order = larger(id)
@@ -169,11 +169,11 @@ export function topUpContract(name: string, open: () => Promise<OpenedStore>): v
       await isSound()
     })
 
-    it("are taken back from what gates hold, too, so that the holder keeps exactly what is his", async () => {
+    it("are withdrawn from slices held by gates when their payment fails", async () => {
       for (const { spent, left } of [
         { spent: 1, left: 9 },
         { spent: 10, left: 0 },
-        // Six of those were never paid; nothing is owed for them, and nothing is left.
+        // Six of the spent units were unpaid: the grant owes nothing and has none left.
         { spent: 16, left: 0 },
       ]) {
         const id = await sell(10)
@@ -191,7 +191,7 @@ export function topUpContract(name: string, open: () => Promise<OpenedStore>): v
       }
     })
 
-    it("end the grant when what they gave is spent and not paid", async () => {
+    it("end the grant when their unpaid units are already spent", async () => {
       const id = await sell(10)
       const order = topUpOf(id, { offer: { units: 10 } })
       await buy(order)
@@ -203,7 +203,7 @@ export function topUpContract(name: string, open: () => Promise<OpenedStore>): v
       await isSound()
     })
 
-    it("settled first, give nothing before the money is in, and then all of it, asked for or not", async () => {
+    it("settled first, add time and units only once the payment is settled", async () => {
       const id = await sell(10)
       const order = topUpOf(id, { policy: "first", offer: { units: 10 } })
       expect(await buy(order)).toBe("redeemed")
@@ -222,7 +222,7 @@ export function topUpContract(name: string, open: () => Promise<OpenedStore>): v
       expect(await grantOf(id)).toMatchObject({ meter: { left: 20 }, ended: null })
     })
 
-    it("follow the chain: taken back when a reorg ends in failure, given again when the money comes after all", async () => {
+    it("follow the chain: withdrawn on failure, restored when the payment settles", async () => {
       const id = await sell(10)
       const order = topUpOf(id, { offer: { units: 10 } })
       await buy(order)
@@ -236,7 +236,7 @@ export function topUpContract(name: string, open: () => Promise<OpenedStore>): v
       await isSound()
     })
 
-    it("that are dead hold up the next one until an operator has them tried again", async () => {
+    it("block the next one while dead, until an operator retries them", async () => {
       const id = await sell(10)
       const order = topUpOf(id, { offer: { units: 10 } })
       await buy(order)
@@ -248,7 +248,7 @@ export function topUpContract(name: string, open: () => Promise<OpenedStore>): v
       expect(await buy(topUpOf(id))).toBe("redeemed")
     })
 
-    it("count towards the limits on optimism, and as losses, like any payment", async () => {
+    it("count towards the exposure limits and the losses", async () => {
       const id = await sell(null)
       const order = topUpOf(id, { limits: { perPayment: 1n } })
       expect(await store.topUp(order)).toMatchObject({ limit: "perPayment", redemption: { policy: "first" } })
@@ -261,7 +261,7 @@ export function topUpContract(name: string, open: () => Promise<OpenedStore>): v
       await isSound()
     })
 
-    it("revive a grant that is used up, and leave one that was revoked as it is", async () => {
+    it("revive a used-up grant but not a revoked one", async () => {
       const id = await sell(1)
       const { slice } = await take(id, 1)
       await store.reportUnits({ reports: [{ sliceId: slice?.id ?? 0, spent: 1, unused: 0 }] })
@@ -277,7 +277,7 @@ export function topUpContract(name: string, open: () => Promise<OpenedStore>): v
       await isSound()
     })
 
-    it("let go of older tokens: none of them yields a derived one, of all that the grant is by then", async () => {
+    it("stop superseded tokens from deriving grants", async () => {
       const [id, other] = [await sell(10), await sell(10)]
       const derive = async (jti: string, issuedAt: number, grantId = id) => {
         const outcome = await store.derive({
@@ -308,7 +308,7 @@ export function topUpContract(name: string, open: () => Promise<OpenedStore>): v
       expect(await derive("other", before?.issuedAt ?? 0, other)).toBe("derived")
     })
 
-    it("let go of what gates hold when a grant moves, of derived ones too, and late reports change nothing", async () => {
+    it("void slices when a grant moves, so that late reports change nothing", async () => {
       const id = await sell(100)
       const outcome = await store.derive({
         grantId: id,
@@ -335,7 +335,7 @@ export function topUpContract(name: string, open: () => Promise<OpenedStore>): v
       await isSound()
     })
 
-    it("ride to the chain like any other payment", async () => {
+    it("are sent in a transaction like any other payment", async () => {
       const id = await sell(null)
       const order = topUpOf(id)
       await buy(order)

@@ -1,4 +1,4 @@
-/** What every store promises of grants that end with their use; run it against each implementation. */
+/** Contract suite for metered grants: slices, reports and credits of units. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { auditBooks } from "../../server/books/audit.ts"
 import { judgeRow } from "../../server/core/invariants.ts"
@@ -27,14 +27,14 @@ export function unitContract(name: string, open: () => Promise<OpenedStore>): vo
     const meterOf = async (grantId: string) =>
       (await store.findGrant({ by: "id", value: grantId }))?.grant.meter
 
-    it("TOK-32: lends out what was sold and no more, to any number who ask at once", async () => {
+    it("TOK-32: are lent up to the number sold, among concurrent gates", async () => {
       const id = await sell(100)
       const taken = await Promise.all(Array.from({ length: 200 }, (_, at) => take(id, `gate ${at % 3}`)))
       expect(taken.reduce((sum, { slice }) => sum + (slice?.units ?? 0), 0)).toBe(100)
       expect(await meterOf(id)).toEqual({ given: 100, left: 0, held: 100, spent: 0 })
     })
 
-    it("notes what became of a slice once, however often it is told, also after a restart", async () => {
+    it("record a slice's report once, however often it arrives, also after a reopen", async () => {
       const id = await sell(100)
       const { slice } = await take(id)
       expect(slice?.units).toBe(16)
@@ -50,7 +50,7 @@ export function unitContract(name: string, open: () => Promise<OpenedStore>): vo
       expect(await meterOf(id)).toEqual({ given: 100, left: 94, held: 0, spent: 6 })
     })
 
-    it("takes nothing when a report does not fit", async () => {
+    it("are not taken when a report does not fit its slice", async () => {
       const id = await sell(10)
       const { slice } = await take(id)
       const reports = [{ sliceId: slice?.id ?? 0, spent: 3, unused: 0 }]
@@ -60,14 +60,14 @@ export function unitContract(name: string, open: () => Promise<OpenedStore>): vo
       expect(await meterOf(id)).toEqual({ given: 10, left: 8, held: 2, spent: 0 })
     })
 
-    it("lends at least what a call costs, or nothing", async () => {
+    it("are lent for at least the cost of the call, or not at all", async () => {
       const id = await sell(30)
       expect((await take(id, "a", 25)).slice?.units).toBe(25)
       expect(await take(id, "b", 6)).toEqual({ slice: null, given: 30, left: 5, elsewhere: 25 })
       expect((await take(id, "b", 5)).slice?.units).toBe(5)
     })
 
-    it("tells what may come back: of others, and while they are not late", async () => {
+    it("count as held elsewhere only if another gate holds them and is not late", async () => {
       const id = await sell(1)
       await take(id)
       expect((await take(id, "b")).elsewhere).toBe(1)
@@ -75,7 +75,7 @@ export function unitContract(name: string, open: () => Promise<OpenedStore>): vo
       expect((await take(id, "b", 1, start + sliceSeconds * 3)).elsewhere).toBe(0)
     })
 
-    it("lends nothing of a grant that counts nothing, has ended, or is not there", async () => {
+    it("are not lent for an uncounted, ended or unknown grant", async () => {
       expect((await take(await sell(null))).slice).toBe(null)
       expect((await take("nobody's")).slice).toBe(null)
       const id = await sell(10)
@@ -83,7 +83,7 @@ export function unitContract(name: string, open: () => Promise<OpenedStore>): vo
       expect((await take(id)).slice).toBe(null)
     })
 
-    it("gives back what a crash cost, by command, and books it", async () => {
+    it("are credited by command after a crash, and booked", async () => {
       const id = await sell(1)
       await take(id)
       const credit = (grantId: string) =>
@@ -95,7 +95,7 @@ export function unitContract(name: string, open: () => Promise<OpenedStore>): vo
       expect(booked).toMatchObject([{ at: start + 60, grantId: id, facts: { units: "3", note: "crash" } }])
     })
 
-    it("I10: books what gates hold, so that an audit sees when units are made or lost", async () => {
+    it("I10: include slices held by gates, so that an audit sees made or lost units", async () => {
       const id = await sell(100)
       const { slice } = await take(id)
       await store.reportUnits({ reports: [{ sliceId: slice?.id ?? 0, spent: 4, unused: 2 }] })
@@ -113,7 +113,7 @@ export function unitContract(name: string, open: () => Promise<OpenedStore>): vo
       expect(broken({ left: -11, spent: 101 })).toContain("I10")
     })
 
-    it("does not let a used-up grant be refreshed, before it is given more", async () => {
+    it("are needed for a refresh: a used-up grant is refused until it is credited", async () => {
       const order = orderOf({ grant: { meter: openMeter(1) } })
       await store.redeem(order)
       const { slice } = await take(order.grant.id)

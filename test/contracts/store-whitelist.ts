@@ -1,4 +1,4 @@
-/** What every store promises of the whitelist; run it against each implementation. */
+/** Contract suite for the whitelist. */
 import fc from "fast-check"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import type { WhitelistMember } from "../../server/core/whitelist.ts"
@@ -30,7 +30,7 @@ export function whitelistContract(name: string, open: () => Promise<OpenedStore>
     const listed = async () => (await store.whitelist({ version: -1 }))?.entries ?? []
     const ids = async () => (await listed()).map((entry) => entry.id)
     const ledger = () => store.entries({ after: 0, limit: 1000 })
-    const changes = async () =>
+    const changesBooked = async () =>
       (await ledger()).map(({ kind, at, facts }) => [kind, at - start, facts.by, facts.entry])
     const admit = (changed: { subject?: string; secretSha256?: string; now?: number } = {}) => {
       const { subject = "billing", secretSha256 = hash, now = start } = changed
@@ -40,7 +40,7 @@ export function whitelistContract(name: string, open: () => Promise<OpenedStore>
     const freeOrder = (now = start) =>
       orderOf({ now, payer: address, settle: false, grant: { paid: false }, intake: { balance: 0n } })
 
-    it("is empty at first: nobody is let in (WL-12)", async () => {
+    it("WL-12: is empty at first and admits nobody", async () => {
       expect(await store.whitelist({ version: 0 })).toBeNull()
       expect(await listed()).toEqual([])
       expect(await publish([])).toEqual({ heldBack: [] })
@@ -49,7 +49,7 @@ export function whitelistContract(name: string, open: () => Promise<OpenedStore>
       expect(await ledger()).toEqual([])
     })
 
-    it("books who changed what and when, with the change, and never a hash", async () => {
+    it("books each change with its author and time, and never a hash", async () => {
       await publish([agent])
       expect(await add(billing, start + 1)).toEqual({ changed: true })
       expect(await remove("billing", start + 2)).toEqual({ changed: true })
@@ -76,10 +76,10 @@ export function whitelistContract(name: string, open: () => Promise<OpenedStore>
       expect(await remove("nobody")).toEqual({ changed: false })
       await remove(address)
       expect(await remove(address)).toEqual({ changed: false })
-      expect(await changes()).toHaveLength(2)
+      expect(await changesBooked()).toHaveLength(2)
     })
 
-    it("gives the list again only when it changed", async () => {
+    it("is returned again only after a change", async () => {
       await publish([agent])
       const first = await store.whitelist({ version: 0 })
       expect(first?.entries).toEqual([{ ...agent, by: "configuration", listedAt: start }])
@@ -91,7 +91,7 @@ export function whitelistContract(name: string, open: () => Promise<OpenedStore>
       expect((await store.whitelist({ version }))?.entries).toHaveLength(2)
     })
 
-    it("holds a removal by command against the configuration, until a command adds it again", async () => {
+    it("keeps a removal by command against the configuration until a command re-adds it", async () => {
       await publish([agent, billing])
       await remove(address, start + 1)
       store = await opened.reopen()
@@ -102,7 +102,7 @@ export function whitelistContract(name: string, open: () => Promise<OpenedStore>
       expect(await listed()).toContainEqual({ ...agent, by: "configuration", listedAt: start + 3 })
     })
 
-    it("lets what commands added stand at a start, and follows the configuration in what is its own", async () => {
+    it("keeps entries of commands at a start and replaces those of the configuration", async () => {
       await publish([agent])
       await add(billing)
       await publish([])
@@ -111,11 +111,11 @@ export function whitelistContract(name: string, open: () => Promise<OpenedStore>
       expect(await ids()).toEqual([address, "billing"].sort())
       const wider = { ...agent, scope: "movies:read movies:list" }
       await publish([wider], start + 9)
-      // A change of scope leaves what was issued before in force.
+      // A change of scope leaves earlier grants in force.
       expect(await listed()).toContainEqual({ ...wider, by: "configuration", listedAt: start + 5 })
     })
 
-    it("revives nothing with an entry that comes back, or with another secret (WL-09)", async () => {
+    it("WL-09: revives no grant when an entry returns or gets another secret", async () => {
       await publish([agent, billing])
       const order = freeOrder()
       expect(await store.redeem(order)).toMatchObject({ kind: "redeemed" })
@@ -144,10 +144,10 @@ export function whitelistContract(name: string, open: () => Promise<OpenedStore>
       expect(await listed()).toContainEqual(expect.objectContaining({ id: "billing", listedAt: start + 6 }))
     })
 
-    it("admits a client with its secret while it is listed, and books the grant with it", async () => {
+    it("admits a listed client with its secret and books the grant", async () => {
       await publish([agent, billing])
       const admitted = await admit()
-      if (admitted.kind !== "admitted") throw new Error("expected to be admitted")
+      if (admitted.kind !== "admitted") throw new Error('expected kind "admitted"')
       expect(admitted.grant).toMatchObject({ subject: "billing", paid: false, offer: null, ended: null })
       expect((await ledger()).at(-1)).toMatchObject({
         kind: "admitted",
@@ -166,7 +166,7 @@ export function whitelistContract(name: string, open: () => Promise<OpenedStore>
       expect(await admit({ now: start + 2 })).toEqual(refused)
     })
 
-    it("KEY-12: takes ids and filters for text, whatever they spell", async () => {
+    it("KEY-12: treats ids and filters as text, with any characters", async () => {
       await publish([agent, billing])
       const before = { list: await listed(), ledger: await ledger() }
       const fragments = fc.constantFrom(
@@ -218,7 +218,7 @@ export function whitelistContract(name: string, open: () => Promise<OpenedStore>
       expect({ list: await listed(), ledger: await ledger() }).toEqual(before)
     }, 120_000)
 
-    it("KEY-12: keeps a scope and an offer as they are spelt", async () => {
+    it("KEY-12: keeps a scope as it is spelt", async () => {
       const scope = "a'); DELETE FROM grants; -- \\ % ?"
       await add({ ...billing, scope })
       expect(await listed()).toMatchObject([{ id: "billing", scope }])

@@ -13,7 +13,7 @@ import { whitelistContract } from "./store-whitelist.ts"
 
 async function openMemory(): Promise<OpenedStore> {
   const store = createMemoryStore()
-  // It forgets at a restart, and says so; what is left to promise is that nothing is lost before.
+  // A memory store forgets at a restart, so reopening returns the same store.
   return { store, reopen: async () => store, cleanup: () => store.close() }
 }
 

@@ -1,4 +1,4 @@
-/** What every store promises; run it against each implementation. */
+/** Contract suite that every store implementation must pass. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import type { Offer } from "../../server/core/offers.ts"
 import type { RelayTransaction } from "../../server/ports/records.ts"
@@ -18,7 +18,7 @@ import {
 
 export type OpenedStore = {
   readonly store: Store
-  /** The store as it is found after a restart. */
+  /** Closes the store and opens it again, as a restart does. */
   reopen(): Promise<Store>
   cleanup(): Promise<void>
 }
@@ -53,7 +53,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
     const ledger = () => store.entries({ after: 0, limit: 10_000 })
     const kinds = async () => (await ledger()).map((entry) => entry.kind)
 
-    describe("intake", () => {
+    describe("redeem", () => {
       it("redeems a payment once among 50 concurrent claims", async () => {
         const transfer = orderOf().transfer
         const claims = Array.from({ length: 50 }, () => orderOf({ payer: transfer.payer, transfer }))
@@ -65,7 +65,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
         expect(await kinds()).toEqual(["redeemed"])
       })
 
-      it("gives back what it was given", async () => {
+      it("stores every field of an order and returns it unchanged", async () => {
         const value = 2n ** 200n + 1n
         const order = await redeem({
           transfer: { value, validBefore: 2n ** 255n },
@@ -117,7 +117,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
         ])
       })
 
-      it("changes nothing at a repeated claim, whatever it says", async () => {
+      it("returns the first result to a repeated claim and changes nothing", async () => {
         const order = await redeem()
         const before = await store.recall({ key: order.key })
         const again = orderOf({
@@ -129,7 +129,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
         expect(await kinds()).toEqual(["redeemed"])
       })
 
-      it("finds a grant by its id, its opening and its idempotency key, the newest of several", async () => {
+      it("finds a grant by id, opening and idempotency key, the newest first", async () => {
         const grant = { opening: randomHex(32), idempotencyHash: "cd".repeat(32) }
         const { key, grant: sold } = await redeem({ grant })
         const found = await store.recall({ key })
@@ -142,7 +142,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
         expect(newest?.grant.id).toBe(later.grant.id)
       })
 
-      it("finds what was stored for a nonce, also when it is done", async () => {
+      it("finds the transaction stored for a nonce, also once it is done", async () => {
         const fence = await lease()
         const transaction = await send(fence, [(await redeem()).key])
         const at = { fence, network, relayer, nonce: transaction.nonce }
@@ -151,11 +151,11 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
         expect(await store.transactionAt({ ...at, nonce: 999 })).toBeNull()
       })
 
-      it("knows nothing of a key that was never claimed", async () => {
+      it("returns null for a key that was never claimed", async () => {
         expect(await store.recall({ key: "nobody's" })).toBeNull()
       })
 
-      it("stores no signature of a free redemption, and never settles it", async () => {
+      it("stores no signature of a free redemption and never settles it", async () => {
         const fence = await lease()
         const payer = randomAddress()
         const member = { id: payer, secretSha256: null, scope: "movies:read" }
@@ -176,7 +176,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
         expect((await ledger())[1]?.facts.paid).toBe("false")
       })
 
-      it("refuses an idempotency key that belongs to another payment, for 24 hours", async () => {
+      it("refuses an idempotency key of another payment for 24 hours", async () => {
         const idempotencyHash = "cd".repeat(32)
         await redeem({ grant: { idempotencyHash } })
         const other = (now: number) => orderOf({ now, grant: { idempotencyHash } })
@@ -185,7 +185,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
         expect(await store.redeem(other(start + 86_401))).toMatchObject({ kind: "redeemed" })
       })
 
-      it("refuses when the queue is full, and takes payments again when one is mined", async () => {
+      it("refuses when the queue is full and accepts again once a payment is mined", async () => {
         const fence = await lease()
         const first = await redeem({ limits: { queue: 1 } })
         const next = orderOf({ limits: { queue: 1 } })
@@ -197,7 +197,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
         expect(await store.redeem(next)).toMatchObject({ kind: "redeemed" })
       })
 
-      it("counts pending value against the balance until its block is seen", async () => {
+      it("subtracts pending value from the balance until its block is read", async () => {
         const fence = await lease()
         const payer = randomAddress()
         const first = await redeem({ payer, intake: { balance: 15_000n } })
@@ -211,7 +211,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
           moves: [{ key: first.key, move: { to: "mined", evidence } }],
           now: start,
         })
-        // A lagging read shows the old balance: the money is spent all the same.
+        // A lagging node still shows the old balance although the money is spent.
         expect(await store.redeem(as(109n, 15_000n))).toEqual(poor)
         await store.conclude({
           fence,
@@ -223,7 +223,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
         expect(await store.redeem(as(110n, 10_000n))).toMatchObject({ kind: "redeemed" })
       })
 
-      it("counts nothing of other payers, assets, networks, or of failed payments against the balance", async () => {
+      it("ignores other payers, assets, networks and failed payments in the balance", async () => {
         const fence = await lease()
         const payer = randomAddress()
         const intake = { balance: 10_000n }
@@ -236,7 +236,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
         await redeem({ payer, intake })
       })
 
-      describe("the limits on optimism", () => {
+      describe("the exposure limits", () => {
         const policyOf = async (changes: Parameters<typeof orderOf>[0]) => {
           const outcome = await store.redeem(orderOf(changes))
           return outcome.kind === "redeemed" ? [outcome.redemption.policy, outcome.limit] : outcome
@@ -251,7 +251,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
         const pay = (fence: number, key: string, now = start) =>
           store.conclude({ fence, moves: [{ key, move: { to: "paid", evidence: evidenceOf() } }], now })
 
-        it("settle first what would exceed the payer's or the total exposure, over all networks", async () => {
+        it("settle first a payment over the payer's or total exposure, on all networks", async () => {
           const payer = randomAddress()
           const limits = { perPayer: 25_000n, total: 35_000n }
           expect(await policyOf({ payer, limits })).toEqual(background)
@@ -261,7 +261,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
           expect(await policyOf({ limits })).toEqual(["first", "total"])
         })
 
-        it("count what is sold before its money, and free it when that is paid or failed", async () => {
+        it("count value in the background until it is paid or failed", async () => {
           const fence = await lease()
           const limits = { total: 20_000n }
           await redeem({ limits, policy: "first" })
@@ -274,7 +274,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
           expect(await policyOf({ limits })).toEqual(["first", "total"])
         })
 
-        it("let a new payer have one payment at a time until one has settled", async () => {
+        it("allow a new payer one unsettled payment until one has settled", async () => {
           const fence = await lease()
           const payer = randomAddress()
           const limits = { newPayer: 1 }
@@ -286,7 +286,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
           expect(await policyOf({ payer, limits })).toEqual(background)
         })
 
-        it("remember losses for a day, also over a restart, and take back one that is paid after all", async () => {
+        it("count losses for a day across a reopen, and not those paid after all", async () => {
           const fence = await lease()
           const limits = { dailyLoss: 10_000n }
           const [lost, late] = [await redeem({ limits }), await redeem({ limits })]
@@ -299,7 +299,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
           expect(await policyOf({ limits, now: start + 86_399 - 3600 })).toEqual(background)
         })
 
-        it("half-open by themselves: one payment in the first minute, two in the second", async () => {
+        it("half-open after an hour: one payment in the first minute, two in the second", async () => {
           const fence = await lease()
           const limits = { dailyLoss: 10_000n }
           const lost = await redeem({ limits })
@@ -319,7 +319,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
       describe("settle-first payments", () => {
         const request = (now: number) => ({ jti: `jti-${now}`, now, lives })
 
-        it("have no token before the money is in, and one token ever after", async () => {
+        it("have no token before settlement and the same token ever after", async () => {
           const fence = await lease()
           const { key, grant } = await redeem({ policy: "first" })
           expect((await store.recall({ key }))?.grant.token).toBeNull()
@@ -343,7 +343,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
           expect(await store.issue({ key: "nobody's", ...request(start) })).toBeNull()
         })
 
-        it("have none when the money never comes", async () => {
+        it("have no token when their payment fails", async () => {
           const fence = await lease()
           const { key } = await redeem({ policy: "first" })
           await store.conclude({
@@ -356,7 +356,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
           })
         })
 
-        it("keep the made-up proof of a buyer who brought none, and of nobody else", async () => {
+        it("keep the retry hash of a buyer who sent no other proof", async () => {
           const retryHash = "ef".repeat(32)
           const proofOf = async (changes: Parameters<typeof orderOf>[0]) => {
             const { key } = await redeem({ retryHash, ...changes })
@@ -368,7 +368,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
         })
       })
 
-      it("N-9449-6, RPL-25, DOS-09: a key is used once, until it is of no use, and is forgotten then", async () => {
+      it("N-9449-6, RPL-25, DOS-09: accepts a once-only key once until it expires", async () => {
         const use = (key: string, until: number, now = start) => store.useOnce({ key, until, now })
         expect(await Promise.all([use("a", start + 60), use("a", start + 60)])).toEqual(["taken", "used"])
         expect(await use("b", start + 30)).toBe("taken")
@@ -377,7 +377,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
         expect(await use("a", start + 120, start + 61)).toBe("taken")
       })
 
-      it("remembers every offer, and when it was replaced", async () => {
+      it("keeps every offer with the time of its replacement", async () => {
         const offer = (ref: string): Offer => ({
           ref,
           dpop: "optional",
@@ -417,7 +417,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
           lives,
         })
 
-      it("takes a refresh token once among 20 concurrent refreshes, and ends the grant", async () => {
+      it("rotate a refresh token once among 20 concurrent refreshes, then end", async () => {
         const { grant } = await redeem()
         const turns = await Promise.all(Array.from({ length: 20 }, () => turn(grant.id, 0)))
         expect(turns.filter((each) => each?.decision.kind === "rotated")).toHaveLength(1)
@@ -427,7 +427,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
         expect(await kinds()).toEqual(["redeemed", "ended"])
       })
 
-      it("stores a rotated refresh token before it is answered", async () => {
+      it("store a rotation before it is answered", async () => {
         const order = await redeem()
         const outcome = await turn(order.grant.id, 0)
         expect(outcome).toMatchObject({
@@ -439,7 +439,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
         expect(await turn("nobody's", 0)).toBeNull()
       })
 
-      it("gives full tokens once the money is in, and none of a failed payment", async () => {
+      it("get full tokens once the payment is settled, and none after it failed", async () => {
         const fence = await lease()
         const [good, bad] = [await redeem(), await redeem()]
         await store.conclude({
@@ -460,7 +460,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
     })
 
     describe("the lease", () => {
-      it("is one holder's at a time, and renewing it keeps its fence", async () => {
+      it("has one holder at a time and keeps its fence on renewal", async () => {
         const first = await store.lease({ holder: "a", seconds: 10, now: 100 })
         expect(await store.lease({ holder: "b", seconds: 10, now: 109 })).toBeNull()
         expect(await store.lease({ holder: "a", seconds: 10, now: 109 })).toEqual(first)
@@ -468,16 +468,16 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
         expect(await store.lease({ holder: "b", seconds: 10, now: 119 })).toEqual({ fence: first!.fence + 1 })
       })
 
-      it("has a new fence when its holder had lost it in between", async () => {
+      it("gets a new fence when its holder had lost it", async () => {
         const first = await store.lease({ holder: "a", seconds: 10, now: 100 })
         expect(await store.lease({ holder: "a", seconds: 10, now: 110 })).toEqual({ fence: first!.fence + 1 })
       })
 
-      it("is needed before anything can be settled", async () => {
+      it("is required before any settlement verb", async () => {
         await expect(store.mined({ fence: 0, network })).rejects.toBeInstanceOf(Fenced)
       })
 
-      it("SET-42: is not waited for when the clock was set back, and is renewed by its holder all the same", async () => {
+      it("SET-42: is not waited for after the clock was set back; its holder renews it", async () => {
         const first = await store.lease({ holder: "a", seconds: 10, now: 10_000 })
         expect(await store.lease({ holder: "a", seconds: 10, now: 6400 })).toEqual(first)
         expect(await store.lease({ holder: "b", seconds: 10, now: 6409 })).toBeNull()
@@ -488,13 +488,13 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
         })
       })
 
-      it("is free at once when it is released", async () => {
+      it("is free at once after its release", async () => {
         const first = await store.lease({ holder: "a", seconds: 10, now: 100 })
         await store.release({ fence: first!.fence })
         expect(await store.lease({ holder: "b", seconds: 10, now: 100 })).toEqual({ fence: first!.fence + 1 })
       })
 
-      it("MI-05: lets an old fence write nothing", async () => {
+      it("MI-05: rejects every write with an old fence", async () => {
         const old = await lease()
         const order = await redeem()
         const sent = await send(old, [order.key])
@@ -527,7 +527,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
     })
 
     describe("settlement", () => {
-      it("hands out what is due, the payment that expires first first", async () => {
+      it("returns due payments in order of their expiry", async () => {
         const fence = await lease()
         const until = (validBefore: bigint) => redeem({ transfer: { validBefore } })
         const [later, soon, sooner] = [
@@ -544,7 +544,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
         expect(await stateOf(elsewhere.key)).toMatchObject({ state: "accepted" })
       })
 
-      it("hands out a failed payment for a last look, and books the money that came all the same", async () => {
+      it("returns a failed payment for a last check and books money that came late", async () => {
         const fence = await lease()
         const { key } = await redeem()
         const conclude = (move: Parameters<Store["conclude"]>[0]["moves"][number]["move"]) =>
@@ -559,18 +559,18 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
         expect((await store.recall({ key }))?.grant.ended?.reason).toBe("settlement_failed")
       })
 
-      it("uses a nonce once", async () => {
+      it("assigns a nonce once", async () => {
         const fence = await lease()
         const orders = await Promise.all(Array.from({ length: 10 }, () => redeem()))
         const next = (chainNonce: number) => store.nextNonce({ fence, network, relayer, chainNonce })
-        // A key that comes with a past is no other's for that.
+        // A relayer with transactions of its own history starts at its chain nonce.
         expect(await next(7)).toEqual({ nonce: 7, skipped: 0 })
         const nonce = 7
         const tries = orders.map(({ key }) => store.prepare({ fence, nonce, ...preparation([key]) }))
         const outcomes = await Promise.allSettled(tries)
         expect(outcomes.filter((outcome) => outcome.status === "fulfilled")).toHaveLength(1)
         expect(await next(0)).toEqual({ nonce: 8, skipped: 0 })
-        // A nonce left out would hold up every transaction after it.
+        // A gap in the nonces would hold up every later transaction.
         const [spare] = await store.due({ fence, network, now: start, limit: 1 })
         const leap = store.prepare({ fence, nonce: 10, ...preparation([spare!.key]) })
         await expect(leap).rejects.toThrow("found nonce 10, wanted the next one, 8")
@@ -579,7 +579,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
         expect(await store.nextNonce(other)).toEqual({ nonce: 0, skipped: 0 })
       })
 
-      it("goes on after nonces that somebody else used, says so once, and fills them if they come free", async () => {
+      it("skips nonces used elsewhere, reports them once, and fills them if free again", async () => {
         const fence = await lease()
         const { key } = await redeem()
         const next = (chainNonce: number) => store.nextNonce({ fence, network, relayer, chainNonce })
@@ -588,7 +588,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
         expect(await next(5)).toEqual({ nonce: 5, skipped: 0 })
         const prepare = (nonce: number, keys: readonly string[]) =>
           store.prepare({ fence, nonce, ...preparation(keys) })
-        // Payments go in order; only what nobody waits for may come before.
+        // Payments go in order; only an empty transaction may fill an earlier nonce.
         await expect(prepare(4, [key])).rejects.toThrow("found nonce 4, wanted the next one, 5")
         expect(await prepare(4, [])).toMatchObject({ nonce: 4, state: "signed" })
         for (const taken of [4, 6])
@@ -598,7 +598,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
         expect(nonces).toEqual([4])
       })
 
-      it("moves every payment of a transaction or none", async () => {
+      it("prepares every payment of a transaction or none", async () => {
         const fence = await lease()
         const [a, b] = [await redeem(), await redeem()]
         const { nonce } = await store.nextNonce({ fence, network, relayer, chainNonce: 0 })
@@ -614,7 +614,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
         expect(await store.due({ fence, network, now: start, limit: 10 })).toEqual([])
       })
 
-      it("keeps every version of a transaction and what rides in it, lowest nonce first", async () => {
+      it("keeps each version of a transaction and its payments, lowest nonce first", async () => {
         const fence = await lease()
         const [a, b, c] = [await redeem(), await redeem(), await redeem()]
         const first = await send(fence, [a.key, b.key])
@@ -639,7 +639,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
         expect(await store.inFlight({ fence, network: "eip155:8453" })).toEqual([])
       })
 
-      it("replaces the call of a transaction with its bytes", async () => {
+      it("replaces the call of a transaction together with its bytes", async () => {
         const fence = await lease()
         const { id } = await send(fence, [(await redeem()).key])
         const call = { to: relayer, data: "0x", gas: 21_000n } as const
@@ -647,7 +647,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
         expect(await store.inFlight({ fence, network })).toMatchObject([{ transaction: { id, ...call } }])
       })
 
-      it("has a dead payment tried again by command only, as if for the first time", async () => {
+      it("retries a dead payment by command only, with its attempts reset", async () => {
         const fence = await lease()
         const { key } = await redeem()
         const conclude = (move: Parameters<Store["conclude"]>[0]["moves"][number]["move"]) =>
@@ -663,7 +663,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
           lastError: "second",
         })
         expect(await due()).toEqual([])
-        // It waits in no queue, but its value may still be lost.
+        // A dead payment is not queued, but its value may still be lost.
         expect(await store.exposure()).toMatchObject({ unsettled: 10_000n, queued: 0 })
         expect(await store.retry({ key, now: start + 1 })).toEqual({ retried: true })
         expect(await store.retry({ key, now: start + 1 })).toEqual({ retried: false })
@@ -674,7 +674,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
         expect((await ledger())[1]?.facts).toMatchObject({ value: "10000", error: "second" })
       })
 
-      it("tells an operator what there is, page by page, and all about one of them", async () => {
+      it("lists redemptions page by page and returns the history of one", async () => {
         const fence = await lease()
         const orders = [await redeem(), await redeem(), await redeem()]
         const [a, b, c] = orders.map(({ key }) => key) as [string, string, string]
@@ -707,7 +707,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
         expect(await store.history({ key: "nobody's" })).toBeNull()
       })
 
-      it("follows a payment into its block, out of it by a reorg, and into another", async () => {
+      it("follows a payment into a block, out of it by a reorg, and into another", async () => {
         const fence = await lease()
         const { key } = await redeem()
         const { id } = await send(fence, [key])
@@ -739,7 +739,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
         ])
       })
 
-      it("names the blocks with paid payments, oldest first, until these are final", async () => {
+      it("lists blocks with paid payments, oldest first, until they are final", async () => {
         const fence = await lease()
         const blockOf = (blockNumber: bigint) => ({ blockNumber, blockHash: randomHex(32) })
         const [old, young] = [blockOf(9n), blockOf(10n)]
@@ -792,7 +792,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
         expect(await store.revocations({ cursor: 0, limit: 10, now: start })).toEqual([])
       })
 
-      it("lets one Transfer pay for one redemption", async () => {
+      it("accepts one Transfer for one redemption", async () => {
         const fence = await lease()
         const [a, b] = [await redeem(), await redeem()]
         const evidence = evidenceOf()
@@ -808,7 +808,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
         await pay(b.key, 5)
       })
 
-      it("numbers every change in the ledger, in order", async () => {
+      it("numbers every ledger entry in order", async () => {
         const fence = await lease()
         const orders = await Promise.all(Array.from({ length: 20 }, () => redeem()))
         await store.conclude({
@@ -825,7 +825,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
       })
     })
 
-    it("has after a restart what it had before", async () => {
+    it("returns the same after a reopen", async () => {
       const fence = await lease()
       const [a, b] = [await redeem(), await redeem()]
       await send(fence, [a.key])
@@ -843,7 +843,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
       expect(await reopened.redeem(a)).toMatchObject({ kind: "repeated" })
     })
 
-    it("finishes what was asked before it closes, and answers nothing afterwards", async () => {
+    it("finishes pending verbs before it closes and rejects later ones", async () => {
       const order = orderOf()
       const asked = store.redeem(order)
       await Promise.all([store.close(), store.close()])
