@@ -127,3 +127,6 @@ export function nominalValue(value: bigint, asset: AssetInfo): bigint {
   const unit = 10n ** BigInt(asset.decimals)
   return (value * 1_000_000n + unit - 1n) / unit
 }
+
+/** What exposure and worth count of a payment. */
+export const nominalOf = ({ transfer, asset }: LocatedPayment): bigint => nominalValue(transfer.value, asset)

@@ -2,12 +2,7 @@
 import { at, type Mutation } from "../mutations/mutation.ts"
 
 export const mutations: readonly Mutation[] = [
-  ...at("server/grants/payment/index.ts", [
-    [
-      "no dust",
-      "if (!entry) await deps.funding.get(payment.network.id)?.requireWorth(nominalOf(payment))",
-      "",
-      "SET-24",
-    ],
+  ...at("server/grants/payment/payment-grant.ts", [
+    ["no dust", "if (!entry) await requireWorth(matched.payment, deps)", "", "SET-24"],
   ]),
 ]

@@ -2,7 +2,7 @@
 import { at, type Mutation } from "../mutations/mutation.ts"
 
 export const mutations: readonly Mutation[] = [
-  ...at("server/grants/payment/buyer.ts", [
+  ...at("server/grants/payment/commitment.ts", [
     [
       "the commitment covers the quote",
       "committedOffer(payment.offer.ref, payment.accepted.extra?.quote)",

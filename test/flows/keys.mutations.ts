@@ -5,7 +5,7 @@ export const mutations: readonly Mutation[] = [
   ...at("server/gate/gate.ts", [
     ["trust at every look", " || !keys.isTrusted(known.kid)", "", "TOK-26: refuse what a removed key signed"],
   ]),
-  ...at("server/grants/payment/index.ts", [
+  ...at("server/grants/payment/payment-grant.ts", [
     [
       "no payment for a token that cannot be signed",
       "deps.keys.check()",

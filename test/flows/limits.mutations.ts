@@ -5,7 +5,7 @@ export const mutations: readonly Mutation[] = [
   ...at("server/http/rate.ts", [
     ["rate of a peer", "if (spent.consumedPoints > requests)", "if (false)", "a peer that asks too often"],
   ]),
-  ...at("server/grants/payment/index.ts", [
+  ...at("server/grants/payment/signature.ts", [
     ["rate of a payer", "if (byKey) await deps.payers.take(payer)", "", "a payer who signs too often"],
     [
       "a payer's budget is his own",

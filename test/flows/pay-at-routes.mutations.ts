@@ -2,10 +2,10 @@
 import { at, type Mutation } from "../mutations/mutation.ts"
 
 export const mutations: readonly Mutation[] = [
-  ...at("server/grants/payment/index.ts", [
+  ...at("server/grants/payment/match.ts", [
     [
       "nothing is sold at a door that it would not open",
-      'if (request.gatedRoute && !opens(payment.offer, request.gatedRoute)) throw new Refusal("offer_elsewhere")',
+      'if (request.gatedRoute && !opens(offer, request.gatedRoute)) throw new Refusal("offer_elsewhere")',
       "",
       "HTP-02",
     ],

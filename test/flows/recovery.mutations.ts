@@ -13,7 +13,7 @@ export const mutations: readonly Mutation[] = [
   ...at("server/books/catch-up.ts", [
     ["payments since the backup are taken in", "payments: found,", "payments: [],", "KEY-09: sells nothing"],
   ]),
-  ...at("server/grants/payment/buyer.ts", [
+  ...at("server/grants/payment/recall.ts", [
     [
       "a sale that the books lost is answered",
       'if (grant.ended?.reason === "lost") throw new Refusal("grant_lost")',

@@ -2,17 +2,21 @@
 import { at, type Mutation } from "../mutations/mutation.ts"
 
 export const mutations: readonly Mutation[] = [
-  ...at("server/grants/payment/index.ts", [
+  ...at("server/grants/payment/signature.ts", [
     ["signature check", 'if (verdict === "valid") return true', "return true", "RPL-09, RPL-10"],
   ]),
-  ...at("server/grants/payment/buyer.ts", [
+  ...at("server/grants/payment/recall.ts", [
     ["content equality on replay", "if (!same || !provesOwner(", "if (!provesOwner(", "N-3009-2"],
+  ]),
+  ...at("server/grants/payment/locate.ts", [
     [
       "proof by the secret only",
       "      opening: opened,",
       "      opening: opened ?? request.commitment ?? null,",
       "RPL-01",
     ],
+  ]),
+  ...at("server/grants/payment/commitment.ts", [
     [
       "the commitment opens the nonce",
       'if (nonce !== payment.transfer.nonce) throw new Refusal("commitment_mismatch")',

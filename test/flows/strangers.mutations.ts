@@ -2,7 +2,7 @@
 import { at, type Mutation } from "../mutations/mutation.ts"
 
 export const mutations: readonly Mutation[] = [
-  ...at("server/grants/payment/index.ts", [
+  ...at("server/grants/payment/chain.ts", [
     ["used nonce", 'if (reading.used) return "authorization_used"', "", "settled elsewhere before"],
   ]),
 ]

@@ -10,7 +10,7 @@ export const mutations: readonly Mutation[] = [
       "its older tokens yield nothing",
     ],
   ]),
-  ...at("server/grants/payment/index.ts", [
+  ...at("server/grants/payment/commitment.ts", [
     [
       "a payment is good for the grant it commits to",
       "grant: target?.grantId })",
@@ -18,7 +18,7 @@ export const mutations: readonly Mutation[] = [
       "RPL-24: is good for the grant",
     ],
   ]),
-  ...at("server/grants/payment/buyer.ts", [
+  ...at("server/grants/payment/recall.ts", [
     [
       "a further payment is retried with its own secret",
       "opening: topUp.opening, idempotencyHash: null",

@@ -10,7 +10,7 @@ export const mutations: readonly Mutation[] = [
       "SET-29: is not settled on the word of one node",
     ],
   ]),
-  ...at("server/grants/payment/index.ts", [
+  ...at("server/grants/payment/chain.ts", [
     [
       "a second node's word for what is accepted",
       "const source = chain.agreed(nominalOf(payment)) ?? chain",

@@ -2,11 +2,11 @@
 import { at, type Mutation } from "../mutations/mutation.ts"
 
 export const mutations: readonly Mutation[] = [
-  ...at("server/grants/payment/index.ts", [
+  ...at("server/grants/payment/whitelist.ts", [
     [
       "free only with a commitment",
-      "if (opening === null) return undefined\n  const entry",
-      "const entry",
+      "opening === null || target",
+      "target",
       "pays like everybody without a commitment",
     ],
   ]),

@@ -1,5 +1,4 @@
-/** A further payment: for a grant that its holder shows by its refresh token, instead of for a new one. */
-
+/** Reads which grant a top-up is for, and decides whether the offer and that grant go together. */
 import { networks } from "../../../shared/networks/index.ts"
 import { findAsset } from "../../../shared/networks/network.ts"
 import { Refusal } from "../../../shared/refusals.ts"
@@ -11,10 +10,10 @@ import type { PaymentOrder, TopUpOrder } from "../../ports/records.ts"
 import { freshId } from "../answer.ts"
 import type { TokenDeps, TokenOptions, TokenRequest } from "../grant-type.ts"
 
-/** The grant that a payment is for, as its holder has shown it. */
+/** The grant that a payment is for, as the refresh token of its holder names it. */
 export type Target = { readonly grantId: string; readonly generation: number }
 
-/** Undefined for a payment that opens a grant. Throws a Refusal for what names none. */
+/** Undefined for a payment that opens a grant. Throws a Refusal for a refresh token that names no grant. */
 export function readTarget(
   { parameters }: TokenRequest,
   { keys }: Pick<TokenDeps, "keys">,
@@ -26,8 +25,8 @@ export function readTarget(
   return target
 }
 
-/** What the store is asked; throws a Refusal when the offer and the grant do not go together. */
-export async function topUpOrder(
+/** The order for the store. Throws a Refusal when the offer and the grant do not go together. */
+export async function createTopUpOrder(
   order: PaymentOrder,
   { target, payment, opening }: { target: Target; payment: Payment; opening: Hex | null },
   { keyThumbprint }: TokenRequest,
@@ -40,7 +39,7 @@ export async function topUpOrder(
   const { grant, redemption } = found
   const from = grant.offer === null ? "unknown" : deps.board.find(grant.offer, () => 0)
   if (typeof from === "string" || !redemption) throw new Refusal("top_up_refused")
-  // Of two currencies none says what is unused of the other.
+  // The unused part of a grant has no value in another currency.
   if (currencyOf(redemption) !== payment.asset.currency) throw new Refusal("offer_smaller")
   const { ref, scope, durationSeconds, units, dpop } = payment.offer
   return {
@@ -53,7 +52,7 @@ export async function topUpOrder(
   }
 }
 
-/** What gives the same is more of it, whatever it costs by now. */
+/** An offer that gives the same extends the grant, even where its price has changed. */
 const kindOf = (from: Offer, to: Offer): TopUp["kind"] =>
   from.scope === to.scope && from.durationSeconds === to.durationSeconds && from.units === to.units
     ? "extends"

@@ -1,0 +1,48 @@
+/** Answers a redeemed payment to its owner: with the token, or with a wait where the payment is settled first. */
+import { Refusal } from "../../../shared/refusals.ts"
+import { isIssued, whyOver } from "../../core/grant.ts"
+import { settlementView } from "../../core/grant-view.ts"
+import { settlementState } from "../../core/redemption.ts"
+import type { Redeemed } from "../../ports/records.ts"
+import { answerFrom, freshId, pendingAnswer } from "../answer.ts"
+import type { TokenAnswer, TokenDeps, TokenOptions, TokenRequest } from "../grant-type.ts"
+import type { Located } from "./locate.ts"
+import { type Repeated, requireOwner } from "./recall.ts"
+import type { NewlyRedeemed } from "./redeem.ts"
+
+/** Throws a Refusal for a repetition that is not its owner's, and for a grant that has ended. */
+export async function answer(
+  outcome: NewlyRedeemed | Repeated,
+  located: Located,
+  { signal }: Pick<TokenRequest, "signal">,
+  deps: TokenDeps,
+  options: TokenOptions,
+): Promise<TokenAnswer> {
+  if (outcome.kind === "repeated") requireOwner(outcome, located, deps)
+  const { grant, redemption } = isGiven(outcome) ? outcome : await awaitToken(outcome, signal, deps, options)
+  const over = whyOver(grant, settlementState(redemption.state), deps.now())
+  if (over) throw new Refusal(over)
+  const view = settlementView(redemption)
+  if (isIssued(grant) && isGiven({ grant, redemption }))
+    return answerFrom(grant, view, outcome.kind === "repeated", deps, options)
+  return pendingAnswer(view, outcome.kind === "redeemed" ? outcome.retrySecret : undefined, options)
+}
+
+/** Whether the purchase was delivered: a grant has its token, or a top-up has added to its grant. */
+const isGiven = ({ grant, redemption: { topUp } }: Redeemed): boolean =>
+  topUp ? topUp.gave !== null : isIssued(grant)
+
+/** The stored row with its token once the money arrived, or the row as it was when the wait exceeds a request's limit. */
+async function awaitToken(
+  known: Redeemed,
+  signal: AbortSignal,
+  deps: TokenDeps,
+  { lives }: TokenOptions,
+): Promise<Redeemed> {
+  const { key, state } = known.redemption
+  const isPending = settlementState(state) === "pending"
+  const outcome = (isPending && (await deps.waits.outcome(key, signal))) || known
+  if (settlementState(outcome.redemption.state) !== "settled") return outcome
+  const issued = await deps.store.issue({ key, jti: freshId(deps.random), now: deps.now(), lives })
+  return issued ?? outcome
+}

@@ -1,0 +1,55 @@
+/** Asks the chain whether the payment would arrive: one read of the payer's balance, nonce and simulated transfer. */
+import { type Reason, Refusal } from "../../../shared/refusals.ts"
+import type { Hex } from "../../../shared/values/evm.ts"
+import { nominalOf } from "../../core/payment.ts"
+import type { TransferReading } from "../../core/verdict.ts"
+import type { TokenDeps } from "../grant-type.ts"
+import { requireChain } from "./connection.ts"
+import { type Repeated, recall } from "./recall.ts"
+import type { Signed } from "./signature.ts"
+
+export type Checked = Signed & { readonly kind: "checked"; readonly reading: TransferReading }
+
+/** 65 zero bytes: a node does not see a signature that nobody is to submit. */
+const noSignature: Hex = `0x${"00".repeat(65)}`
+
+export async function checkChain(signed: Signed, deps: TokenDeps): Promise<Checked | Repeated> {
+  const { payment, byKey } = signed
+  const reading = await readTransfer(signed, deps)
+  const refused = refusalOf(signed, reading)
+  if (refused) {
+    // A copy of this request may have been redeemed, and even settled, since the first look.
+    const meanwhile = await recall(payment.key, deps)
+    if (meanwhile) return meanwhile
+    throw new Refusal(refused)
+  }
+  // Only the chain proved this signature, so only now does it count against the payer.
+  if (!byKey) await deps.payers.take(payment.transfer.payer)
+  deps.onStep?.("payment-checked")
+  return { ...signed, kind: "checked", reading }
+}
+
+async function readTransfer({ payment, byKey, free }: Signed, deps: TokenDeps): Promise<TransferReading> {
+  const chain = requireChain(byKey ? deps.chains : deps.contracts, payment.network.id)
+  await chain.ready()
+  if (!free) await deps.funding.get(payment.network.id)?.check()
+  const transfer = free ? { ...payment.transfer, signature: noSignature } : payment.transfer
+  const source = chain.agreed(nominalOf(payment)) ?? chain
+  return source.readTransfer({
+    asset: payment.price.asset,
+    transfer,
+    call: payment.scheme.settlementCall(transfer),
+  })
+}
+
+/**
+ * A used nonce and too low a balance have reasons of their own. Any other refusal is the asset's, which asks the payer's
+ * code where there is some (ERC-1271, EIP-7702), whatever the key signed.
+ */
+function refusalOf({ payment, free }: Signed, reading: TransferReading): Reason | undefined {
+  if (reading.used) return "authorization_used"
+  if (free) return reading.payerHasCode ? "payer_unacceptable" : undefined
+  if (reading.balance < payment.transfer.value) return "insufficient_funds"
+  const arrives = reading.transferred && reading.received === payment.transfer.value
+  return arrives ? undefined : "simulation_failed"
+}

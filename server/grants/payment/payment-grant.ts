@@ -1,0 +1,38 @@
+/** The payment grant: exchanges a signed x402 payment for a token, once (wire.md §2). */
+import { paymentGrantType } from "../../../shared/oauth/messages.ts"
+import type { TokenAnswer, TokenDeps, TokenOptions, TokenRequest } from "../grant-type.ts"
+import { answer } from "./answer.ts"
+import { checkChain } from "./chain.ts"
+import { requireCommitment } from "./commitment.ts"
+import { locate } from "./locate.ts"
+import { match } from "./match.ts"
+import { recall } from "./recall.ts"
+import { redeem } from "./redeem.ts"
+import { checkSignature } from "./signature.ts"
+import { findFreeEntry } from "./whitelist.ts"
+import { requireWorth } from "./worth.ts"
+
+export const grantType = paymentGrantType
+export const parameters = ["payment", "refresh_token"] as const
+
+/** The order protects the service: cheap checks precede dear ones, and nothing is used up before it is proven. */
+export async function handle(
+  request: TokenRequest,
+  deps: TokenDeps,
+  options: TokenOptions,
+): Promise<TokenAnswer> {
+  const located = locate(request)
+  const earlier = await recall(located.payment.key, deps)
+  if (earlier) return answer(earlier, located, request, deps, options)
+
+  // Without a signature a buyer who brought no proof could not return for the token that was paid for.
+  deps.keys.check()
+  const matched = match(located, request, deps)
+  requireCommitment(matched, options.resource)
+  const entry = findFreeEntry(matched, deps)
+  if (!entry) await requireWorth(matched.payment, deps)
+  const signed = await checkSignature(matched, entry, deps)
+  const checked = await checkChain(signed, deps)
+  const outcome = checked.kind === "repeated" ? checked : await redeem(checked, request, deps, options)
+  return answer(outcome, located, request, deps, options)
+}

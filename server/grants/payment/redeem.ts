@@ -1,0 +1,101 @@
+/** Redeems a checked payment in one transaction of the store: for a new grant, or for the one that a top-up names. */
+import { Refusal } from "../../../shared/refusals.ts"
+import { accountId } from "../../../shared/values/evm.ts"
+import { sha256Hex } from "../../access/credentials.ts"
+import type { LimitName } from "../../core/exposure.ts"
+import { firstToken, type NewGrant } from "../../core/grant.ts"
+import { nominalOf } from "../../core/payment.ts"
+import { openMeter } from "../../core/units.ts"
+import type { PaymentOrder, Redeemed } from "../../ports/records.ts"
+import type { Logger } from "../../ports/runtime.ts"
+import { freshId } from "../answer.ts"
+import type { TokenDeps, TokenOptions, TokenRequest } from "../grant-type.ts"
+import type { Checked } from "./chain.ts"
+import type { Repeated } from "./recall.ts"
+import { createTopUpOrder } from "./top-up.ts"
+
+export type NewlyRedeemed = Redeemed & {
+  readonly kind: "redeemed"
+  /** Sent to a buyer who has to wait and brought no proof to return with. */
+  readonly retrySecret: string | undefined
+}
+
+export async function redeem(
+  checked: Checked,
+  request: TokenRequest,
+  deps: TokenDeps,
+  options: TokenOptions,
+): Promise<NewlyRedeemed | Repeated> {
+  const { target, opening, proof, free } = checked
+  const order = orderOf(checked, deps.now(), options)
+  const hasProof = opening !== null || proof.idempotencyHash !== null
+  const retrySecret = hasProof ? undefined : Buffer.from(deps.random(32)).toString("base64url")
+  const outcome = target
+    ? await deps.store.topUp(await createTopUpOrder(order, { ...checked, target }, request, deps, options))
+    : await deps.store.redeem({
+        ...order,
+        grant: createGrant(checked, request, order.now, deps, options),
+        settle: !free,
+        retryHash: retrySecret === undefined ? null : sha256Hex(retrySecret),
+      })
+  if (outcome.kind === "refused") throw new Refusal(outcome.reason)
+  if (outcome.kind === "repeated") return outcome
+  deps.onStep?.("payment-redeemed")
+  if (!free) deps.onRedeemed()
+  logRedeemed(outcome, deps.log)
+  return { ...outcome, retrySecret }
+}
+
+const orderOf = ({ payment, reading }: Checked, now: number, { limits }: TokenOptions): PaymentOrder => ({
+  key: payment.key,
+  network: payment.network.id,
+  scheme: payment.scheme.name,
+  asset: payment.price.asset,
+  transfer: payment.transfer,
+  nominal: nominalOf(payment),
+  // A contract can revoke its signature before settlement, so settle first.
+  policy: reading.payerHasCode ? "first" : payment.offer.settle,
+  intake: { blockNumber: reading.blockNumber, balance: reading.balance },
+  blockSeconds: payment.network.blockSeconds,
+  limits,
+  now,
+})
+
+function createGrant(
+  { payment, opening, proof, free }: Checked,
+  { keyThumbprint }: TokenRequest,
+  now: number,
+  { random }: Pick<TokenDeps, "random">,
+  { lives }: TokenOptions,
+): NewGrant {
+  const paid = !free
+  const { offer } = payment
+  const terms = { offer: offer.ref, paid, expiresAt: now + offer.durationSeconds, opening, keyThumbprint }
+  return {
+    ...terms,
+    id: freshId(random),
+    scope: free?.scope ?? offer.scope,
+    subject: accountId(payment.network.id, payment.transfer.payer),
+    startsAt: now,
+    idempotencyHash: proof.idempotencyHash,
+    // Whitelisted grants are not metered.
+    meter: paid ? openMeter(offer.units) : null,
+    token: firstToken(terms, freshId(random), now, lives),
+  }
+}
+
+function logRedeemed(
+  { grant, redemption, limit }: Redeemed & { limit: LimitName | null },
+  log: Logger,
+): void {
+  const { network, policy, transfer } = redemption
+  const fields = {
+    grant: grant.id,
+    offer: grant.offer,
+    further: redemption.topUp !== null,
+    payer: transfer.payer,
+    network,
+  }
+  if (limit) log.warn({ ...fields, limit }, "payment redeemed, to be settled first: a limit is reached")
+  else log.info({ ...fields, policy }, grant.paid ? "payment redeemed" : "payer admitted")
+}
