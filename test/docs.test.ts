@@ -151,10 +151,10 @@ describe("the documents' examples", () => {
         .replaceAll("http://127.0.0.1:8550", signer.url)
     await mkdir(join(folder, "seller"))
     for (const [name, code] of [
-      ["seller/seller.ts", example("app.use(office(issuer))")],
+      ["seller/seller.ts", example("app.use(authorizationServer(issuer))")],
       ["agent.ts", example("console.log(response.status")],
       ["purse.ts", example("createFileStore(")],
-      ["stock.ts", example("ticketHook(")],
+      ["stock.ts", example("tokenHook(")],
       ["adapters.ts", example("createDispatcher(")],
       ["more.ts", example("client.topUp(")],
       ["check.ts", example("verifyReceipt(")],

@@ -98,8 +98,8 @@ describe("ticket402 mcp", () => {
     const made = await agent()
     const { client, call } = await host(made)
     const { tools } = await client.listTools()
-    expect(tools.map(({ name }) => name)).toEqual(["fetch_paid_url", "quote", "list_tokens", "budget_status"])
-    expect(await call("quote", { url: `${service.url}/movies/7` })).toMatchObject({
+    expect(tools.map(({ name }) => name)).toEqual(["fetch_paid_url", "dry_run", "list_tokens", "budget_status"])
+    expect(await call("dry_run", { url: `${service.url}/movies/7` })).toMatchObject({
       kind: "sale",
       purchase: { price: "0.01", scope: "movies:read" },
       refusal: null,
@@ -117,7 +117,7 @@ describe("ticket402 mcp", () => {
       status: 200,
       paid: [],
     })
-    expect(await call("quote", { url: `${service.url}/movies/7` })).toMatchObject({ kind: "held" })
+    expect(await call("dry_run", { url: `${service.url}/movies/7` })).toMatchObject({ kind: "held" })
     expect((await call("list_tokens")).tokens).toMatchObject([{ origin: service.url, scope: "movies:read" }])
     expect(await call("budget_status")).toMatchObject({ spent: { day: "0.01", left: "0.99" } })
     await client.close()

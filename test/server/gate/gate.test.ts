@@ -50,7 +50,7 @@ const newGate = () =>
   )
 
 const grant = openGrant({
-  id: "seat",
+  id: "grant",
   offer: "hour@00000000",
   scope: "movies:read movies:list",
   subject: "eip155:1:0xabc",
