@@ -4,10 +4,10 @@ import { at, type Mutation } from "../../mutations/mutation.ts"
 export const mutations: readonly Mutation[] = [
   ...at("server/access/receipt.ts", [
     [
-      "no receipt before the money is in",
+      "no receipt before settlement",
       "payments.filter(({ state }) => isSettled(state))",
       "payments",
-      "is taken back with the block",
+      "a receipt is issued while its payment",
     ],
   ]),
 ]

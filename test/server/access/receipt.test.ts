@@ -8,7 +8,7 @@ import type { Receipt } from "../../../shared/oauth/receipt.ts"
 const now = 1_800_000_000
 const hash = `0x${"ab".repeat(32)}` as const
 const grant = openGrant({
-  id: "seat",
+  id: "grant",
   offer: "hour@00000000",
   scope: "movies:read",
   subject: "eip155:1:0xabc",
@@ -30,7 +30,7 @@ const entry = (kind: LedgerEntry["kind"], sequence: number): LedgerEntry => ({
   facts: { offer: "hour@00000000" },
 })
 
-/** Of a payment that was settled, left the chain and is what `state` says. */
+/** The receipt, or the refusal, for a payment that was settled, reopened and is now in `state`. */
 async function receiptIn(state: RedemptionState): Promise<string> {
   const redemption = {
     key: "key",
@@ -63,7 +63,7 @@ async function receiptIn(state: RedemptionState): Promise<string> {
   )
 }
 
-it("a receipt is taken back with the block: what was settled once is confirmed only while it is", async () => {
+it("a receipt is issued while its payment is settled and withdrawn with its block", async () => {
   const states = ["accepted", "sent", "mined", "dead", "failed", "paid", "final"] as const
   const seen = Object.fromEntries(
     await Promise.all(states.map(async (state) => [state, await receiptIn(state)] as const)),

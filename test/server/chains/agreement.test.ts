@@ -84,7 +84,7 @@ async function settle(transfer: SignedTransfer): Promise<Hex> {
   return signed.hash
 }
 
-/** A word of the answer about a payment: 1 the balance, 2 used, 3 transferred, 4 received. */
+/** Replaces a word of the answer about a payment: 1 balance, 2 used, 3 transferred, 4 received. */
 const withWord = (word: number, value: bigint) => (result: unknown) => {
   const hex = result as string
   const at = 2 + word * 64
@@ -94,14 +94,14 @@ const lie = (method: string, change: (result: unknown) => unknown) => {
   liar.fault = { kind: "lie", method, change }
 }
 
-describe("SET-29: of much money two different nodes must say the same", () => {
-  it("and of little one node's word is enough, or where there is one only", () => {
+describe("SET-29: two nodes must agree about a large payment", () => {
+  it("one node suffices below the threshold or when only one is configured", () => {
     expect(chain.agreed(much)).not.toBeNull()
     expect(chain.agreed(much - 1n)).toBeNull()
     expect(open([honest.url]).agreed(much)).toBeNull()
   })
 
-  it("a balance that is not there buys nothing, whichever node makes it up", async () => {
+  it("a balance invented by one node is not accepted, in either order of nodes", async () => {
     const transfer = await pay(0n)
     const good = [withWord(1, 10n ** 12n), withWord(3, 1n), withWord(4, value)]
     lie("eth_call", (result) => good.reduce((answer, change) => change(answer) as string, result))
@@ -114,7 +114,7 @@ describe("SET-29: of much money two different nodes must say the same", () => {
     expect(alarms).toHaveLength(2)
   })
 
-  it("a nonce is neither used nor free before both say so", async () => {
+  it("a nonce is neither used nor unused until both nodes say so", async () => {
     const transfer = await pay()
     lie("eth_call", withWord(2, 1n))
     await expect(chain.agreed(much)!.readTransfer(question(transfer))).rejects.toThrow(Unwitnessed)
@@ -125,7 +125,7 @@ describe("SET-29: of much money two different nodes must say the same", () => {
     })
   })
 
-  it("where both say the same, the worse of what may differ is taken", async () => {
+  it("two agreeing nodes yield the lower balance and the plain reading", async () => {
     const transfer = await pay()
     const plain = await chain.readTransfer(question(transfer))
     lie("eth_call", withWord(1, 10n ** 12n))
@@ -134,7 +134,7 @@ describe("SET-29: of much money two different nodes must say the same", () => {
     expect(await chain.agreed(much)!.readTransfer(question(transfer))).toEqual(plain)
   })
 
-  it("a receipt that one of them made up, hides or changes decides nothing", async () => {
+  it("a receipt invented, hidden or changed by one node decides nothing", async () => {
     const hash = await settle(await pay())
     const receipt = await chain.receipt(hash)
     expect(await chain.agreed(much)!.receipt(hash)).toEqual(receipt)
@@ -153,7 +153,7 @@ describe("SET-29: of much money two different nodes must say the same", () => {
     expect(alarms).toHaveLength(2)
   })
 
-  it("a receipt whose block the other one has not seen yet is waited for without an alarm", async () => {
+  it("a receipt from a block unknown to the second node is waited for without alarm", async () => {
     const hash = await settle(await pay())
     const { blockNumber } = (await chain.receipt(hash))!
     const before = `0x${(blockNumber - 1n).toString(16)}`
@@ -163,7 +163,7 @@ describe("SET-29: of much money two different nodes must say the same", () => {
     expect(alarms).toEqual([])
   })
 
-  it("one that is away is no second; nobody at all is an outage", async () => {
+  it("one silent node delays the payment; two silent nodes are an outage", async () => {
     const transfer = await pay()
     liar.fault = { kind: "down" }
     await expect(chain.agreed(much)!.readTransfer(question(transfer))).rejects.toThrow(Unwitnessed)

@@ -3,6 +3,6 @@ import { at, type Mutation } from "../../mutations/mutation.ts"
 
 export const mutations: readonly Mutation[] = [
   ...at("server/chains/node.ts", [
-    ["chain id of a node", "if (found !== network.chainId)", "if (false)", "SET-30"],
+    ["a node of another chain is refused", "if (found !== network.chainId)", "if (false)", "SET-30"],
   ]),
 ]

@@ -31,7 +31,7 @@ const payTo = lowerAddress(randomAccount().address)
 beforeAll(async () => {
   node = await startLocalChain({ blockTimeSeconds: 0 })
   chain = createEvmChain({ network: sepolia, assets, rpcUrls: [node.rpcUrl] })
-  // Blocks come when they are asked for and at no other time.
+  // The test mines every block itself.
   await node.request("evm_setAutomine", [false])
 })
 afterAll(() => node.stop())
@@ -86,12 +86,12 @@ const switchAsset = (functionName: "pause" | "unpause") =>
 
 const rejection = (promise: Promise<unknown>): Promise<Error> =>
   promise.then(
-    () => Promise.reject(new Error("it did not fail")),
+    () => Promise.reject(new Error("the promise did not reject")),
     (error: Error) => error,
   )
 
-describe("ready", () => {
-  it("proves chain and domain once", async () => {
+describe("ready()", () => {
+  it("reads chain id and asset domains once", async () => {
     const proxy = await startRpcProxy(node.rpcUrl)
     const proxied = createEvmChain({ network: sepolia, assets, rpcUrls: [proxy.url] })
     await proxied.ready()
@@ -101,22 +101,22 @@ describe("ready", () => {
     await proxy.close()
   })
 
-  it("SET-30: a node of another chain is refused, at every request", async () => {
-    const stranger = createEvmChain({ network: base, assets: [], rpcUrls: [node.rpcUrl] })
-    await expect(stranger.ready()).rejects.toThrow(ChainMismatch)
-    await expect(stranger.head()).rejects.toThrow(ChainMismatch)
+  it("SET-30: refuses a node of another chain at every request", async () => {
+    const wrongChain = createEvmChain({ network: base, assets: [], rpcUrls: [node.rpcUrl] })
+    await expect(wrongChain.ready()).rejects.toThrow(ChainMismatch)
+    await expect(wrongChain.head()).rejects.toThrow(ChainMismatch)
   })
 
-  it("SET-34: an asset with another EIP-712 domain is refused", async () => {
+  it("SET-34: refuses an asset with another EIP-712 domain, or with no code", async () => {
     const wrong = { ...usdc, eip712: { name: "USD Coin", version: "2" } }
-    const mistaken = createEvmChain({ network: sepolia, assets: [wrong], rpcUrls: [node.rpcUrl] })
-    await expect(mistaken.ready()).rejects.toThrow(ChainMismatch)
+    const wrongDomain = createEvmChain({ network: sepolia, assets: [wrong], rpcUrls: [node.rpcUrl] })
+    await expect(wrongDomain.ready()).rejects.toThrow(ChainMismatch)
     const nothing = { ...usdc, address: payTo }
-    const absent = createEvmChain({ network: sepolia, assets: [nothing], rpcUrls: [node.rpcUrl] })
-    await expect(absent.ready()).rejects.toThrow(ChainMismatch)
+    const noCode = createEvmChain({ network: sepolia, assets: [nothing], rpcUrls: [node.rpcUrl] })
+    await expect(noCode.ready()).rejects.toThrow(ChainMismatch)
   })
 
-  it("SET-26: a failure is not remembered", async () => {
+  it("SET-26: asks again after a failure", async () => {
     const proxy = await startRpcProxy(node.rpcUrl)
     const proxied = createEvmChain({ network: sepolia, assets, rpcUrls: [proxy.url] })
     proxy.fault = { kind: "down" }
@@ -128,7 +128,7 @@ describe("ready", () => {
 })
 
 describe("a node that does not answer", () => {
-  it("is ChainUnavailable, and the message tells nothing of the node", async () => {
+  it("causes ChainUnavailable whose message names no address of the node", async () => {
     const url = `http://127.0.0.1:9/${secret}`
     const down = createEvmChain({ network: sepolia, assets, rpcUrls: [url], timeoutMs: 500 })
     const transfer = await pay(randomAccount())
@@ -153,7 +153,7 @@ describe("a node that does not answer", () => {
     }
   })
 
-  it("answers too late: the next one is asked", async () => {
+  it("is skipped after its timeout and the next node is asked", async () => {
     const silent = createServer(() => {})
     await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve))
     const url = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`
@@ -169,8 +169,8 @@ describe("a node that does not answer", () => {
   })
 })
 
-describe("readTransfer", () => {
-  it("a good payment arrives in full", async () => {
+describe("readTransfer()", () => {
+  it("reports a valid payment as transferred in full", async () => {
     const head = await chain.head()
     const transfer = await pay(await richAccount())
     const reading = await read(transfer)
@@ -185,7 +185,7 @@ describe("readTransfer", () => {
     expect(reading.blockTime).toBeGreaterThanOrEqual(head.time)
   })
 
-  it("SET-01: without money nothing arrives", async () => {
+  it("SET-01: reports a payment without balance as not transferred", async () => {
     expect(await read(await pay(randomAccount()))).toMatchObject({
       balance: 0n,
       used: false,
@@ -194,25 +194,25 @@ describe("readTransfer", () => {
     })
   })
 
-  it("a wrong signature moves nothing", async () => {
+  it("reports a payment with a wrong signature as not transferred", async () => {
     const transfer = await pay(await richAccount())
     const forged = { ...transfer, value: value + 1n }
     expect(await read(forged)).toMatchObject({ balance: 30_000n, used: false, transferred: false })
   })
 
-  it("a used nonce is used", async () => {
+  it("reports a used nonce", async () => {
     const transfer = await pay(await richAccount())
     await mined(exactEip3009.settlementCall(transfer))
     expect(await read(transfer)).toMatchObject({ balance: 20_000n, used: true, transferred: false })
   })
 
-  it("a payer with code is seen", async () => {
+  it("reports that the payer has code", async () => {
     const account = await richAccount()
     await node.request("anvil_setCode", [account.address, `0xef0100${"11".repeat(20)}`])
     expect(await read(await pay(account))).toMatchObject({ payerHasCode: true, transferred: false })
   })
 
-  it("a paused asset moves nothing", async () => {
+  it("reports a payment of a paused asset as not transferred", async () => {
     const transfer = await pay(await richAccount())
     await switchAsset("pause")
     expect(await read(transfer)).toMatchObject({ balance: 30_000n, used: false, transferred: false })
@@ -221,8 +221,8 @@ describe("readTransfer", () => {
   })
 })
 
-describe("send", () => {
-  it("maps what a node says of a transaction", async () => {
+describe("send()", () => {
+  it("maps a node's refusal of a transaction to a typed outcome", async () => {
     const payments = await Promise.all([richAccount(), richAccount()])
     const calls = await Promise.all(
       payments.map(async (account) => exactEip3009.settlementCall(await pay(account))),
@@ -240,7 +240,7 @@ describe("send", () => {
     await expect(chain.send("0x02ff")).rejects.toThrow(ChainUnavailable)
   })
 
-  it("SET-16: says so when the answer is lost, and the same bytes again are taken", async () => {
+  it("SET-16: throws when the answer is lost, and resending the bytes succeeds", async () => {
     const proxy = await startRpcProxy(node.rpcUrl)
     const proxied = createEvmChain({ network: sepolia, assets, rpcUrls: [proxy.url] })
     const data = exactEip3009.settlementCall(await pay(await richAccount()))
@@ -255,8 +255,8 @@ describe("send", () => {
   })
 })
 
-describe("what was mined", () => {
-  it("is found by hash and by its logs", async () => {
+describe("a mined transaction", () => {
+  it("is found by its hash and by its logs", async () => {
     const { number } = await chain.head()
     const transfer = await pay(await richAccount())
     const { raw, hash } = await signedCall(exactEip3009.settlementCall(transfer), 0)
@@ -274,7 +274,7 @@ describe("what was mined", () => {
     expect(await chain.findLogs({ asset, topics, fromBlock: receipt!.blockNumber + 1n })).toEqual([])
   })
 
-  it("is found over a range longer than providers allow in one request", async () => {
+  it("is found over a block range longer than one request allows", async () => {
     const account = await richAccount()
     const fromBlock = (await chain.head()).number + 1n
     const transfer = await pay(account)
@@ -290,7 +290,7 @@ describe("what was mined", () => {
 })
 
 describe("the newest final block", () => {
-  it("is the node's word, and far behind the head where a node has none", async () => {
+  it("comes from the node, or lies far behind the head if the node has none", async () => {
     await node.request("anvil_mine", ["0x80"])
     const { number } = await chain.head()
     expect(await chain.finalized()).toBe(number - 64n)
@@ -304,7 +304,7 @@ describe("the newest final block", () => {
 })
 
 describe("gas", () => {
-  it("is estimated for what goes through, and null for what reverts", async () => {
+  it("is estimated for a call that succeeds and null for one that reverts", async () => {
     const transfer = await pay(await richAccount())
     const call = { from: payTo, to: asset }
     const gas = await chain.estimateGas({ ...call, data: exactEip3009.settlementCall(transfer) })
@@ -321,7 +321,7 @@ describe("gas", () => {
     expect(maxFeePerGas - maxPriorityFeePerGas).toBe(2_000_000_000n)
   })
 
-  it("the relayer's means are told", async () => {
+  it("the relayer's balance and confirmed nonce are read from the chain", async () => {
     const { relayer, raw } = await signedCall("0x", 0)
     expect(await chain.gasBalance(relayer.address)).toBe(100n * 10n ** 18n)
     expect(await chain.nonceOf(relayer.address)).toBe(0)
@@ -333,7 +333,7 @@ describe("gas", () => {
 })
 
 describe("the relayer", () => {
-  it("signs the same transaction to the same bytes, under their hash", async () => {
+  it("signs the same transaction to the same bytes under their hash", async () => {
     const relayer = createRelayer(generatePrivateKey())
     const fees = { maxFeePerGas: 2n, maxPriorityFeePerGas: 1n }
     const order = { chainId: 1, nonce: 7, to: asset, data: "0x12", gas: 21_000n, fees } as const
@@ -343,7 +343,7 @@ describe("the relayer", () => {
     expect(signed.raw.startsWith("0x02")).toBe(true)
   })
 
-  it("never shows its key", () => {
+  it("shows its key neither to inspect nor to JSON", () => {
     const key = generatePrivateKey()
     const relayer = createRelayer(key)
     const shown = inspect(relayer, { depth: 10, showHidden: true, getters: true }) + JSON.stringify(relayer)

@@ -34,9 +34,9 @@ afterEach(async () => {
   await second.close()
 })
 
-const note = (level: string) => (fields: Record<string, unknown>, message: string) =>
+const logAt = (level: string) => (fields: Record<string, unknown>, message: string) =>
   void logged.push({ level, message, fields })
-const log = { debug: note("debug"), info: note("info"), warn: note("warn"), error: note("error") }
+const log = { debug: logAt("debug"), info: logAt("info"), warn: logAt("warn"), error: logAt("error") }
 
 const open = (change: Partial<EvmChainOptions> = {}): Chain =>
   createEvmChain({
@@ -51,13 +51,13 @@ const open = (change: Partial<EvmChainOptions> = {}): Chain =>
   })
 
 const asked = (proxy: RpcProxy, method = headMethod) => proxy.calls.get(method) ?? 0
-/** Until the look at a node that goes on in the background has found that. */
+/** Resolves once the background check of a node has logged the message. */
 const found = (message: string) =>
   eventually(
     async () => logged.map((line) => line.message),
     (messages) => messages.includes(message),
   )
-const stranger = "a node is of another chain and is not asked"
+const wrongChainMessage = "a node is of another chain and is not asked"
 
 const lie = (proxy: RpcProxy, method: string, change: (result: never) => unknown) => {
   proxy.fault = { kind: "lie", method, change: (result) => change(result as never) }
@@ -65,8 +65,8 @@ const lie = (proxy: RpcProxy, method: string, change: (result: never) => unknown
 const older = (hex: string) => `0x${(BigInt(hex) - 10n).toString(16)}`
 const olderBlock = (block: { number: string }) => ({ ...block, number: older(block.number) })
 
-describe("a node that does not answer", () => {
-  it("DOS-14: costs its timeout once; then others answer until it is well again, and nobody waits for that", async () => {
+describe("a failing node", () => {
+  it("DOS-14: costs its timeout once, is skipped, and is asked again when it recovers", async () => {
     const chain = open({ clock: () => performance.now() + time })
     let release = () => {}
     first.fault = {
@@ -92,7 +92,7 @@ describe("a node that does not answer", () => {
     ])
   })
 
-  it("DOS-14: is left alone for longer each time, never twice as long as told by chance", async () => {
+  it("DOS-14: is skipped for a growing time with bounded jitter", async () => {
     const chance = [0, 1, 0, 1, 0, 1, 0, 1]
     const { url } = first
     const alone = createNode({
@@ -111,7 +111,7 @@ describe("a node that does not answer", () => {
     expect(logged).toHaveLength(1)
   })
 
-  it("DOS-14: alone, it is knocked at by one caller at a time, and no crowd comes back before it is well", async () => {
+  it("DOS-14: when alone, is probed by one caller at a time until it recovers", async () => {
     const chain = open({ rpcUrls: [first.url], timeoutMs: 5000 })
     const crowd = () => Promise.allSettled(Array.from({ length: 40 }, () => chain.head()))
     first.fault = { kind: "down" }
@@ -125,7 +125,7 @@ describe("a node that does not answer", () => {
     expect(asked(first)).toBe(40)
   })
 
-  it("DOS-14: alone and hanging, it makes one caller wait, and the others are told at once", async () => {
+  it("DOS-14: when alone and hanging, delays one caller and fails the others at once", async () => {
     const chain = open({ rpcUrls: [first.url], clock: () => performance.now() })
     await chain.head()
     first.fault = { kind: "hold", method: headMethod, until: new Promise(() => {}) }
@@ -136,7 +136,7 @@ describe("a node that does not answer", () => {
     expect(asked(first)).toBe(2)
   })
 
-  it("a request that it understood and refused is no outage: nobody shuts a node out by what he sends", async () => {
+  it("is not assumed when a node rejects one request, so no caller causes an outage", async () => {
     const chain = open()
     await chain.head()
     await expect(chain.send("0x02ff")).rejects.toThrow(ChainUnavailable)
@@ -147,17 +147,17 @@ describe("a node that does not answer", () => {
 })
 
 describe("a node of another chain", () => {
-  const turnedStranger = () => lie(first, "eth_chainId", () => "0x1")
+  const switchChain = () => lie(first, "eth_chainId", () => "0x1")
 
-  it("SET-30: that comes back from an outage as one is asked nothing more, and others go on", async () => {
+  it("SET-30: is asked nothing more when it appears after an outage; others answer", async () => {
     const chain = open()
     await chain.ready()
     first.fault = { kind: "down" }
     await chain.head()
-    turnedStranger()
+    switchChain()
     time += 60_000
     await chain.head()
-    await found(stranger)
+    await found(wrongChainMessage)
     const before = asked(first)
     time += 60_000
     for (let turn = 0; turn < 3; turn += 1) await chain.head()
@@ -165,31 +165,31 @@ describe("a node of another chain", () => {
     expect(logged.filter(({ level }) => level === "error")).toEqual([
       {
         level: "error",
-        message: stranger,
+        message: wrongChainMessage,
         fields: { network: sepolia.id, node: 1 },
       },
     ])
   })
 
-  it("SET-30: is found without an outage, too, and is refused when there is no other", async () => {
+  it("SET-30: is found without an outage and refused when there is no other node", async () => {
     const chain = open({ rpcUrls: [first.url] })
     await chain.head()
-    turnedStranger()
+    switchChain()
     await chain.head()
     time += 60_000
     await expect(chain.head()).rejects.toThrow(ChainMismatch)
     await expect(chain.ready()).rejects.toThrow(ChainMismatch)
   })
 
-  it("SET-30: is alarmed at start though another one answers", async () => {
+  it("SET-30: raises an alarm at start although another node answers", async () => {
     lie(second, "eth_chainId", () => "0x1")
     await open().ready()
-    await found(stranger)
+    await found(wrongChainMessage)
     expect(logged).toMatchObject([{ level: "error", fields: { node: 2 } }])
   })
 })
 
-describe("a node that lags behind", () => {
+describe("a lagging node", () => {
   const transfer = {
     payer: lowerAddress(randomAccount().address),
     payTo: asset,
@@ -206,7 +206,7 @@ describe("a node that lags behind", () => {
       .slice(2)
       .padStart(64, "0")}${hex.slice(386)}`
 
-  it("SET-28: another one's answer is taken, and it is asked last for a while", async () => {
+  it("SET-28: is replaced by another node's answer and asked last for a while", async () => {
     const chain = open()
     const { number } = await chain.head()
     lie(first, headMethod, olderBlock)
@@ -220,7 +220,7 @@ describe("a node that lags behind", () => {
     expect(logged).toMatchObject([{ level: "warn", message: "a node lags behind", fields: { node: 1 } }])
   })
 
-  it("SET-28: a reading of a payment counts as any other answer, and alone it is no answer", async () => {
+  it("SET-28: is not believed about a payment, even when it is the only node", async () => {
     const chain = open({ rpcUrls: [first.url] })
     await chain.head()
     lie(first, "eth_call", olderReading)
@@ -229,7 +229,7 @@ describe("a node that lags behind", () => {
     expect((await read(chain)).used).toBe(false)
   })
 
-  it("SET-28: that something is not there is asked of one that knows the newest block", async () => {
+  it("SET-28: is not believed about absence; a node with the newest block is asked", async () => {
     const chain = open()
     await chain.head()
     lie(first, "eth_blockNumber", older)
@@ -240,7 +240,7 @@ describe("a node that lags behind", () => {
     expect(asked(second, "eth_getLogs")).toBe(1)
   })
 
-  it("SET-28: a chain cut short by a reorg is believed after a while, so that nothing waits for ever", async () => {
+  it("SET-28: is believed after 30 s, so that a reorg does not block reads for ever", async () => {
     const chain = open({ rpcUrls: [first.url] })
     const { number } = await chain.head()
     lie(first, headMethod, olderBlock)

@@ -3,6 +3,6 @@ import { at, type Mutation } from "../../mutations/mutation.ts"
 
 export const mutations: readonly Mutation[] = [
   ...at("server/chains/read-budget.ts", [
-    ["looks for code by the second", "if (await isSpent())", "if (false)", "DOS-12"],
+    ["reads of a payer's code are bounded per second", "if (await isSpent())", "if (false)", "DOS-12"],
   ]),
 ]

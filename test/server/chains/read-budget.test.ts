@@ -4,7 +4,7 @@ import { createRequestBudget } from "../../../server/chains/request-budget.ts"
 import type { Chain } from "../../../server/ports/chain.ts"
 import { Overloaded } from "../../../server/ports/runtime.ts"
 
-it("DOS-02: reads of payments are bounded in number and in waiting; the settlement's own reads are not", async () => {
+it("DOS-02: payment reads are bounded, running and waiting; settlement reads are not", async () => {
   let reading = 0
   let most = 0
   let release = () => {}
@@ -42,7 +42,7 @@ it("DOS-02: reads that two nodes must agree on are bounded like any other", asyn
   await expect(agreed.readTransfer({} as never)).rejects.toThrow(Overloaded)
 })
 
-it("DOS-12: looks for a payer's code are bounded by the second, so that nonsense cannot use up the node", async () => {
+it("DOS-12: reads of a payer's code are bounded per second against junk payments", async () => {
   const chain = { hasCode: async () => true } as unknown as Chain
   const { hasCode } = withReadBudget(chain, { perSecond: 3 })
   const asked = await Promise.allSettled(Array.from({ length: 5 }, () => hasCode("0x")))
@@ -50,7 +50,7 @@ it("DOS-12: looks for a payer's code are bounded by the second, so that nonsense
   expect(refused).toEqual([expect.any(Overloaded), expect.any(Overloaded)])
 })
 
-it("DOS-02: requests to the nodes are bounded by the second; the last of them are for settlement, which waits its turn", async () => {
+it("DOS-02: requests are bounded per second, with the last ones kept for settlement", async () => {
   const { spend, isTight } = createRequestBudget(10)
   const chain = { readTransfer: async () => "read" } as unknown as Chain
   const { readTransfer } = withReadBudget(chain, { isTight })

@@ -13,7 +13,7 @@ import { acceptedOf, randomAccount, signPayment } from "../../support/payments.t
 
 const accepted = acceptedOf(parseConfig(configInput()).offers[0]!)
 const asset = accepted.asset as Address
-const stranger = randomAccount().address
+const otherAddress = randomAccount().address
 let relayer: Relayer
 let settlements: readonly Call[]
 beforeAll(async () => {
@@ -37,38 +37,38 @@ const sign = (to: Address, data: Hex) =>
   })
 const expectRefused = (to: Address, data: Hex) =>
   expect(sign(to, data), `${to} ${data.slice(0, 10)}`).rejects.toThrow(/no settlement/)
-/** approve, transfer, permit, plain ETH */
+/** The selectors of approve, transfer and permit, and a plain transfer of ETH. */
 const abuses = ["0x095ea7b3", "0xa9059cbb", "0xd505accf", "0x"] as const
 
 describe("KEY-08: the relayer signs", () => {
-  it("the settlement calls of every scheme, to the assets, and nothing else", async () => {
+  it("settlement calls of every scheme to the assets, and no other call", async () => {
     for (const { data } of settlements) {
       expect((await sign(asset, data)).raw).toMatch(/^0x02/)
-      await expectRefused(stranger, data)
+      await expectRefused(otherAddress, data)
     }
     for (const data of abuses) await expectRefused(asset, data)
   })
 
-  it("batches of such calls", async () => {
+  it("batches of settlement calls", async () => {
     for (const { address, encode } of aggregators)
       expect((await sign(address, encode([...settlements, ...settlements]))).raw).toMatch(/^0x02/)
   })
 
-  it("no batch with any other call in it, or to any other contract", async () => {
+  it("no batch with another call in it, and none to another contract", async () => {
     for (const { address, encode, name } of aggregators) {
       for (const data of abuses)
         await expectRefused(address, encode([...settlements, { to: asset, data, gas: 1n }]))
-      const elsewhere = settlements.map((call) => ({ ...call, to: stranger }))
+      const elsewhere = settlements.map((call) => ({ ...call, to: otherAddress }))
       await expectRefused(address, encode(elsewhere))
       if (name === "Multicall3") await expectRefused(address, encode([...settlements, ...elsewhere]))
-      await expectRefused(stranger, encode(settlements))
+      await expectRefused(otherAddress, encode(settlements))
     }
   })
 
-  it("no other function of the contracts for batches", async () => {
+  it("no other function of the batch contracts", async () => {
     const [call] = settlements
     const [settler, multicall3] = aggregators
-    // The same calls by functions that stop at a failure, send ETH along or are not known at all.
+    // The same calls through functions that stop at a failure, send ETH along or do not exist.
     const aggregate = encodeFunctionData({
       abi: parseAbi(["function aggregate((address target, bytes callData)[] calls)"]),
       args: [[{ target: asset, callData: call!.data }]],
@@ -79,18 +79,18 @@ describe("KEY-08: the relayer signs", () => {
     await expectRefused(multicall3!.address, settler!.encode(settlements))
   })
 
-  it("transfers of nothing to itself, and to nobody else", async () => {
+  it("empty transfers to itself and to no other address", async () => {
     expect((await sign(relayer.address, "0x")).raw).toMatch(/^0x02/)
     await expectRefused(relayer.address, "0x00")
-    await expectRefused(stranger, "0x")
+    await expectRefused(otherAddress, "0x")
   })
 
-  it("the deployment of the Settler, and of nothing else", async () => {
+  it("the deployment of the Settler and no other deployment", async () => {
     const { to, data } = settlerDeployment
     expect(data).toBe(`${zeroHash}${settlerCode.slice(2)}`)
     expect((await sign(to, data)).raw).toMatch(/^0x02/)
     await expectRefused(to, `${data}00`)
     await expectRefused(to, `0x${"11".repeat(32)}${settlerCode.slice(2)}`)
-    await expectRefused(stranger, data)
+    await expectRefused(otherAddress, data)
   })
 })

@@ -19,8 +19,8 @@ const open = (options: SignaturePoolOptions = {}): SignaturePool => {
 }
 afterEach(() => pool.close())
 
-/** A thread that answers, dies of an error, ends without a word, or never answers, as the digest says. */
-const moody = `data:text/javascript,${encodeURIComponent(`
+/** A thread that answers, throws, exits or hangs, depending on the digest. */
+const faultyThread = `data:text/javascript,${encodeURIComponent(`
 export const recoverTask = ({ digest }) => {
   if (digest === "0xdead") setImmediate(() => { throw new Error("dead") })
   else if (digest === "0x0e") process.exit(0)
@@ -29,7 +29,7 @@ export const recoverTask = ({ digest }) => {
 }`)}`
 
 describe("the signature pool", () => {
-  it("tells who signed, and that nobody did", async () => {
+  it("returns the signer's address, or undefined for an invalid signature", async () => {
     const account = randomAccount()
     const { recover } = open()
     expect(await recover(digest, await account.sign({ hash: digest }))).toBe(lowerAddress(account.address))
@@ -37,7 +37,7 @@ describe("the signature pool", () => {
     expect(await recover(digest, junk)).toBeUndefined()
   })
 
-  it("DOS-01: takes on no more than may wait, and says so at once", async () => {
+  it("DOS-01: rejects checks above its queue length at once", async () => {
     const { recover } = open({ waiting: 4 })
     const answers = await Promise.allSettled(Array.from({ length: 50 }, () => recover(digest, junk)))
     const refused = answers.filter((answer) => answer.status === "rejected")
@@ -47,22 +47,22 @@ describe("the signature pool", () => {
     expect(await recover(digest, await randomAccount().sign({ hash: digest }))).toBeDefined()
   })
 
-  it("a thread that dies, ends or hangs fails its own check only; a new one takes the next", async () => {
-    const { recover } = open({ module: moody, timeoutMs: 1000 })
-    for (const fate of ["0xdead", "0x0e", "0x5100"] as const) {
-      await expect(recover(fate, "0x"), fate).rejects.toBeInstanceOf(Overloaded)
+  it("replaces a thread that throws, exits or hangs and fails only its own check", async () => {
+    const { recover } = open({ module: faultyThread, timeoutMs: 1000 })
+    for (const fault of ["0xdead", "0x0e", "0x5100"] as const) {
+      await expect(recover(fault, "0x"), fault).rejects.toBeInstanceOf(Overloaded)
       await expect
         .poll(() => recover("0x01", "0x").catch(() => undefined), { timeout: 10_000 })
         .toBe("0xgood")
     }
   })
 
-  it("a thread that cannot start leaves nobody waiting", async () => {
+  it("rejects a check when its thread cannot start", async () => {
     const { recover } = open({ module: "data:text/javascript,throw 1", timeoutMs: 500 })
     await expect(recover(digest, junk)).rejects.toBeInstanceOf(Overloaded)
   })
 
-  it("refuses when it is closed", async () => {
+  it("rejects checks once it is closed", async () => {
     const { recover, close } = open()
     await close()
     await expect(recover(digest, junk)).rejects.toBeInstanceOf(Overloaded)

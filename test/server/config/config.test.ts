@@ -25,7 +25,7 @@ describe("the configuration", () => {
     expect(config.limits).toMatchObject({ queue: 10_000, perPayer: 1_000_000n, total: 50_000_000n })
   })
 
-  it("KEY-13: keys named like prototype members change nothing and reach no object", () => {
+  it("KEY-13: rejects keys named like prototype members and pollutes no object", () => {
     const text = JSON.stringify(configInput({ issuer: "http://cinema.example" }))
     for (const key of ["__proto__", "constructor", "prototype"]) {
       const input = JSON.parse(text.replace("{", `{"${key}":{"allowInsecureHttp":true,"polluted":true},`))
@@ -34,7 +34,7 @@ describe("the configuration", () => {
     }
   })
 
-  it("origins and proxies are named exactly, and never all of them", () => {
+  it("accepts exact origins and proxies only, never a wildcard", () => {
     for (const origin of [
       "*",
       "null",
@@ -54,7 +54,7 @@ describe("the configuration", () => {
     expect(problems(configInput({ trustProxy: ["10.0.0.0/8", "::1", "fd00::/8", "192.0.2.7"] }))).toEqual([])
   })
 
-  it("names an offer by its content: any change of terms is another reference", () => {
+  it("derives an offer's reference from its terms, so each change yields another", () => {
     const ref = (changes: object) =>
       parseConfig(configInput({ offers: [{ ...offer, ...changes }] })).offers[0]?.ref
     const refs = [
@@ -79,7 +79,7 @@ describe("the configuration", () => {
     expect(problems({ ...configInput(), zzzzzzzz: 1 })).toEqual(["zzzzzzzz: unknown key"])
   })
 
-  it("names the key, what was found and what is wanted", () => {
+  it("names the key, the value found and the value wanted", () => {
     expect(problems(configInput({ payTo: "0x123" }))[0]).toMatch(/^payTo: found "0x123", wanted an address/)
     expect(
       problems(configInput({ offers: [{ ...offer, prices: [{ ...price, amount: "0.0000001" }] }] }))[0],
@@ -92,7 +92,7 @@ describe("the configuration", () => {
     for (const input of [null, [], "x", 1]) expect(problems(input)).toEqual(["wanted a JSON object"])
   })
 
-  it("SET-29: an agreement of two nodes is not promised where there is one, nor twice the same", () => {
+  it("SET-29: refuses an agreement of two nodes when there is one, or one twice", () => {
     const networks = (...rpcUrls: string[]) => ({ [sepoliaId]: { rpcUrls } })
     const [one, two] = ["http://127.0.0.1:1", "http://127.0.0.1:2"]
     const limits = { agreementAbove: "5" }
@@ -108,7 +108,7 @@ describe("the configuration", () => {
     expect(parseConfig(configInput()).limits.agreementAbove).toBe(10_000_000n)
   })
 
-  it("SET-24: the price of a coin is a plain decimal above zero", () => {
+  it("SET-24: accepts the native coin's price as a plain decimal above zero only", () => {
     const networks = (nativePrice: string) => ({
       [sepoliaId]: { rpcUrls: ["http://127.0.0.1:1"], nativePrice },
     })
@@ -121,7 +121,7 @@ describe("the configuration", () => {
     )
   })
 
-  it("QTE-08: a price of zero, negative or not a plain decimal stops the start", () => {
+  it("QTE-08: refuses a price of zero, below zero or not a plain decimal", () => {
     for (const amount of ["0", "0.000000", "-1", "1e3", " 1", "1,5", "", "0x1", "NaN"])
       expect(
         problems(configInput({ offers: [{ ...offer, prices: [{ ...price, amount }] }] })),
@@ -129,7 +129,7 @@ describe("the configuration", () => {
       ).not.toEqual([])
   })
 
-  it("N-6750-6: wants https unless the service is on loopback or told otherwise", () => {
+  it("N-6750-6: requires https except on loopback or with allowInsecureHttp", () => {
     for (const issuer of [
       "http://127.0.0.1:1",
       "http://localhost:1",
@@ -153,7 +153,7 @@ describe("the configuration", () => {
     expect(problems(configInput({ issuer: "http://api.example.com", allowInsecureHttp: true }))).toEqual([])
   })
 
-  it("refuses what is no JSON, from an embedder, like anything else", () => {
+  it("refuses values that are not JSON with a ConfigError", () => {
     const circular: Record<string, unknown> = {}
     circular.self = circular
     const throwing = {
@@ -167,7 +167,7 @@ describe("the configuration", () => {
     expect(() => parseConfig({ ...configInput(), networks: { [Symbol("x")]: 1 } })).toThrow(ConfigError)
   })
 
-  it("WL-02: compares whitelisted addresses by their bytes, and takes no wrong checksum", () => {
+  it("WL-02: compares whitelisted addresses by bytes and refuses a wrong checksum", () => {
     const mixed = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
     const read = (address: string) =>
       parseConfig(configInput({ whitelist: [{ address, scope: "a b" }] })).whitelist
@@ -179,7 +179,7 @@ describe("the configuration", () => {
     ])
   })
 
-  it("WL-12: refuses whatever is no caller, and lets nobody in by default", () => {
+  it("WL-12: refuses invalid whitelist entries and has an empty whitelist by default", () => {
     expect(parseConfig(configInput()).whitelist).toEqual([])
     const address = `0x${"1".repeat(40)}`
     const secretSha256 = "0123456789abcdef".repeat(4)
@@ -214,7 +214,7 @@ describe("the configuration", () => {
     expect(of({ ...caller, scopes: "a" })).toEqual(['whitelist.0.scopes: unknown key, did you mean "scope"?'])
   })
 
-  it("WL-12: refuses hashes of what is guessed first, and shows no secret that stands in place of its hash", () => {
+  it("WL-12: refuses hashes of guessable secrets and never prints a plain secret", () => {
     const of = (secretSha256: string) =>
       problems(configInput({ whitelist: [{ clientId: "billing", secretSha256, scope: "a" }] }))
     const sha256 = (text: string) => createHash("sha256").update(text).digest("hex")
@@ -227,7 +227,7 @@ describe("the configuration", () => {
     expect(of(sha256("Ns2fD5mY0tWzq8Xc"))).toEqual([])
   })
 
-  it("sells calls, or the same as money, and knows what routes cost", () => {
+  it("derives units from calls or from money and reads route costs", () => {
     const { offers, costs } = parseConfig(
       configInput({
         offers: [offer, { ...offer, id: "ten", calls: 10 }, { ...offer, id: "purse", value: "0.5" }],
@@ -247,7 +247,7 @@ describe("the configuration", () => {
     expect(new Set(refs).size).toBe(3)
   })
 
-  it("refuses what makes no sense of units, and rounds none", () => {
+  it("refuses invalid units, values and costs, and rounds none", () => {
     const of = (limit: object, more: object = {}) =>
       problems(configInput({ offers: [{ ...offer, ...limit }], ...more } as never))
     for (const calls of [0, -1, 1.5, "10", Number.NaN, 1e15])

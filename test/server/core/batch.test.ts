@@ -5,7 +5,7 @@ import type { Address, Hex } from "../../../shared/values/evm.ts"
 
 const assets: readonly Address[] = [`0x${"aa".repeat(20)}`, `0x${"bb".repeat(20)}`, `0x${"cc".repeat(20)}`]
 
-const riders = fc
+const payments = fc
   .array(
     fc.record({
       call: fc.record({
@@ -17,13 +17,13 @@ const riders = fc
     }),
     { maxLength: 120 },
   )
-  .map((each) => each.map((rider, order) => ({ ...rider, order })))
+  .map((each) => each.map((payment, order) => ({ ...payment, order })))
 const limits = fc.record({ size: fc.integer({ min: 1, max: 50 }), gas: fc.bigInt(1n, 16_000_000n) })
 
-describe("plan", () => {
-  it("puts everyone into one group of one asset within the limits, and keeps the order", () => {
+describe("plan()", () => {
+  it("puts each payment into one group of one asset within the limits, in order", () => {
     fc.assert(
-      fc.property(riders, limits, (given, { size, gas }) => {
+      fc.property(payments, limits, (given, { size, gas }) => {
         const groups = plan(given, { size, gas })
         expect(groups.flat().toSorted((a, b) => a.order - b.order)).toEqual(given)
         for (const group of groups) {
@@ -43,7 +43,7 @@ describe("plan", () => {
     )
   })
 
-  it("opens a group only when there is no room in the one before", () => {
+  it("opens a group only when the one before is full", () => {
     const call = { to: assets[0]!, data: "0x" as const, gas: 60_000n }
     const many = Array.from({ length: 120 }, () => ({ call, alone: false }))
     const groups = plan(many, { size: 50, gas: 16_000_000n })
@@ -51,14 +51,14 @@ describe("plan", () => {
   })
 })
 
-it("fifty of the dearest payments fit into a transaction of any network (EIP-7825)", () => {
+it("fifty of the most expensive payments fit into one transaction (EIP-7825)", () => {
   const call = { to: assets[0]!, data: `0x${"11".repeat(356)}` as const, gas: 300_000n }
   const many = Array.from({ length: 50 }, () => ({ call, alone: false }))
   for (const group of plan(many, { size: 50, gas: 16_000_000n }))
     expect(batchGas(group.map((each) => each.call))).toBeLessThan(2n ** 24n)
 })
 
-it("what a contract for batches is called with is read back call by call", () => {
+it("the batch contracts' call data decodes into the encoded calls", () => {
   const calls = ["0x", "0x11", `0x${"22".repeat(100)}`].map((data) => ({
     to: assets[0]!,
     data: data as Hex,
@@ -70,7 +70,7 @@ it("what a contract for batches is called with is read back call by call", () =>
     )
 })
 
-it("the Settler's batches are of one asset", () => {
+it("the Settler encodes calls to one asset only", () => {
   const calls = assets.map((to) => ({ to, data: "0x" as const, gas: 1n }))
   expect(() => aggregators[0]!.encode(calls)).toThrow(/one asset/)
   expect(() => aggregators[0]!.encode([])).toThrow(/one asset/)

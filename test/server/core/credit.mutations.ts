@@ -4,18 +4,18 @@ import { at, type Mutation } from "../../mutations/mutation.ts"
 export const mutations: readonly Mutation[] = [
   ...at("server/core/credit.ts", [
     [
-      "credit is the share that the limit which ends first leaves",
+      "the credit is the smaller of the unused shares of time and units",
       "if (byUse < byTime) return byUse",
       "",
-      "the share of what was paid",
+      "is the smaller unused",
     ],
   ]),
   ...at("server/core/units.ts", [
     [
-      "what gates hold of one offer never comes back as another's",
+      "units held by gates count as used when the offer changes",
       "writtenOff({ given, left, held: 0, spent: spent + held })",
       "({ given, left, held, spent })",
-      "counts as used what gates hold",
+      "counts units held by gates",
     ],
   ]),
 ]

@@ -28,7 +28,7 @@ const grantOf = (units: number | null, seconds: number): Grant =>
     token: { jti: "first", issuedAt: 0, expiresAt: Math.min(60, seconds), settled: true },
   })
 const first = (nominal: bigint) => ({ key: "first", nominal, topUp: null, state: "paid" }) as Redemption
-const further = (
+const topUpOf = (
   kind: "extends" | "moves",
   nominal: bigint,
   units: number | null,
@@ -61,8 +61,8 @@ const isSound = (meter: Meter | null) =>
     meter.spent >= 0 &&
     meter.given === meter.left + meter.held + meter.spent)
 
-describe("credit", () => {
-  it("is the share of what was paid that the limit which ends first leaves, rounded down", () => {
+describe("the credit of a grant", () => {
+  it("is the smaller unused share of time and units, rounded down", () => {
     const paid = first(1000n)
     expect(unusedValue(grantOf(10, 100), paid, 0)).toBe(1000n)
     expect(unusedValue(grantOf(10, 100), paid, 67)).toBe(330n)
@@ -73,8 +73,8 @@ describe("credit", () => {
     expect(unusedValue(spend(grantOf(10, 100), 10), paid, 0)).toBe(0n)
   })
 
-  it("buys units and time of the larger offer at its own price, rounded down, and carries them", () => {
-    const moved = topUpGrant(spend(grantOf(10, 100), 5), first(1000n), further("moves", 3000n, 100, 1000), 50)
+  it("buys time and units of the larger offer at its price, rounded down", () => {
+    const moved = topUpGrant(spend(grantOf(10, 100), 5), first(1000n), topUpOf("moves", 3000n, 100, 1000), 50)
     expect(moved.credit).toBe(500n)
     expect(moved.grant).toMatchObject({
       offer: "new@00000000",
@@ -85,19 +85,19 @@ describe("credit", () => {
     expect(moved.topUp.gave?.basis).toEqual({ value: 3500n, since: 50, until: 1216, units: 116 })
   })
 
-  it("extends by the whole of the same offer, and carries the rest over untouched", () => {
-    const more = topUpGrant(spend(grantOf(10, 100), 3), first(1000n), further("extends", 1000n, 10, 100), 40)
+  it("is not needed to extend: the whole offer is added and the rest kept", () => {
+    const more = topUpGrant(spend(grantOf(10, 100), 3), first(1000n), topUpOf("extends", 1000n, 10, 100), 40)
     expect(more.grant).toMatchObject({ expiresAt: 200, meter: { left: 17, spent: 3 } })
-    const late = topUpGrant(grantOf(10, 100), first(1000n), further("extends", 1000n, 10, 100), 140)
+    const late = topUpGrant(grantOf(10, 100), first(1000n), topUpOf("extends", 1000n, 10, 100), 140)
     expect(late.grant.expiresAt).toBe(240)
   })
 
-  it("counts as used what gates hold, so that a unit of one offer never comes back as one of another", () => {
+  it("counts units held by gates as used, so none returns under another offer", () => {
     const grant = { ...grantOf(10, 100), meter: { given: 10, left: 4, held: 6, spent: 0 } }
     const { grant: after, dropsSlices } = topUpGrant(
       grant,
       first(1000n),
-      further("moves", 3000n, 100, 1000),
+      topUpOf("moves", 3000n, 100, 1000),
       0,
     )
     expect(after.meter).toEqual({ given: 119, left: 113, held: 0, spent: 6 })
@@ -115,15 +115,15 @@ describe("credit", () => {
     wait: fc.nat({ max: 10 ** 6 }),
   })
 
-  it("never makes value: what a grant holds is never worth more than was paid for it", () => {
+  it("never makes value: a grant holds at most the value paid for it", () => {
     fc.assert(
       fc.property(
         amount,
         units,
         seconds,
         fc.array(payment, { minLength: 1, maxLength: 6 }),
-        (price, sold, life, more) => {
-          let grant = grantOf(sold, life)
+        (price, sold, lifetime, more) => {
+          let grant = grantOf(sold, lifetime)
           let standing: Redemption = first(price)
           let now = 0
           let paid = price
@@ -132,7 +132,7 @@ describe("credit", () => {
             now += each.wait
             const before = unusedValue(grant, standing, now)
             expect(before <= paid).toBe(true)
-            const bought = further(
+            const bought = topUpOf(
               at % 2 === 0 ? "moves" : "extends",
               each.price,
               each.units,
@@ -141,12 +141,12 @@ describe("credit", () => {
             )
             const effect = topUpGrant(grant, standing, bought, now)
             const { meter } = effect.grant
-            // No longer exact, and not sold: a grant is full long before.
+            // Beyond exact numbers; a real grant is refused as full long before.
             if (!Number.isSafeInteger(effect.grant.expiresAt + (meter?.given ?? 0))) continue
             paid += each.price
             expect(isSound(meter)).toBe(true)
             if (bought.topUp.kind === "moves") {
-              // To the unit: what the credit bought costs no more than the credit, and one more would.
+              // The credit buys as many units as it covers, and one more would cost more than the credit.
               const spare = (whole: number, got: number) => {
                 const cost = BigInt(got - whole) * each.price
                 expect(cost <= before * BigInt(whole)).toBe(true)
@@ -166,7 +166,7 @@ describe("credit", () => {
     )
   })
 
-  it("is taken back to the unit: the grant is what it would be without the payment, or ends", () => {
+  it("is withdrawn to the unit when the payment fails, or the grant ends", () => {
     fc.assert(
       fc.property(
         amount,
@@ -175,12 +175,19 @@ describe("credit", () => {
         payment,
         fc.nat({ max: 200_000 }),
         fc.boolean(),
-        (price, sold, life, { price: dearer, units: more, seconds: longer, used, wait }, later, moves) => {
-          const now = Math.min(wait, life)
-          const before = spend(grantOf(sold, life), used)
-          // More of the same counts what the grant counts.
+        (
+          price,
+          sold,
+          lifetime,
+          { price: dearer, units: more, seconds: longer, used, wait },
+          later,
+          moves,
+        ) => {
+          const now = Math.min(wait, lifetime)
+          const before = spend(grantOf(sold, lifetime), used)
+          // An extension counts units exactly when the grant does.
           const same = sold === null ? null : (more ?? 1)
-          const bought = further(moves ? "moves" : "extends", dearer, moves ? more : same, longer)
+          const bought = topUpOf(moves ? "moves" : "extends", dearer, moves ? more : same, longer)
           const given = topUpGrant(before, first(price), bought, now)
           const after = spend(given.grant, later)
           const spentSince = (after.meter?.spent ?? 0) - (given.grant.meter?.spent ?? 0)
@@ -207,8 +214,8 @@ describe("credit", () => {
     )
   })
 
-  it("ends a grant that has moved on from an offer whose payment goes away", () => {
-    const bought = further("moves", 3000n, 100, 1000)
+  it("ends a grant that moved on from an offer whose payment failed", () => {
+    const bought = topUpOf("moves", 3000n, 100, 1000)
     const { grant, topUp } = topUpGrant(grantOf(10, 100), first(1000n), bought, 0)
     expect(takeBack(grant, { ...bought, topUp }, false, 9).grant.ended).toEqual({
       reason: "settlement_failed",
@@ -216,11 +223,11 @@ describe("credit", () => {
     })
   })
 
-  it("takes back of an earlier payment its time and its units only: the offer is that of the newest", () => {
-    const earlier = further("extends", 1000n, 10, 100, "earlier")
+  it("of an earlier payment is withdrawn without changing the newest offer", () => {
+    const earlier = topUpOf("extends", 1000n, 10, 100, "earlier")
     const extended = topUpGrant(grantOf(10, 100), first(1000n), earlier, 0)
     const bought = { ...earlier, topUp: extended.topUp }
-    const moved = topUpGrant(extended.grant, bought, further("moves", 4000n, 100, 1000), 0)
+    const moved = topUpGrant(extended.grant, bought, topUpOf("moves", 4000n, 100, 1000), 0)
     const back = takeBack(moved.grant, bought, false, 9)
     expect(back.grant).toMatchObject({ offer: "new@00000000", scope: "a b", ended: null })
     expect(back.grant.expiresAt).toBe(moved.grant.expiresAt - 100)
@@ -228,28 +235,28 @@ describe("credit", () => {
     expect(back.dropsSlices).toBe(false)
   })
 
-  it("lets go of what gates hold of a meter that goes away with the payment, or comes back with it", () => {
+  it("drops slices when the meter appears or disappears with a failed payment", () => {
     for (const [before, after] of [
       [null, 10],
       [10, null],
     ] as const) {
-      const bought = further("moves", 3000n, after, 1000)
+      const bought = topUpOf("moves", 3000n, after, 1000)
       const { grant, topUp } = topUpGrant(grantOf(before, 100), first(1000n), bought, 0)
       const back = takeBack(grant, { ...bought, topUp }, true, 9)
       expect([back.grant.meter?.given, back.dropsSlices]).toEqual([before ?? undefined, true])
     }
   })
 
-  it("comes with a token that says settled only when the money was in", () => {
-    const bought = further("extends", 1000n, 10, 100)
+  it("comes with a token that is marked settled only after settlement", () => {
+    const bought = topUpOf("extends", 1000n, 10, 100)
     const tokenOf = (change: Partial<TopUpRedemption>) =>
       topUpGrant(grantOf(10, 100), first(1000n), { ...bought, ...change }, 0).grant.token
     expect(tokenOf({})?.settled).toBe(false)
     expect(tokenOf({ state: "paid" })?.settled).toBe(true)
   })
 
-  it("is given to no grant that was derived, or that nobody paid for", () => {
-    const bought = further("extends", 1000n, 10, 100)
+  it("is refused to a derived grant and to a free one", () => {
+    const bought = topUpOf("extends", 1000n, 10, 100)
     const request = { generation: 0, keyThumbprint: null, needsKey: false, from: "old@00000000" }
     const why = (change: Partial<Grant>, standing = first(1000n)) =>
       whyNoTopUp({ ...grantOf(10, 100), ...change }, [], standing, bought, { request, now: 0 })
@@ -259,7 +266,7 @@ describe("credit", () => {
     expect(why({}, { ...first(1000n), state: "free" })).toBe("top_up_refused")
   })
 
-  it("is exact, since every asset divides into millionths at the most", () => {
+  it("is exact, because no asset has more than six decimals", () => {
     for (const { assets } of networks.values())
       for (const { decimals } of assets) expect(decimals).toBeLessThanOrEqual(6)
   })

@@ -25,7 +25,7 @@ function derived(of: IssuedGrant, settlement: "pending" | "settled"): IssuedGran
   return decision.grant
 }
 
-it("what is derived before the money is in lives as long as what a plain client gets, and no longer", () => {
+it("a derived grant before settlement lives as long as a plain client's token", () => {
   expect(derived(parent, "pending").token).toMatchObject({
     expiresAt: start + plainTokenSeconds,
     settled: false,
@@ -36,12 +36,12 @@ it("what is derived before the money is in lives as long as what a plain client 
   })
 })
 
-it("is never older than the parent's token: what was let go of with that opens nothing by another name", () => {
+it("a derived token is no older than its parent's, so superseding covers it", () => {
   const later = { ...parent, token: { ...parent.token, issuedAt: start + 1 } }
   expect(derived(later, "settled").token.issuedAt).toBe(start + 1)
 })
 
-it("ends with its parent, whatever was taken back from that since", () => {
+it("a derived grant ends with its parent, also when the parent is shortened", () => {
   const child = derived(parent, "settled")
   const shorter = { ...parent, expiresAt: start + 9 }
   expect(withinParent(child, shorter).expiresAt).toBe(start + 9)

@@ -3,10 +3,20 @@ import { at, type Mutation } from "../../mutations/mutation.ts"
 
 export const mutations: readonly Mutation[] = [
   ...at("server/core/exposure.ts", [
-    ["queue longer than the payment lives", " || isTooLate(request, exposure.queued)", "", "SET-40"],
-    ["limit per payment", 'if (nominal > limits.perPayment) return "perPayment"', "", "a dearer payment"],
     [
-      "what was lost and may be lost, together",
+      "a payment that would expire in the queue is refused",
+      " || isTooLate(request, exposure.queued)",
+      "",
+      "SET-40",
+    ],
+    [
+      "a payment over the limit is settled first",
+      'if (nominal > limits.perPayment) return "perPayment"',
+      "",
+      "a payment over the limit",
+    ],
+    [
+      "lost and unsettled value are limited together",
       'if (lost + unsettled + nominal > limits.dailyLoss + limits.total) return "dailyLoss"',
       "",
       "SET-04",

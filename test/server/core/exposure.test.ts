@@ -44,27 +44,27 @@ const verdict = (changes: Partial<ExposureRequest>, standing: Partial<Exposure> 
   return admission.limit ?? admission.policy
 }
 
-describe("what happens when a limit bites", () => {
-  it("a dearer payment is settled first", () => {
+describe("exposure limits", () => {
+  it("a payment over the limit per payment is settled first", () => {
     expect(verdict({ nominal: 100_000n })).toBe("background")
     expect(verdict({ nominal: 100_001n })).toBe("perPayment")
   })
 
-  it("what the offer or the payer makes settle-first stays so, and is no exposure", () => {
+  it("a settle-first payment stays so and counts as no exposure", () => {
     expect(verdict({ policy: "first", nominal: 10n ** 12n })).toBe("first")
   })
 
-  it("SET-40: a queue longer than the payment lives takes nobody in, whatever its policy", () => {
+  it("SET-40: a payment that would expire in the queue is refused, under any policy", () => {
     expect(verdict({ validBefore: BigInt(start + 24) }, { queued: 499 })).toBe("background")
     expect(verdict({ validBefore: BigInt(start + 24) }, { queued: 500 })).toBe("queue_full")
     expect(verdict({ policy: "first" }, { queued: 10_000 })).toBe("queue_full")
   })
 
-  it("SET-01, SET-02: the balance must cover what is pending, too, of settle-first payments as well", () => {
+  it("SET-01, SET-02: the balance must cover pending value, also when settled first", () => {
     expect(verdict({ policy: "first" }, { pending: 1n })).toBe("insufficient_funds")
   })
 
-  it("payers with three settled payments stay within their own limit while the breaker is open", () => {
+  it("a payer with three settled payments keeps its limit while the breaker is open", () => {
     const lost = limits.dailyLoss
     const payer = { unsettled: 0n, open: 0, settled: 2 }
     const open = { lost, breaker: { ...closedBreaker, lastLossAt: start } }
@@ -74,7 +74,7 @@ describe("what happens when a limit bites", () => {
     expect(verdict({}, { ...open, payer: { ...trusted, unsettled: 995_000n } })).toBe("perPayer")
   })
 
-  it("SET-04: nobody is trusted beyond what may be lost in all", () => {
+  it("SET-04: no payer is trusted beyond the daily loss limit plus the total", () => {
     const payer = { unsettled: 0n, open: 0, settled: 100 }
     const lost = 20_000_000n
     expect(verdict({}, { lost, unsettled: 34_990_000n, payer })).toBe("background")
@@ -88,7 +88,7 @@ describe("what happens when a limit bites", () => {
   })
 })
 
-it("what waits for its money before its token is no exposure, and its failure no loss", () => {
+it("a settle-first payment counts neither as exposure nor as a loss", () => {
   const store = createMemoryVerbs()
   const sell = (policy: SettlePolicy) => {
     const outcome = store.redeem(orderOf({ policy }))
@@ -103,7 +103,7 @@ it("what waits for its money before its token is no exposure, and its failure no
   expect(changeOf(background, { ...background, state: "failed" })).toMatchObject({ open: -1, lost: 10_000n })
 })
 
-// Small limits and dear payments, so that every limit is met within a short walk.
+// Small limits and large payments, so that every limit is reached within a short walk.
 const small: ExposureLimits = {
   queue: 1000,
   perPayment: 3n,
@@ -131,8 +131,8 @@ const walk = fc.array(
   { minLength: 20, maxLength: 150, size: "max" },
 )
 
-describe("the stated bound", () => {
-  it("SET-04: in no 24 hours is more lost than the breaker's limit and the total together, over any number of wallets", () => {
+describe("the bound on losses", () => {
+  it("SET-04: 24 hours lose at most the daily limit plus the total, for any wallets", () => {
     let worst = 0n
     fc.assert(
       fc.property(walk, (steps) => {
@@ -172,7 +172,7 @@ describe("the stated bound", () => {
       }),
       { numRuns: 100 },
     )
-    // A walk on which little is ever lost would prove nothing.
+    // A walk without losses would prove nothing.
     expect(worst > small.dailyLoss).toBe(true)
   })
 })

@@ -6,8 +6,8 @@ const price = fc
   .tuple(fc.bigInt(1n, 10n ** 12n), fc.bigInt(0n, 10n ** 12n))
   .map(([baseFee, tip]) => ({ maxFeePerGas: baseFee + tip, maxPriorityFeePerGas: tip }))
 
-describe("bumpFees", () => {
-  it("SET-22: raises both fields by at least an eighth, never above the cap, and the tip never above the fee", () => {
+describe("bumpFees()", () => {
+  it("SET-22: raises both fields by an eighth at least, within the cap", () => {
     fc.assert(
       fc.property(price, price, fc.bigInt(1n, 10n ** 13n), (previous, suggested, cap) => {
         const bumped = bumpFees(previous, suggested, cap)
@@ -30,28 +30,28 @@ describe("bumpFees", () => {
     expect(bumpFees(previous, previous, 100n)).toEqual({ maxFeePerGas: 11n, maxPriorityFeePerGas: 2n })
   })
 
-  it("goes up to what the market asks", () => {
+  it("rises to the suggested fee", () => {
     const previous = { maxFeePerGas: 100n, maxPriorityFeePerGas: 10n }
     const suggested = { maxFeePerGas: 900n, maxPriorityFeePerGas: 20n }
     expect(bumpFees(previous, suggested, 1000n)).toEqual(suggested)
     expect(bumpFees(previous, suggested, 500n)).toEqual({ maxFeePerGas: 500n, maxPriorityFeePerGas: 20n })
   })
 
-  it("gives up where the cap leaves no room", () => {
+  it("returns null where the cap leaves no room", () => {
     const previous = { maxFeePerGas: 100n, maxPriorityFeePerGas: 10n }
     expect(bumpFees(previous, previous, 112n)).toBeNull()
     expect(bumpFees(previous, previous, 113n)).not.toBeNull()
   })
 })
 
-describe("capFees and isPricedOut", () => {
+describe("capFees() and isPricedOut()", () => {
   it("a suggestion is cut at the cap", () => {
     const suggested = { maxFeePerGas: 100n, maxPriorityFeePerGas: 60n }
     expect(capFees(suggested, 50n)).toEqual({ maxFeePerGas: 50n, maxPriorityFeePerGas: 50n })
     expect(capFees(suggested, 100n)).toEqual(suggested)
   })
 
-  it("a price is left behind when the suggestion, which has room to double, is more than twice as high", () => {
+  it("a price is outbid when the suggestion is more than twice as high", () => {
     const at = (maxFeePerGas: bigint) => ({ maxFeePerGas, maxPriorityFeePerGas: 1n })
     expect(isPricedOut(at(50n), at(100n))).toBe(false)
     expect(isPricedOut(at(50n), at(101n))).toBe(true)

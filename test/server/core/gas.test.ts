@@ -5,13 +5,13 @@ import { costInCurrency, forecastGas, gasPerPayment } from "../../../server/core
 const ether = 10n ** 18n
 const gwei = 10n ** 9n
 
-describe("SET-24: what a settlement costs", () => {
-  it("is gas at the present fee, in millionths of the currency", () => {
+describe("SET-24: the cost of a settlement", () => {
+  it("is the gas at the current fee, in millionths of the currency", () => {
     expect(costInCurrency(gasPerPayment, 10n * gwei, 3_000_000_000n)).toBe(1_354_380n)
     expect(costInCurrency(1_000_000n, gwei, 1_000_000n)).toBe(1000n)
   })
 
-  it("is rounded up, never to less than it is and never by a whole unit", () => {
+  it("is rounded up by less than one unit", () => {
     const whole = fc.bigInt({ min: 0n, max: 10n ** 15n })
     fc.assert(
       fc.property(whole, whole, whole, (gas, fee, price) => {
@@ -24,11 +24,11 @@ describe("SET-24: what a settlement costs", () => {
   })
 })
 
-describe("DOS-05: how long gas lasts", () => {
+describe("DOS-05: the gas forecast", () => {
   const rich = 10n * ether
   const at = (seconds: number, wei: bigint) => ({ at: seconds, wei })
 
-  it("is told in payments at the present fee, and in hours once something is spent", () => {
+  it("counts payments at the current fee, and hours once gas was spent", () => {
     expect(forecastGas([at(0, rich)], rich, gwei)).toEqual({
       wei: rich,
       level: "good",
@@ -38,12 +38,12 @@ describe("DOS-05: how long gas lasts", () => {
     expect(forecastGas([at(0, 5n * ether), at(1800, 4n * ether)], rich, gwei)).toMatchObject({ hours: 2 })
   })
 
-  it("is not thought longer for gas that was sent meanwhile", () => {
-    const purses = [at(0, 5n * ether), at(600, 4n * ether), at(1200, 9n * ether), at(3600, 8n * ether)]
-    expect(forecastGas(purses, rich, gwei).hours).toBe(4)
+  it("ignores gas that was added meanwhile", () => {
+    const balances = [at(0, 5n * ether), at(600, 4n * ether), at(1200, 9n * ether), at(3600, 8n * ether)]
+    expect(forecastGas(balances, rich, gwei).hours).toBe(4)
   })
 
-  it("is low for less than a day or a hundred payments, and critical when the next one may not be paid for", () => {
+  it("is low below a day or 100 payments, critical when the next may fail", () => {
     expect(forecastGas([at(0, 2n * ether), at(3600, ether)], rich, gwei).level).toBe("low")
     expect(forecastGas([at(0, 99n * gasPerPayment * gwei)], rich, gwei).level).toBe("low")
     expect(forecastGas([at(0, 100n * gasPerPayment * gwei)], rich, gwei).level).toBe("good")

@@ -4,7 +4,7 @@ import { at, type Mutation } from "../../mutations/mutation.ts"
 export const mutations: readonly Mutation[] = [
   ...at("server/core/grant.ts", [
     [
-      "the secret is the buyer's",
+      "only the secret's holder proves ownership",
       "return grant.opening === shown.opening",
       "return true",
       "is proven by its secret",
@@ -16,7 +16,7 @@ export const mutations: readonly Mutation[] = [
       "TOK-30",
     ],
     [
-      "DPoP: a refresh is by the grant's key",
+      "DPoP: a refresh needs the grant's key",
       "if (isBound && request.keyThumbprint !== grant.keyThumbprint)",
       "if (false)",
       "bound to a key",

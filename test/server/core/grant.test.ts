@@ -27,7 +27,7 @@ const at = (now: number, generation: number, shown: typeof opening | null = null
 })
 
 describe("a grant", () => {
-  it("yields a minute at a time while the money is not in, and full tokens afterwards", () => {
+  it("gets tokens of a minute before settlement and full tokens afterwards", () => {
     const pending = rotate(grant, "pending", at(1050, 0))
     expect(pending).toMatchObject({
       kind: "rotated",
@@ -37,12 +37,12 @@ describe("a grant", () => {
     expect(settled).toMatchObject({ kind: "rotated", grant: { token: { expiresAt: 1350, settled: true } } })
   })
 
-  it("never outlives its end", () => {
+  it("gets no token that outlives it", () => {
     expect(rotate(grant, "settled", at(4590, 0))).toMatchObject({ grant: { token: { expiresAt: 4600 } } })
     expect(rotate(grant, "settled", at(4600, 0))).toEqual({ kind: "refused", reason: "grant_over" })
   })
 
-  it("yields nothing more after its settlement failed", () => {
+  it("gets no token after its settlement failed", () => {
     expect(rotate(grant, "failed", at(1050, 0))).toEqual({ kind: "refused", reason: "settlement_failed" })
   })
 
@@ -57,7 +57,7 @@ describe("a grant", () => {
     expect(rotate(ended, "settled", at(2006, 3))).toEqual({ kind: "refused", reason: "refresh_token_reused" })
   })
 
-  it("answers a lost refresh again, however late, to whoever has the secret and to nobody else", () => {
+  it("repeats a lost refresh for the holder of the secret only, however late", () => {
     const rotated = { ...grant, generation: 3 }
     expect(rotate(rotated, "settled", at(1059, 2, opening))).toEqual({ kind: "repeated", grant: rotated })
     expect(rotate(rotated, "settled", at(4000, 2, opening))).toMatchObject({
@@ -68,7 +68,7 @@ describe("a grant", () => {
       expect(rotate(rotated, "settled", at(1059, 2, shown))).toMatchObject({ reason: "refresh_token_reused" })
   })
 
-  it("bound to a key yields nothing to any other, and is not ended by its tries", () => {
+  it("bound to a key refuses other keys and is not ended by their tries", () => {
     const bound = { ...grant, generation: 3, opening: null, keyThumbprint: "key" }
     const by = (keyThumbprint: string | null, generation: number) =>
       rotate(bound, "settled", { ...at(1059, generation, opening), keyThumbprint })
@@ -88,13 +88,17 @@ describe("a grant", () => {
     expect(endOf({ opening: null, keyThumbprint: "key" })).toBe(1060)
   })
 
-  it("is proven by its secret, or for a day by its idempotency key, and by nothing else", () => {
+  it("is proven by its secret, its key, or for a day its idempotency key", () => {
     expect(provesOwner(grant, { opening, idempotencyHash: null, keyThumbprint: null }, 2000)).toBe(true)
-    const stranger = { opening: `0x${"cd".repeat(32)}` as const, idempotencyHash: null, keyThumbprint: null }
-    expect(provesOwner(grant, stranger, 2000)).toBe(false)
+    const otherSecret = {
+      opening: `0x${"cd".repeat(32)}` as const,
+      idempotencyHash: null,
+      keyThumbprint: null,
+    }
+    expect(provesOwner(grant, otherSecret, 2000)).toBe(false)
     const bound = { ...grant, keyThumbprint: "key" }
-    expect(provesOwner(bound, { ...stranger, keyThumbprint: "key" }, 2000)).toBe(true)
-    expect(provesOwner(bound, { ...stranger, keyThumbprint: "other" }, 2000)).toBe(false)
+    expect(provesOwner(bound, { ...otherSecret, keyThumbprint: "key" }, 2000)).toBe(true)
+    expect(provesOwner(bound, { ...otherSecret, keyThumbprint: "other" }, 2000)).toBe(false)
     expect(provesOwner(grant, { opening: null, idempotencyHash: null, keyThumbprint: null }, 2000)).toBe(
       false,
     )

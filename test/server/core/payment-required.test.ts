@@ -27,8 +27,8 @@ const terms = {
 }
 const read = (header: string): PaymentRequired => paymentRequiredSchema.parse(decodeHeader(header))
 
-describe("the quote", () => {
-  it("says what is on sale, for how much, to whom, and where", () => {
+describe("the payment-required answer", () => {
+  it("names the offer, its price, its recipient and the token endpoint", () => {
     const { header, body } = createPaymentRequired({
       ...terms,
       offers: priced(config.offers.slice(0, 1)),
@@ -55,7 +55,7 @@ describe("the quote", () => {
     })
   })
 
-  it("keeps the header under the limit of a stock proxy; what does not fit stays in the body", () => {
+  it("keeps the header under a proxy's limit and all offers in the body", () => {
     const { header, body } = createPaymentRequired({ ...terms, offers: priced(config.offers) })
     expect(header.length).toBeLessThanOrEqual(headerLimit)
     const shown = read(header)
@@ -67,7 +67,7 @@ describe("the quote", () => {
     expect(JSON.parse(body).accepts.length).toBe(30)
   })
 
-  it("drops comparisons from the header before it drops offers", () => {
+  it("drops price comparisons from the header before it drops offers", () => {
     const offers = parseConfig(
       configInput({
         offers: Array.from({ length: 30 }, (_, index) => ({
@@ -91,7 +91,7 @@ describe("the quote", () => {
     expect(JSON.stringify(decodeHeader(few.header))).toContain("unitPrice")
   })
 
-  it("lists only the offers that open the scope", () => {
+  it("lists only the offers that cover the scope", () => {
     expect(offersFor(config.offers, "movies:write").length).toBe(29)
     expect(offersFor(config.offers, "movies:read").length).toBe(30)
     expect(offersFor(config.offers, "movies")).toEqual([])

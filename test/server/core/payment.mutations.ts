@@ -4,7 +4,7 @@ import { at, type Mutation } from "../../mutations/mutation.ts"
 export const mutations: readonly Mutation[] = [
   ...at("server/core/payment.ts", [
     [
-      "exact amount",
+      "the value is the exact price",
       "if (transfer.value !== price.amount ||",
       "if (transfer.value < price.amount ||",
       "QTE-01, SET-36",
@@ -15,15 +15,20 @@ export const mutations: readonly Mutation[] = [
       "",
       "QTE-02, QTE-06",
     ],
-    ["time left", "if (transfer.validBefore < BigInt(now + wanted))", "if (false)", "SET-09, SET-10"],
     [
-      "longest window",
+      "a payment has enough time left",
+      "if (transfer.validBefore < BigInt(now + wanted))",
+      "if (false)",
+      "SET-09, SET-10",
+    ],
+    [
+      "a payment is valid for an hour at most",
       "if (transfer.validBefore > BigInt(now + longestPaymentSeconds))",
       "if (false)",
       "SET-09, SET-10",
     ],
     [
-      "valid already",
+      "a payment is valid already",
       'if (transfer.validAfter >= BigInt(now)) throw new Refusal("not_yet_valid")',
       "",
       "SET-09, SET-10",

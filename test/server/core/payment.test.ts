@@ -9,7 +9,7 @@ import { acceptedOf, randomAccount, signPayment } from "../../support/payments.t
 
 const now = 1_800_000_000
 const [hour] = parseConfig(configInput()).offers as [Offer]
-const [dearer] = parseConfig(
+const [dayOffer] = parseConfig(
   configInput({
     offers: [
       {
@@ -24,7 +24,7 @@ const [dearer] = parseConfig(
 const board = createOfferBoard(
   [
     { offer: hour, replacedAt: null },
-    { offer: dearer, replacedAt: null },
+    { offer: dayOffer, replacedAt: null },
   ],
   900,
 )
@@ -50,7 +50,7 @@ describe("a payment", () => {
     expect(payment.key).toMatch(/^eip3009:11155111:0x1c7d4b19[0-9a-f]{32}:0x[0-9a-f]{40}:0x[0-9a-f]{64}$/)
   })
 
-  it("QTE-01, SET-36: pays the exact price of the server's own offer, whatever it claims to have accepted", async () => {
+  it("QTE-01, SET-36: must pay the offer's exact price, whatever `accepted` says", async () => {
     expect(reasonOf(await sign({ value: 1n }))).toBe("amount_mismatch")
     expect(reasonOf(await sign({ value: 10_001n }))).toBe("amount_mismatch")
     const claimed = { ...(await sign({ value: 1n })), accepted: { ...accepted, amount: "1" } }
@@ -58,7 +58,7 @@ describe("a payment", () => {
     expect(reasonOf({ ...(await sign()), accepted: { ...accepted, amount: "1" } })).toBe("amount_mismatch")
   })
 
-  it("QTE-02, QTE-06, RPL-20, RPL-21: network, asset and recipient are the offer's", async () => {
+  it("QTE-02, QTE-06, RPL-20, RPL-21: must have the offer's network, asset and payTo", async () => {
     const payload = await sign()
     const claim = (changes: object) => ({ ...payload, accepted: { ...accepted, ...changes } })
     expect(
@@ -71,9 +71,9 @@ describe("a payment", () => {
     expect(reasonOf(claim({ payTo: `0x${"2".repeat(40)}` }))).toBe("matched")
   })
 
-  it("RPL-24, QTE-10: a payment for one offer buys no other", async () => {
+  it("RPL-24, QTE-10: for one offer buys no other offer", async () => {
     const payload = await sign()
-    expect(reasonOf({ ...payload, accepted: { ...accepted, extra: { offer: dearer.ref } } })).toBe(
+    expect(reasonOf({ ...payload, accepted: { ...accepted, extra: { offer: dayOffer.ref } } })).toBe(
       "amount_mismatch",
     )
     expect(reasonOf({ ...payload, accepted: { ...accepted, extra: { offer: "hour@ffffffff" } } })).toBe(
@@ -83,7 +83,7 @@ describe("a payment", () => {
     expect(reasonOf({ ...payload, accepted: { ...accepted, extra: null } })).toBe("offer_unknown")
   })
 
-  it("SET-09, SET-10: has enough and not too much time left", async () => {
+  it("SET-09, SET-10: must be valid now, long enough and not too long", async () => {
     const endingIn = (seconds: number) => ({ validBefore: BigInt(now + seconds) })
     expect(reasonOf(await sign(endingIn(83)))).toBe("validity_too_short")
     expect(reasonOf(await sign(endingIn(84)))).toBe("matched")
@@ -94,21 +94,21 @@ describe("a payment", () => {
     expect(reasonOf(await sign({ validAfter: BigInt(now - 1) }))).toBe("matched")
   })
 
-  it("SET-37: cannot be the recipient's own", async () => {
+  it("SET-37: is refused when the payer is the recipient", async () => {
     const own = randomAccount()
     const [offer] = parseConfig(configInput({ payTo: own.address })).offers as [Offer]
     const { payload } = await signPayment({ accepted: acceptedOf(offer), account: own, now })
     expect(reasonOf(payload, createOfferBoard([{ offer, replacedAt: null }], 900))).toBe("payer_unacceptable")
   })
 
-  it("QTE-04: a replaced offer holds for its quote, judged at the moment the payer read it", async () => {
+  it("QTE-04: for a replaced offer is accepted if it was signed within quoteSeconds", async () => {
     const payload = await sign()
     const replaced = (replacedAt: number) => createOfferBoard([{ offer: hour, replacedAt }], 900)
     expect(reasonOf(payload, replaced(now - 900))).toBe("matched")
     expect(reasonOf(payload, replaced(now - 901))).toBe("offer_expired")
   })
 
-  it("PRS-14, PRS-17: anything else is refused with what was wanted", async () => {
+  it("PRS-14, PRS-17: is refused as malformed when any member is missing or wrong", async () => {
     const good = await sign()
     const wrong: unknown[] = [null, [], "x", 1, true, undefined, {}, { x402Version: 1 }]
     wrong.push(
@@ -124,17 +124,17 @@ describe("a payment", () => {
     for (const payload of wrong) expect(reasonOf(payload), JSON.stringify(payload)).toBe("payment_malformed")
   })
 
-  it("RPL-13: unknown members of the envelope change nothing", async () => {
+  it("RPL-13: keeps its key and its match with unknown members in the envelope", async () => {
     const payload = await sign()
-    const dressed = {
+    const extended = {
       ...payload,
       resource: { url: "https://evil.example" },
       extensions: { x: 1 },
       more: [1],
       accepted: { ...accepted, y: 2 },
     }
-    expect(locatePayment(dressed).key).toBe(locatePayment(payload).key)
-    expect(reasonOf(dressed)).toBe("matched")
+    expect(locatePayment(extended).key).toBe(locatePayment(payload).key)
+    expect(reasonOf(extended)).toBe("matched")
   })
 
   it("is counted in millionths of the currency, rounded up", () => {

@@ -21,8 +21,8 @@ const subjects: fc.Arbitrary<QuoteSubject> = fc.record({
   asset: of(hex, 40).map((text) => `0x${text}` as const),
 })
 
-describe("a quote", () => {
-  it("is read as it was written, fits where x402 puts it, and has one spelling", () => {
+describe("a price quote", () => {
+  it("survives writing and reading, in at most 200 header-safe characters", () => {
     fc.assert(
       fc.property(quotes, (quote) => {
         const text = writeQuote(quote)
@@ -38,7 +38,7 @@ describe("a quote", () => {
     ).toBe(56)
   })
 
-  it("QTE-05: whatever else is read as a quote, is written as the same text again", () => {
+  it("QTE-05: has one spelling: any text that is read is written back unchanged", () => {
     const edited = fc
       .tuple(
         quotes.map(writeQuote),
@@ -61,18 +61,22 @@ describe("a quote", () => {
       expect(readQuote(`${good.kid}.${middle}.${good.seal}`), middle).toBeUndefined()
   })
 
-  it("QTE-05: is sealed over a text that no other subject, amount or end has", () => {
+  it("QTE-05: is sealed over a text that is unique to subject, amount and expiry", () => {
     const amounts = fc.record({ amount: fc.bigInt({ min: 1n, max: 10n ** 12n }), expiresAt: fc.nat() })
     fc.assert(
-      fc.property(fc.tuple(subjects, amounts), fc.tuple(subjects, amounts), ([a, told], [b, other]) => {
-        const same = JSON.stringify(a) === JSON.stringify(b) && told.amount === other.amount
-        expect(sealedText(a, told) === sealedText(b, other)).toBe(same && told.expiresAt === other.expiresAt)
+      fc.property(fc.tuple(subjects, amounts), fc.tuple(subjects, amounts), ([a, terms], [b, other]) => {
+        const same = JSON.stringify(a) === JSON.stringify(b) && terms.amount === other.amount
+        expect(sealedText(a, terms) === sealedText(b, other)).toBe(
+          same && terms.expiresAt === other.expiresAt,
+        )
       }),
       { numRuns: 100 },
     )
     const [subject] = fc.sample(subjects, 1) as [QuoteSubject]
-    const told = { amount: 20_000n, expiresAt: 1_800_000_900 }
+    const terms = { amount: 20_000n, expiresAt: 1_800_000_900 }
     for (const member of Object.keys(subject) as (keyof QuoteSubject)[])
-      expect(sealedText({ ...subject, [member]: "other" }, told), member).not.toBe(sealedText(subject, told))
+      expect(sealedText({ ...subject, [member]: "other" }, terms), member).not.toBe(
+        sealedText(subject, terms),
+      )
   })
 })

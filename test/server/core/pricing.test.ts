@@ -26,7 +26,7 @@ const offerOf = (id: string, units: number | null, prices: readonly Price[]): Of
 })
 const priced = (offers: readonly Offer[]) => pricedOffers(offers, () => null, 10n ** 9n)
 
-it("QTE-04: an offer with several quotes is good until the first of them ends", () => {
+it("QTE-04: an offer with several quotes is promised until the first one expires", () => {
   const ends = new Map<string, number>([
     [sepolia.id, 900],
     [baseSepolia.id, 800],
@@ -40,7 +40,7 @@ it("QTE-04: an offer with several quotes is good until the first of them ends", 
   expect(pricedOffers([offer], promised, 10n ** 9n)).toMatchObject([{ priceExpiresAt: 800 }])
 })
 
-it("an offer breaks even against the cheapest single call, in the same asset of the same network", () => {
+it("break-even is measured against the cheapest single call in the same asset", () => {
   const [ten, ...others] = priced([
     offerOf("ten", 10, [priceOn(sepolia, 30_000n)]),
     offerOf("one", 1, [priceOn(sepolia, 10_000n)]),

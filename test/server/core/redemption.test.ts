@@ -16,7 +16,7 @@ const after = (moves: readonly Move[]) => {
 }
 const paid = { to: "paid", evidence: evidenceOf() } as const
 
-it("SET-32: what was settled is taken back by a reorg openly, goes the whole way again, and may fail", () => {
+it("SET-32: a settled payment can be reopened, settled again or failed, all booked", () => {
   const failed = { to: "failed", failure: "cancelled", dueAt: null } as const
   expect(after([paid, { to: "sent" }, failed]).kinds).toEqual(["settled", "reopened", "failed"])
   const mined = { to: "mined", evidence: evidenceOf() } as const
@@ -30,7 +30,7 @@ it("SET-32: what was settled is taken back by a reorg openly, goes the whole way
   ])
 })
 
-it("what is final is never changed again, and nothing becomes final that was not paid", () => {
+it("a final payment never changes, and only a paid one becomes final", () => {
   const { row, kinds } = after([paid, { to: "final" }])
   expect([row.state, settlementState(row.state), kinds]).toEqual(["final", "settled", ["settled", null]])
   for (const move of [paid, { to: "sent" }, { to: "accepted", dueAt: start }, { to: "final" }] as const)
@@ -38,14 +38,14 @@ it("what is final is never changed again, and nothing becomes final that was not
   expect(() => applyMove(accepted, { to: "final" })).toThrow("cannot go from accepted to final")
 })
 
-it("what is dead is pending to its owner, and no worker brings it back", () => {
+it("a dead payment is pending for its owner and not revived by a worker", () => {
   const { row } = after([{ to: "dead" }])
   expect(settlementState(row.state)).toBe("pending")
   for (const move of [paid, { to: "accepted", dueAt: start }] as const)
     expect(() => applyMove(row, move)).toThrow("cannot go from dead")
 })
 
-it("a failure ends the grant and is booked once, however often it is looked at", () => {
+it("a failure ends the grant and is booked once, also when it is reported again", () => {
   const failed = { to: "failed", failure: "expired", dueAt: start } as const
   const once = applyMove(accepted, failed)
   expect(once).toMatchObject({ entry: "failed", endsGrant: true })

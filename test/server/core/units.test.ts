@@ -16,7 +16,7 @@ import {
 
 const open = (units: number): Meter => openMeter(units) ?? { given: 0, left: 0, held: 0, spent: 0 }
 
-/** What gates do, in any order; `gate` and `at` choose among what is there. */
+/** Actions of gates in any order; `at` selects one of the open slices. */
 const step = fc.oneof(
   fc.record({ kind: fc.constant("take" as const), cost: fc.integer({ min: 1, max: 20 }) }),
   fc.record({ kind: fc.constant("spend" as const), at: fc.nat(9), cost: fc.integer({ min: 1, max: 5 }) }),
@@ -27,14 +27,14 @@ const step = fc.oneof(
 )
 
 describe("units", () => {
-  it("TOK-32: are never negative and never spent twice, whatever gates take, spend, bring back or lose", () => {
+  it("TOK-32: are never negative and never spent twice, for any sequence of gates", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 200 }), fc.array(step, { maxLength: 80 }), (sold, steps) => {
         let meter = open(sold)
         let slices: Slice[] = []
-        /** What callers really got for each slice. */
+        /** Units that callers spent from each slice. */
         const used = new Map<number, number>()
-        let served = 0
+        let totalSpent = 0
         let given = sold
         let lastId = 0
         for (const now of steps) {
@@ -53,21 +53,21 @@ describe("units", () => {
             used.set(id, 0)
           }
           if (!slice) continue
-          const mine = used.get(slice.id) ?? 0
+          const spentOfSlice = used.get(slice.id) ?? 0
           const replace = (after: Slice) => {
             slices = slices
               .map((each) => (each === slice ? after : each))
               .filter((each) => openUnits(each) > 0)
           }
-          if (now.kind === "spend" && mine + now.cost + slice.unused <= slice.units) {
-            used.set(slice.id, mine + now.cost)
-            served += now.cost
+          if (now.kind === "spend" && spentOfSlice + now.cost + slice.unused <= slice.units) {
+            used.set(slice.id, spentOfSlice + now.cost)
+            totalSpent += now.cost
           }
           if (now.kind === "report" || now.kind === "return") {
-            const unused = now.kind === "return" ? slice.units - mine : slice.unused
-            const news = { sliceId: slice.id, spent: mine, unused }
+            const unused = now.kind === "return" ? slice.units - spentOfSlice : slice.unused
+            const news = { sliceId: slice.id, spent: spentOfSlice, unused }
             const after = report(meter, slice, news)
-            // What is said twice changes nothing.
+            // A repeated report changes nothing.
             expect(report(after, noted(slice, news), news)).toEqual(after)
             meter = after
             replace(noted(slice, news))
@@ -76,20 +76,20 @@ describe("units", () => {
           for (const count of Object.values(meter)) expect(count).toBeGreaterThanOrEqual(0)
           expect(meter.left + meter.held + meter.spent).toBe(meter.given)
           expect(meter.given).toBe(given)
-          expect(served).toBeLessThanOrEqual(given - meter.left)
+          expect(totalSpent).toBeLessThanOrEqual(given - meter.left)
         }
       }),
       { numRuns: 100 },
     )
   })
 
-  it("come in slices of at most 16, fewer near the end, and one by one when little is left", () => {
+  it("are lent in slices of at most 16, and fewer as the meter runs low", () => {
     expect([1000, 64, 40, 9, 7, 1, 0].map((left) => sliceSize(left, 1))).toEqual([16, 16, 10, 2, 1, 1, 0])
     expect(sliceSize(40, 25)).toBe(25)
     expect(sliceSize(24, 25)).toBe(0)
   })
 
-  it("are not taken back by a report of more than was taken, or of less than was said", () => {
+  it("are not returned by a report above the slice or below an earlier report", () => {
     const meter = take(open(10), 5)
     const slice: Slice = { id: 1, grantId: "g", holder: "h", units: 5, spent: 0, unused: 0, takenAt: 0 }
     expect(() => report(meter, slice, { sliceId: 1, spent: 3, unused: 3 })).toThrow("does not fit")
@@ -100,7 +100,7 @@ describe("units", () => {
     )
   })
 
-  it("are used up when none is left and none may come back", () => {
+  it("are used up when none is left and none is held", () => {
     expect(isUsedUp(null)).toBe(false)
     expect(isUsedUp(open(1))).toBe(false)
     expect(isUsedUp(take(open(1), 1))).toBe(false)

@@ -75,16 +75,16 @@ const at = (state: Redemption["state"], change: Partial<Redemption> = {}): Redem
   state,
   ...change,
 })
-const moved = (verdict: Verdict, look: Examined) => moveOf(verdict, { ...look, maxAttempts: 30 })
+const moved = (verdict: Verdict, changes: Examined) => moveOf(verdict, { ...changes, maxAttempts: 30 })
 const failedRow = at("failed", { failure: "insufficient_funds" })
 
 describe("an unused nonce", () => {
-  it("a transfer that goes through is sent", () => {
+  it("sends a payment whose simulation succeeds", () => {
     expect(judge(examined())).toEqual({ kind: "send" })
     expect(judge(examined({ reading: { ...good, payerHasCode: true } }))).toEqual({ kind: "send" })
   })
 
-  it("is expired for good once a block is too late for it", () => {
+  it("fails as expired once a block is too late for the payment", () => {
     const late = { ...refused, blockTime: Number(validBefore) }
     expect(judge(examined({ reading: late }))).toEqual({
       kind: "move",
@@ -93,7 +93,7 @@ describe("an unused nonce", () => {
     expect(judge(examined({ reading: { ...late, blockTime: late.blockTime - 1 } })).kind).toBe("wait")
   })
 
-  it("is expired only when that block is deep enough", () => {
+  it("fails as expired only when that block is confirmed", () => {
     const reading = { ...refused, blockTime: Number(validBefore) + 23 }
     expect(judge(examined({ reading, confirmations: 3 })).kind).toBe("wait")
     const deeper = { ...reading, blockTime: Number(validBefore) + 24 }
@@ -106,7 +106,7 @@ describe("an unused nonce", () => {
     ["refused_by_asset", {}, 3],
     ["refused_by_asset", { transferred: true, received: value - 1n }, 3],
   ] as const)(
-    "%s is a doubt at first, and a failure with a last look when it is seen again",
+    "doubts %s at first and fails with a last check when it is seen again",
     (failure, change, attempts) => {
       const reading = { ...refused, ...change }
       const first = judge(examined({ reading }))
@@ -119,7 +119,7 @@ describe("an unused nonce", () => {
     },
   )
 
-  it("a doubt of another kind starts anew", () => {
+  it("starts a new doubt when the reason changes", () => {
     const reading = { ...refused, balance: 0n }
     const doubt = { failure: "refused_by_asset", sinceBlock: 10n } as const
     const seen = judge(examined({ reading, doubt, redemption: at("accepted", { attempts: 9 }) }))
@@ -129,14 +129,14 @@ describe("an unused nonce", () => {
     })
   })
 
-  it("a doubt becomes a failure at confirmation depth only", () => {
+  it("turns a doubt into a failure at confirmation depth only", () => {
     const reading = { ...refused, balance: 0n, blockNumber: 104n }
     const doubt = { failure: "insufficient_funds", sinceBlock: 100n } as const
     expect(judge(examined({ reading, doubt, confirmations: 6 }))).toMatchObject({ kind: "wait", doubt })
     expect(judge(examined({ reading, doubt, confirmations: 5 })).kind).toBe("move")
   })
 
-  it("a refusing asset gets three tries, with growing pauses", () => {
+  it("gives a refusing asset three attempts with growing pauses", () => {
     const doubt = { failure: "refused_by_asset", sinceBlock: 99n } as const
     for (const attempts of [0, 1, 2])
       expect(
@@ -146,7 +146,7 @@ describe("an unused nonce", () => {
 })
 
 describe("a used nonce", () => {
-  it("without a log is a node that lags: nothing is ever decided", () => {
+  it("decides nothing without a log, because the node may lag", () => {
     fc.assert(
       fc.property(
         fc.constantFrom<Redemption["state"]>("accepted", "sent", "failed"),
@@ -165,7 +165,7 @@ describe("a used nonce", () => {
     )
   })
 
-  it("SET-12: a matching transfer counts, whoever sent it", () => {
+  it("SET-12: counts a matching transfer as paid, whoever sent it", () => {
     const findings = [finding({ kind: "paid", logIndex: 7 })]
     const evidence = { ...block, logIndex: 7 }
     expect(judge(examined({ reading: used, findings }))).toEqual({
@@ -178,7 +178,7 @@ describe("a used nonce", () => {
     })
   })
 
-  it("SET-12: of several findings the money decides", () => {
+  it("SET-12: prefers a paid log to any other finding", () => {
     const findings = [finding({ kind: "diverted" }), finding({ kind: "paid", logIndex: 7 })]
     expect(judge(examined({ reading: used, findings }))).toMatchObject({ move: { to: "paid" } })
   })
@@ -187,7 +187,7 @@ describe("a used nonce", () => {
     ["cancelled", { kind: "cancelled" }],
     ["diverted", { kind: "diverted" }],
     ["short", { kind: "short", received: 1n }],
-  ] as const)("SET-05, SET-14: %s is a failure for good, at confirmation depth", (failure, outcome) => {
+  ] as const)("SET-05, SET-14: fails as %s for good, at confirmation depth", (failure, outcome) => {
     const findings = [finding(outcome)]
     expect(judge(examined({ reading: used, findings }))).toEqual({
       kind: "move",
@@ -197,16 +197,16 @@ describe("a used nonce", () => {
   })
 })
 
-describe("the last look at a failure", () => {
-  it("money that came all the same undoes it, when it is in for good", () => {
+describe("the last check of a failed payment", () => {
+  it("turns the failure into paid when a confirmed transfer is found", () => {
     const findings = [finding({ kind: "paid", logIndex: 7 })]
-    const look = { redemption: failedRow, reading: used, findings }
-    expect(judge(examined(look))).toMatchObject({ kind: "move", move: { to: "paid" } })
-    const early = examined({ ...look, confirmations: 2 })
+    const changes = { redemption: failedRow, reading: used, findings }
+    expect(judge(examined(changes))).toMatchObject({ kind: "move", move: { to: "paid" } })
+    const early = examined({ ...changes, confirmations: 2 })
     expect(moved(judge(early), early)).toMatchObject({ to: "failed", failure: "insufficient_funds" })
   })
 
-  it("too late for any block, the failure is final and keeps its name", () => {
+  it("makes the failure final once it is too late for any block", () => {
     const reading = { ...refused, blockTime: Number(validBefore) }
     expect(judge(examined({ redemption: failedRow, reading }))).toEqual({
       kind: "move",
@@ -214,7 +214,7 @@ describe("the last look at a failure", () => {
     })
   })
 
-  it("found out to be cancelled, too, the failure is final and keeps its name", () => {
+  it("makes the failure final and keeps its reason when a cancellation is found", () => {
     const findings = [finding({ kind: "cancelled" })]
     expect(judge(examined({ redemption: failedRow, reading: used, findings }))).toEqual({
       kind: "move",
@@ -222,7 +222,7 @@ describe("the last look at a failure", () => {
     })
   })
 
-  it("is never sent again, though it would go through", () => {
+  it("never sends the payment again, although its simulation succeeds", () => {
     const verdict = judge(examined({ redemption: failedRow }))
     expect(verdict).toEqual({ kind: "wait", seconds: 1_060, doubt: null })
   })
@@ -230,7 +230,7 @@ describe("the last look at a failure", () => {
 
 describe("moveOf", () => {
   const wait = { kind: "wait", seconds: 5, doubt: null } as const
-  it("waiting leaves a payment accepted and a failure failed, both to be looked at again", () => {
+  it("keeps a waiting payment accepted, or failed, and schedules the next check", () => {
     expect(moved(wait, examined())).toMatchObject({ to: "accepted", dueAt: 1_005 })
     expect(moved(wait, examined({ redemption: failedRow }))).toEqual({
       to: "failed",
@@ -239,7 +239,7 @@ describe("moveOf", () => {
     })
   })
 
-  it("SET-41: tried as often as allowed, a payment is dead; a failure is looked at again all the same", () => {
+  it("SET-41: moves to dead after the last attempt, but never a failed payment", () => {
     const attempts = 29
     for (const verdict of [wait, { kind: "send" }] as const)
       expect(moved(verdict, examined({ redemption: at("accepted", { attempts }) }))).toMatchObject({
@@ -253,7 +253,7 @@ describe("moveOf", () => {
     })
   })
 
-  it("what simulates well but was not paid is tried again at once, then more slowly", () => {
+  it("retries a payment that simulates well but did not pay, ever more slowly", () => {
     expect(moved({ kind: "send" }, examined())).toMatchObject({ to: "accepted", dueAt: 1_000 })
     const again = examined({ redemption: at("sent", { attempts: 3 }), chance: 0.999 })
     expect(moved({ kind: "send" }, again)).toMatchObject({ to: "accepted", dueAt: 1_008 })

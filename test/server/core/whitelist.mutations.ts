@@ -3,6 +3,11 @@ import { at, type Mutation } from "../../mutations/mutation.ts"
 
 export const mutations: readonly Mutation[] = [
   ...at("server/core/whitelist.ts", [
-    ["nothing revives with an entry", " && entry.listedAt <= issuedAt", "", "not for what is older"],
+    [
+      "a returning entry revives no earlier grant",
+      " && entry.listedAt <= issuedAt",
+      "",
+      "WL-09: covers grants",
+    ],
   ]),
 ]

@@ -9,13 +9,13 @@ const entry = {
   listedAt: 100,
 } as const
 
-describe("an entry of the whitelist", () => {
-  it("WL-09: stands for what was issued since it is listed, and not for what is older", () => {
+describe("a whitelist entry", () => {
+  it("WL-09: covers grants issued since it was listed and no earlier ones", () => {
     expect(standsFor(entry, 100)).toBe(true)
     expect(standsFor(entry, 99)).toBe(false)
   })
 
-  it("WL-09: stands for nothing once it is removed, or was never there", () => {
+  it("WL-09: covers nothing once it is removed or was never listed", () => {
     expect(standsFor({ ...entry, removedAt: 200 }, 150)).toBe(false)
     expect(standsFor({ ...entry, removedAt: null }, 150)).toBe(true)
     expect(standsFor(undefined, 150)).toBe(false)

@@ -20,7 +20,8 @@ beforeEach(() => {
   logged = []
 })
 
-const note = (level: string) => (_fields: object, message: string) => void logged.push(`${level}: ${message}`)
+const logAt = (level: string) => (_fields: object, message: string) =>
+  void logged.push(`${level}: ${message}`)
 const open = (change: Partial<FundingDeps> = {}) =>
   createFunding({
     chain: {
@@ -34,12 +35,12 @@ const open = (change: Partial<FundingDeps> = {}) =>
     relayers,
     nativePrice: 3_000_000_000n,
     now: () => time,
-    log: { debug: note("debug"), info: note("info"), warn: note("warn"), error: note("error") },
+    log: { debug: logAt("debug"), info: logAt("info"), warn: logAt("warn"), error: logAt("error") },
     ...change,
   })
 
-describe("funding", () => {
-  it("one relayer that can pay is enough, and all of them count for how long it lasts", async () => {
+describe("gas funding", () => {
+  it("needs one relayer with gas and forecasts from the balance of all", async () => {
     balances["0x02"] = ether
     const funding = open()
     await funding.check()
@@ -53,7 +54,7 @@ describe("funding", () => {
     await funding.check()
   })
 
-  it("says once that gas runs out, that it is out, and that it is back", async () => {
+  it("logs once each that gas is low, is gone and is back", async () => {
     const funding = open()
     for (const wei of [ether, 10n ** 15n, 10n ** 15n - 1n, 0n, 0n, ether]) {
       balances["0x01"] = wei
@@ -67,7 +68,7 @@ describe("funding", () => {
     ])
   })
 
-  it("DOS-05: any number of payments ask the node once in ten seconds", async () => {
+  it("DOS-05: reads the node once in ten seconds for any number of payments", async () => {
     const funding = open()
     await Promise.all(Array.from({ length: 50 }, () => funding.requireWorth(1_000_000n)))
     time += 9
@@ -78,7 +79,7 @@ describe("funding", () => {
     expect(asked).toBe(2)
   })
 
-  it("SET-24: what costs more than it brings is refused at the fees of the moment, and to the unit", async () => {
+  it("SET-24: refuses a payment below its settlement cost at current fees, to the unit", async () => {
     const funding = open()
     const cost = (await funding.cost())!
     expect(cost).toBe(135_438n)
@@ -89,12 +90,12 @@ describe("funding", () => {
     await expect(funding.requireWorth(cost)).rejects.toMatchObject({ reason: "amount_below_minimum" })
   })
 
-  it("SET-24: without a price of the coin nothing is asked and nothing refused; without fees nothing is sold", async () => {
-    const blind = open({ nativePrice: undefined })
-    await blind.requireWorth(1n)
-    expect([await blind.cost(), asked]).toEqual([null, 0])
+  it("SET-24: skips the check without a coin price; sells nothing without fees", async () => {
+    const unpriced = open({ nativePrice: undefined })
+    await unpriced.requireWorth(1n)
+    expect([await unpriced.cost(), asked]).toEqual([null, 0])
     const fees = () => Promise.reject(new ChainUnavailable("gone"))
-    const lost = open({ chain: { network: sepolia, gasBalance: async () => ether, fees } })
-    await expect(lost.requireWorth(10n ** 12n)).rejects.toThrow(ChainUnavailable)
+    const withoutFees = open({ chain: { network: sepolia, gasBalance: async () => ether, fees } })
+    await expect(withoutFees.requireWorth(10n ** 12n)).rejects.toThrow(ChainUnavailable)
   })
 })

@@ -4,7 +4,7 @@ import { at, type Mutation } from "../../mutations/mutation.ts"
 export const mutations: readonly Mutation[] = [
   ...at("server/core/pricing.ts", [
     [
-      "a function's price is never nothing",
+      "a function's price is above zero",
       'if (amount === 0n) throw new AmountError("found a price of 0")',
       "",
       "QTE-09",
@@ -13,34 +13,34 @@ export const mutations: readonly Mutation[] = [
   ]),
   ...at("server/http/payment-required.ts", [
     [
-      "a closed price is no empty offer",
+      "a closed price answers 503, not an empty offer",
       'if (row.status === 402 && row.action === "buy" && isClosed)',
       "if (false)",
       "QTE-09",
     ],
   ]),
   ...at("server/app/start-checks.ts", [
-    ["every price is somebody's", "if (problems.length > 0) throw new ConfigError(problems)", "", "QTE-08"],
+    ["every price has one source", "if (problems.length > 0) throw new ConfigError(problems)", "", "QTE-08"],
   ]),
   ...at("server/feeds/price-list.ts", [
     [
-      "functions are asked on a schedule",
+      "price functions are called on a schedule",
       "const goodForSeconds = 10",
       "const goodForSeconds = 0",
-      "asks a function every ten seconds",
+      "calls a function every",
     ],
     [
       "no quote of a removed key",
       " || quotes.open(known.quote, offer, price) === undefined",
       "",
-      "seals its prices anew",
+      "seals its quotes anew",
     ],
-    ["what failed is closed", "lastPrices.set(key, null)\n", "", "QTE-09: what failed"],
+    ["a failed price closes its offer", "lastPrices.set(key, null)\n", "", "QTE-09: closes a failed"],
     [
-      "no late price",
+      "a late price is ignored",
       "return Promise.race([Promise.resolve().then(work), late])",
       "return Promise.resolve().then(work)",
-      "an answer after the time is up",
+      "ignores an answer after the deadline",
     ],
   ]),
 ]

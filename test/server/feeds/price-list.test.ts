@@ -44,9 +44,9 @@ beforeEach(async () => {
   keys = await openKeys(folder, { now })
 })
 
-/** The function tells the price of `hour`. */
+/** Opens a price list in which `price` sets the price of the offer `hour`. */
 async function open(
-  tell: PriceFunction,
+  price: PriceFunction,
   offers: ConfigInput["offers"] = [pricedByFunction("hour", "movies:read")],
 ) {
   const config = parseConfig(configInput({ networks, offers, limits: { perPayment: "0.10" } }))
@@ -55,7 +55,7 @@ async function open(
     { quotes, now, log },
     {
       ...config,
-      pricing: pricingOf(config.offers, { hour: tell }),
+      pricing: pricingOf(config.offers, { hour: price }),
       perPayment: config.limits.perPayment,
       answerMilliseconds: 50,
     },
@@ -81,10 +81,10 @@ async function open(
     },
   }
 }
-const answering = (answer: unknown): PriceFunction => (() => answer) as PriceFunction
+const returning = (answer: unknown): PriceFunction => (() => answer) as PriceFunction
 
 describe("the price list", () => {
-  it("sells at what the function told, under a quote that holds as long as it says", async () => {
+  it("sells at the function's price under a quote with an expiry", async () => {
     const questions: PriceQuestion[] = []
     const { list, quotes, config, challenge } = await open(async (question) => {
       questions.push(question)
@@ -115,28 +115,28 @@ describe("the price list", () => {
       },
     ],
     ["never answers", () => new Promise(() => {})],
-    ["tells nothing", answering(undefined)],
-    ["tells null", answering(null)],
-    ["tells NaN", answering(Number.NaN)],
-    ["tells a number", answering(0.02)],
-    ["tells a bigint", answering(20_000n)],
-    ["tells what would be text", answering({ toString: () => "0.02" })],
-    ["tells NaN in text", answering("NaN")],
-    ["tells Infinity", answering("Infinity")],
-    ["tells nothing in text", answering("")],
-    ["tells 0", answering("0")],
-    ["tells 0.000000", answering("0.000000")],
-    ["tells less than nothing", answering("-0.02")],
-    ["tells more digits than the asset has", answering("0.0200001")],
-    ["tells an exponent", answering("2e-2")],
-    ["tells hex", answering("0x10")],
-    ["tells spaces", answering(" 0.02")],
-    ["tells a comma", answering("0,02")],
-    ["tells more than there can be", answering("9".repeat(78))],
+    ["returns undefined", returning(undefined)],
+    ["returns null", returning(null)],
+    ["returns NaN", returning(Number.NaN)],
+    ["returns a number", returning(0.02)],
+    ["returns a bigint", returning(20_000n)],
+    ["returns an object with toString", returning({ toString: () => "0.02" })],
+    ['returns "NaN"', returning("NaN")],
+    ['returns "Infinity"', returning("Infinity")],
+    ["returns empty text", returning("")],
+    ["tells 0", returning("0")],
+    ["tells 0.000000", returning("0.000000")],
+    ["returns a negative price", returning("-0.02")],
+    ["returns more decimals than the asset has", returning("0.0200001")],
+    ["returns an exponent", returning("2e-2")],
+    ["returns hex", returning("0x10")],
+    ["returns spaces", returning(" 0.02")],
+    ["returns a comma", returning("0,02")],
+    ["returns more than 78 digits", returning("9".repeat(78))],
   ] as [string, PriceFunction][])(
-    "QTE-09: an offer is closed, never free, whose price function %s",
-    async (_, tell) => {
-      const { list, challenge } = await open(tell)
+    "QTE-09: closes an offer and never gives it away when its function %s",
+    async (_, price) => {
+      const { list, challenge } = await open(price)
       expect(list.current()).toEqual([])
       expect(list.offers).toHaveLength(1)
       const { status, headers, body } = challenge()
@@ -145,7 +145,7 @@ describe("the price list", () => {
     },
   )
 
-  it("QTE-09: what failed is closed at once, and open again when its function answers; the rest is sold meanwhile", async () => {
+  it("QTE-09: closes a failed price at once, reopens it, and sells the rest meanwhile", async () => {
     let answer = "0.02"
     const { list, amounts, later, challenge } = await open(
       () => answer,
@@ -169,7 +169,7 @@ describe("the price list", () => {
     expect(list.current()).toBe(list.current())
   })
 
-  it("QTE-09: of an offer's prices only that one is closed whose function failed", async () => {
+  it("QTE-09: closes only the price whose function failed", async () => {
     const hour = pricedByFunction("hour", "movies:read")
     const onBase = { ...hour.prices[0]!, network: baseSepoliaId }
     const { amounts } = await open(
@@ -179,15 +179,15 @@ describe("the price list", () => {
     expect(amounts()).toEqual([20_000n])
   })
 
-  it("QTE-09: while an offer is closed, whose token has expired is told so, because he need not buy", async () => {
-    const { challenge } = await open(answering(null))
+  it("QTE-09: reports an expired token as such while its offer is closed", async () => {
+    const { challenge } = await open(returning(null))
     const { status, headers } = challenge("token_expired")
     expect([status, headers["www-authenticate"]]).toEqual([402, expect.stringContaining("invalid_token")])
     expect(challenge("insufficient_scope").status).toBe(503)
     expect(challenge("token_invalid").status).toBe(401)
   })
 
-  it("asks a function every ten seconds, however many want to know the price", async () => {
+  it("calls a function every ten seconds, for any number of challenges", async () => {
     let asked = 0
     const { list, challenge, later } = await open(() => {
       asked += 1
@@ -201,7 +201,7 @@ describe("the price list", () => {
     expect(asked).toBe(2)
   })
 
-  it("an answer after the time is up does not count, and its function is told", async () => {
+  it("ignores an answer after the deadline and aborts its signal", async () => {
     let question: PriceQuestion | undefined
     const { list, later } = await open(async (asked) => {
       question ??= asked
@@ -214,7 +214,7 @@ describe("the price list", () => {
     expect(list.current()).toEqual([])
   })
 
-  it("seals its prices anew when their key is removed", async () => {
+  it("seals its quotes anew when their key is removed", async () => {
     const { list, quotes, config, later } = await open(() => "0.02")
     const [hour] = config.offers
     const quoteNow = () => list.current()[0]!.prices[0]!.quote!
@@ -227,7 +227,7 @@ describe("the price list", () => {
     expect(quotes.open(quoteNow(), hour!, hour!.prices[0]!)).toMatchObject({ amount: 20_000n })
   })
 
-  it("says settle-first of an offer whose price has become dear", async () => {
+  it("announces settle-first for an offer whose price rose above the limit", async () => {
     let answer = "0.10"
     const { list, later, challenge } = await open(() => answer)
     expect(list.current()[0]?.settle).toBe("background")
@@ -237,7 +237,7 @@ describe("the price list", () => {
     expect(challenge().body).toContain('"settle":"first"')
   })
 
-  it("compares offers by what they cost now", async () => {
+  it("compares offers by their current price", async () => {
     let answer = "0.02"
     const { later, challenge } = await open(
       () => answer,
@@ -255,10 +255,10 @@ describe("the price list", () => {
   })
 })
 
-describe("a configuration with prices that a function tells", () => {
+describe("a configuration with prices from a function", () => {
   const offers = [offer("day", "movies:read", "0.05"), pricedByFunction("hour", "movies:read")]
 
-  it("names another offer than one with any fixed price", () => {
+  it("gives the offer another reference than any fixed price does", () => {
     const refOf = (input: (typeof offers)[number]) =>
       parseConfig(configInput({ offers: [input] })).offers[0]?.ref
     expect(refOf(pricedByFunction("hour", "movies:read"))).not.toBe(
@@ -266,7 +266,7 @@ describe("a configuration with prices that a function tells", () => {
     )
   })
 
-  it("QTE-08: is refused without the function, and a function without a price of its offer's too", () => {
+  it("QTE-08: is refused unless functions and prices without amount match", () => {
     const check = (functions: PriceFunctions) => () =>
       checkPrices(parseConfig(configInput({ offers })), functions)
     expect(check({ hour: () => "0.02" })).not.toThrow()
@@ -277,7 +277,7 @@ describe("a configuration with prices that a function tells", () => {
       )
   })
 
-  it("is refused when its quotes would end before a buyer could sign", () => {
+  it("is refused when quotes would expire before a buyer could sign", () => {
     expect(() => parseConfig(configInput({ offers, quoteSeconds: 119 }))).toThrow(
       /offers\.1: prices: found no amount, wanted "quoteSeconds" of at least 120/,
     )

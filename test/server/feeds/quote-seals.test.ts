@@ -42,7 +42,7 @@ let time: number
 let keys: Keys
 let quotes: Quotes
 const now = () => time
-const care = () => createKeyMaintenance(folder, { algorithm: "ES256", now })
+const maintenance = () => createKeyMaintenance(folder, { algorithm: "ES256", now })
 
 beforeEach(async () => {
   time = start
@@ -64,7 +64,7 @@ const acceptedWith = (quote: string | undefined, offer = hour, price = onSepolia
   extra: { offer: offer.ref, ...(quote !== undefined && { quote }) },
 })
 
-async function judge(
+async function match(
   accepted: PaymentRequirements,
   { value = BigInt(accepted.amount), at = time }: { value?: bigint; at?: number } = {},
 ): Promise<string> {
@@ -79,35 +79,35 @@ async function judge(
   }
 }
 
-describe("a payment with a quote", () => {
-  it("QTE-04: is matched at the amount of the quote, whatever the price is by now", async () => {
-    expect(await judge(acceptedWith(make()))).toBe("matched at 20000")
+describe("a payment with a price quote", () => {
+  it("QTE-04: is matched at the quoted amount after the price has changed", async () => {
+    expect(await match(acceptedWith(make()))).toBe("matched at 20000")
     make(hour, onSepolia, 30_000n)
-    expect(await judge(acceptedWith(make()))).toBe("matched at 20000")
+    expect(await match(acceptedWith(make()))).toBe("matched at 20000")
   })
 
-  it("QTE-01, QTE-04: pays neither less nor more than the quote says, whatever it claims to have accepted", async () => {
+  it("QTE-01, QTE-04: must pay the quoted amount exactly, whatever `accepted` says", async () => {
     const accepted = acceptedWith(make())
-    expect(await judge(accepted, { value: 19_999n })).toBe("amount_mismatch")
-    expect(await judge(accepted, { value: 20_001n })).toBe("amount_mismatch")
-    expect(await judge({ ...accepted, amount: "1" })).toBe("amount_mismatch")
+    expect(await match(accepted, { value: 19_999n })).toBe("amount_mismatch")
+    expect(await match(accepted, { value: 20_001n })).toBe("amount_mismatch")
+    expect(await match({ ...accepted, amount: "1" })).toBe("amount_mismatch")
   })
 
-  it("QTE-04: is matched until the quote's end, judged when the payer must have read it", async () => {
+  it("QTE-04: is matched if it was signed before the quote expired", async () => {
     const accepted = acceptedWith(make())
     time = start + 901
-    expect(await judge(accepted, { at: start + 900 })).toBe("matched at 20000")
-    expect(await judge(accepted, { at: start + 901 })).toBe("quote_expired")
+    expect(await match(accepted, { at: start + 900 })).toBe("matched at 20000")
+    expect(await match(accepted, { at: start + 901 })).toBe("quote_expired")
   })
 
-  it("QTE-05: needs one where the offer fixes no price", async () => {
-    expect(await judge(acceptedWith(undefined))).toBe("quote_invalid")
-    expect(await judge(acceptedWith(""))).toBe("quote_invalid")
+  it("QTE-05: is refused without a quote where the offer has no fixed price", async () => {
+    expect(await match(acceptedWith(undefined))).toBe("quote_invalid")
+    expect(await match(acceptedWith(""))).toBe("quote_invalid")
   })
 })
 
-describe("a quote", () => {
-  it("QTE-05: that is edited anywhere, made longer or shorter, is none", async () => {
+describe("a price quote", () => {
+  it("QTE-05: is refused after any edit, insertion or deletion", async () => {
     const quote = make()
     for (let at = 0; at < quote.length; at++) {
       const other = quote[at] === "1" ? "2" : "1"
@@ -125,45 +125,45 @@ describe("a quote", () => {
       { seal: "A".repeat(22) },
     ]) {
       const edited = writeQuote({ ...sealed, ...change })
-      expect(await judge(acceptedWith(edited)), edited).toBe("quote_invalid")
+      expect(await match(acceptedWith(edited)), edited).toBe("quote_invalid")
     }
   })
 
-  it("QTE-05: has one spelling: the spare bits of its seal are no way to another", () => {
+  it("QTE-05: is refused when the spare bits of its seal differ", () => {
     const quote = make()
     const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     const good = [...alphabet].filter((last) => quotes.open(quote.slice(0, -1) + last, hour, onSepolia))
     expect(good).toEqual([quote.at(-1)])
   })
 
-  it("QTE-05, QTE-10, RPL-24: is for one offer, network, asset and service", async () => {
+  it("QTE-05, QTE-10, RPL-24: is bound to one offer, network, asset and service", async () => {
     const quote = make()
-    expect(await judge(acceptedWith(quote, studio, studio.prices[0]))).toBe("quote_invalid")
-    expect(await judge(acceptedWith(quote, hour, onBase))).toBe("quote_invalid")
+    expect(await match(acceptedWith(quote, studio, studio.prices[0]))).toBe("quote_invalid")
+    expect(await match(acceptedWith(quote, hour, onBase))).toBe("quote_invalid")
     expect(quotes.open(quote, hour, { ...onSepolia, asset: `0x${"1".repeat(40)}` })).toBeUndefined()
     expect(quotes.open(quote, hour, { ...onSepolia, scheme: "upto" })).toBeUndefined()
     expect(quotes.open(quote, { ...hour, ref: "hour@00000000" }, onSepolia)).toBeUndefined()
-    // Two services on one key folder.
+    // Two services may share one key folder.
     expect(createQuotes(keys, "https://other.example").open(quote, hour, onSepolia)).toBeUndefined()
-    const stranger = await openKeys(await mkdtemp(join(tmpdir(), "quotes-")), { now })
-    expect(createQuotes(stranger, config.issuer).open(quote, hour, onSepolia)).toBeUndefined()
+    const otherKeys = await openKeys(await mkdtemp(join(tmpdir(), "quotes-")), { now })
+    expect(createQuotes(otherKeys, config.issuer).open(quote, hour, onSepolia)).toBeUndefined()
   })
 
-  it("QTE-05: is sealed for that purpose alone, with a key of its own", () => {
+  it("QTE-05: is sealed with a key that seals nothing else", () => {
     const { kid } = readQuote(make())!
-    const told = { amount: 20_000n, expiresAt: start + 900 }
+    const terms = { amount: 20_000n, expiresAt: start + 900 }
     const { network, scheme, asset } = onSepolia
-    const text = sealedText({ issuer: config.issuer, offer: hour.ref, network, scheme, asset }, told)
-    expect(quotes.open(writeQuote({ ...told, kid, seal: keys.seal(text) }), hour, onSepolia)).toBeUndefined()
+    const text = sealedText({ issuer: config.issuer, offer: hour.ref, network, scheme, asset }, terms)
+    expect(quotes.open(writeQuote({ ...terms, kid, seal: keys.seal(text) }), hour, onSepolia)).toBeUndefined()
     expect(keys.isSealed(text, keys.sealQuote(text).seal)).toBe(false)
   })
 })
 
-describe("the keys of quotes", () => {
-  it("QTE-04: a rotation leaves quotes good until they and the payments for them are over", async () => {
+describe("the quote keys", () => {
+  it("QTE-04: keep old quotes valid after a rotation until their overlap ends", async () => {
     const old = make(hour, onSepolia, 20_000n, start + 86_400 * 2)
     time += 86_400
-    expect(await care().rotate()).toMatchObject({ waitSeconds: 0 })
+    expect(await maintenance().rotate()).toMatchObject({ waitSeconds: 0 })
     await keys.refresh()
     const fresh = make()
     expect(readQuote(fresh)!.kid).not.toBe(readQuote(old)!.kid)
@@ -175,15 +175,17 @@ describe("the keys of quotes", () => {
     expect(quotes.open(fresh, hour, onSepolia)).toBeDefined()
   })
 
-  it("QTE-05: what is sealed with a key that is removed is refused at once, in every process", async () => {
+  it("QTE-05: invalidate quotes of a removed key at once in every process", async () => {
     const other = await openKeys(folder, { now })
     const quote = make()
     time += 60
-    expect(await care().remove(readQuote(quote)!.kid)).toBe(true)
+    expect(await maintenance().remove(readQuote(quote)!.kid)).toBe(true)
     await Promise.all([keys.refresh(), other.refresh()])
     expect(quotes.open(quote, hour, onSepolia)).toBeUndefined()
     expect(createQuotes(other, config.issuer).open(quote, hour, onSepolia)).toBeUndefined()
     expect(createQuotes(other, config.issuer).open(make(), hour, onSepolia)).toBeDefined()
-    expect(await care().list()).toContainEqual(expect.objectContaining({ use: "quote", state: "active" }))
+    expect(await maintenance().list()).toContainEqual(
+      expect.objectContaining({ use: "quote", state: "active" }),
+    )
   })
 })

@@ -4,35 +4,35 @@ import { at, type Mutation } from "../../mutations/mutation.ts"
 export const mutations: readonly Mutation[] = [
   ...at("server/gate/gate.ts", [
     [
-      "whitelist while it lasts",
+      "a whitelisted token needs a current entry",
       "const delisted = claims.paid ? undefined : whyDelisted(claims, request.scope)",
       "const delisted = claims.paid ? undefined : undefined",
       "WL-09",
     ],
     [
-      "age of the whitelist",
+      "a stale whitelist is not trusted",
       'if (whitelist.age() > feedMaximumSeconds) return "gate_unavailable"',
       "",
-      "cannot tell with a list older",
+      "answers gate_unavailable with a list",
     ],
     [
-      "age of the keys",
+      "stale keys are not trusted",
       'if (keyFeed.age() > feedMaximumSeconds) return refuse("gate_unavailable")',
       "",
       "TOK-26",
     ],
-    ["rate of a token", "if (isTooMuch(known, at))", "if (false)", "TOK-17"],
+    ["requests per token are limited", "if (isTooMuch(known, at))", "if (false)", "TOK-17"],
     [
-      "cache key of the exact bytes",
+      "the cache key covers the exact bytes",
       'createHash("sha256").update(token).digest("base64url")',
       'createHash("sha256").update(token.slice(0, token.lastIndexOf("."))).digest("base64url")',
-      "a warm cache changes no verdict",
+      "judges forgery, scope",
     ],
     [
-      "expiry at every look",
+      "expiry is checked at every hit",
       'if (isExpired(claims, at)) return refuse("token_expired")',
       "",
-      "a warm cache changes no verdict",
+      "judges forgery, scope",
     ],
     [
       "revocation",
@@ -41,7 +41,7 @@ export const mutations: readonly Mutation[] = [
       "TOK-21",
     ],
     [
-      "age of the revocation feed",
+      "a stale revocation feed is not trusted",
       'if (!claims.settled && revocations.age() > feedMaximumSeconds) return refuse("gate_unavailable")',
       "",
       "TOK-22",
@@ -51,23 +51,23 @@ export const mutations: readonly Mutation[] = [
   ...at("shared/oauth/access-token.ts", [
     ["audience", " && claims.aud === resource", "", "TOK-18"],
     ["issuer", "claims.iss === issuer && ", "", "TOK-18"],
-    ["whole match of scopes", 'granted.split(" ").includes(wanted)', "granted.includes(wanted)", "TOK-20"],
+    ["scopes are matched whole", 'granted.split(" ").includes(wanted)', "granted.includes(wanted)", "TOK-20"],
   ]),
   ...at("shared/oauth/jws.ts", [
     [
-      "low s of tokens",
+      "tokens have a low s",
       'return alg !== "ES256" || lowerHalf(signature) <= curveOrder / 2n',
       "return true",
-      "one token has one spelling",
+      "refuses padding, spare",
     ],
-    ["no spare bits", "{85}[AQgw]$/", "{86}$/", "one token has one spelling"],
+    ["signatures have no spare bits", "{85}[AQgw]$/", "{86}$/", "refuses padding, spare"],
   ]),
   ...at("server/keys/index.ts", [
     [
-      "exact token header",
+      "the token header is exact",
       'held.byHeader.get(token.slice(0, token.indexOf(".")))',
       "[...held.byHeader.values()][0]",
-      "TOK-12: what our own key signed",
+      "TOK-12: refuses tokens",
     ],
   ]),
 ]

@@ -11,14 +11,14 @@ const log: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: ()
 let store: Store
 let time: number
 let gates: Metering[]
-/** How often a gate asked the store. */
+/** The number of calls to the store. */
 let storeCalls: number
-let isAway: boolean
+let isDown: boolean
 
 const open = (holder: string): Metering => {
   const counted = async <T>(work: () => Promise<T>): Promise<T> => {
     storeCalls += 1
-    if (isAway) throw new StoreUnavailable("away")
+    if (isDown) throw new StoreUnavailable("away")
     return work()
   }
   const gate = createMetering(
@@ -58,12 +58,12 @@ beforeEach(() => {
   time = start
   gates = []
   storeCalls = 0
-  isAway = false
+  isDown = false
 })
 afterEach(() => Promise.all(gates.map((gate) => gate.stop())))
 
 describe("metering", () => {
-  it("TOK-32: lets exactly as many of many calls at once through as were sold", async () => {
+  it("TOK-32: passes exactly as many concurrent calls as were sold", async () => {
     const id = await sell(10)
     const [a, b] = [open("a"), open("b")]
     const answers = await Promise.all(Array.from({ length: 100 }, (_, at) => call(at % 2 ? a : b, id)))
@@ -71,7 +71,7 @@ describe("metering", () => {
     expect(answers.filter((answer) => answer === "exhausted")).toHaveLength(90)
   })
 
-  it("asks the store once for a slice, and not while it lasts", async () => {
+  it("asks the store once per slice", async () => {
     const id = await sell(1000)
     const gate = open("a")
     const answers = await Promise.all(Array.from({ length: largestSlice }, () => call(gate, id)))
@@ -79,14 +79,14 @@ describe("metering", () => {
     expect(storeCalls).toBe(1)
   })
 
-  it("tells with every call what is left", async () => {
+  it("reports the quota and the remaining units with every call", async () => {
     const id = await sell(40)
     const gate = open("a")
     expect(passed(await gate.spend(id, 1))).toMatchObject({ quota: 40, remaining: 39 })
     expect(passed(await gate.spend(id, 5))).toMatchObject({ quota: 40, remaining: 34 })
   })
 
-  it("TOK-33: a call that the service failed to answer costs nothing, even when it fails late", async () => {
+  it("TOK-33: charges nothing for a call that the service failed, even late", async () => {
     const id = await sell(1)
     const gate = open("a")
     passed(await gate.spend(id, 1)).settle("returned")
@@ -99,7 +99,7 @@ describe("metering", () => {
     expect(await call(gate, id)).toBe("exhausted")
   })
 
-  it("brings back what it does not use after a few seconds", async () => {
+  it("returns unused units after a few seconds", async () => {
     const id = await sell(100)
     expect(await call(open("a"), id)).toBe("passed")
     expect(await meterOf(id)).toEqual({ given: 100, left: 84, held: 16, spent: 0 })
@@ -111,7 +111,7 @@ describe("metering", () => {
     expect(await meterOf(id)).toEqual({ given: 100, left: 99, held: 0, spent: 1 })
   })
 
-  it("brings everything back when it stops; calls under way are used", async () => {
+  it("returns unused units on stop and counts calls in progress as spent", async () => {
     const id = await sell(100)
     const gate = open("a")
     const open1 = passed(await gate.spend(id, 1))
@@ -121,13 +121,13 @@ describe("metering", () => {
     expect(await meterOf(id)).toEqual({ given: 100, left: 98, held: 0, spent: 2 })
   })
 
-  it("gives a lone buyer every call he bought, though another gate holds some of them", async () => {
+  it("passes every bought call although another gate holds some units", async () => {
     const id = await sell(8)
     const [a, b] = [open("a"), open("b")]
     expect(await call(a, id)).toBe("passed")
     const answers = await Promise.all([
       ...Array.from({ length: 7 }, () => call(b, id)),
-      // Time goes on while the last one waits for what the other gate does not use.
+      // Time passes while the last call waits for units held by the other gate.
       new Promise<"time">((resolve) =>
         setTimeout(() => {
           time += sliceSeconds
@@ -139,7 +139,7 @@ describe("metering", () => {
     expect(await call(b, id)).toBe("exhausted")
   })
 
-  it("does not wait for a gate that has crashed", async () => {
+  it("does not wait for the units of a crashed gate", async () => {
     const id = await sell(2)
     await store.takeUnits({ grantId: id, holder: "crashed", cost: 2, reports: [], now: time })
     time += sliceSeconds * 2
@@ -148,7 +148,7 @@ describe("metering", () => {
     expect(performance.now() - began).toBeLessThan(2000)
   })
 
-  it("leaves small change for calls that cost less", async () => {
+  it("keeps a small rest for cheaper calls", async () => {
     const id = await sell(7)
     const gate = open("a")
     expect(await call(gate, id, 5)).toBe("passed")
@@ -160,25 +160,25 @@ describe("metering", () => {
     ])
   })
 
-  it("lets nobody through while the store is away, and loses nothing by it", async () => {
+  it("passes no call while the store is unavailable, and loses no units", async () => {
     const id = await sell(100)
     const gate = open("a")
     expect(await call(gate, id)).toBe("passed")
-    isAway = true
+    isDown = true
     time += sliceSeconds
     await eventually(
       async () => storeCalls,
       (count) => count > 2,
     )
     expect(await gate.spend(id, 1)).toBe("unavailable")
-    isAway = false
+    isDown = false
     time += 1
     expect(await call(gate, id)).toBe("passed")
     await gate.stop()
     expect(await meterOf(id)).toEqual({ given: 100, left: 98, held: 0, spent: 2 })
   })
 
-  it("asks the store once a second, not with every call, for a buyer who has nothing left", async () => {
+  it("asks the store once a second for an exhausted grant, not at every call", async () => {
     const id = await sell(1)
     const gate = open("a")
     for (let calls = 0; calls < 50; calls++) await call(gate, id)

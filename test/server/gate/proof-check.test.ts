@@ -29,7 +29,7 @@ const tokenFor = (keyThumbprint: string | null) =>
   keys.sign(
     claimsOf(
       openGrant({
-        id: "seat",
+        id: "grant",
         offer: "hour@00000000",
         scope: "movies:read",
         subject: "eip155:1:0xabc",
@@ -58,7 +58,7 @@ beforeEach(() => {
   store = createMemoryStore()
 })
 
-/** A gate of a process of its own, on the one store. */
+/** Opens a gate with state of its own on the shared store. */
 function newGate({ nonces = false } = {}) {
   const feed = { age: () => 0 }
   const now = () => time
@@ -75,7 +75,7 @@ function newGate({ nonces = false } = {}) {
     { issuer: resource, resource, requestsPerToken: 1000 },
   )
 }
-const ask = (dpop: readonly string[], changes: Partial<GateRequest> = {}): GateRequest => ({
+const requestWith = (dpop: readonly string[], changes: Partial<GateRequest> = {}): GateRequest => ({
   authorization: [`DPoP ${token}`],
   dpop,
   method: "GET",
@@ -92,20 +92,20 @@ const reasonOf = async (request: GateRequest, gate = newGate()) => {
 }
 
 describe("a bound token", () => {
-  it("passes with a proof by its key, of either kind", async () => {
-    expect(await reasonOf(ask([await proof()]))).toBe("pass")
-    expect(await reasonOf(ask([await proof()], { authorization: [`dpop ${token}`] }))).toBe("pass")
+  it("passes with a proof by its key, ECDSA or EdDSA", async () => {
+    expect(await reasonOf(requestWith([await proof()]))).toBe("pass")
+    expect(await reasonOf(requestWith([await proof()], { authorization: [`dpop ${token}`] }))).toBe("pass")
     const edwards = await createProofKey("EdDSA")
     const other = await tokenFor(edwards.thumbprint)
     for (const alg of ["EdDSA", "Ed25519"]) {
-      const shown = await proofOf({ ...edwards, alg }, { url, token: other, at: time })
-      expect(await reasonOf(ask([shown], { authorization: [`DPoP ${other}`] })), alg).toBe("pass")
+      const sentProof = await proofOf({ ...edwards, alg }, { url, token: other, at: time })
+      expect(await reasonOf(requestWith([sentProof], { authorization: [`DPoP ${other}`] })), alg).toBe("pass")
     }
   })
 
-  it("N-9449-1: wants exactly one proof, a dpop+jwt with a public key that signed it", async () => {
+  it("N-9449-1: needs exactly one dpop+jwt, signed by the public key it names", async () => {
     const good = await proof()
-    const stranger = await createProofKey()
+    const otherKey = await createProofKey()
     const secret = new TextEncoder().encode("0123456789abcdef0123456789abcdef")
     const { privateKey } = key
     const rsa = await createProofKey("RS256")
@@ -116,7 +116,7 @@ describe("a bound token", () => {
       "another typ": [await proof({ header: { typ: "JWT" } })],
       "no typ": [await proof({ header: { typ: undefined } })],
       "a private key": [await proof({ header: { jwk: await exportJWK(privateKey) } })],
-      "another's key": [await proof({ header: { jwk: stranger.jwk } })],
+      "another's key": [await proof({ header: { jwk: otherKey.jwk } })],
       "no key": [await proof({ header: { jwk: undefined } })],
       "an RSA key": [await proof({}, rsa)],
       "a symmetric key": [
@@ -129,16 +129,16 @@ describe("a bound token", () => {
       "no signature": [good.replace(/[^.]*$/, "")],
       "no jti": [await proof({ claims: { jti: undefined } })],
       "a long jti": [await proof({ jti: "j".repeat(257) })],
-      "an instant in words": [await proof({ claims: { iat: String(time) } })],
-      "our own token": [token],
+      "an iat that is text": [await proof({ claims: { iat: String(time) } })],
+      "our access token": [token],
     }
     for (const [name, dpop] of Object.entries(wrong))
-      expect(await reasonOf(ask(dpop)), name).toBe("dpop_proof_invalid")
+      expect(await reasonOf(requestWith(dpop)), name).toBe("dpop_proof_invalid")
     expect(gateRefusals.dpop_proof_invalid.status).toBe(401)
-    expect(await reasonOf(ask([good]))).toBe("pass")
+    expect(await reasonOf(requestWith([good]))).toBe("pass")
   })
 
-  it("N-9449-2: wants a proof for this method, this address and this minute", async () => {
+  it("N-9449-2: needs a proof for this method, this address and this minute", async () => {
     const wrong = {
       "another method": { method: "POST" },
       "another path": { url: `${resource}/movies/2` },
@@ -147,53 +147,53 @@ describe("a bound token", () => {
       "another port": { url: "https://cinema.example:8443/movies/1" },
       "another scheme": { url: "http://cinema.example/movies/1" },
       "no URL": { url: "/movies/1" },
-      "an early one": { at: time - 61 },
-      "a late one": { at: time + 61 },
+      "too early": { at: time - 61 },
+      "too late": { at: time + 61 },
     }
     for (const [name, terms] of Object.entries(wrong))
-      expect(await reasonOf(ask([await proof(terms)])), name).toBe("dpop_proof_invalid")
+      expect(await reasonOf(requestWith([await proof(terms)])), name).toBe("dpop_proof_invalid")
     const good = {
       "with a query": { url: `${url}?page=2#top` },
-      "in capitals": { url: "HTTPS://CINEMA.example:443/movies/1" },
-      "with needless escapes": { url: `${resource}/%6dovies/%31` },
+      "in upper case": { url: "HTTPS://CINEMA.example:443/movies/1" },
+      "with unneeded escapes": { url: `${resource}/%6dovies/%31` },
       "a minute early": { at: time - 60 },
       "a minute late": { at: time + 60 },
     }
     for (const [name, terms] of Object.entries(good))
-      expect(await reasonOf(ask([await proof(terms)])), name).toBe("pass")
+      expect(await reasonOf(requestWith([await proof(terms)])), name).toBe("pass")
   })
 
-  it("compares addresses in one spelling, and never what dots would make of them", () => {
+  it("compares normalised addresses without resolving dot segments", () => {
     const at = (path: string, base = resource) => requestAddress(base, path)
     expect(at("/a%2fb%7E")).toBe(readProofAddress(`${resource}/a%2Fb~?q`))
     expect(at("/a/../b")).not.toBe(readProofAddress(`${resource}/b`))
     expect(at("/a/%2e%2e/b")).not.toBe(readProofAddress(`${resource}/b`))
     expect(at("//evil.example/x")).toBe(`${resource}//evil.example/x`)
-    // With the resource's own path, or without it behind a proxy that takes it away.
+    // With the resource's own path, or without it behind a proxy that strips it.
     expect(at("/v1/movies", `${resource}/v1`)).toBe(`${resource}/v1/movies`)
     expect(at("/movies", `${resource}/v1`)).toBe(`${resource}/v1/movies`)
     expect(at("/v10", `${resource}/v1`)).toBe(`${resource}/v1/v10`)
   })
 
-  it("N-9449-3: wants the hash of this token, and the key it is bound to", async () => {
-    const stranger = await createProofKey()
-    const theirs = await tokenFor(stranger.thumbprint)
-    expect(await reasonOf(ask([await proof({ token: undefined })]))).toBe("dpop_proof_invalid")
-    expect(await reasonOf(ask([await proof({ token: theirs })]))).toBe("dpop_proof_invalid")
-    expect(await reasonOf(ask([await proof({}, stranger)]))).toBe("dpop_proof_invalid")
+  it("N-9449-3: needs a proof with its hash, by the key it is bound to", async () => {
+    const otherKey = await createProofKey()
+    const otherToken = await tokenFor(otherKey.thumbprint)
+    expect(await reasonOf(requestWith([await proof({ token: undefined })]))).toBe("dpop_proof_invalid")
+    expect(await reasonOf(requestWith([await proof({ token: otherToken })]))).toBe("dpop_proof_invalid")
+    expect(await reasonOf(requestWith([await proof({}, otherKey)]))).toBe("dpop_proof_invalid")
   })
 
-  it("N-9449-4, TOK-16: is refused with 401 as Bearer, and a bearer token as DPoP", async () => {
+  it("N-9449-4, TOK-16: is refused as Bearer, and an unbound token as DPoP", async () => {
     const dpop = [await proof()]
-    expect(await reasonOf(ask(dpop, { authorization: [`Bearer ${token}`] }))).toBe("dpop_missing")
+    expect(await reasonOf(requestWith(dpop, { authorization: [`Bearer ${token}`] }))).toBe("dpop_missing")
     expect(gateRefusals.dpop_missing.status).toBe(401)
-    expect(await reasonOf(ask(dpop, { authorization: [`DPoP ${bearer}`] }))).toBe("dpop_unbound")
-    expect(await reasonOf(ask([], { authorization: [`Bearer ${bearer}`] }))).toBe("pass")
+    expect(await reasonOf(requestWith(dpop, { authorization: [`DPoP ${bearer}`] }))).toBe("dpop_unbound")
+    expect(await reasonOf(requestWith([], { authorization: [`Bearer ${bearer}`] }))).toBe("pass")
   })
 
-  it("TOK-14: is worth nothing to a thief without the key, even with a proof that was used", async () => {
+  it("TOK-14: is useless to a thief without the key, even with a used proof", async () => {
     const used = await proof()
-    expect(await reasonOf(ask([used]))).toBe("pass")
+    expect(await reasonOf(requestWith([used]))).toBe("pass")
     const thief = await createProofKey()
     for (const dpop of [
       [],
@@ -201,46 +201,48 @@ describe("a bound token", () => {
       [await proof({}, thief)],
       [await proof({ header: { jwk: key.jwk } }, thief)],
     ])
-      expect(await reasonOf(ask(dpop))).toBe("dpop_proof_invalid")
+      expect(await reasonOf(requestWith(dpop))).toBe("dpop_proof_invalid")
   })
 
-  it("N-9449-5: with nonces on, wants a fresh one, brings it, and tells of the next in time", async () => {
+  it("N-9449-5: needs a fresh nonce when nonces are on, and gets the next in time", async () => {
     const gate = newGate({ nonces: true })
-    const first = await gate(ask([await proof()]))
+    const first = await gate(requestWith([await proof()]))
     expect(first).toMatchObject({
       kind: "refuse",
       reason: "dpop_nonce_wanted",
       dpopNonce: expect.any(String),
     })
     const { dpopNonce: nonce } = first
-    expect(await gate(ask([await proof({ nonce })]))).toMatchObject({ kind: "pass" })
-    expect(await reasonOf(ask([await proof({ nonce: `${nonce?.slice(0, -1)}_` })]), gate)).toBe(
+    expect(await gate(requestWith([await proof({ nonce })]))).toMatchObject({ kind: "pass" })
+    expect(await reasonOf(requestWith([await proof({ nonce: `${nonce?.slice(0, -1)}_` })]), gate)).toBe(
       "dpop_nonce_wanted",
     )
     time += 60
-    const late = await gate(ask([await proof({ nonce })]))
+    const late = await gate(requestWith([await proof({ nonce })]))
     expect(late).toMatchObject({ kind: "pass", dpopNonce: expect.any(String) })
     expect(late.dpopNonce).not.toBe(nonce)
     time += 60
-    expect(await reasonOf(ask([await proof({ nonce })]), gate)).toBe("dpop_nonce_wanted")
-    expect(await reasonOf(ask([await proof({ nonce: late.dpopNonce })]), gate)).toBe("pass")
+    expect(await reasonOf(requestWith([await proof({ nonce })]), gate)).toBe("dpop_nonce_wanted")
+    expect(await reasonOf(requestWith([await proof({ nonce: late.dpopNonce })]), gate)).toBe("pass")
   })
 
-  it("N-9449-6, RPL-25: is let in once by a proof, whichever gate sees it, while the proof would be good", async () => {
+  it("N-9449-6, RPL-25: passes once per proof across gates until the proof expires", async () => {
     const [here, there] = [newGate(), newGate()]
-    const shown = await proof({ jti: "once", at: time + 60 })
-    const answers = await Promise.all([here, there, here, there].map((gate) => reasonOf(ask([shown]), gate)))
+    const sentProof = await proof({ jti: "once", at: time + 60 })
+    const answers = await Promise.all(
+      [here, there, here, there].map((gate) => reasonOf(requestWith([sentProof]), gate)),
+    )
     expect(answers.filter((answer) => answer === "pass")).toHaveLength(1)
     time += 120
-    expect(await reasonOf(ask([shown]), there)).toBe("dpop_proof_invalid")
-    // Another address makes another proof of it.
+    expect(await reasonOf(requestWith([sentProof]), there)).toBe("dpop_proof_invalid")
+    // The same jti at another address is another proof.
     const elsewhere = await proof({ jti: "once", url: `${resource}/movies/2` })
-    expect(await reasonOf(ask([elsewhere], { path: "/movies/2" }))).toBe("pass")
+    expect(await reasonOf(requestWith([elsewhere], { path: "/movies/2" }))).toBe("pass")
   })
 
-  it("keeps its proof when the request is refused for another reason", async () => {
-    const shown = await proof()
-    expect(await reasonOf(ask([shown], { scope: "movies:write" }))).toBe("insufficient_scope")
-    expect(await reasonOf(ask([shown]))).toBe("pass")
+  it("keeps its proof unused when the request is refused for another reason", async () => {
+    const sentProof = await proof()
+    expect(await reasonOf(requestWith([sentProof], { scope: "movies:write" }))).toBe("insufficient_scope")
+    expect(await reasonOf(requestWith([sentProof]))).toBe("pass")
   })
 })

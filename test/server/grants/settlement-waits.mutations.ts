@@ -3,12 +3,12 @@ import { at, type Mutation } from "../../mutations/mutation.ts"
 
 export const mutations: readonly Mutation[] = [
   ...at("server/grants/settlement-waits.ts", [
-    ["bounded waits", "stopped || waiting.size >= atOnce", "stopped", "is refused at once"],
+    ["waits are bounded", "stopped || waiting.size >= atOnce", "stopped", "is refused at once"],
     [
       "a wait ends with its client",
       'signal.addEventListener("abort", wait.end, { once: true })',
       "",
-      "ends when it takes too long",
+      "ends after its time",
     ],
   ]),
 ]

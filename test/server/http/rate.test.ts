@@ -8,7 +8,7 @@ const outcome = (asked: Promise<void>): Promise<string> =>
   )
 
 describe("request rates", () => {
-  it("let the allowed number in and refuse the next, for each key by itself", async () => {
+  it("allow the set number of requests per key and refuse the next", async () => {
     const rate = createRate(3)
     const take = (key: string) => outcome(rate.take(key))
     expect(await Promise.all([take("a"), take("a"), take("a"), take("a"), take("b")])).toEqual([
@@ -20,14 +20,14 @@ describe("request rates", () => {
     ])
   })
 
-  it("looking counts nothing", async () => {
+  it("are not counted by check()", async () => {
     const rate = createRate(1)
     for (let look = 0; look < 5; look++) expect(await outcome(rate.check("a"))).toBe("in")
     expect(await outcome(rate.take("a"))).toBe("in")
     expect(await outcome(rate.check("a"))).toBe("rate_limited")
   })
 
-  it("an IPv6 peer is its /64, an IPv4 peer the same by either spelling", () => {
+  it("group IPv6 peers by /64 and IPv4 peers by either spelling", () => {
     expect(peerKey("2001:db8:1:2:3:4:5:6")).toBe("2001:db8:1:2::/64")
     expect(peerKey("2001:0DB8:0001:0002:ffff::1")).toBe("2001:db8:1:2::/64")
     expect(peerKey("2001:db8::1")).toBe("2001:db8:0:0::/64")
@@ -39,15 +39,15 @@ describe("request rates", () => {
     expect(peerKey("192.0.2.1")).toBe("192.0.2.1")
   })
 
-  it("DOS-09: memory stays flat over hundreds of thousands of distinct keys", async () => {
+  it("DOS-09: keep memory flat over hundreds of thousands of keys", async () => {
     const rate = createRate(1000)
     const fill = async (from: number, to: number) => {
       for (let key = from; key < to; key++) await rate.take(`10.0.0.${key}`)
       return process.memoryUsage().heapUsed / 2 ** 20
     }
-    const early = await fill(0, 150_000)
-    const late = await fill(150_000, 450_000)
-    // A map of 300,000 more keys and their timers takes over 85 MB.
-    expect(late - early).toBeLessThan(40)
+    const heapBefore = await fill(0, 150_000)
+    const heapAfter = await fill(150_000, 450_000)
+    // A map of 300,000 more keys with timers would take over 85 MB.
+    expect(heapAfter - heapBefore).toBeLessThan(40)
   }, 120_000)
 })

@@ -4,7 +4,7 @@ import { at, type Mutation } from "../../mutations/mutation.ts"
 export const mutations: readonly Mutation[] = [
   ...at("server/keys/index.ts", [
     [
-      "a key that is gone signs for nothing",
+      "an expired key verifies nothing",
       "if (!found || !isAlive(found.key)) return undefined",
       "if (!found) return undefined",
       "TOK-24",
@@ -15,27 +15,32 @@ export const mutations: readonly Mutation[] = [
       "return true",
       "TOK-26",
     ],
-    ["nothing outlives its key", " || until > end)", ")", "lets the old one finish while both run"],
+    ["no token outlives its key", " || until > end)", ")", "lets the old signer finish"],
   ]),
   ...at("server/keys/signing-key.ts", [
     [
-      "a signer outside is checked",
+      "an external signer's signature is checked",
       "if (external && !(await check(token)))",
       "if (false)",
-      "that is away, slow or wrong",
+      "fails with SignerUnavailable",
     ],
     ["no byte order mark before claims", "ignoreBOM: true", "ignoreBOM: false", "N-8725-7"],
   ]),
   ...at("server/keys/external-signer.ts", [
     [
-      "a removed key stays out",
+      "a removed key cannot return",
       "if (ring.removed.some(({ id }) => id === signer.id))",
       "if (false)",
-      "is possible there and back",
+      "works back and forth",
     ],
   ]),
   ...at("server/keys/ring-file.ts", [
-    ["of two changes one", "if (newest !== number) {", "if (false) {", "on a ring that was replaced twice"],
+    [
+      "one of two concurrent ring changes wins",
+      "if (newest !== number) {",
+      "if (false) {",
+      "repeats a change on the newest",
+    ],
   ]),
   ...at("server/core/key-ring.ts", [
     [
@@ -45,7 +50,7 @@ export const mutations: readonly Mutation[] = [
       "TOK-24",
     ],
     [
-      "published before it signs",
+      "a key is published before it signs",
       "Math.max(now, heir.publishedAt + settleSeconds)), make()]",
       "now), make()]",
       "KEY-05",
@@ -53,11 +58,11 @@ export const mutations: readonly Mutation[] = [
   ]),
   ...at("server/keys/files.ts", [
     [
-      "mode of key files",
+      "key files have mode 0600",
       "if ((mode & ~wanted) === 0) return",
       "return",
-      "is refused when others can read a file",
+      "KEY-01: is refused when others",
     ],
-    ["O_NOFOLLOW", " | constants.O_NOFOLLOW", "", "is refused when others can read a file"],
+    ["O_NOFOLLOW", " | constants.O_NOFOLLOW", "", "KEY-01: is refused when others"],
   ]),
 ]

@@ -47,7 +47,7 @@ const claims = (): Claims => ({
 const headerOf = (token: string) => JSON.parse(Buffer.from(token.split(".")[0]!, "base64url").toString())
 const kidsOf = (keys: Keys) => keys.jwks().keys.map(({ kid }) => kid)
 const isGood = async (keys: Keys, token: string) => (await keys.verify(token)) !== undefined
-/** Lets the next keys take over, a day later and in good time. */
+/** Rotates a day later, when the next key is old enough to sign. */
 async function rotateADayLater() {
   time += 86_400
   expect(await maintenance().rotate()).toMatchObject({ waitSeconds: 0 })
@@ -58,8 +58,8 @@ const rewrite = async (change: (ring: KeyRing) => unknown) => {
   await writeFile(join(folder, "ring-1.json"), JSON.stringify(ring))
 }
 
-describe("the folder of the keys", () => {
-  it("KEY-01: is created once, for its owner only, and found again", async () => {
+describe("the key folder", () => {
+  it("KEY-01: is created once with owner-only modes and found again", async () => {
     folder = join(folder, "keys")
     const first = await open()
     const files = await readdir(folder)
@@ -71,7 +71,7 @@ describe("the folder of the keys", () => {
     expect(second.refreshToken(grantId, 1)).toBe(first.refreshToken(grantId, 1))
   })
 
-  it("KEY-01: is refused when others can read a file or write to the folder, or when one is a link", async () => {
+  it("KEY-01: is refused when others can access a file or folder, or one is a link", async () => {
     await open()
     const file = join(folder, "ring-1.json")
     await chmod(file, 0o640)
@@ -88,7 +88,7 @@ describe("the folder of the keys", () => {
     await expect(openKeys(link)).rejects.toThrow(/symbolic link/)
   })
 
-  it("KEY-14: a file that is swapped while it is read is either trusted or refused, never half of each", async () => {
+  it("KEY-14: yields the trusted content or a refusal when a file is swapped mid-read", async () => {
     const file = join(folder, "relayer.key")
     const [good, bad] = [`0x${"1".repeat(63)}2`, `0x${"3".repeat(63)}4`]
     await writeFile(file, good, { mode: 0o600 })
@@ -108,7 +108,7 @@ describe("the folder of the keys", () => {
     await swaps
   })
 
-  it("KEY-04: a ring that is none, can be guessed or is damaged stops the start, and is not shown", async () => {
+  it("KEY-04: a malformed, guessable or damaged ring stops the start and is not shown", async () => {
     await open()
     await rewrite((ring) => {
       ring.refresh[0]!.secret = "00".repeat(32)
@@ -128,14 +128,14 @@ describe("the folder of the keys", () => {
     await expect(openRelayerKey(relayer)).rejects.toThrow(/wanted a private key of 32 bytes/)
   })
 
-  it("processes that start at once, or change at once, agree on one ring", async () => {
+  it("gives concurrent processes one ring after starts, rotations and removals", async () => {
     const all = await Promise.all(Array.from({ length: 8 }, () => open()))
     expect(new Set(all.map((keys) => JSON.stringify(keys.jwks()))).size).toBe(1)
     expect(new Set(all.map((keys) => keys.refreshToken(grantId, 0))).size).toBe(1)
     expect(await readdir(folder)).toEqual(["ring-1.json"])
     time += 86_400
     const asked = await Promise.all(Array.from({ length: 8 }, () => maintenance().rotate()))
-    // One of them did; the others found its next key too young.
+    // One process rotated; the others found the next key too young.
     expect(asked.filter(({ waitSeconds }) => waitSeconds === 0)).toHaveLength(1)
     expect(await readdir(folder)).toEqual(["ring-2.json"])
     const listed = (await maintenance().list()) as { kid: string }[]
@@ -146,12 +146,12 @@ describe("the folder of the keys", () => {
     expect(await readdir(folder)).toHaveLength(1)
   })
 
-  it("a change that was made on a ring that was replaced twice meanwhile is made again on the newest", async () => {
+  it("repeats a change on the newest ring when the ring was replaced meanwhile", async () => {
     await open()
     let tries = 0
     const { number, ring } = await createRingFile(folder).update((found) => {
       tries += 1
-      // What two other processes leave behind: a newer number, and the next one free.
+      // Two other processes leave a newer number and the next one free.
       if (tries === 1) renameSync(join(folder, "ring-1.json"), join(folder, "ring-3.json"))
       return { ...found, removed: [{ id: `try-${tries}`, removedAt: time }] }
     })
@@ -159,7 +159,7 @@ describe("the folder of the keys", () => {
     expect(await readdir(folder)).toEqual(["ring-4.json"])
   })
 
-  it("a relayer key is created when missing", async () => {
+  it("creates a missing relayer key", async () => {
     const file = join(folder, "deep", "relayer.key")
     const { privateKey, created } = await openRelayerKey(file)
     expect(created).toBe(true)
@@ -169,7 +169,7 @@ describe("the folder of the keys", () => {
 })
 
 describe.each(["ES256", "EdDSA"] as const)("a ring of %s keys", (algorithm) => {
-  it("publishes the key that signs and the one that is next, under their thumbprints", async () => {
+  it("publishes the signing key and the next one under their thumbprints", async () => {
     const keys = await open({ algorithm })
     const { keys: published } = keys.jwks()
     expect(published).toHaveLength(2)
@@ -184,7 +184,7 @@ describe.each(["ES256", "EdDSA"] as const)("a ring of %s keys", (algorithm) => {
     expect(await keys.verify(token)).toEqual({ claims: claims(), kid: published[0]!.kid })
   })
 
-  it("TOK-24: accepts what the key before signed while that can last, and nothing of a key that is gone", async () => {
+  it("TOK-24: accepts tokens of the previous key during the overlap and none after it", async () => {
     const keys = await open({ algorithm })
     const [first, second] = kidsOf(keys)
     time += 86_400
@@ -202,7 +202,7 @@ describe.each(["ES256", "EdDSA"] as const)("a ring of %s keys", (algorithm) => {
     expect(kidsOf(keys)).not.toContain(first)
   })
 
-  it("TOK-26: forgets a key that is removed at once, here and in every other process", async () => {
+  it("TOK-26: stops trusting a removed key at once in every process", async () => {
     const keys = await open({ algorithm })
     const other = await open({ algorithm })
     const token = await keys.sign(claims())
@@ -217,14 +217,14 @@ describe.each(["ES256", "EdDSA"] as const)("a ring of %s keys", (algorithm) => {
       expect(each.receiptJwks().keys.map((jwk) => jwk.kid)).not.toContain(kid)
       expect(each.removed()).toEqual([{ kid, removedAt: time }])
     }
-    // The next one was known to all, so it signs at once.
+    // The next key was known to every process, so it signs at once.
     expect(await isGood(other, await keys.sign(claims()))).toBe(true)
     expect(await maintenance().remove(kid)).toBe(false)
   })
 })
 
-describe("a rotation", () => {
-  it("KEY-05: never signs with a key that another process does not know yet", async () => {
+describe("a key rotation", () => {
+  it("KEY-05: signs with no key that another process does not know yet", async () => {
     const keys = await open()
     expect(await maintenance().rotate()).toEqual({ waitSeconds: 60, own: true })
     time += 59
@@ -233,10 +233,10 @@ describe("a rotation", () => {
     const late = await open()
     await maintenance().rotate()
     await keys.refresh()
-    // The late one has not read of it, and knows the key all the same.
+    // The late process has not read the new ring, yet it knows the key.
     expect(await isGood(late, await keys.sign(claims()))).toBe(true)
     expect(await isGood(keys, await late.sign(claims()))).toBe(true)
-    // In an emergency there may be no key that all know: a moment without tokens, and none that is refused.
+    // After an emergency removal no key may be known to all: tokens pause, none is refused.
     for (const { kid } of keys.jwks().keys.slice(0, 1)) await maintenance().remove(String(kid))
     await keys.refresh()
     await expect(keys.sign(claims())).rejects.toThrow(SignerUnavailable)
@@ -246,7 +246,7 @@ describe("a rotation", () => {
     expect(await isGood(late, await keys.sign(claims()))).toBe(true)
   })
 
-  it("comes by itself when the key is old enough, in one of the processes", async () => {
+  it("happens automatically at the set age, in one of the processes", async () => {
     const options = { rotationSeconds: 30 * 86_400 }
     const all = await Promise.all([open(options), open(options), open(options)])
     const [first, second] = kidsOf(all[0]!)
@@ -260,7 +260,7 @@ describe("a rotation", () => {
     expect(new Set(all.map((keys) => JSON.stringify(keys.jwks()))).size).toBe(1)
   })
 
-  it("to another algorithm is published first, and both are accepted meanwhile", async () => {
+  it("publishes a key of another algorithm first and accepts both meanwhile", async () => {
     const keys = await open()
     const old = await keys.sign(claims())
     await open({ algorithm: "EdDSA" })
@@ -275,7 +275,7 @@ describe("a rotation", () => {
     expect([await isGood(keys, old), await isGood(keys, fresh)]).toEqual([true, true])
   })
 
-  it("N-8725-1: takes an algorithm from the key, never from the token", async () => {
+  it("N-8725-1: takes the algorithm from the key, never from the token", async () => {
     const keys = await open()
     await open({ algorithm: "EdDSA" })
     await keys.refresh()
@@ -291,7 +291,7 @@ describe("a rotation", () => {
   })
 
   it.each(["ES256", "EdDSA"] as const)(
-    "N-8725-7: reads claims in one spelling only, even where its own %s key has signed another",
+    "N-8725-7: accepts claims in one spelling only, even signed by its own %s key",
     async (algorithm) => {
       const keys = await open({ algorithm })
       const key = await readServiceKey(folder)
@@ -308,7 +308,7 @@ describe("a rotation", () => {
     },
   )
 
-  it("is not undone by a clock that is set back", async () => {
+  it("is not undone when the clock is set back", async () => {
     const keys = await open()
     const token = await keys.sign(claims())
     time -= 7200
@@ -316,7 +316,7 @@ describe("a rotation", () => {
     expect(await isGood(keys, await keys.sign(claims()))).toBe(true)
   })
 
-  it("keeps refresh tokens good, until their key is removed", async () => {
+  it("keeps refresh tokens valid until their key is removed", async () => {
     const keys = await open()
     const token = keys.refreshToken(grantId, 3)
     await rotateADayLater()
@@ -332,7 +332,7 @@ describe("a rotation", () => {
     expect(keys.readRefreshToken(fresh)).toEqual({ grantId, generation: 3 })
   })
 
-  it("leaves no private half of a key that is gone, and keeps its public half for receipts", async () => {
+  it("deletes the private half of an expired key and keeps the public one for receipts", async () => {
     const keys = await open()
     const [first] = kidsOf(keys)
     await rotateADayLater()
@@ -348,8 +348,8 @@ describe("a rotation", () => {
   })
 })
 
-describe.each(["ES256", "EdDSA"] as const)("a signer outside, of %s", (alg) => {
-  it("signs what verifies with its public half, and its private half is nowhere", async () => {
+describe.each(["ES256", "EdDSA"] as const)("an external %s signer", (alg) => {
+  it("signs tokens that verify, and its private key is stored nowhere", async () => {
     const signer = createExternalSigner(alg)
     const keys = await open({ signer })
     const token = await keys.sign(claims())
@@ -361,7 +361,7 @@ describe.each(["ES256", "EdDSA"] as const)("a signer outside, of %s", (alg) => {
     ])
   })
 
-  it("that is away, slow or wrong gives no token, and may come back", async () => {
+  it("fails with SignerUnavailable while down, slow or wrong, and recovers", async () => {
     const signer = createExternalSigner(alg)
     const keys = await open({ signer })
     signer.fault = new Error("KMS throttled, request 42")
@@ -377,20 +377,20 @@ describe.each(["ES256", "EdDSA"] as const)("a signer outside, of %s", (alg) => {
       )
       expect(wrong).toBeInstanceOf(KeyFileError)
     }
-    // Away at the start is no reason not to start.
+    // An unavailable signer does not prevent the start.
     signer.fault = new Error("away")
     await expect(open({ signer })).resolves.toBeDefined()
   })
 })
 
-describe("a change of the signer outside", () => {
-  it("lets the old one finish while both run, but nothing that would outlive it", async () => {
+describe("a change of the external signer", () => {
+  it("lets the old signer finish without any token that outlives it", async () => {
     const [before, after] = [createExternalSigner(), createExternalSigner()]
     const old = await open({ signer: before })
     time += 100
     const fresh = await open({ signer: after })
     await old.refresh()
-    // The old process must have read of the new key before it signs.
+    // The old process must have read the new key before it signs.
     await expect(fresh.sign(claims())).rejects.toThrow(SignerUnavailable)
     expect(await isGood(fresh, await old.sign(claims()))).toBe(true)
     time += 5
@@ -400,7 +400,7 @@ describe("a change of the signer outside", () => {
     await expect(old.sign(claims())).rejects.toThrow(SignerUnavailable)
   })
 
-  it("is possible there and back, and to keys of the service's own, but never to a removed key", async () => {
+  it("works back and forth and to own keys, but never to a removed key", async () => {
     const [first, second] = [createExternalSigner(), createExternalSigner()]
     await open({ signer: first })
     await open({ signer: second })
@@ -414,11 +414,11 @@ describe("a change of the signer outside", () => {
     expect(await isGood(own, token)).toBe(true)
     await maintenance().remove(first.kid)
     await expect(open({ signer: first })).rejects.toThrow(/was removed/)
-    const impostor = { ...createExternalSigner(), kid: second.kid }
-    await expect(open({ signer: impostor })).rejects.toThrow(/another key than before/)
+    const reusedName = { ...createExternalSigner(), kid: second.kid }
+    await expect(open({ signer: reusedName })).rejects.toThrow(/another key than before/)
   })
 
-  it("is checked before it is made: a private key, another curve or a strange name is refused", async () => {
+  it("is refused with a private key, another curve or an invalid key id", async () => {
     const signer = createExternalSigner()
     const wrong = [
       { ...signer, publicJwk: { ...signer.publicJwk, d: signer.publicJwk.x ?? "" } },
@@ -430,7 +430,7 @@ describe("a change of the signer outside", () => {
 })
 
 describe("refresh tokens", () => {
-  it("carry their grant and generation, and nothing that was not made here is read", async () => {
+  it("carry grant and generation, and any altered or foreign token is refused", async () => {
     const keys = await open()
     const token = keys.refreshToken(grantId, 41)
     expect(keys.readRefreshToken(token)).toEqual({ grantId, generation: 41 })

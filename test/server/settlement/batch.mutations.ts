@@ -4,36 +4,36 @@ import { at, type Mutation } from "../../mutations/mutation.ts"
 export const mutations: readonly Mutation[] = [
   ...at("server/settlement/send.ts", [
     [
-      "gas whatever the node says",
+      "gas has a minimum whatever the node estimates",
       "most((gas * 13n) / 10n, limits.minGas)",
       "(gas * 13n) / 10n",
-      "hardly any gas is needed",
+      "SET-29: a node's absurdly",
     ],
     [
-      "a batch within the relayer's balance",
+      "a batch fits the relayer's balance",
       "const gas = least(open.map((lane) => lane.affordable).reduce(most, 0n), limits.maxBatchGas)",
       "const gas = limits.maxBatchGas",
-      "no more gas than the relayer can vouch for",
+      "ask for no more gas than",
     ],
   ]),
   ...at("server/settlement/batch.ts", [
     [
-      "alone after a failure",
+      "a failed payment is retried alone",
       'row.state === "accepted" && row.attempts === 0 &&',
       'row.state === "accepted" &&',
-      "a payment that failed inside is tried alone",
+      "are settled although",
     ],
     [
       "no payer with code in a batch",
       "if (!(await chain.hasCode(one.row.transfer.payer))) plain.add(one)",
       "plain.add(one)",
-      "a payer who got code after its simulation",
+      "SET-25: a payer that got",
     ],
     [
       "halving",
       "if (by.capsEach || (await goesThrough(by, whole))) return [whole]",
       "return [whole]",
-      "is halved until it goes through",
+      "a batch with a failing",
     ],
   ]),
 ]

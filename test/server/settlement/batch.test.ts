@@ -5,7 +5,7 @@ import { type LocalChain, startLocalChain } from "../../support/chain/local-chai
 import { openSettlementRig, price, type Sale, type SettlementRig } from "../../support/settlement-rig.ts"
 
 const [settler, multicall3] = aggregators.map(({ address }) => address)
-/** Code that never ends, whatever it is called with. */
+/** Code that never ends. */
 const endlessLoop = "0x5b5f56"
 
 let node: LocalChain
@@ -23,14 +23,14 @@ beforeEach(async () => {
 })
 
 const states = (sales: readonly Sale[]) => Promise.all(sales.map(async (sale) => (await rig.row(sale)).state))
-/** Where each transaction on its way goes, and how many ride in it. */
+/** The target of each transaction in flight and the number of its payments. */
 const routes = async () =>
   (await rig.flying()).map(({ transaction, redemptions }) => [transaction.to, redemptions.length])
 const gasUsed = async (hash: string) =>
   BigInt(((await node.request("eth_getTransactionReceipt", [hash])) as { gasUsed: string }).gasUsed)
 
 describe("payments that are due together", () => {
-  it("SET-20: fifty ride in one transaction, and each is paid by a Transfer of its own", async () => {
+  it("SET-20: settle fifty in one transaction, each by a Transfer of its own", async () => {
     const settlement = rig.open()
     const [alone] = await rig.sell(1)
     await rig.settle(settlement)
@@ -51,7 +51,7 @@ describe("payments that are due together", () => {
     expect((await gasUsed(rows[0]!.evidence!.transactionHash)) * 100n).toBeLessThan(gasAlone * 50n * 70n)
   })
 
-  it("fill as many transactions as their number needs, the most urgent first", async () => {
+  it("fill as many transactions as needed, most urgent first", async () => {
     const settlement = rig.open({}, { batchSize: 4 })
     const sales = await rig.sell(9)
     await rig.settle(settlement)
@@ -65,7 +65,7 @@ describe("payments that are due together", () => {
     expect(new Set(await states(sales))).toEqual(new Set(["paid"]))
   })
 
-  it("SET-25: a payer who turns into an endless loop on the way hurts none of the other 49", async () => {
+  it("SET-25: settle although one payer in the batch turns into an endless loop", async () => {
     const settlement = rig.open()
     const sales = await rig.sell(50)
     await rig.settle(settlement)
@@ -80,7 +80,7 @@ describe("payments that are due together", () => {
         evidence: { transactionHash: batch!.transaction.versions[0]!.hash },
       })
     expect(await rig.received()).toBe(49n * price)
-    for (let look = 0; look < 4; look += 1) {
+    for (let round = 0; round < 4; round += 1) {
       await rig.mine()
       rig.pass(10)
       await rig.settle(settlement)
@@ -89,7 +89,7 @@ describe("payments that are due together", () => {
     expect(await rig.chain.nonceOf(rig.relayer.address)).toBe(1)
   })
 
-  it("a payment that failed inside is tried alone, and the others are paid", async () => {
+  it("are settled although one fails inside the batch; that one is retried alone", async () => {
     const settlement = rig.open()
     const [poor, ...others] = (await rig.sell(3)) as [Sale, Sale, Sale]
     await rig.settle(settlement)
@@ -116,21 +116,21 @@ describe("payments that are due together", () => {
     expect(await states([poor, ...later])).toEqual(["paid", "paid", "paid"])
   })
 
-  it("a batch that reverts as a whole is tried again one by one", async () => {
+  it("are retried one by one when a batch reverts as a whole", async () => {
     const settlement = rig.open()
     const sales = await rig.sell(3)
     await rig.settle(settlement)
     await rig.setCode(settler!, "0x5f5ffd")
     await rig.mine()
     await rig.settle(settlement)
-    expect(await routes()).toEqual([1, 1, 1].map((riders) => [rig.asset, riders]))
+    expect(await routes()).toEqual([1, 1, 1].map((count) => [rig.asset, count]))
     await rig.mine()
     await rig.settle(settlement)
     expect(await states(sales)).toEqual(["paid", "paid", "paid"])
     expect((await rig.row(sales[0]!)).attempts).toBe(1)
   })
 
-  it("a batch asks for no more gas than the relayer can vouch for", async () => {
+  it("ask for no more gas than the relayer's balance covers", async () => {
     const settlement = rig.open()
     await rig.sell(5)
     const { maxFeePerGas } = await rig.chain.fees()
@@ -142,8 +142,8 @@ describe("payments that are due together", () => {
   })
 })
 
-describe("payments that come one after the other", () => {
-  it("the first goes at once; those after it wait together until it is in a block", async () => {
+describe("payments that arrive one after the other", () => {
+  it("send the first at once and batch the rest until it is mined", async () => {
     const settlement = rig.open()
     const [first, ...later] = await rig.customers(4)
     await rig.redeemAll([first!])
@@ -159,7 +159,7 @@ describe("payments that come one after the other", () => {
     expect(await states(sales)).toEqual(["paid", "paid", "paid"])
   })
 
-  it("none waits for longer than a block takes", async () => {
+  it("wait no longer than a block", async () => {
     const settlement = rig.open()
     const [first, ...later] = await rig.customers(3)
     await rig.redeemAll([first!])
@@ -176,7 +176,7 @@ describe("payments that come one after the other", () => {
     ])
   })
 
-  it("nobody waits when a buyer waits for his money to be in before he gets a token", async () => {
+  it("do not wait when one of them is settled first", async () => {
     const settlement = rig.open()
     const [first, second, third] = await rig.customers(3)
     await rig.redeemAll([first!])
@@ -187,7 +187,7 @@ describe("payments that come one after the other", () => {
     expect(await routes()).toHaveLength(2)
   })
 
-  it("a full batch does not wait", async () => {
+  it("do not wait when the batch is full", async () => {
     const settlement = rig.open({}, { batchSize: 3 })
     const [first, ...later] = await rig.customers(4)
     await rig.redeemAll([first!])
@@ -201,10 +201,10 @@ describe("payments that come one after the other", () => {
   })
 })
 
-describe("where the Settler is not deployed", () => {
+describe("without the Settler", () => {
   beforeEach(() => rig.setCode(settler!, "0x"))
 
-  it("Multicall3 takes its place", async () => {
+  it("batches go through Multicall3", async () => {
     const settlement = rig.open()
     const sales = await rig.sell(5)
     await rig.settle(settlement)
@@ -214,14 +214,14 @@ describe("where the Settler is not deployed", () => {
     expect(new Set(await states(sales))).toEqual(new Set(["paid"]))
   })
 
-  it("SET-25: a payer who got code after its simulation goes alone", async () => {
+  it("SET-25: a payer that got code after its simulation is sent alone", async () => {
     const sales = await rig.sell(4)
     const settlement = rig.open({
       chain: {
         ...rig.chain,
         async estimateGas(call) {
           const gas = await rig.chain.estimateGas(call)
-          // ERC-1271 that says yes: the transfer goes on to succeed.
+          // An ERC-1271 signature check that succeeds, so that the transfer succeeds.
           await rig.setCode(sales[1]!.payer, "0x631626ba7e60e01b5f5260205ff3")
           return gas
         },
@@ -236,7 +236,7 @@ describe("where the Settler is not deployed", () => {
     )
   })
 
-  it("SET-29: a node that says that hardly any gas is needed holds up nobody", async () => {
+  it("SET-29: a node's absurdly low gas estimate does not stop settlement", async () => {
     const chain = { ...rig.chain, estimateGas: async () => 21_000n }
     const settlement = rig.open({ chain })
     const sales = [...(await rig.sell(1))]
@@ -246,31 +246,31 @@ describe("where the Settler is not deployed", () => {
     expect(await states(sales)).toEqual(["paid"])
   })
 
-  it("a batch in which one would starve or fail is halved until it goes through", async () => {
+  it("a batch with a failing payment is halved until each part succeeds", async () => {
     const settlement = rig.open()
     const [rich, ...others] = (await rig.sell(4)) as [Sale, Sale, Sale, Sale]
-    // Its balance covers either payment, but not both.
+    // The balance covers either payment, but not both.
     const twice = await rig.redeem(rich.account)
     await rig.settle(settlement)
-    expect((await routes()).map(([, riders]) => riders)).toEqual([3, 2])
+    expect((await routes()).map(([, count]) => count)).toEqual([3, 2])
     await rig.mine()
     await rig.settle(settlement)
     expect(await states([rich, ...others])).toEqual(["paid", "paid", "paid", "paid"])
     expect(await rig.row(twice)).toMatchObject({ state: "accepted", attempts: 1 })
   })
 
-  it("nor Multicall3, every payment has a transaction of its own", async () => {
+  it("and without Multicall3 each payment has its own transaction", async () => {
     await rig.setCode(multicall3!, "0x")
     const settlement = rig.open()
     const sales = await rig.sell(3)
     await rig.settle(settlement)
-    expect(await routes()).toEqual([1, 1, 1].map((riders) => [rig.asset, riders]))
+    expect(await routes()).toEqual([1, 1, 1].map((count) => [rig.asset, count]))
     await rig.mine()
     await rig.settle(settlement)
     expect(await states(sales)).toEqual(["paid", "paid", "paid"])
   })
 
-  it("it is used from the moment that somebody deploys it", async () => {
+  it("the Settler is used as soon as it is deployed", async () => {
     const settlement = rig.open()
     const code = await node.request("eth_getCode", [multicall3, "latest"])
     await rig.sell(2)

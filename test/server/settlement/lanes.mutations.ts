@@ -3,20 +3,15 @@ import { at, type Mutation } from "../../mutations/mutation.ts"
 
 export const mutations: readonly Mutation[] = [
   ...at("server/settlement/resend.ts", [
+    ["nonce gaps are filled", "await fill(fence, address, relayer, nonce)", "", "SET-21: freed by a reorg"],
     [
-      "gaps of nonces filled",
-      "await fill(fence, address, relayer, nonce)",
-      "",
-      "SET-21: that came free by a reorg",
-    ],
-    [
-      "what nobody waits for is replaced",
+      "an abandoned transaction is replaced",
       "const call = wanted ? transaction : nothing(relayer.address)",
       "const call = transaction",
-      "SET-21: that nobody waits for any more",
+      "SET-21: of an expired",
     ],
     [
-      "a drained key's payments go by another",
+      "payments of a drained key move to another",
       "if (!relayer || isParked(address)) await rescue",
       "if (relayer && isParked(address)) await rescue",
       "KEY-06",
@@ -24,10 +19,10 @@ export const mutations: readonly Mutation[] = [
   ]),
   ...at("server/core/verdict.ts", [
     [
-      "dead letters",
+      "a payment moves to dead after its last attempt",
       'if (redemption.failure === null && redemption.attempts + 1 >= maxAttempts) return { to: "dead", error }\n',
       "",
-      "SET-41: a payment that can never be worked on",
+      "SET-41: a payment that always",
     ],
   ]),
 ]

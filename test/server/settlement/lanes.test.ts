@@ -24,7 +24,7 @@ beforeEach(async () => {
   await node.fund(second.address)
 })
 
-/** Every payment in a transaction of its own, so that lanes fill. */
+/** One payment per transaction, so that lanes fill. */
 const single = { batchSize: 1 }
 const two = (limits = {}) => rig.open({ relayers: [rig.relayer, second] }, { ...single, ...limits })
 const noncesOf = async ({ address }: Relayer) =>
@@ -34,8 +34,8 @@ const noncesOf = async ({ address }: Relayer) =>
 const states = (sales: readonly Sale[]) => Promise.all(sales.map(async (sale) => (await rig.row(sale)).state))
 const drop = (hash: Hex) => node.request("anvil_dropTransaction", [hash])
 const times = (message: string) => rig.logged.filter((line) => line === message).length
-/** Bytes of the relayer's key that the till knows nothing of. */
-const elsewhere = async (nonce: number, maxFeePerGas = 100_000_000_000n) => {
+/** Signs and sends a transaction by the relayer's key outside the service. */
+const sendOutside = async (nonce: number, maxFeePerGas = 100_000_000_000n) => {
   const fees = { maxFeePerGas, maxPriorityFeePerGas: maxFeePerGas }
   const order = { chainId: sepolia.chainId, to: rig.payTo, data: "0x", gas: 30_000n, nonce, fees } as const
   const { raw, hash } = await rig.relayer.sign(order)
@@ -44,7 +44,7 @@ const elsewhere = async (nonce: number, maxFeePerGas = 100_000_000_000n) => {
 }
 
 describe("several relayers", () => {
-  it("SET-20: share the work evenly, each with nonces of its own, and no more than it may have in flight", async () => {
+  it("SET-20: share the work with own nonces and a bounded number in flight", async () => {
     const sales = await rig.sell(6)
     const settlement = two({ maxInFlight: 2 })
     await rig.settle(settlement)
@@ -58,7 +58,7 @@ describe("several relayers", () => {
     expect(await rig.received()).toBe(6n * price)
   })
 
-  it("one without gas holds up no payment: what comes goes by the other, and so does what it was given", async () => {
+  it("settle every payment although one relayer has no gas", async () => {
     const [early] = await rig.sell(1)
     await rig.settle(rig.open({}, single))
     await drop((await rig.flying())[0]!.transaction.versions[0]!.hash)
@@ -81,7 +81,7 @@ describe("several relayers", () => {
     expect(await rig.received()).toBe(2n * price)
   })
 
-  it("one that no node listens to holds up no payment of the others", async () => {
+  it("settle new payments although nodes reject one relayer's transactions", async () => {
     const sales = await rig.sell(4)
     const refused = new Set<Hex>()
     const chain: Chain = {
@@ -91,7 +91,7 @@ describe("several relayers", () => {
         return rig.chain.send(raw)
       },
     }
-    const deaf: Relayer = {
+    const blocked: Relayer = {
       ...rig.relayer,
       async sign(order) {
         const signed = await rig.relayer.sign(order)
@@ -99,7 +99,7 @@ describe("several relayers", () => {
         return signed
       },
     }
-    const settlement = rig.open({ chain, relayers: [deaf, second] }, single)
+    const settlement = rig.open({ chain, relayers: [blocked, second] }, single)
     await rig.settle(settlement)
     await rig.mine()
     await rig.settle(settlement)
@@ -112,14 +112,14 @@ describe("several relayers", () => {
     expect(await states(more)).toEqual(["paid", "paid"])
   })
 
-  it("KEY-06: one whose key was taken away drains: its receipts count, and nothing is signed for it again", async () => {
+  it("KEY-06: drain a removed key: its receipts count, and it signs nothing more", async () => {
     const [mined, stuck] = await rig.sell(2)
     await rig.settle(rig.open({}, single))
     const [, last] = await rig.flying()
     await drop(last!.transaction.versions[0]!.hash)
     await rig.mine()
     const settlement = rig.open({ relayers: [second] }, single)
-    // The node refuses its bytes as long as it has no gas, so that it cannot go on by itself.
+    // Without gas, the node refuses the old transaction, so that it cannot be mined.
     await node.fund(rig.relayer.address, 0n)
     await rig.settle(settlement)
     expect(await states([mined!, stuck!])).toEqual(["paid", "sent"])
@@ -140,8 +140,8 @@ describe("several relayers", () => {
 })
 
 describe("a nonce", () => {
-  it("SET-21: that came free by a reorg of a stranger's transaction is filled by a transfer of nothing", async () => {
-    const theirs = await elsewhere(0)
+  it("SET-21: freed by a reorg of a foreign transaction is filled by an empty transfer", async () => {
+    const foreign = await sendOutside(0)
     await rig.mine()
     const settlement = rig.open({}, single)
     await rig.settle(settlement)
@@ -149,8 +149,8 @@ describe("a nonce", () => {
     await rig.settle(settlement)
     expect(await noncesOf(rig.relayer)).toEqual([1])
     await node.request("anvil_reorg", [2, []])
-    await drop(theirs)
-    // The payer's money came in the block that went away.
+    await drop(foreign)
+    // The payer's funding was in the removed block.
     await rig.refill(sale!)
     expect(await rig.chain.nonceOf(rig.relayer.address)).toBe(0)
     for (const seconds of [0, 30]) {
@@ -166,7 +166,7 @@ describe("a nonce", () => {
     expect(times("a nonce of the relayer is missing")).toBe(1)
   })
 
-  it("SET-21: that nobody waits for any more is used up by a transfer of nothing, and the lane goes on", async () => {
+  it("SET-21: of an expired payment is used up by an empty transfer", async () => {
     const [sale] = await rig.sell(1)
     const settlement = rig.open({}, single)
     await rig.settle(settlement)
@@ -189,13 +189,13 @@ describe("a nonce", () => {
     expect(await rig.received()).toBe(0n)
   })
 
-  it("SET-20: beyond ours, because the key is used elsewhere, is alarmed once, and we go on after it", async () => {
+  it("SET-20: used outside the service raises one alarm and is skipped", async () => {
     const settlement = rig.open({}, single)
     const [first] = await rig.sell(1)
     await rig.settle(settlement)
     await rig.mine()
     await rig.settle(settlement)
-    for (const nonce of [1, 2]) await elsewhere(nonce)
+    for (const nonce of [1, 2]) await sendOutside(nonce)
     await rig.mine()
     const later = await rig.sell(2)
     await rig.settle(settlement)
@@ -206,13 +206,13 @@ describe("a nonce", () => {
     expect(times("the relayer's key is used by somebody else")).toBe(1)
   })
 
-  it("SET-22: on which a stranger bids, too, is bid for until ours is taken", async () => {
+  it("SET-22: contested by a foreign transaction is bid for until ours is mined", async () => {
     const { maxFeePerGas } = await rig.chain.fees()
-    await elsewhere(0, maxFeePerGas)
+    await sendOutside(0, maxFeePerGas)
     const [sale] = await rig.sell(1)
-    // The stranger's went into the block of the sale; the next one is bid for.
+    // The foreign transaction was mined in the block of the sale; the next nonce is contested.
     const nonce = await rig.chain.nonceOf(rig.relayer.address)
-    await elsewhere(nonce, maxFeePerGas * 2n)
+    await sendOutside(nonce, maxFeePerGas * 2n)
     const settlement = rig.open({}, single)
     await rig.settle(settlement)
     const [ours] = await rig.flying()
@@ -221,7 +221,7 @@ describe("a nonce", () => {
     await rig.mine()
     await rig.settle(settlement)
     if ((await states([sale!]))[0] !== "paid") {
-      // Outbid after all: by another nonce.
+      // Outbid after all: the payment goes by the next nonce.
       await rig.mine(6)
       await rig.settle(settlement)
       await rig.mine()
@@ -232,7 +232,7 @@ describe("a nonce", () => {
   })
 })
 
-it("SET-22: a base fee above the highest fee allowed is alarmed once, waited for, and over when it falls", async () => {
+it("SET-22: a base fee above the cap raises one alarm and is waited for", async () => {
   const { maxFeePerGas } = await rig.chain.fees()
   const [sale] = await rig.sell(1)
   const settlement = rig.open({}, { ...single, maxFeePerGas })
@@ -254,22 +254,22 @@ it("SET-22: a base fee above the highest fee allowed is alarmed once, waited for
   expect(await states([sale!])).toEqual(["paid"])
 })
 
-it("SET-41: a payment that can never be worked on is dead in the end, and tried again by command", async () => {
-  const [poison, good] = await rig.sell(2)
-  const broken: Chain = {
+it("SET-41: a payment that always throws becomes dead and is retried by command", async () => {
+  const [failing, good] = await rig.sell(2)
+  const failingChain: Chain = {
     ...rig.chain,
     async estimateGas(call) {
-      if (call.data.includes(poison!.payer.slice(2))) throw new Error("bad at http://node.example/secret")
+      if (call.data.includes(failing!.payer.slice(2))) throw new Error("bad at http://node.example/secret")
       return rig.chain.estimateGas(call)
     },
   }
-  const settlement = rig.open({ chain: broken }, { ...single, maxAttempts: 3 })
-  for (let look = 0; look < 4; look += 1) {
+  const settlement = rig.open({ chain: failingChain }, { ...single, maxAttempts: 3 })
+  for (let round = 0; round < 4; round += 1) {
     await rig.settle(settlement)
     await rig.mine()
     rig.pass(61)
   }
-  expect(await rig.row(poison!)).toMatchObject({
+  expect(await rig.row(failing!)).toMatchObject({
     state: "dead",
     dueAt: null,
     attempts: 3,
@@ -277,17 +277,17 @@ it("SET-41: a payment that can never be worked on is dead in the end, and tried 
   })
   expect(await states([good!])).toEqual(["paid"])
   expect(times("a payment is given up until an operator retries it")).toBe(1)
-  const healed = rig.open({}, single)
-  await rig.settle(healed)
-  expect(await states([poison!])).toEqual(["dead"])
-  expect(await rig.store.retry({ key: poison!.key, now: 0 })).toEqual({ retried: true })
-  await rig.settle(healed)
+  const repaired = rig.open({}, single)
+  await rig.settle(repaired)
+  expect(await states([failing!])).toEqual(["dead"])
+  expect(await rig.store.retry({ key: failing!.key, now: 0 })).toEqual({ retried: true })
+  await rig.settle(repaired)
   await rig.mine()
-  await rig.settle(healed)
-  expect(await states([poison!])).toEqual(["paid"])
+  await rig.settle(repaired)
+  expect(await states([failing!])).toEqual(["paid"])
 })
 
-it("SET-41: an outage is no try: no payment dies of a node that is away", async () => {
+it("SET-41: an outage does not count as an attempt", async () => {
   const [sale] = await rig.sell(1)
   const away: Chain = { ...rig.chain, estimateGas: () => Promise.reject(new ChainUnavailable("gone")) }
   const settlement = rig.open({ chain: away }, { ...single, maxAttempts: 2 })
@@ -298,7 +298,7 @@ it("SET-41: an outage is no try: no payment dies of a node that is away", async 
   expect(await rig.row(sale!)).toMatchObject({ state: "accepted", attempts: 0 })
 })
 
-it("a transaction goes where it can be paid for, and of such lanes where the fewest are in flight", () => {
+it("a transaction takes the affordable lane with the fewest in flight", () => {
   const lane = (affordable: bigint, inFlight: number): OpenLane => ({
     relayer: rig.relayer,
     chainNonce: 0,

@@ -4,7 +4,7 @@ import { at, type Mutation } from "../../mutations/mutation.ts"
 export const mutations: readonly Mutation[] = [
   ...at("server/settlement/send.ts", [
     [
-      "stored before sent",
+      "a transaction is stored before it is sent",
       "    const redemptions = group.rows.map((row) => row.key)\n",
       "    const redemptions = group.rows.map((row) => row.key)\n    await chain.send(version.raw)\n",
       "SET-44",
@@ -12,24 +12,24 @@ export const mutations: readonly Mutation[] = [
   ]),
   ...at("server/settlement/finality.ts", [
     [
-      "settled payments rechecked until final",
+      "settled payments are checked until final",
       "if (!stays) return takeBack(fence, rows)",
       "if (!stays) return",
-      "SET-32: a settled payment whose cancel wins",
+      "SET-32: with a cancellation",
     ],
     [
-      "final by the chain's word only",
+      "a payment is final only when its block is",
       "if (stays && block.blockNumber > finalNumber) return",
       "",
-      "a settled payment is final when the chain says so",
+      "cannot pass unnoticed",
     ],
   ]),
   ...at("server/settlement/context.ts", [
     [
-      "a node of another chain is no try of a payment",
+      "a chain mismatch does not count as an attempt",
       "const outages = [ChainUnavailable, ChainMismatch, ",
       "const outages = [ChainUnavailable, ",
-      "SET-30: a node that turns out",
+      "SET-30: a chain-id mismatch",
     ],
   ]),
 ]

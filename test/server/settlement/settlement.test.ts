@@ -29,7 +29,7 @@ const [usdc] = sepolia.assets
 const asset = lowerAddress(usdc.address)
 const domain = domainOf(sepolia, usdc)
 const value = 10_000n
-const purse = 30_000n
+const funds = 30_000n
 
 let node: LocalChain
 let chain: Chain
@@ -41,14 +41,14 @@ let fence: number
 let clock: number
 let logged: { level: string; message: string; fields: Record<string, unknown> }[]
 const payTo = lowerAddress(randomAccount().address)
-const stranger = lowerAddress(randomAccount().address)
+const outsider = lowerAddress(randomAccount().address)
 
 beforeEach(async () => {
   node = await startLocalChain({ blockTimeSeconds: 0, accounts: 0 })
-  // Blocks come when they are asked for and at no other time.
+  // The test mines every block itself.
   await node.request("evm_setAutomine", [false])
-  await node.request("anvil_impersonateAccount", [stranger])
-  await node.fund(stranger)
+  await node.request("anvil_impersonateAccount", [outsider])
+  await node.fund(outsider)
   chain = createEvmChain({ network: sepolia, assets: sepolia.assets, rpcUrls: [node.rpcUrl] })
   relayerKey = generatePrivateKey()
   relayer = createRelayer(relayerKey)
@@ -64,11 +64,11 @@ afterEach(async () => {
   await node.stop()
 })
 
-const note = (level: string) => (fields: Record<string, unknown>, message: string) =>
+const logAt = (level: string) => (fields: Record<string, unknown>, message: string) =>
   void logged.push({ level, message, fields })
-const log = { debug: note("debug"), info: note("info"), warn: note("warn"), error: note("error") }
+const log = { debug: logAt("debug"), info: logAt("info"), warn: logAt("warn"), error: logAt("error") }
 
-/** A settlement that remembers nothing: as after a restart. */
+/** A settlement with fresh memory, as after a restart. */
 const open = (
   change: Partial<SettlementDeps> = {},
   limits: Parameters<typeof createSettlement>[1] = {},
@@ -87,7 +87,7 @@ const open = (
     limits,
   )
 
-/** Until nothing more can be done without another block or a later time. */
+/** Advances until only another block or a later time allows more. */
 async function settle(by = settlement): Promise<void> {
   while ((await by.advance(fence)).busy);
 }
@@ -96,8 +96,8 @@ const mine = (blocks = 1) => node.request("anvil_mine", [numberToHex(blocks)])
 const call = (functionName: string, args: readonly unknown[] = []): Hex =>
   encodeFunctionData({ abi: testUsdc.abi, functionName, args } as never)
 
-/** Sent by somebody else, with a tip that puts it before ours. */
-const strange = (data: AnyHex, from: Hex = stranger) =>
+/** Sends a foreign transaction with a tip that puts it before ours. */
+const sendForeign = (data: AnyHex, from: Hex = outsider) =>
   node.request("eth_sendTransaction", [
     {
       from,
@@ -109,9 +109,9 @@ const strange = (data: AnyHex, from: Hex = stranger) =>
     },
   ]) as Promise<Hex>
 
-async function customer(): Promise<Account> {
+async function fundedAccount(): Promise<Account> {
   const account = randomAccount()
-  await strange(call("mint", [account.address, purse]))
+  await sendForeign(call("mint", [account.address, funds]))
   await mine()
   return account
 }
@@ -132,7 +132,7 @@ async function sign(account: Account, change: Partial<SignedTransfer> = {}): Pro
 type Sale = { readonly key: string; readonly account: Account; readonly transfer: SignedTransfer }
 
 async function sell(account?: Account, scheme = "exact"): Promise<Sale> {
-  const payer = account ?? (await customer())
+  const payer = account ?? (await fundedAccount())
   const transfer = await sign(payer)
   const reading = await chain.readTransfer({ asset, transfer, call: exactEip3009.settlementCall(transfer) })
   const key = exactEip3009.redemptionKey(sepolia.chainId, asset, transfer)
@@ -171,7 +171,7 @@ async function sell(account?: Account, scheme = "exact"): Promise<Sale> {
 
 const row = async ({ key }: Sale): Promise<Redemption> => (await store.recall({ key }))!.redemption
 const grantEnd = async ({ key }: Sale) => (await store.recall({ key }))!.grant.ended?.reason ?? null
-const flying = (): Promise<readonly InFlight[]> => store.inFlight({ fence, network: sepolia.id })
+const inFlight = (): Promise<readonly InFlight[]> => store.inFlight({ fence, network: sepolia.id })
 const balanceOf = async (address: Hex): Promise<bigint> =>
   BigInt((await node.request("eth_call", [{ to: asset, data: call("balanceOf", [address]) }])) as Hex)
 const transaction = (hash: Hex) => node.request("eth_getTransactionByHash", [hash])
@@ -208,22 +208,22 @@ async function cancelCall(account: Account, nonce: Hex): Promise<Hex> {
   })
 }
 
-/** Moves everything away; a transaction of ours in the same block comes after it. */
+/** Moves the account's whole balance away, before our transaction in the same block. */
 async function drain(account: Account): Promise<void> {
   await node.request("anvil_impersonateAccount", [account.address])
   await node.fund(account.address)
-  await strange(call("transfer", [stranger, purse]), lowerAddress(account.address))
+  await sendForeign(call("transfer", [outsider, funds]), lowerAddress(account.address))
   await mine()
 }
 
 describe("a payment", () => {
-  it("is settled, with the Transfer as evidence", async () => {
+  it("is settled with its Transfer as evidence", async () => {
     const steps: string[] = []
     settlement = open({ onStep: (step) => steps.push(step) })
     const sale = await sell()
     await settle()
     expect(await row(sale)).toMatchObject({ state: "sent", dueAt: null })
-    const [sent] = await flying()
+    const [sent] = await inFlight()
     expect(sent).toMatchObject({
       transaction: { nonce: 0, state: "broadcast" },
       redemptions: [{ key: sale.key }],
@@ -237,7 +237,7 @@ describe("a payment", () => {
       state: "paid",
       evidence: { transactionHash: hash, blockNumber: receipt.blockNumber, blockHash: receipt.blockHash },
     })
-    expect(await flying()).toEqual([])
+    expect(await inFlight()).toEqual([])
     expect(await balanceOf(payTo)).toBe(value)
     expect(await grantEnd(sale)).toBeNull()
     expect(steps).toEqual([...settlementSteps])
@@ -260,14 +260,14 @@ describe("a payment", () => {
     expect((await row(sale)).state).toBe("paid")
   })
 
-  it("SET-20: twenty at once ride in consecutive nonces and settle in one block", async () => {
+  it("SET-20: is sent on consecutive nonces, and twenty settle in one block", async () => {
     const accounts: Account[] = []
-    for (let i = 0; i < 20; i += 1) accounts.push(await customer())
+    for (let i = 0; i < 20; i += 1) accounts.push(await fundedAccount())
     const sales: Sale[] = []
     for (const account of accounts) sales.push(await sell(account))
     settlement = open({}, { batchSize: 1 })
     await settle()
-    const nonces = (await flying()).map(({ transaction }) => transaction.nonce)
+    const nonces = (await inFlight()).map(({ transaction }) => transaction.nonce)
     expect(nonces).toEqual(Array.from({ length: 20 }, (_, i) => i))
     await mine()
     await settle()
@@ -275,20 +275,20 @@ describe("a payment", () => {
     expect(await balanceOf(payTo)).toBe(20n * value)
   })
 
-  it("waits while as many transactions are in flight as are allowed", async () => {
+  it("waits while the maximum of transactions is in flight", async () => {
     settlement = open({}, { maxInFlight: 2, batchSize: 1 })
-    const account = await customer()
-    for (const _ of [1, 2]) await strange(call("mint", [account.address, purse]))
+    const account = await fundedAccount()
+    for (const _ of [1, 2]) await sendForeign(call("mint", [account.address, funds]))
     await mine()
     const sales: Sale[] = []
     for (let i = 0; i < 6; i += 1) sales.push(await sell(account))
     await settle()
-    expect(await flying()).toHaveLength(2)
+    expect(await inFlight()).toHaveLength(2)
     await mine()
     await settle()
-    expect(await flying()).toHaveLength(2)
+    expect(await inFlight()).toHaveLength(2)
     await settle(open({}, { maxInFlight: 1, batchSize: 1 }))
-    expect(await flying()).toHaveLength(2)
+    expect(await inFlight()).toHaveLength(2)
     await mine()
     await settle()
     await mine()
@@ -297,29 +297,29 @@ describe("a payment", () => {
   })
 })
 
-describe("a nonce that somebody else used", () => {
-  it("SET-12: a third party's submission counts as paid, and there is no second transfer", async () => {
+describe("a nonce used outside the service", () => {
+  it("SET-12: counts as paid when a third party submits it, without a second transfer", async () => {
     const sale = await sell()
     await settle()
-    const theirs = await strange(exactEip3009.settlementCall(sale.transfer))
+    const foreign = await sendForeign(exactEip3009.settlementCall(sale.transfer))
     await mine()
     await settle()
-    expect(await row(sale)).toMatchObject({ state: "paid", evidence: { transactionHash: theirs } })
+    expect(await row(sale)).toMatchObject({ state: "paid", evidence: { transactionHash: foreign } })
     expect(await balanceOf(payTo)).toBe(value)
-    expect(await flying()).toEqual([])
+    expect(await inFlight()).toEqual([])
     expect(await chain.nonceOf(relayer.address)).toBe(1)
   })
 
-  it("SET-12: submitted before we sent anything, nothing is sent", async () => {
+  it("SET-12: causes no transaction when it was submitted before ours", async () => {
     const sale = await sell()
-    const theirs = await strange(exactEip3009.settlementCall(sale.transfer))
+    const foreign = await sendForeign(exactEip3009.settlementCall(sale.transfer))
     await mine()
     await settle()
-    expect(await row(sale)).toMatchObject({ state: "paid", evidence: { transactionHash: theirs } })
+    expect(await row(sale)).toMatchObject({ state: "paid", evidence: { transactionHash: foreign } })
     expect(await chain.nonceOf(relayer.address)).toBe(0)
   })
 
-  it("SET-05: cancelled after acceptance, it failed and the grant ended", async () => {
+  it("SET-05: fails the payment and ends the grant when cancelled after acceptance", async () => {
     let ended = 0
     settlement = open({
       onEnded: () => {
@@ -328,7 +328,7 @@ describe("a nonce that somebody else used", () => {
     })
     const sale = await sell()
     await settle()
-    await strange(await cancelCall(sale.account, sale.transfer.nonce))
+    await sendForeign(await cancelCall(sale.account, sale.transfer.nonce))
     await mine()
     await settle()
     expect(await row(sale)).toMatchObject({ state: "failed", failure: "cancelled", dueAt: null })
@@ -336,80 +336,80 @@ describe("a nonce that somebody else used", () => {
     expect(ended).toBe(1)
   })
 
-  it("diverted to other content, it failed", async () => {
+  it("fails the payment when it was used for another recipient", async () => {
     const sale = await sell()
-    const other = await sign(sale.account, { nonce: sale.transfer.nonce, payTo: stranger })
-    await strange(exactEip3009.settlementCall(other))
+    const other = await sign(sale.account, { nonce: sale.transfer.nonce, payTo: outsider })
+    await sendForeign(exactEip3009.settlementCall(other))
     await mine()
     await settle()
     expect(await row(sale)).toMatchObject({ state: "failed", failure: "diverted" })
     expect(await balanceOf(payTo)).toBe(0n)
   })
 
-  it("for less than was promised, it failed", async () => {
+  it("fails the payment when it was used for a smaller value", async () => {
     const sale = await sell()
     const less = await sign(sale.account, { nonce: sale.transfer.nonce, value: 1n })
-    await strange(exactEip3009.settlementCall(less))
+    await sendForeign(exactEip3009.settlementCall(less))
     await mine()
     await settle()
     expect(await row(sale)).toMatchObject({ state: "failed", failure: "short" })
   })
 
-  it("SET-13: an asset that says nothing of a used nonce has not paid, whatever the receipt's status", async () => {
-    await strange(call("setSilent", [true]))
+  it("SET-13: pays nothing when the asset is silent, although the receipt succeeds", async () => {
+    await sendForeign(call("setSilent", [true]))
     const sale = await sell()
     await settle()
-    await strange(await cancelCall(sale.account, sale.transfer.nonce))
+    await sendForeign(await cancelCall(sale.account, sale.transfer.nonce))
     await mine()
-    const hash = (await flying())[0]!.transaction.versions[0]!.hash
+    const hash = (await inFlight())[0]!.transaction.versions[0]!.hash
     expect((await chain.receipt(hash))?.success).toBe(true)
     await settle()
     expect(await row(sale)).toMatchObject({ state: "failed", failure: "cancelled" })
     expect(await balanceOf(payTo)).toBe(0n)
   })
 
-  it("SET-13: such an asset is not paid for again and again: what failed once is read before it is sent", async () => {
-    await strange(call("setSilent", [true]))
+  it("SET-13: is read before any resend, so that a silent asset costs gas once", async () => {
+    await sendForeign(call("setSilent", [true]))
     const sale = await sell()
     await settle()
-    await strange(await cancelCall(sale.account, sale.transfer.nonce))
+    await sendForeign(await cancelCall(sale.account, sale.transfer.nonce))
     await mine()
     const lagging = open({ chain: { ...chain, findLogs: async () => [] } })
-    for (let look = 0; look < 3; look += 1) {
+    for (let round = 0; round < 3; round += 1) {
       await settle(lagging)
-      expect(await row(sale)).toMatchObject({ state: "accepted", attempts: look + 1 })
-      expect(await flying()).toEqual([])
+      expect(await row(sale)).toMatchObject({ state: "accepted", attempts: round + 1 })
+      expect(await inFlight()).toEqual([])
       clock += 61
     }
     expect(await chain.nonceOf(relayer.address)).toBe(1)
   })
 
-  it("SET-28: while no log of it is found, nothing is decided and nothing is sent", async () => {
+  it("SET-28: decides and sends nothing while no log of it is found", async () => {
     const sale = await sell()
-    await strange(await cancelCall(sale.account, sale.transfer.nonce))
+    await sendForeign(await cancelCall(sale.account, sale.transfer.nonce))
     await mine()
     const lagging = open({ chain: { ...chain, findLogs: async () => [] } })
-    for (let look = 0; look < 20; look += 1) {
+    for (let round = 0; round < 20; round += 1) {
       await settle(lagging)
       expect((await row(sale)).state).toBe("accepted")
       clock += 61
     }
-    expect(await flying()).toEqual([])
+    expect(await inFlight()).toEqual([])
     await settle()
     expect(await row(sale)).toMatchObject({ state: "failed", failure: "cancelled" })
   })
 
-  it("SET-32: a transaction that did not pay is left alone until its block is deep: it may yet pay in another", async () => {
+  it("SET-32: leaves our failed transaction until its block is deep; it may pay later", async () => {
     settlement = open({ confirmations: 3 })
     const sale = await sell()
     await settle()
-    const theirs = await strange(await cancelCall(sale.account, sale.transfer.nonce))
+    const foreign = await sendForeign(await cancelCall(sale.account, sale.transfer.nonce))
     await mine()
     await settle()
     expect((await row(sale)).state).toBe("sent")
-    expect(await flying()).toHaveLength(1)
+    expect(await inFlight()).toHaveLength(1)
     await node.request("anvil_reorg", [1, []])
-    await drop(theirs)
+    await drop(foreign)
     clock += 15
     await settle()
     await mine(3)
@@ -421,7 +421,7 @@ describe("a nonce that somebody else used", () => {
   it("SET-32: is judged at confirmation depth only", async () => {
     settlement = open({ confirmations: 3 })
     const sale = await sell()
-    await strange(await cancelCall(sale.account, sale.transfer.nonce))
+    await sendForeign(await cancelCall(sale.account, sale.transfer.nonce))
     await mine()
     for (const _ of [1, 2]) {
       await settle()
@@ -434,8 +434,8 @@ describe("a nonce that somebody else used", () => {
   })
 })
 
-describe("a transfer that does not go through", () => {
-  it("SET-02: a drained payer has failed at the second look, and the grant ended", async () => {
+describe("a transfer whose simulation fails", () => {
+  it("SET-02: fails a drained payer at the second check and ends the grant", async () => {
     const sale = await sell()
     await drain(sale.account)
     await settle()
@@ -448,14 +448,14 @@ describe("a transfer that does not go through", () => {
       dueAt: Number(sale.transfer.validBefore) + 60,
     })
     expect(await grantEnd(sale)).toBe("settlement_failed")
-    expect(await flying()).toEqual([])
+    expect(await inFlight()).toEqual([])
   })
 
-  it("drained while our transaction is on its way, it failed and the money is not there", async () => {
+  it("fails when the payer is drained while our transaction is in flight", async () => {
     const sale = await sell()
     await settle()
     await drain(sale.account)
-    const { hash } = (await flying())[0]!.transaction.versions[0]!
+    const { hash } = (await inFlight())[0]!.transaction.versions[0]!
     expect((await chain.receipt(hash))?.success).toBe(false)
     await settle()
     expect(await row(sale)).toMatchObject({ state: "accepted", transactionId: null })
@@ -465,11 +465,11 @@ describe("a transfer that does not go through", () => {
     expect(await balanceOf(payTo)).toBe(0n)
   })
 
-  it("a payer whose balance was short for a moment is not lost", async () => {
+  it("recovers when the balance was short for one block", async () => {
     const sale = await sell()
     await drain(sale.account)
     await settle()
-    await strange(call("mint", [sale.account.address, purse]))
+    await sendForeign(call("mint", [sale.account.address, funds]))
     await mine()
     clock += 1
     await settle()
@@ -478,15 +478,15 @@ describe("a transfer that does not go through", () => {
     expect((await row(sale)).state).toBe("paid")
   })
 
-  it("money that comes after the failure is found at the last look; the grant stays ended", async () => {
+  it("is paid when money comes before the last check; its grant stays ended", async () => {
     const sale = await sell()
     await drain(sale.account)
     await settle()
     clock += 1
     await settle()
     expect((await row(sale)).state).toBe("failed")
-    await strange(call("mint", [sale.account.address, purse]))
-    await strange(exactEip3009.settlementCall(sale.transfer))
+    await sendForeign(call("mint", [sale.account.address, funds]))
+    await sendForeign(exactEip3009.settlementCall(sale.transfer))
     await mine()
     await settle()
     expect((await row(sale)).state).toBe("failed")
@@ -496,7 +496,7 @@ describe("a transfer that does not go through", () => {
     expect(await grantEnd(sale)).toBe("settlement_failed")
   })
 
-  it("without money until the end, the failure is final at the last look", async () => {
+  it("stays failed for good without money until the last check", async () => {
     const sale = await sell()
     await drain(sale.account)
     await settle()
@@ -509,7 +509,7 @@ describe("a transfer that does not go through", () => {
     expect(await row(sale)).toMatchObject({ state: "failed", failure: "insufficient_funds", dueAt: null })
   })
 
-  it("a payer who got code after acceptance has failed", async () => {
+  it("fails when the payer got code after acceptance", async () => {
     const sale = await sell()
     await node.request("anvil_setCode", [sale.account.address, `0xef0100${"11".repeat(20)}`])
     await mine()
@@ -519,12 +519,12 @@ describe("a transfer that does not go through", () => {
     expect(await row(sale)).toMatchObject({ state: "failed", failure: "contract_payer" })
   })
 
-  it("a paused asset is tried again, and a refusal that lasts is a failure", async () => {
+  it("is retried while the asset is paused and fails when the refusal lasts", async () => {
     const patient = await sell()
-    await strange(call("pause"))
+    await sendForeign(call("pause"))
     await mine()
     await settle()
-    await strange(call("unpause"))
+    await sendForeign(call("unpause"))
     await mine()
     clock += 1
     await settle()
@@ -533,9 +533,9 @@ describe("a transfer that does not go through", () => {
     expect((await row(patient)).state).toBe("paid")
 
     const blocked = await sell()
-    await strange(call("blacklist", [blocked.account.address]))
+    await sendForeign(call("blacklist", [blocked.account.address]))
     await mine()
-    for (let look = 0; look < 4; look += 1) {
+    for (let round = 0; round < 4; round += 1) {
       expect((await row(blocked)).state).toBe("accepted")
       await settle()
       clock += 1
@@ -543,9 +543,9 @@ describe("a transfer that does not go through", () => {
     expect(await row(blocked)).toMatchObject({ state: "failed", failure: "refused_by_asset" })
   })
 
-  it("SET-33: expires by the chain's time, not by ours", async () => {
+  it("SET-33: expires by the chain's time, not by the local clock", async () => {
     const sale = await sell()
-    await strange(call("pause"))
+    await sendForeign(call("pause"))
     await mine()
     clock = Number(sale.transfer.validBefore) + 10
     await settle()
@@ -557,29 +557,29 @@ describe("a transfer that does not go through", () => {
     expect(await row(sale)).toMatchObject({ state: "failed", failure: "expired", dueAt: null })
   })
 
-  it("expires though its transaction never left the mempool", async () => {
+  it("expires although its transaction stays in the mempool", async () => {
     const sale = await sell()
     await settle()
-    await drop((await flying())[0]!.transaction.versions[0]!.hash)
+    await drop((await inFlight())[0]!.transaction.versions[0]!.hash)
     await node.request("evm_setNextBlockTimestamp", [Number(sale.transfer.validBefore)])
     await mine()
     await settle()
     expect(await row(sale)).toMatchObject({ state: "failed", failure: "expired" })
-    // The nonce still has to be used up.
+    // The nonce must still be used up.
     clock += 15
     await settle()
     await mine()
     await settle()
-    expect(await flying()).toEqual([])
+    expect(await inFlight()).toEqual([])
     expect(await balanceOf(payTo)).toBe(0n)
   })
 })
 
-describe("a transaction on its way", () => {
-  it("SET-21: dropped, it is sent again byte for byte", async () => {
+describe("a transaction in flight", () => {
+  it("SET-21: is sent again byte for byte after it was dropped", async () => {
     const sale = await sell()
     await settle()
-    const [sent] = await flying()
+    const [sent] = await inFlight()
     const { hash } = sent!.transaction.versions[0]!
     await drop(hash)
     expect(await transaction(hash)).toBeNull()
@@ -588,23 +588,23 @@ describe("a transaction on its way", () => {
     clock += 15
     await settle()
     expect(await transaction(hash)).toMatchObject({ hash })
-    expect((await flying())[0]!.transaction.versions).toEqual(sent!.transaction.versions)
+    expect((await inFlight())[0]!.transaction.versions).toEqual(sent!.transaction.versions)
     await mine()
     await settle()
     expect((await row(sale)).state).toBe("paid")
   })
 
   it.each(["the first", "the second"])(
-    "SET-22: replaced at a higher fee, both hashes are kept, and %s may be mined",
+    "SET-22: keeps both hashes after a fee bump, and %s may be mined",
     async (which) => {
       const sale = await sell()
       await settle()
       clock += 29
       await settle()
-      expect((await flying())[0]!.transaction.versions).toHaveLength(1)
+      expect((await inFlight())[0]!.transaction.versions).toHaveLength(1)
       clock += 1
       await settle()
-      const { nonce, versions } = (await flying())[0]!.transaction
+      const { nonce, versions } = (await inFlight())[0]!.transaction
       expect([nonce, versions.length]).toEqual([0, 2])
       const [first, second] = versions
       expect(second!.maxFeePerGas * 8n >= first!.maxFeePerGas * 9n).toBe(true)
@@ -621,25 +621,25 @@ describe("a transaction on its way", () => {
     },
   )
 
-  it("SET-22: is replaced no more often and no higher than allowed", async () => {
+  it("SET-22: is bumped within the allowed number and fee", async () => {
     settlement = open({}, { maxVersions: 3 })
     await sell()
-    for (let look = 0; look < 6; look += 1) {
+    for (let round = 0; round < 6; round += 1) {
       await settle()
       clock += 31
     }
-    expect((await flying())[0]!.transaction.versions).toHaveLength(3)
-    const { maxFeePerGas } = (await flying())[0]!.transaction.versions[0]!
+    expect((await inFlight())[0]!.transaction.versions).toHaveLength(3)
+    const { maxFeePerGas } = (await inFlight())[0]!.transaction.versions[0]!
     const capped = open({}, { maxFeePerGas })
     await settle(capped)
-    expect((await flying())[0]!.transaction.versions).toHaveLength(3)
+    expect((await inFlight())[0]!.transaction.versions).toHaveLength(3)
   })
 
-  it("SET-16, SET-17: a crash after storing and before sending costs nothing: the stored bytes are sent", async () => {
+  it("SET-16, SET-17: is sent from the stored bytes after a crash before sending", async () => {
     const sale = await sell()
     const failing = { ...chain, send: () => Promise.reject(new ChainUnavailable("gone")) }
     await settle(open({ chain: failing }))
-    const stored = (await flying())[0]!.transaction
+    const stored = (await inFlight())[0]!.transaction
     expect(stored).toMatchObject({ state: "signed", sentAt: null })
     expect(await transaction(stored.versions[0]!.hash)).toBeNull()
     await settle(open())
@@ -651,32 +651,32 @@ describe("a transaction on its way", () => {
     expect(await chain.nonceOf(relayer.address)).toBe(1)
   })
 
-  it("SET-18: a crash between sending and recording costs nothing", async () => {
+  it("SET-18: is not sent twice after a crash between sending and recording", async () => {
     const sale = await sell()
-    const losing: Chain = {
+    const answerLost: Chain = {
       ...chain,
       async send(raw) {
         await chain.send(raw)
         throw new ChainUnavailable("the answer was lost")
       },
     }
-    await settle(open({ chain: losing }))
-    expect((await flying())[0]!.transaction.state).toBe("signed")
+    await settle(open({ chain: answerLost }))
+    expect((await inFlight())[0]!.transaction.state).toBe("signed")
     await mine()
     await settle(open())
     expect((await row(sale)).state).toBe("paid")
     expect(await chain.nonceOf(relayer.address)).toBe(1)
   })
 
-  it("a nonce that a stranger used is given up after some blocks, and the payment goes by another", async () => {
+  it("is abandoned once a foreign one took its nonce, and its payment moves to another", async () => {
     const sale = await sell()
     await settle()
-    const [sent] = await flying()
+    const [sent] = await inFlight()
     await drop(sent!.transaction.versions[0]!.hash)
     const other = await relayer.sign({
       chainId: sepolia.chainId,
       nonce: 0,
-      to: stranger,
+      to: outsider,
       data: "0x",
       gas: 21_000n,
       fees: await chain.fees(),
@@ -687,16 +687,16 @@ describe("a transaction on its way", () => {
     expect((await row(sale)).state).toBe("sent")
     await mine(6)
     await settle()
-    expect((await flying())[0]!.transaction.nonce).toBe(1)
+    expect((await inFlight())[0]!.transaction.nonce).toBe(1)
     await mine()
     await settle()
     expect((await row(sale)).state).toBe("paid")
   })
 
-  it("waits without gas, is complained of once, and goes on when there is some", async () => {
+  it("waits without gas, logs it once, and resumes with gas", async () => {
     const sales = [await sell(), await sell()]
     await node.fund(relayer.address, 0n)
-    for (let look = 0; look < 10; look += 1) {
+    for (let round = 0; round < 10; round += 1) {
       await settle()
       clock += 5
     }
@@ -717,11 +717,11 @@ describe("a transaction on its way", () => {
 })
 
 describe("a reorg", () => {
-  it("returns a mined payment to sent, and the same bytes are sent again", async () => {
+  it("returns a mined payment to sent and resends the same bytes", async () => {
     settlement = open({ confirmations: 3 })
     const sale = await sell()
     await settle()
-    const { hash } = (await flying())[0]!.transaction.versions[0]!
+    const { hash } = (await inFlight())[0]!.transaction.versions[0]!
     await mine()
     await settle()
     const before = (await row(sale)).evidence
@@ -734,7 +734,7 @@ describe("a reorg", () => {
     await settle()
     expect(await row(sale)).toMatchObject({ state: "sent", evidence: null })
     expect(await transaction(hash)).toMatchObject({ hash, blockHash: null })
-    expect((await flying())[0]!.transaction.versions).toHaveLength(1)
+    expect((await inFlight())[0]!.transaction.versions).toHaveLength(1)
 
     await mine(3)
     await settle()
@@ -744,17 +744,17 @@ describe("a reorg", () => {
     expect(kinds).toEqual(["redeemed", "reopened", "settled"])
   })
 
-  it("a settled payment is final when the chain says so; until then its block is looked at, and never after", async () => {
-    let looks = 0
+  it("cannot pass unnoticed: a block is checked once per round until it is final", async () => {
+    let checks = 0
     const counting: Chain = {
       ...chain,
       blockHash(number) {
-        looks += 1
+        checks += 1
         return chain.blockHash(number)
       },
     }
     settlement = open({ chain: counting })
-    const account = await customer()
+    const account = await fundedAccount()
     const sales = [await sell(account), await sell(account)]
     await settle()
     await mine()
@@ -764,28 +764,28 @@ describe("a reorg", () => {
       if (final) await mine(64)
       clock += 10
       await settle()
-      // One look for all payments of the block, however often the worker comes by.
+      // One check serves all payments of the block in each round.
       await settle()
-      expect(looks).toBe(final ? 2 : 1)
+      expect(checks).toBe(final ? 2 : 1)
       for (const sale of sales) expect((await row(sale)).state).toBe(final ? "final" : "paid")
     }
     clock += 10
     await settle()
-    expect(looks).toBe(2)
+    expect(checks).toBe(2)
     const kinds = (await store.entries({ after: 0, limit: 10 })).map((entry) => entry.kind)
     expect(kinds).toEqual(["redeemed", "redeemed", "settled", "settled"])
   })
 
-  it("SET-32: a settled payment whose cancel wins has failed, and its grant has ended", async () => {
+  it("SET-32: with a cancellation fails a settled payment and ends its grant", async () => {
     const sale = await sell()
     await settle()
-    const { hash } = (await flying())[0]!.transaction.versions[0]!
+    const { hash } = (await inFlight())[0]!.transaction.versions[0]!
     await mine()
     await settle()
     expect((await row(sale)).state).toBe("paid")
     await node.request("anvil_reorg", [1, []])
     await drop(hash)
-    await strange(await cancelCall(sale.account, sale.transfer.nonce))
+    await sendForeign(await cancelCall(sale.account, sale.transfer.nonce))
     await mine()
     clock += 10
     await settle()
@@ -794,16 +794,16 @@ describe("a reorg", () => {
     expect(await row(sale)).toMatchObject({ state: "failed", failure: "cancelled", evidence: null })
     expect(await grantEnd(sale)).toBe("settlement_failed")
     expect(await balanceOf(payTo)).toBe(0n)
-    expect(await flying()).toEqual([])
+    expect(await inFlight()).toEqual([])
     const kinds = (await store.entries({ after: 0, limit: 10 })).map((entry) => entry.kind)
     expect(kinds).toEqual(["redeemed", "settled", "reopened", "failed", "ended"])
     expect(logged.some(({ message }) => message === "a reorg took a settled payment back")).toBe(true)
   })
 
-  it("SET-32: a settled payment that a reorg moved into another block is settled by that one", async () => {
+  it("SET-32: into another block settles the payment by that block", async () => {
     const sale = await sell()
     await settle()
-    const { hash, raw } = (await flying())[0]!.transaction.versions[0]!
+    const { hash, raw } = (await inFlight())[0]!.transaction.versions[0]!
     await mine()
     await settle()
     const before = (await row(sale)).evidence!
@@ -822,10 +822,13 @@ describe("a reorg", () => {
     expect(kinds).toEqual(["redeemed", "settled", "reopened", "settled"])
   })
 
-  it("a node that cannot say what is final holds up nothing", async () => {
-    const mute = { ...chain, finalized: () => Promise.reject(new ChainUnavailable("what is that?")) }
-    settlement = open({ chain: mute })
-    const account = await customer()
+  it("is not needed to go on: a node without finality blocks no payment", async () => {
+    const withoutFinality = {
+      ...chain,
+      finalized: () => Promise.reject(new ChainUnavailable("what is that?")),
+    }
+    settlement = open({ chain: withoutFinality })
+    const account = await fundedAccount()
     for (const _ of [1, 2]) {
       const sale = await sell(account)
       await settle()
@@ -836,15 +839,15 @@ describe("a reorg", () => {
     }
   })
 
-  it("takes a third party's submission back, and we send our own", async () => {
+  it("undoes a third party's submission, and ours is sent", async () => {
     settlement = open({ confirmations: 3 })
     const sale = await sell()
-    const theirs = await strange(exactEip3009.settlementCall(sale.transfer))
+    const foreign = await sendForeign(exactEip3009.settlementCall(sale.transfer))
     await mine()
     await settle()
     expect(await row(sale)).toMatchObject({ state: "mined", transactionId: null })
     await node.request("anvil_reorg", [1, []])
-    await drop(theirs)
+    await drop(foreign)
     await settle()
     expect((await row(sale)).state).toBe("sent")
     await mine(3)
@@ -853,11 +856,11 @@ describe("a reorg", () => {
     expect(await balanceOf(payTo)).toBe(value)
   })
 
-  it("deeper than was waited for, the same bytes pay again, and the nonces after them wait no longer", async () => {
+  it("beyond the confirmations resends the same bytes and frees later nonces", async () => {
     const first = await sell()
-    const account = await customer()
+    const account = await fundedAccount()
     await settle()
-    const { hash } = (await flying())[0]!.transaction.versions[0]!
+    const { hash } = (await inFlight())[0]!.transaction.versions[0]!
     await mine()
     await settle()
     expect((await row(first)).state).toBe("paid")
@@ -865,7 +868,7 @@ describe("a reorg", () => {
     await drop(hash)
     const second = await sell(account)
     await settle()
-    expect((await flying())[0]!.transaction.nonce).toBe(1)
+    expect((await inFlight())[0]!.transaction.nonce).toBe(1)
     clock += 30
     await settle()
     await mine()
@@ -876,19 +879,19 @@ describe("a reorg", () => {
   })
 })
 
-describe("one bad thing does not spoil the rest", () => {
-  it("SET-41: a payment that cannot be worked on gives way to the others", async () => {
-    const account = await customer()
-    const poison = await sell(account, "unheard-of")
+describe("one failing part does not block the others", () => {
+  it("SET-41: a payment that cannot be processed gives way to the others", async () => {
+    const account = await fundedAccount()
+    const broken = await sell(account, "unheard-of")
     const good = await sell(account)
     await settle()
-    expect(await row(poison)).toMatchObject({ state: "accepted", attempts: 1, dueAt: clock + 1 })
+    expect(await row(broken)).toMatchObject({ state: "accepted", attempts: 1, dueAt: clock + 1 })
     await mine()
     await settle()
     expect((await row(good)).state).toBe("paid")
   })
 
-  it("SET-26, DOS-14: a node that does not answer is asked again later, and later", async () => {
+  it("SET-26, DOS-14: an unavailable node is asked again with growing pauses", async () => {
     const sale = await sell()
     let asked = 0
     const down: Chain = {
@@ -907,10 +910,10 @@ describe("one bad thing does not spoil the rest", () => {
     expect(await row(sale)).toMatchObject({ state: "accepted", attempts: 0 })
   })
 
-  it("SET-30: a node that turns out to be of another chain is no try of the payment, and is complained of", async () => {
+  it("SET-30: a chain-id mismatch logs an error and does not count as an attempt", async () => {
     const sale = await sell()
-    const stranger: Chain = { ...chain, estimateGas: () => Promise.reject(new ChainMismatch("of chain 1")) }
-    await settle(open({ chain: stranger }))
+    const outsider: Chain = { ...chain, estimateGas: () => Promise.reject(new ChainMismatch("of chain 1")) }
+    await settle(open({ chain: outsider }))
     expect(await row(sale)).toMatchObject({ state: "accepted", attempts: 0, lastError: null })
     expect(logged).toMatchObject([{ level: "error", message: "settlement refuses a chain" }])
     await settle()
@@ -931,7 +934,7 @@ describe("one bad thing does not spoil the rest", () => {
     expect(await chain.nonceOf(relayer.address)).toBe(0)
   })
 
-  it("SET-44: what the store cannot keep is not sent, and is sent when it can", async () => {
+  it("SET-44: a transaction that cannot be stored is not sent until it can", async () => {
     const sale = await sell()
     let sent = 0
     const watched: Chain = {
@@ -953,7 +956,7 @@ describe("one bad thing does not spoil the rest", () => {
     expect((await row(sale)).state).toBe("sent")
   })
 
-  it("fenced between simulating and storing, nothing is sent", async () => {
+  it("a fence lost between simulating and storing sends nothing", async () => {
     const sale = await sell()
     let sent = 0
     const watched: Chain = {
@@ -974,17 +977,17 @@ describe("one bad thing does not spoil the rest", () => {
   })
 })
 
-describe("the worker", () => {
+describe("the settlement worker", () => {
   const work = (settlements: readonly Settlement[], holder: string) =>
     createWorker(
       { store, settlements, now: () => clock, holder, log },
       { pollSeconds: 0.01, leaseSeconds: 0.3 },
     )
-  const turnstile = (network: string) => {
+  const stepCounter = (network: string) => {
     let step = () => {}
-    const turns: number[] = []
+    const steps: number[] = []
     return {
-      turns,
+      steps: steps,
       /** Resolves at the next step. */
       next: () =>
         new Promise<void>((resolve) => {
@@ -993,7 +996,7 @@ describe("the worker", () => {
       settlement: {
         network,
         async advance(held: number) {
-          turns.push(held)
+          steps.push(held)
           step()
           return { busy: false }
         },
@@ -1003,41 +1006,41 @@ describe("the worker", () => {
 
   beforeEach(() => store.release({ fence }))
 
-  it("settles what it is given until it is stopped, and then lets go of the lease", async () => {
-    const gate = turnstile("a")
+  it("settles until it is stopped, then releases the lease", async () => {
+    const gate = stepCounter("a")
     const worker = work([gate.settlement], "one")
     expect(worker.holding()).toBe(false)
-    const turned = gate.next()
+    const stepped = gate.next()
     worker.start()
-    await turned
+    await stepped
     expect(worker.holding()).toBe(true)
     await worker.stop()
     await worker.stop()
-    const turns = gate.turns.length
+    const steps = gate.steps.length
     expect(worker.holding()).toBe(false)
     expect(await store.lease({ holder: "two", seconds: 5, now: clock })).not.toBeNull()
     worker.start()
-    expect(gate.turns).toHaveLength(turns)
+    expect(gate.steps).toHaveLength(steps)
   })
 
-  it("only one of several settles; when it stops, another goes on with a higher fence", async () => {
-    const gates = [turnstile("a"), turnstile("a")]
-    const first = work([gates[0]!.settlement], "one")
-    const second = work([gates[1]!.settlement], "two")
-    const started = gates[0]!.next()
+  it("runs in one process; on stop another continues with a higher fence", async () => {
+    const counters = [stepCounter("a"), stepCounter("a")]
+    const first = work([counters[0]!.settlement], "one")
+    const second = work([counters[1]!.settlement], "two")
+    const started = counters[0]!.next()
     first.start()
     await started
     second.start()
-    const taken = gates[1]!.next()
-    expect(gates[1]!.turns).toEqual([])
+    const taken = counters[1]!.next()
+    expect(counters[1]!.steps).toEqual([])
     await first.stop()
     await taken
-    expect(gates[1]!.turns[0]).toBeGreaterThan(gates[0]!.turns.at(-1)!)
+    expect(counters[1]!.steps[0]).toBeGreaterThan(counters[0]!.steps.at(-1)!)
     await second.stop()
   })
 
-  it("a network that hangs or throws holds up no other, and stopping waits for the step under way", async () => {
-    const gate = turnstile("a")
+  it("continues while a network hangs or throws, and stops after the running step", async () => {
+    const gate = stepCounter("a")
     let release = () => {}
     const hanging = new Promise<{ busy: boolean }>((resolve) => {
       release = () => resolve({ busy: false })
@@ -1051,9 +1054,9 @@ describe("the worker", () => {
       ],
       "one",
     )
-    const turned = gate.next()
+    const stepped = gate.next()
     worker.start()
-    await turned
+    await stepped
     await gate.next()
     const order: string[] = []
     const stopped = worker.stop().then(() => order.push("stopped"))
@@ -1064,7 +1067,7 @@ describe("the worker", () => {
     expect(logged.some(({ message }) => message === "a settlement step failed")).toBe(true)
   })
 
-  it("settles a real payment when it is woken", async () => {
+  it("settles a real payment when woken", async () => {
     await node.request("evm_setAutomine", [true])
     const done = new Promise<void>((resolve) => {
       settlement = open({ onStep: (step) => step === "concluded" && resolve() })

@@ -5,7 +5,7 @@ import Database from "better-sqlite3"
 import { expect, it } from "vitest"
 import { openSqliteStore } from "../../../server/stores/sqlite/store.ts"
 
-it("KEY-12: whatever is in an id, it is only ever looked up", async () => {
+it("KEY-12: hostile ids are only looked up; the schema stays unchanged", async () => {
   const file = join(await mkdtemp(join(tmpdir(), "hostile-")), "ticket402.db")
   const store = await openSqliteStore({ file })
   const tables = () => {
@@ -16,7 +16,7 @@ it("KEY-12: whatever is in an id, it is only ever looked up", async () => {
   }
   const before = tables()
   const quotes = ["'", '"', "`", "';", "\u0000'", "\\'", "')", "%27", "\u02bc", "1 or 1=1"]
-  const rests = [
+  const suffixes = [
     "",
     " or 1=1 --",
     "; drop table redemptions --",
@@ -25,7 +25,7 @@ it("KEY-12: whatever is in an id, it is only ever looked up", async () => {
     "|| 'x'",
   ]
   for (const quote of quotes)
-    for (const rest of rests)
+    for (const rest of suffixes)
       for (const key of [quote + rest, `eip155:1${quote}${rest}`, rest + quote]) {
         expect(await store.recall({ key })).toBeNull()
         const rotated = store.rotate({
@@ -36,7 +36,7 @@ it("KEY-12: whatever is in an id, it is only ever looked up", async () => {
           lives: { full: 300, pending: 60 },
           now: 1,
         } as never)
-        // Unknown to the store, by whichever way it says so; what matters is that nothing else happened.
+        // The store may answer null or throw; only side effects matter here.
         await rotated.catch(() => undefined)
       }
   expect(tables()).toEqual(before)

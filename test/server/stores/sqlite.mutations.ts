@@ -3,9 +3,9 @@ import { at, type Mutation } from "../../mutations/mutation.ts"
 
 export const mutations: readonly Mutation[] = [
   ...at("server/stores/sqlite/schema.ts", [
-    ["unique redemption key", "key TEXT NOT NULL UNIQUE,", "key TEXT NOT NULL,", "RPL-02"],
+    ["a redemption key is unique", "key TEXT NOT NULL UNIQUE,", "key TEXT NOT NULL,", "RPL-02"],
     [
-      "unique evidence",
+      "evidence is unique",
       "CREATE UNIQUE INDEX redemptions_by_evidence",
       "CREATE INDEX redemptions_by_evidence",
       "RPL-02",
@@ -18,15 +18,15 @@ export const mutations: readonly Mutation[] = [
       '["synchronous", "NORMAL", "1"]',
       "reads synchronous=FULL back",
     ],
-    ["synchronous read back", "if (found !== readBack)", "if (false)", "does not go on with a handle"],
+    ["synchronous is read back", "if (found !== readBack)", "if (false)", "a handle whose synchronous"],
     ["no database on a network file system", "checkFileSystem(file, fileSystemOf(folder))", "", "KEY-10"],
   ]),
   ...at("server/stores/sqlite/records.ts", [
     [
-      "no list of a subject's grants by looking at all grants",
+      "a subject's grants are listed without scanning all grants",
       "ORDER BY +rowid",
       "ORDER BY rowid",
-      "every row of a table that grows",
+      "scan a growing table",
     ],
   ]),
 ]

@@ -43,7 +43,7 @@ async function open(deadlineMs = 5000): Promise<Store> {
   return store
 }
 
-/** A handle beside the store's. */
+/** A second handle on the store's file. */
 function handle(make = () => openDatabase(Sqlite, file)): Sqlite.Database {
   const db = make()
   databases.push(db)
@@ -67,13 +67,13 @@ async function linesOf(lines: AsyncIterable<string>): Promise<string[]> {
   return all
 }
 
-it("KEY-10: refuses a database on a network file system, and makes no file there", async () => {
+it("KEY-10: refuses a database on a network file system and creates no file there", async () => {
   for (const [type, name] of [
     [0x6969, "NFS"],
     [0xff534d42, "CIFS"],
-    // As a 32-bit system reports it.
+    // The magic number as a 32-bit system reports it.
     [0xfe534d42 - 2 ** 32, "SMB2"],
-    // ext4
+    // The magic number of ext4.
     [0xef53, undefined],
   ] as const) {
     const open = () => openDatabase(Sqlite, file, () => type).close()
@@ -85,7 +85,7 @@ it("KEY-10: refuses a database on a network file system, and makes no file there
 })
 
 describe("durability", () => {
-  it("RPL-05: reads synchronous=FULL back on every handle, after writing and after reopening", async () => {
+  it("RPL-05: every handle reads synchronous=FULL back after writes and reopening", async () => {
     const synchronous = (db: Sqlite.Database) => Number(db.pragma("synchronous", { simple: true }))
     const [first, second] = [handle(), handle()]
     for (const db of [first, second]) {
@@ -97,22 +97,22 @@ describe("durability", () => {
     expect(synchronous(handle())).toBe(2)
   })
 
-  it("does not go on with a handle whose synchronous is not FULL", () => {
+  it("a handle whose synchronous is not FULL is refused", () => {
     const answers: Record<string, string> = { journal_mode: "wal", synchronous: "1" }
     const lowered = { pragma: (text: string) => answers[text] }
     expect(() => applyPragmas(lowered, "shop.db")).toThrow("shop.db: found synchronous=1, wanted 2")
   })
 
-  it("loses nothing it acknowledged when the process is killed while writing", async () => {
+  it("acknowledged writes survive a kill of the process while it writes", async () => {
     const { spawned, lines } = child("write")
-    const said: string[] = []
+    const printed: string[] = []
     for await (const line of lines) {
-      said.push(line)
-      if (said.length === 300) spawned.kill("SIGKILL")
+      printed.push(line)
+      if (printed.length === 300) spawned.kill("SIGKILL")
     }
-    expect(said.length).toBeGreaterThanOrEqual(300)
+    expect(printed.length).toBeGreaterThanOrEqual(300)
     const store = await open()
-    const keys = said.slice(1)
+    const keys = printed.slice(1)
     const found = await Promise.all(keys.map((key) => store.recall({ key })))
     expect(found.filter((each) => each === null)).toEqual([])
     expect(handle().pragma("integrity_check", { simple: true })).toBe("ok")
@@ -120,7 +120,7 @@ describe("durability", () => {
 })
 
 describe("several processes on one file", () => {
-  it("that start at once do not take a file that one of them is making for an old one", () => {
+  it("do not mistake a file that one of them is creating for an old one", () => {
     const [late, early] = [new Sqlite(file), new Sqlite(file)]
     databases.push(late, early)
     late.pragma("journal_mode = WAL")
@@ -142,7 +142,7 @@ describe("several processes on one file", () => {
     expect(entries).toHaveLength(50)
   })
 
-  it("wait for each other's lock without stopping the event loop, and carry the call out", async () => {
+  it("wait for each other's lock without blocking the event loop", async () => {
     const store = await open()
     const other = handle()
     other.exec("BEGIN IMMEDIATE")
@@ -175,7 +175,7 @@ describe("several processes on one file", () => {
     expect(await store.recall({ key: order.key })).not.toBeNull()
   })
 
-  it("DOS-06: answer StoreUnavailable, with nothing written, when a lock is held beyond the deadline", async () => {
+  it("DOS-06: answer StoreUnavailable and write nothing after the lock deadline", async () => {
     const store = await open(150)
     const other = handle()
     other.exec("BEGIN IMMEDIATE")
@@ -189,15 +189,15 @@ describe("several processes on one file", () => {
     expect(await store.redeem(orderOf())).toMatchObject({ kind: "redeemed" })
   })
 
-  it("do not open a file that is held beyond the deadline", async () => {
+  it("do not open a file that is locked beyond the deadline", async () => {
     await writeFile(file, "", { mode: 0o600 })
     handle(() => new Sqlite(file)).exec("BEGIN EXCLUSIVE")
     await expect(open(150)).rejects.toBeInstanceOf(StoreUnavailable)
   })
 })
 
-describe("a group", () => {
-  it("keeps what its neighbours wrote when a verb throws", async () => {
+describe("a group of verbs", () => {
+  it("keeps the writes of its other verbs when one throws", async () => {
     const group = createGroup(handle())
     const lease = { id: 1, verb: "lease", input: { holder: "a", seconds: 30, now: start } } as const
     expect(group([lease])).toEqual([{ id: 1, value: { fence: 1 } }])
@@ -225,7 +225,7 @@ describe("a group", () => {
     expect(await store.recall(after)).not.toBeNull()
   })
 
-  it("writes nothing, and says that the store is unavailable, when the disk is full", async () => {
+  it("answers StoreUnavailable and writes nothing when the disk is full", async () => {
     const db = handle()
     const group = createGroup(db)
     const pages = Number(db.pragma("page_count", { simple: true }))
@@ -246,21 +246,21 @@ describe("a group", () => {
   })
 })
 
-describe("the thread", () => {
-  it("takes everything that waits with it when it dies, and every later call", async () => {
+describe("the store thread", () => {
+  it("rejects waiting and later calls with StoreUnavailable when it dies", async () => {
     const started = once(process, "worker") as Promise<[Worker]>
     const store = await open()
     const [thread] = await started
     handle().exec("BEGIN IMMEDIATE")
     const waiting = [store.redeem(orderOf()), store.redeem(orderOf())]
-    // A letter it cannot read ends it. (Terminated from outside, SQLite's binding may abort the whole process.)
+    // A malformed message ends the thread. Terminating it from outside may abort the process.
     thread.postMessage(null)
     await Promise.all(waiting.map((claim) => expect(claim).rejects.toBeInstanceOf(StoreUnavailable)))
     await expect(store.redeem(orderOf())).rejects.toBeInstanceOf(StoreUnavailable)
     await store.close()
   })
 
-  it("refuses what it cannot be sent, and goes on", async () => {
+  it("rejects input that cannot be posted and continues", async () => {
     const store = await open()
     const order = { ...orderOf(), key: (() => "") as unknown as string }
     await expect(store.redeem(order)).rejects.toThrow()
@@ -269,7 +269,7 @@ describe("the thread", () => {
   })
 })
 
-describe("compiled", () => {
+describe("the compiled store", () => {
   const script = `import { openStore } from "./index.js"
     const store = await openStore("sqlite:./data.db").catch((error) => console.log(error.name + ": " + error.message))
     if (store) console.log(JSON.stringify(await store.lease({ holder: "a", seconds: 1, now: 1 })))
@@ -291,7 +291,7 @@ describe("compiled", () => {
     expect(await run()).toEqual(['{"fence":1}'])
   })
 
-  it("says which package to install when better-sqlite3 is missing", async () => {
+  it("names the package to install when better-sqlite3 is missing", async () => {
     compileInto(directory, "server/stores/index.ts")
     expect(await run()).toEqual([
       "MissingPackage: The SQLite store needs the package better-sqlite3: npm i better-sqlite3",
@@ -300,7 +300,7 @@ describe("compiled", () => {
 })
 
 describe("the statements", () => {
-  it("look at every row of a table that grows only where the whole books are looked through", () => {
+  it("scan a growing table only in the verbs that read the whole books", () => {
     const db = openDatabase(Sqlite, file)
     const statementsOf = (create: (db: Sqlite.Database) => unknown): readonly string[] => {
       const statements: string[] = []
@@ -328,8 +328,8 @@ describe("the statements", () => {
   })
 })
 
-describe("the file", () => {
-  it("is the owner's alone, with everything beside it, in a directory of the owner's", async () => {
+describe("the database file", () => {
+  it("is readable by its owner only, with all files and folders beside it", async () => {
     file = join(directory, "data", "deep", "ticket402.db")
     await (await open()).redeem(orderOf())
     const data = join(directory, "data")
@@ -347,7 +347,7 @@ describe("the file", () => {
     await expect(refused).rejects.toThrow(`${file}: found mode 0${mode.toString(8)}, wanted 0600`)
   })
 
-  it("is refused when it is a link, a directory, or no database", async () => {
+  it("is refused when it is a link, a directory or no database", async () => {
     await symlink(join(directory, "elsewhere.db"), file)
     await expect(open()).rejects.toThrow("found a symbolic link, wanted a regular file")
     expect(await readdir(directory)).toEqual(["ticket402.db"])
@@ -359,7 +359,7 @@ describe("the file", () => {
     await expect(open()).rejects.toThrow("the database cannot be used (SQLITE_NOTADB)")
   })
 
-  it("is refused, and left alone, when it is of another release or of another program", async () => {
+  it("is refused unchanged when it belongs to another release or program", async () => {
     const db = handle()
     db.pragma("user_version = 1")
     await expect(open()).rejects.toThrow("found schema version 1 of a development version, wanted 4")
@@ -374,7 +374,7 @@ describe("the file", () => {
     expect(other.pragma("journal_mode", { simple: true })).toBe("delete")
   })
 
-  it("RPL-02: refuses a second row of a key or of a transfer by itself, whatever the code above it asks", () => {
+  it("RPL-02: rejects a second row of a key or Transfer by its own constraints", () => {
     const db = handle()
     const claim = (key: string) => createGroup(db)([{ id: 1, verb: "redeem", input: orderOf({ key }) }])
     expect([claim("a"), claim("b")]).toMatchObject([[{ value: {} }], [{ value: {} }]])
@@ -383,7 +383,7 @@ describe("the file", () => {
     expect(() => db.exec(`UPDATE redemptions SET ${evidence}`)).toThrow("UNIQUE constraint")
   })
 
-  it("refuses rows that no code of this release would write", () => {
+  it("rejects rows that no code of this release would write", () => {
     const db = handle()
     createGroup(db)([{ id: 1, verb: "redeem", input: orderOf({ key: "k" }) }])
     for (const change of [
@@ -404,8 +404,8 @@ describe("the file", () => {
   })
 })
 
-describe("the kinds of store", () => {
-  it("are opened by their URL", async () => {
+describe("store URLs", () => {
+  it("open the store they name", async () => {
     for (const url of [`sqlite:${file}`, "memory:"]) {
       const store = await openStore(url)
       expect(await store.redeem(orderOf())).toMatchObject({ kind: "redeemed" })
@@ -413,8 +413,11 @@ describe("the kinds of store", () => {
     }
   })
 
-  it.each(["", "sqlite:", "memory:x", "postgres://host", "constructor:"])("refuse %j", async (url) => {
-    await expect(openStore(url)).rejects.toBeInstanceOf(UnknownStore)
-    await expect(openStore(url)).rejects.toThrow('wanted "sqlite:FILE" or "memory:"')
-  })
+  it.each(["", "sqlite:", "memory:x", "postgres://host", "constructor:"])(
+    "are refused when malformed: %j",
+    async (url) => {
+      await expect(openStore(url)).rejects.toBeInstanceOf(UnknownStore)
+      await expect(openStore(url)).rejects.toThrow('wanted "sqlite:FILE" or "memory:"')
+    },
+  )
 })

@@ -56,20 +56,20 @@ async function send(to: Hex, data: Hex, gas: bigint, by = relayer) {
   await chain.send(raw)
   await node.request("evm_mine")
   const receipt = await chain.receipt(hash)
-  if (!receipt) throw new Error("not mined")
+  if (!receipt) throw new Error("the transaction was not mined")
   const paid = receipt.logs.filter(({ topics }) => topics[0] === transferred).length
   return { success: receipt.success, paid }
 }
 const run = (gas = batchGas(calls)) => send(settlerAddress, settler!.encode(calls), gas)
 const place = (address: Hex, code: Hex) => node.request("anvil_setCode", [address, code])
 
-test("the Settler makes all calls of a batch within the gas that is reckoned for them", async () => {
+test("the Settler makes all calls of a batch within the estimated gas", async () => {
   expect(await run()).toEqual({ success: true, paid: 3 })
 })
 
-test("SET-25: what one payer's code does costs the others nothing", async () => {
+test("SET-25: a payer's code fails its own payment and no other in the batch", async () => {
   const misbehaviours: Record<string, Hex> = {
-    "loops for ever": "0x5b5f56",
+    "loops forever": "0x5b5f56",
     reverts: "0x5f5ffd",
     "is invalid": "0xfe",
     "returns 100,000 bytes": "0x620186a05ff3",
@@ -83,14 +83,14 @@ test("SET-25: what one payer's code does costs the others nothing", async () => 
   }
 })
 
-test("the Settler outlives an asset that burns all gas or answers a megabyte, in each of its calls", async () => {
+test("the Settler survives an asset that burns all gas or returns a megabyte", async () => {
   for (const code of ["0x5b5f56", "0xfe", "0x62100000 5ff3", "0x62100000 5ffd"]) {
     await place(asset, code.replace(" ", "") as Hex)
     expect(await run(), code).toEqual({ success: true, paid: 0 })
   }
 })
 
-test("with too little gas a batch reverts as a whole: no payment is starved in silence", async () => {
+test("a batch with too little gas reverts as a whole and drops no payment silently", async () => {
   const outcomes = new Map<boolean, Set<number>>([
     [true, new Set()],
     [false, new Set()],
@@ -105,7 +105,7 @@ test("with too little gas a batch reverts as a whole: no payment is starved in s
   expect([...(outcomes.get(false) ?? [])]).toEqual([0])
 })
 
-test("the Settler takes no ether", async () => {
+test("the Settler rejects ether", async () => {
   const [from] = node.accounts
   await node.request("anvil_impersonateAccount", [from!.address])
   const transaction = { from: from!.address, to: settlerAddress, value: numberToHex(1), gas: "0x30000" }
@@ -115,7 +115,7 @@ test("the Settler takes no ether", async () => {
   await expect(node.request("eth_call", [transaction, "latest"])).rejects.toThrow()
 })
 
-test("the deployer puts the Settler at the address where payments look for it", async () => {
+test("the deployment transaction puts the Settler at its fixed address", async () => {
   const placed = await node.request("eth_getCode", [settlerAddress, "latest"])
   await place(settlerAddress, "0x")
   expect(await chain.hasCode(settlerAddress)).toBe(false)
