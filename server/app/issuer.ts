@@ -50,7 +50,10 @@ import { checkAccounts, checkChains, checkPrices, warnOfPrices } from "./start-c
 export type IssuerOptions = {
   /** By id of the offer: tells those of its prices that have no amount. */
   readonly prices?: PriceFunctions
-  /** Where scalars of the configuration may come from besides, e.g. `TICKET402_ISSUER`. */
+  /**
+   * Scalars of the configuration that override it, e.g. `TICKET402_ISSUER`, and `TICKET402_RELAYER_KEY`, which is deleted
+   * there once it is read.
+   */
   readonly environment?: Record<string, string | undefined>
   readonly log?: Logger
   /** Seconds since the epoch. */
@@ -112,7 +115,10 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
     ...(options.signer && { signer: options.signer }),
   })
   const keyFeed = createFeed({ now, log }, { name: "the keys", read: keys.refresh })
-  const relayerKeys = await openRelayerKeys(config.relayer.privateKeyFile)
+  const relayerKeys = await openRelayerKeys(config.relayer.privateKeyFile, {
+    environment: options.environment,
+    log,
+  })
   const relayers = createRelayers(relayerKeys)
   const [relayer] = relayers
   const { chains, budgets } = connect(config, log)

@@ -47,7 +47,9 @@ export const initChain = (options: InitChainOptions, io: InitChainIo): Promise<n
   onConfig(options.config, io, async (config) => {
     const wanted = Object.keys(config.networks).filter((id) => (options.network ?? id) === id)
     if (wanted.length === 0) throw new ConfigError([`--network: ${options.network} is not configured`])
-    const relayers = createRelayers(await openRelayerKeys(config.relayer.privateKeyFile))
+    const relayers = createRelayers(
+      await openRelayerKeys(config.relayer.privateKeyFile, { environment: io.environment }),
+    )
     const store = await openStore(config.database)
     let code = 0
     try {

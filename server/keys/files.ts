@@ -1,4 +1,4 @@
-/** Secret files: created once with mode 0600, read only while nobody else can. */
+/** Creates secret files with mode 0600, and reads those that nobody else can read. */
 import { randomUUID } from "node:crypto"
 import { constants } from "node:fs"
 import { type FileHandle, link, mkdir, open, unlink } from "node:fs/promises"
@@ -12,25 +12,11 @@ export class KeyFileError extends Error {
   }
 }
 
-/** Reads the file, or creates it with what `make` gives; two processes starting at once agree on one. */
-export async function readOrCreateSecret(
-  file: string,
-  make: () => string,
-): Promise<{ text: string; created: boolean }> {
-  const found = await readSecret(file)
-  if (found !== undefined) return { text: found, created: false }
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 })
-  const text = make()
-  if (await createSecret(file, text)) return { text, created: true }
-  const other = await readSecret(file)
-  if (other === undefined) throw new KeyFileError(`${file}: was removed while it was read`)
-  return { text: other, created: false }
-}
-
 /** The file appears whole and on disk, or not at all; false when there is one already. */
 export async function createSecret(file: string, text: string): Promise<boolean> {
   const draft = `${file}.${randomUUID()}`
-  const handle = await open(draft, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600)
+  const flags = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY
+  const handle = await requireWritable(file, open(draft, flags, 0o600))
   try {
     await handle.writeFile(text)
     await handle.sync()
@@ -46,7 +32,7 @@ export async function createSecret(file: string, text: string): Promise<boolean>
   return true
 }
 
-/** Undefined when there is none. Opened once and examined by its handle, so that it cannot be swapped in between. */
+/** Undefined when there is none. Opened once and checked by its handle: a file swapped in between is never read. */
 export async function readSecret(file: string): Promise<string | undefined> {
   const handle = await openUnlinked(file, constants.O_RDONLY, "a regular file")
   if (!handle) return undefined
@@ -60,9 +46,9 @@ export async function readSecret(file: string): Promise<string | undefined> {
   }
 }
 
-/** Creates the folder, or refuses one that is a link or open to others: who may rename files in it chooses the keys. */
+/** Creates the folder, or refuses a link and a folder open to others: renaming files in it would choose the keys. */
 export async function ownFolder(folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: 0o700 })
+  await createFolder(folder)
   const handle = await openUnlinked(folder, constants.O_RDONLY | constants.O_DIRECTORY, "a folder")
   if (!handle) throw new KeyFileError(`${folder}: was removed while it was opened`)
   try {
@@ -70,6 +56,10 @@ export async function ownFolder(folder: string): Promise<void> {
   } finally {
     await handle.close()
   }
+}
+
+export async function createFolder(folder: string): Promise<void> {
+  await requireWritable(folder, mkdir(folder, { recursive: true, mode: 0o700 }))
 }
 
 async function openUnlinked(file: string, flags: number, wanted: string): Promise<FileHandle | undefined> {
@@ -80,14 +70,35 @@ async function openUnlinked(file: string, flags: number, wanted: string): Promis
     // A link opened as a folder is ENOTDIR.
     if (hasCode(error, "ELOOP") || hasCode(error, "ENOTDIR"))
       throw new KeyFileError(`${file}: found a symbolic link, wanted ${wanted}`)
-    throw error
+    return await requireReadable(file, Promise.reject(error))
   }
 }
 
 function checkMode(file: string, mode: number, wanted: number): void {
   if ((mode & ~wanted) === 0) return
-  const octal = wanted.toString(8)
-  throw new KeyFileError(`${file}: found mode 0${mode.toString(8)}, wanted 0${octal} (chmod ${octal})`)
+  throw new KeyFileError(
+    `${file}: found mode ${octal(mode)}, wanted ${octal(wanted)} (chmod ${wanted.toString(8)})`,
+  )
+}
+
+export const octal = (mode: number): string => `0${mode.toString(8)}`
+
+/** Codes of a file system that lacks a permission, room or a disk: a person must mend these. */
+const refusals = ["EACCES", "EPERM", "EROFS", "ENOSPC", "EDQUOT", "ENOTDIR", "EEXIST"]
+
+export const requireReadable = <T>(file: string, work: Promise<T>): Promise<T> =>
+  explain(work, (code) => `${file}: cannot be read (${code}), wanted a file this process may read`)
+
+const requireWritable = <T>(file: string, work: Promise<T>): Promise<T> =>
+  explain(work, (code) => `${file}: cannot be created (${code}), wanted a folder this process may write to`)
+
+async function explain<T>(work: Promise<T>, message: (code: string) => string): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    const code = refusals.find((each) => hasCode(error, each))
+    throw code === undefined ? error : new KeyFileError(message(code))
+  }
 }
 
 /** A new name is on disk only when its folder is. */
