@@ -1,12 +1,13 @@
-/** Holds the tests to the threat catalogue: every row has a test that names it, or a reason why it cannot have one. */
-import { readdir, readFile } from "node:fs/promises"
+/** Writes `docs/threats.md`, and fails when a threat has neither a test that names it nor a reason. */
+import { readdir, readFile, writeFile } from "node:fs/promises"
 import { Command } from "commander"
 import ts from "typescript"
-import { reasons, rowPattern, rows } from "../test/support/threats.ts"
+import { reasons, rowPattern, rows, sections } from "../test/support/threats.ts"
 
 const folder = new URL("../test/", import.meta.url)
+const page = new URL("../docs/threats.md", import.meta.url)
 
-/** Row ids in the names of tests, their tables included, each with the files that have them. */
+/** Finds the row ids in the names of tests and their tables, with the files of each. */
 async function namedRows(): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
   const found = new Map<string, Set<string>>()
   const files = await readdir(folder, { recursive: true })
@@ -21,7 +22,7 @@ async function namedRows(): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
   return found
 }
 
-/** The strings in `it(…)`, `describe(…)` and the table of `it.each(…)(…)`; comments name rows too, and prove nothing. */
+/** Reads the strings in `it(…)`, `describe(…)` and the table of `it.each(…)(…)`. Comments name rows too and prove nothing. */
 function testNames(source: ts.SourceFile): string[] {
   const names: string[] = []
   const collect = (node: ts.Node): void => {
@@ -47,12 +48,34 @@ function rootOf(expression: ts.Expression): string {
   return ""
 }
 
-const { check } = new Command("threats")
-  .option(
-    "--check",
-    "fail when a row has neither a test nor a reason, or a name or reason is out of date",
-    false,
+/** Links every test file that names a row. */
+function testsOf(id: string): string {
+  const files = [...(named.get(id) ?? [])]
+  if (files.length === 0) return `none: ${reasons[id] ?? ""}`
+  return files.map((file) => `[${file.replace(/\.test\.ts$|\.ts$/, "")}](../test/${file})`).join("<br>")
+}
+
+function documentOf(): string {
+  const tested = rows.filter((id) => named.has(id)).length
+  const tables = sections.map(({ title, rows: texts }) =>
+    [
+      `## ${title}\n`,
+      "| Row | Threat and required result | Tests |",
+      "|---|---|---|",
+      ...Object.entries(texts).map(([id, text]) => `| ${id} | ${text} | ${testsOf(id)} |`),
+    ].join("\n"),
   )
+  return `${introduction}\n${tested} of ${rows.length} rows have a test.\n\n${tables.join("\n\n")}\n`
+}
+
+const introduction = `# Threats
+
+Attacks and faults that ticket402 is tested against, and the test files that name each row. \`npm run threats\` writes this page from the texts in [\`threats.ts\`](../test/support/threats.ts) and from the titles of the tests; \`npm run check\` fails when it is out of date. The list is a selection: an attack that is not listed is still an attack.
+`
+
+const { check } = new Command("threats")
+  .description("Writes docs/threats.md from the threat catalogue and the titles of the tests.")
+  .option("--check", "write nothing; fail when the page or the catalogue is out of date", false)
   .parse()
   .opts<{ check: boolean }>()
 
@@ -63,17 +86,15 @@ const problems = [
     .map((id) => `${id}: found no test that names it, wanted one, or a reason in test/support/threats.ts`),
   ...[...named]
     .filter(([id]) => !rows.includes(id))
-    .map(([id, files]) => `${id}: named by ${[...files].join(", ")}, but no row of the catalogue`),
+    .map(([id, files]) => `${id}: named by ${[...files].join(", ")}, but not a row of the catalogue`),
   ...Object.keys(reasons)
     .filter((id) => named.has(id) || !rows.includes(id))
     .map((id) => `${id}: has a reason in test/support/threats.ts that is out of date`),
 ]
-const tested = rows.filter((id) => named.has(id))
-const lines = [
-  `${tested.length} of ${rows.length} rows have a test that names them`,
-  ...Object.entries(reasons).map(([id, reason]) => `${id}: no test, because ${reason}`),
-]
-if (!check) process.stdout.write(`${lines.join("\n")}\n`)
+const wanted = documentOf()
+if (!check) await writeFile(page, wanted)
+else if ((await readFile(page, "utf8")) !== wanted)
+  problems.push("docs/threats.md: found an old page, wanted what `npm run threats` writes")
 if (problems.length > 0) {
   process.stderr.write(`${problems.join("\n")}\n`)
   process.exitCode = 1

@@ -14,6 +14,7 @@ import type { Hex } from "../shared/values/evm.ts"
 import { type LocalChain, startLocalChain } from "./support/chain/local-chain.ts"
 import { type Command, runFile } from "./support/command.ts"
 import { documents, example, fences, prose } from "./support/documents.ts"
+import { payTo } from "./support/offers.ts"
 import { openSigner } from "./support/remote-signer.ts"
 import { eventually, postToken, preparePurchase } from "./support/service.ts"
 import { freePort } from "./support/spawn-service.ts"
@@ -34,7 +35,7 @@ const sources: Record<string, string> = {
   "ticket402/shared": "shared/index.ts",
 }
 
-/** The anchor that a heading gets where Markdown is shown. */
+/** Returns the anchor that GitHub gives to a heading. */
 const anchorOf = (heading: string): string =>
   heading
     .toLowerCase()
@@ -42,12 +43,12 @@ const anchorOf = (heading: string): string =>
     .replaceAll(" ", "-")
 
 describe("the documents", () => {
-  it("have the tables the code makes", async () => {
+  it("contain the tables that the code generates", async () => {
     const { code, stderr } = await runFile(new URL("scripts/docs.ts", root), ["--check"]).ended
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" })
   })
 
-  it("link to files and headings that exist, and all are linked from the README", async () => {
+  it("link to existing files and headings, and the README links to each of them", async () => {
     const broken: string[] = []
     const linked = new Set<string>()
     for (const [path, text] of documents) {
@@ -69,7 +70,7 @@ describe("the documents", () => {
     )
   })
 
-  it("documents every reason of a refusal, and no other", () => {
+  it("document every reason of a refusal and no other", () => {
     const documented = (part: string) => {
       const [, table = ""] =
         new RegExp(`<!-- ${part}:begin -->([\\s\\S]*?)<!-- ${part}:end -->`).exec(prose) ?? []
@@ -81,14 +82,14 @@ describe("the documents", () => {
     expect(documented("gate")).toEqual(Object.keys(gateRefusals))
   })
 
-  it("names only commands that exist, and all that are for users", () => {
+  it("name only commands that exist, and every command for users", () => {
     const shown = [
       ...fences("sh")
         .join("\n")
         .matchAll(/npm (?:run )?([a-z:]+)/g),
       ...prose.matchAll(/`npm (?:run )?([a-z:]+)/g),
     ]
-    const builtIn = ["ci", "i", "pack", "test"]
+    const builtIn = ["ci", "i", "init", "pack", "pkg", "test"]
     const names = new Set(shown.map(([, name]) => name ?? ""))
     for (const name of names)
       if (!builtIn.includes(name)) expect(Object.keys(manifest.scripts)).toContain(name)
@@ -116,7 +117,7 @@ describe("the documents' examples", () => {
     await rm(folder, { recursive: true, force: true })
   })
 
-  it("are correct TypeScript", async () => {
+  it("compile", async () => {
     const files = await Promise.all(
       fences("ts").map(async (body, at) => {
         const file = join(folder, `example-${at}.ts`)
@@ -139,7 +140,7 @@ describe("the documents' examples", () => {
     expect(found.map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, "\n"))).toEqual([])
   }, 60_000)
 
-  it("sell and buy on a local chain, with nothing changed but addresses and ports", async () => {
+  it("run on a local chain as printed, but for addresses and ports", async () => {
     const [port, otherPort, customer] = [await freePort(), await freePort(), generatePrivateKey()]
     const signer = await openSigner()
     const here = (code: string) =>
@@ -151,8 +152,7 @@ describe("the documents' examples", () => {
         .replaceAll("http://127.0.0.1:8550", signer.url)
     await mkdir(join(folder, "seller"))
     for (const [name, code] of [
-      ["seller/seller.ts", example("app.use(authorizationServer(issuer))")],
-      ["agent.ts", example("console.log(response.status")],
+      ["seller/seller.ts", example("app.listen(8402").replace("0xYourAddress", payTo)],
       ["purse.ts", example("createFileStore(")],
       ["stock.ts", example("tokenHook(")],
       ["adapters.ts", example("createDispatcher(")],
@@ -176,11 +176,6 @@ describe("the documents' examples", () => {
     await chain.fund(privateKeyToAccount(relayerKey).address)
     await chain.mint(privateKeyToAccount(customer).address, 1_000_000n)
     other = runFile(pathToFileURL(join(folder, "other.ts")), [], { cwd: folder })
-    const agent = await runFile(pathToFileURL(join(folder, "agent.ts")), [], {
-      cwd: folder,
-      env: { ...process.env, AGENT_KEY: customer },
-    }).ended
-    expect(agent).toMatchObject({ code: 0, stderr: "", stdout: '200 {"id":"7"}\n' })
     const keeper = await runFile(pathToFileURL(join(folder, "purse.ts")), [], {
       cwd: folder,
       env: { ...process.env, AGENT_KEY: customer },
@@ -235,8 +230,8 @@ describe("the documents' examples", () => {
     expect(refused?.headers.get("payment-required")).not.toBeNull()
   }, 60_000)
 
-  it("sell at a price that a function tells", async () => {
-    const changing = example("127.0.0.1:8500")
+  it("sell at the price that a function returns", async () => {
+    const changing = example("127.0.0.1:8500").replace("0xYourAddress", payTo)
     const elsewhere = createServer((_request, response) => void response.end("0.9"))
     await new Promise<void>((resolve) => elsewhere.listen(0, "127.0.0.1", resolve))
     const { port } = elsewhere.address() as AddressInfo

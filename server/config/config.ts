@@ -9,7 +9,7 @@ import { readOffer } from "./offers.ts"
 import { configSchema } from "./schema.ts"
 import { show } from "./show.ts"
 import { readUnits } from "./units.ts"
-import { requireAddress, requireBlock, requireIdentifier, requireOrigin, WrongValue } from "./values.ts"
+import { requireBlock, requireIdentifier, requireOrigin, requirePayTo, WrongValue } from "./values.ts"
 
 /** Limits in the currency of the assets; inside they are millionths. */
 const moneyLimits = ["perPayment", "perPayer", "total", "dailyLoss", "agreementAbove"] as const
@@ -86,7 +86,7 @@ function complete(raw: z.output<typeof configSchema>): Config {
   const resource = check("resource", () =>
     requireIdentifier(raw.resource ?? raw.issuer, raw.allowInsecureHttp),
   )
-  const payTo = check("payTo", () => requireAddress(raw.payTo))
+  const payTo = check("payTo", () => requirePayTo(raw.payTo))
   const connected = readNetworks(raw.networks)
   problems.push(...connected.problems)
   const alone = Object.keys(raw.networks).filter((id) => raw.networks[id]?.rpcUrls.length === 1)

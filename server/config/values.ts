@@ -39,6 +39,15 @@ export function requireBlock(text: string): void {
     throw new WrongValue(`found ${show(text)}, wanted an address or a CIDR block such as "10.0.0.0/8"`)
 }
 
+/** Samples hold a placeholder for `payTo`, so the sentence says what to write in its place. */
+export function requirePayTo(text: string): Address {
+  if (!/^0x[0-9a-fA-F]{40}$/.test(text))
+    throw new WrongValue(
+      `found ${show(text)}, wanted an address of your own that receives the money: 0x and 40 hex digits`,
+    )
+  return requireAddress(text)
+}
+
 export function requireAddress(text: string): Address {
   const address = parseAddress(text)
   if (!address || address === zeroAddress)

@@ -1,9 +1,11 @@
-/** The README and the documents beside it, whose examples the tests run. */
+/** Reads the README and the documents beside it, whose examples the tests run. */
 import { readdirSync, readFileSync } from "node:fs"
 
 const root = new URL("../../", import.meta.url)
 const paths = [
   "README.md",
+  "CHANGELOG.md",
+  "CONTRIBUTING.md",
   ...readdirSync(new URL("docs/", root))
     .filter((file) => file.endsWith(".md"))
     .sort()
@@ -18,15 +20,42 @@ export const documents: ReadonlyMap<string, string> = new Map(
 /** All of them as one text. */
 export const prose = [...documents.values()].join("\n")
 
-/** The bodies of the fences of a language, in order. */
-export const fences = (language: string): string[] =>
-  [...prose.matchAll(new RegExp(`^\`\`\`${language}\n([\\s\\S]*?)^\`\`\`$`, "gm"))].map(
-    ([, body]) => body ?? "",
+/** A code block, with the line above it; the indentation of a list is removed. */
+type Fence = { readonly language: string; readonly lead: string; readonly body: string }
+
+const readFences = (text: string): readonly Fence[] =>
+  [...text.matchAll(/^(.*)\n( *)```([a-z]+)\n([\s\S]*?)^\2```$/gm)].map(
+    ([, lead = "", indent = "", language = "", body = ""]) => ({
+      language,
+      lead,
+      body: body.replaceAll(new RegExp(`^${indent}`, "gm"), ""),
+    }),
   )
 
-/** The one example of a language that holds a text. */
+/** The bodies of the code blocks of a language, in order. */
+export const fences = (language: string): string[] =>
+  readFences(prose)
+    .filter((fence) => fence.language === language)
+    .map(({ body }) => body)
+
+/** The one example of a language that contains a text. */
 export function example(part: string, language = "ts"): string {
   const [found = "", ...others] = fences(language).filter((body) => body.includes(part))
   if (found === "" || others.length > 0) throw new Error(`found not one example with ${part}`)
   return found
+}
+
+/** A step of a walk-through: commands to run, or a file to save under the name that its text gives. */
+export type Step =
+  | { readonly kind: "run"; readonly commands: string }
+  | { readonly kind: "save"; readonly file: string; readonly body: string }
+
+/** The steps below a heading of a document, in order. */
+export function stepsOf(path: string, heading: string): readonly Step[] {
+  const [, section = ""] = (documents.get(path) ?? "").split(`\n## ${heading}\n`)
+  const [own = ""] = section.split("\n## ")
+  return readFences(own).map(({ lead, body }) => {
+    const [, file] = /[Ss]ave this as `([^`]+)`/.exec(lead) ?? []
+    return file === undefined ? { kind: "run", commands: body } : { kind: "save", file, body }
+  })
 }

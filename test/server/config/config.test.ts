@@ -79,6 +79,12 @@ describe("the configuration", () => {
     expect(problems({ ...configInput(), zzzzzzzz: 1 })).toEqual(["zzzzzzzz: unknown key"])
   })
 
+  it("refuses the placeholder of the README as payTo and says what to write there", () => {
+    expect(problems(configInput({ payTo: "0xYourAddress" }))).toEqual([
+      'payTo: found "0xYourAddress", wanted an address of your own that receives the money: 0x and 40 hex digits',
+    ])
+  })
+
   it("names the key, the value found and the value wanted", () => {
     expect(problems(configInput({ payTo: "0x123" }))[0]).toMatch(/^payTo: found "0x123", wanted an address/)
     expect(
