@@ -3,6 +3,11 @@ import { at, type Mutation } from "../mutations/mutation.ts"
 
 export const mutations: readonly Mutation[] = [
   ...at("client/wire/read-challenge.ts", [
-    ["a 402 is read within its time", ", AbortSignal.timeout(timeoutMs))", ")", "nothing is overspent"],
+    [
+      "a 402 is read within its time limit",
+      ", AbortSignal.timeout(timeoutMs))",
+      ")",
+      ": no overspending, no leak",
+    ],
   ]),
 ]

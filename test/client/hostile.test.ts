@@ -32,17 +32,17 @@ async function check(scenario: Scenario): Promise<void> {
   expect(report).toMatchObject({ end: scenario.ends, overspent: 0n, leaks: [] })
 }
 
-const tables = { prices, identities, places, redirects, answers, challenges, "single calls": payPerCall }
+const tables = { prices, identities, places, redirects, answers, challenges, "pay per call": payPerCall }
 for (const [name, scenarios] of Object.entries(tables))
-  describe(`hostile ${name}: nothing is overspent, nothing secret leaves, and the call ends`, () => {
+  describe(`hostile ${name}: no overspending, no leak, and every call ends`, () => {
     test.each(scenarios)("$name", check)
   })
 
-describe("control: who is fair is paid", () => {
+describe("control: a fair seller is paid", () => {
   test.each(controls)("$name", check)
 })
 
-describe("on the chain", () => {
+describe("on chain", () => {
   const chains: LocalChain[] = []
   beforeAll(async () => {
     const started = (["sepolia", "base-sepolia"] as const).map((network) =>
@@ -52,7 +52,7 @@ describe("on the chain", () => {
   })
   afterAll(() => Promise.all(chains.map((chain) => chain.stop())))
 
-  test("CLI-02: whoever takes every signature that was made to the chain gets the fair prices and no unit more", async () => {
+  test("CLI-02: submitting every signature ever made pays the fair prices exactly", async () => {
     let taken = 0n
     for (const chain of chains) taken += await takeAll(chain)
     expect(taken).toBe(tally.fair)
@@ -63,12 +63,12 @@ describe("on the chain", () => {
   })
 })
 
-/** What leaves the account when all that it signed for this chain is submitted there. */
+/** The amount that leaves the account when every signature for this chain is submitted. */
 async function takeAll(chain: LocalChain): Promise<bigint> {
-  const purse = 1_000_000_000n
-  await chain.mint(account.address, purse)
-  const thief = chain.accounts[0]?.address
-  await chain.request("anvil_impersonateAccount", [thief])
+  const funds = 1_000_000_000n
+  await chain.mint(account.address, funds)
+  const submitter = chain.accounts[0]?.address
+  await chain.request("anvil_impersonateAccount", [submitter])
   const call3s = signed
     .filter(({ chainId }) => chainId === chain.chainId)
     .map((transfer) => ({
@@ -78,9 +78,9 @@ async function takeAll(chain: LocalChain): Promise<bigint> {
     }))
   const data = encodeFunctionData({ abi: multicall3.abi, functionName: "aggregate3", args: [call3s] })
   const to = aggregators.find(({ name }) => name === "Multicall3")?.address
-  const hash = await chain.request("eth_sendTransaction", [{ from: thief, to, data, gas: "0xf00000" }])
+  const hash = await chain.request("eth_sendTransaction", [{ from: submitter, to, data, gas: "0xf00000" }])
   await chain.request("evm_mine")
   expect(await chain.request("eth_getTransactionReceipt", [hash])).toMatchObject({ status: "0x1" })
   const asked = encodeFunctionData({ abi: testUsdc.abi, functionName: "balanceOf", args: [account.address] })
-  return purse - BigInt(String(await chain.request("eth_call", [{ to: chain.asset, data: asked }, "latest"])))
+  return funds - BigInt(String(await chain.request("eth_call", [{ to: chain.asset, data: asked }, "latest"])))
 }

@@ -98,7 +98,12 @@ describe("ticket402 mcp", () => {
     const made = await agent()
     const { client, call } = await host(made)
     const { tools } = await client.listTools()
-    expect(tools.map(({ name }) => name)).toEqual(["fetch_paid_url", "dry_run", "list_tokens", "budget_status"])
+    expect(tools.map(({ name }) => name)).toEqual([
+      "fetch_paid_url",
+      "dry_run",
+      "list_tokens",
+      "budget_status",
+    ])
     expect(await call("dry_run", { url: `${service.url}/movies/7` })).toMatchObject({
       kind: "sale",
       purchase: { price: "0.01", scope: "movies:read" },

@@ -10,16 +10,16 @@ export const mutations: readonly Mutation[] = [
       "CLI-04: a redirect",
     ],
     [
-      "the path of a dispatch cannot name a host",
+      "a dispatched path cannot name a host",
       "new URL(`${new URL(origin).origin}${path}`)",
       "new URL(path, origin)",
       "CLI-12: a path that looks",
     ],
     [
-      "an answer that nobody reads on is ended",
+      "an unread answer is cancelled",
       "reader?.cancel().catch(() => {})",
       "",
-      "whose handler fails",
+      "closes the connection when the handler",
     ],
   ]),
   ...at("client/adapters/axios.ts", [
@@ -27,7 +27,7 @@ export const mutations: readonly Mutation[] = [
       "refusals keep their type through axios",
       "isAxiosError(error) && error.cause instanceof Ticket402Error ? error.cause : error",
       "error",
-      "CLI-01: what is over",
+      "CLI-01: a price over",
     ],
   ]),
 ]

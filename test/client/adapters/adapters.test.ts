@@ -1,4 +1,4 @@
-/** One suite for every way to call through a client: whatever library asks, the client's promises hold. */
+/** One suite for every adapter: the client's promises hold for each HTTP library. */
 import { once } from "node:events"
 import { Readable } from "node:stream"
 import { inspect } from "node:util"
@@ -20,10 +20,10 @@ type Init = {
 }
 type Answer = { status: number; headers: Record<string, unknown>; body: ReadableStream<Uint8Array> }
 type Call = (url: string, init?: Init) => Promise<Answer>
-/** What a call goes through, and what takes it away again. */
+/** Makes calls through a client; `restore` uninstalls it. */
 type Adapter = (options: ClientOptions) => { call: Call; restore?: () => void }
 
-const overFetch: Call = async (url, init) => {
+const callFetch: Call = async (url, init) => {
   const response = await fetch(url, { ...init, duplex: "half" } as RequestInit)
   const headers = { ...Object.fromEntries(response.headers), "set-cookie": response.headers.getSetCookie() }
   return { status: response.status, headers, body: bodyOf(response) }
@@ -35,7 +35,7 @@ const bodyOf = (response: Response) => response.body ?? new Blob([]).stream()
 const adapters: Record<string, Adapter> = {
   "the global fetch": (options) => {
     const restore = installFetch(createClient(options))
-    return { call: overFetch, restore }
+    return { call: callFetch, restore }
   },
   axios: (options) => {
     const instance = axios.create({
@@ -66,7 +66,7 @@ const adapters: Record<string, Adapter> = {
       restore: () => void dispatcher.close(),
     }
   },
-  "the fetch of Node over undici's dispatcher": (options) => {
+  "Node's fetch over undici's dispatcher": (options) => {
     const before = getGlobalDispatcher()
     const { dispatcher } = createDispatcher(options)
     setGlobalDispatcher(dispatcher)
@@ -74,7 +74,7 @@ const adapters: Record<string, Adapter> = {
       setGlobalDispatcher(before)
       void dispatcher.close()
     }
-    return { call: overFetch, restore }
+    return { call: callFetch, restore }
   },
 }
 
@@ -84,10 +84,10 @@ afterEach(() => restore?.())
 async function open(adapter: Adapter, options: Partial<ClientOptions> = {}) {
   const clock = { now: startedAt }
   const [seller, other] = await Promise.all([origin(clock), origin(clock)])
-  const customer = terms(clock, options)
-  const opened = adapter(customer.options)
+  const buyerTerms = terms(clock, options)
+  const opened = adapter(buyerTerms.options)
   restore = opened.restore
-  return { ...customer, clock, seller, other, call: opened.call }
+  return { ...buyerTerms, clock, seller, other, call: opened.call }
 }
 
 const textOf = async ({ body }: Answer) => new Response(body).text()
@@ -96,7 +96,7 @@ const refusal = async (call: Promise<unknown>): Promise<Ticket402Error> => {
     () => new Error("expected a refusal"),
     (reason: unknown) => reason,
   )
-  // Node's fetch has but one error, with the cause in it.
+  // Node's fetch throws a TypeError with the refusal as its cause.
   const found = error instanceof TypeError ? error.cause : error
   if (found instanceof Ticket402Error) return found
   throw error
@@ -107,7 +107,7 @@ const secretsAt = ({ requests }: FakeOrigin) =>
   )
 
 describe.each(Object.entries(adapters))("%s", (name, adapter) => {
-  test("CLI-13: twenty calls at once, and one payment", async () => {
+  test("CLI-13: twenty concurrent calls make one payment", async () => {
     const { call, seller } = await open(adapter)
     const answers = await Promise.all(
       Array.from({ length: 20 }, (_, at) => call(`${seller.url}/movies/${at}?of=${at}`)),
@@ -117,13 +117,13 @@ describe.each(Object.entries(adapters))("%s", (name, adapter) => {
     expect(seller.transfers).toHaveLength(1)
   })
 
-  test("CLI-01: what is over the budget is a typed refusal, and nothing is sent", async () => {
+  test("CLI-01: a price over the budget throws a typed refusal and sends nothing", async () => {
     const { call, seller } = await open(adapter, { budget: { perPurchase: "0.001", perDay: "1" } })
     expect(await refusal(call(`${seller.url}/movies/7`))).toMatchObject({ code: "amount_over_limit" })
     expect(seller.seen("POST /token")).toEqual([])
   })
 
-  test("CLI-17: a streamed body is paid for, and its POST reaches the handler once", async () => {
+  test("CLI-17: a streamed POST is paid for and reaches the handler once", async () => {
     const { call, seller } = await open(adapter)
     const body = streamOf([Buffer.from("one "), Buffer.from("two")])
     const headers = { "content-type": "text/x-mine", "x-mine": "yes" }
@@ -134,7 +134,7 @@ describe.each(Object.entries(adapters))("%s", (name, adapter) => {
     expect(seller.handled[1]).toMatchObject({ body: "three", headers: { "content-length": "5" } })
   })
 
-  test("CLI-04: a redirect to another origin is a typed refusal, and nothing gets there; within the origin it leads on", async () => {
+  test("CLI-04: a redirect to another origin is refused, and within the origin followed", async () => {
     const { call, seller, other } = await open(adapter)
     await call(`${seller.url}/movies/7`)
     for (const status of [302, 307]) {
@@ -144,12 +144,12 @@ describe.each(Object.entries(adapters))("%s", (name, adapter) => {
     }
     expect(other.requests).toEqual([])
     seller.always("GET /old", redirect("/movies/8", 308))
-    // undici's request leaves the following to its caller.
+    // undici's request leaves redirects to its caller.
     expect((await call(`${seller.url}/old`)).status).toBe(name === "undici" ? 308 : 200)
     expect(seller.transfers).toHaveLength(1)
   })
 
-  test("CLI-12: a path that looks like another host is a path, and a foreign host sees no token", async () => {
+  test("CLI-12: a path that looks like a host stays a path; no token leaves the origin", async () => {
     const { call, seller, other } = await open(adapter)
     await call(`${seller.url}/movies/7`)
     await call(`${seller.url}//${other.url.slice(7)}/movies/7`)
@@ -158,7 +158,7 @@ describe.each(Object.entries(adapters))("%s", (name, adapter) => {
     expect(secretsAt(other)).toEqual([])
   })
 
-  test("an answer streams: its first part is read before its last is written", async () => {
+  test("an answer streams: its first part arrives before its last is written", async () => {
     const { call, seller } = await open(adapter)
     let finish = () => {}
     seller.always("GET /live", (request, response) => {
@@ -176,7 +176,7 @@ describe.each(Object.entries(adapters))("%s", (name, adapter) => {
     expect(Buffer.concat(parts).toString()).toBe("first last")
   })
 
-  test("a long answer arrives whole, and packed ones unpacked", async () => {
+  test("a long answer arrives whole and a compressed one decoded", async () => {
     const { call, seller } = await open(adapter)
     const long = Buffer.alloc(3_000_000, "0123456789")
     seller.always(
@@ -194,7 +194,7 @@ describe.each(Object.entries(adapters))("%s", (name, adapter) => {
     expect(await textOf(await call(`${seller.url}/packed`))).toBe("hello")
   })
 
-  test("CLI-14: who hangs up while it is paid for ends his call; the payment is carried on, and the next call pays nothing", async () => {
+  test("CLI-14: an aborted call ends at once, and its payment serves the next call", async () => {
     const { call, seller } = await open(adapter)
     const abort = new AbortController()
     let answer = () => {}
@@ -218,7 +218,7 @@ describe.each(Object.entries(adapters))("%s", (name, adapter) => {
     expect(seller.handled).toHaveLength(1)
   })
 
-  test("who hangs up while he reads ends the answer at its source", async () => {
+  test("an abort while reading closes the connection to the server", async () => {
     const { call, seller } = await open(adapter)
     const abort = new AbortController()
     let gone: Promise<unknown> | undefined
@@ -234,14 +234,14 @@ describe.each(Object.entries(adapters))("%s", (name, adapter) => {
     await gone
   })
 
-  test("a call that brings its own Authorization is passed on and never pays", async () => {
+  test("a call with its own Authorization is passed on and never pays", async () => {
     const { call, seller } = await open(adapter)
     const headers = { authorization: "Basic abc" }
     expect((await call(`${seller.url}/movies/7`, { headers })).status).toBe(402)
     expect(seller.requests.map((r) => r.headers.authorization)).toEqual(["Basic abc"])
   })
 
-  test("CLI-20: no key, token, secret or signature shows in what a call answers or throws", async () => {
+  test("CLI-20: answers and errors show no key, token, secret or signature", async () => {
     const { call, seller, key } = await open(adapter)
     const answer = await call(`${seller.url}/movies/7`)
     seller.always("GET /away", redirect("https://elsewhere.example/"))
@@ -262,7 +262,7 @@ describe.each(Object.entries(adapters))("%s", (name, adapter) => {
 })
 
 describe("axios", () => {
-  test("its own answers stay as they are: other statuses are AxiosErrors, time runs out as ever", async () => {
+  test("keeps axios errors and timeouts for answers that are not ours", async () => {
     const { options, seller } = await open(adapters.axios!)
     const instance = axios.create({ adapter: createAdapter(createClient(options)), baseURL: seller.url })
     seller.always("GET /missing", (_request, response) => json(response, 404, { no: true }))
@@ -283,7 +283,7 @@ describe("axios", () => {
 })
 
 describe("undici", () => {
-  test("requests to origins that are not named are left to the dispatcher beneath", async () => {
+  test("leaves origins that are not listed to the underlying dispatcher", async () => {
     const clock = { now: startedAt }
     const [a, b] = await Promise.all([origin(clock), origin(clock)])
     const { dispatcher, client } = createDispatcher({ ...terms(clock).options, origins: [a.url] })
@@ -298,7 +298,7 @@ describe("undici", () => {
     await dispatcher.close()
   })
 
-  test("an answer whose handler fails is ended at its source", async () => {
+  test("closes the connection when the handler throws", async () => {
     const clock = { now: startedAt }
     const seller = await origin(clock)
     const { dispatcher } = createDispatcher(terms(clock).options)
@@ -307,8 +307,8 @@ describe("undici", () => {
       gone = once(socket, "close")
       response.writeHead(200).write("more ")
     })
-    const trouble = new Error("of the handler")
-    const heard = new Promise((resolve) => {
+    const trouble = new Error("thrown by the handler")
+    const reported = new Promise((resolve) => {
       const handler = {
         onRequestStart() {},
         onResponseData() {
@@ -318,7 +318,7 @@ describe("undici", () => {
       }
       dispatcher.dispatch({ origin: seller.url, path: "/endless", method: "GET" }, handler)
     })
-    expect(await heard).toBe(trouble)
+    expect(await reported).toBe(trouble)
     await gone
     await dispatcher.close()
   })

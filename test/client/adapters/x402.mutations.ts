@@ -4,23 +4,23 @@ import { at, type Mutation } from "../../mutations/mutation.ts"
 export const mutations: readonly Mutation[] = [
   ...at("client/adapters/x402.ts", [
     [
-      "the hook's tokens stay with who sold them",
+      "the hook's tokens stay with their origin",
       'const key = [tokenEndpoint, resource, offer].join(" ")',
       'const key = ""',
       "CLI-12",
     ],
     [
-      "the hook knows who asked, or does nothing",
+      "the hook does nothing without the request's origin",
       "if (origin === undefined || !info) return undefined",
       "if (!info) return undefined",
       "CLI-12",
     ],
     ["the hook's payment follows no redirect", 'redirect: "error"', 'redirect: "follow"', "CLI-13"],
     [
-      "the hook buys nothing twice that does not open the call",
+      "the hook does not rebuy a token that cannot open the call",
       "if (!isGood(heldToken, cost))",
       "if (!heldToken)",
-      "CLI-02: does not buy over and over",
+      "CLI-02: buys once from an endpoint",
     ],
     ["the hook counts calls", "heldToken.callsLeft -= cost", "", "buys again when"],
   ]),

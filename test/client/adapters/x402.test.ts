@@ -17,7 +17,7 @@ const paymentRequired = (changes: object = {}) => ({
   },
 })
 
-/** A ticket office that sells numbered tokens to whoever pays, and remembers what it was asked. */
+/** A token endpoint that sells numbered tokens and records its requests. */
 function openTokenEndpoint(answer: object = {}, status = 200) {
   const asked: { url: string; redirect: RequestRedirect | undefined }[] = []
   const pay = async (url: URL, init: RequestInit): Promise<Response> => {
@@ -40,7 +40,7 @@ function openTokenEndpoint(answer: object = {}, status = 200) {
 const bearer = (token: string) => ({ headers: { Authorization: `Bearer ${token}` } })
 
 describe("the hook for stock x402 clients", () => {
-  it("CLI-13: buys once for many calls, of which twenty come at once", async () => {
+  it("CLI-13: buys once for many calls, twenty of them concurrent", async () => {
     const { asked, pay } = openTokenEndpoint()
     const hook = tokenHook(pay)
     const context = { paymentRequired: paymentRequired(), requestUrl: film }
@@ -50,7 +50,7 @@ describe("the hook for stock x402 clients", () => {
     expect(asked).toEqual([{ url: `${origin}/token?offer=hour%401`, redirect: "error" }])
   })
 
-  it("buys again when the token is about to expire, or its calls are used up", async () => {
+  it("buys again when the token is about to expire or its calls are used up", async () => {
     let now = 1000
     const { asked, pay } = openTokenEndpoint({
       grant: { id: "g", expires_at: 0, calls_remaining: 3, settlement: { state: "pending" } },
@@ -63,7 +63,7 @@ describe("the hook for stock x402 clients", () => {
     expect(asked.length).toBe(3)
   })
 
-  it("prefers what comes at once, and buys nothing that would not open the call", async () => {
+  it("prefers background settlement and buys nothing that cannot open the call", async () => {
     const { asked, pay } = openTokenEndpoint()
     const offers = {
       "bound@1": { ...terms, dpop: "required" as const },
@@ -80,15 +80,15 @@ describe("the hook for stock x402 clients", () => {
   })
 
   it.each([
-    ["that ends at once", { expires_in: 1 }],
+    ["that expire at once", { expires_in: 1 }],
     [
       "without calls",
       { grant: { id: "g", expires_at: 0, calls_remaining: 0, settlement: { state: "pending" } } },
     ],
-  ])("CLI-02: does not buy over and over of an office that sells tokens %s", async (_name, answer) => {
+  ])("CLI-02: buys once from an endpoint that sells tokens %s", async (_name, answer) => {
     const { asked, pay } = openTokenEndpoint(answer)
     const bounded = (url: URL, init: RequestInit) => {
-      if (asked.length > 3) throw new Error("bought over and over")
+      if (asked.length > 3) throw new Error("bought repeatedly")
       return pay(url, init)
     }
     const call = tokenHook(bounded)({ paymentRequired: paymentRequired(), requestUrl: film })
@@ -96,7 +96,7 @@ describe("the hook for stock x402 clients", () => {
     expect(asked).toHaveLength(1)
   })
 
-  it("CLI-05: sends no payment to another origin, however it is spelt, nor over plain http", async () => {
+  it("CLI-05: sends no payment to another origin, in any spelling, or over http", async () => {
     const { asked, pay } = openTokenEndpoint()
     for (const tokenEndpoint of [
       "https://evil.example/token",
@@ -114,7 +114,7 @@ describe("the hook for stock x402 clients", () => {
     expect(asked).toEqual([])
   })
 
-  it("CLI-12: shows a token to nobody but the origin that sold it, and to nobody where that is not known", async () => {
+  it("CLI-12: shows a token only to the origin that sold it", async () => {
     const { pay } = openTokenEndpoint()
     const hook = tokenHook(pay)
     expect(await hook({ paymentRequired: paymentRequired(), requestUrl: film })).toEqual(bearer("t1"))
@@ -125,13 +125,13 @@ describe("the hook for stock x402 clients", () => {
     const other = paymentRequired({ tokenEndpoint: router, resource: elsewhere })
     expect(await hook({ paymentRequired: other, requestUrl: `${elsewhere}/movies/1` })).toEqual(bearer("t2"))
     expect(await hook({ paymentRequired: paymentRequired() })).toBeUndefined()
-    const told = tokenHook(pay, { origin })
-    expect(await told({ paymentRequired: paymentRequired() })).toEqual(bearer("t3"))
+    const pinned = tokenHook(pay, { origin })
+    expect(await pinned({ paymentRequired: paymentRequired() })).toEqual(bearer("t3"))
     const foreign = paymentRequired({ tokenEndpoint: "https://evil.example/token" })
-    await expect(told({ paymentRequired: foreign })).rejects.toThrow(Ticket402Error)
+    await expect(pinned({ paymentRequired: foreign })).rejects.toThrow(Ticket402Error)
   })
 
-  it("leaves other servers, other versions and the ticket office itself to the client", async () => {
+  it("ignores other servers, other versions and the token endpoint itself", async () => {
     const { asked, pay } = openTokenEndpoint()
     const hook = tokenHook(pay)
     const others = [
@@ -146,7 +146,7 @@ describe("the hook for stock x402 clients", () => {
     expect(asked).toEqual([])
   })
 
-  it("CLI-18: says what went wrong when the office sells nothing, and asks again at the next call", async () => {
+  it("CLI-18: throws a typed error when the endpoint sells nothing, and retries later", async () => {
     const context = { paymentRequired: paymentRequired(), requestUrl: film }
     for (const router of [
       openTokenEndpoint({}, 400),

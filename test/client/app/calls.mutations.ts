@@ -7,7 +7,7 @@ export const mutations: readonly Mutation[] = [
       "a POST does not reach the handler twice",
       "return isGates || isIdempotent(request)",
       "return true",
-      "is not made again",
+      "CLI-17: a POST that the handler",
     ],
   ]),
 ]

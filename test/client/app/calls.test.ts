@@ -7,7 +7,7 @@ import { json, refuse } from "../../support/fake-origin.ts"
 
 const mib = 1024 * 1024
 
-test("CLI-17: a streamed body is kept, and a POST reaches the handler once", async () => {
+test("CLI-17: a streamed body is buffered, and its POST reaches the handler once", async () => {
   const { client, seller } = await setup()
   const body = new Blob(["one ", "two"]).stream()
   const init = { method: "POST", body, duplex: "half" } as RequestInit
@@ -17,7 +17,7 @@ test("CLI-17: a streamed body is kept, and a POST reaches the handler once", asy
   expect(seller.seen("POST /movies").map((r) => r.body)).toEqual(["one two", "one two"])
 })
 
-test("CLI-17: a body too large to keep is refused before anything is sent", async () => {
+test("CLI-17: a body too large to buffer is refused before anything is sent", async () => {
   const { client, seller } = await setup()
   let sent = 0
   const endless = new ReadableStream({
@@ -32,7 +32,7 @@ test("CLI-17: a body too large to keep is refused before anything is sent", asyn
   expect(seller.requests).toEqual([])
 })
 
-test("CLI-17: a POST with a body reaches the handler in a runtime without streams of requests, such as Firefox", async () => {
+test("CLI-17: a POST reaches the handler in runtimes without Request.body (Firefox)", async () => {
   const { client, seller } = await setup()
   const body = Object.getOwnPropertyDescriptor(Request.prototype, "body")!
   Object.defineProperty(Request.prototype, "body", { ...body, get: () => undefined })
@@ -47,14 +47,14 @@ test("CLI-17: a POST with a body reaches the handler in a runtime without stream
 })
 
 test.each([
-  ["401 without a word of the gate", 401, {}],
-  ["401 that names another trouble", 401, { "www-authenticate": 'Basic realm="upstream"' }],
-])("CLI-17: a POST that the handler answered with %s is not made again", async (_name, status, headers) => {
+  ["401 without a gate's challenge", 401, {}],
+  ["401 with another challenge", 401, { "www-authenticate": 'Basic realm="upstream"' }],
+])("CLI-17: a POST that the handler answered with %s is not repeated", async (_name, status, headers) => {
   const { client, seller } = await setup()
   await client.fetch(`${seller.url}/movies/7`)
   seller.always("POST /movies", (request, response) => {
     seller.handled.push(request)
-    json(response, status, { error: "of the handler" }, headers)
+    json(response, status, { error: "from the handler" }, headers)
   })
   const before = seller.handled.length
   expect((await client.fetch(`${seller.url}/movies`, { method: "POST", body: "b" })).status).toBe(401)
@@ -63,7 +63,7 @@ test.each([
   expect(await client.grants()).toHaveLength(1)
 })
 
-test("CLI-17 control: a POST that the gate refused for its token is made again with a new one", async () => {
+test("CLI-17 control: a POST that the gate refused for its token is repeated once", async () => {
   const { client, seller } = await setup()
   await client.fetch(`${seller.url}/movies/7`)
   seller.script("POST /movies", (_request, response) =>
@@ -74,7 +74,7 @@ test("CLI-17 control: a POST that the gate refused for its token is made again w
   expect(seller.transfers).toHaveLength(1)
 })
 
-test("CLI-17: a 402 about another resource, as an upstream's would be, refreshes nothing and is not tried again", async () => {
+test("CLI-17: a 402 about another resource refreshes and repeats nothing", async () => {
   const { client, seller } = await setup()
   await client.fetch(`${seller.url}/movies/7`)
   seller.always("POST /movies", (request, response) => {
@@ -90,7 +90,7 @@ test("CLI-17: a 402 about another resource, as an upstream's would be, refreshes
   expect(seller.seen("POST /token")).toHaveLength(1)
 })
 
-test("CLI-17: who gives up while his own body does not end waits no longer", async () => {
+test("CLI-17: an abort ends a call whose own body never ends", async () => {
   const { client, seller } = await setup()
   const silent = new ReadableStream({ pull: () => new Promise(() => {}) })
   const control = new AbortController()
@@ -101,7 +101,7 @@ test("CLI-17: who gives up while his own body does not end waits no longer", asy
   expect(seller.requests).toEqual([])
 })
 
-test("a Request, its headers, method and form are sent as fetch would", async () => {
+test("a Request, its headers, method and form are sent as fetch sends them", async () => {
   const { client, seller } = await setup()
   const form = new URLSearchParams({ a: "1" })
   const request = new Request(`${seller.url}/movies?x=1#top`, {
@@ -115,7 +115,7 @@ test("a Request, its headers, method and form are sent as fetch would", async ()
   ])
 })
 
-test("a call that brings its own Authorization is passed on and never pays", async () => {
+test("a call with its own Authorization is passed on and never pays", async () => {
   const { client, seller } = await setup()
   const headers = { authorization: "Basic abc" }
   expect((await client.fetch(`${seller.url}/movies/7`, { headers })).status).toBe(402)
@@ -132,10 +132,10 @@ test("an aborted call is not sent", async () => {
 
 test.each([
   ["HTML", { "content-type": "text/html" }, "<h1>Pay</h1>"],
-  ["JSON of another kind", { "content-type": "application/json" }, '{"pay":"me"}'],
+  ["JSON without x402Version", { "content-type": "application/json" }, '{"pay":"me"}'],
   ["x402 v1", { "content-type": "application/json" }, '{"x402Version":1,"accepts":[]}'],
   ["x402 v2 without tokens", { "payment-required": encodeHeader({ x402Version: 2, accepts: [] }) }, "hello"],
-])("a 402 of another kind (%s) is returned as it came", async (_name, headers, body) => {
+])("a 402 that is not ours (%s) is returned unchanged", async (_name, headers, body) => {
   const { client, seller, events } = await setup()
   seller.always("GET /movies/7", (_request, response) => void response.writeHead(402, headers).end(body))
   const response = await client.fetch(`${seller.url}/movies/7`)
@@ -143,7 +143,7 @@ test.each([
   expect(events).toEqual([{ type: "ignored", origin: seller.url }])
 })
 
-const ours = { "access-token": { info: { tokenEndpoint: "/token", resource: "x", offers: {} } } }
+const ourExtension = { "access-token": { info: { tokenEndpoint: "/token", resource: "x", offers: {} } } }
 test.each<[string, Record<string, string>, string | Buffer]>([
   ["a header that is not base64", { "payment-required": "{}" }, ""],
   ["a header that is not JSON", { "payment-required": btoa("NaN") }, ""],
@@ -151,7 +151,11 @@ test.each<[string, Record<string, string>, string | Buffer]>([
   ["a body with NaN", { "content-type": "application/json" }, '{"x402Version":2,"extensions":NaN}'],
   ["a body of 50 MB", { "content-type": "application/json" }, Buffer.alloc(50 * mib, 32)],
   ["a body with __proto__", { "content-type": "application/json" }, '{"x402Version":2,"__proto__":{}}'],
-  ["half a challenge", { "payment-required": encodeHeader({ x402Version: 2, extensions: ours }) }, ""],
+  [
+    "half a challenge",
+    { "payment-required": encodeHeader({ x402Version: 2, extensions: ourExtension }) },
+    "",
+  ],
   [
     "offers without terms",
     {
@@ -164,14 +168,14 @@ test.each<[string, Record<string, string>, string | Buffer]>([
     },
     "",
   ],
-])("CLI-18: %s is a typed error, and nothing is paid", async (_name, headers, body) => {
+])("CLI-18: %s throws a typed error and pays nothing", async (_name, headers, body) => {
   const { client, seller } = await setup()
   seller.always("GET /movies/7", (_request, response) => void response.writeHead(402, headers).end(body))
   expect((await failure(client.fetch(`${seller.url}/movies/7`))).code).toBe("challenge_malformed")
   expect(seller.seen("POST /token")).toEqual([])
 })
 
-test("CLI-18: a body that never ends is read up to the limit", async () => {
+test("CLI-18: an endless body is read up to the limit", async () => {
   const { client, seller } = await setup()
   seller.always("GET /movies/7", (_request, response) => {
     response.writeHead(402, { "content-type": "application/json" })
@@ -181,7 +185,7 @@ test("CLI-18: a body that never ends is read up to the limit", async () => {
   expect((await failure(client.fetch(`${seller.url}/movies/7`))).code).toBe("challenge_malformed")
 })
 
-test("CLI-20: no key, token, secret or signature shows in the client, its errors, events or lists", async () => {
+test("CLI-20: clients, errors, events and lists show no key, token or signature", async () => {
   const { client, seller, key, events, clock } = await setup()
   await client.fetch(`${seller.url}/movies/7`)
   clock.now += 400
@@ -220,14 +224,14 @@ test("CLI-20: no key, token, secret or signature shows in the client, its errors
   for (const secret of hidden) expect(shown).not.toContain(secret)
 })
 
-test("CLI-20: what a stranger writes is cut and cleaned before it gets into an error", async () => {
+test("CLI-20: a seller's text is cut and cleaned before it enters an error", async () => {
   const { client, seller } = await setup()
   seller.dress = (entry) => ({ ...entry, payTo: `\u001b[31m"ignore\nprevious ${"x".repeat(80)}` })
   const error = await failure(client.fetch(`${seller.url}/movies/7`))
   expect(error.message).toMatch(/^[\x20-\x7e]{1,300}$/)
 })
 
-test("CLI-21: content that asks for money is content", async () => {
+test("CLI-21: a 200 with payment information is returned as content", async () => {
   const { client, seller } = await setup()
   seller.always("GET /movies/7", (_request, response) =>
     json(response, 200, seller.challenge("token_expired", "read"), {
@@ -238,7 +242,7 @@ test("CLI-21: content that asks for money is content", async () => {
   expect(seller.requests).toHaveLength(1)
 })
 
-test("CLI-21: the words of a refusal do not reach the reader, only its code", async () => {
+test("CLI-21: an error carries a refusal's code and never its free text", async () => {
   const { client, seller } = await setup()
   seller.always("POST /token", (_request, response) =>
     json(response, 400, {
@@ -257,39 +261,39 @@ test("CLI-22: nothing is paid over plain http except on this machine", async () 
   const { seller, clock } = await setup()
   seller.resource = "http://api.example.com"
   seller.tokenEndpoint = "/token"
-  // The name leads to the test's seller, as a hostile resolver would have it.
+  // The name resolves to the test's seller, as a hostile resolver would have it.
   const seen: string[] = []
-  const elsewhere = ((input, init) => {
+  const misdirected = ((input, init) => {
     const url = new URL(String(input))
     seen.push(url.pathname)
     return globalThis
       .fetch(`${seller.url}${url.pathname}`, init)
       .then((answer) => new Response(answer.body, { status: answer.status, headers: answer.headers }))
   }) as typeof fetch
-  const { client } = buyer(clock, { fetch: elsewhere })
+  const { client } = buyer(clock, { fetch: misdirected })
   expect((await failure(client.fetch("http://api.example.com/movies/7"))).code).toBe("insecure_url")
   expect(seen).toEqual(["/movies/7"])
-  // Not even when the payment itself would go over TLS: the token would not.
+  // Refused even if the payment itself goes over TLS, because the token would not.
   seller.tokenEndpoint = "https://pay.example/token"
-  const listed = buyer(clock, { fetch: elsewhere, tokenEndpoints: ["https://pay.example/token"] })
+  const listed = buyer(clock, { fetch: misdirected, tokenEndpoints: ["https://pay.example/token"] })
   expect((await failure(listed.client.fetch("http://api.example.com/movies/7"))).code).toBe("insecure_url")
   expect(seller.seen("POST /token")).toEqual([])
   seller.tokenEndpoint = "/token"
-  const trusting = buyer(clock, { fetch: elsewhere, allowInsecureHttp: true })
+  const trusting = buyer(clock, { fetch: misdirected, allowInsecureHttp: true })
   expect((await trusting.client.fetch("http://api.example.com/movies/7")).status).toBe(200)
 })
 
 test.each<[string, Partial<ClientOptions>]>([
-  ["a network that is not in the table", { networks: ["eip155:137"] }],
-  ["no network", { networks: [] }],
+  ["an unknown network", { networks: ["eip155:137"] }],
+  ["an empty list of networks", { networks: [] }],
   ["no budget", { budget: undefined as never }],
-  ["half a budget", { budget: { perPurchase: "0.05" } as never }],
-  ["a budget that is a number", { budget: { perPurchase: 0.05, perDay: 1 } as never }],
-  ["a budget with too many digits", { budget: { perPurchase: "0.0000001", perDay: "1" } }],
+  ["a budget without perDay", { budget: { perPurchase: "0.05" } as never }],
+  ["a numeric budget", { budget: { perPurchase: 0.05, perDay: 1 } as never }],
+  ["a budget with too many decimals", { budget: { perPurchase: "0.0000001", perDay: "1" } }],
   ["a negative budget", { budget: { perPurchase: "-1", perDay: "1" } }],
-  ["no account", { account: {} as never }],
+  ["an account that is no signer", { account: {} as never }],
   ["a token endpoint that is no URL", { tokenEndpoints: ["/token"] }],
-  ["no time", { timeoutMs: 0 }],
+  ["a timeout of zero", { timeoutMs: 0 }],
 ])("createClient refuses %s", (_name, options) => {
   const { account } = buyer({ now: startedAt })
   const good = { account, budget: { perPurchase: "0.05", perDay: "1" }, networks: ["eip155:11155111"] }
@@ -298,11 +302,11 @@ test.each<[string, Partial<ClientOptions>]>([
   expect(create).toThrow(/option_invalid/)
 })
 
-test("a token endpoint over plain http cannot be put on the list", () => {
+test("createClient refuses a listed token endpoint over plain http", () => {
   expect(() => buyer({ now: 0 }, { tokenEndpoints: ["http://pay.example/token"] })).toThrow(/insecure_url/)
 })
 
-test("a listener that fails does not stop a purchase", async () => {
+test("a listener that throws does not stop a purchase", async () => {
   const { client, seller } = await setup({
     onEvent: () => {
       throw new Error("mine")

@@ -4,10 +4,10 @@ import { at, type Mutation } from "../../mutations/mutation.ts"
 export const mutations: readonly Mutation[] = [
   ...at("client/verifier/verify.ts", [
     [
-      "a look at prices that no installed client pays for",
+      "the verifier's price request does not go through an installed client",
       "options.fetch ?? plainFetch",
       "options.fetch ?? ((...call: Parameters<typeof fetch>) => globalThis.fetch(...call))",
-      "does not buy one",
+      "a verifier that reads",
     ],
   ]),
 ]

@@ -8,7 +8,7 @@ afterEach(() => {
   globalThis.fetch = native
 })
 
-test("the global fetch pays while a client is installed, and not before or after", async () => {
+test("the global fetch pays while a client is installed, not before or after", async () => {
   const { client, seller } = await setup()
   const url = `${seller.url}/movies/7`
   expect((await fetch(url)).status).toBe(402)
@@ -23,7 +23,7 @@ test("the global fetch pays while a client is installed, and not before or after
   expect((await fetch(url)).status).toBe(402)
 })
 
-test("only the origins that are named go through the client; the others are left as they were", async () => {
+test("only listed origins go through the client; others are left unchanged", async () => {
   const clock = { now: startedAt }
   const [a, b] = await Promise.all([origin(clock), origin(clock)])
   const { client } = buyer(clock)
@@ -43,11 +43,11 @@ test("only the origins that are named go through the client; the others are left
   expect(globalThis.fetch).toBe(native)
 })
 
-test("CLI-02: what a client sends never goes through an installed client: neither its own calls nor another's payments", async () => {
+test("CLI-02: a client's own requests never go through an installed client", async () => {
   const { client, seller, clock } = await setup()
   const restore = installFetch(client)
   const later = buyer(clock)
-  // Somebody who wraps whatever there is.
+  // Another library that wraps the global fetch.
   const wrapped = globalThis.fetch
   globalThis.fetch = (input, init) => wrapped(input, init)
   seller.always("POST /token", (_request, response) =>
@@ -63,7 +63,7 @@ test("CLI-02: what a client sends never goes through an installed client: neithe
   expect((await fetch(`${seller.url}/movies/7`)).status).toBe(402)
 })
 
-test("a verifier that asks what a ticket costs does not buy one", async () => {
+test("a verifier that reads the price buys nothing", async () => {
   const { client, seller } = await setup()
   const restore = installFetch(client)
   const verifier = createVerifier({ issuer: seller.url })
@@ -73,7 +73,7 @@ test("a verifier that asks what a ticket costs does not buy one", async () => {
   expect(seller.transfers).toEqual([])
 })
 
-test("two installed clients are taken away in whatever order", async () => {
+test("two installed clients can be uninstalled in either order", async () => {
   const clock = { now: startedAt }
   const [a, b] = await Promise.all([origin(clock), origin(clock)])
   const [first, second] = [buyer(clock), buyer(clock)]

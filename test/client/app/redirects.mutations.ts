@@ -4,18 +4,18 @@ import { at, type Mutation } from "../../mutations/mutation.ts"
 export const mutations: readonly Mutation[] = [
   ...at("client/core/origins.ts", [
     [
-      "token endpoint on the asked origin",
+      "the token endpoint is on the requested origin",
       "const allowed = url && (url.origin === asked.origin || rules.tokenEndpoints.has(url.href))",
       "const allowed = url",
-      "on another place gets nothing",
+      "on another origin receives nothing",
     ],
   ]),
   ...at("client/wire/request.ts", [
     [
-      "redirects by hand",
+      "redirects are followed by hand",
       'redirect: "manual",\n    signal',
       'redirect: "follow",\n    signal',
-      "to another origin is not followed",
+      "to another origin is refused",
     ],
   ]),
   ...at("client/wire/token-endpoint.ts", [

@@ -6,16 +6,16 @@ const secrets = ["authorization", "payment-signature", "ticket402-commitment", "
 const shown = (requests: readonly Recorded[]) =>
   requests.flatMap((request) => secrets.filter((name) => request.headers[name] !== undefined))
 
-async function three() {
+async function setupThree() {
   const clock = { now: startedAt }
   const [a, b, c] = await Promise.all([origin(clock), origin(clock), origin(clock)])
   return { clock, a, b, c, ...buyer(clock) }
 }
 
 test.each([301, 302, 303, 307, 308])(
-  "CLI-04: a %i to another origin is not followed, so no token and no payment ever gets there",
+  "CLI-04: a %i to another origin is refused, so no token or payment gets there",
   async (status) => {
-    const { client, a, b, c } = await three()
+    const { client, a, b, c } = await setupThree()
     expect((await client.fetch(`${a.url}/movies/7`)).status).toBe(200)
     a.always("POST /away", redirect(`${b.url}/movies/7`, status))
     a.always("GET /twice", redirect("/thrice", status))
@@ -27,8 +27,8 @@ test.each([301, 302, 303, 307, 308])(
   },
 )
 
-test("CLI-04: a payment is not redirected, and its seller's friends see nothing", async () => {
-  const { client, a, b, c } = await three()
+test("CLI-04: a payment is not redirected, and no other origin sees it", async () => {
+  const { client, a, b, c } = await setupThree()
   a.always("POST /token", redirect(`${b.url}/token`, 307))
   expect((await failure(client.fetch(`${a.url}/movies/7`))).code).toBe("answer_redirected")
   expect(shown([...b.requests, ...c.requests])).toEqual([])
@@ -36,7 +36,7 @@ test("CLI-04: a payment is not redirected, and its seller's friends see nothing"
 })
 
 test("CLI-04: a refresh token is not redirected", async () => {
-  const { client, clock, a, b } = await three()
+  const { client, clock, a, b } = await setupThree()
   await client.fetch(`${a.url}/movies/7`)
   clock.now += 400
   a.always("POST /token", redirect(`${b.url}/token`, 308))
@@ -44,17 +44,17 @@ test("CLI-04: a refresh token is not redirected", async () => {
   expect(b.requests).toEqual([])
 })
 
-test("CLI-04: the caller's own wishes about redirects hold", async () => {
+test("CLI-04: the caller's redirect mode is respected", async () => {
   const { client, seller } = await setup()
   seller.always("GET /old", redirect("https://elsewhere.example/"))
-  const seen = await client.fetch(`${seller.url}/old`, { redirect: "manual" })
-  expect([seen.status, seen.headers.get("location")]).toEqual([302, "https://elsewhere.example/"])
+  const answered = await client.fetch(`${seller.url}/old`, { redirect: "manual" })
+  expect([answered.status, answered.headers.get("location")]).toEqual([302, "https://elsewhere.example/"])
   expect((await failure(client.fetch(`${seller.url}/old`, { redirect: "error" }))).code).toBe(
     "redirect_refused",
   )
 })
 
-test("CLI-04 control: redirects within the origin are followed with the token, three at most", async () => {
+test("CLI-04 control: three redirects within the origin are followed with the token", async () => {
   const { client, seller } = await setup()
   seller.always("GET /1", redirect("/2"))
   seller.always("GET /2", redirect("/3", 307))
@@ -73,7 +73,7 @@ test.each([
   [302, "PUT", "PUT", "data"],
   [307, "POST", "POST", "data"],
   [308, "POST", "POST", "data"],
-])("a %i answered to %s goes on as %s", async (status, method, then, body) => {
+])("a %i answered to %s is followed as %s", async (status, method, then, body) => {
   const { client, seller } = await setup()
   seller.always(`${method} /old`, redirect("/movies/new", status))
   expect((await client.fetch(`${seller.url}/old`, { method, body: "data" })).status).toBe(200)
@@ -81,7 +81,7 @@ test.each([
   expect(seller.handled[0]?.headers["content-type"] === undefined).toBe(then === "GET")
 })
 
-test("CLI-17: a POST that was done and redirects to a page with a price is not done again", async () => {
+test("CLI-17: a POST redirected to a priced page is not repeated", async () => {
   const { client, seller } = await setup()
   seller.always("POST /order", redirect("/movies/7", 303))
   expect((await client.fetch(`${seller.url}/order`, { method: "POST", body: "one" })).status).toBe(200)
@@ -89,13 +89,14 @@ test("CLI-17: a POST that was done and redirects to a page with a price is not d
   expect(seller.transfers).toHaveLength(1)
 })
 
-test("CLI-06: a 402 that comes from another origin than the one asked is not paid", async () => {
+test("CLI-06: a 402 from another origin than the one requested is not paid", async () => {
   const clock = { now: startedAt }
   const [a, b] = await Promise.all([origin(clock), origin(clock)])
   a.always("GET /movies/7", redirect(`${b.url}/movies/7`))
-  // A fetch that follows on its own, whatever it is told.
-  const stubborn = ((input, init) => globalThis.fetch(input, { ...init, redirect: "follow" })) as typeof fetch
-  const { client } = buyer(clock, { fetch: stubborn })
+  // A fetch that always follows redirects.
+  const alwaysFollowing = ((input, init) =>
+    globalThis.fetch(input, { ...init, redirect: "follow" })) as typeof fetch
+  const { client } = buyer(clock, { fetch: alwaysFollowing })
   expect(await failure(client.fetch(`${a.url}/movies/7`))).toMatchObject({
     code: "foreign_challenge",
     found: b.url,
@@ -104,8 +105,8 @@ test("CLI-06: a 402 that comes from another origin than the one asked is not pai
   expect(shown(b.requests)).toEqual([])
 })
 
-test("CLI-06: a 402 whose audience is another origin is not paid", async () => {
-  const { client, a, b } = await three()
+test("CLI-06: a 402 with another origin as its resource is not paid", async () => {
+  const { client, a, b } = await setupThree()
   a.resource = b.url
   expect((await failure(client.fetch(`${a.url}/movies/7`))).code).toBe("resource_foreign")
   expect(a.seen("POST /token")).toEqual([])
@@ -123,8 +124,8 @@ test.each([
   () => "javascript:alert(1)",
   () => "http://",
   () => "",
-])("CLI-05: token endpoint %# on another place gets nothing", async (spell) => {
-  const { client, a, b } = await three()
+])("CLI-05: token endpoint %# on another origin receives nothing", async (spell) => {
+  const { client, a, b } = await setupThree()
   a.tokenEndpoint = spell(b.url)
   expect((await failure(client.fetch(`${a.url}/movies/7`))).code).toBe("token_endpoint_foreign")
   expect(a.seen("POST /token")).toEqual([])
@@ -142,7 +143,7 @@ test.each(["@evil.example/token", ".evil.example/token", "/a/../token", "token"]
   },
 )
 
-test("CLI-05 control: a token endpoint on the list is paid", async () => {
+test("CLI-05 control: a listed token endpoint is paid", async () => {
   const clock = { now: startedAt }
   const [a, b] = await Promise.all([origin(clock), origin(clock)])
   const { client } = buyer(clock, { tokenEndpoints: [`${b.url}/token`] })
@@ -153,14 +154,14 @@ test("CLI-05 control: a token endpoint on the list is paid", async () => {
   )
   expect((await client.fetch(`${a.url}/movies/7`)).status).toBe(200)
   expect(b.transfers).toHaveLength(1)
-  // The exact URL and no other of that origin.
+  // The exact URL is listed and no other of that origin.
   a.tokenEndpoint = `${b.url}/token2`
   const other = buyer(clock, { tokenEndpoints: [`${b.url}/token`] })
   expect((await failure(other.client.fetch(`${a.url}/movies/8`))).code).toBe("token_endpoint_foreign")
 })
 
-test("CLI-12: a token is for its origin: not for another port, and not for a sibling's path", async () => {
-  const { client, a, b } = await three()
+test("CLI-12: a token is sent to its origin and path only, not to a port or sibling", async () => {
+  const { client, a, b } = await setupThree()
   a.resource = `${a.url}/tenant1`
   expect((await client.fetch(`${a.url}/tenant1/movies`)).status).toBe(200)
   await client.fetch(`${b.url}/movies/7`, { method: "HEAD" })
@@ -176,6 +177,6 @@ test("CLI-12: a token is for its origin: not for another port, and not for a sib
     "/tenant1/away",
   ])
   expect(b.requests[0]?.headers.authorization).toBeUndefined()
-  // A sibling cannot sell tokens for the other's path.
+  // A sibling cannot sell tokens for another path.
   expect((await failure(client.fetch(`${a.url}/tenant3/movies`))).code).toBe("resource_foreign")
 })

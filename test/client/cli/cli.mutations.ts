@@ -4,16 +4,16 @@ import { at, type Mutation } from "../../mutations/mutation.ts"
 export const mutations: readonly Mutation[] = [
   ...at("client/cli/private-text.ts", [
     [
-      "keys and passwords that others can read are not used",
+      "keys and passwords that others can read are refused",
       "if (flaw) throw",
       "if (!flaw) throw",
-      "CLI-20: a key file or a password file",
+      "CLI-20: a key file or password",
     ],
-    ["no key is written over", 'flag: "wx"', 'flag: "w"', "CLI-20: two that make an account at once"],
+    ["a key file is never overwritten", 'flag: "wx"', 'flag: "w"', "CLI-20: two processes"],
   ]),
   ...at("client/cli/keystore.ts", [
     [
-      "the address of the file is that of its key",
+      "the key file's address matches its key",
       "address && parseAddress(account.address) !== address",
       "false",
       "CLI-20: a wrong password",
@@ -21,26 +21,26 @@ export const mutations: readonly Mutation[] = [
   ]),
   ...at("client/cli/fetch.ts", [
     [
-      "agreed in advance are prices, not recipients",
+      "--max and --yes approve prices, not recipients",
       'isAgreed && purchase.reason === "price"',
       "isAgreed",
-      "CLI-08: nobody agrees in advance",
+      "CLI-08: --yes does not approve",
     ],
   ]),
   ...at("client/cli/answer.ts", [
     [
-      "answers do not write to the screen as they like",
+      "control characters of an answer do not reach the terminal",
       "pipeline(source, harmless, stdout, { end: false })",
       "pipeline(source, stdout, { end: false })",
-      "CLI-20, CLI-21: asks before it pays",
+      "CLI-20, CLI-21: asks",
     ],
   ]),
   ...at("client/cli/purchase-text.ts", [
     [
-      "names of sellers do not write to the screen as they like",
+      "control characters of a seller's names do not reach the terminal",
       "printable(text).slice(0, 60)",
       "text",
-      "CLI-21: what a seller calls his goods",
+      "CLI-21: a seller's names",
     ],
   ]),
 ]

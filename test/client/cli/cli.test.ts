@@ -31,14 +31,14 @@ const clock = {
     return Date.now() / 1000
   },
 }
-const never = new AbortController().signal
+const notAborted = new AbortController().signal
 
-/** `ticket402 fetch` with the options that are not the home's. */
+/** `ticket402 fetch` with the agent's home and password file. */
 const fetchHere = (
   agent: AgentHome,
   url: string,
   options: Partial<FetchOptions> = {},
-  { signal = never, ...io }: Parameters<typeof runHere>[1] & { signal?: AbortSignal } = {},
+  { signal = notAborted, ...io }: Parameters<typeof runHere>[1] & { signal?: AbortSignal } = {},
 ): Promise<Ended> => {
   const { home, passwordFile } = agent
   const all = { home, passwordFile, ...options }
@@ -54,7 +54,7 @@ const spent = async ({ home }: AgentHome): Promise<string> => {
 }
 
 describe("ticket402 account", () => {
-  it("CLI-20: new keeps the key encrypted, in a file of its owner, and shows nothing but the address", async () => {
+  it("CLI-20: new stores the key encrypted with mode 0600 and prints only its address", async () => {
     const home = join(folder, "fresh")
     const passwordFile = join(folder, "fresh-password")
     await writeFile(passwordFile, `${password}\n`, { mode: 0o600 })
@@ -68,7 +68,7 @@ describe("ticket402 account", () => {
     expect((await stat(join(home, "account.json"))).mode & 0o777).toBe(0o600)
     expect((await stat(home)).mode & 0o777).toBe(0o700)
     expect(`${text}${made.stdout}${made.stderr}`).not.toContain(password)
-    // Standard parameters, so that any wallet opens it.
+    // Standard parameters, so that any wallet can open the file.
     expect(JSON.parse(text)).toMatchObject({ version: 3, crypto: { kdfparams: { n: 131_072, r: 8, p: 1 } } })
 
     const again = await runHere((terminal) =>
@@ -81,7 +81,7 @@ describe("ticket402 account", () => {
     expect(JSON.parse(shown.stdout.toString())).toEqual({ address })
   })
 
-  it("import takes over what other wallets write, and a key that is piped in", async () => {
+  it("import accepts keystores of other wallets and a key on stdin", async () => {
     const key = generatePrivateKey()
     const passwordFile = join(folder, "import-password")
     await writeFile(passwordFile, password, { mode: 0o600 })
@@ -114,7 +114,7 @@ describe("ticket402 account", () => {
     expect(wrong.stderr).not.toContain(key.slice(2))
   })
 
-  it("CLI-20: a key file or a password file that others can read is refused", async () => {
+  it("CLI-20: a key file or password file that others can read is refused", async () => {
     const seller = await origin(clock)
     const agent = await agentHome(folder)
     await chmod(agent.passwordFile, 0o640)
@@ -129,7 +129,7 @@ describe("ticket402 account", () => {
     expect(seller.transfers).toHaveLength(0)
   })
 
-  it("CLI-20: two that make an account at once leave the key of one, not of both", async () => {
+  it("CLI-20: two processes creating an account at once store one key", async () => {
     const home = join(folder, "race")
     const passwordFile = join(folder, "race-password")
     await writeFile(passwordFile, password, { mode: 0o600 })
@@ -151,7 +151,7 @@ describe("ticket402 account", () => {
     ["no JSON", "{", "no JSON"],
     ["another form", '{"version":3}', "id is wrong"],
     [
-      "parameters that ask for gigabytes",
+      "scrypt parameters that need gigabytes",
       cheapKeystore(generatePrivateKey()).replace('"n":2,', '"n":16777216,'),
       "crypto.kdfparams is wrong",
     ],
@@ -159,7 +159,7 @@ describe("ticket402 account", () => {
     expect(() => parseKeyFile(text)).toThrow(message)
   })
 
-  it("CLI-20: a wrong password, and a file whose address is another's, open nothing", async () => {
+  it("CLI-20: a wrong password or a mismatched address opens no key file", async () => {
     const text = cheapKeystore(generatePrivateKey())
     await expect(openKey(parseKeyFile(text), "wrong")).rejects.toThrow("The password is wrong")
     const other = JSON.stringify({ ...JSON.parse(text), address: "11".repeat(20) })
@@ -168,13 +168,13 @@ describe("ticket402 account", () => {
 })
 
 describe("ticket402 fetch", () => {
-  it("pays once, reuses the token in the next command, and says what it paid", async () => {
+  it("pays once, reuses the token in the next command and reports the payment", async () => {
     const seller = await origin(clock)
     const agent = await agentHome(folder)
     const first = await fetchHere(agent, `${seller.url}/movies/1`)
     expect(first).toMatchObject({ code: 0, stderr: `paid 0.01 USDC to ${seller.url} for "hour" ("read")\n` })
     expect(JSON.parse(first.stdout.toString())).toMatchObject({ path: "/movies/1" })
-    // No password is asked for where nothing is signed.
+    // No password is needed where nothing is signed.
     const { home } = agent
     const second = await fetchHere({ ...agent, passwordFile: join(home, "none") }, `${seller.url}/movies/2`, {
       json: true,
@@ -189,7 +189,7 @@ describe("ticket402 fetch", () => {
     expect(await spent(agent)).toBe("0.01")
   })
 
-  it("sends method, headers and data as curl would", async () => {
+  it("sends method, headers and data as curl does", async () => {
     const seller = await origin(clock)
     const agent = await agentHome(folder)
     const header = ["X-Trace: 7", "Accept: text/plain"]
@@ -209,14 +209,14 @@ describe("ticket402 fetch", () => {
     ["https://x/", { data: "x", request: "GET" }, "has no data"],
     ["https://x/", { max: "much" }, "--max is wrong"],
     ["https://x/", { output: "/no/such/folder/file" }, "cannot be opened (ENOENT). Nothing was paid."],
-  ])("refuses %s with %j before anything is sent, quoting no secret", async (url, options, message) => {
+  ])("refuses %s with %j before anything is sent and quotes no secret", async (url, options, message) => {
     const { code, stderr } = await fetchHere(await agentHome(folder), url, options)
     expect(code).toBe("output" in options ? 74 : 78)
     expect(stderr).toContain(message)
     expect(stderr).not.toContain("secret")
   })
 
-  it("writes bytes as they are, to stdout and to a file, and leaves no file behind when nothing came", async () => {
+  it("writes bytes unchanged to stdout or a file, and no file on failure", async () => {
     const seller = await origin(clock)
     const agent = await agentHome(folder)
     const bytes = Buffer.from(Array.from({ length: 300_000 }, (_, at) => at % 256))
@@ -226,15 +226,17 @@ describe("ticket402 fetch", () => {
     await writeFile(output, "x".repeat(400_000))
     expect(await fetchHere(agent, `${seller.url}/film`, { output })).toMatchObject({ code: 0 })
     expect((await readFile(output)).equals(bytes)).toBe(true)
-    const told = await fetchHere(agent, `${seller.url}/film`, { json: true })
-    expect(Buffer.from(JSON.parse(told.stdout.toString()).bodyBase64, "base64").equals(bytes)).toBe(true)
+    const outcomeAfter = await fetchHere(agent, `${seller.url}/film`, { json: true })
+    expect(Buffer.from(JSON.parse(outcomeAfter.stdout.toString()).bodyBase64, "base64").equals(bytes)).toBe(
+      true,
+    )
     seller.always("GET /gone", hangUp)
     const gone = join(agent.home, "gone.bin")
     expect(await fetchHere(agent, `${seller.url}/gone`, { output: gone })).toMatchObject({ code: 69 })
     expect(await readdir(agent.home)).not.toContain("gone.bin")
   })
 
-  it("--dry-run prices a call, says which rule would refuse it, and pays nothing", async () => {
+  it("--dry-run prints the price and the refusing rule and pays nothing", async () => {
     const seller = await origin(clock)
     const agent = await agentHome(folder)
     const cheap = await fetchHere(agent, `${seller.url}/movies/1`, { dryRun: true })
@@ -243,9 +245,9 @@ describe("ticket402 fetch", () => {
       /^0.01 USDC \(eip155:11155111\) to http\S+ for "hour": "read", 3600 s\n$/,
     )
     seller.offers = [{ ...hour, amount: "500000" }]
-    const dear = await fetchHere(agent, `${seller.url}/movies/1`, { dryRun: true, json: true })
-    expect(dear.code).toBe(77)
-    expect(JSON.parse(dear.stdout.toString())).toMatchObject({
+    const expensive = await fetchHere(agent, `${seller.url}/movies/1`, { dryRun: true, json: true })
+    expect(expensive.code).toBe(77)
+    expect(JSON.parse(expensive.stdout.toString())).toMatchObject({
       kind: "sale",
       purchase: { price: "0.5", offer: hour.ref },
       refusal: { code: "amount_over_limit" },
@@ -254,16 +256,16 @@ describe("ticket402 fetch", () => {
     expect(await spent(agent)).toBe("0")
   })
 
-  it("CLI-01, CLI-02: a price above the approval or the budget is refused, with the figures and what to do; --max and --yes agree", async () => {
+  it("CLI-01, CLI-02: refuses a price over approval or budget until --max or --yes", async () => {
     const seller = await origin(clock)
     const agent = await agentHome(folder, {
       budget: { perPurchase: "0.10", perDay: "0.12", approveAbove: "0.01" },
     })
     seller.offers = [{ ...hour, amount: "50000" }]
     const url = `${seller.url}/movies/1`
-    const unasked = await fetchHere(agent, url)
-    expect(unasked.code).toBe(77)
-    expect(unasked.stderr).toContain("Nothing was paid. Agree with --yes")
+    const unapproved = await fetchHere(agent, url)
+    expect(unapproved.code).toBe(77)
+    expect(unapproved.stderr).toContain("Nothing was paid. Agree with --yes")
     expect(await fetchHere(agent, url, { max: "0.04" })).toMatchObject({ code: 77 })
     expect(seller.transfers).toHaveLength(0)
     expect(await fetchHere(agent, url, { max: "0.05" })).toMatchObject({ code: 0 })
@@ -281,7 +283,7 @@ describe("ticket402 fetch", () => {
     expect(await spent(agent)).toBe("0.12")
   })
 
-  it("CLI-08: nobody agrees in advance to a seller who wants his money elsewhere than before", async () => {
+  it("CLI-08: --yes does not approve a changed recipient", async () => {
     const seller = await origin(clock)
     const agent = await agentHome(folder)
     await fetchHere(agent, `${seller.url}/movies/1`)
@@ -292,7 +294,7 @@ describe("ticket402 fetch", () => {
     expect(seller.transfers).toHaveLength(1)
   })
 
-  it("CLI-14: Ctrl-C while a payment is under way ends at once, and the next command sends the same payment", async () => {
+  it("CLI-14: Ctrl-C ends a payment at once, and the next command resends it", async () => {
     const seller = await origin(clock)
     const agent = await agentHome(folder)
     const { home, passwordFile } = agent
@@ -317,13 +319,13 @@ describe("ticket402 fetch", () => {
     ["purchase_overtaken", 75, "Nothing was paid. Run the same command again."],
     ["redirect_origin", 76, "Nothing was paid."],
     ["store_unavailable", 78, "Nothing was paid."],
-  ] as const)("IDM-01: ends for %s with %i, and says what became of the money", (code, exit, words) => {
+  ] as const)("IDM-01: ends for %s with exit code %i and reports the payment's fate", (code, exit, words) => {
     const failure = failureOf(new Ticket402Error(code, "It failed."), createMoney())
     expect(exits[failure.exit].code).toBe(exit)
     expect(failure.text).toContain(words)
   })
 
-  it("tells a refused payment, a service that is away and an answer that is an error apart", async () => {
+  it("distinguishes a refused payment, an unreachable service and an error answer", async () => {
     const seller = await origin(clock)
     const agent = await agentHome(folder)
     seller.script("POST /token", refuse("insufficient_funds"))
@@ -338,7 +340,7 @@ describe("ticket402 fetch", () => {
     expect(refused.stderr.split("\n")).toHaveLength(2)
   })
 
-  it("tells what was taken: a token, the answer to a single call, and not what a whitelist lets in free", () => {
+  it("counts a token and a paid call as paid, and a free grant as not", () => {
     const started = {
       type: "purchase_started",
       ...{ origin: "https://x", offer: "hour", scope: "read", amount: "0.01", asset: "USDC", network: "n" },
@@ -351,22 +353,22 @@ describe("ticket402 fetch", () => {
       expiresAt: 1,
     } as const
     const called = { type: "called", origin: "https://x" } as const
-    const told = (...events: Parameters<ReturnType<typeof createMoney>["onEvent"]>[0][]) => {
+    const outcomeAfter = (...events: Parameters<ReturnType<typeof createMoney>["onEvent"]>[0][]) => {
       const money = createMoney()
       for (const event of events) money.onEvent(event)
       return [money.paid().map(({ isTaken }) => isTaken), money.sentence(false)]
     }
-    expect(told({ ...purchased, settlement: "pending" })).toEqual([[], "Nothing was paid."])
-    expect(told(started, { ...purchased, settlement: "pending" })).toEqual([
+    expect(outcomeAfter({ ...purchased, settlement: "pending" })).toEqual([[], "Nothing was paid."])
+    expect(outcomeAfter(started, { ...purchased, settlement: "pending" })).toEqual([
       [true],
       "0.01 USDC was paid; the token is kept for the next call.",
     ])
-    expect(told(started, { ...purchased, settlement: "none" })).toEqual([[], "Nothing was paid."])
-    expect(told(started, { ...called, status: 200 })).toEqual([[true], "0.01 USDC was paid."])
-    expect(told(started, { ...called, status: 500 })[0]).toEqual([false])
+    expect(outcomeAfter(started, { ...purchased, settlement: "none" })).toEqual([[], "Nothing was paid."])
+    expect(outcomeAfter(started, { ...called, status: 200 })).toEqual([[true], "0.01 USDC was paid."])
+    expect(outcomeAfter(started, { ...called, status: 500 })[0]).toEqual([false])
   })
 
-  it("CLI-21: what a seller calls his goods is shown in quotes, and moves no cursor", async () => {
+  it("CLI-21: a seller's names are shown in quotes without control characters", async () => {
     const seller = await origin(clock)
     const agent = await agentHome(folder)
     const controls = "\u001b]0;title\u0007\u009b2J"
@@ -381,20 +383,20 @@ describe("ticket402 fetch", () => {
       expect(text).not.toMatch(/(?!\n)\p{Cc}/u)
   })
 
-  it("names a wrong setting, and none of its values", async () => {
+  it("names a wrong setting without its value", async () => {
     const agent = await agentHome(folder, { budget: { perDay: "lots" } })
     const { code, stderr } = await fetchHere(agent, "https://x/")
     expect(code).toBe(78)
     expect(stderr).toContain("budget.perDay")
-    const odd = await agentHome(folder, { bugdet: {} })
-    expect((await fetchHere(odd, "https://x/")).stderr).toContain("bugdet")
+    const misspelt = await agentHome(folder, { bugdet: {} })
+    expect((await fetchHere(misspelt, "https://x/")).stderr).toContain("bugdet")
   })
 
   it("CLI-20: warns of a password in the environment", async () => {
     const seller = await origin(clock)
     const { home } = await agentHome(folder)
     const { code, stderr } = await runHere(
-      (terminal, money) => fetchCommand(`${seller.url}/movies/1`, { home }, terminal, money, never),
+      (terminal, money) => fetchCommand(`${seller.url}/movies/1`, { home }, terminal, money, notAborted),
       { env: { TICKET402_PASSWORD: password } },
     )
     expect(code).toBe(0)
@@ -404,7 +406,7 @@ describe("ticket402 fetch", () => {
 })
 
 describe("ticket402 in a terminal", () => {
-  it("CLI-20, CLI-21: asks before it pays, hides the password, and lets no answer write to the screen as it likes", async () => {
+  it("CLI-20, CLI-21: asks before paying, hides the password, cleans the answer", async () => {
     const seller = await origin(clock)
     seller.offers = [{ ...hour, amount: "50000" }]
     seller.always("GET /film", (request, response) => {
@@ -431,7 +433,7 @@ describe("ticket402 in a terminal", () => {
     expect(seller.transfers).toHaveLength(1)
   })
 
-  it("CLI-02: a no is a no, on a terminal that does not know its width too", async () => {
+  it("CLI-02: a no pays nothing, also on a terminal of unknown width", async () => {
     const seller = await origin(clock)
     seller.offers = [{ ...hour, amount: "50000" }]
     const { home } = await agentHome(folder)
@@ -449,7 +451,7 @@ describe("ticket402 in a terminal", () => {
     expect(seller.transfers).toHaveLength(0)
   })
 
-  /** On a terminal of its own; each text is typed once its question is on the screen. */
+  /** Runs a command on a pseudo-terminal; each text is typed once its question is shown. */
   async function onTerminal(
     columns: number,
     command: readonly string[],
@@ -462,7 +464,7 @@ describe("ticket402 in a terminal", () => {
     const open = [...answers]
     let screen = ""
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
-      // Without what moves the cursor, and where a line ended.
+      // Cursor movements and line breaks are removed.
       screen = `${screen}${stripVTControlCharacters(text)}`.replace(/\s+/g, " ")
       const [question, typed] = open[0] ?? []
       if (question && typed && question.test(screen)) {
@@ -477,7 +479,7 @@ describe("ticket402 in a terminal", () => {
 })
 
 describe("ticket402 tokens and budget", () => {
-  it("CLI-20: list, show and remove name what is held, and nothing that opens a door", async () => {
+  it("CLI-20: list, show and remove print held grants and no credentials", async () => {
     const seller = await origin(clock)
     const agent = await agentHome(folder)
     const { home } = agent

@@ -4,10 +4,10 @@ import { at, type Mutation } from "../../mutations/mutation.ts"
 export const mutations: readonly Mutation[] = [
   ...at("client/core/policy.ts", [
     [
-      "nothing is bought that a call would use up before it passes",
+      "no offer with fewer calls than one call costs",
       "if (terms.calls != null && terms.calls < (info.cost ?? 1))",
       "if (false)",
-      "nothing that holds fewer than it takes",
+      "a call's cost divides",
     ],
   ]),
 ]

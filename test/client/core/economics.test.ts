@@ -17,7 +17,7 @@ async function boughtFor(expectedCalls: number | undefined, cost?: number) {
   return events.flatMap((event) => (event.type === "purchase_started" ? [event.offer.split("@")[0]] : []))
 }
 
-describe("what is bought for the calls to come", () => {
+describe("an offer is chosen by the expected number of calls", () => {
   test.each([
     [undefined, "call"],
     [1, "call"],
@@ -25,13 +25,13 @@ describe("what is bought for the calls to come", () => {
     // Equal prices: one purchase is better than twenty.
     [20, "hundred"],
     [100, "hundred"],
-    // Three times a hundred calls are dearer than the hour.
+    // Three purchases of a hundred calls cost more than the hour.
     [201, "pass"],
   ])("for %s calls: %s", async (expectedCalls, offer) => {
     expect(await boughtFor(expectedCalls)).toEqual([offer])
   })
 
-  test("a call that takes five of an offer's calls gets a fifth of them, and nothing that holds fewer than it takes", async () => {
+  test("a call's cost divides an offer's calls, and a too small offer is refused", async () => {
     expect(await boughtFor(20, 5)).toEqual(["hundred"])
     expect(await boughtFor(21, 5)).toEqual(["hundred"])
     expect(await boughtFor(41, 5)).toEqual(["pass"])
@@ -42,7 +42,7 @@ describe("what is bought for the calls to come", () => {
     expect(seller.transfers).toEqual([])
   })
 
-  test("the client's option holds where a call says nothing", async () => {
+  test("the client's expectedCalls applies where a call names none", async () => {
     const { client, seller } = await setup({ expectedCalls: 50 })
     seller.offers = [single, hundred]
     await client.fetch(`${seller.url}/movies/7`)
@@ -51,7 +51,7 @@ describe("what is bought for the calls to come", () => {
   })
 })
 
-describe("where the money is", () => {
+describe("a network is chosen by the payer's balance", () => {
   const both = { networks: [sepolia.id, baseSepolia.id] }
   async function paidOn(balances: Balances | undefined) {
     const { client, seller, events } = await setup({ ...both, ...(balances && { balances }) })
@@ -64,18 +64,18 @@ describe("where the money is", () => {
     await client.fetch(`${seller.url}/movies/7`).catch(() => undefined)
     return events.find((event) => event.type === "purchase_started")?.network
   }
-  const has =
+  const balanceOn =
     (network: string, balance: bigint): Balances =>
     async (query) =>
       query.network === network ? balance : 0n
 
-  test("a network with enough is paid on, though it is dearer", async () => {
+  test("a network with enough balance is paid on, even at a higher price", async () => {
     expect(await paidOn(undefined)).toBe(sepolia.id)
-    expect(await paidOn(has(baseSepolia.id, 20_000n))).toBe(baseSepolia.id)
-    expect(await paidOn(has(baseSepolia.id, 19_999n))).toBe(sepolia.id)
+    expect(await paidOn(balanceOn(baseSepolia.id, 20_000n))).toBe(baseSepolia.id)
+    expect(await paidOn(balanceOn(baseSepolia.id, 19_999n))).toBe(sepolia.id)
   })
 
-  test("a balance that is not known is better than none, and worse than enough", async () => {
+  test("an unknown balance ranks below enough and above too little", async () => {
     const broken = async (): Promise<never> => {
       throw new Error("no node")
     }
@@ -86,7 +86,7 @@ describe("where the money is", () => {
     )
   })
 
-  test("nobody is asked where there is nothing to choose", async () => {
+  test("no balance is read when there is one entry", async () => {
     let asked = 0
     const { client, seller } = await setup({
       ...both,

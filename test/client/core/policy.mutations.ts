@@ -4,16 +4,16 @@ import { at, type Mutation } from "../../mutations/mutation.ts"
 export const mutations: readonly Mutation[] = [
   ...at("client/core/policy.ts", [
     [
-      "domain of the own table",
+      "the signing domain is the built-in one",
       "if ((extra.name ?? name) !== name || (extra.version ?? version) !== version)",
       "if (false)",
       "CLI-08",
     ],
     [
-      "limit of one purchase",
+      "one purchase is limited",
       "if (policy.perPurchase !== undefined && micros > policy.perPurchase)",
       "if (false)",
-      "CLI-01: the limit of one purchase",
+      "CLI-01: the policy limits",
     ],
   ]),
 ]

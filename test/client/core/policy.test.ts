@@ -54,21 +54,21 @@ test.each<[string, string, (entry: Entry) => unknown]>([
   expect(account).toBeDefined()
 })
 
-test("a seller who would be paid by himself is refused", async () => {
+test("a payTo that is the payer is refused", async () => {
   const { client, seller, account } = await setup()
   seller.dress = (entry) => ({ ...entry, payTo: account.address })
   expect((await failure(client.fetch(`${seller.url}/movies/7`))).code).toBe("pay_to_invalid")
 })
 
 test.each<[string, (entry: Entry) => unknown]>([
-  ["the limit exactly", (entry) => ({ ...entry, amount: "50000" })],
+  ["the exact limit", (entry) => ({ ...entry, amount: "50000" })],
   ["no transfer method", extra({ assetTransferMethod: undefined })],
   ["eip3009", extra({ assetTransferMethod: "eip3009" })],
   ["upfront", extra({ paymentFlow: "upfront" })],
   ["no payment flow", extra({ paymentFlow: undefined })],
   ["no name and version", extra({ name: undefined, version: undefined })],
   ["a lower-case asset", (entry) => ({ ...entry, asset: String(entry.asset).toLowerCase() })],
-  ["a foreign verifyingContract, which is not read", extra({ verifyingContract: zeroAddress, chainId: 1 })],
+  ["a foreign verifyingContract, which is ignored", extra({ verifyingContract: zeroAddress, chainId: 1 })],
 ])("control: an entry with %s is paid", async (_name, dress) => {
   const { client, seller } = await setup()
   seller.offers = [{ ...hour, amount: String((dress({ amount: hour.amount }) as Entry).amount) }]
@@ -77,7 +77,7 @@ test.each<[string, (entry: Entry) => unknown]>([
   expect(seller.transfers).toHaveLength(1)
 })
 
-test("CLI-01: the limit of one purchase is the policy's, whatever the budget would say", async () => {
+test("CLI-01: the policy limits one purchase without the budget", async () => {
   const { seller } = await setup()
   const refused = Response.json(seller.challenge("token_missing", "read"), { status: 402 })
   const challenge = (await readChallenge(refused, 1_000))!
@@ -87,14 +87,14 @@ test("CLI-01: the limit of one purchase is the policy's, whatever the budget wou
   expect(() => acceptable(challenge, { ...rules, perPurchase: 9_999n })).toThrow(BudgetRefusal)
 })
 
-test("CLI-10: a window of 10^9 seconds is cut to 600", async () => {
+test("CLI-10: a validity of 10^9 seconds is cut to 600", async () => {
   const { client, seller } = await setup()
   seller.dress = (entry) => ({ ...entry, maxTimeoutSeconds: 1_000_000_000 })
   await client.fetch(`${seller.url}/movies/7`)
   expect(seller.transfers[0]?.validBefore).toBe(BigInt(startedAt + 600))
 })
 
-test("the cheapest entry is bought, of equal ones the longest, whatever their order", async () => {
+test("the cheapest entry is bought, then the longest, in any order of entries", async () => {
   for (const turn of [0, 1, 2]) {
     const { client, seller } = await setup()
     const offers = [
@@ -108,7 +108,7 @@ test("the cheapest entry is bought, of equal ones the longest, whatever their or
   }
 })
 
-test("one good entry among bad ones is bought", async () => {
+test("one valid entry among invalid ones is bought", async () => {
   const { client, seller } = await setup()
   seller.script("GET /movies/7", (_request, response) => {
     const body = seller.challenge("token_missing", "read")
@@ -117,7 +117,7 @@ test("one good entry among bad ones is bought", async () => {
   expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(200)
 })
 
-test("entries that did not fit the header are found in the body", async () => {
+test("entries that did not fit the header are read from the body", async () => {
   const { client, seller } = await setup()
   const { encodeHeader } = await import("../../../shared/values/codec.ts")
   seller.script("GET /movies/7", (_request, response) => {
@@ -127,7 +127,7 @@ test("entries that did not fit the header are found in the body", async () => {
   expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(200)
 })
 
-test("a 402 with nothing on offer names that rule", async () => {
+test("a 402 without entries is refused as nothing_on_offer", async () => {
   const { client, seller } = await setup()
   seller.offers = []
   expect((await failure(client.fetch(`${seller.url}/movies/7`))).code).toBe("nothing_on_offer")

@@ -1,4 +1,4 @@
-/** Answers of the API itself: 402s that are bombs, and prose that tells an agent to pay. */
+/** Hostile 402 answers: oversized or malformed ones, and text addressed to an agent. */
 import { encodeHeader } from "../../../shared/values/codec.ts"
 import { type Handler, json } from "../../support/fake-origin.ts"
 import { impatient, type Scenario, watch } from "./world.ts"
@@ -32,29 +32,29 @@ const ours = (more: Record<string, unknown>) => ({
 })
 
 export const challenges: readonly Scenario[] = [
-  header("a header that is no base64 (CLI-18)", "not*base64"),
-  header("a header that is no JSON (CLI-18)", Buffer.from("{").toString("base64")),
+  header("a header that is not base64 (CLI-18)", "not*base64"),
+  header("a header that is not JSON (CLI-18)", Buffer.from("{").toString("base64")),
   header(
-    "a header with a prototype in it",
+    "a header with a __proto__ member",
     Buffer.from('{"__proto__":{"x402Version":2}}').toString("base64"),
   ),
   header(
-    "a header as deep as a well",
+    "a header nested 3,000 deep",
     Buffer.from(`${"[".repeat(3000)}${"]".repeat(3000)}`).toString("base64"),
   ),
-  header("a header of ours without terms", encodeHeader(ours({ accepts: [] }))),
+  header("a header with our extension and no terms", encodeHeader(ours({ accepts: [] }))),
   header("a header with NaN (CLI-18)", Buffer.from('{"x402Version":NaN}').toString("base64")),
   body("a body of 50 megabytes (CLI-18)", "challenge_malformed", `"${"x".repeat(50_000_000)}"`),
-  body("a body that is cut (CLI-18)", "challenge_malformed", '{"x402Version":2,'),
-  body("a body of a million brackets", "challenge_malformed", "[".repeat(60_000)),
+  body("a truncated body (CLI-18)", "challenge_malformed", '{"x402Version":2,'),
+  body("a body of 60,000 brackets", "challenge_malformed", "[".repeat(60_000)),
   body(
-    "a hundred and one entries",
+    "a body with 101 entries",
     "challenge_malformed",
     JSON.stringify(ours({ accepts: Array(101).fill({}) })),
   ),
   body("an empty body", 402, ""),
   {
-    ...page("a body that drips (CLI-18)", "challenge_malformed", (_request, response) => {
+    ...page("a body sent a byte at a time (CLI-18)", "challenge_malformed", (_request, response) => {
       response.writeHead(402, { "content-type": "application/json" })
       const timer = setInterval(() => response.write(" "), 20)
       response.on("close", () => clearInterval(timer))
@@ -67,14 +67,14 @@ export const challenges: readonly Scenario[] = [
     (_request, response) => void response.writeHead(402, { "payment-required": "A".repeat(1_000_000) }).end(),
   ),
   {
-    name: "nothing on offer",
+    name: "no entries",
     ends: "nothing_on_offer",
     arrange: ({ seller }) => {
       seller.offers = []
     },
   },
   page(
-    "a 402 in prose (CLI-21)",
+    "a 402 of HTML (CLI-21)",
     402,
     (_request, response) => void response.writeHead(402, { "content-type": "text/html" }).end(prose),
   ),
@@ -82,7 +82,7 @@ export const challenges: readonly Scenario[] = [
     json(response, 200, { error: "payment_required", message: prose, next: { action: "buy" } }),
   ),
   {
-    name: "content that brings a 402's header (CLI-21)",
+    name: "content with a PAYMENT-REQUIRED header (CLI-21)",
     ends: 200,
     arrange: ({ seller }) =>
       seller.always("GET /movies/7", (_request, response) => {
@@ -92,7 +92,7 @@ export const challenges: readonly Scenario[] = [
   },
   ...[401, 403, 429, 500, 503].map(
     (status): Scenario => ({
-      name: `a ${status} that brings a 402's header`,
+      name: `a ${status} with a PAYMENT-REQUIRED header`,
       ends: status,
       arrange: ({ seller }) =>
         seller.always("GET /movies/7", (_request, response) => {
@@ -102,7 +102,7 @@ export const challenges: readonly Scenario[] = [
     }),
   ),
   {
-    name: "a 402 for a call that brings its own Authorization",
+    name: "a 402 for a call with its own Authorization",
     ends: 402,
     act: (world) =>
       world.client.fetch(`${world.seller.url}/movies/7`, { headers: { authorization: "Basic bWU6bWU=" } }),
@@ -112,14 +112,14 @@ export const challenges: readonly Scenario[] = [
       ),
   },
   {
-    name: "prose in every text of a 402, none of which an error repeats in full",
+    name: "instructions in a 402, which no error repeats in full",
     ends: "amount_over_limit",
     arrange: ({ seller }) => {
       seller.dress = (entry) => ({ ...entry, amount: "90000", description: prose })
     },
     act: (world) =>
       watch(world).catch((error: Error) => {
-        if (error.message.includes("0x7777")) throw new Error("an agent would read it")
+        if (error.message.includes("0x7777")) throw new Error("the error repeats the seller's instructions")
         throw error
       }),
   },

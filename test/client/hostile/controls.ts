@@ -1,4 +1,4 @@
-/** Honest sellers, odd ones among them, who must be paid: a client that never pays would pass all the rest. */
+/** Honest sellers that must be paid: a client that never pays would pass every other table. */
 import { encodeHeader } from "../../../shared/values/codec.ts"
 import { hangUp, json, redirect } from "../../support/fake-origin.ts"
 import { film, type Scenario, watch } from "./world.ts"
@@ -8,7 +8,7 @@ const fair = 10_000n
 export const controls: readonly Scenario[] = [
   { name: "a fair price", ends: 200, fair },
   {
-    name: "five calls, one payment",
+    name: "five calls make one payment",
     ends: 200,
     fair,
     async act(world) {
@@ -17,36 +17,36 @@ export const controls: readonly Scenario[] = [
     },
   },
   {
-    name: "twenty calls at once, one payment (CLI-13)",
+    name: "twenty concurrent calls make one payment (CLI-13)",
     ends: 200,
     fair,
     act: async (world) => (await Promise.all(Array.from({ length: 20 }, () => watch(world))))[19],
   },
   {
-    name: "an office that loses two answers, one payment (CLI-14)",
+    name: "a token endpoint that loses two answers gets one payment (CLI-14)",
     ends: 200,
     fair,
     arrange: ({ seller }) => void seller.script("POST /token", hangUp, hangUp),
   },
   {
-    name: "an office on a listed address elsewhere (CLI-05)",
+    name: "a listed token endpoint on another origin (CLI-05)",
     ends: 200,
     fair,
-    // This one is trusted: what gets there is no leak, so it plays the seller's part itself.
+    // This endpoint is trusted, so it is the seller's own under another name.
     options: ({ seller }) => ({ tokenEndpoints: [`${seller.url.replace("127.0.0.1", "localhost")}/token`] }),
     arrange: ({ seller }) => {
       seller.tokenEndpoint = `${seller.url.replace("127.0.0.1", "localhost")}/token`
     },
   },
   {
-    name: "a redirect within the seller's house",
+    name: "a redirect within the seller's origin",
     ends: 200,
     fair,
     arrange: ({ seller }) => seller.always("GET /old", redirect("/movies/7", 308)),
     act: (world) => world.client.fetch(`${world.seller.url}/old`),
   },
   {
-    name: "entries that only the body holds",
+    name: "entries in the body only",
     ends: 200,
     fair,
     arrange: ({ seller }) =>
@@ -56,7 +56,7 @@ export const controls: readonly Scenario[] = [
       }),
   },
   {
-    name: "a good entry among bad ones",
+    name: "a valid entry among invalid ones",
     ends: 200,
     fair,
     arrange: ({ seller }) =>
@@ -66,7 +66,7 @@ export const controls: readonly Scenario[] = [
       }),
   },
   {
-    name: "the limit to the unit",
+    name: "a price at the exact limit",
     ends: 200,
     fair: 50_000n,
     arrange: ({ seller }) => {
@@ -74,7 +74,7 @@ export const controls: readonly Scenario[] = [
     },
   },
   {
-    name: "a token lost by a new gate, refreshed and not bought again",
+    name: "an expired token is refreshed and not bought again",
     ends: 200,
     fair,
     async act(world) {

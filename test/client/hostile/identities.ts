@@ -1,4 +1,4 @@
-/** Recipients, assets, networks, signing domains and methods that are not what was agreed to. */
+/** Recipients, assets, networks, signing domains and methods other than the agreed ones. */
 
 import { baseSepolia } from "../../../shared/networks/base-sepolia.ts"
 import { zeroAddress } from "../../../shared/values/evm.ts"
@@ -26,22 +26,22 @@ const extra = (more: Record<string, unknown>) => (entry: Entry) => ({
 const member = (name: string, value: unknown) => (entry: Entry) => ({ ...entry, [name]: value })
 
 export const identities: readonly Scenario[] = [
-  dressed("an asset of his own (CLI-08)", "asset_unknown", member("asset", `0x${"ab".repeat(20)}`)),
+  dressed("the seller's own asset (CLI-08)", "asset_unknown", member("asset", `0x${"ab".repeat(20)}`)),
   dressed("the asset of another network", "asset_unknown", member("asset", baseSepolia.assets[0].address)),
   dressed("an asset by its name", "asset_unknown", member("asset", "USDC")),
-  dressed("a network that was not allowed", "network_not_allowed", member("network", "eip155:1")),
-  dressed("a network with a zero before", "network_not_allowed", member("network", "eip155:011155111")),
-  dressed("a network by its old name", "network_not_allowed", member("network", "sepolia")),
+  dressed("a network that is not allowed", "network_not_allowed", member("network", "eip155:1")),
+  dressed("a network id with a leading zero", "network_not_allowed", member("network", "eip155:011155111")),
+  dressed("a network by its v1 name", "network_not_allowed", member("network", "sepolia")),
   dressed("a network of another family", "network_not_allowed", member("network", "solana:mainnet")),
-  dressed("payment to nobody", "pay_to_invalid", member("payTo", zeroAddress)),
-  dressed("payment to a name", "pay_to_invalid", member("payTo", "vitalik.eth")),
+  dressed("payTo of zero", "pay_to_invalid", member("payTo", zeroAddress)),
+  dressed("payTo as a name", "pay_to_invalid", member("payTo", "vitalik.eth")),
   dressed(
-    "payment to an address with a typing error",
+    "payTo with a wrong checksum",
     "pay_to_invalid",
     member("payTo", "0x209693bc6afc0C5328bA36FaF03C514EF312287C"),
   ),
   {
-    name: "payment to the payer himself",
+    name: "payTo of the payer",
     ends: "pay_to_invalid",
     arrange({ seller, payer }) {
       seller.dress = (entry) => ({ ...entry, payTo: payer })
@@ -61,9 +61,9 @@ export const identities: readonly Scenario[] = [
   },
   dressed("a signing domain of another name (CLI-08)", "domain_mismatch", extra({ name: "Evil Coin" })),
   dressed("a signing domain of another version (CLI-08)", "domain_mismatch", extra({ version: "1" })),
-  dressed("a name in letters that look alike", "domain_mismatch", extra({ name: "USDС" })),
+  dressed("a domain name with a look-alike letter", "domain_mismatch", extra({ name: "USDС" })),
   dressed(
-    "another contract and chain to sign for, which nobody reads",
+    "a foreign verifyingContract and chain id, which are ignored",
     200,
     extra({ verifyingContract: `0x${"66".repeat(20)}`, chainId: 1, salt: `0x${"00".repeat(32)}` }),
     10_000n,
@@ -78,12 +78,12 @@ export const identities: readonly Scenario[] = [
   ),
   dressed("an approval (CLI-09)", "transfer_method_unknown", extra({ assetTransferMethod: "approve" })),
   dressed("a scheme that signs a maximum (CLI-09)", "scheme_unknown", member("scheme", "upto")),
-  dressed("a scheme from the prototype", "scheme_unknown", member("scheme", "constructor")),
-  dressed("a payment flow nobody knows", "payment_flow_unknown", extra({ paymentFlow: "escrow" })),
-  dressed("an offer that is not described", "offer_unlisted", extra({ offer: "other@00000000" })),
-  dressed("an offer from the prototype", "offer_unlisted", extra({ offer: "toString" })),
+  dressed("a scheme name from the prototype", "scheme_unknown", member("scheme", "constructor")),
+  dressed("an unknown payment flow", "payment_flow_unknown", extra({ paymentFlow: "escrow" })),
+  dressed("an offer without terms", "offer_unlisted", extra({ offer: "other@00000000" })),
+  dressed("an offer name from the prototype", "offer_unlisted", extra({ offer: "toString" })),
   {
-    name: "a signature that is to be good for thirty years (CLI-10)",
+    name: "a validity of thirty years (CLI-10)",
     ends: "600",
     fair: 10_000n,
     arrange({ seller }) {

@@ -1,8 +1,8 @@
-/** Token endpoints and audiences that look like the seller's and are somebody else's. */
+/** Token endpoints and resources that look like the seller's and are not. */
 import { json, type Recorded } from "../../support/fake-origin.ts"
-import type { Scenario, World } from "./world.ts"
+import type { Scenario, Setting } from "./world.ts"
 
-const place = (name: string, spell: (foreign: URL, seller: URL) => string): Scenario => ({
+const endpoint = (name: string, spell: (foreign: URL, seller: URL) => string): Scenario => ({
   name,
   ends: "token_endpoint_foreign",
   arrange: ({ seller, foreign }) => {
@@ -11,13 +11,13 @@ const place = (name: string, spell: (foreign: URL, seller: URL) => string): Scen
   },
 })
 
-/** The other origin would sell, if only it were asked. */
-function accept(foreign: World["foreign"]): void {
+/** The other origin would sell if it were asked. */
+function accept(foreign: Setting["foreign"]): void {
   for (const path of ["/token", "//token", "/"])
     foreign.always(`POST ${path}`, (request, response) => foreign.router(request, response))
 }
 
-const audience = (name: string, spell: (foreign: URL, seller: URL) => string): Scenario => ({
+const resourceAt = (name: string, spell: (foreign: URL, seller: URL) => string): Scenario => ({
   name,
   ends: "resource_foreign",
   arrange: ({ seller, foreign }) => {
@@ -26,35 +26,38 @@ const audience = (name: string, spell: (foreign: URL, seller: URL) => string): S
 })
 
 export const places: readonly Scenario[] = [
-  place("a ticket office elsewhere (CLI-05)", ({ origin }) => `${origin}/token`),
-  place("an office without a scheme (CLI-05)", ({ host }) => `//${host}/token`),
-  place("an office behind backslashes (CLI-05)", ({ host }) => `\\\\${host}\\token`),
-  place("an office behind a slash and a backslash (CLI-05)", ({ host }) => `/\\${host}/token`),
-  place("an office behind tabs and line breaks", ({ host }) => `/\t/\n${host}/token`),
-  place(
-    "the seller's name as a user of the other (CLI-05)",
+  endpoint("a token endpoint on another origin (CLI-05)", ({ origin }) => `${origin}/token`),
+  endpoint("an endpoint without a scheme (CLI-05)", ({ host }) => `//${host}/token`),
+  endpoint("an endpoint behind backslashes (CLI-05)", ({ host }) => `\\\\${host}\\token`),
+  endpoint("an endpoint behind a slash and a backslash (CLI-05)", ({ host }) => `/\\${host}/token`),
+  endpoint("an endpoint behind tabs and line breaks", ({ host }) => `/\t/\n${host}/token`),
+  endpoint(
+    "the seller's name as user of another host (CLI-05)",
     ({ host }, seller) => `http://${seller.host}@${host}/token`,
   ),
-  place("an escaped at sign", ({ host }, seller) => `http://${seller.host}%40${host}/token`),
-  place("the seller's own office, with a password", (_, { host }) => `http://user:secret@${host}/token`),
-  place("another port of the same host", ({ port }, { hostname }) => `http://${hostname}:${port}/token`),
-  place("the same machine by another name", (_, { port }) => `http://localhost:${port}/token`),
-  place("a dot behind the name", (_, { port }) => `http://localhost.:${port}/token`),
-  place("the name as a subdomain of another", (_, { hostname }) => `https://${hostname}.evil.example/token`),
-  place("the same address in the other family", (_, { port }) => `http://[::ffff:127.0.0.1]:${port}/token`),
-  place("letters that look alike", () => "https://аpi.example.com/token"),
-  place("a fragment that hides the rest", ({ host }, { origin }) => `${origin}/token#@${host}/`),
-  place("a script", () => "javascript:fetch('/token')"),
-  place("data", () => "data:application/json,{}"),
-  place("a file", () => "file:///etc/passwd"),
-  place("the metadata service of a cloud", () => "http://169.254.169.254/latest/meta-data/"),
-  place("another scheme of the same host", (_, { host }) => `https://${host}/token`),
-  place("nothing", () => ""),
-  audience("an audience elsewhere (CLI-06)", ({ origin }) => origin),
-  audience("an audience beside the path asked for (CLI-12)", (_, { origin }) => `${origin}/tenant1`),
-  audience("an audience that only begins like the path", (_, { origin }) => `${origin}/mov`),
-  audience("an audience with a password", (_, { host }) => `http://a:b@${host}/`),
-  audience("an audience that is no URL", () => "movies"),
+  endpoint("an escaped at sign", ({ host }, seller) => `http://${seller.host}%40${host}/token`),
+  endpoint("the seller's own endpoint with a password", (_, { host }) => `http://user:secret@${host}/token`),
+  endpoint("another port of the same host", ({ port }, { hostname }) => `http://${hostname}:${port}/token`),
+  endpoint("the same machine by another name", (_, { port }) => `http://localhost:${port}/token`),
+  endpoint("a trailing dot in the host", (_, { port }) => `http://localhost.:${port}/token`),
+  endpoint(
+    "the seller's name as subdomain of another host",
+    (_, { hostname }) => `https://${hostname}.evil.example/token`,
+  ),
+  endpoint("the same address as IPv6", (_, { port }) => `http://[::ffff:127.0.0.1]:${port}/token`),
+  endpoint("a look-alike letter in the host", () => "https://аpi.example.com/token"),
+  endpoint("a fragment that hides another host", ({ host }, { origin }) => `${origin}/token#@${host}/`),
+  endpoint("a javascript URL", () => "javascript:fetch('/token')"),
+  endpoint("data", () => "data:application/json,{}"),
+  endpoint("a file URL", () => "file:///etc/passwd"),
+  endpoint("a cloud's metadata service", () => "http://169.254.169.254/latest/meta-data/"),
+  endpoint("another scheme of the same host", (_, { host }) => `https://${host}/token`),
+  endpoint("nothing", () => ""),
+  resourceAt("a resource on another origin (CLI-06)", ({ origin }) => origin),
+  resourceAt("a resource beside the requested path (CLI-12)", (_, { origin }) => `${origin}/tenant1`),
+  resourceAt("a resource that is only a prefix of the path's text", (_, { origin }) => `${origin}/mov`),
+  resourceAt("a resource with a password", (_, { host }) => `http://a:b@${host}/`),
+  resourceAt("a resource that is no URL", () => "movies"),
   {
     name: "a 402 copied from another seller (CLI-06)",
     ends: "resource_foreign",
@@ -67,14 +70,14 @@ export const places: readonly Scenario[] = [
   {
     name: "an API over plain http on another host (CLI-22)",
     ends: "insecure_url",
-    options: ({ seller }) => ({ fetch: answering(seller) }),
+    options: ({ seller }) => ({ fetch: answerEverywhere(seller) }),
     act: ({ client }) => client.fetch("http://api.example/movies/7"),
   },
 ]
 
-/** Any address answers with the seller's 402, its names put in. */
-const answering =
-  (seller: World["seller"]): typeof fetch =>
+/** Answers every address with the seller's 402, adapted to that address. */
+const answerEverywhere =
+  (seller: Setting["seller"]): typeof fetch =>
   async (input) => {
     const { origin } = new URL(String(input instanceof Request ? input.url : input))
     seller.requests.push({ method: "GET", path: origin, headers: {}, body: "" } satisfies Recorded)

@@ -1,7 +1,7 @@
-/** Prices that are bait: over the limit, in other units, in spellings that another reader takes for another number. */
+/** Hostile prices: over the limit, in other units, or in ambiguous spellings. */
 import { encodeHeader } from "../../../shared/values/codec.ts"
 import { json, refuse } from "../../support/fake-origin.ts"
-import { type Scenario, type World, watch } from "./world.ts"
+import { type Scenario, type Setting, watch } from "./world.ts"
 
 type Entry = Record<string, unknown> & { extra?: Record<string, unknown> }
 
@@ -14,14 +14,14 @@ const dressed = (name: string, ends: string, change: (entry: Entry) => unknown):
 })
 const amount = (text: unknown) => (entry: Entry) => ({ ...entry, amount: text })
 
-const watchTimes = (times: number) => async (world: World) => {
+const watchTimes = (times: number) => async (world: Setting) => {
   let last: Response | undefined
   for (let call = 0; call < times; call++) last = await watch(world)
   return last
 }
 
-/** A seller that sells tokens its own gate does not know, so that every call begins anew. */
-function sellsNothing({ seller, clock }: World): void {
+/** Sells tokens that its own gate does not accept, so that every call buys again. */
+function sellsNothing({ seller, clock }: Setting): void {
   seller.always("GET /movies/7", (request, response) => {
     clock.now += 1
     seller.grants.length = 0
@@ -34,30 +34,30 @@ export const prices: readonly Scenario[] = [
   dressed("one unit over the limit (CLI-01)", "amount_over_limit", amount("50001")),
   dressed("a price of 78 digits (CLI-01)", "amount_over_limit", amount("9".repeat(78))),
   dressed("a price of 1,000 digits", "entry_malformed", amount("9".repeat(1000))),
-  dressed("1e4 for a price", "entry_malformed", amount("1e4")),
+  dressed("a price of 1e4", "entry_malformed", amount("1e4")),
   dressed("a price in hex", "entry_malformed", amount("0x2710")),
-  dressed("a price below zero", "entry_malformed", amount("-10000")),
+  dressed("a negative price", "entry_malformed", amount("-10000")),
   dressed("a price with a sign", "entry_malformed", amount("+10000")),
   dressed("a price with a fraction", "entry_malformed", amount("10000.0")),
-  dressed("a price with a blank", "entry_malformed", amount(" 10000")),
+  dressed("a price with a space", "entry_malformed", amount(" 10000")),
   dressed("a price with leading zeros", "entry_malformed", amount("0010000")),
   dressed("a price in other digits", "entry_malformed", amount("١٠٠٠٠")),
-  dressed("a price that is a number", "entry_malformed", amount(10_000)),
-  dressed("a price that is a list", "entry_malformed", amount(["10000"])),
-  dressed("no price", "amount_zero", amount("0")),
-  dressed("a cent of 18 decimals, so told", "amount_over_limit", (entry) => ({
+  dressed("a numeric price", "entry_malformed", amount(10_000)),
+  dressed("a price in a list", "entry_malformed", amount(["10000"])),
+  dressed("a price of zero", "amount_zero", amount("0")),
+  dressed("a price with claimed decimals of 18", "amount_over_limit", (entry) => ({
     ...entry,
     amount: "10000000000000000",
     extra: { ...entry.extra, decimals: 18 },
   })),
-  dressed("a v1 price beside that is lower", "amount_over_limit", (entry) => ({
+  dressed("a v1 price beside a higher v2 price", "amount_over_limit", (entry) => ({
     ...entry,
     amount: "60000",
     maxAmountRequired: "1",
     price: "$0.01",
   })),
   {
-    name: "a price that rises once the first payment is signed, and is let fall (CLI-14)",
+    name: "a price that rises once the first payment is signed (CLI-14)",
     ends: "outcome_unknown",
     fair: 10_000n,
     arrange({ seller }) {
@@ -72,7 +72,7 @@ export const prices: readonly Scenario[] = [
     },
   },
   {
-    name: "tokens that its own gate never knows: the day's budget ends it (CLI-02)",
+    name: "tokens that its gate never accepts: the daily budget stops them (CLI-02)",
     ends: "day_budget_spent",
     fair: 30_000n,
     options: () => ({ budget: { perPurchase: "0.05", perDay: "0.03" } }),
@@ -80,7 +80,7 @@ export const prices: readonly Scenario[] = [
     act: watchTimes(10),
   },
   {
-    name: "small prices under another name each time: the origin's budget ends it (CLI-02)",
+    name: "a new offer name each time: the origin's budget stops them (CLI-02)",
     ends: "origin_total_spent",
     fair: 20_000n,
     options: () => ({ budget: { perPurchase: "0.05", perDay: "1", perOrigin: "0.02", perOffer: "0.01" } }),
@@ -98,13 +98,13 @@ export const prices: readonly Scenario[] = [
     act: watchTimes(10),
   },
   {
-    name: "refusals that say buy, without end: two signatures and no third",
+    name: "refusals that always say buy: two signatures at most",
     ends: "purchase_refused",
     fair: 20_000n,
     arrange: ({ seller }) => seller.always("POST /token", refuse("offer_expired")),
   },
   {
-    name: "refusals that say fix, each with a dearer offer: what is over the limit is not signed",
+    name: "refusals with ever higher offers: none over the limit is signed",
     ends: "amount_over_limit",
     fair: 10_000n,
     arrange({ seller }) {
@@ -127,15 +127,15 @@ export const prices: readonly Scenario[] = [
     },
   },
   {
-    name: "a price in the header, another in the body: the header's is signed",
+    name: "different prices in header and body: the header's is signed",
     ends: 200,
     fair: 10_000n,
     arrange({ seller }) {
       seller.script("GET /movies/7", (_request, response) => {
         const body = seller.challenge("token_missing", "read")
         const [entry] = body.accepts as Entry[]
-        const dear = { ...body, accepts: [{ ...entry, amount: "50000" }] }
-        json(response, 402, dear, { "payment-required": encodeHeader(body) })
+        const expensive = { ...body, accepts: [{ ...entry, amount: "50000" }] }
+        json(response, 402, expensive, { "payment-required": encodeHeader(body) })
       })
     },
   },

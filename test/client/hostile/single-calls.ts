@@ -1,25 +1,25 @@
-/** Plain x402 servers, which have the call itself for bait: every trick again, where no ticket office stands between. */
+/** Plain x402 servers without a token endpoint: the hostile answers again, for paid calls. */
 import { encodeHeader } from "../../../shared/values/codec.ts"
 import { zeroAddress } from "../../../shared/values/evm.ts"
 import { type Handler, hangUp, json, redirect } from "../../support/fake-origin.ts"
 import { createPlainGate } from "../../support/plain-gate.ts"
-import { impatient, type Scenario, type World, watch } from "./world.ts"
+import { impatient, type Scenario, type Setting, watch } from "./world.ts"
 
 type Entry = Record<string, unknown> & { extra?: Record<string, unknown> }
 type Gate = ReturnType<typeof createPlainGate>
 
-const buying = () => ({ payPerCall: true, networks: ["eip155:84532"] })
+const payingPerCall = () => ({ payPerCall: true, networks: ["eip155:84532"] })
 
-const gatedRoute = (
+const route = (
   version: 1 | 2,
   name: string,
   ends: string | number,
-  prepare: (gate: Gate, world: World) => void,
+  prepare: (gate: Gate, world: Setting) => void,
   more: Partial<Scenario> = {},
 ): Scenario => ({
   name: `v${version}: ${name}`,
   ends,
-  options: buying,
+  options: payingPerCall,
   arrange(world) {
     const gate = createPlainGate(version)
     for (const method of ["GET", "POST"]) world.seller.always(`${method} /movies/7`, gate.gate)
@@ -28,36 +28,36 @@ const gatedRoute = (
   ...more,
 })
 
-const again = (times: number) => async (world: World) => {
+const again = (times: number) => async (world: Setting) => {
   for (let call = 1; call < times; call++) await watch(world).catch(() => {})
   return watch(world)
 }
-/** Once: what a call is worth here. */
+/** The price of one call. */
 const fair = 10_000n
 
 const both = ([1, 2] as const).flatMap((version) => {
   const price = version === 2 ? "amount" : "maxAmountRequired"
   const dressed = (name: string, ends: string, change: (entry: Entry) => unknown): Scenario =>
-    gatedRoute(version, name, ends, (gate) => {
+    route(version, name, ends, (gate) => {
       gate.dress = change as never
     })
   const scripted = (name: string, ends: string | number, handler: Handler, times = 1): Scenario =>
-    gatedRoute(version, name, ends, (gate) => gate.script.push(...Array(200).fill(handler)), {
+    route(version, name, ends, (gate) => gate.script.push(...Array(200).fill(handler)), {
       fair,
       act: again(times),
     })
   const member = (key: string, value: unknown) => (entry: Entry) => ({ ...entry, [key]: value })
   return [
     dressed("a price over the limit (CLI-01)", "amount_over_limit", member(price, "50001")),
-    dressed("1e4 for a price", "entry_malformed", member(price, "1e4")),
+    dressed("a price of 1e4", "entry_malformed", member(price, "1e4")),
     dressed("a price in hex", "entry_malformed", member(price, "0x2710")),
-    dressed("a price below zero", "entry_malformed", member(price, "-1")),
-    dressed("a price that is a number", "entry_malformed", member(price, 10_000)),
-    dressed("an asset of his own (CLI-08)", "asset_unknown", member("asset", `0x${"ab".repeat(20)}`)),
-    dressed("a network that was not allowed", "network_not_allowed", member("network", "base")),
-    dressed("payment to nobody", "pay_to_invalid", member("payTo", zeroAddress)),
+    dressed("a negative price", "entry_malformed", member(price, "-1")),
+    dressed("a numeric price", "entry_malformed", member(price, 10_000)),
+    dressed("the seller's own asset (CLI-08)", "asset_unknown", member("asset", `0x${"ab".repeat(20)}`)),
+    dressed("a network that is not allowed", "network_not_allowed", member("network", "base")),
+    dressed("payTo of zero", "pay_to_invalid", member("payTo", zeroAddress)),
     dressed(
-      "another name to sign for (CLI-08)",
+      "another signing domain (CLI-08)",
       "domain_mismatch",
       member("extra", { name: "USD Coin", version: "2" }),
     ),
@@ -68,7 +68,7 @@ const both = ([1, 2] as const).flatMap((version) => {
     ),
     dressed("a scheme that signs a maximum (CLI-09)", "scheme_unknown", member("scheme", "upto")),
     dressed(
-      "a flow of ticket offices, without one",
+      "the access-token flow without a token endpoint",
       "payment_flow_unknown",
       member("extra", { paymentFlow: "access-token" }),
     ),
@@ -89,14 +89,14 @@ const both = ([1, 2] as const).flatMap((version) => {
       10,
     ),
     {
-      ...scripted("a 402 that drips for a payment", "asked_to_pay_again", (_request, response) => {
+      ...scripted("a 402 sent a byte at a time for a payment", "asked_to_pay_again", (_request, response) => {
         response.writeHead(402, { "content-type": "application/json" })
         const timer = setInterval(() => response.write(" "), 20)
         response.on("close", () => clearInterval(timer))
       }),
-      options: () => ({ ...buying(), ...impatient() }),
+      options: () => ({ ...payingPerCall(), ...impatient() }),
     },
-    gatedRoute(
+    route(
       version,
       "a price that rises once a payment is signed",
       "asked_to_pay_again",
@@ -109,7 +109,7 @@ const both = ([1, 2] as const).flatMap((version) => {
       { fair, act: again(3) },
     ),
     ...[302, 307, 308].map((status) =>
-      gatedRoute(
+      route(
         version,
         `a ${status} to another origin for a payment (CLI-04)`,
         "redirect_origin",
@@ -119,9 +119,9 @@ const both = ([1, 2] as const).flatMap((version) => {
         { fair },
       ),
     ),
-    gatedRoute(
+    route(
       version,
-      "a paid POST that is sent on, body and all (CLI-04)",
+      "a paid POST redirected with its body (CLI-04)",
       "redirect_origin",
       (gate, { foreign }) => {
         gate.handler = redirect(`${foreign.url}/movies/7`, 307)
@@ -131,7 +131,7 @@ const both = ([1, 2] as const).flatMap((version) => {
         act: (world) => world.client.fetch(`${world.seller.url}/movies/7`, { method: "POST", body: "mine" }),
       },
     ),
-    gatedRoute(
+    route(
       version,
       "a price behind a paid redirect (CLI-02)",
       402,
@@ -142,7 +142,7 @@ const both = ([1, 2] as const).flatMap((version) => {
       },
       { fair },
     ),
-    gatedRoute(
+    route(
       version,
       "content that asks for more (CLI-21)",
       200,
@@ -151,7 +151,7 @@ const both = ([1, 2] as const).flatMap((version) => {
       },
       { fair },
     ),
-    gatedRoute(version, "another recipient than last time", "recipient_changed", () => {}, {
+    route(version, "another recipient than last time", "recipient_changed", () => {}, {
       fair,
       async act(world) {
         await watch(world)
@@ -161,19 +161,19 @@ const both = ([1, 2] as const).flatMap((version) => {
         return watch(world)
       },
     }),
-    gatedRoute(version, "the day's budget (CLI-02)", "day_budget_spent", () => {}, {
+    route(version, "the daily budget (CLI-02)", "day_budget_spent", () => {}, {
       fair: 3n * fair,
-      options: () => ({ ...buying(), budget: { perPurchase: "0.05", perDay: "0.03" } }),
+      options: () => ({ ...payingPerCall(), budget: { perPurchase: "0.05", perDay: "0.03" } }),
       act: again(10),
     }),
-    gatedRoute(version, "a buyer who was not asked to buy calls", 402, () => {}, {
+    route(version, "a client without payPerCall", 402, () => {}, {
       options: () => ({ networks: ["eip155:84532"] }),
     }),
-    gatedRoute(version, "control: three calls, three payments", 200, () => {}, {
+    route(version, "control: three calls make three payments", 200, () => {}, {
       fair: 3n * fair,
       act: again(3),
     }),
-    gatedRoute(
+    route(
       version,
       "control: an answer lost twice, one payment",
       200,
@@ -186,22 +186,22 @@ const both = ([1, 2] as const).flatMap((version) => {
 const odd = (name: string, ends: string | number, handler: Handler): Scenario => ({
   name,
   ends,
-  options: buying,
+  options: payingPerCall,
   arrange: ({ seller }) => seller.always("GET /movies/7", handler),
 })
 
 export const payPerCall: readonly Scenario[] = [
   ...both,
-  odd("a version nobody knows", 402, (_request, response) =>
+  odd("an unknown version", 402, (_request, response) =>
     json(response, 402, { x402Version: 3, accepts: [{}] }),
   ),
   odd("a v1 402 without entries", "challenge_malformed", (_request, response) =>
     json(response, 402, { x402Version: 1, accepts: "none" }),
   ),
-  odd("entries of v2 in a 402 of v1", "entry_malformed", (_request, response) =>
+  odd("v2 entries in a v1 402", "entry_malformed", (_request, response) =>
     json(response, 402, { x402Version: 1, accepts: createPlainGate(2).challenge("").accepts }),
   ),
-  odd("entries of v1 in a 402 of v2", "entry_malformed", (_request, response) => {
+  odd("v1 entries in a v2 402", "entry_malformed", (_request, response) => {
     const { accepts } = createPlainGate(1).challenge("")
     const body = { x402Version: 2, resource: { url: "http://seller.example" }, accepts }
     json(response, 402, body, { "payment-required": encodeHeader(body) })

@@ -1,4 +1,4 @@
-/** A hostile seller, a recording origin beside it, and a buyer whose every signature is written down. */
+/** Plays scenarios: a hostile seller, a foreign origin, and a buyer whose signatures are recorded. */
 import { inspect } from "node:util"
 import type { privateKeyToAccount } from "viem/accounts"
 import { type Client, type ClientOptions, createClient, Ticket402Error } from "../../../client/index.ts"
@@ -6,14 +6,14 @@ import type { SignedTransfer } from "../../../shared/schemes/scheme.ts"
 import { startedAt } from "../../support/client-setup.ts"
 import { createFakeOrigin, type FakeOrigin, type Recorded } from "../../support/fake-origin.ts"
 
-export type World = {
+export type Setting = {
   readonly clock: { now: number }
   readonly seller: FakeOrigin
-  /** Somebody else's server: what gets there was given away. */
+  /** Another party's server: any secret that arrives here has leaked. */
   readonly foreign: FakeOrigin
   readonly client: Client
   readonly payer: string
-  /** Everything the account has signed. */
+  /** Every signature of the account. */
   readonly signed: Signed[]
 }
 
@@ -21,13 +21,13 @@ export type Signed = SignedTransfer & { readonly chainId: number }
 
 export type Scenario = {
   readonly name: string
-  readonly arrange?: (world: World) => void
-  readonly options?: (world: Pick<World, "seller" | "foreign">) => Partial<ClientOptions>
-  /** Default: one call of the seller's film. */
-  readonly act?: (world: World) => Promise<unknown>
-  /** The code of the typed error the last call ends with, or the status of its answer. */
+  readonly arrange?: (world: Setting) => void
+  readonly options?: (world: Pick<Setting, "seller" | "foreign">) => Partial<ClientOptions>
+  /** Default: one call of the seller's route. */
+  readonly act?: (world: Setting) => Promise<unknown>
+  /** The code of the last call's typed error, or the status of its answer. */
   readonly ends: string | number
-  /** Atomic units that a buyer in his senses would have signed away; nothing by default. */
+  /** Atomic units that a careful buyer would have signed away; zero by default. */
   readonly fair?: bigint
 }
 
@@ -35,21 +35,21 @@ export type Report = {
   readonly end: string | number
   readonly signed: readonly Signed[]
   readonly overspent: bigint
-  /** Secrets that got to the foreign origin, or into what an agent reads. */
+  /** Secrets that reached the foreign origin or an agent's output. */
   readonly leaks: readonly string[]
 }
 
-/** Real time: who is still waiting then has been caught. */
+/** Real time: a call that takes longer counts as stuck. */
 const endsWithinMs = 10_000
-/** For scenarios of servers that do not come to an end: how long an exchange may take there. */
+/** Options for servers that never finish: a short time limit per request. */
 export const impatient = (): Partial<ClientOptions> => ({ timeoutMs: 100 })
 const credentials = ["authorization", "cookie", "payment-signature", "x-payment", "dpop"]
-const secretive = (name: string): boolean => credentials.includes(name) || name.startsWith("ticket402-")
+const isCredential = (name: string): boolean => credentials.includes(name) || name.startsWith("ticket402-")
 
-export const film = (world: Pick<World, "seller">): string => `${world.seller.url}/movies/7`
-export const watch = (world: World): Promise<Response> => world.client.fetch(film(world))
+export const film = (world: Pick<Setting, "seller">): string => `${world.seller.url}/movies/7`
+export const watch = (world: Setting): Promise<Response> => world.client.fetch(film(world))
 
-/** `account` signs for real, so that whatever it signed can be taken to the chain afterwards. */
+/** `account` signs for real, so that its signatures can be submitted on chain afterwards. */
 export async function play(
   scenario: Scenario,
   account: ReturnType<typeof privateKeyToAccount>,
@@ -59,7 +59,7 @@ export async function play(
   const [seller, foreign] = await Promise.all([createFakeOrigin(clock), createFakeOrigin(clock)])
   const signed: Signed[] = []
   const drawn: string[] = []
-  const said: unknown[] = []
+  const reported: unknown[] = []
   try {
     const client = createClient({
       account: {
@@ -84,12 +84,12 @@ export async function play(
       },
       timeoutMs: 5_000,
       resendSeconds: 2,
-      onEvent: (event) => void said.push(event),
+      onEvent: (event) => void reported.push(event),
       ...scenario.options?.({ seller, foreign }),
     })
     const world = { clock, seller, foreign, client, payer: account.address, signed }
     scenario.arrange?.(world)
-    const end = await endOf((scenario.act ?? watch)(world), said)
+    const end = await endOf((scenario.act ?? watch)(world), reported)
     const tokens = seller.grants.flatMap((grant) => [...grant.tokens.keys()])
     const secrets = [key, ...drawn, ...tokens, ...signed.map(({ signature }) => signature)]
     const spent = signed.reduce((sum, { value }) => sum + BigInt(value), 0n)
@@ -97,40 +97,43 @@ export async function play(
       end,
       signed,
       overspent: spent - (scenario.fair ?? 0n),
-      leaks: [...foreign.requests.flatMap((request) => given(request, secrets)), ...told(said, secrets)],
+      leaks: [
+        ...foreign.requests.flatMap((request) => leaksTo(request, secrets)),
+        ...leaksIn(reported, secrets),
+      ],
     }
   } finally {
     await Promise.all([seller.close(), foreign.close()])
   }
 }
 
-async function endOf(call: Promise<unknown>, said: unknown[]): Promise<string | number> {
+async function endOf(call: Promise<unknown>, reported: unknown[]): Promise<string | number> {
   let timer: NodeJS.Timeout | undefined
-  const late = new Promise<string>((resolve) => {
+  const timedOut = new Promise<string>((resolve) => {
     timer = setTimeout(() => resolve("still waiting"), endsWithinMs)
   })
   const end = call.then(
     (value) => (value instanceof Response ? value.status : String(value)),
     (error: unknown) => {
-      said.push(error)
+      reported.push(error)
       return error instanceof Ticket402Error ? error.code : `untyped ${(error as Error).name}`
     },
   )
   try {
-    return await Promise.race([end, late])
+    return await Promise.race([end, timedOut])
   } finally {
     clearTimeout(timer)
   }
 }
 
-function given(request: Recorded, secrets: readonly string[]): string[] {
-  const headers = Object.keys(request.headers).filter(secretive)
+function leaksTo(request: Recorded, secrets: readonly string[]): string[] {
+  const headers = Object.keys(request.headers).filter(isCredential)
   const text = JSON.stringify(request)
   return [...headers, ...secrets.filter((secret) => text.includes(secret.replace(/^0x/, "")))]
 }
 
-/** What errors and events say is read by an agent, and by whoever reads its log. */
-function told(said: readonly unknown[], secrets: readonly string[]): string[] {
-  const text = inspect(said, { depth: 8 })
+/** Errors and events are read by agents and by readers of their logs. */
+function leaksIn(reported: readonly unknown[], secrets: readonly string[]): string[] {
+  const text = inspect(reported, { depth: 8 })
   return secrets.filter((secret) => text.includes(secret.replace(/^0x/, "")))
 }

@@ -8,12 +8,12 @@ describe("a tool call", () => {
     ["a payment", { headers: { "payment-signature": "x" } }],
     ["cookies", { headers: { cookie: "a=1" } }],
     ["another host", { headers: { host: "internal" } }],
-    ["a header inside of a header", { headers: { accept: "a\r\nauthorization: Bearer x" } }],
+    ["a header inside a header", { headers: { accept: "a\r\nauthorization: Bearer x" } }],
   ])("CLI-04: cannot send %s", async (_name, headers) => {
     expect(() => initOf({ method: "GET", ...headers })).toThrow(/header/)
   })
 
-  it("CLI-22: reaches the origins of the list, or https on the public internet, and nothing nearer", async () => {
+  it("CLI-22: reaches listed origins or public https, and no private address", async () => {
     const resolve = async (host: string) => addresses[host] ?? [host]
     const addresses: Record<string, string[]> = {
       "api.example": ["93.184.216.34", "2606:2800:220:1::1"],

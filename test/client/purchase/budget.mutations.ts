@@ -4,19 +4,19 @@ import { at, type Mutation } from "../../mutations/mutation.ts"
 export const mutations: readonly Mutation[] = [
   ...at("client/core/budget-rules.ts", [
     [
-      "limit of one purchase, again",
+      "the budget limits one purchase too",
       '["amount_over_limit", 0n, limits.perPurchase],',
       "",
-      "CLI-01: the limit of one purchase",
+      "CLI-01: the budget limits",
     ],
-    ["what is given back is bounded", "givenBack + micros <= most", "true", "a seller who always refuses"],
+    ["returned budget is bounded", "givenBack + micros <= most", "true", "CLI-02: refusals that settle"],
   ]),
   ...at("client/purchase/budget.ts", [
     [
-      "budget before signing",
+      "budget is reserved before signing",
       'if (reserved.kind === "over" || reserved.kind === "recipient_changed") throw errorOf(reserved, spending)',
       'if (reserved.kind !== "claim_lost") return true',
-      "gets the day's budget and no more",
+      "CLI-02: a seller charging",
     ],
   ]),
 ]

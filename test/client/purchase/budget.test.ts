@@ -15,7 +15,7 @@ const limits = {
   total: undefined,
 }
 
-test("CLI-02: a seller who asks for the limit on every call gets the day's budget and no more", async () => {
+test("CLI-02: a seller charging the limit at every call gets the daily budget at most", async () => {
   const { client, seller, clock } = await setup({ budget: { perPurchase: "0.05", perDay: "0.12" } })
   seller.offers = [{ ...hour, amount: "50000", durationSeconds: 60 }]
   for (let i = 0; i < 2; i++) {
@@ -35,7 +35,7 @@ test("CLI-02: a seller who asks for the limit on every call gets the day's budge
   expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(200)
 })
 
-test("CLI-01: the limit of one purchase is the budget's, whatever the policy let through", () => {
+test("CLI-01: the budget limits one purchase even if the policy allowed it", () => {
   const nothing = { day: 0n, originDay: 0n, origin: 0n, offer: 0n, total: 0n, recipients: [] }
   const expense = { micros: 11n, payTo, isApproved: true }
   expect(refusalOf(expense, nothing, limits)).toMatchObject({ rule: "amount_over_limit" })
@@ -55,7 +55,7 @@ test("CLI-02: one origin gets its own share of the day at most", async () => {
   expect((await client.fetch(`${b.url}/movies/7`)).status).toBe(200)
 })
 
-test("a refused payment counts until its validBefore, and then no more", async () => {
+test("a refused payment counts until its validBefore", async () => {
   const { client, seller, clock } = await setup({ budget: { perPurchase: "0.01", perDay: "0.01" } })
   seller.script("POST /token", refuse("insufficient_funds"))
   await failure(client.fetch(`${seller.url}/movies/7`))
@@ -67,7 +67,7 @@ test("a refused payment counts until its validBefore, and then no more", async (
   expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(200)
 })
 
-test("a free grant counts until the signature is worthless, and then no more", async () => {
+test("a free grant counts until its signature expires", async () => {
   const { client, seller, clock, events } = await setup({ budget: { perPurchase: "0.01", perDay: "0.01" } })
   seller.settlement = "none"
   seller.offers = [{ ...hour, durationSeconds: 60 }]
@@ -79,7 +79,7 @@ test("a free grant counts until the signature is worthless, and then no more", a
   expect((await client.spent()).day).toBe("0")
 })
 
-test("CLI-02: a seller who calls every grant free, and could settle all the same, gets at most one purchase over the day", async () => {
+test("CLI-02: grants claimed as free cost at most one purchase over the daily budget", async () => {
   const { client, seller, clock } = await setup({ budget: { perPurchase: "0.01", perDay: "0.05" } })
   seller.settlement = "none"
   seller.offers = [{ ...hour, durationSeconds: 60 }]
@@ -90,7 +90,7 @@ test("CLI-02: a seller who calls every grant free, and could settle all the same
   expect(seller.transfers).toHaveLength(6)
 })
 
-test("CLI-02: a seller who always refuses, and could settle all the same, gets at most one purchase over the day", async () => {
+test("CLI-02: refusals that settle secretly cost at most one purchase over the budget", async () => {
   const { client, seller, clock } = await setup({ budget: { perPurchase: "0.01", perDay: "0.05" } })
   seller.always("POST /token", async (request, response) => {
     await seller.router(request, { writeHead: () => ({ end: () => {} }) } as never)

@@ -20,13 +20,13 @@ const read = (name: string) =>
   JSON.parse(readFileSync(new URL(`../../vectors/${name}`, import.meta.url), "utf8"))
 const { vectors } = read("commitment.json") as { vectors: Vector[] }
 
-test.each(vectors)("the nonce commits to $offerRef at $resource as the vector says", (vector) => {
+test.each(vectors)("the nonce for $offerRef at $resource matches the vector", (vector) => {
   const opening = openingOf(vector.secret)
   expect(opening).toBe(vector.opening)
   expect(commitmentNonce(opening, vector)).toBe(vector.nonce)
 })
 
-test("the literal first vector holds", () => {
+test("the nonce of the first vector matches its literal value", () => {
   expect(
     commitmentNonce("0x02d449a31fbb267c8f352e9968a79e3e5fc95c1bbeaa502fd6454ebde5a4bedc", {
       offerRef: "hour@9f3c2a71",
@@ -35,14 +35,14 @@ test("the literal first vector holds", () => {
   ).toBe("0xb0ac4df901078c757ba0c019d67ee36ca795d5c76d89b17569c57f48246efd61")
 })
 
-test("the signed example of the x402 specification is valid under our own domain table", async () => {
+test("the x402 specification's signed example is valid under our domain table", async () => {
   const { authorization, signature } = read("x402-evm-vectors.json").A_spec_example_eip3009
   const transfer = exactEip3009.parse({ authorization, signature })
   const [asset] = baseSepolia.assets
   expect(await exactEip3009.verify(transfer, domainOf(baseSepolia, asset), recoverSigner)).toBe("valid")
 })
 
-test("a purchase's nonce commits to the injected secret, the offer with its quote, and the audience", async () => {
+test("a purchase's nonce commits to its secret, offer and resource", async () => {
   const random = (length: number) => new Uint8Array(length).fill(0x11)
   const { client, seller } = await setup({ random })
   await client.fetch(`${seller.url}/movies/7`)
@@ -53,10 +53,10 @@ test("a purchase's nonce commits to the injected secret, the offer with its quot
   })
 })
 
-test("a quote is part of what the nonce commits to", async () => {
+test("a quote is part of the nonce's commitment", async () => {
   const { client, seller } = await setup({ random: (length) => new Uint8Array(length).fill(0x11) })
   seller.dress = (entry) => ({ ...entry, extra: { ...(entry.extra as object), quote: "AQIDBA" } })
-  // The fake office knows no quotes, and says that the nonce is another one than it expects.
+  // The fake token endpoint knows no quotes and rejects the nonce.
   await client.fetch(`${seller.url}/movies/7`).catch(() => {})
   expect(seller.transfers[0]?.nonce).toBe(
     commitmentNonce(openingOf(`0x${"11".repeat(32)}`), {

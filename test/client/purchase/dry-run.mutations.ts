@@ -4,10 +4,10 @@ import { at, type Mutation } from "../../mutations/mutation.ts"
 export const mutations: readonly Mutation[] = [
   ...at("client/purchase/booking.ts", [
     [
-      "nothing is signed for a price that is over",
+      "nothing is signed for an expired price",
       "if (now <= (terms.priceExpiresAt ?? Number.POSITIVE_INFINITY)) return",
       "if (now > 0) return",
-      "whose prices are always over",
+      "a seller whose prices",
     ],
   ]),
 ]

@@ -7,7 +7,7 @@ import { hour, refuse } from "../../support/fake-origin.ts"
 const quoted = { ...hour, quoteSeconds: 900 }
 const studio = { ...quoted, ref: "studio@00000002", scope: "write" }
 
-test("QTE-04: a quoted price is bought with its quote, to which the nonce commits", async () => {
+test("QTE-04: a quoted price is bought with its quote under a committed nonce", async () => {
   const { client, seller } = await setup()
   seller.offers = [quoted]
   // The seller checks the commitment.
@@ -20,7 +20,7 @@ test("QTE-04: a quoted price is bought with its quote, to which the nonce commit
   expect((await client.spent()).day).toBe("0.01")
 })
 
-test("CLI-01: the budget is held against the quoted amount of every 402, not against an earlier one", async () => {
+test("CLI-01: the budget is checked against each 402's quote, not an earlier one", async () => {
   const { client, clock, seller } = await setup()
   seller.offers = [{ ...quoted, durationSeconds: 60 }]
   expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(200)
@@ -30,7 +30,7 @@ test("CLI-01: the budget is held against the quoted amount of every 402, not aga
   expect(seller.transfers).toHaveLength(1)
 })
 
-test("a price that ended while the purchase waited for its turn is asked for again, and nothing is signed for it", async () => {
+test("a price that expired while the purchase waited is read again before signing", async () => {
   const { client, clock, seller } = await setup()
   seller.offers = [quoted, studio]
   let answerFirst = (): void => {}
@@ -55,7 +55,7 @@ test("a price that ended while the purchase waited for its turn is asked for aga
   expect((await client.spent()).day).toBe("0.02")
 })
 
-test("a seller whose prices are always over gets no signature", async () => {
+test("a seller whose prices are always expired gets no signature", async () => {
   const { client, seller } = await setup()
   seller.offers = [{ ...quoted, quoteSeconds: -1 }]
   expect(await failure(client.fetch(`${seller.url}/movies/7`))).toMatchObject({
@@ -67,7 +67,7 @@ test("a seller whose prices are always over gets no signature", async () => {
   expect((await client.spent()).day).toBe("0")
 })
 
-test("a quote that the seller refuses is asked for again, and one new signature is made", async () => {
+test("a refused quote is read again and one new signature made", async () => {
   const { client, seller } = await setup()
   seller.offers = [quoted]
   seller.script("POST /token", refuse("quote_expired"))

@@ -4,25 +4,25 @@ import { at, type Mutation } from "../../mutations/mutation.ts"
 export const mutations: readonly Mutation[] = [
   ...at("client/purchase/sale.ts", [
     [
-      "plain servers are paid by those who want to",
+      "plain servers are paid only with payPerCall",
       "return deps.payPerCall ? readPlain",
       "return true ? readPlain",
-      "unless that was asked for",
+      "is not paid without payPerCall",
     ],
   ]),
   ...at("client/purchase/pay-per-call.ts", [
     [
-      "a plain server is shown the same payment again",
+      "a plain server gets the same payment again",
       "if (old && mayStillPay(old, now())) return show(old, call, holding)",
       "",
       "IDM-08",
     ],
     ["a paid POST is not repeated", "isIdempotent(request) ? until : now()", "until", "CLI-17"],
     [
-      "a settlement that failed has not been paid",
+      "a failed settlement is no payment",
       "settlement?.success ?? response.status < 400",
       "response.status < 400",
-      "a settlement that says it failed",
+      "IDM-12: keeps a payment",
     ],
   ]),
 ]

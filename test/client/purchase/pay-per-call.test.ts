@@ -7,16 +7,16 @@ import { createPlainGate } from "../../support/plain-gate.ts"
 
 const base = { payPerCall: true, networks: ["eip155:84532"] }
 
-async function gatedRoute(version: 1 | 2, options: Parameters<typeof buyer>[1] = {}) {
-  const world = await setup({ ...base, ...options })
+async function setupRoute(version: 1 | 2, options: Parameters<typeof buyer>[1] = {}) {
+  const setting = await setup({ ...base, ...options })
   const gate = createPlainGate(version)
-  for (const method of ["GET", "POST"]) world.seller.always(`${method} /movies/7`, gate.gate)
-  return { ...world, gate, film: `${world.seller.url}/movies/7` }
+  for (const method of ["GET", "POST"]) setting.seller.always(`${method} /movies/7`, gate.gate)
+  return { ...setting, gate, film: `${setting.seller.url}/movies/7` }
 }
 
 describe.each([2, 1] as const)("a plain x402 v%i server", (version) => {
-  test("is paid once for each call, within the budget", async () => {
-    const { client, gate, film, account, events } = await gatedRoute(version)
+  test("is paid once per call within the budget", async () => {
+    const { client, gate, film, account, events } = await setupRoute(version)
     for (let call = 0; call < 3; call++) {
       const response = await client.fetch(film)
       expect([response.status, await response.json()]).toEqual([200, { film: 7 }])
@@ -36,16 +36,16 @@ describe.each([2, 1] as const)("a plain x402 v%i server", (version) => {
     )
   })
 
-  test("is not paid unless that was asked for: its 402 is the caller's", async () => {
-    const { client, gate, film, events } = await gatedRoute(version, { payPerCall: false })
+  test("is not paid without payPerCall; its 402 is returned to the caller", async () => {
+    const { client, gate, film, events } = await setupRoute(version, { payPerCall: false })
     const response = await client.fetch(film)
     expect([response.status, gate.shown]).toEqual([402, []])
     if (version === 1) expect(await response.json()).toMatchObject({ x402Version: 1 })
     expect(events).toEqual([{ type: "ignored", origin: new URL(film).origin }])
   })
 
-  test("IDM-02: a lost answer leads to the same payment again, never to another", async () => {
-    const { client, gate, film, events } = await gatedRoute(version)
+  test("IDM-02: gets the same payment again after a lost answer", async () => {
+    const { client, gate, film, events } = await setupRoute(version)
     gate.script.push(hangUp, hangUp)
     expect((await client.fetch(film)).status).toBe(200)
     expect(gate.shown).toHaveLength(3)
@@ -54,8 +54,8 @@ describe.each([2, 1] as const)("a plain x402 v%i server", (version) => {
     expect((await client.spent()).day).toBe("0.01")
   })
 
-  test("CLI-14: a payment that is never answered is shown by the next calls, until the chain would not take it", async () => {
-    const { client, clock, gate, film } = await gatedRoute(version)
+  test("CLI-14: gets an unanswered payment at each call until it expires", async () => {
+    const { client, clock, gate, film } = await setupRoute(version)
     gate.script.push(...Array(200).fill(hangUp))
     expect(await failure(client.fetch(film))).toMatchObject({ code: "outcome_unknown", action: "retry" })
     expect((await failure(client.fetch(film))).code).toBe("outcome_unknown")
@@ -67,9 +67,9 @@ describe.each([2, 1] as const)("a plain x402 v%i server", (version) => {
     expect(new Set(gate.shown).size).toBe(2)
   })
 
-  test("CLI-14: another process shows what the first could not bring to an answer", async () => {
+  test("CLI-14: gets a payment left unanswered by another process", async () => {
     const store = createMemoryStore()
-    const { client, clock, gate, film, account } = await gatedRoute(version, { store, resendSeconds: 1 })
+    const { client, clock, gate, film, account } = await setupRoute(version, { store, resendSeconds: 1 })
     gate.script.push(...Array(20).fill(hangUp))
     await failure(client.fetch(film))
     gate.script.length = 0
@@ -79,21 +79,21 @@ describe.each([2, 1] as const)("a plain x402 v%i server", (version) => {
     expect(gate.settled).toHaveLength(1)
   })
 
-  test("CLI-17: a POST that may have reached the handler is not sent again by itself", async () => {
-    const { client, gate, film } = await gatedRoute(version)
+  test("CLI-17: gets a POST that may have reached its handler only from the caller", async () => {
+    const { client, gate, film } = await setupRoute(version)
     gate.script.push(hangUp)
     const order = { method: "POST", body: "one film" }
     expect((await failure(client.fetch(film, order))).code).toBe("outcome_unknown")
     expect(gate.shown).toHaveLength(1)
-    // When the caller sends it again, it is with the payment he has signed.
+    // The caller's repeated request carries the payment that is already signed.
     expect((await client.fetch(film, order)).status).toBe(200)
     expect(new Set(gate.shown).size).toBe(1)
     expect(gate.handled.map(({ body }) => body)).toEqual(["one film"])
   })
 
-  test("IDM-08: a 402 in answer to a payment is no reason for another", async () => {
-    const { client, gate, film } = await gatedRoute(version)
-    // Sold once, and its answer lost: what is shown again is used.
+  test("IDM-08: gets no second payment after a 402 in answer to the first", async () => {
+    const { client, gate, film } = await setupRoute(version)
+    // The call is sold once and its answer lost, so the resent payment is used already.
     gate.handler = hangUp
     const error = await failure(client.fetch(film))
     expect(error).toMatchObject({ code: "asked_to_pay_again", action: "retry", reason: "nonce_already_used" })
@@ -103,8 +103,8 @@ describe.each([2, 1] as const)("a plain x402 v%i server", (version) => {
     expect([gate.settled.length, (await client.spent()).day]).toEqual([1, "0.01"])
   })
 
-  test("an error page without a settlement has not cost anything: its payment buys the next call", async () => {
-    const { client, gate, film } = await gatedRoute(version)
+  test("keeps an unsettled payment of an error answer for the next call", async () => {
+    const { client, gate, film } = await setupRoute(version)
     gate.script.push((_request, response) => json(response, 500, {}))
     expect((await client.fetch(film)).status).toBe(500)
     expect((await client.fetch(film)).status).toBe(200)
@@ -112,9 +112,9 @@ describe.each([2, 1] as const)("a plain x402 v%i server", (version) => {
   })
 
   test.each([200, 404])(
-    "IDM-12: a settlement that says it failed is none, and its payment buys the next call: %i",
+    "IDM-12: keeps a payment whose settlement failed for the next call: %i",
     async (status) => {
-      const { client, gate, film } = await gatedRoute(version)
+      const { client, gate, film } = await setupRoute(version)
       const settlement = {
         success: false,
         errorReason: "unexpected",
@@ -131,8 +131,8 @@ describe.each([2, 1] as const)("a plain x402 v%i server", (version) => {
     },
   )
 
-  test("CLI-04: what was paid for may point on within the house; the payment stays behind", async () => {
-    const { client, seller, gate, film } = await gatedRoute(version)
+  test("CLI-04: may redirect a paid call within its origin, without the payment", async () => {
+    const { client, seller, gate, film } = await setupRoute(version)
     gate.handler = redirect("/seat", 302)
     seller.always("GET /seat", (_request, response) => json(response, 200, { grant: 1 }))
     expect(await (await client.fetch(film)).json()).toEqual({ grant: 1 })
@@ -141,8 +141,8 @@ describe.each([2, 1] as const)("a plain x402 v%i server", (version) => {
     expect(gate.settled).toHaveLength(1)
   })
 
-  test("CLI-02: a paid call that leads to another price is not paid again", async () => {
-    const { client, seller, gate, film } = await gatedRoute(version)
+  test("CLI-02: is not paid again when a paid call leads to another price", async () => {
+    const { client, seller, gate, film } = await setupRoute(version)
     const other = createPlainGate(version)
     seller.always("GET /seat", other.gate)
     gate.handler = redirect("/seat", 302)
@@ -150,17 +150,17 @@ describe.each([2, 1] as const)("a plain x402 v%i server", (version) => {
     expect([gate.settled.length, other.shown]).toEqual([1, []])
   })
 
-  test("calls at once of one URL pay one after the other, of others side by side", async () => {
-    const { client, seller, gate } = await gatedRoute(version)
+  test("is paid in sequence for one URL and in parallel for several", async () => {
+    const { client, seller, gate } = await setupRoute(version)
     seller.always("GET /movies/8", gate.gate)
     const calls = ["7", "7", "8"].map((id) => client.fetch(`${seller.url}/movies/${id}`))
     expect((await Promise.all(calls)).map(({ status }) => status)).toEqual([200, 200, 200])
     expect(new Set(gate.settled.map(({ nonce }) => nonce)).size).toBe(3)
   })
 
-  test("rules and approval are those of every purchase, and a quote prices the call", async () => {
+  test("is subject to rules and approval, and a dry run prices its call", async () => {
     const asked: unknown[] = []
-    const { client, gate, film } = await gatedRoute(version, {
+    const { client, gate, film } = await setupRoute(version, {
       budget: { perPurchase: "0.05", perDay: "1", approveAbove: "0.005", perOffer: "0.01" },
       approve: async (purchase) => asked.push(purchase) > 0,
     })
@@ -174,14 +174,14 @@ describe.each([2, 1] as const)("a plain x402 v%i server", (version) => {
     expect(asked).toMatchObject([{ reason: "price", price: "0.01", resource: film }])
     expect((await failure(client.fetch(film))).code).toBe("offer_total_spent")
     gate.dress = (entry) => ({ ...entry, payTo: `0x${"77".repeat(20)}` })
-    const strict = await gatedRoute(version)
+    const strict = await setupRoute(version)
     await strict.client.fetch(strict.film)
     strict.gate.dress = gate.dress
     expect((await failure(strict.client.fetch(strict.film))).code).toBe("recipient_changed")
   })
 
-  test("a caller who stops waiting stops the call; the payment is shown by the next", async () => {
-    const { client, gate, film } = await gatedRoute(version)
+  test("gets the payment of an aborted call at the next call", async () => {
+    const { client, gate, film } = await setupRoute(version)
     const stop = new AbortController()
     gate.script.push(() => stop.abort())
     await expect(client.fetch(film, { signal: stop.signal })).rejects.toThrow(/abort/i)
@@ -190,15 +190,15 @@ describe.each([2, 1] as const)("a plain x402 v%i server", (version) => {
   })
 })
 
-test("a v2 payment repeats its entry, and says which resource it is for; a v1 payment names its network", async () => {
-  const two = await gatedRoute(2)
+test("payments repeat their entry in v2 and name their network in v1", async () => {
+  const two = await setupRoute(2)
   await two.client.fetch(two.film)
   expect(decodeHeader(two.gate.shown[0]!)).toMatchObject({
     x402Version: 2,
     resource: { url: "http://seller.example/movies/7" },
     accepted: two.gate.challenge("").accepts[0],
   })
-  const one = await gatedRoute(1)
+  const one = await setupRoute(1)
   await one.client.fetch(one.film)
   expect(Object.keys(decodeHeader(one.gate.shown[0]!) as object)).toEqual([
     "x402Version",
@@ -208,8 +208,8 @@ test("a v2 payment repeats its entry, and says which resource it is for; a v1 pa
   ])
 })
 
-test("a 402 of both versions is taken by the newer", async () => {
-  const { client, seller, gate, film } = await gatedRoute(2)
+test("a 402 of both versions is paid as v2", async () => {
+  const { client, seller, gate, film } = await setupRoute(2)
   seller.script("GET /movies/7", (_request, response) => {
     const header = encodeHeader(gate.challenge(""))
     json(response, 402, createPlainGate(1).challenge(""), { "payment-required": header })

@@ -4,18 +4,18 @@ import { at, type Mutation } from "../../mutations/mutation.ts"
 export const mutations: readonly Mutation[] = [
   ...at("client/purchase/payment.ts", [
     [
-      "the secret stays out of the first sending",
+      "the first sending omits the secret",
       "payment.sends > 0 &&",
       "payment.sends >= 0 &&",
-      "which the first sending lacks",
+      "CLI-14: a lost answer",
     ],
   ]),
   ...at("client/purchase/delivery.ts", [
     [
-      "the same payment again",
+      "an unanswered payment is resent",
       "    await store.keep(payment)\n",
       "    await store.drop(payment)\n",
-      "a payment without an answer is kept",
+      "CLI-14, IDM-02: an unanswered",
     ],
   ]),
 ]

@@ -4,7 +4,7 @@ import { openingOf } from "../../../shared/x402/commitment.ts"
 import { buyer, failure, setup, startedAt } from "../../support/client-setup.ts"
 import { hangUp, hour, json, redirect, refuse } from "../../support/fake-origin.ts"
 
-test("a plain 402 leads to one payment and the answer, and the token serves the next calls", async () => {
+test("a 402 leads to one payment, and its token serves the next calls", async () => {
   const { client, seller, events } = await setup()
   const response = await client.fetch(`${seller.url}/movies/7`)
   expect(response.status).toBe(200)
@@ -39,7 +39,7 @@ test("a plain 402 leads to one payment and the answer, and the token serves the 
   ])
 })
 
-test("the purchase shows the opening of its nonce and never the secret", async () => {
+test("the purchase sends its nonce's opening and never the secret", async () => {
   const { client, seller } = await setup()
   await client.fetch(`${seller.url}/movies/7`)
   const [purchase] = seller.seen("POST /token")
@@ -66,9 +66,9 @@ test("CLI-13: 20 parallel calls make one payment and get 20 answers", async () =
   expect(seller.seen("POST /token")).toHaveLength(1)
 })
 
-test("CLI-14: a lost answer leads to the same payment with its secret, which the first sending lacks", async () => {
+test("CLI-14: a lost answer resends the same payment, now with its secret", async () => {
   const { client, seller, events } = await setup()
-  // Taken, and then the connection dies: the answer goes nowhere.
+  // Redeemed, and then the connection is cut, so that the answer is lost.
   seller.script("POST /token", async (request, response, socket) => {
     response.end = (() => socket.destroy()) as never
     await seller.router(request, response)
@@ -85,7 +85,7 @@ test("CLI-14: a lost answer leads to the same payment with its secret, which the
   expect(events).toContainEqual({ type: "resent", origin: seller.url, what: "purchase", attempt: 2 })
 })
 
-const taken = {
+const pendingAnswer = {
   status_url: "/token/status",
   settlement: { state: "pending" },
   next: { action: "retry", retryAfterSeconds: 5 },
@@ -94,10 +94,10 @@ const taken = {
 test.each([
   ["429 with Retry-After", refuse("queue_full", { "retry-after": "7" }), 7],
   ["503", refuse("store_unavailable"), 1],
-  ["a bare 500", ((_q, r) => void r.writeHead(500).end("oops")) as ReturnType<typeof refuse>, 0.1],
-  ["202", ((_q, r) => json(r, 202, taken, { "retry-after": "7" })) as typeof hangUp, 7],
+  ["an empty 500", ((_q, r) => void r.writeHead(500).end("oops")) as ReturnType<typeof refuse>, 0.1],
+  ["202", ((_q, r) => json(r, 202, pendingAnswer, { "retry-after": "7" })) as typeof hangUp, 7],
   ["a cut connection", hangUp, 0.1],
-])("CLI-14: after %s the same payment is sent again", async (_name, trouble, wait) => {
+])("CLI-14: the same payment is sent again after %s", async (_name, trouble, wait) => {
   const { client, seller, delays } = await setup()
   seller.script("POST /token", trouble, trouble)
   expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(200)
@@ -107,7 +107,7 @@ test.each([
   for (const delay of delays) expect(delay).toBeGreaterThanOrEqual(wait)
 })
 
-test("CLI-14, IDM-02: a payment without an answer is kept, and the next call sends it first instead of signing", async () => {
+test("CLI-14, IDM-02: an unanswered payment is kept and resent by the next call", async () => {
   const { client, seller, clock } = await setup()
   seller.always("POST /token", hangUp)
   const error = await failure(client.fetch(`${seller.url}/movies/7`))
@@ -115,7 +115,7 @@ test("CLI-14, IDM-02: a payment without an answer is kept, and the next call sen
   expect(clock.now - startedAt).toBeLessThanOrEqual(60)
   const sent = seller.seen("POST /token").length
   expect(sent).toBeGreaterThan(2)
-  // Still away: the second call tries the same payment and signs none.
+  // Still unavailable: the second call sends the same payment and signs none.
   expect((await failure(client.fetch(`${seller.url}/movies/7`))).code).toBe("outcome_unknown")
   seller.always("POST /token", seller.router)
   expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(200)
@@ -129,7 +129,7 @@ test("CLI-14, IDM-02: a payment without an answer is kept, and the next call sen
   expect((await client.spent()).day).toBe("0.01")
 })
 
-test("CLI-14: once the old payment cannot settle and the seller does not know it, a new one is signed", async () => {
+test("CLI-14: a new payment is signed once the old one expired unknown to the seller", async () => {
   const { client, seller, clock } = await setup()
   seller.always("POST /token", hangUp)
   await failure(client.fetch(`${seller.url}/movies/7`))
@@ -141,7 +141,7 @@ test("CLI-14: once the old payment cannot settle and the seller does not know it
   expect((await client.spent()).day).toBe("0.02")
 })
 
-test("CLI-14: an old payment the seller did take is a grant even after its end, and nothing is signed", async () => {
+test("CLI-14: an expired payment that the seller redeemed still yields its grant", async () => {
   const { client, seller, clock } = await setup()
   seller.always("POST /token", async (request, response, socket) => {
     response.end = (() => socket.destroy()) as never
@@ -154,7 +154,7 @@ test("CLI-14: an old payment the seller did take is a grant even after its end, 
   expect(seller.transfers).toHaveLength(1)
 })
 
-test("CLI-14: a refusal after a lost answer proves nothing, so nothing new is signed", async () => {
+test("CLI-14: a refusal after a lost answer leads to no new signature", async () => {
   const { client, seller } = await setup()
   seller.script("POST /token", hangUp, refuse("offer_expired"), refuse("offer_expired"))
   expect(await failure(client.fetch(`${seller.url}/movies/7`))).toMatchObject({
@@ -170,47 +170,47 @@ test("CLI-14: a refusal after a lost answer proves nothing, so nothing new is si
 test.each([
   ["409", refuse("authorization_conflict")],
   ["a redirect", redirect("/x", 307)],
-])("CLI-14: after %s a refusal of the same payment proves nothing", async (_name, odd) => {
+])("CLI-14: after %s a refusal of the same payment leads to no new signature", async (_name, firstAnswer) => {
   const { client, seller } = await setup()
-  seller.script("POST /token", odd, refuse("offer_expired"))
+  seller.script("POST /token", firstAnswer, refuse("offer_expired"))
   await failure(client.fetch(`${seller.url}/movies/7`))
   expect((await failure(client.fetch(`${seller.url}/movies/7`))).code).toBe("outcome_unknown")
   expect(new Set(seller.seen("POST /token").map((r) => r.headers["payment-signature"])).size).toBe(1)
 })
 
-const bare =
+const empty =
   (status: number): typeof hangUp =>
   (_request, response) =>
     void response.writeHead(status).end()
 
 test.each([
-  ["a bare 500", bare(500)],
-  ["a bare 503, which may be a proxy's", bare(503)],
+  ["an empty 500", empty(500)],
+  ["an empty 503, as from a proxy", empty(503)],
   ["an internal error", refuse("internal")],
-])("CLI-14: after %s a refusal proves nothing", async (_name, trouble) => {
+])("CLI-14: after %s a refusal leads to no new signature", async (_name, trouble) => {
   const { client, seller } = await setup()
   seller.script("POST /token", trouble, refuse("offer_expired"))
   expect((await failure(client.fetch(`${seller.url}/movies/7`))).code).toBe("outcome_unknown")
 })
 
-test("CLI-14 control: after a 503 in the service's own words a refusal is one, and the offers are read again", async () => {
+test("CLI-14 control: after the service's own 503 a refusal leads to a new purchase", async () => {
   const { client, seller } = await setup()
   seller.script("POST /token", refuse("store_unavailable"), refuse("offer_expired"))
   expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(200)
 })
 
-test("CLI-14: while a payment has no answer, no other offer of that resource is signed either", async () => {
+test("CLI-14: no other offer of a resource is signed while a payment is unanswered", async () => {
   const { account } = buyer({ now: startedAt })
   let signatures = 0
-  let heard = (): void => {}
+  let readBoth = (): void => {}
   const both = new Promise<void>((resolve) => {
-    heard = resolve
+    readBoth = resolve
   })
   const slow = {
     address: account.address,
     async signTypedData(data: Parameters<typeof account.signTypedData>[0]) {
       signatures++
-      // The other call has heard its 402, and two round trips to act on it.
+      // The other call has read its 402 and has had two round trips to act on it.
       await both
       for (const path of ["/free", "/free"]) await fetch(`${seller.url}${path}`)
       return account.signTypedData(data)
@@ -223,7 +223,7 @@ test("CLI-14: while a payment has no answer, no other offer of that resource is 
   const first = failure(client.fetch(`${seller.url}/movies/7`))
   const second = failure(client.fetch(`${seller.url}/write`))
   seller.script("GET /write", (request, response) => {
-    response.on("finish", heard)
+    response.on("finish", readBoth)
     seller.gate(request, response)
   })
   expect([(await first).code, (await second).code]).toEqual(["outcome_unknown", "outcome_unknown"])
@@ -231,7 +231,7 @@ test("CLI-14: while a payment has no answer, no other offer of that resource is 
   expect(new Set(seller.seen("POST /token").map((r) => r.headers["payment-signature"])).size).toBe(1)
 })
 
-test("CLI-14: a payment is not sent any more when it is about to end", async () => {
+test("CLI-14: a payment is not resent shortly before it expires", async () => {
   const { client, seller, clock } = await setup()
   seller.dress = (entry) => ({ ...entry, maxTimeoutSeconds: 20 })
   seller.always("POST /token", hangUp)
@@ -239,7 +239,7 @@ test("CLI-14: a payment is not sent any more when it is about to end", async () 
   expect(clock.now).toBeLessThan(startedAt + 15)
 })
 
-test("an aborted caller stops waiting, and the payment is still carried to its answer", async () => {
+test("an aborted caller stops waiting while the payment continues to its answer", async () => {
   const { client, seller } = await setup()
   const control = new AbortController()
   const other = new Promise<void>((resolve) => {
@@ -269,11 +269,11 @@ test("after 400 fix the offers are read again and one new signature is made", as
   expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(200)
   expect(seller.seen("POST /token")).toHaveLength(2)
   expect(seller.grants).toHaveLength(1)
-  // Both count while the first could still be settled.
+  // Both payments count while the first could still be settled.
   expect((await client.spent()).day).toBe("0.03")
 })
 
-test("a seller that answers fix for ever gets two signatures of a call and no third", async () => {
+test("a seller that always answers fix gets two signatures per call", async () => {
   const { client, seller } = await setup()
   seller.always("POST /token", refuse("not_yet_valid"))
   expect(await failure(client.fetch(`${seller.url}/movies/7`))).toMatchObject({
@@ -284,7 +284,7 @@ test("a seller that answers fix for ever gets two signatures of a call and no th
   expect(seller.seen("POST /token")).toHaveLength(2)
 })
 
-test("CLI-02: 20 parallel calls share even a refusal, and sign at most twice", async () => {
+test("CLI-02: 20 parallel calls share a refusal and sign at most twice", async () => {
   const { client, seller } = await setup()
   seller.always("POST /token", refuse("not_yet_valid"))
   const calls = Array.from({ length: 20 }, (_, i) => failure(client.fetch(`${seller.url}/movies/${i}`)))
@@ -292,12 +292,12 @@ test("CLI-02: 20 parallel calls share even a refusal, and sign at most twice", a
   expect(seller.seen("POST /token")).toHaveLength(2)
 })
 
-test("CLI-02: a call that hears its 402 only after the purchase of the others failed signs nothing itself", async () => {
+test("CLI-02: a call that reads its 402 after a shared failure signs nothing", async () => {
   const { client, seller } = await setup()
   seller.always("POST /token", refuse("not_yet_valid"))
-  let hear = (): void => {}
+  let release = (): void => {}
   const failed = new Promise<void>((resolve) => {
-    hear = resolve
+    release = resolve
   })
   const late = new Promise<void>((resolve) => {
     seller.script("GET /late", async (request, response) => {
@@ -309,10 +309,10 @@ test("CLI-02: a call that hears its 402 only after the purchase of the others fa
   const second = failure(client.fetch(`${seller.url}/late`))
   await late
   const first = await failure(client.fetch(`${seller.url}/movies/7`))
-  hear()
+  release()
   expect(await second).toBe(first)
   expect(seller.seen("POST /token")).toHaveLength(2)
-  // Control: a call that begins afterwards is a new one.
+  // Control: a later call starts a new purchase.
   await failure(client.fetch(`${seller.url}/movies/7`))
   expect(seller.seen("POST /token")).toHaveLength(4)
 })
@@ -333,7 +333,7 @@ test.each([
     ((_q, r) => void r.writeHead(200).end(Buffer.alloc(50_000_000, 32))) as typeof hangUp,
     "answer_malformed",
   ],
-])("CLI-02: after %s from the token endpoint no second payment is signed", async (_name, handler, code) => {
+])("CLI-02: no second payment is signed after %s from the token endpoint", async (_name, handler, code) => {
   const { client, seller } = await setup()
   seller.always("POST /token", handler)
   expect((await failure(client.fetch(`${seller.url}/movies/7`))).code).toBe(code)
@@ -342,7 +342,7 @@ test.each([
   expect(seller.seen("POST /elsewhere")).toHaveLength(0)
 })
 
-test("CLI-02: a gate that answers 402 to the bought token is not paid twice, and its 402 is returned", async () => {
+test("CLI-02: a gate that answers 402 to the bought token is not paid twice", async () => {
   const { client, seller } = await setup()
   seller.always("GET /movies/7", (request, response) => seller.gate({ ...request, headers: {} }, response))
   const response = await client.fetch(`${seller.url}/movies/7`)
@@ -351,7 +351,7 @@ test("CLI-02: a gate that answers 402 to the bought token is not paid twice, and
   expect(seller.seen("POST /token")).toHaveLength(1)
 })
 
-test("CLI-02: a gate that finds every bought scope insufficient is paid once per call", async () => {
+test("CLI-02: a gate that finds every scope insufficient is paid once per call", async () => {
   const { client, seller } = await setup()
   seller.always("GET /movies/7", (_request, response) =>
     json(response, 402, seller.challenge("insufficient_scope", "read")),
@@ -362,7 +362,7 @@ test("CLI-02: a gate that finds every bought scope insufficient is paid once per
   expect(seller.seen("POST /token")).toHaveLength(2)
 })
 
-test("a token answer for another scope than the one bought is refused and the payment kept", async () => {
+test("a token of another scope is refused and its payment kept", async () => {
   const { client, seller } = await setup()
   seller.script("POST /token", async (request, response) => {
     const end = response.end.bind(response)
@@ -375,7 +375,7 @@ test("a token answer for another scope than the one bought is refused and the pa
   expect(seller.transfers).toHaveLength(1)
 })
 
-test("an account that does not sign costs nothing and sends nothing", async () => {
+test("an account that fails to sign costs nothing and sends nothing", async () => {
   const { client, seller, key } = await setup({
     account: {
       address: "0x857b06519E91e3A54538791bDbb0E22373e36b66",

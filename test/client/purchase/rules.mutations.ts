@@ -4,26 +4,21 @@ import { at, type Mutation } from "../../mutations/mutation.ts"
 export const mutations: readonly Mutation[] = [
   ...at("client/core/policy.ts", [
     [
-      "recipients that may be paid",
+      "recipients are limited to the list",
       "if (policy.payTos && !policy.payTos.has(payTo))",
       "if (false)",
-      "that is not on the list is refused",
+      "that is not listed before anything",
     ],
   ]),
   ...at("client/purchase/approval.ts", [
-    [
-      "only a yes is a yes",
-      "if (answer !== true)",
-      "if (answer === false)",
-      "refuses the purchase, and nothing is signed",
-    ],
+    ["only true approves", "if (answer !== true)", "if (answer === false)", "refuses the purchase"],
   ]),
   ...at("client/purchase/sale.ts", [
     [
-      "origins that may be paid",
+      "origins are limited to the list",
       "if (policy.origins && !policy.origins.has(asked.origin))",
       "if (false)",
-      "that is not on the list is refused",
+      "that is not listed before anything",
     ],
   ]),
 ]

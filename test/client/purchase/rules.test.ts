@@ -11,11 +11,11 @@ import { elsewhere, hour } from "../../support/fake-origin.ts"
 
 const day = 86_400
 const budget = { perPurchase: "0.05", perDay: "1.00" }
-/** Of which a grant is soon over, so that the next call buys again. */
+/** A short grant, so that the next call buys again. */
 const minute = { ...hour, durationSeconds: 60 }
 
-/** Says what was asked, and answers from the list. */
-function someone(...answers: unknown[]) {
+/** Records approval requests and answers them from the list. */
+function scriptedApproval(...answers: unknown[]) {
   const asked: Parameters<Approve>[0][] = []
   const approve: Approve = async (purchase) => {
     asked.push(purchase)
@@ -26,19 +26,19 @@ function someone(...answers: unknown[]) {
   return { asked, approve }
 }
 
-describe("limits of all time", () => {
+describe("lifetime limits", () => {
   test.each<[keyof ClientOptions["budget"], string]>([
     ["perOrigin", "origin_total_spent"],
     ["perOffer", "offer_total_spent"],
     ["total", "total_spent"],
-  ])("CLI-02: %s is not freed by the next day", async (limit, rule) => {
+  ])("CLI-02: %s is not reset by the next day", async (limit, rule) => {
     const { client, seller, clock } = await setup({ budget: { ...budget, [limit]: "0.02" } })
     seller.offers = [minute]
     for (let days = 0; days < 2; days++) {
       expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(200)
       clock.now += 2 * day
     }
-    // Other terms of the same offer are no other offer.
+    // Other terms of the same offer count for the same offer.
     seller.offers = [{ ...minute, ref: "hour@00000002" }]
     const error = await failure(client.fetch(`${seller.url}/movies/7`))
     expect(error).toBeInstanceOf(BudgetRefusal)
@@ -57,23 +57,20 @@ describe("limits of all time", () => {
   })
 })
 
-describe("what may be bought", () => {
+describe("the allow lists", () => {
   test.each<[string, NonNullable<ClientOptions["allow"]>, string]>([
     ["an origin", { origins: ["https://api.example"] }, "origin_not_allowed"],
     ["an asset", { assets: [] }, "asset_not_allowed"],
     ["a recipient", { recipients: [elsewhere] }, "recipient_not_allowed"],
-  ])(
-    "CLI-08: %s that is not on the list is refused before anything is signed",
-    async (_name, allow, rule) => {
-      const { client, seller } = await setup({ allow })
-      const error = await failure(client.fetch(`${seller.url}/movies/7`))
-      expect(error).toBeInstanceOf(PolicyRefusal)
-      expect(error.code).toBe(rule)
-      expect(seller.seen("POST /token")).toEqual([])
-    },
-  )
+  ])("CLI-08: refuse %s that is not listed before anything is signed", async (_name, allow, rule) => {
+    const { client, seller } = await setup({ allow })
+    const error = await failure(client.fetch(`${seller.url}/movies/7`))
+    expect(error).toBeInstanceOf(PolicyRefusal)
+    expect(error.code).toBe(rule)
+    expect(seller.seen("POST /token")).toEqual([])
+  })
 
-  test("control: what is on the lists is bought, at any address of the list", async () => {
+  test("control: permit listed values at any listed recipient", async () => {
     const { clock, seller } = await setup()
     const allow = { origins: [seller.url], assets: ["USDC"], recipients: [seller.payTo, elsewhere] }
     const { client } = buyer(clock, { allow })
@@ -86,7 +83,7 @@ describe("what may be bought", () => {
 })
 
 describe("recipients", () => {
-  test("a seller who wants his money elsewhere than before is refused, until that is approved", async () => {
+  test("are refused when they changed, until approved", async () => {
     const { client, seller, clock } = await setup()
     seller.offers = [minute]
     await client.fetch(`${seller.url}/movies/7`)
@@ -103,8 +100,8 @@ describe("recipients", () => {
     expect(seller.transfers[1]?.payTo).toBe(elsewhere.toLowerCase())
   })
 
-  test("somebody who can be asked is asked, and his yes is remembered", async () => {
-    const { asked, approve } = someone(false, true)
+  test("are approved interactively and remembered", async () => {
+    const { asked, approve } = scriptedApproval(false, true)
     const { client, seller, clock } = await setup({ approve, budget: { ...budget, approveAbove: "0.05" } })
     seller.offers = [minute]
     await client.fetch(`${seller.url}/movies/7`)
@@ -118,8 +115,8 @@ describe("recipients", () => {
     expect(asked.map(({ reason }) => reason)).toEqual(["recipient_changed", "recipient_changed"])
   })
 
-  test("another entry of a known recipient is taken before anybody is asked", async () => {
-    const { asked, approve } = someone()
+  test("that changed are avoided when another entry pays a known one", async () => {
+    const { asked, approve } = scriptedApproval()
     const { client, seller, clock } = await setup({ approve, budget: { ...budget, approveAbove: "0.05" } })
     seller.offers = [minute]
     await client.fetch(`${seller.url}/movies/7`)
@@ -133,8 +130,8 @@ describe("recipients", () => {
 })
 
 describe("approval", () => {
-  test("is asked for what is above the threshold, in figures a person can judge, once for parallel calls", async () => {
-    const { asked, approve } = someone(true)
+  test("is requested above the threshold, with readable figures, once for parallel calls", async () => {
+    const { asked, approve } = scriptedApproval(true)
     const { client, seller } = await setup({ approve, budget: { ...budget, approveAbove: "0.02" } })
     await client.fetch(`${seller.url}/movies/7`)
     expect(asked).toEqual([])
@@ -160,12 +157,12 @@ describe("approval", () => {
   })
 
   test.each([
-    ["a no", false],
-    ["no answer", undefined],
-    ["something like a yes", "yes"],
+    ["false", false],
+    ["undefined", undefined],
+    ["a truthy string", "yes"],
     ["an error", new Error("my key is 0xdeadbeef")],
-  ])("%s refuses the purchase, and nothing is signed or counted", async (_name, answer) => {
-    const { approve } = someone(answer)
+  ])("%s refuses the purchase and nothing is signed or counted", async (_name, answer) => {
+    const { approve } = scriptedApproval(answer)
     const { client, seller } = await setup({ approve })
     const error = await failure(client.fetch(`${seller.url}/movies/7`))
     expect(error).toMatchObject({ code: "approval_denied", action: "stop" })
@@ -174,17 +171,17 @@ describe("approval", () => {
     expect((await client.spent()).total).toBe("0")
   })
 
-  test("nobody is asked about what the budget refuses", async () => {
-    const { asked, approve } = someone(true)
+  test("is not requested for a purchase that the budget refuses", async () => {
+    const { asked, approve } = scriptedApproval(true)
     const { client, seller } = await setup({ approve, budget: { perPurchase: "0.05", perDay: "0.001" } })
     expect((await failure(client.fetch(`${seller.url}/movies/7`))).code).toBe("day_budget_spent")
     expect(asked).toEqual([])
   })
 })
 
-describe("a quote", () => {
-  test("prices a call, pays nothing, and says who would be asked", async () => {
-    const { approve } = someone()
+describe("a dry run", () => {
+  test("prices a call, pays nothing and names the approval needed", async () => {
+    const { approve } = scriptedApproval()
     const { client, seller } = await setup({ approve })
     const dryRun = await client.dryRun(`${seller.url}/movies/7`, { method: "POST", body: "b" })
     expect(dryRun).toMatchObject({
@@ -203,16 +200,16 @@ describe("a quote", () => {
     ["day_budget_spent", { budget: { perPurchase: "1", perDay: "0.009" } }, "0.01 with 0 counted", "0.01"],
     ["origin_not_allowed", { allow: { origins: ["https://api.example"] } }, "http://127.0.0.1", undefined],
     ["network_not_allowed", { networks: ["eip155:84532"] }, "eip155:11155111", undefined],
-  ])("names the rule that would refuse: %s", async (code, options, found, price) => {
+  ])("names the refusing rule: %s", async (code, options, found, price) => {
     const { client, seller } = await setup(options)
     const dryRun = await client.dryRun(`${seller.url}/movies/7`)
     expect(dryRun).toMatchObject({ kind: "sale", refusal: { code, found: expect.stringContaining(found) } })
     if (dryRun.kind === "sale") expect(dryRun.purchase?.price).toBe(price)
-    // The call itself says the same.
+    // The call itself throws the same code.
     expect((await failure(client.fetch(`${seller.url}/movies/7`))).code).toBe(code)
   })
 
-  test("says what costs nothing: a grant in the wallet, a free page, and a 402 of another kind", async () => {
+  test("reports a held grant, a free page and a 402 of another kind", async () => {
     const { client, seller } = await setup()
     await client.fetch(`${seller.url}/movies/7`)
     expect(await client.dryRun(`${seller.url}/movies/8`)).toMatchObject({
@@ -226,7 +223,7 @@ describe("a quote", () => {
     expect(seller.transfers).toHaveLength(1)
   })
 
-  test("CLI-04: follows no redirect to another origin either", async () => {
+  test("CLI-04: follows no redirect to another origin", async () => {
     const { client, seller, clock } = await setup()
     const other = await origin(clock)
     seller.always(
@@ -238,7 +235,7 @@ describe("a quote", () => {
   })
 })
 
-describe("wrong options are named", () => {
+describe("a wrong option is named", () => {
   test.each<[string, Partial<ClientOptions>]>([
     ["budget.total", { budget: { ...budget, total: "lots" } }],
     ["budget.perOffer", { budget: { ...budget, perOffer: "1000000001" } }],

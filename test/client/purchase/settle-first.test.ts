@@ -12,7 +12,7 @@ beforeAll(async () => {
 })
 afterAll(() => service.close())
 
-/** A client of a new customer that gives up soon, and how often he signed. */
+/** A client of a new payer with a short time limit, which counts its signatures. */
 async function open() {
   const account = await service.customer()
   const signed = { count: 0 }
@@ -35,12 +35,12 @@ async function open() {
   return { account, client, signed, waits }
 }
 
-it("waits for a settle-first purchase as long as it may, and keeps it: no second signature, no second payment", async () => {
+it("a settle-first purchase times out, is kept, and needs no second signature", async () => {
   const { account, client, signed, waits } = await open()
   const url = `${service.url}/movies/1`
   const pending = await withoutBlocks(service.chain, () => failure(client.fetch(url)))
   expect(pending).toMatchObject({ code: "settlement_pending", action: "retry" })
-  // What Retry-After asks for.
+  // The interval of Retry-After.
   expect(Math.min(...waits)).toBeGreaterThanOrEqual(5)
   expect((await client.spent()).day).toBe("0.01")
 

@@ -4,38 +4,38 @@ import { at, type Mutation } from "../../mutations/mutation.ts"
 export const mutations: readonly Mutation[] = [
   ...at("client/purchase/delivery.ts", [
     [
-      "the refresh token of the seller who is paid",
+      "a top-up uses the refresh token of its own seller",
       "find((grant) => keyOf(grant) === key)",
       "find((grant) => grant.id === id)",
-      "CLI-12: a further payment shows its own",
+      "CLI-12: a top-up sends",
     ],
     [
-      "no refresh while a further payment is on its way",
+      "no refresh during a top-up",
       "if (grant === undefined) return work(holding)",
       "if (account) return work(holding)",
-      "no refresh comes between",
+      "a refresh waits for a running",
     ],
   ]),
   ...at("client/purchase/top-up.ts", [
     [
-      "the office that gave the grant",
+      "a top-up goes to the grant's token endpoint",
       "if (sale && isOf(grant, sale)) return sale",
       "if (sale) return sale",
-      "CLI-12: a further payment goes to",
+      "CLI-12: a top-up goes",
     ],
     [
-      "a second try of a further payment is not the first",
+      "a repeated top-up counts as the second attempt",
       "buy(await renewed(error, grant), 2)",
       "buy(await renewed(error, grant), 1)",
-      "made once more, with the newest",
+      "a top-up with a stale",
     ],
   ]),
   ...at("client/purchase/sale.ts", [
     [
-      "whoever goes to the ticket office buys there himself",
+      "a 402 of the token endpoint is returned to the caller",
       "return isTokenEndpoint(ours.info.tokenEndpoint, asked) ? undefined : ours",
       "return ours",
-      "own 402 is the caller's",
+      "a 402 of the token endpoint",
     ],
   ]),
 ]

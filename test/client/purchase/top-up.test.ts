@@ -4,7 +4,7 @@ import { encodeHeader } from "../../../shared/values/codec.ts"
 import { buyer, origin, setup } from "../../support/client-setup.ts"
 import { type FakeOrigin, type Handler, hour, json, refuse } from "../../support/fake-origin.ts"
 
-/** The office's own 402, as whoever tops up asks for it. */
+/** The token endpoint's own 402, as for a top-up. */
 const priced =
   (seller: FakeOrigin): Handler =>
   (_request, response) => {
@@ -12,12 +12,12 @@ const priced =
     json(response, 402, body, { "payment-required": encodeHeader(body) })
   }
 
-/** What a further payment brings: the grant's refresh token as it was when the payment came. */
+/** A top-up's answer, with the refresh token current when the payment arrived. */
 const extended =
   (seller: FakeOrigin, first: () => Promise<unknown> = async () => {}): Handler =>
   async (_request, response) => {
     const [grant] = seller.grants
-    if (!grant) throw new Error("no grant to add to")
+    if (!grant) throw new Error("no grant to top up")
     const { id, generation, scope } = grant
     await first()
     grant.tokens.set("token.further", Number.POSITIVE_INFINITY)
@@ -51,7 +51,7 @@ const shown = (seller: FakeOrigin) =>
     .filter(({ headers }) => headers["payment-signature"] !== undefined)
     .map(({ body }) => new URLSearchParams(body).get("refresh_token"))
 
-test("CLI-12: a further payment shows its own seller's refresh token, whatever ids other sellers give their grants", async () => {
+test("CLI-12: a top-up sends its own seller's refresh token despite equal grant ids", async () => {
   const store = createMemoryStore()
   const { client, clock, seller, account } = await setup({ store })
   const other = await origin(clock)
@@ -59,17 +59,17 @@ test("CLI-12: a further payment shows its own seller's refresh token, whatever i
   await client.fetch(`${other.url}/movies/7`)
   const payer = account.address.toLowerCase() as `0x${string}`
   const [copy, own] = await store.grants(payer)
-  if (!copy || !own) throw new Error("two grants were bought")
+  if (!copy || !own) throw new Error("expected two bought grants")
   await store.forget(copy)
   await store.add({ ...copy, id: own.id })
   seller.script("POST /token", priced(seller), extended(seller))
   await client.topUp(`${seller.url}/movies/7`, offers)
   expect(shown(seller)).toEqual([null, own.refreshToken])
-  const theirs = (await store.grants(payer)).find(({ resource }) => resource === copy.resource)
-  expect(theirs?.accessToken).toBe(copy.accessToken)
+  const otherGrant = (await store.grants(payer)).find(({ resource }) => resource === copy.resource)
+  expect(otherGrant?.accessToken).toBe(copy.accessToken)
 })
 
-test("CLI-12: a further payment goes to the office that gave the grant, and to no other of the same seller", async () => {
+test("CLI-12: a top-up goes to the grant's token endpoint and to no other", async () => {
   const { client, seller } = await setup()
   await client.fetch(`${seller.url}/movies/7`)
   seller.tokenEndpoint = `${seller.url}/elsewhere`
@@ -80,7 +80,7 @@ test("CLI-12: a further payment goes to the office that gave the grant, and to n
   expect(seller.seen("POST /elsewhere")).toEqual([])
 })
 
-test("no refresh comes between a further payment and its answer, which would bring an old refresh token back", async () => {
+test("a refresh waits for a running top-up, whose answer would restore an old token", async () => {
   const [answered, waited] = [gate(), gate()]
   const { client, clock, seller } = await setup({
     delay: () => {
@@ -101,13 +101,13 @@ test("no refresh comes between a further payment and its answer, which would bri
   await client.topUp(film, offers)
   answered.open()
   expect((await call)?.status).toBe(200)
-  // What is held then is good for the next refresh.
+  // The stored refresh token works for the next refresh.
   clock.now += 298
   expect((await client.fetch(film)).status).toBe(200)
   expect(seller.transfers).toHaveLength(1)
 })
 
-test("a further payment that came with a refresh token of before is made once more, with the newest", async () => {
+test("a top-up with a stale refresh token is repeated once with the newest", async () => {
   const { client, seller } = await setup()
   const film = `${seller.url}/movies/7`
   await client.fetch(film)
@@ -117,7 +117,7 @@ test("a further payment that came with a refresh token of before is made once mo
   expect(shown(seller).map((token) => token?.split(".")[1])).toEqual([undefined, "0", "1"])
 })
 
-test("the ticket office's own 402 is the caller's: nothing is bought behind his back, nor for a dry run", async () => {
+test("a 402 of the token endpoint is returned unpaid, also to a dry run", async () => {
   const { clock, seller } = await setup()
   for (const payPerCall of [false, true]) {
     const { client, events } = buyer(clock, { payPerCall })

@@ -7,16 +7,16 @@ export const mutations: readonly Mutation[] = [
   ]),
   ...at("client/signers/provider-signer.ts", [
     [
-      "signatures in the one spelling that the chain takes",
+      "signatures are normalised for the chain",
       "v === undefined ? hex :",
       "v !== undefined ? hex :",
-      "spellings of wallets",
+      "non-canonical wallet signatures",
     ],
     [
-      "a wallet is on the payment's chain when it signs",
+      "a wallet switches to the payment's chain before it signs",
       'if ("chainId" in typedData.domain) await switchTo(typedData.domain.chainId, ask)',
       "",
-      "another chain is asked to switch",
+      "a wallet on another chain",
     ],
   ]),
 ]

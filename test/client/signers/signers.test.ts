@@ -13,11 +13,11 @@ import { openSigner } from "../../support/remote-signer.ts"
 
 type Call = { method: string; params?: unknown }
 
-/** A wallet that signs what `eth_signTypedData_v4` shows it, and only for the chain it is on, as MetaMask does. */
+/** A wallet that signs `eth_signTypedData_v4` for its current chain only, as MetaMask does. */
 function wallet(chain = "0xaa36a7") {
   const account = privateKeyToAccount(generatePrivateKey())
   const calls: Call[] = []
-  const state = { chain, spell: (signature: string) => signature, refuse: undefined as unknown }
+  const state = { chain, format: (signature: string) => signature, refuse: undefined as unknown }
   const provider: Provider = {
     async request({ method, params }) {
       calls.push({ method, ...(params !== undefined && { params }) })
@@ -31,9 +31,10 @@ function wallet(chain = "0xaa36a7") {
       }
       const [address, json] = given as [string, string]
       const typed = JSON.parse(json)
-      if (address.toLowerCase() !== account.address.toLowerCase()) throw new Error("another account")
-      if (typed.domain.chainId !== Number(state.chain)) throw new Error("another chain")
-      return state.spell(await account.signTypedData(typed))
+      if (address.toLowerCase() !== account.address.toLowerCase())
+        throw new Error("expected the wallet's own account")
+      if (typed.domain.chainId !== Number(state.chain)) throw new Error("expected the wallet's current chain")
+      return state.format(await account.signTypedData(typed))
     },
   }
   return { account, calls, provider, state, methods: () => calls.map(({ method }) => method) }
@@ -45,7 +46,7 @@ const paying = async (signer: Signer) => {
   return { seller, call: buyer(clock, { account: signer }).client.fetch(`${seller.url}/movies/7`) }
 }
 
-test("the account of a wallet pays, with what the wallet was shown", async () => {
+test("a wallet's account pays with the typed data that it displayed", async () => {
   const { account, provider, calls, methods } = wallet()
   const signer = await createProviderSigner(provider)
   const { seller, call } = await paying(signer)
@@ -61,25 +62,25 @@ test("the account of a wallet pays, with what the wallet was shown", async () =>
   })
 })
 
-test("a wallet on another chain is asked to switch before it signs", async () => {
+test("a wallet on another chain is switched before it signs", async () => {
   const { provider, calls } = wallet("0x1")
   const { call } = await paying(await createProviderSigner(provider))
   expect((await call).status).toBe(200)
   expect(calls[2]).toEqual({ method: "wallet_switchEthereumChain", params: [{ chainId: "0xaa36a7" }] })
 })
 
-test("a wallet of many accounts is not asked which when it is told", async () => {
+test("a wallet is not asked for accounts when the address is given", async () => {
   const { account, provider, methods } = wallet()
   const { call } = await paying(await createProviderSigner(provider, { address: account.address }))
   expect((await call).status).toBe(200)
   expect(methods()).not.toContain("eth_requestAccounts")
 })
 
-test("spellings of wallets that the chain refuses are put right before anything is sent", async () => {
+test("non-canonical wallet signatures are normalised before sending", async () => {
   const { provider, state } = wallet()
   const signer = await createProviderSigner(provider)
-  // v as 0 or 1, and capitals.
-  state.spell = (signature) => {
+  // v of 0 or 1, and upper case.
+  state.format = (signature) => {
     const v = signature.endsWith("1b") ? "00" : "01"
     return `0x${signature.slice(2, -2).toUpperCase()}${v}`
   }
@@ -92,32 +93,29 @@ test.each([
   [{ code: 4001, message: "User rejected: key 0xsecret" }, "user_rejected"],
   [{ code: 4902 }, "unknown_chain"],
   [new Error("0xsecret"), "wallet_failed"],
-])(
-  "CLI-20: what a wallet throws becomes a typed refusal without its text, and nothing is paid",
-  async (thrown, reason) => {
-    const { provider, state } = wallet()
-    const signer = await createProviderSigner(provider)
-    state.refuse = thrown
-    const { seller, call } = await paying(signer)
-    const error = await failure(call)
-    expect(error).toMatchObject({ code: "signing_failed", action: "stop", reason })
-    expect(inspect(error, { depth: Infinity })).not.toContain("secret")
-    expect(seller.seen("POST /token")).toEqual([])
-  },
-)
+])("CLI-20: a wallet's error becomes a typed refusal without its text", async (thrown, reason) => {
+  const { provider, state } = wallet()
+  const signer = await createProviderSigner(provider)
+  state.refuse = thrown
+  const { seller, call } = await paying(signer)
+  const error = await failure(call)
+  expect(error).toMatchObject({ code: "signing_failed", action: "stop", reason })
+  expect(inspect(error, { depth: Infinity })).not.toContain("secret")
+  expect(seller.seen("POST /token")).toEqual([])
+})
 
-test("a signature by another account, or none at all, is never sent", async () => {
-  for (const spell of [() => "0x", () => "", () => `0x${"11".repeat(65)}`]) {
+test("a signature by another account, or an empty one, is never sent", async () => {
+  for (const format of [() => "0x", () => "", () => `0x${"11".repeat(65)}`]) {
     const { provider, state } = wallet()
     const signer = await createProviderSigner(provider)
-    state.spell = spell
+    state.format = format
     const { seller, call } = await paying(signer)
     expect((await failure(call)).code).toBe("signing_failed")
     expect(seller.seen("POST /token")).toEqual([])
   }
 })
 
-test("viem's own provider fits", async () => {
+test("viem's wallet client works as a provider", async () => {
   const { provider, account } = wallet()
   const client = createWalletClient({ transport: custom(provider) })
   const signer = await createProviderSigner(client)
@@ -129,13 +127,13 @@ afterEach(() => {
   for (const server of open.splice(0)) server.close()
 })
 
-async function service(told?: Parameters<typeof openSigner>[0]) {
-  const signer = await openSigner(told)
+async function service(answer?: Parameters<typeof openSigner>[0]) {
+  const signer = await openSigner(answer)
   open.push(signer)
   return signer
 }
 
-test("a remote signer pays, and its credentials go to it alone", async () => {
+test("a remote signer pays, and its credentials are sent to it alone", async () => {
   const { account, seen, url } = await service()
   const headers = { authorization: "Bearer of-the-signer" }
   const { seller, call } = await paying(createRemoteSigner({ url, address: account.address, headers }))
@@ -144,7 +142,7 @@ test("a remote signer pays, and its credentials go to it alone", async () => {
   expect(JSON.stringify(seller.requests)).not.toContain("of-the-signer")
 })
 
-test("CLI-04: a remote signer that redirects is not followed with its credentials", async () => {
+test("CLI-04: a remote signer's redirect is not followed", async () => {
   const thief = await service()
   const { account, url } = await service({ status: 307, headers: { location: thief.url } })
   const { seller, call } = await paying(createRemoteSigner({ url, address: account.address }))
@@ -155,15 +153,15 @@ test("CLI-04: a remote signer that redirects is not followed with its credential
 
 test.each([
   [
-    "an error",
+    "a JSON-RPC error",
     { body: '{"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"0xsecret"}}' },
     "signer_refused",
   ],
   ["no JSON", { body: "0xsecret" }, "signer_malformed"],
-  ["too much", { body: `"${"0".repeat(70_000)}"` }, "signer_malformed"],
-  ["a failure", { status: 500, body: "0xsecret" }, "signer_refused"],
+  ["an oversized body", { body: `"${"0".repeat(70_000)}"` }, "signer_malformed"],
+  ["status 500", { status: 500, body: "0xsecret" }, "signer_refused"],
 ])(
-  "CLI-20: a remote signer that answers with %s is a typed refusal without its text",
+  "CLI-20: a remote signer's answer with %s is a typed refusal without its text",
   async (_, answer, reason) => {
     const { account, url } = await service(answer)
     const { call } = await paying(createRemoteSigner({ url, address: account.address }))
@@ -173,7 +171,7 @@ test.each([
   },
 )
 
-test("a remote signer that is away may be tried again", async () => {
+test("an unreachable remote signer may be retried", async () => {
   const { address } = privateKeyToAccount(generatePrivateKey())
   const { call } = await paying(createRemoteSigner({ url: "http://127.0.0.1:9/", address }))
   expect(await failure(call)).toMatchObject({ reason: "signer_unreachable", action: "retry" })

@@ -3,17 +3,27 @@ import { at, type Mutation } from "../../mutations/mutation.ts"
 
 export const mutations: readonly Mutation[] = [
   ...at("shared/oauth/revocation.ts", [
-    ["rules of the list", "tokens.has(jti) || rules.some(", "tokens.has(jti) || [].some(", "no rule ever"],
-    ["tokens of the list", "tokens.has(jti) || rules.some(", "rules.some(", "TOK-21, N-7009-1"],
+    [
+      "rules of the revocation list",
+      "tokens.has(jti) || rules.some(",
+      "tokens.has(jti) || [].some(",
+      "a revocation rule refuses",
+    ],
+    ["tokens of the revocation list", "tokens.has(jti) || rules.some(", "rules.some(", "TOK-21, N-7009-1"],
   ]),
   ...at("client/verifier/verify.ts", [
-    ["age of the list", "return !isFinal && issuerState.age() > staleSeconds", "return false", "TOK-22"],
+    [
+      "age of the revocation list",
+      "return !isFinal && issuerState.age() > staleSeconds",
+      "return false",
+      "TOK-22",
+    ],
   ]),
   ...at("client/verifier/issuer-keys.ts", [
-    ["keys asked for now and then", "if (now() < askedAt + keySeconds) return", "", "TOK-25"],
-    ["removed keys", "!removed.has(kid) &&", "", "TOK-26"],
+    ["the key set is fetched at intervals", "if (now() < askedAt + keySeconds) return", "", "TOK-25"],
+    ["removed keys are not trusted", "!removed.has(kid) &&", "", "TOK-26"],
   ]),
   ...at("client/verifier/issuer-state.ts", [
-    ["the issuer's own origin", "url.origin !== new URL(issuer).origin || ", "", "goes nowhere"],
+    ["the issuer's own origin", "url.origin !== new URL(issuer).origin || ", "", "calls only the issuer's"],
   ]),
 ]

@@ -34,12 +34,12 @@ const verifierOf = (options: Partial<Parameters<typeof createVerifier>[0]> = {})
   opened.push(verifier)
   return verifier
 }
-const reasonOf = async (verifier: Verifier, shown = token, scope = "movies:read") => {
-  const verdict = await verifier.check(`Bearer ${shown}`, scope)
+const reasonOf = async (verifier: Verifier, presented = token, scope = "movies:read") => {
+  const verdict = await verifier.check(`Bearer ${presented}`, scope)
   return verdict.kind === "pass" ? "pass" : verdict.reason
 }
-const revoke = (shown: string) =>
-  fetch(`${service.url}/revoke`, { method: "POST", body: new URLSearchParams({ token: shown }) })
+const revoke = (presented: string) =>
+  fetch(`${service.url}/revoke`, { method: "POST", body: new URLSearchParams({ token: presented }) })
 
 beforeAll(async () => {
   service = await openService()
@@ -74,16 +74,16 @@ afterAll(async () => {
 })
 
 describe("the verifier of another resource server", () => {
-  it("says what the issuer's own gate says, with its price", async () => {
+  it("answers as the issuer's own gate, including the price", async () => {
     expect(await watch(url, token, "/")).toMatchObject({
       status: 200,
       body: { sub: expect.stringMatching(/^eip155:11155111:0x/) },
     })
-    for (const shown of [undefined, "a.b.c", `${token}A`]) {
-      const [here, there] = [await watch(url, shown, "/"), await watch(service.url, shown)]
+    for (const presented of [undefined, "a.b.c", `${token}A`]) {
+      const [here, there] = [await watch(url, presented, "/"), await watch(service.url, presented)]
       expect({ status: here.status, challenge: here.headers.get("www-authenticate") }).toEqual({
         status: there.status,
-        // Proofs are checked at the issuer's gate only.
+        // Only the issuer's own gate checks DPoP proofs.
         challenge: there.headers.get("www-authenticate")?.replace(/, DPoP .*/, ""),
       })
       expect(here.body).toEqual(
@@ -97,17 +97,17 @@ describe("the verifier of another resource server", () => {
     expect(priced.body.accepts[0].extra.paymentFlow).toBe("access-token")
   })
 
-  it("TOK-20, N-6750-1: wants its own audience and scope, and one token in one header", async () => {
+  it("TOK-20, N-6750-1: requires its resource, its scope and one token in one header", async () => {
     expect(await reasonOf(main, token, "movies:write")).toBe("insufficient_scope")
     expect(await reasonOf(verifierOf({ resource: `${service.url}/other` }))).toBe("token_invalid")
     const two = await main.check([`Bearer ${token}`, `Bearer ${token}`], "movies:read")
     expect(two).toMatchObject({ kind: "refuse", reason: "token_ambiguous", status: 400 })
     expect(await main.check("Basic YTpi", "movies:read")).toMatchObject({ status: 401 })
-    // What nobody sells has no price.
+    // A scope that no offer covers has no price.
     expect(await main.check(null, "nobody:sells")).toMatchObject({ status: 503 })
   })
 
-  it("TOK-09: an expired token is refused after 5 s of leeway, and may be refreshed", async () => {
+  it("TOK-09: refuses an expired token after 5 s of leeway with a hint to refresh", async () => {
     let offset = 0
     const verifier = verifierOf({ now: () => Math.floor(Date.now() / 1000) + offset })
     expect(await reasonOf(verifier)).toBe("pass")
@@ -118,7 +118,7 @@ describe("the verifier of another resource server", () => {
     })
   })
 
-  it("TOK-21, N-7009-1: what is taken back is refused here, too, within 5 s", async () => {
+  it("TOK-21, N-7009-1: refuses revoked tokens and grants within 5 s", async () => {
     const [one, other] = [await buy(), await buy()]
     for (const { access_token } of [one, other]) expect(await reasonOf(main, access_token)).toBe("pass")
     await revoke(one.access_token)
@@ -131,7 +131,7 @@ describe("the verifier of another resource server", () => {
     expect(await reasonOf(main)).toBe("pass")
   })
 
-  it("TOK-22: without news for 15 s only tokens of settled payments pass", async () => {
+  it("TOK-22: passes only settled tokens after 15 s without the revocation list", async () => {
     const pending = (await buy()).access_token
     let [offset, away] = [0, false]
     const verifier = verifierOf({
@@ -157,7 +157,7 @@ describe("the verifier of another resource server", () => {
     )
   })
 
-  it("TOK-25: however many unknown keys it is shown, it asks for the keys once in 30 s", async () => {
+  it("TOK-25: fetches keys once in 30 s for any number of unknown key ids", async () => {
     let asked = 0
     const verifier = verifierOf({
       fetch: (input, init) => {
@@ -176,7 +176,7 @@ describe("the verifier of another resource server", () => {
     expect(asked).toBe(1)
   })
 
-  it("N-8725-6: takes no list for a token, and nobody's list but the issuer's", async () => {
+  it("N-8725-6: accepts only the issuer's list, and no list as a token", async () => {
     const list = await (await fetch(`${service.url}/revocations`)).text()
     expect(await reasonOf(main, list)).toBe("token_invalid")
     const foreign = await openKeys(join(service.folder, "foreign"))
@@ -199,14 +199,14 @@ describe("the verifier of another resource server", () => {
         fetch: async (input, init) =>
           String(input).includes("/revocations") ? new Response(body) : fetch(input, init),
       })
-      // A list that cannot be believed is none: nothing is known, so nothing unsettled passes.
+      // Without a valid list only settled tokens pass.
       const pending = (await verifier.check(`Bearer ${token}`, "movies:read")).kind
       expect(pending, body.slice(0, 20)).toBe("pass")
       expect(await reasonOf(verifier, (await buy()).access_token)).toBe("gate_unavailable")
     }
   })
 
-  it("TOK-26: a key that the list calls removed is trusted no more, whatever the key set says", async () => {
+  it("TOK-26: trusts no key that the revocation list names as removed", async () => {
     const ours = await openKeys(join(service.folder, "keys"))
     const kid = JSON.parse(Buffer.from(token.split(".")[0] ?? "", "base64url").toString()).kid
     const removal = await ours.signRevocations({
@@ -225,7 +225,7 @@ describe("the verifier of another resource server", () => {
     expect(await reasonOf(verifier)).toBe("token_invalid")
   })
 
-  it("goes nowhere the issuer's own origin is not, and refuses an issuer it cannot trust", async () => {
+  it("calls only the issuer's origin and refuses an invalid issuer", async () => {
     const asked: string[] = []
     const verifier = verifierOf({
       fetch: async (input, init) => {
@@ -248,7 +248,7 @@ describe("GET /revocations", () => {
   const payloadOf = (text: string) =>
     revocationListSchema.parse(JSON.parse(Buffer.from(text.split(".")[1] ?? "", "base64url").toString()))
 
-  it("MI-06: gives each revocation once to whoever follows, and 304 while there is no news", async () => {
+  it("MI-06: returns each revocation once to a follower and 304 without news", async () => {
     const before = await ask()
     expect(before.headers.get("content-type")).toBe("application/ticket402-revocations+jwt")
     expect(before.headers.get("cache-control")).toBe("public, max-age=1")
@@ -278,7 +278,7 @@ describe("GET /revocations", () => {
   })
 })
 
-it("no rule ever lets a token pass that it concerns, nor refuses another", () => {
+it("a revocation rule refuses exactly the tokens it concerns", () => {
   const offer = fc.constantFrom("hour@00000000", "hour@11111111", "hours@00000000", null)
   const rules = fc.array(
     fc.record({

@@ -4,10 +4,10 @@ import { at, type Mutation } from "../../mutations/mutation.ts"
 export const mutations: readonly Mutation[] = [
   ...at("client/node/private-file.ts", [
     [
-      "the client's file is its owner's alone",
+      "the client's file is private to its owner",
       "if ((mode & 0o177) === 0) return undefined",
       "if (mode) return undefined",
-      "is its owner's alone",
+      "is private to its owner",
     ],
   ]),
 ]

@@ -23,7 +23,7 @@ const clock = {
 }
 
 describe("buyers that share a file", () => {
-  it("CLI-13: 100 cold calls in 4 processes make one purchase", async () => {
+  it("CLI-13: make one purchase for 100 cold calls in 4 processes", async () => {
     const seller = await origin(clock)
     const order = {
       file: join(folder, "cold.db"),
@@ -38,7 +38,7 @@ describe("buyers that share a file", () => {
     expect(seller.seen("POST /token")).toHaveLength(1)
   })
 
-  it("CLI-02: two that race for the last $0.10 make one purchase, and the other hears the figures", async () => {
+  it("CLI-02: make one purchase when two race for the last $0.10 of the budget", async () => {
     const sellers = await Promise.all([origin(clock), origin(clock)])
     const orders = sellers.map((seller) => {
       seller.offers = [{ ...hour, amount: "100000" }]
@@ -54,7 +54,7 @@ describe("buyers that share a file", () => {
     expect(sellers.flatMap(({ transfers }) => transfers)).toHaveLength(1)
   })
 
-  it("CLI-13: a token that four processes find dying is refreshed once", async () => {
+  it("CLI-13: refresh an expiring token once among four processes", async () => {
     const seller = await origin(clock)
     const order = {
       file: join(folder, "refresh.db"),
@@ -70,8 +70,8 @@ describe("buyers that share a file", () => {
   })
 })
 
-describe("the file", () => {
-  it("is its owner's alone, and refused when it is not", async () => {
+describe("the client's file", () => {
+  it("is private to its owner and refused otherwise", async () => {
     const file = join(folder, "deep/own/purse.db")
     const store = await createFileStore({ file })
     await store.approveRecipient("https://api.example", "0x209693bc6afc0c5328ba36faf03c514ef312287c")
@@ -85,7 +85,7 @@ describe("the file", () => {
   })
 
   it.each([
-    ["a link", async (file: string) => symlink(join(folder, "target"), file), "no regular file"],
+    ["a symbolic link", async (file: string) => symlink(join(folder, "target"), file), "no regular file"],
     [
       "a folder",
       async (file: string) => void (await createFileStore({ file: join(file, "x") })).close(),
@@ -106,7 +106,7 @@ describe("the file", () => {
       },
       "a database of another program",
     ],
-  ])("is not taken for one when it is %s", async (name, make, found) => {
+  ])("is refused when it is %s", async (name, make, found) => {
     const file = join(folder, `odd-${name.replace(/\W/g, "-")}.db`)
     await make(file)
     const error = await failure(createFileStore({ file }))
@@ -114,7 +114,7 @@ describe("the file", () => {
     expect(error).toMatchObject({ code: "store_unavailable", found })
   })
 
-  it("waits for another process that writes, and says so when that takes too long", async () => {
+  it("waits for another process's write and fails after the deadline", async () => {
     const file = join(folder, "held.db")
     const [hasty, patient] = [await createFileStore({ file, deadlineMs: 1 }), await createFileStore({ file })]
     const holder = new Sqlite(file)

@@ -18,11 +18,11 @@ test("a token about to expire is refreshed before it is sent", async () => {
   expect(refresh?.headers["payment-signature"]).toBeUndefined()
   expect(refresh?.headers["ticket402-secret"]).toBeUndefined()
   expect(events.at(-1)).toMatchObject({ type: "refreshed", origin: seller.url })
-  // The last request went out with a good token: no 402 came back.
+  // The last request carried a valid token: no 402 came back.
   expect(seller.requests.slice(-2).map((r) => r.path)).toEqual(["/token", "/movies/7"])
 })
 
-test("a token in the last fifth of its life is renewed beside the calls that use it, which wait for nothing", async () => {
+test("a token in the last fifth of its lifetime is refreshed in the background", async () => {
   const { client, seller, clock, events } = await setup()
   await client.fetch(`${seller.url}/movies/7`)
   clock.now += 239
@@ -48,19 +48,19 @@ test("a token in the last fifth of its life is renewed beside the calls that use
   expect(shown.at(-1)).not.toBe(shown.at(-2))
 })
 
-test("a grant that is not in use is never renewed", async () => {
+test("a grant that is not in use is never refreshed", async () => {
   const { client, seller, clock } = await setup()
   await client.fetch(`${seller.url}/movies/7`)
   seller.offers = [{ ...hour, ref: "write@00000001", scope: "write", amount: "20000" }]
   await client.fetch(`${seller.url}/write`)
   clock.now += 270
-  // The last used one goes along, and only that is renewed.
+  // The grant of the last call is in use, and only that one is refreshed.
   await client.fetch(`${seller.url}/write`)
   await expect.poll(() => seller.seen("POST /token").filter(isRefresh).length).toBe(1)
   expect(seller.seen("POST /token").find(isRefresh)?.body).toContain(seller.grants[1]?.id)
 })
 
-test("a renewal beside a call that is refused is told to the next call, before it pays anything", async () => {
+test("a refused background refresh fails the next call before it pays", async () => {
   const { client, seller, clock } = await setup()
   await client.fetch(`${seller.url}/movies/7`)
   clock.now += 270
@@ -86,7 +86,7 @@ test("CLI-13: 20 parallel calls with an expired token refresh once and pay nothi
   expect(seller.transfers).toHaveLength(1)
 })
 
-test("CLI-13: 20 parallel calls whose token the gate finds expired in flight refresh once", async () => {
+test("CLI-13: 20 parallel calls refused for an expired token refresh once", async () => {
   const { client, seller } = await setup()
   await client.fetch(`${seller.url}/movies/7`)
   for (const grant of seller.grants) for (const token of grant.tokens.keys()) grant.tokens.set(token, 0)
@@ -96,7 +96,7 @@ test("CLI-13: 20 parallel calls whose token the gate finds expired in flight ref
   expect(seller.transfers).toHaveLength(1)
 })
 
-test("a lost refresh is repeated with the secret, and not before", async () => {
+test("a lost refresh is repeated with the secret, which the first one omits", async () => {
   const { client, seller, clock, events } = await setup()
   await client.fetch(`${seller.url}/movies/7`)
   clock.now += 400
@@ -113,7 +113,7 @@ test("a lost refresh is repeated with the secret, and not before", async () => {
   expect(seller.transfers).toHaveLength(1)
 })
 
-test("a refresh without an answer is a typed error and never a payment; the next one brings the secret", async () => {
+test("an unanswered refresh is a typed error, not a payment; the next has the secret", async () => {
   const { client, seller, clock } = await setup()
   await client.fetch(`${seller.url}/movies/7`)
   clock.now += 400
@@ -128,7 +128,7 @@ test("a refresh without an answer is a typed error and never a payment; the next
   expect(seller.transfers).toHaveLength(1)
 })
 
-test("a grant that is over is forgotten and bought once more", async () => {
+test("an expired grant is forgotten and bought once more", async () => {
   const { client, seller, clock } = await setup()
   await client.fetch(`${seller.url}/movies/7`)
   clock.now += 3601
@@ -138,10 +138,10 @@ test("a grant that is over is forgotten and bought once more", async () => {
   expect(await client.grants()).toHaveLength(1)
 })
 
-test("clocks that differ by minutes do not make the client buy what it still has", async () => {
+test("a clock skew of nine minutes does not cause a second purchase", async () => {
   const { clock, seller } = await setup()
   seller.offers = [{ ...hour, durationSeconds: 3000 }]
-  // The seller's clock goes nine minutes late, so that by ours the grant ends nine minutes too early.
+  // The client's clock is nine minutes ahead, so by it the grant ends nine minutes early.
   const { client } = buyer(clock, { now: () => clock.now + 540 })
   await client.fetch(`${seller.url}/movies/7`)
   clock.now += 2900
@@ -149,7 +149,7 @@ test("clocks that differ by minutes do not make the client buy what it still has
   expect(seller.transfers).toHaveLength(1)
 })
 
-test("a failed settlement ends the grant with a typed error and no payment in that call", async () => {
+test("a failed settlement ends the grant with a typed error and no payment", async () => {
   const { client, seller } = await setup()
   await client.fetch(`${seller.url}/movies/7`)
   for (const grant of seller.grants) grant.state = "failed"
@@ -171,7 +171,7 @@ test("a 402 answered to a refresh is not paid in that call", async () => {
   expect(seller.transfers).toHaveLength(1)
 })
 
-test("CLI-16: a 401 for the token leads to one refresh, then the 401 is returned and the token dropped; never a payment", async () => {
+test("CLI-16: a repeated 401 drops the token after one refresh and never pays", async () => {
   const { client, seller } = await setup()
   await client.fetch(`${seller.url}/movies/7`)
   const refused: Parameters<typeof seller.always>[1] = (_request, response) =>
@@ -183,7 +183,7 @@ test("CLI-16: a 401 for the token leads to one refresh, then the 401 is returned
   expect(await client.grants()).toEqual([])
 })
 
-test("CLI-16: a 401 that a refresh cures is cured", async () => {
+test("CLI-16: a 401 is resolved by a refresh", async () => {
   const { client, seller } = await setup()
   await client.fetch(`${seller.url}/movies/7`)
   seller.script("GET /movies/7", (_request, response) => json(response, 401, { error: "invalid_token" }))
@@ -191,7 +191,7 @@ test("CLI-16: a 401 that a refresh cures is cured", async () => {
   expect(seller.transfers).toHaveLength(1)
 })
 
-test("CLI-16: a 401 without a grant is returned as it is, whatever it offers", async () => {
+test("CLI-16: a 401 without a grant is returned unchanged", async () => {
   const { client, seller } = await setup()
   seller.always("GET /movies/7", (_request, response) =>
     json(response, 401, seller.challenge("token_missing", "read")),
@@ -200,7 +200,7 @@ test("CLI-16: a 401 without a grant is returned as it is, whatever it offers", a
   expect(seller.requests).toHaveLength(1)
 })
 
-test("a token without the scope leads to another grant that has it, and to a purchase only without one", async () => {
+test("a missing scope is served by another grant before a purchase", async () => {
   const { client, seller } = await setup()
   const write = { ...hour, ref: "write@00000001", scope: "write", amount: "20000" }
   seller.offers = [hour, write]
@@ -215,7 +215,7 @@ test("a token without the scope leads to another grant that has it, and to a pur
   expect((await client.grants()).map((grant) => grant.scope).sort()).toEqual(["read", "write"])
 })
 
-test("a business request whose connection is cut is not made again by the client", async () => {
+test("a call whose connection is cut is not repeated by the client", async () => {
   const { client, seller } = await setup()
   await client.fetch(`${seller.url}/movies/7`)
   seller.always("GET /movies/8", hangUp)
