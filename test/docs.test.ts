@@ -235,7 +235,8 @@ describe("the documents' examples", () => {
     const elsewhere = createServer((_request, response) => void response.end("0.9"))
     await new Promise<void>((resolve) => elsewhere.listen(0, "127.0.0.1", resolve))
     const { port } = elsewhere.address() as AddressInfo
-    const show = 'issuer.challenges("token_missing", { scope: "movies:read", pattern: "/" })'
+    const facts = '{ method: "GET", target: "/", rawHeaders: [], scope: "movies:read" }'
+    const show = `(await issuer.handleGate(${facts}))`
     const code = `${changing}\nconsole.log(JSON.parse(${show}.body).accepts[0].amount)\nawait issuer.close()\n`
     await mkdir(join(folder, "changing"))
     const file = join(folder, "changing/seller.ts")

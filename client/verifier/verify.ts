@@ -1,17 +1,15 @@
-/** The gate for a resource server of one's own, in whatever framework: it checks tokens of an issuer that runs elsewhere. */
+/** Checks tokens of an issuer that runs elsewhere: the gate for a resource server in whatever framework. */
+import { type Claims, claimsSchema, isMeantFor } from "../../shared/oauth/access-token.ts"
 import {
-  type Claims,
-  claimsSchema,
-  credentialIn,
-  hasScope,
-  isExpired,
-  leewaySeconds,
-} from "../../shared/oauth/access-token.ts"
-import { gateChallenge } from "../../shared/oauth/challenge.ts"
+  needsPrice,
+  type PlainAnswer,
+  type PriceForms,
+  refusalAnswer,
+} from "../../shared/oauth/gate-answer.ts"
 import { wellKnown } from "../../shared/oauth/messages.ts"
-import { type GateReason, gateErrorBody, gateRefusals } from "../../shared/refusals.ts"
+import { readCredential, whyRefused } from "../../shared/oauth/token-check.ts"
+import type { GateReason } from "../../shared/refusals.ts"
 import { encodeHeader } from "../../shared/values/codec.ts"
-import { paymentRequiredHeader } from "../../shared/x402/messages.ts"
 import { Ticket402Error } from "../core/errors.ts"
 import { isPrivateEnough, parseUrl } from "../core/origins.ts"
 import { plainFetch } from "../wire/global-fetch.ts"
@@ -31,14 +29,8 @@ export type VerifierOptions = {
 
 export type TokenVerdict =
   | { readonly kind: "pass"; readonly claims: Claims }
-  /** To be answered as it stands: the gate's own words, with the price where paying helps. */
-  | {
-      readonly kind: "refuse"
-      readonly reason: GateReason
-      readonly status: number
-      readonly headers: Readonly<Record<string, string>>
-      readonly body: string
-    }
+  /** To be answered as it stands: the answer of the issuer's own gate, with the price where paying helps. */
+  | ({ readonly kind: "refuse"; readonly reason: GateReason } & PlainAnswer)
 
 export type Verifier = {
   /** `authorization`: every value of that header, e.g. Node's `request.headersDistinct.authorization`. Never throws. */
@@ -59,62 +51,40 @@ export function createVerifier(options: VerifierOptions): Verifier {
   const issuerState = createIssuerState(issuer, { fetch, now, allowInsecureHttp })
   const resourceMetadata = wellKnown(resource, "oauth-protected-resource")
 
-  async function judge(values: readonly string[], scope: string): Promise<GateReason | Claims> {
-    const [value, ...more] = values
-    if (value === undefined) return "token_missing"
-    if (more.length > 0 || value.includes(",")) return "token_ambiguous"
-    const token = credentialIn(value)?.token
-    const opened = token === undefined ? undefined : await issuerState.open(token)
-    // It may be good and of a key that is newer than the last word from the issuer.
-    if (token !== undefined && opened === undefined && issuerState.age() > staleSeconds)
-      return "gate_unavailable"
-    const read = claimsSchema.safeParse(opened)
-    if (!read.success) return "token_invalid"
-    const claims = read.data
-    const at = now()
-    const isOurs = claims.iss === issuer && claims.aud === resource && claims.iat <= at + leewaySeconds
-    return isOurs ? (whyRefused(claims, scope, at) ?? claims) : "token_invalid"
+  async function judge(authorization: readonly string[], scope: string): Promise<GateReason | Claims> {
+    const credential = readCredential({ authorization })
+    if (typeof credential === "string") return credential
+    const opened = await issuerState.open(credential.token)
+    const isStale = issuerState.age() > staleSeconds
+    // The token may be good, and its key newer than the last answer of the issuer.
+    if (opened === undefined && isStale) return "gate_unavailable"
+    const { data: claims } = claimsSchema.safeParse(opened)
+    if (!claims || !isMeantFor(claims, { issuer, resource })) return "token_invalid"
+    const refused = whyRefused(claims, {
+      scheme: credential.scheme,
+      scope,
+      now: now(),
+      ended: issuerState.reasonFor(claims),
+      takesProofs: false,
+      whyDelisted: () => (isStale ? "gate_unavailable" : undefined),
+      isStale,
+    })
+    return refused ?? claims
   }
 
-  /** In the order of the issuer's own gate, so that both say the same. */
-  function whyRefused(claims: Claims, scope: string, at: number): GateReason | undefined {
-    const ended = issuerState.reasonFor(claims)
-    if (ended === "settlement_failed") return ended
-    if (ended === "superseded") return "token_expired"
-    if (ended !== undefined) return ended === "refresh_token_reused" ? "grant_over" : "token_revoked"
-    // Who checks proofs must see to it that each is taken once, wherever it is shown; this gate does not.
-    if (claims.cnf) return "token_invalid"
-    if (isExpired(claims, at)) return "token_expired"
-    if (!hasScope(claims.scope, scope)) return "insufficient_scope"
-    const isFinal = claims.settled && claims.paid
-    return !isFinal && issuerState.age() > staleSeconds ? "gate_unavailable" : undefined
+  async function priceOf(reason: GateReason, scope: string): Promise<PriceForms> {
+    const { header, body } = await issuerState.price(scope)
+    return {
+      header: encodeHeader({ ...header, error: reason }),
+      body: JSON.stringify({ ...body, error: reason }),
+    }
   }
 
   async function refuse(reason: GateReason, scope: string): Promise<TokenVerdict> {
-    const row = gateRefusals[reason]
-    const headers = {
-      "cache-control": "no-store",
-      "content-type": "application/json",
-      "www-authenticate": gateChallenge(reason, { realm: resource, scope, resourceMetadata }),
-      ...("retryAfterSeconds" in row && { "retry-after": String(row.retryAfterSeconds) }),
-    }
-    if (row.status !== 402)
-      return {
-        kind: "refuse",
-        reason,
-        status: row.status,
-        headers,
-        body: JSON.stringify(gateErrorBody(reason)),
-      }
+    const place = { realm: resource, scope, resourceMetadata }
     try {
-      const price = await issuerState.price(scope)
-      return {
-        kind: "refuse",
-        reason,
-        status: 402,
-        headers: { ...headers, [paymentRequiredHeader]: encodeHeader({ ...price.header, error: reason }) },
-        body: JSON.stringify({ ...price.body, error: reason }),
-      }
+      const price = needsPrice(reason) ? await priceOf(reason, scope) : undefined
+      return { kind: "refuse", reason, ...refusalAnswer(reason, place, price) }
     } catch {
       // A 402 without a price helps nobody.
       return refuse("gate_unavailable", scope)

@@ -12,7 +12,7 @@ export type HardenOptions = {
   readonly maxConnections?: number
 }
 
-/** For `createServer`: Node looks for late requests this often only, every 30 s unless told. */
+/** For `createServer`: Node looks for late requests this often only, every 30 s by default. */
 export const hardServerOptions = { connectionsCheckingInterval: 1000 } as const satisfies ServerOptions
 
 /** Sets the bounds; returns the same server. */

@@ -25,16 +25,18 @@ import { createPriceList } from "../feeds/price-list.ts"
 import { createQuotes } from "../feeds/quote-seals.ts"
 import { createRevocations } from "../feeds/revocation-feed.ts"
 import { createWhitelist } from "../feeds/whitelist-feed.ts"
-import { createGate, type Gate } from "../gate/gate.ts"
+import { createChallenges } from "../gate/challenges.ts"
+import { createCors } from "../gate/cors.ts"
+import { createGate } from "../gate/gate.ts"
+import { createHandleGate, type HandleGate } from "../gate/handle-gate.ts"
 import { createMetering } from "../gate/metering.ts"
+import { createPayAtRoutes } from "../gate/pay-at-routes.ts"
 import { createProofCheck } from "../gate/proof-check.ts"
 import { createWaits, type WaitOptions } from "../grants/settlement-waits.ts"
 import { createTokenEndpoint, supportedGrantTypes } from "../grants/token-endpoint.ts"
 import { newNonce, nonceSeconds } from "../grants/wallet-nonce.ts"
 import { endpointRoutes } from "../http/endpoints.ts"
 import { endpointsOf } from "../http/metadata.ts"
-import { createPayAtRoutes, type PayAtRoutes } from "../http/pay-at-routes.ts"
-import { type Challenges, createChallenges } from "../http/payment-required.ts"
 import { createRate } from "../http/rate.ts"
 import { createRouter, type Router } from "../http/router.ts"
 import { openKeys, openRelayerKeys, type Signer, verifyProof } from "../keys/index.ts"
@@ -68,18 +70,16 @@ export type IssuerOptions = {
   readonly bodySeconds?: number
 }
 
-/** A running service: a gate to put before routes, an office to mount, and the back office that settles. */
+/** A running service: a gate to put before routes, endpoints to mount, and the worker that settles. */
 export type Issuer = {
   readonly config: Config
   /** The account that pays gas; it must be funded on every network before tokens are sold. */
   readonly relayer: `0x${string}`
   /** All of them, the one above first. */
   readonly relayers: readonly `0x${string}`[]
-  readonly gate: Gate
-  readonly challenges: Challenges
+  /** Decides a request to a gated route, for an adapter of any framework. */
+  readonly handleGate: HandleGate
   readonly router: Router
-  /** Takes payments at the routes of the gate; absent where only the office takes them. */
-  readonly payAtRoutes?: PayAtRoutes
   /** Where adapters report what goes wrong with them. */
   readonly log: Logger
   /** Says that no more should be sent: not ready any more, and new requests for tokens are refused with 503. */
@@ -292,7 +292,11 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
       peers: createRate(config.limits.requestsPerPeer),
       bodySeconds: options.bodySeconds,
       x402v1: config.x402v1,
-      gate: { gate, challenges, scopes: scopesOf(config) },
+      gate: {
+        handleGate: createHandleGate({ gate, challenges, log }),
+        challenges,
+        scopes: scopesOf(config),
+      },
       health: {
         draining: () => draining,
         storeAge: revocations.age,
@@ -321,12 +325,16 @@ export async function createIssuer(input: ConfigInput, options: IssuerOptions = 
     config,
     relayer: relayer.address,
     relayers: relayers.map(({ address }) => address),
-    gate,
-    challenges,
-    router,
-    ...(config.payAtRoutes && {
-      payAtRoutes: createPayAtRoutes(router, { tokenEndpoint: endpoints.token, x402v1: config.x402v1 }),
+    handleGate: createHandleGate({
+      gate,
+      challenges,
+      log,
+      cors: createCors(config.cors),
+      payAtRoutes: config.payAtRoutes
+        ? createPayAtRoutes({ ...router, tokenEndpoint: endpoints.token, x402v1: config.x402v1 })
+        : undefined,
     }),
+    router,
     log,
     drain() {
       draining = true

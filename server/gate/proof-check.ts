@@ -1,4 +1,4 @@
-/** Proofs of possession (RFC 9449): whoever sends a bound token, or wants one, shows that he has the key, once a proof. */
+/** Checks proofs of possession (RFC 9449): each shows once that the caller has the key of a bound token. */
 import { Refusal } from "../../shared/refusals.ts"
 import { expiryOf, type Proof, type ProvenRequest, useOf, whyUnfit } from "../core/dpop.ts"
 import type { Keys } from "../ports/keys.ts"

@@ -1,17 +1,17 @@
-/** The route table of the ticket office: one row an endpoint. */
+/** Finds the endpoint of a request in the route table: one row an endpoint. */
 import { type Reason, Refusal } from "../../shared/refusals.ts"
 import type { GatedRoute } from "../core/offers.ts"
+import { type RawHeaders, repeatedHeader } from "../gate/raw-headers.ts"
 import type { Logger } from "../ports/runtime.ts"
 import { refusalResponse } from "./respond.ts"
 
-/** What a Request does not say of who sent it. */
+/** The facts of a request that a web `Request` loses. */
 export type Caller = {
   /** As it was sent: `URL` would resolve `..`, and with it let a path choose another route. */
   readonly path: string
-  /** The address it came from, as far as trusted proxies tell. */
+  /** The address it came from, as far as trusted proxies report it. */
   readonly peer: string
-  /** A header that came twice though only one may count. */
-  readonly repeated: string | undefined
+  readonly rawHeaders: RawHeaders
   /** The route at which a payment came that is redeemed here. */
   readonly gatedRoute?: GatedRoute
 }
@@ -27,7 +27,7 @@ export type Route = {
 }
 
 export type Router = {
-  /** Whether a path is one of the office's. */
+  /** Whether a path is one of the route table. */
   serves(path: string): boolean
   /** Always answers; never throws. */
   handle(request: Request, caller: Caller): Promise<Response>
@@ -46,8 +46,8 @@ export function createRouter(routes: readonly Route[], log: Logger): Router {
     if (route.forwarded) return route.handle(request, caller)
     const method = request.method === "HEAD" ? "GET" : request.method
     if (!route.methods.includes(method)) throw new Refusal("method_not_allowed")
-    if (caller.repeated !== undefined)
-      throw new Refusal("malformed", `Found the header ${caller.repeated} twice.`)
+    const repeated = repeatedHeader(caller.rawHeaders)
+    if (repeated !== undefined) throw new Refusal("malformed", `Found the header ${repeated} twice.`)
     return route.handle(request, caller)
   }
 

@@ -22,6 +22,7 @@ import {
 import { type GatedRoute, opens } from "../core/offers.ts"
 import { createPaymentRequired, type PaymentRequiredForms, payableEntries } from "../core/payment-required.ts"
 import type { PricedOffer } from "../core/pricing.ts"
+import { bodyV1, paymentOfV1, settlementOfV1 } from "../core/x402-v1.ts"
 import type { PriceList } from "../feeds/price-list.ts"
 import type { TokenEndpointAnswer } from "../grants/grant-type.ts"
 import type { TokenEndpoint, TokenEndpointRequest } from "../grants/token-endpoint.ts"
@@ -31,7 +32,6 @@ import { peerKey } from "./rate.ts"
 import { readParameters } from "./read-body.ts"
 import { json, noStore } from "./respond.ts"
 import type { Handler } from "./router.ts"
-import { bodyV1, paymentOfV1, settlementOfV1 } from "./x402-v1.ts"
 
 export type TokenHttpOptions = {
   readonly tokenEndpoint: string
@@ -140,7 +140,7 @@ function readTokenRequest(
     secret: hexHeader(headers, secretHeader),
     idempotencyKey: headers.get(idempotencyHeader) ?? undefined,
     signal,
-    // One at most: adapters tell of a header that came twice.
+    // One at most: the router refuses a header that came twice.
     dpop: [headers.get(dpopHeader)].filter((field) => field !== null),
   }
   if (payment !== undefined) {

@@ -1,4 +1,4 @@
-/** The access token as every resource server reads it: its claims, its life and its one spelling (RFC 9068, wire.md §5). */
+/** Reads the access token as every resource server does: its claims, its life and its one spelling (RFC 9068, wire.md §5). */
 import * as z from "zod"
 
 const seconds = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER)
@@ -27,7 +27,7 @@ export const claimsSchema = z.object({
   paid: z.boolean(),
   /** Whether its grant ends with its use, too. */
   metered: z.boolean(),
-  /** Thumbprint of the key that whoever shows the token must prove to have (RFC 9449 §6.1); absent for a bearer token. */
+  /** Thumbprint of the key that a caller with the token must prove to have (RFC 9449 §6.1); absent for a bearer token. */
   cnf: z.object({ jkt: id }).optional(),
 })
 export type Claims = z.infer<typeof claimsSchema>
@@ -52,8 +52,11 @@ export const isExpired = (claims: Claims, now: number): boolean => now >= claims
 const credential = /^(bearer|dpop) +([A-Za-z0-9\-._~+/]+=*) *$/i
 const longest = 8192
 
-/** The token of an Authorization header's value, and how it is shown; undefined for whatever is none (RFC 6750 §2.1). */
-export function credentialIn(value: string): { scheme: "bearer" | "dpop"; token: string } | undefined {
+/** A token, and the scheme by which it is shown. */
+export type Credential = { readonly scheme: "bearer" | "dpop"; readonly token: string }
+
+/** The credential in the value of an Authorization header; undefined where there is none (RFC 6750 §2.1). */
+export function credentialIn(value: string): Credential | undefined {
   const [, scheme, token] = (value.length <= longest && credential.exec(value)) || []
   if (token === undefined) return undefined
   return { scheme: scheme?.toLowerCase() === "dpop" ? "dpop" : "bearer", token }

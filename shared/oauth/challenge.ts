@@ -1,26 +1,27 @@
-/** The challenge of a gate, `WWW-Authenticate` (RFC 6750 §3, RFC 9449 §7.1): no error when no credential came, each attribute once. */
+/** Writes the challenge of a gate, `WWW-Authenticate` (RFC 6750 §3, RFC 9449 §7.1), with each attribute once. */
 import { type GateReason, gateRefusals, printable } from "../refusals.ts"
 
-/** What a request with a bound token is told. */
+/** The resource that a challenge protects. */
+export type ChallengePlace = {
+  readonly realm: string
+  readonly scope: string
+  readonly resourceMetadata: string
+  /** The algorithms of a DPoP proof; absent where no proof is taken. */
+  readonly proofAlgorithms?: readonly string[]
+}
+
+/** The refusals of a request with a bound token. */
 const aboutProofs: ReadonlySet<GateReason> = new Set([
   "dpop_missing",
   "dpop_proof_invalid",
   "dpop_nonce_wanted",
 ])
 
-export function gateChallenge(
-  reason: GateReason,
-  place: {
-    readonly realm: string
-    readonly scope: string
-    readonly resourceMetadata: string
-    /** By which a DPoP proof may be signed; absent where none is taken. */
-    readonly proofAlgorithms?: readonly string[]
-  },
-): string {
+export function gateChallenge(reason: GateReason, place: ChallengePlace): string {
   const row = gateRefusals[reason]
   const attributes = [
     `realm="${place.realm}"`,
+    // RFC 6750 §3.1: no error where no credential came.
     ...(row.error === null
       ? []
       : [`error="${row.error}"`, `error_description="${printable(row.description)}"`]),

@@ -2,7 +2,7 @@
 import { at, type Mutation } from "../mutations/mutation.ts"
 
 export const mutations: readonly Mutation[] = [
-  ...at("server/adapters/cors.ts", [
-    ["listed origins only", "origin: [...listed],", "origin: true,", "no other origin is ever named"],
+  ...at("server/gate/cors.ts", [
+    ["listed origins only", "listed.has(origin) && more", "more", "no other origin is ever named"],
   ]),
 ]

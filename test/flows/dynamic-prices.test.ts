@@ -13,6 +13,7 @@ import {
   requirementsSchema,
 } from "../../shared/x402/messages.ts"
 import { type LocalChain, startLocalChain } from "../support/chain/local-chain.ts"
+import { gateFacts } from "../support/gate-facts.ts"
 import { reconciled } from "../support/ledger.ts"
 import { pricedByFunction, sepoliaId } from "../support/offers.ts"
 import { type RpcProxy, startRpcProxy } from "../support/rpc-proxy.ts"
@@ -231,18 +232,9 @@ describe("a price that a function tells", () => {
     const [rows, calls, questions] = [rowsNow(), callsNow(), asked]
     const { issuer } = service
     for (let each = 0; each < 99_000; each++) {
-      const verdict = await issuer.gate({
-        authorization: [],
-        payment: each % 2 === 0,
-        queryToken: false,
-        dpop: [],
-        method: "GET",
-        path: "/movies/1",
-        scope: "movies:read",
-      })
-      if (verdict.kind !== "refuse") throw new Error("somebody got in")
-      const { status } = issuer.challenges(verdict.reason, { scope: "movies:read", pattern: "/movies/{id}" })
-      if (status !== 402) throw new Error(`found ${status}`)
+      const outcome = await issuer.handleGate(gateFacts({ payment: each % 2 === 0 }))
+      if (outcome.kind !== "answer") throw new Error("somebody got in")
+      if (outcome.status !== 402) throw new Error(`found ${outcome.status}`)
     }
     for (let each = 0; each < 10; each++) {
       const statuses = await Promise.all(

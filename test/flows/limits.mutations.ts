@@ -14,7 +14,7 @@ export const mutations: readonly Mutation[] = [
       "DOS-10",
     ],
   ]),
-  ...at("server/adapters/express.ts", [
+  ...at("server/adapters/express/peer.ts", [
     ["trusted proxies only", "proxyAddr(req, trusted)", "proxyAddr(req, () => true)", "N-9700-5, WL-04"],
   ]),
 ]

@@ -2,7 +2,7 @@
 import { at, type Mutation } from "../mutations/mutation.ts"
 
 export const mutations: readonly Mutation[] = [
-  ...at("server/adapters/express.ts", [
+  ...at("server/adapters/express/authorization-server.ts", [
     [
       "no request of the web is no failure",
       "return createRequest(req, res, place)\n  } catch {",

@@ -5,11 +5,11 @@ export const mutations: readonly Mutation[] = [
   ...at("server/http/respond.ts", [
     ["no-store on tokens", '"cache-control": "no-store", ', "", "one payment opens the door at once"],
   ]),
-  ...at("server/adapters/express.ts", [
+  ...at("server/gate/handle-gate.ts", [
     [
       "private, no-store on what was paid for",
-      'onHeaders(res, () => res.setHeader("cache-control", "private, no-store"))',
-      "",
+      '{ "cache-control": "private, no-store" }',
+      "{}",
       "one payment opens the door at once",
     ],
   ]),

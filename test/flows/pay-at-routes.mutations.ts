@@ -18,30 +18,25 @@ export const mutations: readonly Mutation[] = [
       "HTP-02",
     ],
   ]),
-  ...at("server/http/pay-at-routes.ts", [
+  ...at("server/gate/pay-at-routes.ts", [
     [
       "no second payment is asked for what was paid for",
-      "isPaymentRefusal(reason) ? router.refuse(path, afterPayment[reason]) : undefined",
+      "isPaymentRefusal(reason) ? plainAnswer(refuse(path, afterPayment[reason])) : undefined",
       "undefined",
       "IDM-06",
     ],
-    [
-      "the rate of a peer at the door",
-      "{ ...caller, path, gatedRoute }",
-      '{ ...caller, peer: "", path, gatedRoute }',
-      "DOS-02",
-    ],
+    ["the rate of a peer at the door", "peer: payer.peer,", 'peer: "",', "DOS-02"],
   ]),
-  ...at("server/adapters/express.ts", [
+  ...at("server/gate/handle-gate.ts", [
     [
       "a token beside a payment decides alone",
-      "!shown.payment || shown.authorization.length > 0 || shown.queryToken",
-      "!shown.payment",
+      "!payment || authorization.length > 0 || queryToken",
+      "!payment",
       "TOK-01",
     ],
     [
       "what was bought is the buyer's, however the call ends",
-      "for (const [name, value] of Object.entries(entry?.headers ?? {})) res.setHeader(name, value)",
+      "if (entry) Object.assign(headers, entry.headers)",
       "",
       "CLI-14",
     ],
@@ -49,7 +44,7 @@ export const mutations: readonly Mutation[] = [
   ...at("server/http/token-endpoint.ts", [
     ["one version of x402 in a request", "if (header !== null && headerV1 !== null)", "if (false)", "HTP-08"],
   ]),
-  ...at("server/http/x402-v1.ts", [
+  ...at("server/core/x402-v1.ts", [
     [
       "a v1 payment is for what was signed",
       "entry.amount === value && entry.payTo.toLowerCase() === to.toLowerCase()",

@@ -2,6 +2,9 @@ import { once } from "node:events"
 import { connect } from "node:net"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { gate, hardenServer } from "../../server/adapters/express.ts"
+import { createChallenges } from "../../server/gate/challenges.ts"
+import { createHandleGate } from "../../server/gate/handle-gate.ts"
+import { endpointsOf } from "../../server/http/metadata.ts"
 import { openService, postToken, preparePurchase, type TestService } from "../support/service.ts"
 
 let service: TestService
@@ -257,11 +260,19 @@ describe("a gate that fails", () => {
     const reported: unknown[] = []
     const broken = {
       ...service.issuer,
-      gate: () => Promise.reject(new Error("the gate is broken")),
-      log: {
-        ...service.issuer.log,
-        error: (fields: Record<string, unknown>) => void reported.push(fields.err),
-      },
+      handleGate: createHandleGate({
+        gate: () => Promise.reject(new Error("the gate is broken")),
+        challenges: createChallenges({
+          resource: service.url,
+          endpoints: endpointsOf(service.url, service.url),
+          prices: { offers: service.issuer.config.offers, current: () => [] },
+          x402v1: false,
+        }),
+        log: {
+          ...service.issuer.log,
+          error: (fields: Record<string, unknown>) => void reported.push(fields.err),
+        },
+      }),
     }
     let reached = 0
     service.app.get("/broken", gate(broken, "movies:read"), (_req, res) => {

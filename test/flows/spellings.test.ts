@@ -32,7 +32,7 @@ function requestOf(payment: Record<string, unknown>, roll: Roll): Request {
   })
 }
 
-const caller = { path: "/token", peer: "127.0.0.1", repeated: undefined }
+const caller = { path: "/token", peer: "127.0.0.1", rawHeaders: [] }
 const bytes = fc.uint8Array({ minLength: 1, maxLength: 200 })
 
 describe("one authorization", () => {

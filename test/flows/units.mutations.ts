@@ -2,8 +2,8 @@
 import { at, type Mutation } from "../mutations/mutation.ts"
 
 export const mutations: readonly Mutation[] = [
-  ...at("server/adapters/express.ts", [
-    ["5xx is free of charge", "res.headersSent && isFailed()", "false", "TOK-33"],
+  ...at("server/gate/handle-gate.ts", [
+    ["5xx is free of charge", "status !== undefined && isFailed(status)", "false", "TOK-33"],
   ]),
   ...at("client/wire/read-challenge.ts", [
     [

@@ -1,6 +1,6 @@
 /** The gate as a fuzz target: whatever the Authorization header holds, only a token that was issued opens the door. */
 import fc from "fast-check"
-import type { GateRequest } from "../../server/gate/gate.ts"
+import { gateFacts, reasonIn } from "../support/gate-facts.ts"
 import type { TestService } from "../support/service.ts"
 import { mutated, scratched, textOf } from "./mutate.ts"
 import type { Target } from "./run.ts"
@@ -38,7 +38,17 @@ export function authorizations(tokens: readonly string[]): fc.Arbitrary<string> 
   return fc.tuple(scheme, text).map(([name, value]) => name + value)
 }
 
-export function gateTarget(service: TestService, tokens: readonly string[]): Target<GateRequest> {
+type GateInput = {
+  readonly authorization: readonly string[]
+  readonly payment: boolean
+  readonly queryToken: boolean
+  readonly dpop: readonly string[]
+  readonly method: string
+  readonly path: string
+  readonly scope: string
+}
+
+export function gateTarget(service: TestService, tokens: readonly string[]): Target<GateInput> {
   const good = new Set(tokens)
   return {
     name: "gate",
@@ -55,8 +65,8 @@ export function gateTarget(service: TestService, tokens: readonly string[]): Tar
       scope: fc.constantFrom("movies:read", "movies:read", "movies:write", "movies", "", "__proto__"),
     }),
     async run(request) {
-      const verdict = await service.issuer.gate(request)
-      if (verdict.kind === "refuse") return verdict.reason
+      const outcome = await service.issuer.handleGate(gateFacts(request))
+      if (outcome.kind === "answer") return reasonIn(outcome)
       const [value = ""] = request.authorization
       const isIssued = good.has(value.replace(/^bearer +/i, "").trimEnd())
       const alone = request.authorization.length === 1 && !request.queryToken

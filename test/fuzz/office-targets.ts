@@ -106,7 +106,7 @@ export function tokenTarget(service: TestService, pool: Pool): Target<TokenInput
       const answer = await service.issuer.router.handle(request, {
         path: new URL(request.url).pathname,
         peer: input.peer,
-        repeated: undefined,
+        rawHeaders: [],
       })
       const { status, headers } = answer
       const body = (await answer.json()) as { access_token?: string; grant?: { id: string } }

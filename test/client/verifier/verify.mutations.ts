@@ -14,9 +14,17 @@ export const mutations: readonly Mutation[] = [
   ...at("client/verifier/verify.ts", [
     [
       "age of the revocation list",
-      "return !isFinal && issuerState.age() > staleSeconds",
-      "return false",
+      "const isStale = issuerState.age() > staleSeconds",
+      "const isStale = false",
       "TOK-22",
+    ],
+  ]),
+  ...at("shared/oauth/token-check.ts", [
+    [
+      "verifier: an unbound token is no DPoP token",
+      'if (!isBound && scheme === "dpop")',
+      "if (false)",
+      "shown as DPoP like",
     ],
   ]),
   ...at("client/verifier/issuer-keys.ts", [

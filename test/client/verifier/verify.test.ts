@@ -97,6 +97,13 @@ describe("the verifier of another resource server", () => {
     expect(priced.body.accepts[0].extra.paymentFlow).toBe("access-token")
   })
 
+  it("answers an unbound token that is shown as DPoP like the issuer's own gate", async () => {
+    const authorization = `DPoP ${token}`
+    const there = await fetch(`${service.url}/movies/1`, { headers: { authorization } })
+    const here = await main.check(authorization, "movies:read")
+    expect(here).toMatchObject({ kind: "refuse", reason: "dpop_unbound", status: there.status })
+  })
+
   it("TOK-20, N-6750-1: requires its resource, its scope and one token in one header", async () => {
     expect(await reasonOf(main, token, "movies:write")).toBe("insufficient_scope")
     expect(await reasonOf(verifierOf({ resource: `${service.url}/other` }))).toBe("token_invalid")

@@ -11,7 +11,7 @@ export const mutations: readonly Mutation[] = [
     ],
     ["a function's price is text", 'if (typeof answer !== "string")', "if (answer == null)", "QTE-09"],
   ]),
-  ...at("server/http/payment-required.ts", [
+  ...at("server/gate/challenges.ts", [
     [
       "a closed price answers 503, not an empty offer",
       'if (row.status === 402 && row.action === "buy" && isClosed)',

@@ -5,8 +5,8 @@ export const mutations: readonly Mutation[] = [
   ...at("server/gate/gate.ts", [
     [
       "a whitelisted token needs a current entry",
-      "const delisted = claims.paid ? undefined : whyDelisted(claims, request.scope)",
-      "const delisted = claims.paid ? undefined : undefined",
+      "whyDelisted: () => whyDelisted(claims, request.scope),",
+      "whyDelisted: () => undefined,",
       "WL-09",
     ],
     [
@@ -21,31 +21,35 @@ export const mutations: readonly Mutation[] = [
       "",
       "TOK-26",
     ],
-    ["requests per token are limited", "if (isTooMuch(known, at))", "if (false)", "TOK-17"],
+    [
+      "requests per token are limited",
+      "if (isTooMuch(known, at, options.requestsPerToken))",
+      "if (false)",
+      "TOK-17",
+    ],
+    [
+      "a stale revocation feed is not trusted",
+      "isStale: revocations.age() > feedMaximumSeconds",
+      "isStale: false",
+      "TOK-22",
+    ],
+  ]),
+  ...at("server/gate/verified-tokens.ts", [
     [
       "the cache key covers the exact bytes",
       'createHash("sha256").update(token).digest("base64url")',
       'createHash("sha256").update(token.slice(0, token.lastIndexOf("."))).digest("base64url")',
       "judges forgery, scope",
     ],
+  ]),
+  ...at("shared/oauth/token-check.ts", [
     [
       "expiry is checked at every hit",
-      'if (isExpired(claims, at)) return refuse("token_expired")',
+      'if (isExpired(claims, now)) return "token_expired"',
       "",
       "judges forgery, scope",
     ],
-    [
-      "revocation",
-      'if (ended === "settlement_failed") return refuse("settlement_failed")',
-      'if (ended === "settlement_failed") return { kind: "pass", claims }',
-      "TOK-21",
-    ],
-    [
-      "a stale revocation feed is not trusted",
-      'if (!claims.settled && revocations.age() > feedMaximumSeconds) return refuse("gate_unavailable")',
-      "",
-      "TOK-22",
-    ],
+    ["revocation", "if (ended !== undefined) return refusalOf[ended]", "", "TOK-21"],
     ["one Authorization header", "more.length > 0 || ", "", "N-6750-1, HTP-08"],
   ]),
   ...at("shared/oauth/access-token.ts", [

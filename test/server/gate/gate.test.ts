@@ -72,6 +72,7 @@ const requestWith = (authorization: readonly string[], changes: Partial<GateRequ
   method: "GET",
   path: "/movies/1",
   scope: "movies:read",
+  cost: 1,
   ...changes,
 })
 const reasonOf = async (token: string, gate = newGate()) => {

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { largestSlice, openMeter, sliceSeconds } from "../../../server/core/units.ts"
-import { type Charge, createMetering, type Metering } from "../../../server/gate/metering.ts"
+import type { Charge } from "../../../server/gate/account.ts"
+import { createMetering, type Metering } from "../../../server/gate/metering.ts"
 import type { Logger } from "../../../server/ports/runtime.ts"
 import { type Store, StoreUnavailable } from "../../../server/ports/store.ts"
 import { createMemoryStore } from "../../../server/stores/memory/store.ts"

@@ -37,10 +37,10 @@ export const mutations: readonly Mutation[] = [
     ],
     ["DPoP: a nonce is fresh", "return [0, 1].find(", "return [0, 1, 2].find(", "N-9449-5"],
   ]),
-  ...at("server/gate/gate.ts", [
+  ...at("shared/oauth/token-check.ts", [
     [
       "DPoP: a bound token is no bearer token",
-      'if (isBound !== (scheme === "dpop"))',
+      'if (isBound && takesProofs && scheme !== "dpop")',
       "if (false)",
       "N-9449-4",
     ],

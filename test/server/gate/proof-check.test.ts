@@ -83,6 +83,7 @@ const requestWith = (dpop: readonly string[], changes: Partial<GateRequest> = {}
   payment: false,
   queryToken: false,
   scope: "movies:read",
+  cost: 1,
   ...changes,
 })
 const proof = (terms: Partial<ProofTerms> = {}, by = key) => proofOf(by, { url, token, at: time, ...terms })

@@ -1,0 +1,134 @@
+/** Decides a request to a gated route: takes the facts of any HTTP framework, returns pass or a whole answer. */
+import type { Claims } from "../../shared/oauth/access-token.ts"
+import { dpopNonceHeader } from "../../shared/oauth/dpop.ts"
+import type { PlainAnswer } from "../../shared/oauth/gate-answer.ts"
+import type { ShownTokens } from "../../shared/oauth/token-check.ts"
+import type { Logger } from "../ports/runtime.ts"
+import type { Charge } from "./account.ts"
+import type { Challenges } from "./challenges.ts"
+import type { Cors } from "./cors.ts"
+import type { Gate } from "./gate.ts"
+import type { Entry, PayAtRoutes, Payer } from "./pay-at-routes.ts"
+import { type RawHeaders, readGateFields } from "./raw-headers.ts"
+
+export type GateFacts = {
+  readonly method: string
+  /** Path and query of the request to the resource, as they were sent. */
+  readonly target: string
+  readonly rawHeaders: RawHeaders
+  /** The scope that the route wants. */
+  readonly scope: string
+  /** The units that a call of the route costs a grant that counts them; 1 when not given. */
+  readonly cost?: number
+  /** The route as a 402 names it, such as `/movies/{id}`; asked for when the gate refuses. */
+  readonly pattern?: () => string
+  /** Asked for when a payment is taken at the route. */
+  readonly payer?: () => Payer
+}
+
+type Headers = Readonly<Record<string, string>>
+
+export type GatePass = {
+  readonly kind: "pass"
+  readonly claims: Claims
+  /** For the answer, from the start. */
+  readonly headers: Headers
+  readonly charge: Charge | null
+}
+
+export type GateAnswer = PlainAnswer & { readonly kind: "answer" }
+
+/** Never rejects: a gate that fails stays shut. */
+export type HandleGate = (facts: GateFacts) => Promise<GatePass | GateAnswer>
+
+export type HandleGateParts = {
+  readonly gate: Gate
+  readonly challenges: Challenges
+  readonly log: Logger
+  /** Absent for a proxy that asks before it passes any method on: a service behind it may answer OPTIONS. */
+  readonly cors?: Cors
+  /** Absent where payments are taken at the token endpoint only. */
+  readonly payAtRoutes?: PayAtRoutes | undefined
+}
+
+export function createHandleGate({ gate, challenges, log, cors, payAtRoutes }: HandleGateParts): HandleGate {
+  /** Redeems a payment at the route. A token that is shown decides alone. */
+  function enter(
+    facts: GateFacts,
+    { payment, authorization, queryToken }: ShownTokens,
+  ): Promise<Entry> | undefined {
+    const { rawHeaders, payer, scope, cost = 1 } = facts
+    if (!payAtRoutes || !payer || !payment || authorization.length > 0 || queryToken) return undefined
+    return payAtRoutes.enter({ rawHeaders, payer: payer(), gatedRoute: { scope, cost } })
+  }
+
+  /** Adds to the headers of the answer, which are sent even when something fails later. */
+  async function decide(facts: GateFacts, headers: Record<string, string>): Promise<GatePass | PlainAnswer> {
+    const { method, target, rawHeaders, scope, cost = 1 } = facts
+    // Frameworks answer OPTIONS in ways of their own, and some pass it to the handler.
+    if (cors && method === "OPTIONS") return { status: 204, headers: { "content-length": "0" }, body: "" }
+    // A TRACE would send the token back to the page or proxy that made it.
+    if (method === "TRACE") return { status: 405, headers: { "cache-control": "no-store" }, body: "" }
+    const { hosts, mpp, ...fields } = readGateFields(rawHeaders)
+    if (hosts > 1) return challenges("host_ambiguous", { scope, pattern: "" })
+    const [path, query] = splitTarget(target)
+    const request = { ...fields, queryToken: hasToken(query), method, path, scope, cost }
+    const entry = await enter(facts, request)
+    if (entry?.kind === "answer") return entry.answer
+    // Before the gate decides: the bought token is the buyer's, however the call ends.
+    if (entry) Object.assign(headers, entry.headers)
+    const verdict = await gate(entry ? { ...request, authorization: [entry.credential] } : request)
+    if (verdict.dpopNonce !== undefined) headers[dpopNonceHeader] = verdict.dpopNonce
+    if (verdict.kind === "pass")
+      return { kind: "pass", claims: verdict.claims, headers, charge: verdict.charge }
+    const { reason } = verdict
+    const paid = entry && (await payAtRoutes?.refuse(reason))
+    const pattern = facts.pattern?.() ?? ""
+    return paid ?? challenges(reason, { scope, pattern, cost, payAtRoutes: payAtRoutes !== undefined, mpp })
+  }
+
+  return async function handleGate(facts) {
+    const headers = { ...cors?.headersFor(facts.method, facts.rawHeaders) }
+    try {
+      const outcome = await decide(facts, headers)
+      return "kind" in outcome ? outcome : answer(outcome, headers)
+    } catch (error) {
+      log.error({ err: error }, "the gate failed")
+      return answer(challenges("gate_unavailable", { scope: facts.scope, pattern: "" }), headers)
+    }
+  }
+}
+
+const answer = (plain: PlainAnswer, headers: Headers): GateAnswer => ({
+  kind: "answer",
+  ...plain,
+  headers: { ...headers, ...plain.headers },
+})
+
+function splitTarget(target: string): readonly [path: string, query: string] {
+  const at = target.indexOf("?")
+  return at < 0 ? [target, ""] : [target.slice(0, at), target.slice(at + 1)]
+}
+
+const hasToken = (query: string): boolean => query !== "" && new URLSearchParams(query).has("access_token")
+
+const isFailed = (status: number): boolean => status >= 500
+
+/**
+ * The headers that replace a handler's own once its status is known: no shared cache may keep a paid answer (HTP-20), and
+ * a caller sees the rest of its grant (draft-ietf-httpapi-ratelimit-headers-10).
+ */
+export const finalHeaders = ({ charge }: Pick<GatePass, "charge">, status: number): Headers =>
+  charge ? { ...paidHeaders, ...rateLimitHeaders(charge, status) } : paidHeaders
+
+const paidHeaders: Headers = { "cache-control": "private, no-store" }
+
+/** There is no window, so no reset: a grant that is used up is bought anew. */
+export const rateLimitHeaders = ({ quota, remaining, cost }: Charge, status: number): Headers => ({
+  "ratelimit-policy": `"grant";q=${quota}`,
+  ratelimit: `"grant";r=${remaining + (isFailed(status) ? cost : 0)}`,
+})
+
+/** Ends a call: one that the service failed to answer costs nothing. `status` is undefined when nothing was sent. */
+export const settleCall = ({ charge }: Pick<GatePass, "charge">, status: number | undefined): void =>
+  charge?.settle(status !== undefined && isFailed(status) ? "returned" : "kept")

@@ -1,0 +1,51 @@
+/** Remembers which tokens were verified, so that a repeated call costs no signature check. */
+import { createHash } from "node:crypto"
+import { LRUCache } from "lru-cache"
+import { isMeantFor } from "../../shared/oauth/access-token.ts"
+import { gateRefusals } from "../../shared/refusals.ts"
+import type { Keys, VerifiedToken } from "../ports/keys.ts"
+
+/** A verified token, and how many calls it made, or would have made, in the present window. */
+export type KnownToken = VerifiedToken & {
+  /** base64url of the token's SHA-256, the form in which a proof of possession names it. */
+  readonly hash: string
+  windowEndsAt: number
+  requests: number
+}
+
+export type VerifiedTokens = (token: string) => Promise<KnownToken | undefined>
+
+const cacheSize = 10_000
+
+/** Undefined for a text that is no token of the issuer for the resource. */
+export function createVerifiedTokens(
+  keys: Pick<Keys, "verify">,
+  audience: { readonly issuer: string; readonly resource: string },
+): VerifiedTokens {
+  // Keyed by the hash of the exact bytes, signature included: a forged token with known claims must never hit.
+  const verified = new LRUCache<string, KnownToken>({ max: cacheSize })
+
+  return async function findToken(token) {
+    const hash = createHash("sha256").update(token).digest("base64url")
+    const known = verified.get(hash)
+    if (known) return known
+    const found = await keys.verify(token)
+    if (!found || !isMeantFor(found.claims, audience)) return undefined
+    const { claims, kid } = found
+    const fresh: KnownToken = { claims, kid, hash, windowEndsAt: 0, requests: 0 }
+    verified.set(hash, fresh)
+    return fresh
+  }
+}
+
+const windowSeconds = gateRefusals.too_many_requests.retryAfterSeconds
+
+/** Counts a call of the token; whether it is one too many in {@link windowSeconds}. */
+export function isTooMuch(known: KnownToken, at: number, requestsPerToken: number): boolean {
+  if (at >= known.windowEndsAt) {
+    known.windowEndsAt = at + windowSeconds
+    known.requests = 0
+  }
+  known.requests += 1
+  return known.requests > requestsPerToken
+}

@@ -1,0 +1,69 @@
+/** Decides on the token of a request, in one order for every gate: here, behind a proxy, and at verifiers elsewhere. */
+import type { GateReason } from "../refusals.ts"
+import {
+  type Claims,
+  type Credential,
+  credentialIn,
+  hasScope,
+  isExpired,
+  leewaySeconds,
+} from "./access-token.ts"
+import type { GrantEnd } from "./revocation.ts"
+
+export type ShownTokens = {
+  /** The raw values of every Authorization header field, in order: joining or dropping one would hide an attack. */
+  readonly authorization: readonly string[]
+  /** The request carries an x402 payment header. */
+  readonly payment?: boolean
+  /** The request carries a token in its query string. */
+  readonly queryToken?: boolean
+}
+
+/** The one token that a request shows, or the reason why there is none. */
+export function readCredential({ authorization, payment, queryToken }: ShownTokens): Credential | GateReason {
+  const [value, ...more] = authorization
+  if (value === undefined) return payment ? "pay_at_token_endpoint" : "token_missing"
+  if (more.length > 0 || queryToken || value.includes(",")) return "token_ambiguous"
+  return credentialIn(value) ?? "token_invalid"
+}
+
+export type TokenFacts = {
+  readonly scheme: Credential["scheme"]
+  /** The scope that the route wants. */
+  readonly scope: string
+  readonly now: number
+  /** Why the grant or the token was ended before its time. */
+  readonly ended: GrantEnd | "superseded" | undefined
+  /** The gate checks proofs of possession. */
+  readonly takesProofs: boolean
+  /** Why the whitelist lets no token of this subject pass; asked for tokens that nobody paid for. */
+  readonly whyDelisted: () => GateReason | undefined
+  /** The list of ended grants is so old that a failed settlement may be missing in it. */
+  readonly isStale: boolean
+}
+
+/** Why a token of this issuer opens nothing; undefined while it does. A proof of possession is asked for afterwards. */
+export function whyRefused(claims: Claims, facts: TokenFacts): GateReason | undefined {
+  const { scheme, scope, now, ended, takesProofs, isStale } = facts
+  const isBound = claims.cnf !== undefined
+  if (isBound && takesProofs && scheme !== "dpop") return "dpop_missing"
+  if (!isBound && scheme === "dpop") return "dpop_unbound"
+  if (claims.iat > now + leewaySeconds) return "token_invalid"
+  if (ended !== undefined) return refusalOf[ended]
+  // A gate that cannot see whether a proof was used before takes no bound token.
+  if (isBound && !takesProofs) return "token_invalid"
+  const delisted = claims.paid ? undefined : facts.whyDelisted()
+  if (delisted) return delisted
+  if (isExpired(claims, now)) return "token_expired"
+  if (!hasScope(claims.scope, scope)) return "insufficient_scope"
+  return isStale && !claims.settled ? "gate_unavailable" : undefined
+}
+
+const refusalOf = {
+  settlement_failed: "settlement_failed",
+  revoked: "token_revoked",
+  delisted: "token_revoked",
+  superseded: "token_expired",
+  refresh_token_reused: "grant_over",
+  lost: "grant_over",
+} as const satisfies Record<GrantEnd | "superseded", GateReason>
