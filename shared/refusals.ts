@@ -1,6 +1,6 @@
-/** Every refusal ticket402 can give, in one table: reason → HTTP status, OAuth error code, what the client should do. */
+/** Lists every refusal of the service, with its HTTP status, its OAuth error code and the next step of a client. */
 
-/** What a client does next. Clients act on this and never on text (wire.md §2). */
+/** The next step of a client. Clients act on this and never on text (docs/wire.md). */
 export type NextAction = "buy" | "retry" | "refresh" | "fix" | "stop"
 
 export type RefusalRow = {
@@ -8,13 +8,13 @@ export type RefusalRow = {
   /** RFC 6749 §5.2 / RFC 6750 §3.1 error code. */
   readonly error: string
   readonly action: NextAction
-  /** One public sentence, limited to the characters RFC 6749 §5.2 allows. */
+  /** One public sentence, in the characters that RFC 6749 §5.2 allows. */
   readonly description: string
   /** Sent as `Retry-After` and in `next`. */
   readonly retryAfterSeconds?: number
 }
 
-/** `error` null: the challenge carries none. */
+/** A null `error`: the challenge has no error attribute. */
 type GateRow = Omit<RefusalRow, "error"> & { readonly error: string | null }
 
 const grant = (action: NextAction, description: string): RefusalRow => ({
@@ -57,7 +57,7 @@ export const refusals = {
   },
 
   amount_mismatch: grant("fix", "The signed amount is not the price of the offer."),
-  amount_below_minimum: grant("stop", "The price of the offer is less than what its settlement costs now."),
+  amount_below_minimum: grant("stop", "The price of the offer is below the present cost of its settlement."),
   asset_mismatch: grant("fix", "The payment names another asset than the offer."),
   network_mismatch: grant("fix", "The payment names another network than the offer."),
   recipient_mismatch: grant("fix", "The payment goes to another recipient than the offer names."),
@@ -65,19 +65,19 @@ export const refusals = {
   offer_unknown: grant("fix", "The payment names no offer of this service."),
   offer_elsewhere: grant(
     "fix",
-    "What this payment buys does not open this resource. Send it to the token endpoint.",
+    "The offer of this payment does not open this resource. Send the payment to the token endpoint.",
   ),
-  offer_expired: grant("fix", "The offer was replaced and its price no longer holds."),
-  quote_invalid: grant("fix", "The payment brings no quote that this service made for the offer."),
+  offer_expired: grant("fix", "The offer was replaced and its price has expired."),
+  quote_invalid: grant("fix", "The payment contains no price quote of this service for the offer."),
   quote_expired: grant(
     "fix",
-    "The quote of the payment was over when it was signed. Ask for the price again.",
+    "The price quote had expired when the payment was signed. Ask for the price again.",
   ),
   commitment_mismatch: grant("fix", "The commitment does not open the nonce of the payment."),
   signature_invalid: grant("fix", "The signature is not the payer's."),
   signature_not_canonical: grant("fix", "The signature must have 65 bytes, a low s, and v 27 or 28."),
-  validity_too_short: grant("fix", "The payment expires before it could be settled."),
-  validity_too_long: grant("fix", "The payment stays valid for longer than this service accepts."),
+  validity_too_short: grant("fix", "The payment expires too early to be settled."),
+  validity_too_long: grant("fix", "The payment is valid for longer than this service accepts."),
   not_yet_valid: grant("fix", "The payment is not valid yet."),
   payer_unacceptable: grant("stop", "This payer cannot pay here."),
   insufficient_funds: grant(
@@ -87,30 +87,33 @@ export const refusals = {
   authorization_used: grant("stop", "The nonce of the payment is already used or cancelled on chain."),
   simulation_failed: grant("stop", "The asset refuses this transfer."),
   settlement_failed: grant("stop", "The payment of this grant could not be settled."),
-  refresh_token_invalid: grant("buy", "The refresh token is not one of this service."),
+  refresh_token_invalid: grant("buy", "The refresh token is not from this service."),
   refresh_token_reused: grant("buy", "An old refresh token was used again; the grant has ended."),
-  grant_over: grant("buy", "The grant is over."),
-  grant_used_up: grant("buy", "All that the grant was good for is used."),
-  refresh_token_stale: grant("refresh", "There is a newer refresh token of this grant. Use that."),
+  grant_over: grant("buy", "The grant has ended."),
+  grant_used_up: grant("buy", "The calls of the grant are used up."),
+  refresh_token_stale: grant("refresh", "This grant has a newer refresh token. Use that one."),
   offer_smaller: grant(
     "fix",
-    "The offer is neither more of what the grant is, nor dearer with all of its scope: buy it by itself.",
+    "The offer neither extends the grant nor covers its scope at a higher price. Buy it as a grant of its own.",
   ),
-  top_up_refused: grant("buy", "This grant takes no further payment, since nothing was paid for it."),
-  grant_full: grant("stop", "The grant would become larger than one may be."),
-  token_derived: grant("stop", "The token was derived from another, and yields no further one."),
-  too_many_derived: grant("stop", "So many tokens were derived from this grant in the last hour."),
+  top_up_refused: grant("buy", "This grant cannot be topped up, because nothing was paid for it."),
+  grant_full: grant("stop", "The payment would make the grant larger than a grant may be."),
+  token_derived: grant(
+    "stop",
+    "The token was derived from another token. No further token can be derived from it.",
+  ),
+  too_many_derived: grant("stop", "Too many tokens were derived from this grant in the last hour."),
   grant_revoked: grant("stop", "The grant was revoked."),
   grant_lost: grant(
     "stop",
-    "The service has no record of this sale: it was restored from a backup, or the payment was settled elsewhere. Ask the operator.",
+    "The service has no record of this sale: it was restored from a backup, or the payment was settled elsewhere. Contact the operator.",
   ),
 
   invalid_client: {
     status: 401,
     error: "invalid_client",
     action: "fix",
-    description: "The client is not known here, or its secret is wrong.",
+    description: "The client is unknown, or its secret is wrong.",
   },
   invalid_scope: {
     status: 400,
@@ -128,18 +131,18 @@ export const refusals = {
     status: 400,
     error: "invalid_request",
     action: "refresh",
-    description: "The subject token is not a living token of this service.",
+    description: "The subject token is not a valid token of this service.",
   },
   access_denied: {
     status: 403,
     error: "access_denied",
     action: "stop",
-    description: "The whitelist no longer lets this caller in.",
+    description: "The caller is no longer on the whitelist.",
   },
 
   wallet_proof_refused: grant(
     "buy",
-    "The statement does not let this account in: it is not listed, or did not sign this, or the nonce was used or is too old.",
+    "The account is not on the whitelist, or did not sign this statement, or the nonce is used or too old.",
   ),
 
   dpop_proof_invalid: {
@@ -152,7 +155,7 @@ export const refusals = {
     status: 400,
     error: "use_dpop_nonce",
     action: "retry",
-    description: "The DPoP proof must contain the nonce that this answer brings.",
+    description: "The DPoP proof must contain the nonce of this answer.",
   },
   dpop_required: {
     status: 400,
@@ -166,21 +169,20 @@ export const refusals = {
     status: 404,
     error: "invalid_grant",
     action: "retry",
-    description: "There is no grant for this proof. If a payment was sent, send the same one again.",
+    description: "No grant matches this proof. If you sent a payment, send the same payment again.",
   },
   proof_missing: {
     status: 401,
     error: "invalid_token",
     action: "fix",
-    description:
-      "Wanted an access token, a secret or an idempotency key that shows whose grant is asked for.",
+    description: "The request needs an access token, a secret or an idempotency key of the grant.",
   },
 
   receipt_pending: {
     status: 409,
     error: "temporarily_unavailable",
     action: "retry",
-    description: "The payment is not settled yet. Its receipt comes with the settlement.",
+    description: "The payment is not settled yet. Ask for the receipt again later.",
     retryAfterSeconds: 5,
   },
   receipt_none: {
@@ -194,7 +196,8 @@ export const refusals = {
     status: 409,
     error: "authorization_conflict",
     action: "stop",
-    description: "This payment was already redeemed, and the request does not prove to come from its owner.",
+    description:
+      "This payment was already redeemed, and the request does not prove that it comes from the owner.",
   },
   idempotency_conflict: {
     status: 409,
@@ -213,7 +216,7 @@ export const refusals = {
     status: 429,
     error: "temporarily_unavailable",
     action: "retry",
-    description: "Too many payments wait for settlement. Send the same payment again later.",
+    description: "Too many payments are waiting for settlement. Send the same payment again later.",
     retryAfterSeconds: 5,
   },
   rate_limited: {
@@ -236,15 +239,15 @@ export const refusals = {
   ),
   revocation_unrecorded: away(
     1,
-    "The service cannot record a revocation now: assume that the token still lives, and send it again.",
+    "The service cannot record a revocation now. Assume that the token is still valid, and send it again.",
   ),
   chain_unavailable: away(2, "The service cannot read the chain now. Send the same payment again."),
   signer_unavailable: away(2, "The service cannot sign tokens now. Send the same payment again."),
   relayer_unfunded: away(30, "The service cannot settle payments now. Send the same payment again later."),
-  price_unavailable: away(5, "What is asked for has no price now. Nothing was charged; ask again."),
+  price_unavailable: away(5, "The offer has no price now. Nothing was charged. Ask again."),
   recovering: away(
     5,
-    "The service compares its books with the chain before it sells. Send the same payment again later.",
+    "The service is comparing its books with the chain before it sells. Send the same payment again later.",
   ),
   shutting_down: away(2, "The service is stopping. Send the same payment again."),
   internal: {
@@ -259,8 +262,8 @@ export const refusals = {
 export type Reason = keyof typeof refusals
 
 /**
- * What the gate says of a request it does not let in (wire.md §1). `error` null means that the challenge carries no
- * error attribute, because no credential was presented (RFC 6750 §3.1).
+ * The refusals of the gate. A null `error` means that the challenge has no error attribute, because the request had no
+ * credential (RFC 6750 §3.1).
  */
 export const gateRefusals = {
   token_missing: { status: 402, error: null, action: "buy", description: "A token is needed." },
@@ -268,7 +271,7 @@ export const gateRefusals = {
     status: 402,
     error: null,
     action: "buy",
-    description: "Payments are taken at the token endpoint only.",
+    description: "Payments are accepted at the token endpoint only.",
   },
   token_expired: {
     status: 402,
@@ -292,7 +295,7 @@ export const gateRefusals = {
     status: 402,
     error: "invalid_token",
     action: "buy",
-    description: "The grant of the token has too little left for this call.",
+    description: "The grant of the token has too few units left for this call.",
   },
   insufficient_scope: {
     status: 402,
@@ -304,7 +307,7 @@ export const gateRefusals = {
     status: 401,
     error: "invalid_token",
     action: "stop",
-    description: "The token is not one for this service.",
+    description: "The token is not for this service.",
   },
   token_revoked: {
     status: 401,
@@ -328,14 +331,13 @@ export const gateRefusals = {
     status: 401,
     error: "invalid_dpop_proof",
     action: "fix",
-    description:
-      "The DPoP proof is not one for this request, this token and this moment, or was used before.",
+    description: "The DPoP proof does not match this request, token and time, or was used before.",
   },
   dpop_nonce_wanted: {
     status: 401,
     error: "use_dpop_nonce",
     action: "retry",
-    description: "The DPoP proof must contain the nonce that this answer brings.",
+    description: "The DPoP proof must contain the nonce of this answer.",
   },
   token_ambiguous: {
     status: 400,
@@ -360,7 +362,7 @@ export const gateRefusals = {
     status: 503,
     error: "temporarily_unavailable",
     action: "retry",
-    description: "What is asked for has no price now.",
+    description: "The resource has no price now.",
     retryAfterSeconds: 5,
   },
   gate_unavailable: {
@@ -374,7 +376,7 @@ export const gateRefusals = {
 
 export type GateReason = keyof typeof gateRefusals
 
-/** The JSON body of every refusal that is not a 402. */
+/** The JSON body of every refusal except the 402. */
 export type ErrorBody = {
   error: string
   error_description: string
@@ -385,7 +387,7 @@ export type ErrorBody = {
 /** Thrown inside the service to refuse a request; `detail` goes to the log, never to the client. */
 export class Refusal extends Error {
   readonly reason: Reason
-  /** A public addition to the table's sentence: what was found and what was wanted. */
+  /** A public addition to the sentence of the table: the value found and the value wanted. */
   readonly found: string | undefined
   readonly detail: unknown
 
@@ -398,11 +400,11 @@ export class Refusal extends Error {
   }
 }
 
-/** The wire form of a refusal. */
+/** Returns the body of a refusal. */
 export const errorBody = (reason: Reason, found?: string): ErrorBody =>
   bodyOf(reason, refusals[reason], found)
 
-/** The wire form of what the gate answers without a price. */
+/** Returns the body of an answer of the gate without offers. */
 export const gateErrorBody = (reason: GateReason): ErrorBody => bodyOf(reason, gateRefusals[reason])
 
 function bodyOf(reason: string, row: GateRow, found?: string): ErrorBody {
@@ -417,7 +419,7 @@ function bodyOf(reason: string, row: GateRow, found?: string): ErrorBody {
   }
 }
 
-/** RFC 6749 §5.2: error_description is limited to %x20-21 / %x23-5B / %x5D-7E. */
+/** Keeps to the characters of an error_description, %x20-21 / %x23-5B / %x5D-7E (RFC 6749 §5.2). */
 export function printable(text: string): string {
   return text
     .replace(/"/g, "'")

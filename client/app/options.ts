@@ -1,4 +1,4 @@
-/** The options of the client. */
+/** Defines the options of the client; their comments make the table in docs/agents.md. */
 import type { TypedDataSigner } from "../../shared/schemes/scheme.ts"
 import type { Balances } from "../core/balances.ts"
 import type { ClientEvent } from "../core/events.ts"
@@ -7,92 +7,92 @@ import type { ClientStore } from "../wallet/store.ts"
 
 export type ClientOptions = {
   /**
-   * Who pays. A viem `LocalAccount` fits, and what `createProviderSigner` and `createRemoteSigner` make; only its address
-   * is read, and only EIP-712 data is given to it to sign.
+   * The account that pays: a viem `LocalAccount`, or the result of `createProviderSigner` or `createRemoteSigner`. The
+   * client reads its address and lets it sign EIP-712 data, nothing else.
    */
   readonly account: TypedDataSigner
   /**
-   * Limits as decimals of the currency (US dollars), e.g. `"0.05"`, of everything that is signed; days are a sliding 24
-   * hours. All clients of a store share them.
+   * Limits as decimals of the currency (US dollars), e.g. `"0.05"`. Every signature counts. A day is the last 24 hours.
+   * All clients of a store share the limits.
    */
   readonly budget: {
-    /** What one purchase may cost. */
+    /** The highest price of one purchase. */
     readonly perPurchase: string
-    /** What may be spent in 24 hours. */
+    /** The most that is spent in 24 hours. */
     readonly perDay: string
-    /** What one origin may take of `perDay`; all of it by default. */
+    /** The most that one origin gets of `perDay`; all of it by default. */
     readonly perOriginPerDay?: string
-    /** What one origin may take in all. */
+    /** The most that one origin gets in total. */
     readonly perOrigin?: string
-    /** What may be spent on one offer of an origin in all. An origin names its offers as it likes. */
+    /** The most that is spent on one offer of an origin in total. An origin chooses the names of its offers. */
     readonly perOffer?: string
-    /** What may be spent in all. */
+    /** The most that is spent in total. */
     readonly total?: string
-    /** What is dearer needs the word of `approve`; `"0"` where that is given. */
+    /** A higher price needs the consent of `approve`; `"0"` by default where `approve` is given. */
     readonly approveAbove?: string
   }
-  /** CAIP-2 ids of the networks that may be paid on. */
+  /** CAIP-2 ids of the networks on which the account may pay. */
   readonly networks: readonly string[]
-  /** What else may be bought; what is not named is not restricted. */
+  /** Further restrictions; an absent list restricts nothing. */
   readonly allow?: {
     /** Origins such as `https://api.example.com`. */
     readonly origins?: readonly string[]
     /** Symbols such as `USDC`. */
     readonly assets?: readonly string[]
-    /** Addresses that may be paid. Without the list an origin is paid where it was paid first. */
+    /** Addresses that may be paid. Without the list, an origin is paid at its first address only. */
     readonly recipients?: readonly string[]
   }
   /**
-   * Asks somebody, before anything is signed: about a price above `budget.approveAbove`, and about a seller who was paid
-   * at another address before, which without this is refused. Anything but `true` refuses the purchase.
+   * Asks for consent before a signature: for a price above `budget.approveAbove`, and for a seller with a new address.
+   * Without this option a new address is refused. Any answer but `true` refuses the purchase.
    */
   readonly approve?: Approve
-  /** How many calls like one are to come, for the choice between single calls and passes; 1 by default. */
+  /** The planned number of such calls, for the choice between single calls and passes; 1 by default. */
   readonly expectedCalls?: number
   /**
-   * What the account has: networks and assets with enough are preferred. Asked only where there is a choice. The client
-   * talks to no node itself.
+   * Returns the balances of the account. The client prefers networks and assets with enough money, and asks only where
+   * it has a choice. The client itself calls no node.
    */
   readonly balances?: Balances
   /**
-   * Pay plain x402 servers too, v2 and v1, which sell no tokens: one payment for each call, within the same rules and
-   * budget. Off by default; their 402s are then the caller's.
+   * Also pay plain x402 servers (v2 and v1), which sell no tokens: one payment for each call, within the same rules and
+   * budget. Off by default; the caller then gets their 402.
    */
   readonly payPerCall?: boolean
-  /** Token endpoints that may be paid although they are on another origin than the API: exact URLs. */
+  /** Exact URLs of token endpoints on other origins than their API that may be paid. */
   readonly tokenEndpoints?: readonly string[]
-  /** Pay and show tokens over plain http to hosts other than this machine. For closed networks only. */
+  /** Send payments and tokens over plain http to hosts other than this machine. For closed networks only. */
   readonly allowInsecureHttp?: boolean
   /**
-   * Bind what is bought to a key of its own (DPoP, RFC 9449), so that a stolen token is worth nothing; default: only where
-   * an offer asks for it. The key cannot be exported, unless the store is a file: then it is in that.
+   * Bind each purchase to a key of its own (DPoP, RFC 9449), so that a stolen token is useless. By default only offers
+   * that require it are bound. The key cannot be exported; a file store keeps it in its file.
    */
   readonly dpop?: boolean
   /**
-   * The account may be on sellers' whitelists: ask each, once, for a token against a signed statement, and buy only where
-   * that is refused.
+   * Ask each seller once for a free token against a signed statement, because the account may be on its whitelist. Buy
+   * only where that is refused.
    */
   readonly walletProof?: boolean
   /**
-   * Where grants, spendings, signed payments and known recipients are kept; in memory by default. The one of
-   * `ticket402/client/node` is a file, which outlives the process and is shared by others.
+   * Keeps grants, spendings, signed payments and known recipients; in memory by default. `ticket402/client/node` has a
+   * store in a file, which outlives the process and which several processes share.
    */
   readonly store?: ClientStore
-  /** Is told what the client does: `purchase_started`, `purchased`, `called`, `refreshed`, `resent`, `refused`, `ignored`. */
+  /** Called with each event: `purchase_started`, `purchased`, `called`, `refreshed`, `resent`, `refused`, `ignored`. */
   readonly onEvent?: (event: ClientEvent) => void
-  /** Milliseconds for one exchange with a token endpoint, and for reading one 402; 30,000 by default. */
+  /** The most milliseconds for one exchange with a token endpoint, and for reading one 402; 30,000 by default. */
   readonly timeoutMs?: number
   /**
-   * How long one call goes on sending the same payment or refresh while answers are lost; 60 by default, and a payment
-   * never past its `validBefore`. Then the call fails with `outcome_unknown`, and the next one takes the payment up.
+   * Seconds for which one call sends the same payment or refresh again while answers are lost; 60 by default, and never
+   * past the payment's `validBefore`. Then the call fails with `outcome_unknown`, and the next call continues the payment.
    */
   readonly resendSeconds?: number
-  /** What requests are made with; the global `fetch` by default. */
+  /** Makes the requests; the global `fetch` by default. */
   readonly fetch?: typeof globalThis.fetch
   /** The clock, in seconds since the epoch. */
   readonly now?: () => number
-  /** Unpredictable bytes, of which the secrets are made. */
+  /** Returns unpredictable bytes, from which the secrets are made. */
   readonly random?: (length: number) => Uint8Array
-  /** Waits so many seconds. */
+  /** Waits for a number of seconds. */
   readonly delay?: (seconds: number) => Promise<void>
 }

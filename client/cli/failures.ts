@@ -1,32 +1,32 @@
-/** How a command ends: its exit code, and one line that says what happened, whether anything was paid and what to do. */
+/** Decides how a command ends: its exit code, and one line with the failure, the money and the next step. */
 import { BudgetRefusal, PolicyRefusal, Ticket402Error, type Ticket402ErrorCode } from "../core/errors.ts"
 import type { Money } from "./money.ts"
 
-/** The exit codes, after `sysexits.h` where it has one; the documents' table is made of this. */
+/** The exit codes, from `sysexits.h` where it has one; they make the table in docs/agents.md. */
 export const exits = {
   answered: { code: 0, meaning: "The service answered with a status below 400." },
   bug: { code: 1, meaning: "A defect of ticket402." },
   declined: {
     code: 22,
     meaning:
-      "The service answered with 400 or more, as with `curl --fail`; its answer is written all the same.",
+      "The service answered with a status of 400 or more, as with `curl --fail`. The answer is printed.",
   },
   unreachable: { code: 69, meaning: "The service could not be reached, or the connection broke." },
   output: { code: 74, meaning: "The answer could not be written." },
   unanswered: {
     code: 75,
     meaning:
-      "A payment or a refresh has no answer yet. Run the command again: the same one is sent, never a second payment.",
+      "A payment or a refresh has no answer yet. Run the command again: it sends the same payment, never a second one.",
   },
-  service: { code: 76, meaning: "The service refused the payment, or broke the protocol." },
-  rule: { code: 77, meaning: "One of your own rules refused: budget, approval, networks and the like." },
-  settings: { code: 78, meaning: "Arguments, settings, account file or password are wrong." },
-  interrupted: { code: 130, meaning: "Ctrl-C." },
+  service: { code: 76, meaning: "The service refused the payment or broke the protocol." },
+  rule: { code: 77, meaning: "A rule of yours refused: budget, approval, networks and so on." },
+  settings: { code: 78, meaning: "Arguments, settings, the account file or the password are wrong." },
+  interrupted: { code: 130, meaning: "Interrupted by Ctrl-C." },
 } as const satisfies Record<string, { readonly code: number; readonly meaning: string }>
 
 export type Exit = keyof typeof exits
 
-/** What the person at the terminal can mend; the sentence holds no secret. */
+/** A problem that the person at the terminal can correct; the sentence contains no secret. */
 export class CommandError extends Error {
   readonly exit: Exit
 
@@ -45,10 +45,10 @@ export type Failure = {
   readonly text: string
 }
 
-/** Who reads it: a person can be told what to type, an agent is not to change its owner's rules. */
+/** The reader of the line: a person gets a command to type, an agent must not change the rules of its owner. */
 export type Reader = "person" | "agent"
 
-/** Throws what is none: a defect shows its stack. */
+/** Rethrows any other error: a defect shows its stack. */
 export function failureOf(error: unknown, money: Money, reader: Reader = "person"): Failure {
   if (error instanceof CommandError) return { exit: error.exit, code: error.exit, text: error.message }
   if (error instanceof Ticket402Error) {
@@ -57,7 +57,7 @@ export function failureOf(error: unknown, money: Money, reader: Reader = "person
     const text = [error.message.replace(/ \[[a-z_]+\]$/, ""), money.sentence(isKept(code)), advice ?? ""]
     return { exit: exitOf(error), code, text: text.filter((part) => part !== "").join(" ") }
   }
-  // What fetch throws when there is no answer: its own message says nothing, and the cause may hold more than it should.
+  // fetch throws this without an answer. Its message is empty of facts, and its cause may contain secrets.
   if (error instanceof TypeError && error.cause !== undefined)
     return {
       exit: "unreachable",
@@ -76,7 +76,7 @@ const kept: readonly Ticket402ErrorCode[] = [
   "payment_conflict",
 ]
 
-/** A signed payment whose outcome is open is in the store. */
+/** Codes of errors after which a signed payment with an open outcome is in the store. */
 const isKept = (code: Ticket402ErrorCode): boolean => kept.includes(code)
 
 function exitOf(error: Ticket402Error): Exit {
@@ -107,7 +107,7 @@ function adviceOf(error: Ticket402Error): string {
     case "refresh_unanswered":
       return "Run the same command again."
     case "option_invalid":
-      return "Mend settings.json."
+      return "Correct settings.json."
     case "purchase_refused":
       return error.reason === "insufficient_funds"
         ? "Send money to the account (ticket402 account show)."
@@ -121,8 +121,8 @@ function adviceOf(error: Ticket402Error): string {
 
 const agentAdvice: Partial<Record<Exit, string>> = {
   unanswered: "Make the same call again.",
-  rule: "The rule is the owner's, and only the owner changes it: do not try again unless it was changed.",
-  settings: "Tell the owner.",
+  rule: "The owner set this rule, and only the owner may change it. Do not try again before that.",
+  settings: "Report this to the owner.",
 }
 
 const causeOf = (cause: unknown): string =>

@@ -1,4 +1,4 @@
-/** `settings.json`: the rules of the payer for the commands. Values are checked by the client, whose options they are. */
+/** Reads `settings.json`, the payer's rules for the commands. The client checks the values, which are its options. */
 import { readFile } from "node:fs/promises"
 import { z } from "zod"
 import { codeOf } from "../node/private-file.ts"
@@ -6,7 +6,7 @@ import { CommandError } from "./failures.ts"
 
 const texts = z.array(z.string())
 
-/** The descriptions make the documents' table. */
+/** The descriptions make the table in docs/agents.md. */
 export const settingsSchema = z.strictObject({
   budget: z
     .strictObject({
@@ -20,11 +20,11 @@ export const settingsSchema = z.strictObject({
     })
     .prefault({})
     .describe(
-      "limits in dollars: of a purchase, of 24 hours, and at will of an origin a day (`perOriginPerDay`), of an origin, of an offer, of all time; what costs more than `approveAbove` is agreed to by somebody",
+      "limits in dollars: `perPurchase`, `perDay` (24 hours), optionally `perOriginPerDay`, `perOrigin`, `perOffer` and `total`; a price above `approveAbove` needs the approval of a person",
     ),
   networks: texts
     .default(["eip155:11155111", "eip155:84532"])
-    .describe("CAIP-2 ids of the networks that may be paid on; test networks until you name others"),
+    .describe("CAIP-2 ids of the networks on which the account may pay; test networks by default"),
   allow: z
     .strictObject({
       origins: texts.exactOptional(),
@@ -33,25 +33,25 @@ export const settingsSchema = z.strictObject({
     })
     .prefault({})
     .describe(
-      "`origins`, `assets` and `recipients` that may be paid; what is not named is not restricted. `mcp` fetches from these origins only",
+      "`origins`, `assets` and `recipients` that may be paid; an absent list restricts nothing. `mcp` calls these origins only",
     ),
   tokenEndpoints: texts
     .default([])
-    .describe("token endpoints that may be paid although they are on another origin than the API"),
+    .describe("token endpoints on other origins than their API that may be paid"),
   expectedCalls: z
     .int()
     .positive()
     .default(1)
-    .describe("how many calls to a service are planned, so that a pass is bought where it pays"),
+    .describe("planned number of calls to a service; the client buys the offer that is cheapest for it"),
   payPerCall: z
     .boolean()
     .default(false)
-    .describe("pay plain x402 servers too, which sell no tokens: one payment for each call"),
-  dpop: z
+    .describe("also pay plain x402 servers, which sell no tokens: one payment for each call"),
+  dpop: z.boolean().default(false).describe("bind every token to a key, so that a stolen token is useless"),
+  allowInsecureHttp: z
     .boolean()
     .default(false)
-    .describe("bind every token to a key, so that a stolen one is worth nothing"),
-  allowInsecureHttp: z.boolean().default(false).describe("pay over plain http; for closed networks only"),
+    .describe("pay over plain http outside this machine; for closed networks only"),
 })
 
 export type CommandSettings = z.infer<typeof settingsSchema>
@@ -76,6 +76,6 @@ async function jsonOf(file: string): Promise<unknown> {
   try {
     return JSON.parse(text)
   } catch {
-    throw new CommandError("settings.json is no JSON.")
+    throw new CommandError("settings.json is not JSON.")
   }
 }

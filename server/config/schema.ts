@@ -1,4 +1,4 @@
-/** What may be written in the configuration; the descriptions feed the documents' table. */
+/** Defines the keys of the configuration; their descriptions make the table in docs/operating.md. */
 import { z } from "zod"
 import { tokenAlgorithms } from "../../shared/oauth/jws.ts"
 import { longestTokenSeconds } from "../../shared/oauth/revocation.ts"
@@ -16,10 +16,10 @@ const listen = z.string().regex(/^[^\s:]+:[0-9]{1,5}$|^\[[0-9a-fA-F:]+\]:[0-9]{1
 
 export const priceSchema = z.strictObject({
   network: z.string().describe("CAIP-2 id of one of `networks`"),
-  asset: z.string().describe("symbol or address of an asset known on the network"),
+  asset: z.string().describe("symbol or address of an asset of that network"),
   amount: amount
     .optional()
-    .describe('decimal string of the asset, e.g. `"0.01"`; left out where a function tells it'),
+    .describe('decimal string of the asset, e.g. `"0.01"`; absent where a function returns the price'),
 })
 
 export const offerSchema = z.strictObject({
@@ -34,105 +34,111 @@ export const offerSchema = z.strictObject({
 })
 
 export const configSchema = z.strictObject({
-  issuer: z
-    .string()
-    .describe("public URL of the service; http only for loopback or with `allowInsecureHttp`"),
+  issuer: z.string().describe("public URL of the service; http only on loopback or with `allowInsecureHttp`"),
   resource: z
     .string()
     .optional()
-    .describe("resource identifier, the audience of tokens; default: the issuer"),
-  listen: listen.default("127.0.0.1:8402").describe("where `serve` listens"),
+    .describe("resource identifier, which is the audience of tokens; default: the issuer"),
+  listen: listen.default("127.0.0.1:8402").describe("address and port on which `serve` listens"),
   database: z
     .string()
     .default("sqlite:./data/ticket402.db")
-    .describe("`sqlite:FILE`, or `memory:` to try things out"),
+    .describe("`sqlite:FILE`, or `memory:` for a trial that a restart forgets"),
   keys: z
     .string()
     .min(1)
     .default("./data/keys")
-    .describe("folder of the signing keys; created on first start, for its owner only"),
-  keyRotationDays: z.number().int().min(1).max(3650).default(30).describe("age at which a key is replaced"),
+    .describe("folder of the signing keys; created at the first start, readable by its owner only"),
+  keyRotationDays: z
+    .number()
+    .int()
+    .min(1)
+    .max(3650)
+    .default(30)
+    .describe("age in days at which a key is replaced"),
   tokenAlgorithm: z
     .enum(tokenAlgorithms)
     .default("ES256")
     .describe("`ES256` or `EdDSA`; a change takes effect with the next rotation"),
-  payTo: z.string().describe("cold address the money goes to"),
+  payTo: z.string().describe("address that receives the money; its key stays off the server"),
   relayer: z
     .strictObject({
       privateKeyFile: z
         .union([z.string().min(1), z.array(z.string().min(1)).min(1).max(16)])
         .default("./data/relayer.key")
         .describe(
-          "key of the account that pays gas, or a list of up to 16, among which settlements are spread; created if missing",
+          "file with the key of the account that pays gas, created if missing; a list of up to 16 files spreads settlements over them",
         ),
     })
     .prefault({}),
   networks: networksSchema.describe(
-    "by CAIP-2 id: `rpcUrls`, `confirmations`, `requestsPerSecond`, `nativePrice`, `startBlock` (where new books look for payments of a relayer used before; default: 7 days ago)",
+    "by CAIP-2 id: `rpcUrls`, `confirmations`, `requestsPerSecond`, `nativePrice`, and `startBlock`, from which new books look for payments that the relayer settled before (default: 7 days ago)",
   ),
   offers: z
     .array(offerSchema)
     .min(1)
     .max(64)
     .describe(
-      "`id`, `scope`, `durationSeconds`, at will `calls` or `value`, `prices`; `settle`: `background` (the token at once) or `first` (once the money is in); `dpop`: `required` binds its tokens to a key of the buyer",
+      "`id`, `scope`, `durationSeconds`, `prices`, optionally `calls` or `value`; `settle`: `background` (token at once) or `first` (token after the payment is confirmed); `dpop`: `required` binds the tokens to a key of the buyer",
     ),
   unitValue: unitValueSchema.describe(
-    'what a unit is worth in the currency, e.g. `"0.001"`, where an offer sells `value` or a route costs money',
+    'value of a unit in the currency, e.g. `"0.001"`; needed where an offer sells `value` or a route costs money',
   ),
   costs: costsSchema
     .default({})
     .describe(
-      'what a call costs where calls are counted: `{ "POST /movies": 5 }`, or money; 1 unit when not named',
+      'cost of a call for counted offers, by route: `{ "POST /movies": 5 }`, or money; 1 unit by default',
     ),
   whitelist: whitelistSchema
     .default([])
-    .describe("who need not pay: `{ address, scope }` or `{ clientId, secretSha256, scope }`"),
+    .describe("callers that need not pay: `{ address, scope }` or `{ clientId, secretSha256, scope }`"),
   introspection: z
     .array(clientSchema)
     .max(100)
     .default([])
-    .describe("services that may ask `/introspect` about tokens: `{ clientId, secretSha256 }`"),
+    .describe("services that may call `/introspect`: `{ clientId, secretSha256 }`"),
   tokenLifeSeconds: seconds(10, longestTokenSeconds)
     .default(300)
-    .describe("life of an access token once the money is in"),
+    .describe("life of an access token after settlement"),
   pendingLifeSeconds: seconds(10, longestTokenSeconds)
     .default(60)
     .describe("life of an access token while settlement is pending"),
   dpopNonces: z
     .boolean()
     .default(true)
-    .describe("proofs of possession must hold a nonce of the service, so that none can be made in advance"),
-  maxTimeoutSeconds: seconds(120, 3600).default(600).describe("for how long a payment is asked to be valid"),
+    .describe("DPoP proofs must contain a nonce of the service, so that no proof can be made in advance"),
+  maxTimeoutSeconds: seconds(120, 3600).default(600).describe("seconds for which a payment must be valid"),
   quoteSeconds: seconds(0, longestQuoteSeconds)
     .default(900)
-    .describe("how long a replaced offer, or a price that a function told, is honoured"),
+    .describe("seconds for which a replaced offer, or a price from a function, is honoured"),
   limits: z
     .strictObject({
-      queue: count(10_000).describe("payments that may wait for settlement"),
+      queue: count(10_000).describe("number of payments that may wait for settlement"),
       perPayment: amount
         .default("0.10")
-        .describe("dearest payment that gets its token before the money, in the currency of the assets"),
-      perPayer: amount.default("1").describe("unsettled value per payer"),
-      newPayer: count(1).describe("unsettled payments of a payer of whom none has settled yet"),
-      total: amount.default("50").describe("unsettled value in total"),
-      dailyLoss: amount.default("5").describe("failed value in 24 hours at which the loss breaker opens"),
+        .describe("highest price that is sold before settlement, in the currency of the assets"),
+      perPayer: amount.default("1").describe("highest unsettled value of a payer"),
+      newPayer: count(1).describe("unsettled payments of a payer without a settled one"),
+      total: amount.default("50").describe("highest unsettled value of all payers"),
+      dailyLoss: amount.default("5").describe("failed value of 24 hours at which the loss breaker opens"),
       agreementAbove: amount
         .optional()
-        .describe('value above which two nodes must say the same of a payment; `"10"` where there are two'),
+        .describe(
+          'value of a payment above which two nodes must agree; default: `"10"` on networks with two nodes',
+        ),
       requestsPerPeer: count(1000).describe(
         "requests to `/token` per 10 s and peer: an IPv4 address, or a /64 of IPv6",
       ),
       requestsPerPayer: count(100).describe("signed payments per 10 s and payer"),
-      requestsPerToken: count(1000).describe("requests let through per 10 s and token, by each process"),
-      connections: count(10_000).describe("connections that `serve` holds open at once"),
+      requestsPerToken: count(1000).describe("requests per 10 s and token, in each process"),
+      connections: count(10_000).describe("connections that `serve` keeps open at once"),
     })
     .prefault({}),
   cors: z
     .array(z.string())
     .max(64)
     .default([])
-    .describe("origins whose pages may call the service, each exactly as a browser sends it"),
+    .describe("origins whose pages may call the service, spelt as a browser sends them"),
   trustProxy: z
     .array(z.string())
     .max(64)
@@ -141,14 +147,14 @@ export const configSchema = z.strictObject({
   payAtRoutes: z
     .boolean()
     .default(false)
-    .describe("payments are taken at the business URLs, too, of x402 clients that know nothing else"),
+    .describe("accept x402 payments at the gated routes too, for clients that know nothing else"),
   x402v1: z
     .boolean()
     .default(false)
-    .describe("clients of x402 v1 may buy: a v1 body in the 402, payments in `X-PAYMENT`"),
-  allowInsecureHttp: z.boolean().default(false).describe("allow an http issuer that is not on loopback"),
+    .describe("serve clients of x402 v1: a v1 body in the 402, payments in `X-PAYMENT`"),
+  allowInsecureHttp: z.boolean().default(false).describe("allow an http issuer outside loopback"),
   logLevel: z
     .enum(["debug", "info", "warn", "error", "silent"])
     .default("info")
-    .describe("least severe line that is logged"),
+    .describe("lowest severity that is logged"),
 })
