@@ -2,20 +2,21 @@
 
 import { formatMicros } from "../core/budget-rules.ts"
 import type { Fetch } from "../core/call.ts"
-import { quietly } from "../core/events.ts"
+import { createEmitter } from "../core/events.ts"
 import { createApproval } from "../purchase/approval.ts"
-import { createBook } from "../purchase/booking.ts"
 import { createBudget } from "../purchase/budget.ts"
 import { createDryRun, type DryRunCall } from "../purchase/dry-run.ts"
+import { createOfferReader } from "../purchase/offers.ts"
 import { createPayForCall } from "../purchase/pay-per-call.ts"
+import { createPreparePayment } from "../purchase/prepare-payment.ts"
 import { createPurchases } from "../purchase/purchase.ts"
-import { createSales } from "../purchase/sale.ts"
 import { createTopUp, type TopUp } from "../purchase/top-up.ts"
-import { createAdmissions } from "../purchase/wallet-proof.ts"
+import { createRequestFreeGrant } from "../purchase/wallet-proof.ts"
 import { createDerive, type Derive } from "../wallet/derive.ts"
 import { createLocks } from "../wallet/locks.ts"
 import { createMemoryStore } from "../wallet/memory-store.ts"
 import { createRefresh } from "../wallet/refresh.ts"
+import { createRenewals } from "../wallet/renewal.ts"
 import { createWallet, type GrantSummary } from "../wallet/wallet.ts"
 import { createProvers } from "../wire/dpop.ts"
 import { plainFetch } from "../wire/global-fetch.ts"
@@ -25,7 +26,7 @@ import { recipientOf, requireCount, settingsOf } from "./settings.ts"
 
 export type Client = {
   /**
-   * The standard `fetch`, that pays. Answers are the service's own; refusals of the client are {@link Ticket402Error}s.
+   * The standard `fetch`, which pays. Answers are the service's own; refusals of the client are {@link Ticket402Error}s.
    *
    * Bodies are kept in memory (10 MiB at most) so that a request the gate refused can be made again. Redirects are
    * followed within the origin, three at most. A call that brings its own `Authorization` is passed on untouched.
@@ -33,24 +34,24 @@ export type Client = {
    */
   readonly fetch: Fetch
   /**
-   * Prices a call: makes the request without a token, and says what would be bought, or which rule would refuse it.
-   * Nothing is signed. What the service does not sell, it does: then the call has been made.
+   * Prices a call: makes the request without a token, and returns the purchase that it would need, or the rule that would
+   * refuse it. Signs nothing. A service that asks for no money does what the request says.
    */
   readonly dryRun: DryRunCall
   /**
-   * Pays once more for the grant that opens this URL, within the same rules and limits: more of its own offer, or a larger
-   * one that it moves to with its unused value as credit. The offer is named as the seller names it.
+   * Pays once more for the grant that opens this URL, within the same rules and limits: for more of its own offer, or for a
+   * larger one with the unused value as credit. Takes the seller's name of the offer.
    */
   readonly topUp: TopUp
-  /** A token with less scope, calls or time than the grant that opens this URL, to be handed to a sub-agent. */
+  /** Returns a token with less scope, calls or time than the grant that opens this URL, for a sub-agent. */
   readonly derive: Derive
-  /** The grants held, without anything that opens a door. */
+  /** The grants in the wallet, without tokens and secrets. */
   grants(): Promise<GrantSummary[]>
   /** Forgets the grants of this id, as `grants()` lists them; false when there are none. Nothing is paid back. */
   forget(id: string): Promise<boolean>
-  /** What was signed in the last 24 hours and of all time, and what is left of the day, as decimals of the currency. */
+  /** Sums of the last 24 hours and of all time, and the rest of the day's limit, as decimals of the currency. */
   spent(): Promise<Spent>
-  /** Payments to this origin may from now on go to this address too. */
+  /** Allows payments to this origin to go to this address too. */
   approveRecipient(origin: string, payTo: string): Promise<void>
 }
 
@@ -61,7 +62,7 @@ export function createClient(options: ClientOptions): Client {
   const { limits, policy, places, approveAbove, expectedCalls } = settingsOf(options)
   const { account, balances, delay = sleep, resendSeconds = 60, timeoutMs = 30_000 } = options
   const { now = () => Date.now() / 1000, random = randomBytes, store = createMemoryStore() } = options
-  // Called on its own: a browser's fetch refuses to be a method of anything else than its window.
+  // Called as a plain function: a browser's fetch throws as a method of any object but its window.
   const given = options.fetch ?? plainFetch
   const fetch: Fetch = (input, init) => given(input, init)
 
@@ -77,26 +78,29 @@ export function createClient(options: ClientOptions): Client {
     budget,
     approval,
     expectedCalls,
-    exclusively: createLocks({ store, ...exchangeTools }),
+    withLock: createLocks({ store, ...exchangeTools }),
     provers: createProvers({ now, random }),
-    emit: quietly(options.onEvent),
+    emit: createEmitter(options.onEvent),
   }
-  const book = createBook({ ...tools, dpop: options.dpop === true })
-  const sales = createSales({ ...tools, policy, places, balances, payPerCall: options.payPerCall === true })
-  const purchases = createPurchases({ ...tools, book })
-  const payForCall = createPayForCall({ ...tools, book })
+  const preparePayment = createPreparePayment({ ...tools, dpop: options.dpop === true })
+  const payPerCall = options.payPerCall === true
+  const offerReader = createOfferReader({ ...tools, policy, places, balances, payPerCall })
+  const purchases = createPurchases({ ...tools, preparePayment })
+  const payForCall = createPayForCall({ ...tools, preparePayment })
   const refresh = createRefresh(tools)
-  const admit = options.walletProof === true ? createAdmissions(tools) : undefined
+  const renewals = createRenewals({ refresh, now })
+  const requestFreeGrant = options.walletProof === true ? createRequestFreeGrant(tools) : undefined
+  const calls = { ...tools, offerReader, purchases, payForCall, refresh, renewals, requestFreeGrant }
 
   return {
-    fetch: checked(createFetch({ ...tools, sales, purchases, payForCall, refresh, admit })),
-    dryRun: checked(createDryRun({ ...tools, sales, policy })),
-    topUp: createTopUp({ ...tools, sales, purchases, refresh }),
+    fetch: withCheckedPlans(createFetch(calls)),
+    dryRun: withCheckedPlans(createDryRun({ ...tools, offerReader, policy })),
+    topUp: createTopUp({ ...tools, offerReader, purchases, refresh }),
     derive: createDerive({ ...tools, refresh }),
     grants: wallet.summaries,
     forget: wallet.forget,
     async spent() {
-      const { day, total } = await budget.counted({ origin: "", offer: "" })
+      const { day, total } = await budget.sumSpending({ origin: "", offer: "" })
       const left = day > limits.perDay ? 0n : limits.perDay - day
       return { day: formatMicros(day), left: formatMicros(left), total: formatMicros(total) }
     },
@@ -106,8 +110,8 @@ export function createClient(options: ClientOptions): Client {
   }
 }
 
-/** A wrong wish of a call is an error of its writer, like a wrong option. */
-function checked<R>(call: (...args: Parameters<Fetch>) => Promise<R>): typeof call {
+/** Checks the plans of each call, as createClient checks its options. */
+function withCheckedPlans<R>(call: (...args: Parameters<Fetch>) => Promise<R>): typeof call {
   return async (input, init, plans) => {
     if (plans?.expectedCalls !== undefined) requireCount(plans.expectedCalls)
     return call(input, init, plans)

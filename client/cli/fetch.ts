@@ -3,7 +3,7 @@
 import { formatMicros, parseMicros } from "../core/budget-rules.ts"
 import type { ClientEvent } from "../core/events.ts"
 import type { Approve } from "../purchase/approval.ts"
-import { nameOf } from "../purchase/booking.ts"
+import { nameOf } from "../purchase/prepare-payment.ts"
 import { type AnswerOptions, createAnswer } from "./answer.ts"
 import { printDryRun } from "./dry-run.ts"
 import { CommandError, type Exit } from "./failures.ts"

@@ -1,7 +1,7 @@
 /** A purchase in a line, for whoever decides on it. */
 import { printable } from "../../shared/refusals.ts"
 import type { Approve, PurchaseTerms } from "../purchase/approval.ts"
-import { nameOf } from "../purchase/booking.ts"
+import { nameOf } from "../purchase/prepare-payment.ts"
 
 export const questionOf = (purchase: Parameters<Approve>[0]): string =>
   purchase.reason === "price"

@@ -1,9 +1,8 @@
-/** What the account has, as the payer's own hook tells it: the client itself asks no node. */
-
+/** Reads balances from the payer's own hook: the client itself asks no node. */
 import type { AssetInfo, NetworkInfo } from "../../shared/networks/network.ts"
 import type { Address } from "../../shared/values/evm.ts"
 
-/** Atomic units of the asset that the account has on the network. Whatever it throws means that this is not known. */
+/** Returns the balance in atomic units. An error means that the balance is unknown. */
 export type Balances = (query: {
   /** CAIP-2. */
   readonly network: string
@@ -30,7 +29,7 @@ export async function fundsOf(
       try {
         known.set(key, await balances({ network: network.id, asset: asset.address, account }))
       } catch {
-        // Not known, which is neither yes nor no.
+        // Unknown, which is neither yes nor no.
       }
     }),
   )

@@ -1,4 +1,4 @@
-/** Sets an entry of a map that remembers so many and forgets the oldest: what is forgotten there costs little. */
+/** Sets an entry of a map and drops its oldest entries beyond a limit. */
 export function setBounded<K, V>(map: Map<K, V>, key: K, value: V, most: number): void {
   map.delete(key)
   map.set(key, value)

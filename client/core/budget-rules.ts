@@ -17,15 +17,16 @@ export type Limits = {
 
 export type Spending = {
   readonly id: string
-  readonly claim: { readonly name: string; readonly holder: string }
+  /** The spending is reserved for the holder of this lock. */
+  readonly lock: { readonly name: string; readonly holder: string }
   readonly micros: bigint
   readonly origin: string
   /** The offer's name at its origin, without the version of its terms. */
   readonly offer: string
   readonly payTo: Address
-  /** All that the seller named at first, of which one is paid; known from then on. */
+  /** All addresses in the first 402 of the origin; they become known recipients. */
   readonly recipients: readonly Address[]
-  /** Somebody has agreed to a recipient that is not known. */
+  /** A person approved a recipient that is not known. */
   readonly isApproved: boolean
 }
 
@@ -37,7 +38,7 @@ export type Counted = {
   readonly origin: bigint
   readonly offer: bigint
   readonly total: bigint
-  /** Whom payments to this origin may go to; none before the first. */
+  /** The addresses that payments to this origin may go to; none before the first payment. */
   readonly recipients: readonly Address[]
 }
 
@@ -78,6 +79,6 @@ export function refusalOf(
   return isKnown || isApproved ? undefined : { kind: "recipient_changed", recipients }
 }
 
-/** Whether a spending that the service gave up may count no more: one purchase's worth a day, and never more. */
+/** Whether a payment that the service did not take may stop counting: at most one purchase's worth a day. */
 export const mayGiveBack = (micros: bigint, givenBack: bigint, most: bigint): boolean =>
   givenBack + micros <= most

@@ -1,8 +1,8 @@
 /** A call as a program makes it: the arguments of `fetch`, and its plans. */
 
-/** What the caller knows of his own plans. */
+/** Plans that only the caller knows. */
 export type CallPlans = {
-  /** How many calls like this one are to come: the offer that is cheapest for all of them is bought. */
+  /** How many calls like this one are planned: the offer that is cheapest for all of them is bought. */
   readonly expectedCalls?: number
 }
 

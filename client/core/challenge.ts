@@ -5,17 +5,17 @@ export type Challenge = {
   /** Entries as received: a payment repeats its entry byte for byte. */
   readonly accepts: readonly unknown[]
   readonly info: AccessTokenInfo
-  /** The token was good, but for other things or not for so much: another token of its grant would be no better. */
+  /** The token is valid, but its scope or calls do not suffice: a newer token of its grant would not help. */
   readonly insufficientGrant: boolean
-  /** Of a plain x402 server: the call itself is sold, and a payment is shown with it in this way. */
+  /** Present for a plain x402 server, which sells the call itself: how the call shows its payment. */
   readonly show?: Show
 }
 
-/** The scopes on sale. */
+/** The scopes of its offers. */
 export const scopesOf = ({ info }: Challenge): readonly string[] =>
   Object.values(info.offers).map(({ scope }) => scope)
 
-/** The header by which a payment of an entry is shown; `payload` as its scheme writes it. */
+/** Returns the header that shows a payment for an entry; `payload` as its scheme writes it. */
 export type Show = (
   entry: unknown,
   payload: unknown,

@@ -1,21 +1,21 @@
-/** Which of the entries that may be bought is the best for the payer. */
+/** Chooses the best of the entries that may be bought. */
 import type { OfferTerms } from "../../shared/x402/messages.ts"
 import type { Funds } from "./balances.ts"
 import type { Acceptable, Choice } from "./policy.ts"
 
 export type Plan = {
-  /** How many calls like this one are to come. */
+  /** How many calls like this one are planned. */
   readonly expectedCalls: number
-  /** What one of them takes of an offer's calls. */
+  /** How many of an offer's calls one of them takes. */
   readonly cost: number
   readonly funds: Funds
 }
 
 /**
- * What is bought of one or more entries: of a known recipient before one that somebody must be asked about, from where
- * the money is, the cheapest for all the calls to come, and of equal ones with the fewest purchases, then the longest.
+ * The first of one or more entries by these rules: a known recipient before one that needs approval; an asset with enough
+ * balance; the lowest price for all planned calls; the fewest purchases; the longest duration.
  */
-export function best(entries: readonly Acceptable[], { expectedCalls, cost, funds }: Plan): Choice {
+export function chooseBest(entries: readonly Acceptable[], { expectedCalls, cost, funds }: Plan): Choice {
   const ranked = entries.map((entry) => {
     const calls = callsOf(entry.terms, cost)
     const times = calls === undefined ? 1n : BigInt(Math.ceil(expectedCalls / calls))
@@ -39,7 +39,7 @@ function comesBefore(a: readonly bigint[], b: readonly bigint[]): boolean {
   return at >= 0 && (a[at] ?? 0n) < (b[at] ?? 0n)
 }
 
-/** How many calls of this cost an offer is good for; undefined when only time ends it. */
+/** How many calls of this cost an offer includes; undefined when only time ends it. */
 function callsOf(terms: OfferTerms, cost: number): number | undefined {
   if (terms.reusable === false) return 1
   return terms.calls == null ? undefined : Math.floor(terms.calls / cost)

@@ -1,4 +1,4 @@
-/** What the client tells the program around it while it works; amounts are decimal strings of the asset. */
+/** The events that a client emits; amounts are decimal strings of the asset. */
 import type { SettlementState } from "../../shared/oauth/messages.ts"
 import type { Ticket402ErrorCode } from "./errors.ts"
 
@@ -27,14 +27,14 @@ export type ClientEvent =
       readonly grant: string
       readonly settlement: SettlementState
     }
-  /** The same message goes out once more, because its answer was lost or the service could not act on it. */
+  /** The same message is sent once more: its answer was lost, or the service could not act on it. */
   | {
       readonly type: "resent"
       readonly origin: string
       readonly what: "purchase" | "refresh" | "call"
       readonly attempt: number
     }
-  /** A call that was paid for at the door is answered; `transaction` is the server's own word. */
+  /** A call paid by `payPerCall` is answered; `transaction` is the server's own word. */
   | {
       readonly type: "called"
       readonly origin: string
@@ -43,16 +43,18 @@ export type ClientEvent =
     }
   /** A call ended with a typed error. */
   | { readonly type: "refused"; readonly origin: string; readonly code: Ticket402ErrorCode }
-  /** A 402 that this client does not understand, or of the ticket office itself, was handed to the caller as it came. */
+  /** A 402 that this client does not pay was returned to the caller as it came. */
   | { readonly type: "ignored"; readonly origin: string }
 
-/** A listener that fails must not stop a payment halfway. */
-export function quietly(listener: ((event: ClientEvent) => void) | undefined): (event: ClientEvent) => void {
+/** Calls the listener; its errors are ignored, because a failing listener must not stop a payment halfway. */
+export function createEmitter(
+  listener: ((event: ClientEvent) => void) | undefined,
+): (event: ClientEvent) => void {
   return (event) => {
     try {
       listener?.(event)
     } catch {
-      // The listener's own trouble.
+      // Ignored, see above.
     }
   }
 }

@@ -58,7 +58,7 @@ export type Choice = {
 }
 
 /** The entries that pass every rule, one at least; else throws for the one that came furthest. */
-export function acceptable(challenge: Challenge, rules: Rules): readonly Acceptable[] {
+export function requireAcceptable(challenge: Challenge, rules: Rules): readonly Acceptable[] {
   const passed: Acceptable[] = []
   const refused: Refused[] = []
   for (const entry of challenge.accepts) {

@@ -1,8 +1,8 @@
-/** Single flight: of calls that want the same thing at the same time, one does it and all get its answer. */
+/** Single flight: callers that want the same thing at the same time share one piece of work and its answer. */
 
 export type SingleFlight<K, T> = {
   has(key: K): boolean
-  /** Joins the work under way for the key, or starts it. Nobody need wait for it: a failure is heard by who does. */
+  /** Joins the work under way for the key, or starts it. A failure reaches only callers that still wait. */
   share(key: K, work: () => Promise<T>): Promise<T>
 }
 
@@ -14,7 +14,7 @@ export function createSingleFlight<K, T>(): SingleFlight<K, T> {
       const known = underway.get(key)
       if (known !== undefined) return known
       const flight = work().finally(() => underway.delete(key))
-      // Without this, a failure that no caller waits for any more would end the process.
+      // Without this, a failure that no caller waits for would end the process.
       flight.catch(() => {})
       underway.set(key, flight)
       return flight

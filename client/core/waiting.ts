@@ -1,4 +1,4 @@
-/** Waits as long as the caller wants to; what is waited for goes on without him. */
+/** Waits until the caller aborts; the work itself goes on. */
 export function waitFor<T>(
   work: Promise<T> | (() => Promise<T>),
   signal: AbortSignal | undefined,

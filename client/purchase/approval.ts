@@ -1,4 +1,4 @@
-/** Asking somebody before a purchase: above a price, and where the seller wants his money elsewhere than before. */
+/** Asks for approval before a purchase: above a price, or when the seller wants to be paid at another address. */
 import { formatAmount } from "../../shared/values/amount.ts"
 import { formatMicros } from "../core/budget-rules.ts"
 import { PolicyRefusal } from "../core/errors.ts"
@@ -8,13 +8,13 @@ import type { Choice } from "../core/policy.ts"
 /** A purchase in the words of a person who decides on it. */
 export type PurchaseTerms = {
   readonly origin: string
-  /** What it gives access to. */
+  /** The resource that it opens. */
   readonly resource: string
   readonly offer: string
   readonly scope: string
-  /** What it comes to as a decimal of the currency, rounded up to millionths. */
+  /** A decimal of the currency, rounded up to millionths. */
   readonly price: string
-  /** What is paid, as a decimal of the asset. */
+  /** A decimal of the asset. */
   readonly amount: string
   /** A symbol such as `USDC`. */
   readonly asset: string
@@ -22,7 +22,7 @@ export type PurchaseTerms = {
   readonly network: string
   readonly payTo: string
   readonly durationSeconds: number
-  /** How many calls of the usual cost it is good for; null when time alone ends it. */
+  /** How many calls of the usual cost it includes; null when only time ends it. */
   readonly calls: number | null
 }
 
@@ -31,11 +31,11 @@ export type ApprovalReason = "price" | "recipient_changed"
 
 export type Approve = (purchase: PurchaseTerms & { readonly reason: ApprovalReason }) => Promise<boolean>
 
-/** How long other processes leave the purchase to the one that asks. */
+/** How long the asking process keeps the purchase locked for others. */
 export const approvalSeconds = 600
 
 export type Approval = {
-  /** Why somebody has to be asked; undefined when nobody has. */
+  /** The reason to ask; undefined when no approval is needed. */
   reasonFor(choice: Choice): ApprovalReason | undefined
   /** Throws `approval_denied` for anything but a yes. */
   ask(choice: Choice, place: Place, reason: ApprovalReason): Promise<void>
@@ -49,7 +49,7 @@ export const createApproval = (approve: Approve | undefined, above: bigint): App
   },
   async ask(choice, place, reason) {
     const purchase = termsOf(choice, place)
-    // An error of the hook is its owner's business; here it means that nobody said yes.
+    // An error of the hook counts as a no.
     const answer = await approve?.({ ...purchase, reason }).catch(() => false)
     if (answer !== true)
       throw new PolicyRefusal("approval_denied", "The purchase was not approved.", {

@@ -1,5 +1,4 @@
-/** The budget: counts everything that was signed, because a signature can become money whatever its receiver says. */
-
+/** The budget: counts every signature, because its receiver can turn it into money later, whatever the answer was. */
 import {
   type Counted,
   type Expense,
@@ -36,12 +35,12 @@ export type Budget = ReturnType<typeof createBudget>
 /** `now` in seconds. */
 export function createBudget(store: ClientStore, limits: Limits, now: () => number) {
   return {
-    /** Throws as `reserve` would, and books nothing. */
+    /** Throws as `reserve` would, and reserves nothing. */
     async check(expense: Expense & Pick<Spending, "origin" | "offer">): Promise<void> {
-      const refusal = refusalOf(expense, await store.counted(expense, now()), limits)
+      const refusal = refusalOf(expense, await store.sumSpending(expense, now()), limits)
       if (refusal) throw errorOf(refusal, expense)
     },
-    /** Before signing. Throws a {@link BudgetRefusal} that names the limit; false when the claim is lost. */
+    /** Before signing. Throws a {@link BudgetRefusal} that names the limit; false when the lock is lost. */
     async reserve(spending: Spending): Promise<boolean> {
       const reserved = await store.reserve(spending, limits, now())
       if (reserved.kind === "over" || reserved.kind === "recipient_changed") throw errorOf(reserved, spending)
@@ -50,7 +49,7 @@ export function createBudget(store: ClientStore, limits: Limits, now: () => numb
     /** See {@link ClientStore.giveBack}. */
     giveBack: (reservation: string, countsUntil: number): Promise<void> =>
       store.giveBack(reservation, { countsUntil, most: limits.perPurchase, now: now() }),
-    /** What counts against the limits of an offer, and whom its origin may be paid at. */
-    counted: (of: Pick<Spending, "origin" | "offer">): Promise<Counted> => store.counted(of, now()),
+    /** Adds up what counts against the limits of an offer, and lists the recipients of its origin. */
+    sumSpending: (of: Pick<Spending, "origin" | "offer">): Promise<Counted> => store.sumSpending(of, now()),
   }
 }

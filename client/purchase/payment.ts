@@ -12,9 +12,9 @@ import { Ticket402Error } from "../core/errors.ts"
 import type { Choice } from "../core/policy.ts"
 import type { Payment } from "../wallet/store.ts"
 
-/** A payment is not sent any more so shortly before its end. */
+/** A payment is not sent in its last seconds: the service could not settle it in time. */
 const lastSecondsUnused = 5
-/** How long after its end a payment might still be mined, by a chain whose clock is behind ours. */
+/** How long after its end a payment may still be mined by a chain whose clock is behind ours. */
 const chainClockSlackSeconds = 60
 
 export type SigningTools = {
@@ -27,7 +27,7 @@ export type SigningTools = {
 export async function signPayment(
   choice: Choice,
   place: { readonly resource: URL; readonly resourceText: string; readonly tokenEndpoint: URL },
-  booking: Pick<Payment, "reservation" | "claim" | "proofKey" | "grant">,
+  record: Pick<Payment, "reservation" | "lock" | "proofKey" | "grant">,
   { account, now, random }: SigningTools,
   show: Show = atTokenEndpoint,
 ): Promise<Payment> {
@@ -43,7 +43,7 @@ export async function signPayment(
     nonce: commitmentNonce(opening, {
       offerRef: choice.offerRef,
       resource: place.resourceText,
-      grant: booking.grant,
+      grant: record.grant,
     }),
   }
   const domain = domainOf(choice.network, choice.asset)
@@ -51,11 +51,11 @@ export async function signPayment(
   try {
     transfer = { ...terms, signature: await choice.scheme.sign(terms, domain, account) }
   } catch (error) {
-    // Of our own signers. An account's own error is not passed on: whatever it holds is the account's business.
+    // An error of our own signers is safe to pass on. Any other could hold a key, so only its kind is reported.
     if (error instanceof Ticket402Error) throw error
     throw new Ticket402Error("signing_failed", "The account did not sign the payment.", { action: "stop" })
   }
-  // An account that signs for another address, or in a spelling the chain refuses, would buy nothing.
+  // A signature of another address, or in a spelling the chain refuses, buys nothing and still counts.
   const verdict = await choice.scheme.verify(transfer, domain, recoverSigner)
   if (verdict !== "valid")
     throw new Ticket402Error("signing_failed", "The account's signature does not pay.", {
@@ -63,7 +63,7 @@ export async function signPayment(
       found: verdict,
     })
   return {
-    ...booking,
+    ...record,
     ...show(choice.entry, choice.scheme.serialize(transfer)),
     account: terms.payer,
     resource: place.resource.href,
@@ -87,10 +87,10 @@ const atTokenEndpoint: Show = (accepted, payload) => ({
 export const mayStillPay = ({ validBefore }: Payment, now: number): boolean =>
   now <= validBefore + chainClockSlackSeconds
 
-/** When it is sent for the last time, at the latest. */
+/** The last instant at which it may be sent. */
 export const lastSendingAt = ({ validBefore }: Payment): number => validBefore - lastSecondsUnused
 
-/** The headers of the next sending to a ticket office. The secret never goes with the first, so that a log of it is worthless. */
+/** The headers of the next sending to a token endpoint. The first has no secret, so that a log of it is worthless. */
 export const paymentHeaders = (payment: Payment): Record<string, string> => ({
   [payment.headerName]: payment.header,
   [commitmentHeader]: payment.opening.slice(2),

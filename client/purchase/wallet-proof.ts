@@ -1,5 +1,4 @@
-/** Getting in without paying: an account that a seller may have listed signs a statement for him, and no payment. */
-
+/** Requests a grant without payment: a whitelisted account signs a statement instead. */
 import { walletNonceSchema, walletProofGrantType } from "../../shared/oauth/messages.ts"
 import { walletProof } from "../../shared/oauth/wallet-proof.ts"
 import type { TypedDataSigner } from "../../shared/schemes/scheme.ts"
@@ -12,14 +11,14 @@ import { covers, grantStateOf, type Wallet } from "../wallet/wallet.ts"
 import { readJson } from "../wire/bodies.ts"
 import { type ExchangeTools, exchange, exchangeInit } from "../wire/token-endpoint.ts"
 
-/** A grant that covers an offer of the challenge; undefined when the seller lets nobody, or not this account, in so. */
-export type Admit = (challenge: Challenge, place: Place) => Promise<Grant | undefined>
+/** A grant that covers an offer of the challenge; undefined when the seller has not whitelisted the account. */
+export type RequestFreeGrant = (challenge: Challenge, place: Place) => Promise<Grant | undefined>
 
-export function createAdmissions(
+export function createRequestFreeGrant(
   deps: ExchangeTools & { readonly account: TypedDataSigner; readonly wallet: Wallet },
-): Admit {
+): RequestFreeGrant {
   const flights = createSingleFlight<string, Grant | undefined>()
-  /** Asked once: who is not listed now signs no statement for every purchase. */
+  /** Remembered, so that an account without a listing does not sign a statement for every purchase. */
   const refused = new Set<string>()
 
   return (challenge, place) => {
@@ -53,7 +52,7 @@ export function createAdmissions(
     return { id, ...at, ...unpaid, ...grantStateOf(answer.token, answer.askedAt) }
   }
 
-  /** The account's own error is the account's business; without a statement there is the purchase. */
+  /** Undefined when the account does not sign: then the grant is bought. */
   function sign(statement: ReturnType<typeof walletProof>): Promise<Hex | undefined> {
     return deps.account.signTypedData(statement).catch(() => undefined)
   }

@@ -1,24 +1,25 @@
-/** When a token in use is renewed: before a call that it would not outlive, and beside one that it would. */
+/** Decides when a token in use is renewed: before a call that it would not outlive, or beside the call. */
 import { setBounded } from "../core/bounded.ts"
+import type { TokenAge } from "../core/call-state.ts"
 import { Ticket402Error } from "../core/errors.ts"
 import type { Refresh } from "./refresh.ts"
 import type { Grant } from "./store.ts"
 
-/** A token with less life than this is refreshed first, so that it does not die on the way (CLI-13). */
+/** A token with less life than this is refreshed first, so that it does not expire on the way (CLI-13). */
 const dyingSeconds = 5
-/** In the last part of its life a token that is in use is renewed beside the call that uses it. */
+/** In the last part of its life a token in use is renewed beside the call that uses it. */
 const agingPart = 1 / 5
 const failuresRemembered = 100
 
 export type Renewals = {
-  /** Whether the next call has to wait for a newer token. */
-  isDue(grant: Grant): boolean
+  /** `dying`: the next call has to wait for a newer token. */
+  ageOf(grant: Grant | undefined): TokenAge
   /**
-   * Renews an aging token while the call that uses it goes on. What ends the grant is heard by the next call, which would
-   * otherwise buy without a word. For any other trouble that call refreshes itself.
+   * Renews an aging token while the call that uses it goes on. A refusal that ends the grant is kept for the next call,
+   * which would otherwise buy without a word. After any other failure the next call refreshes.
    */
-  beside(grant: Grant): void
-  /** Throws, once, what nobody was waiting for when it was refused. */
+  renewAging(grant: Grant): void
+  /** Throws, once, the refusal that {@link Renewals.renewAging} kept for the resource. */
   throwRefused(resource: string): void
 }
 
@@ -29,8 +30,11 @@ export function createRenewals(deps: { readonly refresh: Refresh; readonly now: 
     grant.refreshToken !== undefined && grant.tokenExpiresAt - deps.now() < seconds
 
   return {
-    isDue: (grant) => hasLess(grant, dyingSeconds),
-    beside(grant) {
+    ageOf(grant) {
+      if (!grant) return "none"
+      return hasLess(grant, dyingSeconds) ? "dying" : "fresh"
+    },
+    renewAging(grant) {
       const life = grant.tokenExpiresAt - grant.tokenIssuedAt
       if (!hasLess(grant, life * agingPart)) return
       deps.refresh(grant).catch((error: unknown) => {

@@ -1,83 +1,83 @@
-/** The client's port: what must outlive a call, and may outlive the process and be shared with other processes. */
-
+/** The client's port: the records that outlive a call, and may outlive the process and be shared with others. */
 import type { SettlementState } from "../../shared/oauth/messages.ts"
 import type { Address, Hex } from "../../shared/values/evm.ts"
 import type { Counted, Limits, Spending, SpendingRefusal } from "../core/budget-rules.ts"
 import type { ProofKey } from "../wire/dpop.ts"
 
 /**
- * Each method is one transaction. All clients of a store share one purse: its budget, whoever of them pays, and, among
- * those of one account, its grants and payments. Instants are in seconds, money in millionths of the currency.
+ * Each method is one transaction. All clients of a store share its budget, whichever account pays; clients of one account
+ * share grants and payments too. Instants are in seconds, money in millionths of the currency.
  */
 export type ClientStore = {
-  /** Whether what is kept is written down, so that the keys of proofs must be of a form that can be. */
-  readonly writesDown: boolean
+  /** Whether records outlive the process: then the keys of proofs must be exportable. */
+  readonly isDurable: boolean
 
   /**
-   * Takes the exclusive right to do what `claim` names, or extends it; false while another holds it. What a former holder
-   * had reserved and not kept is void from then on: {@link ClientStore.keep} refuses him.
+   * Takes or extends a lock; false while another holder has it. Voids the spendings that a former holder reserved and did
+   * not keep, and {@link ClientStore.keep} refuses that holder.
    */
-  claim(claim: Claim, now: number): Promise<boolean>
-  unclaim(claim: Pick<Claim, "name" | "holder">): Promise<void>
+  lock(lock: Lock, now: number): Promise<boolean>
+  unlock(lock: LockHolder): Promise<void>
 
-  /** Books the spending of somebody who holds the claim, if all limits and the known recipients allow it. */
+  /** Reserves a spending for the holder of its lock, if all limits and the known recipients allow it. */
   reserve(spending: Spending, limits: Limits, now: number): Promise<Reserved>
-  /** Nothing was signed after all. */
+  /** Removes a reservation for which nothing was signed. */
   cancel(reservation: string): Promise<void>
   /**
-   * The service said no, or that it lets us in free: the spending counts no longer than until `countsUntil`. No more than
-   * `most` a day is given back so, because only the service's word says that no money moved. All-time limits go on
-   * counting it.
+   * Ends the counting of a spending at `countsUntil`, after the service refused the payment or asked for none. Returns at
+   * most `most` a day this way, because only the service's word says that no money moved. All-time limits keep counting it.
    */
   giveBack(reservation: string, terms: GiveBack): Promise<void>
-  /** What counts now against the limits of an offer. */
-  counted(of: { readonly origin: string; readonly offer: string }, now: number): Promise<Counted>
-  /** Takes an address as one that payments to this origin may go to. */
+  /** Adds up what counts now against the limits of an offer. */
+  sumSpending(of: { readonly origin: string; readonly offer: string }, now: number): Promise<Counted>
+  /** Allows payments to this origin to go to this address. */
   approveRecipient(origin: string, payTo: Address): Promise<void>
 
-  /** Writes a signed payment down, before it is sent; false when its maker's claim is another's by now. */
+  /** Writes a signed payment down before it is sent; false when its holder has lost the lock. */
   keep(payment: Payment): Promise<boolean>
-  /** The payment of this account for this resource whose outcome is not known yet. */
-  unanswered(account: Address, resource: string): Promise<Payment | undefined>
+  /** The payment of this account for this resource whose outcome is unknown. */
+  findUnanswered(account: Address, resource: string): Promise<Payment | undefined>
   drop(payment: Payment): Promise<void>
 
-  /** Adds a grant, in front; what paid for it is answered with that. */
+  /** Adds a grant as the most recently used one, and drops the payment that bought it. */
   add(grant: Grant, payment?: Payment): Promise<void>
   /** All grants of the account, most recently used first. */
-  grants(account: Address): Promise<readonly Grant[]>
+  listGrants(account: Address): Promise<readonly Grant[]>
   change(grant: Grant, state: Partial<GrantState>): Promise<void>
-  /** To the front: the next request to this resource starts with it. */
+  /** Makes the grant the most recently used one. */
   prefer(grant: Grant): Promise<void>
   forget(grant: Grant): Promise<void>
 }
 
-export type Claim = { readonly name: string; readonly holder: string; readonly until: number }
+/** One holder at a time does the work that `name` names. */
+export type Lock = { readonly name: string; readonly holder: string; readonly until: number }
+export type LockHolder = Pick<Lock, "name" | "holder">
 
-export type Reserved = { readonly kind: "reserved" } | { readonly kind: "claim_lost" } | SpendingRefusal
+export type Reserved = { readonly kind: "reserved" } | { readonly kind: "lock_lost" } | SpendingRefusal
 
 export type GiveBack = { readonly countsUntil: number; readonly most: bigint; readonly now: number }
 
 /** A signed payment. */
 export type Payment = {
   readonly account: Address
-  /** The audience, as an href; of a single call its method and URL. */
+  /** The audience as an href; for a single call its method and URL. */
   readonly resource: string
   readonly network: string
   readonly scope: string
   readonly tokenEndpoint: string
   readonly secret: Hex
   readonly opening: Hex
-  /** The x402 payload as this header carries it. */
+  /** The header that carries the x402 payload. */
   readonly headerName: string
   readonly header: string
-  /** Id of the grant that it adds to; undefined where it buys one. */
+  /** Id of the grant that it tops up; undefined where it buys one. */
   readonly grant: string | undefined
-  /** After it the chain refuses the transfer. */
+  /** The chain refuses the transfer after this instant. */
   readonly validBefore: number
   readonly reservation: string
   readonly proofKey: ProofKey | undefined
-  /** Who signed it, or carries it now. */
-  readonly claim: Pick<Claim, "name" | "holder">
+  /** The holder that signed it, or sends it now. */
+  readonly lock: LockHolder
   /** How often it was sent, or may have been. */
   readonly sends: number
   /** An answer was lost, so the service may have taken it. */
@@ -87,18 +87,18 @@ export type Payment = {
 export type Grant = {
   readonly id: string
   readonly account: Address
-  /** The audience, as an href; its origin is the only one that ever sees the token (CLI-12). */
+  /** The audience as an href. No other origin ever receives the token (CLI-12). */
   readonly resource: string
   /** CAIP-2; empty where nothing was bought. */
   readonly network: string
   readonly tokenEndpoint: string
-  /** Proves, at a repeated refresh, that the grant is ours; absent where nothing was bought. */
+  /** Proves at a repeated refresh that the grant is ours; absent where nothing was bought. */
   readonly secret: Hex | undefined
-  /** What its tokens are bound to; absent for bearer tokens. */
+  /** The key that its tokens are bound to; absent for bearer tokens. */
   readonly proofKey: ProofKey | undefined
 } & GrantState
 
-/** What changes with every answer. */
+/** The part that changes with every answer. */
 export type GrantState = {
   readonly scope: string
   readonly accessToken: string
@@ -112,6 +112,6 @@ export type GrantState = {
   readonly settlement: SettlementState
 }
 
-/** What tells a grant from all others: its id is a seller's word, and sellers may choose the same. */
+/** Tells a grant from all others: sellers choose its id, and two sellers may choose the same. */
 export const keyOf = ({ account, resource, id }: Pick<Grant, "account" | "resource" | "id">): string =>
   JSON.stringify([account, resource, id])

@@ -1,17 +1,16 @@
-/** The wallet of one account: its grants and unanswered payments in a store, and which of them a request may use. */
-
+/** The wallet of one account: its grants in a store, and which of them a request may use. */
 import type { SettlementState, TokenResponse } from "../../shared/oauth/messages.ts"
 import type { Address } from "../../shared/values/evm.ts"
 import { isWithin } from "../core/origins.ts"
 import { type ClientStore, type Grant, type GrantState, keyOf, type Payment } from "./store.ts"
 
 /**
- * How far the seller's clock may be off before a grant is taken for over too early and bought again: within it the
- * seller is asked, by a refresh. Clocks further apart than a signature's window cannot trade anyway.
+ * How far the seller's clock may be off before a grant counts as ended and is bought again. Until then a refresh asks the
+ * seller. Clocks further apart than the window of a signature cannot trade anyway.
  */
 const clockSlackSeconds = 600
 
-/** What may be known of a grant outside. */
+/** The public part of a grant. */
 export type GrantSummary = {
   readonly id: string
   readonly origin: string
@@ -33,27 +32,33 @@ export function createWallet(store: ClientStore, account: Address, now: () => nu
     grant.refreshToken === undefined
       ? grant.tokenExpiresAt > now()
       : Math.max(grant.expiresAt + clockSlackSeconds, grant.tokenExpiresAt) > now()
-  const living = async (): Promise<Grant[]> => (await store.grants(account)).filter(isAlive)
+  const listLiving = async (): Promise<Grant[]> => (await store.listGrants(account)).filter(isAlive)
 
   return {
     account,
     async add(grant: Grant, payment?: Payment): Promise<void> {
       await store.add(grant, payment)
-      for (const held of await store.grants(account)) if (!isAlive(held)) await store.forget(held)
+      for (const held of await store.listGrants(account)) if (!isAlive(held)) await store.forget(held)
     },
-    /** The grant as it is by now; undefined when it is over or forgotten. */
+    /** The grant as the store has it now; undefined when it has ended or was forgotten. */
     current: async (grant: Grant): Promise<Grant | undefined> =>
-      (await living()).find((other) => keyOf(other) === keyOf(grant)),
+      (await listLiving()).find((other) => keyOf(other) === keyOf(grant)),
     /** Grants a request to `url` may carry, most recently used first. */
     grantsFor: async (url: URL): Promise<Grant[]> =>
-      (await living()).filter((grant) => isWithin(new URL(grant.resource), url)),
+      (await listLiving()).filter((grant) => isWithin(new URL(grant.resource), url)),
+    /** The grant that a payment tops up, as the store has it now: a refresh may have changed its refresh token. */
+    async toppedUpBy({ account, resource, grant: id }: Payment): Promise<Grant | undefined> {
+      if (id === undefined) return undefined
+      const key = keyOf({ account, resource, id })
+      return (await store.listGrants(account)).find((grant) => keyOf(grant) === key)
+    },
     async summaries(): Promise<GrantSummary[]> {
-      const held = await living()
+      const held = await listLiving()
       return held.filter((grant) => Math.max(grant.expiresAt, grant.tokenExpiresAt) > now()).map(summaryOf)
     },
     /** False when there is no grant of this id. */
     async forget(id: string): Promise<boolean> {
-      const named = (await store.grants(account)).filter((grant) => grant.id === id)
+      const named = (await store.listGrants(account)).filter((grant) => grant.id === id)
       for (const grant of named) await store.forget(grant)
       return named.length > 0
     },
@@ -71,7 +76,7 @@ export const summaryOf = (grant: Grant): GrantSummary => ({
   settlement: grant.settlement,
 })
 
-/** What an answer of the token endpoint says of a grant; `askedAt` in seconds, when the request left. */
+/** Reads the state of a grant from an answer of the token endpoint; `askedAt` in seconds, when the request left. */
 export const grantStateOf = (answer: TokenResponse, askedAt: number): GrantState => ({
   scope: answer.scope,
   accessToken: answer.access_token,
@@ -87,5 +92,5 @@ export const grantStateOf = (answer: TokenResponse, askedAt: number): GrantState
 /** Whether a grant of `scope` covers one of the scopes on offer. */
 export function covers(scope: string, offered: readonly string[]): boolean {
   const held = new Set(scope.split(" "))
-  return offered.some((wanted) => wanted.split(" ").every((word) => held.has(word)))
+  return offered.some((each) => each.split(" ").every((word) => held.has(word)))
 }

@@ -1,4 +1,4 @@
-/** Bodies of strangers: read up to a limit, once, and never past it. */
+/** Reads bodies of strangers once, and never past a limit. */
 import { parseJson } from "../../shared/values/json.ts"
 
 /** Reads a stream to its end; undefined when it holds more than `max` bytes, or is `late` before its end. */
@@ -11,7 +11,7 @@ export async function readBounded(
   return isWhole ? bytes : undefined
 }
 
-/** Reads a stream up to `max` bytes, or to what has come until it is `late`, and leaves the rest. */
+/** Reads a stream up to `max` bytes, or until it is `late`, and leaves the rest. */
 export async function readPrefix(
   stream: ReadableStream<Uint8Array> | null,
   max: number,
@@ -36,7 +36,7 @@ export async function readPrefix(
     bytes.set(chunk, at)
     at += chunk.byteLength
   }
-  // What is cancelled reads as if it had come to its end.
+  // A cancelled stream reads like one that has ended.
   return { bytes: bytes.subarray(0, max), isWhole: length <= max && late?.aborted !== true }
 }
 
@@ -65,17 +65,7 @@ export async function readJson(response: Response, max: number): Promise<unknown
   }
 }
 
-/** Gives the connection back of an answer nobody will read. */
+/** Frees the connection of an answer that nobody will read. */
 export function discard(response: Response): void {
   if (!response.bodyUsed) void response.body?.cancel().catch(() => {})
-}
-
-/** Work on an answer that leaves it to nobody half read when it ends in an error. */
-export async function orDiscard<T>(response: Response, work: () => T | Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    discard(response)
-    throw error
-  }
 }

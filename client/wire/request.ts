@@ -1,4 +1,4 @@
-/** A request that can be made again: its body in memory, its redirects followed by hand. */
+/** Sends a request that can be repeated: its body is in memory, its redirects are followed by hand. */
 import { dpopHeader } from "../../shared/oauth/dpop.ts"
 import { Ticket402Error } from "../core/errors.ts"
 import { parseUrl } from "../core/origins.ts"
@@ -16,7 +16,7 @@ export type RepeatableRequest = {
   readonly method: string
   readonly headers: Headers
   readonly body: Uint8Array<ArrayBuffer> | undefined
-  /** What the caller wants done with redirects; underneath it is always "manual". */
+  /** The caller's choice for redirects; the fetch below always gets "manual". */
   readonly redirect: RequestRedirect
   readonly signal: AbortSignal | undefined
   /** The rest of the caller's init, handed through. */
@@ -52,18 +52,18 @@ export async function repeatable(input: RequestInfo | URL, init?: RequestInit): 
 
 /** Undefined when it is too large. */
 async function bytesOf(request: Request): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  // Firefox has no streams of requests: what it is given is in memory already.
+  // Firefox has no streams of requests: their bodies are in memory already.
   if (request.body !== undefined) return readBounded(request.body, maxBodyBytes)
   const bytes = new Uint8Array(await request.arrayBuffer())
   return bytes.byteLength > maxBodyBytes ? undefined : bytes
 }
 
-/** Whether a request may be made again when nobody knows what became of it (RFC 9110 §9.2.2). */
+/** Whether a request may be repeated when its outcome is unknown (RFC 9110 §9.2.2). */
 export const isIdempotent = ({ method }: RepeatableRequest): boolean => idempotentMethods.has(method)
 
 const idempotentMethods: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"])
 
-/** What a request shows at the gate. */
+/** The token that a request shows to the gate. */
 export type Credential = { readonly accessToken: string; readonly prover: Prover | undefined }
 
 /** Makes the request, with a token or without; a second time where the first proof lacked the service's nonce. */
@@ -99,8 +99,10 @@ async function sendOnce(
   })
 }
 
-/** Follows the redirects of one call, so many and no more; see {@link redirectOf}. */
-export function createHops(): typeof redirectOf {
+export type FollowRedirect = typeof redirectOf
+
+/** Follows the redirects of one call, at most three; see {@link redirectOf}. */
+export function createRedirects(): FollowRedirect {
   let redirects = 0
   return (request, response) => {
     const target = redirectOf(request, response)

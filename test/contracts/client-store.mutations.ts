@@ -13,8 +13,8 @@ export const mutations: readonly Mutation[] = [
   ...at("client/wallet/memory-store.ts", [
     [
       "a buyer without the lock stores no payment",
-      "if (!holds(payment.claim) || !entry) return false",
-      "if (!entry) return false",
+      "if (!holds(payment.lock) || !spendings.markKept(payment.reservation)) return false",
+      "if (!spendings.markKept(payment.reservation)) return false",
       "counts a signed payment",
     ],
   ]),
@@ -25,12 +25,10 @@ export const mutations: readonly Mutation[] = [
       "",
       "gives the lock to one",
     ],
-  ]),
-  ...at("client/node/file-store.ts", [
     [
       "a buyer without the lock stores no payment in the file",
-      "if (!verbs.holds(payment.claim) || !verbs.markKept(payment.reservation)) return false",
-      "verbs.markKept(payment.reservation)",
+      "if (!isHeld(statements, payment.lock) || statements.markKept.run(payment.reservation).changes === 0)\n        return false",
+      "statements.markKept.run(payment.reservation)",
       "CLI-14: refuses reserve",
     ],
   ]),

@@ -10,7 +10,7 @@ const day = 86_400
 const addressOf = (digit: number): Address => `0x${String(digit).repeat(40)}`
 const [account, other, payTo, elsewhere] = [1, 2, 3, 4].map(addressOf) as [Address, Address, Address, Address]
 const origin = "https://api.example"
-const claim = { name: "buy", holder: "a", until: start + 60 }
+const lock = { name: "buy", holder: "a", until: start + 60 }
 const limits: Limits = {
   perPurchase: 50n,
   perDay: 200n,
@@ -23,7 +23,7 @@ const limits: Limits = {
 let ids = 0
 const spending = (changes: Partial<Spending> = {}): Spending => ({
   id: `spending-${++ids}`,
-  claim,
+  lock,
   micros: 50n,
   origin,
   offer: "hour",
@@ -46,7 +46,7 @@ const paymentFor = (reservation: string, changes: Partial<Payment> = {}): Paymen
   validBefore: start + 600,
   reservation,
   proofKey: undefined,
-  claim,
+  lock,
   sends: 1,
   uncertain: true,
   ...changes,
@@ -84,10 +84,10 @@ export function clientStoreContract(
     async function setup() {
       const stores = await open()
       opened.push(stores)
-      await stores.one.claim(claim, start)
+      await stores.one.lock(lock, start)
       return stores
     }
-    const counted = (store: ClientStore, now = start) => store.counted({ origin, offer: "hour" }, now)
+    const counted = (store: ClientStore, now = start) => store.sumSpending({ origin, offer: "hour" }, now)
     const buy = async (store: ClientStore, changes: Partial<Spending> = {}, now = start) => {
       const wanted = spending(changes)
       const { kind } = await store.reserve(wanted, limits, now)
@@ -97,14 +97,14 @@ export function clientStoreContract(
 
     it("gives the lock to one holder, and to the next after release or expiry", async () => {
       const { one, two } = await setup()
-      expect(await two.claim({ ...claim, holder: "b" }, start + 59)).toBe(false)
-      expect(await one.claim({ ...claim, until: start + 120 }, start + 59)).toBe(true)
-      expect(await two.claim({ ...claim, holder: "b" }, start + 119)).toBe(false)
-      expect(await two.claim({ ...claim, holder: "b", until: start + 240 }, start + 120)).toBe(true)
-      await one.unclaim(claim)
-      expect(await one.claim({ ...claim, holder: "c" }, start + 121)).toBe(false)
-      await two.unclaim({ ...claim, holder: "b" })
-      expect(await one.claim({ ...claim, holder: "c" }, start + 121)).toBe(true)
+      expect(await two.lock({ ...lock, holder: "b" }, start + 59)).toBe(false)
+      expect(await one.lock({ ...lock, until: start + 120 }, start + 59)).toBe(true)
+      expect(await two.lock({ ...lock, holder: "b" }, start + 119)).toBe(false)
+      expect(await two.lock({ ...lock, holder: "b", until: start + 240 }, start + 120)).toBe(true)
+      await one.unlock(lock)
+      expect(await one.lock({ ...lock, holder: "c" }, start + 121)).toBe(false)
+      await two.unlock({ ...lock, holder: "b" })
+      expect(await one.lock({ ...lock, holder: "c" }, start + 121)).toBe(true)
     })
 
     it("CLI-02: refuses a reservation over a limit, names the figures, stores nothing", async () => {
@@ -158,37 +158,37 @@ export function clientStoreContract(
       const { one, two } = await setup()
       const wanted = spending()
       await one.reserve(wanted, limits, start)
-      expect(await two.claim({ ...claim, holder: "b", until: start + 120 }, start + 60)).toBe(true)
+      expect(await two.lock({ ...lock, holder: "b", until: start + 120 }, start + 60)).toBe(true)
       expect(await counted(two)).toMatchObject({ day: 0n })
       expect(await one.keep(paymentFor(wanted.id))).toBe(false)
-      expect(await one.reserve(spending(), limits, start + 61)).toEqual({ kind: "claim_lost" })
-      expect(await two.unanswered(account, `${origin}/`)).toBeUndefined()
+      expect(await one.reserve(spending(), limits, start + 61)).toEqual({ kind: "lock_lost" })
+      expect(await two.findUnanswered(account, `${origin}/`)).toBeUndefined()
       // The reservation stays void even after the second holder has released the lock.
-      await two.unclaim({ ...claim, holder: "b" })
-      await one.claim(claim, start + 62)
+      await two.unlock({ ...lock, holder: "b" })
+      await one.lock(lock, start + 62)
       expect(await one.keep(paymentFor(wanted.id))).toBe(false)
     })
 
     it("counts a signed payment across lock holders until it is dropped or granted", async () => {
       const { one, two } = await setup()
       const { id } = await buy(one)
-      await two.claim({ ...claim, holder: "b", until: start + 120 }, start + 60)
+      await two.lock({ ...lock, holder: "b", until: start + 120 }, start + 60)
       expect(await counted(two)).toMatchObject({ day: 50n })
       // The former holder cannot restore a payment that the next holder has resolved.
       expect(await one.keep(paymentFor(id))).toBe(false)
-      const found = await two.unanswered(account, `${origin}/`)
+      const found = await two.findUnanswered(account, `${origin}/`)
       expect(found).toEqual(paymentFor(id))
-      expect(await two.unanswered(other, `${origin}/`)).toBeUndefined()
-      expect(await two.unanswered(account, `${origin}/tenant`)).toBeUndefined()
-      expect(await two.keep({ ...paymentFor(id), claim: { ...claim, holder: "b" }, uncertain: false })).toBe(
+      expect(await two.findUnanswered(other, `${origin}/`)).toBeUndefined()
+      expect(await two.findUnanswered(account, `${origin}/tenant`)).toBeUndefined()
+      expect(await two.keep({ ...paymentFor(id), lock: { ...lock, holder: "b" }, uncertain: false })).toBe(
         true,
       )
-      expect(await one.unanswered(account, `${origin}/`)).toMatchObject({ uncertain: false })
+      expect(await one.findUnanswered(account, `${origin}/`)).toMatchObject({ uncertain: false })
       await one.drop(paymentFor("another"))
-      expect(await one.unanswered(account, `${origin}/`)).toBeDefined()
+      expect(await one.findUnanswered(account, `${origin}/`)).toBeDefined()
       await two.add(grant("g"), paymentFor(id))
-      expect(await one.unanswered(account, `${origin}/`)).toBeUndefined()
-      expect(await one.grants(account)).toEqual([grant("g")])
+      expect(await one.findUnanswered(account, `${origin}/`)).toBeUndefined()
+      expect(await one.listGrants(account)).toEqual([grant("g")])
     })
 
     it("accepts an origin's first recipients and refuses a new one until it is approved", async () => {
@@ -207,7 +207,7 @@ export function clientStoreContract(
       await one.approveRecipient(origin, elsewhere)
       expect(await two.reserve(changed(), limits, start)).toEqual({ kind: "reserved" })
       const approved = spending({ payTo: account, recipients: [account], isApproved: true })
-      await two.claim(claim, start + day)
+      await two.lock(lock, start + day)
       expect(await two.reserve(approved, limits, start + day)).toEqual({ kind: "reserved" })
       expect((await counted(one)).recipients).toEqual([payTo, other, elsewhere, account])
     })
@@ -216,18 +216,18 @@ export function clientStoreContract(
       const { one, two } = await setup()
       const tenant = grant("b", { resource: `${origin}/tenant` })
       for (const each of [grant("a"), grant("b"), tenant, grant("a", { account: other })]) await one.add(each)
-      expect(await two.grants(account)).toEqual([tenant, grant("b"), grant("a")])
+      expect(await two.listGrants(account)).toEqual([tenant, grant("b"), grant("a")])
       await two.prefer(grant("a"))
-      expect((await one.grants(account)).map(({ id }) => id)).toEqual(["a", "b", "b"])
+      expect((await one.listGrants(account)).map(({ id }) => id)).toEqual(["a", "b", "b"])
       await one.change(tenant, { accessToken: "newer", refreshSends: 1 })
-      expect((await two.grants(account))[1]).toEqual({ ...tenant, accessToken: "newer", refreshSends: 1 })
+      expect((await two.listGrants(account))[1]).toEqual({ ...tenant, accessToken: "newer", refreshSends: 1 })
       await two.forget(grant("b"))
       await two.change(grant("b"), { accessToken: "ghost" })
-      expect((await one.grants(account)).map(({ resource }) => resource)).toEqual([
+      expect((await one.listGrants(account)).map(({ resource }) => resource)).toEqual([
         `${origin}/`,
         `${origin}/tenant`,
       ])
-      expect(await one.grants(other)).toHaveLength(1)
+      expect(await one.listGrants(other)).toHaveLength(1)
     })
 
     it("CLI-02: keeps a sliding day within its budget plus one purchase", async () => {
@@ -243,7 +243,7 @@ export function clientStoreContract(
           const signed: { at: number; micros: bigint; end: string }[] = []
           for (const { wait, micros, end } of steps) {
             now += wait
-            await store.claim({ ...claim, until: now + 60 }, now)
+            await store.lock({ ...lock, until: now + 60 }, now)
             const before = await counted(store, now)
             const wanted = spending({ micros })
             if ((await store.reserve(wanted, limits, now)).kind !== "reserved") {

@@ -2,7 +2,7 @@
 import { at, type Mutation } from "../mutations/mutation.ts"
 
 export const mutations: readonly Mutation[] = [
-  ...at("client/purchase/booking.ts", [
+  ...at("client/purchase/prepare-payment.ts", [
     [
       "a payment is written down before it is sent",
       "if (!(await store.keep({ ...payment, sends: 1, uncertain: true }))) throw overtaken()",
@@ -13,7 +13,7 @@ export const mutations: readonly Mutation[] = [
   ...at("client/wallet/refresh.ts", [
     [
       "a refresh under way outlives a crash",
-      "await store.change(grant, { refreshSends: sends })",
+      "await deps.store.change(grant, { refreshSends: sends })",
       "",
       "between a refresh and its answer",
     ],

@@ -1,7 +1,7 @@
 /** Fuzz targets that read text and answer a value or an error of their own: codec, JSON, configuration, challenge. */
 import fc from "fast-check"
 import { Ticket402Error } from "../../client/core/errors.ts"
-import { acceptable } from "../../client/core/policy.ts"
+import { requireAcceptable } from "../../client/core/policy.ts"
 import { readChallenge } from "../../client/wire/read-challenge.ts"
 import { ConfigError, parseConfig } from "../../server/config/config.ts"
 import { networks } from "../../shared/networks/index.ts"
@@ -136,7 +136,7 @@ export const challengeTarget = (values: readonly unknown[]): Target<{ text: stri
     try {
       const challenge = await readChallenge(response, 1_000)
       if (!challenge) return "not ours"
-      for (const { network, asset, micros } of acceptable(challenge, rules)) {
+      for (const { network, asset, micros } of requireAcceptable(challenge, rules)) {
         const own = findAsset(network, asset.address)
         if (micros > perPurchase || own !== asset) throw new Error("chose what it must not pay")
       }

@@ -2,11 +2,11 @@
 import { at, type Mutation } from "../../mutations/mutation.ts"
 
 export const mutations: readonly Mutation[] = [
-  ...at("client/app/fetch.ts", [
+  ...at("client/core/call-state.ts", [
     [
       "a POST does not reach the handler twice",
-      "return isGates || isIdempotent(request)",
-      "return true",
+      "state.hasToken && (outcome.byGate || outcome.isRepeatable)",
+      "state.hasToken",
       "CLI-17: a POST that the handler",
     ],
   ]),

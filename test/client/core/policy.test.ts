@@ -1,5 +1,5 @@
 import { expect, test } from "vitest"
-import { acceptable } from "../../../client/core/policy.ts"
+import { requireAcceptable } from "../../../client/core/policy.ts"
 import { BudgetRefusal, PolicyRefusal } from "../../../client/index.ts"
 import { readChallenge } from "../../../client/wire/read-challenge.ts"
 import { baseSepolia } from "../../../shared/networks/base-sepolia.ts"
@@ -83,8 +83,8 @@ test("CLI-01: the policy limits one purchase without the budget", async () => {
   const challenge = (await readChallenge(refused, 1_000))!
   const nothing = { origins: undefined, assets: undefined, payTos: undefined, canApprove: false }
   const rules = { payer: zeroAddress, networks, perPurchase: 10_000n, recipients: [], ...nothing }
-  expect(acceptable(challenge, rules)).toMatchObject([{ micros: 10_000n }])
-  expect(() => acceptable(challenge, { ...rules, perPurchase: 9_999n })).toThrow(BudgetRefusal)
+  expect(requireAcceptable(challenge, rules)).toMatchObject([{ micros: 10_000n }])
+  expect(() => requireAcceptable(challenge, { ...rules, perPurchase: 9_999n })).toThrow(BudgetRefusal)
 })
 
 test("CLI-10: a validity of 10^9 seconds is cut to 600", async () => {

@@ -15,7 +15,7 @@ export const mutations: readonly Mutation[] = [
     [
       "budget is reserved before signing",
       'if (reserved.kind === "over" || reserved.kind === "recipient_changed") throw errorOf(reserved, spending)',
-      'if (reserved.kind !== "claim_lost") return true',
+      'if (reserved.kind !== "lock_lost") return true',
       "CLI-02: a seller charging",
     ],
   ]),

@@ -2,7 +2,7 @@
 import { at, type Mutation } from "../../mutations/mutation.ts"
 
 export const mutations: readonly Mutation[] = [
-  ...at("client/purchase/booking.ts", [
+  ...at("client/purchase/prepare-payment.ts", [
     [
       "nothing is signed for an expired price",
       "if (now <= (terms.priceExpiresAt ?? Number.POSITIVE_INFINITY)) return",

@@ -2,7 +2,7 @@
 import { at, type Mutation } from "../../mutations/mutation.ts"
 
 export const mutations: readonly Mutation[] = [
-  ...at("client/purchase/sale.ts", [
+  ...at("client/purchase/offers.ts", [
     [
       "plain servers are paid only with payPerCall",
       "return deps.payPerCall ? readPlain",
@@ -13,7 +13,7 @@ export const mutations: readonly Mutation[] = [
   ...at("client/purchase/pay-per-call.ts", [
     [
       "a plain server gets the same payment again",
-      "if (old && mayStillPay(old, now())) return show(old, call, holding)",
+      "if (old && mayStillPay(old, now())) return showPayment(old, call, lock, deps)",
       "",
       "IDM-08",
     ],

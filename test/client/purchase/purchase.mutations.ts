@@ -10,11 +10,11 @@ export const mutations: readonly Mutation[] = [
       "CLI-14: a lost answer",
     ],
   ]),
-  ...at("client/purchase/delivery.ts", [
+  ...at("client/purchase/conclude-payment.ts", [
     [
       "an unanswered payment is resent",
-      "    await store.keep(payment)\n",
-      "    await store.drop(payment)\n",
+      "  await store.keep(payment)\n",
+      "  await store.drop(payment)\n",
       "CLI-14, IDM-02: an unanswered",
     ],
   ]),

@@ -13,7 +13,7 @@ export const mutations: readonly Mutation[] = [
   ...at("client/purchase/approval.ts", [
     ["only true approves", "if (answer !== true)", "if (answer === false)", "refuses the purchase"],
   ]),
-  ...at("client/purchase/sale.ts", [
+  ...at("client/purchase/offers.ts", [
     [
       "origins are limited to the list",
       "if (policy.origins && !policy.origins.has(asked.origin))",

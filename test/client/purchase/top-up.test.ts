@@ -58,14 +58,14 @@ test("CLI-12: a top-up sends its own seller's refresh token despite equal grant 
   await client.fetch(`${seller.url}/movies/7`)
   await client.fetch(`${other.url}/movies/7`)
   const payer = account.address.toLowerCase() as `0x${string}`
-  const [copy, own] = await store.grants(payer)
+  const [copy, own] = await store.listGrants(payer)
   if (!copy || !own) throw new Error("expected two bought grants")
   await store.forget(copy)
   await store.add({ ...copy, id: own.id })
   seller.script("POST /token", priced(seller), extended(seller))
   await client.topUp(`${seller.url}/movies/7`, offers)
   expect(shown(seller)).toEqual([null, own.refreshToken])
-  const otherGrant = (await store.grants(payer)).find(({ resource }) => resource === copy.resource)
+  const otherGrant = (await store.listGrants(payer)).find(({ resource }) => resource === copy.resource)
   expect(otherGrant?.accessToken).toBe(copy.accessToken)
 })
 

@@ -119,9 +119,9 @@ describe("the client's file", () => {
     const [hasty, patient] = [await createFileStore({ file, deadlineMs: 1 }), await createFileStore({ file })]
     const holder = new Sqlite(file)
     holder.exec("BEGIN IMMEDIATE")
-    const claim = { name: "a", holder: "b", until: 1 }
-    expect(await failure(hasty.claim(claim, 0))).toMatchObject({ found: "SQLITE_BUSY" })
-    const waiting = patient.claim(claim, 0)
+    const lock = { name: "a", holder: "b", until: 1 }
+    expect(await failure(hasty.lock(lock, 0))).toMatchObject({ found: "SQLITE_BUSY" })
+    const waiting = patient.lock(lock, 0)
     holder.exec("COMMIT")
     expect(await waiting).toBe(true)
     holder.close()

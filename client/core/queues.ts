@@ -1,9 +1,9 @@
-/** Work that is done one after the other where it is for the same thing. */
+/** Queues of work: tasks of one key run one after the other, tasks of different keys side by side. */
 import pLimit, { type LimitFunction } from "p-limit"
 
-export type InTurn = <T>(key: string, work: () => Promise<T>) => Promise<T>
+export type RunInOrder = <T>(key: string, work: () => Promise<T>) => Promise<T>
 
-export function createTurns(): InTurn {
+export function createQueues(): RunInOrder {
   const queues = new Map<string, LimitFunction>()
 
   return async (key, work) => {
