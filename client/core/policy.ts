@@ -1,8 +1,8 @@
 /** What may be bought: every entry of a 402 against the payer's own table and rules, before anything is signed. */
 
 import { type AssetInfo, findAsset, type NetworkInfo } from "../../shared/networks/network.ts"
-import { schemes } from "../../shared/schemes/index.ts"
-import type { Scheme } from "../../shared/schemes/scheme.ts"
+import { findScheme, schemeNames, transferMethodsOf } from "../../shared/schemes/index.ts"
+import { extraMembers, type Scheme } from "../../shared/schemes/scheme.ts"
 import { parseAtomic } from "../../shared/values/amount.ts"
 import { type Address, parseAddress, zeroAddress } from "../../shared/values/evm.ts"
 import { committedOffer } from "../../shared/x402/commitment.ts"
@@ -112,8 +112,8 @@ function judge(entry: unknown, { info, show }: Challenge, policy: Rules): Accept
   const wanted = parsed.data
   const extra = wanted.extra ?? {}
 
-  const scheme = schemes.get(wanted.scheme)
-  if (!scheme) return no("scheme_unknown", wanted.scheme, [...schemes.keys()].join(" or "))
+  const methods = transferMethodsOf(wanted.scheme)
+  if (methods.length === 0) return no("scheme_unknown", wanted.scheme, schemeNames.join(" or "))
   const network = policy.networks.get(wanted.network)
   if (!network) return no("network_not_allowed", wanted.network, [...policy.networks.keys()].join(" or "))
   const address = parseAddress(wanted.asset)
@@ -122,8 +122,8 @@ function judge(entry: unknown, { info, show }: Challenge, policy: Rules): Accept
     return no("asset_unknown", wanted.asset, `an asset of the own table on ${network.name}`)
   if (policy.assets && !policy.assets.has(asset))
     return no("asset_not_allowed", asset.symbol, "an asset of allow.assets")
-  if (extra.assetTransferMethod !== undefined && extra.assetTransferMethod !== "eip3009")
-    return no("transfer_method_unknown", extra.assetTransferMethod, "eip3009")
+  const scheme = findScheme(wanted.scheme, extra.assetTransferMethod)
+  if (!scheme) return no("transfer_method_unknown", extra.assetTransferMethod, methods.join(" or "))
   const flows = show ? ["upfront"] : ["access-token", "upfront"]
   if (extra.paymentFlow !== undefined && !flows.includes(extra.paymentFlow))
     return no("payment_flow_unknown", extra.paymentFlow, flows.join(" or "))
@@ -138,12 +138,15 @@ function judge(entry: unknown, { info, show }: Challenge, policy: Rules): Accept
     return no("offer_too_small", `${terms.calls} calls`, `${info.cost}, which this call takes`)
   // The domain that is signed comes from the own table in any case; a seller who names another one expects a
   // signature that this client does not give (CLI-08).
-  const { name, version } = asset.eip712
-  if ((extra.name ?? name) !== name || (extra.version ?? version) !== version)
+  const own = scheme.extra(asset)
+  const members = extraMembers.filter((member) => own[member] !== undefined)
+  const expected = members.map((member) => own[member])
+  const found = members.map((member) => extra[member] ?? own[member])
+  if (found.some((value, at) => value !== expected[at]))
     return no(
       "domain_mismatch",
-      `${extra.name ?? name} ${extra.version ?? version}`,
-      `${name} ${version} for ${asset.symbol} on ${network.name}`,
+      found.join(" "),
+      `${expected.join(" ")} for ${asset.symbol} on ${network.name}`,
     )
   const payTo = parseAddress(wanted.payTo)
   if (!payTo || payTo === zeroAddress || payTo === policy.payer)

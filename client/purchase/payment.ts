@@ -64,7 +64,7 @@ export async function signPayment(
     })
   return {
     ...record,
-    ...show(choice.entry, choice.scheme.serialize(transfer)),
+    ...show(choice.entry, choice.scheme.serialize(transfer, lowerAddress(choice.asset.address))),
     account: terms.payer,
     resource: place.resource.href,
     network: choice.network.id,

@@ -49,9 +49,8 @@ export async function measureParts(service: Service, count: number): Promise<rea
       const { scheme, transfer, network, asset } = payment
       await part("signature", () => scheme.verify(transfer, domainOf(network, asset), recoverSigner))
       const chain = createChain(payment, node.rpcUrl)
-      const call = scheme.settlementCall(transfer)
       const reading = await part("chain read", () =>
-        chain.readTransfer({ asset: payment.price.asset, transfer, call }),
+        chain.readTransfer({ scheme, asset: payment.price.asset, transfer }),
       )
       const order = orderOf(payment, reading, now)
       await part("redeem (commit)", () => store.redeem(order))
@@ -90,7 +89,7 @@ export function orderOf(
   return {
     key,
     network: network.id,
-    scheme: scheme.name,
+    scheme: scheme.id,
     asset: price.asset,
     transfer,
     nominal: transfer.value,

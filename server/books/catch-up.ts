@@ -4,7 +4,7 @@ import { importedPayment } from "../core/imported.ts"
 import { type Chain, ChainUnavailable } from "../ports/chain.ts"
 import type { Logger, Now, Random } from "../ports/runtime.ts"
 import type { Store } from "../ports/store.ts"
-import type { Arrival, IncomeReader } from "./income.ts"
+import type { Arrival, FoundPayment, IncomeReader } from "./income.ts"
 
 export type CatchUpDeps = {
   readonly store: Pick<Store, "progress" | "unbooked" | "catchUp">
@@ -95,11 +95,11 @@ export function createCatchUp(deps: CatchUpDeps, options: CatchUpOptions): Catch
     return found.flatMap(({ arrival, payment }) => (payment ? [importOf(arrival, payment)] : []))
   }
 
-  function importOf(arrival: Arrival, payment: Parameters<typeof importedPayment>[0]["payment"]) {
-    const { scheme, asset, transactionHash, logIndex, blockNumber, blockHash } = arrival
+  function importOf(arrival: Arrival, payment: FoundPayment) {
+    const { asset, transactionHash, logIndex, blockNumber, blockHash } = arrival
     return importedPayment({
       network: chain.network,
-      scheme,
+      scheme: payment.scheme,
       asset,
       payment,
       evidence: { transactionHash, logIndex, blockNumber, blockHash },

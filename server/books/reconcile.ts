@@ -1,4 +1,4 @@
-/** Compares the books of a network with its chain: the sum of paid rows with all that arrived by signed payments. */
+/** Compares the books of a network with its chain: paid rows against transfers by signed payments. */
 import { setTimeout as sleep } from "node:timers/promises"
 import type { AssetInfo } from "../../shared/networks/network.ts"
 import { type Comparison, compare, type Paid } from "../core/reconciliation.ts"
@@ -19,7 +19,7 @@ export type ReconcileOptions = {
   readonly fromBlock?: bigint | undefined
   /** Only so many, from the newest block back, and nothing before the books begin. */
   readonly lastBlocks?: number
-  /** How long a payment that is in a block may still be open: a running service is about to book it. */
+  /** How long a payment in a block may still be open, because a running service is about to book it. */
   readonly patienceSeconds?: number
 }
 
@@ -28,21 +28,21 @@ export type Account = Comparison & {
   readonly asset: AssetInfo
   readonly fromBlock: bigint
   readonly toBlock: bigint
-  /** Transfers to payTo by nobody's authorization; no difference. */
+  /** Plain transfers to payTo, which are no difference. */
   readonly otherIncome: readonly Arrival[]
 }
 
 const pageSize = 500
 const stepBlocks = 5000n
 
-/** Answers an account for each asset; works while the service runs. */
+/** Returns an account for each asset; works while the service runs. */
 export async function reconcile(
   { store, chain, payees }: ReconcileDeps,
   { fromBlock, lastBlocks, patienceSeconds = 10 }: ReconcileOptions = {},
 ): Promise<readonly Account[]> {
   await chain.ready()
   const network = chain.network.id
-  // The books before the chain: what they call paid must be there already.
+  // The books before the chain: a row that they call paid must be on the chain already.
   const rows = await redemptionsOf(store, network)
   const { blocks } = await store.progress({ network })
   const { number: head } = await chain.head()
@@ -65,7 +65,7 @@ export async function reconcile(
   const found: { arrival: Arrival; paid: Paid | null }[] = []
   for (const arrival of arrivals) found.push({ arrival, paid: await paidBy(arrival) })
 
-  return income.accounts.map(({ asset }) => {
+  return income.assets.map((asset) => {
     const address = asset.address.toLowerCase()
     const here = found.filter(({ arrival }) => arrival.asset === asset)
     return {
@@ -81,14 +81,15 @@ export async function reconcile(
     }
   })
 
-  /** The payment behind money; what the books have under exactly this transfer needs no look at its receipt. */
+  /** The payment behind a transfer. A transfer that the books know needs no receipt. */
   async function paidBy(arrival: Arrival): Promise<Paid | null> {
-    const { transactionHash, logIndex, payer, payTo, value, scheme, asset } = arrival
+    const { transactionHash, logIndex, payer, payTo, value, asset } = arrival
     const place = { transactionHash, logIndex, payer, payTo, value }
     const known = booked.get(`${transactionHash} ${logIndex}`)
     if (known) return { ...place, key: known.key, row: known }
     const [found] = await income.payments([arrival])
     if (!found?.payment) return null
+    const { scheme } = found.payment
     const key = scheme.redemptionKey(chain.network.chainId, asset.address, found.payment)
     return { ...place, key, row: await settledRow(key) }
   }
@@ -103,7 +104,7 @@ export async function reconcile(
   }
 }
 
-/** Of whitelisted callers nothing is settled. */
+/** Leaves out whitelisted callers, whose payments are never settled. */
 async function redemptionsOf(store: Pick<Store, "books">, network: string): Promise<readonly Redemption[]> {
   const found: Redemption[] = []
   for (let after = ""; ; ) {
@@ -116,9 +117,8 @@ async function redemptionsOf(store: Pick<Store, "books">, network: string): Prom
   }
 }
 
-const payeeOf = ({ network, scheme, asset, transfer }: Redemption): Payee => ({
+const payeeOf = ({ network, asset, transfer }: Redemption): Payee => ({
   network,
-  scheme,
   asset,
   payTo: transfer.payTo,
 })

@@ -7,10 +7,9 @@ import {
   numberToHex,
   TransactionReceiptNotFoundError,
 } from "viem"
-import type { SignedTransfer } from "../../shared/schemes/scheme.ts"
 import { type Address, type Hex, lowerAddress } from "../../shared/values/evm.ts"
 import type { TransferReading } from "../core/verdict.ts"
-import type { FoundLog, LocatedLog, Receipt, SendResult } from "../ports/chain.ts"
+import type { FoundLog, LocatedLog, LogFilter, Receipt, SendResult, TransferQuery } from "../ports/chain.ts"
 import { intakeReadAbi, intakeReadCode, intakeReadResult } from "./contracts/intake-read.ts"
 import type { NodeClient } from "./node.ts"
 import { causes, isRevert, rpcText, sendResultOf } from "./node-errors.ts"
@@ -34,22 +33,22 @@ export const isDevelopment: Question<boolean> = async (client) => ({
 })
 
 export const readTransfer =
-  (input: { asset: Address; transfer: SignedTransfer; call: Hex }): Question<TransferReading> =>
+  ({ scheme, asset, transfer }: TransferQuery): Question<TransferReading> =>
   async (client) => {
-    const { payer, nonce, payTo } = input.transfer
+    const { payer, payTo } = transfer
+    const [used, settlement] = [scheme.usedCall(asset, transfer), scheme.settlementCall(asset, transfer)]
     const data = encodeDeployData({
       abi: intakeReadAbi,
       bytecode: intakeReadCode,
-      args: [input.asset, payer, nonce, payTo, input.call],
+      args: [asset, payer, payTo, used, settlement],
     })
-    const [payerCodeLength, balance, used, transferred, received, blockNumber, blockTime] =
+    const [payerCodeLength, balance, usedWord, transferred, received, blockNumber, blockTime] =
       decodeAbiParameters(intakeReadResult, await call(client, data))
-    const payerHasCode = payerCodeLength > 0n
     return {
       value: {
-        payerHasCode,
+        payerHasCode: payerCodeLength > 0n,
         balance,
-        used,
+        used: scheme.isUsed(usedWord, transfer),
         transferred,
         received,
         blockNumber,
@@ -170,14 +169,8 @@ export const receipt =
     }
   }
 
-export type LogFilter = {
-  readonly asset: Address
-  readonly topics: readonly (Hex | readonly Hex[] | null)[]
-  readonly fromBlock: bigint
-}
-
 export const findLogs =
-  ({ asset, topics, fromBlock }: LogFilter, logBlocks: bigint): Question<readonly FoundLog[]> =>
+  ({ address, topics, fromBlock }: LogFilter, logBlocks: bigint): Question<readonly FoundLog[]> =>
   async (client) => {
     const found = new Map<Hex, FoundLog>()
     const newest = await client.getBlockNumber({ cacheTime: 0 })
@@ -187,7 +180,7 @@ export const findLogs =
       const toBlock: Hex | BlockTag = last ? "latest" : numberToHex(from + logBlocks - 1n)
       const logs = await client.request({
         method: "eth_getLogs",
-        params: [{ address: asset, topics: mutable(topics), fromBlock: numberToHex(from), toBlock }],
+        params: [{ address, topics: mutable(topics), fromBlock: numberToHex(from), toBlock }],
       })
       for (const { transactionHash, blockNumber } of logs)
         if (transactionHash && blockNumber)
@@ -201,7 +194,7 @@ export const findLogs =
 
 export const logs =
   (
-    { asset, topics, fromBlock, toBlock }: LogFilter & { readonly toBlock: bigint },
+    { address, topics, fromBlock, toBlock }: LogFilter & { readonly toBlock: bigint },
     logBlocks: bigint,
   ): Question<readonly LocatedLog[]> =>
   async (client) => {
@@ -212,7 +205,7 @@ export const logs =
       const range = { fromBlock: numberToHex(from), toBlock: numberToHex(last < toBlock ? last : toBlock) }
       const logs = await client.request({
         method: "eth_getLogs",
-        params: [{ address: asset, topics: mutable(topics), ...range }],
+        params: [{ address, topics: mutable(topics), ...range }],
       })
       for (const log of logs) {
         const { transactionHash, blockNumber, blockHash, logIndex } = log

@@ -1,7 +1,9 @@
 /** The relayer by a private key in memory. */
-import { keccak256, toFunctionSelector } from "viem"
+import { keccak256 } from "viem"
 import { privateKeyToAccount } from "viem/accounts"
 import { networks } from "../../shared/networks/index.ts"
+import { schemes } from "../../shared/schemes/index.ts"
+import type { Call } from "../../shared/schemes/scheme.ts"
 import { type Address, type Hex, lowerAddress } from "../../shared/values/evm.ts"
 import { aggregators, settlerDeployment } from "../core/batch.ts"
 import type { Relayer } from "../ports/chain.ts"
@@ -43,39 +45,35 @@ export function createRelayers([first, ...others]: readonly [Key, ...Key[]]): re
   return [create(first), ...others.map(create)]
 }
 
-/** The settlement calls of all schemes; a new scheme that settles by another call needs a line here. */
-const settlementCalls: ReadonlySet<string> = new Set([
-  toFunctionSelector("transferWithAuthorization(address,address,uint256,uint256,uint256,bytes32,bytes)"),
-])
-
-type CallPlans = Pick<Parameters<Relayer["sign"]>[0], "to" | "data">
-
 /**
- * The same relayer, which signs nothing but settlements of these assets, alone or in batches, transfers of nothing to
- * itself and the deployment of the Settler, whoever asks and for whatever reason (KEY-08).
+ * The same relayer, which signs only settlements of these assets by a known scheme, alone or in batches, empty transfers
+ * to itself and the deployment of the Settler, so that no caller can spend its funds otherwise (KEY-08).
  */
-export function onlySettlements(relayer: Relayer, assets: Iterable<Address>): Relayer {
-  const known = new Set([...assets].map(lowerAddress))
+export function onlySettlements(relayer: Relayer, assets: readonly Address[]): Relayer {
+  const settlements = new Set(
+    [...schemes.values()].flatMap(({ settlement }) =>
+      assets.map((asset) => callName(settlement.target(lowerAddress(asset)), settlement.selector)),
+    ),
+  )
   const own = lowerAddress(relayer.address)
 
-  const isSettlement = ({ to, data }: CallPlans): boolean =>
-    known.has(lowerAddress(to)) && settlementCalls.has(data.slice(0, 10).toLowerCase())
+  const isSettlement = ({ to, data }: Call): boolean => settlements.has(callName(to, data))
 
-  /** Every call in it is looked at: the contract would make any. */
-  function isBatch({ to, data }: CallPlans): boolean {
+  /** Checks every call in the batch, because the contract would make any. */
+  function isBatch({ to, data }: Call): boolean {
     const aggregator = aggregators.find(({ address }) => address === lowerAddress(to))
     if (!aggregator) return false
     try {
       return aggregator.decode(data).every(isSettlement)
     } catch {
-      // Not a batch in any form that is made here.
+      // The data is in no form that this service makes.
       return false
     }
   }
 
-  const fillsNonce = ({ to, data }: CallPlans): boolean => lowerAddress(to) === own && data === "0x"
+  const fillsNonce = ({ to, data }: Call): boolean => lowerAddress(to) === own && data === "0x"
 
-  const deploysSettler = ({ to, data }: CallPlans): boolean =>
+  const deploysSettler = ({ to, data }: Call): boolean =>
     lowerAddress(to) === settlerDeployment.to && data.toLowerCase() === settlerDeployment.data
 
   return Object.freeze({
@@ -87,3 +85,6 @@ export function onlySettlements(relayer: Relayer, assets: Iterable<Address>): Re
     },
   })
 }
+
+/** The target and the function that a call names. */
+const callName = (to: Address, data: Hex): string => `${lowerAddress(to)} ${data.slice(0, 10).toLowerCase()}`

@@ -1,4 +1,5 @@
 /** Settlements that share a transaction: which ones ride together, and the contracts that make many calls in one. */
+import type { Call as Target } from "../../shared/schemes/scheme.ts"
 import {
   type Address,
   concat,
@@ -13,8 +14,7 @@ import { most } from "./fees.ts"
 import { create2Deployer, settlerAddress, settlerCode } from "./settler.ts"
 
 /** What the relayer calls; gas is the limit of the call when it is a transaction of its own. */
-export type Call = { readonly to: Address; readonly data: Hex; readonly gas: bigint }
-type Target = Pick<Call, "to" | "data">
+export type Call = Target & { readonly gas: bigint }
 
 /** A contract that makes the calls of a batch, and goes on when one of them fails. */
 export type Aggregator = {
@@ -22,7 +22,7 @@ export type Aggregator = {
   readonly address: Address
   /** Whether a call can burn no more than its own gas; if not, one that does starves all others. */
   readonly capsEach: boolean
-  /** Calldata for calls of one asset. */
+  /** Calldata for calls of one contract. */
   encode(calls: readonly Call[]): Hex
   /** The calls that the calldata makes. Throws when it is anything else. */
   decode(data: Hex): readonly Target[]
@@ -43,7 +43,7 @@ const settler: Aggregator = {
   capsEach: true,
   encode(calls) {
     const [first] = calls
-    if (!first || calls.some((call) => call.to !== first.to)) throw new Error("a batch is of one asset")
+    if (!first || calls.some((call) => call.to !== first.to)) throw new Error("a batch calls one contract")
     const args = [first.to, mostGas(calls), calls.map((call) => call.data)] as const
     return encodeFunctionData({ abi: settlerAbi, functionName: "run", args })
   },
@@ -107,7 +107,7 @@ export type BatchLimits = {
   readonly gas: bigint
 }
 
-/** Groups that share a transaction: of one asset, within the limits, and ordered by the first of each as they came. */
+/** Groups that share a transaction: calls of one contract, within the limits, and ordered by the first of each as they came. */
 export function plan<R extends Rider>(riders: readonly R[], limits: BatchLimits): readonly (readonly R[])[] {
   const groups: R[][] = []
   const filling = new Map<Address, R[]>()

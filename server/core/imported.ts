@@ -48,7 +48,7 @@ export function importedPayment(found: Found): { readonly grant: Grant; readonly
       key: scheme.redemptionKey(network.chainId, asset, payment),
       grantId,
       network: network.id,
-      scheme: scheme.name,
+      scheme: scheme.id,
       asset,
       transfer: { payer, payTo, value, validAfter: 0n, validBefore: BigInt(now), nonce, signature: "0x" },
       nominal: nominalValue(value, found.asset),

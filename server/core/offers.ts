@@ -7,6 +7,7 @@ import type { SettlePolicy } from "./redemption.ts"
 export type Price = {
   /** CAIP-2. */
   readonly network: string
+  /** The id of the payment scheme. */
   readonly scheme: string
   /** Lower-case address. */
   readonly asset: Address
@@ -87,9 +88,8 @@ export const opens = (offer: Pick<Offer, "scope" | "units" | "dpop">, gatedRoute
   offer.dpop !== "required"
 
 /** Where the money of these offers goes, or went. */
-export const payeesOf = (
-  offers: readonly Offer[],
-): readonly Pick<Price, "network" | "scheme" | "asset" | "payTo">[] => offers.flatMap(({ prices }) => prices)
+export const payeesOf = (offers: readonly Offer[]): readonly Pick<Price, "network" | "asset" | "payTo">[] =>
+  offers.flatMap(({ prices }) => prices)
 
 /** What a quote says of an offer's price; undefined for one that this service did not make for it. */
 export type OpenQuote = (quote: string, offer: Offer, price: Price) => QuotedAmount | undefined

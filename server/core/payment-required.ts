@@ -3,6 +3,7 @@
 import { networks } from "../../shared/networks/index.ts"
 import { findAsset } from "../../shared/networks/network.ts"
 import { hasScope } from "../../shared/oauth/access-token.ts"
+import { requireScheme } from "../../shared/schemes/index.ts"
 import { encodeHeader } from "../../shared/values/codec.ts"
 import { checksumAddress } from "../../shared/values/evm.ts"
 import {
@@ -119,15 +120,16 @@ function requirements(
   return offer.prices.map((price) => {
     const network = networks.get(price.network)
     const asset = network && findAsset(network, price.asset)
+    const scheme = requireScheme(price.scheme)
     return {
-      scheme: price.scheme,
+      scheme: scheme.name,
       network: price.network,
       amount: price.amount.toString(),
       asset: checksumAddress(price.asset),
       payTo: checksumAddress(price.payTo),
       maxTimeoutSeconds: price.maxTimeoutSeconds,
       extra: {
-        ...asset?.eip712,
+        ...(asset && scheme.extra(asset)),
         offer: offer.ref,
         ...(price.quote !== undefined && { quote: price.quote }),
         ...(paymentFlow !== undefined && { paymentFlow }),

@@ -3,9 +3,9 @@
 import { networks } from "../../shared/networks/index.ts"
 import { type AssetInfo, findAsset, type NetworkInfo } from "../../shared/networks/network.ts"
 import { Refusal } from "../../shared/refusals.ts"
-import { schemes } from "../../shared/schemes/index.ts"
+import { findScheme, schemeNames } from "../../shared/schemes/index.ts"
 import { PayloadError, type Scheme, type SignedTransfer } from "../../shared/schemes/scheme.ts"
-import { parseAddress } from "../../shared/values/evm.ts"
+import { type Address, parseAddress } from "../../shared/values/evm.ts"
 import { type PaymentPayload, paymentPayloadSchema } from "../../shared/x402/messages.ts"
 import type { Offer, OfferBoard, Price, SetPrice } from "./offers.ts"
 
@@ -33,15 +33,15 @@ export function locatePayment(input: unknown): LocatedPayment {
     throw new Refusal("payment_malformed", where ? `Look at ${where}.` : undefined)
   }
   const { accepted, payload, extensions } = parsed.data
-  const scheme = schemes.get(accepted.scheme)
-  if (!scheme) throw new Refusal("scheme_mismatch", `Wanted ${[...schemes.keys()].join(" or ")}.`)
+  const scheme = findScheme(accepted.scheme, accepted.extra?.assetTransferMethod)
+  if (!scheme) throw new Refusal("scheme_mismatch", `Wanted ${schemeNames.join(" or ")}.`)
   const network = networks.get(accepted.network)
   if (!network) throw new Refusal("network_mismatch", "The network is not known here.")
   const address = parseAddress(accepted.asset)
   if (!address) throw new Refusal("payment_malformed", "Look at accepted.asset.")
   const asset = findAsset(network, address)
   if (!asset) throw new Refusal("asset_mismatch", "The asset is not known on this network.")
-  const transfer = readTransfer(scheme, payload)
+  const transfer = readTransfer(scheme, payload, address)
   return {
     accepted,
     identifier: extensions?.["payment-identifier"]?.info?.id,
@@ -53,9 +53,9 @@ export function locatePayment(input: unknown): LocatedPayment {
   }
 }
 
-function readTransfer(scheme: Scheme, payload: unknown): SignedTransfer {
+function readTransfer(scheme: Scheme, payload: unknown, asset: Address): SignedTransfer {
   try {
-    return scheme.parse(payload)
+    return scheme.parse(payload, asset)
   } catch (error) {
     if (error instanceof PayloadError) throw new Refusal("payment_malformed", error.message)
     throw error
@@ -84,7 +84,7 @@ export function matchPayment(payment: LocatedPayment, board: OfferBoard, now: nu
   if (onNetwork.length === 0) throw new Refusal("network_mismatch")
   const ofAsset = onNetwork.filter((price) => price.asset === parseAddress(payment.asset.address))
   if (ofAsset.length === 0) throw new Refusal("asset_mismatch")
-  const listed = ofAsset.find((each) => each.scheme === payment.scheme.name)
+  const listed = ofAsset.find((each) => each.scheme === payment.scheme.id)
   if (!listed) throw new Refusal("scheme_mismatch")
   const price = { ...listed, amount: listed.amount ?? quotedAmount(payment, offer, listed, board) }
   if (transfer.payTo !== price.payTo) throw new Refusal("recipient_mismatch")

@@ -8,7 +8,7 @@ export type TransferReading = {
   readonly payerHasCode: boolean
   /** Atomic units of the asset. */
   readonly balance: bigint
-  /** ERC-3009 authorizationState: used or cancelled. */
+  /** The once-only key was used, or cancelled. */
   readonly used: boolean
   /** The exact transfer succeeds, and this much arrives at payTo. */
   readonly transferred: boolean

@@ -1,7 +1,7 @@
 /** A network, as the use cases see it, and the account that pays gas there. */
 
 import type { NetworkInfo } from "../../shared/networks/network.ts"
-import type { ChainLog, SignedTransfer } from "../../shared/schemes/scheme.ts"
+import type { ChainLog, LogTopics, Scheme, SignedTransfer } from "../../shared/schemes/scheme.ts"
 import type { Address, Hex } from "../../shared/values/evm.ts"
 import type { TransferReading } from "../core/verdict.ts"
 import type { SignedBytes } from "./records.ts"
@@ -45,6 +45,20 @@ export type LocatedLog = ChainLog & {
   readonly blockHash: Hex
 }
 
+/** A payment to be read on the chain, by the calls of its scheme. */
+export type TransferQuery = {
+  readonly scheme: Scheme
+  readonly asset: Address
+  readonly transfer: SignedTransfer
+}
+
+/** Logs of one contract from a block on. */
+export type LogFilter = {
+  readonly address: Address
+  readonly topics: LogTopics
+  readonly fromBlock: bigint
+}
+
 export type FoundLog = { readonly transactionHash: Hex; readonly blockNumber: bigint }
 
 export type Fees = { readonly maxFeePerGas: bigint; readonly maxPriorityFeePerGas: bigint }
@@ -58,7 +72,7 @@ export type Chain = {
   ready(): Promise<void>
   /** Whether the node is one for development, such as anvil, whose accounts everybody knows. */
   isDevelopment(): Promise<boolean>
-  readTransfer(input: { asset: Address; transfer: SignedTransfer; call: Hex }): Promise<TransferReading>
+  readTransfer(query: TransferQuery): Promise<TransferReading>
   head(): Promise<{ number: bigint; hash: Hex; time: number }>
   blockHash(number: bigint): Promise<Hex | null>
   /** Number of the newest block that no reorg takes back; `finalityBlocks` behind the head where a node cannot tell. */
@@ -81,18 +95,9 @@ export type Chain = {
    * nominal value that one node's word is enough for, and where there is one node only.
    */
   agreed(nominal: bigint): Pick<Chain, "readTransfer" | "receipt"> | null
-  findLogs(input: {
-    asset: Address
-    topics: readonly (Hex | readonly Hex[] | null)[]
-    fromBlock: bigint
-  }): Promise<readonly FoundLog[]>
-  /** Every log of the asset with these topics in the blocks, both ends included, in the chain's order. */
-  logs(input: {
-    asset: Address
-    topics: readonly (Hex | readonly Hex[] | null)[]
-    fromBlock: bigint
-    toBlock: bigint
-  }): Promise<readonly LocatedLog[]>
+  findLogs(filter: LogFilter): Promise<readonly FoundLog[]>
+  /** Every matching log in the blocks, both ends included, in the chain's order. */
+  logs(filter: LogFilter & { readonly toBlock: bigint }): Promise<readonly LocatedLog[]>
 }
 
 /** The account that pays gas; it signs settlement calls and nothing else. */

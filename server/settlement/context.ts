@@ -1,7 +1,6 @@
 /** What all parts of a network's settlement share: the world, the limits, what this process noticed, and how it writes. */
 import pLimit from "p-limit"
-import { schemes as knownSchemes } from "../../shared/schemes/index.ts"
-import type { Scheme } from "../../shared/schemes/scheme.ts"
+import { requireScheme } from "../../shared/schemes/index.ts"
 import type { Address } from "../../shared/values/evm.ts"
 import type { Move, Redemption } from "../core/redemption.ts"
 import { retryDelay } from "../core/retry.ts"
@@ -35,7 +34,6 @@ export type SettlementDeps = {
   /** In [0, 1). */
   readonly chance: () => number
   readonly log: Logger
-  readonly schemes?: ReadonlyMap<string, Scheme>
   readonly onStep?: (step: SettlementStep) => void
   /** A settlement failed, and a grant ended with it. */
   readonly onEnded?: () => void
@@ -106,7 +104,6 @@ export function createContext(deps: SettlementDeps, overrides: Partial<Settlemen
   const network = chain.network.id
   const limits = { ...settlementLimits, ...overrides }
   const onStep = deps.onStep ?? (() => {})
-  const schemes = deps.schemes ?? knownSchemes
 
   const noteOutcome = createFailureAlarm(network, log)
 
@@ -219,12 +216,6 @@ export function createContext(deps: SettlementDeps, overrides: Partial<Settlemen
     return left > 0 && left <= longestRestSeconds
   }
 
-  function schemeOf(row: Redemption): Scheme {
-    const scheme = schemes.get(row.scheme)
-    if (!scheme) throw new Error(`there is no scheme ${row.scheme}`)
-    return scheme
-  }
-
   const sign = (
     relayer: Relayer,
     transaction: Omit<Parameters<Relayer["sign"]>[0], "chainId">,
@@ -242,7 +233,7 @@ export function createContext(deps: SettlementDeps, overrides: Partial<Settlemen
     each,
     isAhead,
     isParked: (relayer: Address) => isAhead(noticed.parkedUntil.get(relayer) ?? 0),
-    schemeOf,
+    schemeOf: (row: Redemption) => requireScheme(row.scheme),
     sign,
   }
 }

@@ -29,7 +29,7 @@ export function createExaminer(context: SettlementContext) {
   async function look(row: Redemption, source: Source): Promise<Verdict> {
     const scheme = schemeOf(row)
     const { asset, transfer, key } = row
-    const reading = await source.readTransfer({ asset, transfer, call: scheme.settlementCall(transfer) })
+    const reading = await source.readTransfer({ scheme, asset, transfer })
     const findings = reading.used ? await find(scheme, row, source) : []
     const doubt = noticed.doubts.get(key) ?? null
     const { blockSeconds } = chain.network
@@ -53,7 +53,7 @@ export function createExaminer(context: SettlementContext) {
     const slack = BigInt(confirmations)
     const fromBlock = row.fromBlock > slack ? row.fromBlock - slack : 0n
     const { asset, transfer } = row
-    const logs = await chain.findLogs({ asset, topics: scheme.outcomeTopics(transfer), fromBlock })
+    const logs = await chain.findLogs({ ...scheme.outcomeLogs(asset, transfer), fromBlock })
     const receipts = await Promise.all(logs.map((found) => source.receipt(found.transactionHash)))
     return receipts.flatMap((receipt) => (receipt ? [readReceipt(receipt, row)] : []))
   }

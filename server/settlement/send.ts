@@ -67,8 +67,7 @@ export function createSender(context: SettlementContext, { examine }: Examiner, 
 
   /** The call of a payment that goes through now; of any other, what was found out is written. */
   async function simulate(fence: number, row: Redemption): Promise<Ready | undefined> {
-    const to = row.asset
-    const data = schemeOf(row).settlementCall(row.transfer)
+    const { to, data } = schemeOf(row).settlementCall(row.asset, row.transfer)
     // An asset may take a used nonce without a word (security.md SET-13), so what failed once is read first.
     let verdict: Verdict | undefined
     if (row.state === "failed" || row.attempts > 0) verdict = await examine(row)

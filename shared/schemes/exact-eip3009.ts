@@ -1,4 +1,4 @@
-/** The x402 scheme `exact` by ERC-3009 `transferWithAuthorization`; a payer with code signs in whatever way his code takes. */
+/** Implements x402's `exact` with ERC-3009 `transferWithAuthorization`, called on the asset itself. */
 import * as z from "zod"
 import { atomicPattern, parseAtomic } from "../values/amount.ts"
 import {
@@ -7,23 +7,24 @@ import {
   type Hex,
   hashTypedData,
   isCanonicalSignature,
-  keccak256,
   lowerAddress,
   parseAbi,
   parseAddress,
-  stringToBytes,
   zeroAddress,
 } from "../values/evm.ts"
+import { addressIn, addressTopic, eventTopic, logsOf, readIncome } from "./erc20.ts"
 import {
   type ChainLog,
   PayloadError,
   type Scheme,
+  type SignedTransfer,
   type TransferOutcome,
   type TransferTerms,
 } from "./scheme.ts"
 
 const abi = parseAbi([
   "function transferWithAuthorization(address from, address to, uint256 value, uint256 validAfter, uint256 validBefore, bytes32 nonce, bytes signature)",
+  "function authorizationState(address authorizer, bytes32 nonce) view returns (bool)",
 ])
 
 const types = {
@@ -37,10 +38,8 @@ const types = {
   ],
 } as const
 
-const topic = (event: string): Hex => keccak256(stringToBytes(event))
-const authorizationUsed = topic("AuthorizationUsed(address,bytes32)")
-const authorizationCanceled = topic("AuthorizationCanceled(address,bytes32)")
-const transferred = topic("Transfer(address,address,uint256)")
+const authorizationUsed = eventTopic("AuthorizationUsed(address,bytes32)")
+const authorizationCanceled = eventTopic("AuthorizationCanceled(address,bytes32)")
 
 const uint256 = z.string().regex(atomicPattern)
 const payloadSchema = z.strictObject({
@@ -58,11 +57,15 @@ const payloadSchema = z.strictObject({
   }),
 })
 
-export const exactEip3009: Scheme = {
+export const exactEip3009 = {
+  id: "exact",
   name: "exact",
+  assetTransferMethod: "eip3009",
   batchable: true,
 
-  parse(payload) {
+  extra: (asset) => ({ name: asset.eip712.name, version: asset.eip712.version }),
+
+  parse(payload: unknown): SignedTransfer {
     const parsed = payloadSchema.safeParse(payload)
     if (!parsed.success) {
       const issue = parsed.error.issues[0]
@@ -83,7 +86,7 @@ export const exactEip3009: Scheme = {
     }
   },
 
-  serialize: (transfer) => ({
+  serialize: (transfer: SignedTransfer) => ({
     signature: transfer.signature,
     authorization: {
       from: transfer.payer,
@@ -118,8 +121,11 @@ export const exactEip3009: Scheme = {
     return signer === transfer.payer && signer !== zeroAddress ? "valid" : "signature_invalid"
   },
 
-  settlementCall: (transfer) =>
-    encodeFunctionData({
+  settlement: { selector: "0xcf092995", target: (asset) => asset },
+
+  settlementCall: (asset, transfer) => ({
+    to: asset,
+    data: encodeFunctionData({
       abi,
       functionName: "transferWithAuthorization",
       args: [
@@ -132,12 +138,19 @@ export const exactEip3009: Scheme = {
         transfer.signature,
       ],
     }),
+  }),
 
-  outcomeTopics: (transfer) => [
-    [authorizationUsed, authorizationCanceled],
-    addressTopic(transfer.payer),
-    transfer.nonce,
-  ],
+  // True for a cancelled nonce as well: the logs tell the two apart.
+  usedCall: (asset, { payer, nonce }) => ({
+    to: asset,
+    data: encodeFunctionData({ abi, functionName: "authorizationState", args: [payer, nonce] }),
+  }),
+  isUsed: (answer) => answer !== 0n,
+
+  outcomeLogs: (asset, { payer, nonce }) => ({
+    address: asset,
+    topics: [[authorizationUsed, authorizationCanceled], addressTopic(payer), nonce],
+  }),
 
   outcome(logs, asset, transfer): TransferOutcome {
     const ofAsset = logsOf(logs, asset)
@@ -150,8 +163,8 @@ export const exactEip3009: Scheme = {
     const event = ofAsset[at]
     if (!event) return { kind: "silent" }
     if (event.topics[0] === authorizationCanceled) return { kind: "cancelled" }
-    // FiatToken marks the nonce and then transfers: the asset's very next log is the money of this nonce or it is not
-    // paid. Looking further would let one Transfer pay for several nonces.
+    // FiatToken marks the nonce and then transfers, so only the asset's very next log can pay for this nonce. Looking
+    // further would let one Transfer pay for several nonces.
     const next = ofAsset[at + 1]
     const received = next && amountMoved(next, transfer)
     if (next === undefined || received === undefined) return { kind: "diverted" }
@@ -159,35 +172,20 @@ export const exactEip3009: Scheme = {
     return { kind: "paid", logIndex: next.logIndex }
   },
 
-  incomeTopics: (payTos) => [transferred, null, payTos.map(addressTopic)],
-
-  income(log) {
-    const [event, from, to] = log.topics
-    const isTransfer = event === transferred && from !== undefined && to !== undefined
-    if (!isTransfer || !/^0x[0-9a-f]{64}$/.test(log.data)) return undefined
-    return { payer: addressIn(from), payTo: addressIn(to), value: BigInt(log.data) }
-  },
-
   payments(logs, asset) {
     const ofAsset = logsOf(logs, asset)
     return ofAsset.flatMap(({ topics: [event, authorizer, nonce] }, at) => {
       const follower = ofAsset[at + 1]
-      const money = follower && exactEip3009.income(follower)
+      const money = follower && readIncome(follower)
       if (event !== authorizationUsed || !authorizer || !nonce || !money) return []
       return money.payer === addressIn(authorizer) ? [{ ...money, nonce, logIndex: follower.logIndex }] : []
     })
   },
-}
-
-/** In their order, because what belongs together stands together. */
-const logsOf = (logs: readonly ChainLog[], asset: Address): readonly ChainLog[] =>
-  logs
-    .filter((log) => lowerAddress(log.address) === lowerAddress(asset))
-    .sort((a, b) => a.logIndex - b.logIndex)
+} satisfies Scheme
 
 /** The amount of a Transfer log from payer to payTo; undefined for any other log. */
 function amountMoved(log: ChainLog, { payer, payTo }: TransferTerms): bigint | undefined {
-  const money = exactEip3009.income(log)
+  const money = readIncome(log)
   return money?.payer === lowerAddress(payer) && money.payTo === lowerAddress(payTo) ? money.value : undefined
 }
 
@@ -199,10 +197,6 @@ const message = (terms: TransferTerms) => ({
   validBefore: terms.validBefore,
   nonce: terms.nonce,
 })
-
-const addressTopic = (address: Address): Hex => `0x${"0".repeat(24)}${lowerAddress(address).slice(2)}`
-
-const addressIn = (topic: Hex): Address => lowerAddress(`0x${topic.slice(26)}`)
 
 function requireAddress(text: string, member: string): Address {
   const address = parseAddress(text)

@@ -1,13 +1,17 @@
-/** What a payment scheme is: one module that names, signs, verifies, settles and recognises one kind of signed transfer. */
+/** Defines a payment scheme: the module that holds every fact of one kind of signed payment. Schemes do no I/O. */
+import type { AssetInfo } from "../networks/network.ts"
 import type { Address, Domain, Hex, Recover } from "../values/evm.ts"
+import type { ChainLog, Income, LogTopics } from "./erc20.ts"
 
-/** What a payer signed, in canonical form (lower-case hex, bigint). */
+export type { ChainLog, Income, LogTopics } from "./erc20.ts"
+
+/** A payment as its payer signed it, in canonical form (lower-case hex, bigint): the fields that the books keep. */
 export type SignedTransfer = {
   readonly payer: Address
   readonly payTo: Address
   /** Atomic units. */
   readonly value: bigint
-  /** Seconds; the chain wants `validAfter < block time < validBefore`, strictly (ERC-3009). */
+  /** Seconds. The payment is valid while `validAfter < block time < validBefore`, strictly on both sides. */
   readonly validAfter: bigint
   readonly validBefore: bigint
   /** 32 bytes. */
@@ -28,64 +32,71 @@ export type TypedDataSigner = {
   }): Promise<Hex>
 }
 
-/** A log of a receipt, hex in lower case. */
-export type ChainLog = {
-  readonly address: Address
-  readonly topics: readonly Hex[]
-  readonly data: Hex
-  readonly logIndex: number
-}
+/** A call of a contract. */
+export type Call = { readonly to: Address; readonly data: Hex }
 
-/** What the logs of one receipt say about one signed transfer. */
+/** What the logs of one receipt prove about one payment. */
 export type TransferOutcome =
-  /** AuthorizationUsed, and the asset's next log is the Transfer that was promised. */
+  /** The promised Transfer is in the receipt, at this index. */
   | { readonly kind: "paid"; readonly logIndex: number }
-  /** AuthorizationUsed, but the money that followed is another transfer or none. */
+  /** The once-only key was used, but another transfer or none followed. */
   | { readonly kind: "diverted" }
-  /** AuthorizationUsed, and less than promised arrived at payTo. */
+  /** The once-only key was used, and less than promised arrived at payTo. */
   | { readonly kind: "short"; readonly received: bigint }
   | { readonly kind: "cancelled" }
-  /** Nothing about this nonce in these logs. */
+  /** Nothing about this payment. */
   | { readonly kind: "silent" }
 
-/** Money that one log says arrived, whatever for. */
-export type Income = { readonly payer: Address; readonly payTo: Address; readonly value: bigint }
-
-/** An authorization that a receipt shows used and paid. */
+/** A payment that a receipt proves. */
 export type SeenPayment = Income & {
   readonly nonce: Hex
   /** Of the Transfer. */
   readonly logIndex: number
 }
 
+export type SignatureVerdict = "valid" | "signature_not_canonical" | "signature_invalid"
+
+/** Members of an entry's `extra` that a scheme may fill. */
+export const extraMembers = ["name", "version", "assetTransferMethod"] as const
+
 export type Scheme = {
-  /** x402 scheme name, e.g. `exact`. */
+  /** Names the scheme in the books and in offers; never changes, because old rows carry it. */
+  readonly id: string
+  /** The scheme and transfer method in x402's words; no two schemes share both. */
   readonly name: string
-  /** May share a transaction with other payments. */
+  readonly assetTransferMethod: string
+  /** Whether the payment may share a transaction with others. */
   readonly batchable: boolean
+
+  /** The members of an entry's `extra` that tell a buyer's client what to sign. */
+  extra(asset: AssetInfo): { readonly [member in (typeof extraMembers)[number]]?: string }
   /** Reads `payload` of an x402 payment; strict, no coercion. Throws a PayloadError that says what was wanted. */
-  parse(payload: unknown): SignedTransfer
+  parse(payload: unknown, asset: Address): SignedTransfer
   /** The `payload` of an x402 payment. */
-  serialize(transfer: SignedTransfer): Record<string, unknown>
+  serialize(transfer: SignedTransfer, asset: Address): Record<string, unknown>
   /** The once-only key of the payment, from canonical values only. */
   redemptionKey(chainId: number, asset: Address, transfer: Pick<TransferTerms, "payer" | "nonce">): string
+  /** `domain` is that of the asset's contract. */
   sign(terms: TransferTerms, domain: Domain, signer: TypedDataSigner): Promise<Hex>
   /** Whether the signature is the payer's, in the one spelling the chain takes. */
   verify(transfer: SignedTransfer, domain: Domain, recover: Recover): Promise<SignatureVerdict>
-  /** Calldata for the asset's contract that moves the money. */
-  settlementCall(transfer: SignedTransfer): Hex
-  /** Topics by which `eth_getLogs` finds what became of the nonce: topic0 alternatives, payer, nonce. */
-  outcomeTopics(transfer: TransferTerms): readonly (Hex | readonly Hex[] | null)[]
+
+  /** Where payments of an asset are settled, and the selector of the only function called there. */
+  readonly settlement: { readonly selector: Hex; target(asset: Address): Address }
+  /** The call that moves the money. */
+  settlementCall(asset: Address, transfer: SignedTransfer): Call
+  /** The read-only call whose answer, one word, shows whether the once-only key was used. */
+  usedCall(asset: Address, transfer: TransferTerms): Call
+  isUsed(answer: bigint, transfer: TransferTerms): boolean
+  /** The log search that finds every receipt with something about the payment. */
+  outcomeLogs(
+    asset: Address,
+    transfer: TransferTerms,
+  ): { readonly address: Address; readonly topics: LogTopics }
   outcome(logs: readonly ChainLog[], asset: Address, transfer: TransferTerms): TransferOutcome
-  /** Topics by which `eth_getLogs` finds all that arrived at these accounts, by a signed transfer or not. */
-  incomeTopics(payTos: readonly Address[]): readonly (Hex | readonly Hex[] | null)[]
-  /** What a log so found says; undefined for any other log. */
-  income(log: ChainLog): Income | undefined
-  /** The signed transfers that these logs of one receipt show paid, whosever they are. */
+  /** Every payment of the scheme that these logs of one receipt prove. */
   payments(logs: readonly ChainLog[], asset: Address): readonly SeenPayment[]
 }
-
-export type SignatureVerdict = "valid" | "signature_not_canonical" | "signature_invalid"
 
 export class PayloadError extends Error {
   constructor(message: string) {

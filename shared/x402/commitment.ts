@@ -17,7 +17,7 @@ export const committedOffer = (offer: string, quote: string | undefined): string
 /** 32 random bytes of a purchase → the value the purchase shows in `Ticket402-Commitment`. */
 export const openingOf = (secret: Hex): Hex => sha256(secret)
 
-/** The EIP-3009 nonce that commits to the secret, the offer and the resource, and to the grant if there is one. */
+/** The payment nonce that commits to the secret, the offer, the resource, and the grant of a further payment. */
 export const commitmentNonce = (opening: Hex, terms: CommitmentTerms): Hex =>
   keccak256(
     concat([

@@ -1,6 +1,5 @@
-/** The x402 v1 messages, as far as a seller meets them: the 402 in the body, and the payment in `X-PAYMENT`. */
+/** The x402 v1 messages that a seller meets: the 402 in the body, and the payment in `X-PAYMENT`. */
 import { z } from "zod"
-import { atomicPattern } from "../values/amount.ts"
 
 /** One entry of `accepts`. */
 export type PaymentRequirementsV1 = {
@@ -25,13 +24,11 @@ export type PaymentRequiredV1 = {
   accepts: PaymentRequirementsV1[]
 }
 
-/** It names no offer, so what tells offers apart is what was signed. */
+/** Names no offer, so the seller finds the offer by the recipient and the amount that were signed. */
 export const paymentPayloadV1Schema = z.object({
   x402Version: z.literal(1),
   scheme: z.string().max(64),
   network: z.string().max(64),
   /** Read by the scheme, strictly. */
-  payload: z.looseObject({
-    authorization: z.looseObject({ to: z.string().max(64), value: z.string().regex(atomicPattern) }),
-  }),
+  payload: z.unknown(),
 })

@@ -47,7 +47,7 @@ export const stories: readonly Story[] = [
     meddling: {
       step: "payment-redeemed",
       act: ({ world }, _customer, { transfer }) =>
-        sendByStranger(world, exactEip3009.settlementCall(transfer)),
+        sendByStranger(world, exactEip3009.settlementCall(world.chain.asset, transfer).data),
     },
   },
 ]

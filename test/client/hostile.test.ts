@@ -74,7 +74,8 @@ async function takeAll(chain: LocalChain): Promise<bigint> {
     .map((transfer) => ({
       target: chain.asset,
       allowFailure: true,
-      callData: exactEip3009.settlementCall({ ...transfer, payer: lowerAddress(transfer.payer) }),
+      callData: exactEip3009.settlementCall(chain.asset, { ...transfer, payer: lowerAddress(transfer.payer) })
+        .data,
     }))
   const data = encodeFunctionData({ abi: multicall3.abi, functionName: "aggregate3", args: [call3s] })
   const to = aggregators.find(({ name }) => name === "Multicall3")?.address

@@ -34,7 +34,11 @@ async function submitElsewhere(): Promise<void> {
   const [somebody] = chain.accounts
   await chain.request("anvil_impersonateAccount", [somebody?.address])
   await chain.request("eth_sendTransaction", [
-    { from: somebody?.address, to: chain.asset, data: exactEip3009.settlementCall(transfer) },
+    {
+      from: somebody?.address,
+      to: chain.asset,
+      data: exactEip3009.settlementCall(chain.asset, transfer).data,
+    },
   ])
 }
 

@@ -76,7 +76,7 @@ describe("a stranger who has somebody's payment", () => {
   it("RPL-16: settled elsewhere before it was shown, it buys nothing", async () => {
     const customer = await service.customer(price)
     const { payload, transfer } = await signPayment({ accepted: service.accepted, account: customer })
-    await submit(exactEip3009.settlementCall(transfer))
+    await submit(exactEip3009.settlementCall(service.chain.asset, transfer).data)
     await hasPaid(customer.address, 0n)
     expect(await pay(payload)).toMatchObject({ status: 400, body: { reason: "authorization_used" } })
   })

@@ -167,7 +167,7 @@ describe("the scheme exact by EIP-3009", () => {
 
   function logsOf(transfer: SignedTransfer, address: Address) {
     const pad = (hex: string): Hex => `0x${hex.slice(2).padStart(64, "0")}`
-    const [usedTopic, cancelledTopic] = exactEip3009.outcomeTopics(transfer)[0] as Hex[]
+    const [usedTopic, cancelledTopic] = exactEip3009.outcomeLogs(address, transfer).topics[0] as Hex[]
     expect(cancelledTopic).toMatch(/^0x1cdd46ff/)
     return [
       { address, topics: [usedTopic!, pad(transfer.payer), transfer.nonce], data: "0x" as Hex, logIndex: 0 },

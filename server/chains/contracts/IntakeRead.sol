@@ -1,19 +1,25 @@
 // SPDX-License-Identifier: MIT
 pragma solidity ^0.8.26;
 
-/// The chain's whole answer about one payment in one eth_call, never deployed: the call has no `to`, its data is
-/// this creation code with the arguments after it, and the constructor returns the answer instead of code.
+/// Reads everything about one payment in one eth_call and is never deployed: the call has no `to`, its data is this
+/// creation code with the arguments after it, and the constructor returns the answer instead of code.
 ///
-/// The asset is a stranger here. Every inner call has a gas cap and copies at most one word back, so an asset
-/// that reverts, burns gas or returns a megabyte spoils its own answer and never this one: what cannot be read
+/// The contracts it calls are strangers. Every inner call has a gas cap and copies at most one word back, so one that
+/// reverts, burns gas or returns a megabyte spoils its own answer and never this one: an answer that cannot be read
 /// is 0 or false.
 contract IntakeRead {
+    struct Call {
+        address to;
+        bytes data;
+    }
+
     uint256 private constant READ_GAS = 100_000;
     /// Room for a contract payer's ERC-1271 check; USDC's own transfer takes under 80,000.
     uint256 private constant TRANSFER_GAS = 300_000;
 
-    constructor(address asset, address payer, bytes32 nonce, address payTo, bytes memory transferCall) {
-        bytes memory answer = _answer(asset, payer, nonce, payTo, transferCall);
+    /// `used` asks the scheme's once-only key, `settlement` moves the money.
+    constructor(address asset, address payer, address payTo, Call memory used, Call memory settlement) {
+        bytes memory answer = _answer(asset, payer, payTo, used, settlement);
         assembly ("memory-safe") {
             return(add(answer, 0x20), mload(answer))
         }
@@ -22,37 +28,40 @@ contract IntakeRead {
     function _answer(
         address asset,
         address payer,
-        bytes32 nonce,
         address payTo,
-        bytes memory transferCall
+        Call memory used,
+        Call memory settlement
     ) private returns (bytes memory) {
         uint256 balance = _balanceOf(asset, payer);
-        bool used = _read(asset, abi.encodeWithSignature("authorizationState(address,bytes32)", payer, nonce)) != 0;
+        uint256 usedWord = _read(used.to, used.data);
         uint256 before = _balanceOf(asset, payTo);
         // A call to an address without code succeeds and moves nothing.
-        bool transferred = asset.code.length > 0 && _transfer(asset, transferCall);
+        bool transferred = settlement.to.code.length > 0 && _settle(settlement);
         uint256 afterwards = _balanceOf(asset, payTo);
-        // A payer who is the payee, or an asset that takes from the payee, received nothing.
+        // Nothing is received where payer and payee are one account, or where the asset takes from the payee.
         uint256 received = transferred && afterwards > before ? afterwards - before : 0;
-        return abi.encode(payer.code.length, balance, used, transferred, received, block.number, block.timestamp);
+        return
+            abi.encode(payer.code.length, balance, usedWord, transferred, received, block.number, block.timestamp);
     }
 
     function _balanceOf(address asset, address account) private view returns (uint256) {
         return _read(asset, abi.encodeWithSignature("balanceOf(address)", account));
     }
 
-    function _read(address asset, bytes memory data) private view returns (uint256 word) {
+    function _read(address to, bytes memory data) private view returns (uint256 word) {
         assembly ("memory-safe") {
-            let ok := staticcall(READ_GAS, asset, add(data, 0x20), mload(data), 0x00, 0x20)
+            let ok := staticcall(READ_GAS, to, add(data, 0x20), mload(data), 0x00, 0x20)
             if and(ok, gt(returndatasize(), 0x1f)) {
                 word := mload(0x00)
             }
         }
     }
 
-    function _transfer(address asset, bytes memory data) private returns (bool ok) {
+    function _settle(Call memory settlement) private returns (bool ok) {
+        address to = settlement.to;
+        bytes memory data = settlement.data;
         assembly ("memory-safe") {
-            ok := call(TRANSFER_GAS, asset, 0, add(data, 0x20), mload(data), 0x00, 0x00)
+            ok := call(TRANSFER_GAS, to, 0, add(data, 0x20), mload(data), 0x00, 0x00)
         }
     }
 }

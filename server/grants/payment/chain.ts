@@ -35,11 +35,7 @@ async function readTransfer({ payment, byKey, free }: Signed, deps: TokenDeps): 
   if (!free) await deps.funding.get(payment.network.id)?.check()
   const transfer = free ? { ...payment.transfer, signature: noSignature } : payment.transfer
   const source = chain.agreed(nominalOf(payment)) ?? chain
-  return source.readTransfer({
-    asset: payment.price.asset,
-    transfer,
-    call: payment.scheme.settlementCall(transfer),
-  })
+  return source.readTransfer({ scheme: payment.scheme, asset: payment.price.asset, transfer })
 }
 
 /**

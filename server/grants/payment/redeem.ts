@@ -49,7 +49,7 @@ export async function redeem(
 const orderOf = ({ payment, reading }: Checked, now: number, { limits }: TokenOptions): PaymentOrder => ({
   key: payment.key,
   network: payment.network.id,
-  scheme: payment.scheme.name,
+  scheme: payment.scheme.id,
   asset: payment.price.asset,
   transfer: payment.transfer,
   nominal: nominalOf(payment),

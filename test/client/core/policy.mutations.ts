@@ -5,7 +5,7 @@ export const mutations: readonly Mutation[] = [
   ...at("client/core/policy.ts", [
     [
       "the signing domain is the built-in one",
-      "if ((extra.name ?? name) !== name || (extra.version ?? version) !== version)",
+      "if (found.some((value, at) => value !== expected[at]))",
       "if (false)",
       "CLI-08",
     ],

@@ -67,16 +67,12 @@ async function pay(purse = 30_000n): Promise<SignedTransfer> {
   return { ...terms, signature: await exactEip3009.sign(terms, domainOf(sepolia, usdc), account) }
 }
 
-const question = (transfer: SignedTransfer) => ({
-  asset,
-  transfer,
-  call: exactEip3009.settlementCall(transfer),
-})
+const question = (transfer: SignedTransfer) => ({ scheme: exactEip3009, asset, transfer })
 
 async function settle(transfer: SignedTransfer): Promise<Hex> {
   const relayer = createRelayer(generatePrivateKey())
   await node.fund(relayer.address)
-  const data = exactEip3009.settlementCall(transfer)
+  const data = exactEip3009.settlementCall(asset, transfer).data
   const { chainId } = sepolia
   const fees = await chain.fees()
   const signed = await relayer.sign({ chainId, nonce: 0, to: asset, data, gas: 200_000n, fees })

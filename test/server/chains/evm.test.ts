@@ -57,8 +57,7 @@ async function pay(account: Account): Promise<SignedTransfer> {
   return { ...terms, signature: await exactEip3009.sign(terms, domainOf(sepolia, usdc), account) }
 }
 
-const read = (transfer: SignedTransfer) =>
-  chain.readTransfer({ asset, transfer, call: exactEip3009.settlementCall(transfer) })
+const read = (transfer: SignedTransfer) => chain.readTransfer({ scheme: exactEip3009, asset, transfer })
 
 async function signedCall(data: Hex, nonce: number, relayer = createRelayer(generatePrivateKey())) {
   await node.fund(relayer.address)
@@ -134,7 +133,7 @@ describe("a node that does not answer", () => {
     const transfer = await pay(randomAccount())
     const asks = [
       down.ready(),
-      down.readTransfer({ asset, transfer, call: "0x" }),
+      down.readTransfer({ scheme: exactEip3009, asset, transfer }),
       down.head(),
       down.blockHash(1n),
       down.finalized(),
@@ -144,7 +143,7 @@ describe("a node that does not answer", () => {
       down.estimateGas({ from: payTo, to: asset, data: "0x" }),
       down.send("0x02"),
       down.receipt(randomHex32()),
-      down.findLogs({ asset, topics: [], fromBlock: 0n }),
+      down.findLogs({ address: asset, topics: [], fromBlock: 0n }),
     ]
     for (const error of await Promise.all(asks.map(rejection))) {
       expect(error).toBeInstanceOf(ChainUnavailable)
@@ -202,7 +201,7 @@ describe("readTransfer()", () => {
 
   it("reports a used nonce", async () => {
     const transfer = await pay(await richAccount())
-    await mined(exactEip3009.settlementCall(transfer))
+    await mined(exactEip3009.settlementCall(asset, transfer).data)
     expect(await read(transfer)).toMatchObject({ balance: 20_000n, used: true, transferred: false })
   })
 
@@ -225,7 +224,7 @@ describe("send()", () => {
   it("maps a node's refusal of a transaction to a typed outcome", async () => {
     const payments = await Promise.all([richAccount(), richAccount()])
     const calls = await Promise.all(
-      payments.map(async (account) => exactEip3009.settlementCall(await pay(account))),
+      payments.map(async (account) => exactEip3009.settlementCall(asset, await pay(account)).data),
     )
     const first = await signedCall(calls[0]!, 0)
     expect(await chain.send(first.raw)).toBe("taken")
@@ -243,7 +242,7 @@ describe("send()", () => {
   it("SET-16: throws when the answer is lost, and resending the bytes succeeds", async () => {
     const proxy = await startRpcProxy(node.rpcUrl)
     const proxied = createEvmChain({ network: sepolia, assets, rpcUrls: [proxy.url] })
-    const data = exactEip3009.settlementCall(await pay(await richAccount()))
+    const data = exactEip3009.settlementCall(asset, await pay(await richAccount())).data
     const { raw, hash } = await signedCall(data, 0)
     proxy.fault = { kind: "lose-answer", method: "eth_sendRawTransaction" }
     await expect(proxied.send(raw)).rejects.toThrow(ChainUnavailable)
@@ -259,7 +258,7 @@ describe("a mined transaction", () => {
   it("is found by its hash and by its logs", async () => {
     const { number } = await chain.head()
     const transfer = await pay(await richAccount())
-    const { raw, hash } = await signedCall(exactEip3009.settlementCall(transfer), 0)
+    const { raw, hash } = await signedCall(exactEip3009.settlementCall(asset, transfer).data, 0)
     expect(await chain.receipt(hash)).toBeNull()
     await chain.send(raw)
     await node.request("evm_mine")
@@ -268,22 +267,24 @@ describe("a mined transaction", () => {
     expect(exactEip3009.outcome(receipt!.logs, asset, transfer)).toMatchObject({ kind: "paid" })
     expect(await chain.blockHash(receipt!.blockNumber)).toBe(receipt!.blockHash)
     expect(await chain.blockHash(receipt!.blockNumber + 1_000_000n)).toBeNull()
-    const topics = exactEip3009.outcomeTopics(transfer)
+    const { topics } = exactEip3009.outcomeLogs(asset, transfer)
     const found = [{ transactionHash: hash, blockNumber: receipt!.blockNumber }]
-    expect(await chain.findLogs({ asset, topics, fromBlock: number })).toEqual(found)
-    expect(await chain.findLogs({ asset, topics, fromBlock: receipt!.blockNumber + 1n })).toEqual([])
+    expect(await chain.findLogs({ address: asset, topics, fromBlock: number })).toEqual(found)
+    expect(await chain.findLogs({ address: asset, topics, fromBlock: receipt!.blockNumber + 1n })).toEqual([])
   })
 
   it("is found over a block range longer than one request allows", async () => {
     const account = await richAccount()
     const fromBlock = (await chain.head()).number + 1n
     const transfer = await pay(account)
-    const hash = await mined(exactEip3009.settlementCall(transfer))
+    const hash = await mined(exactEip3009.settlementCall(asset, transfer).data)
     await node.request("anvil_mine", ["0xb"])
     const proxy = await startRpcProxy(node.rpcUrl)
     const proxied = createEvmChain({ network: sepolia, assets, rpcUrls: [proxy.url], logBlocks: 5n })
-    const topics = exactEip3009.outcomeTopics(transfer)
-    expect(await proxied.findLogs({ asset, topics, fromBlock })).toMatchObject([{ transactionHash: hash }])
+    const { topics } = exactEip3009.outcomeLogs(asset, transfer)
+    expect(await proxied.findLogs({ address: asset, topics, fromBlock })).toMatchObject([
+      { transactionHash: hash },
+    ])
     expect(proxy.calls.get("eth_getLogs")).toBe(3)
     await proxy.close()
   })
@@ -307,10 +308,10 @@ describe("gas", () => {
   it("is estimated for a call that succeeds and null for one that reverts", async () => {
     const transfer = await pay(await richAccount())
     const call = { from: payTo, to: asset }
-    const gas = await chain.estimateGas({ ...call, data: exactEip3009.settlementCall(transfer) })
+    const gas = await chain.estimateGas({ ...call, data: exactEip3009.settlementCall(asset, transfer).data })
     expect(gas).toBeGreaterThan(50_000n)
     expect(gas).toBeLessThan(150_000n)
-    const forged = exactEip3009.settlementCall({ ...transfer, value: 1n })
+    const forged = exactEip3009.settlementCall(asset, { ...transfer, value: 1n }).data
     expect(await chain.estimateGas({ ...call, data: forged })).toBeNull()
   })
 

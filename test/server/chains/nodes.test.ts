@@ -3,6 +3,7 @@ import { createEvmChain, type EvmChainOptions } from "../../../server/chains/evm
 import { createNode } from "../../../server/chains/node.ts"
 import { type Chain, ChainMismatch, ChainUnavailable } from "../../../server/ports/chain.ts"
 import { sepolia } from "../../../shared/networks/sepolia.ts"
+import { exactEip3009 } from "../../../shared/schemes/exact-eip3009.ts"
 import { lowerAddress } from "../../../shared/values/evm.ts"
 import { type LocalChain, startLocalChain } from "../../support/chain/local-chain.ts"
 import { randomAccount, randomHex32 } from "../../support/payments.ts"
@@ -199,7 +200,7 @@ describe("a lagging node", () => {
     nonce: randomHex32(),
     signature: "0x",
   } as const
-  const read = (chain: Chain) => chain.readTransfer({ asset, transfer, call: "0x" })
+  const read = (chain: Chain) => chain.readTransfer({ scheme: exactEip3009, asset, transfer })
   /** The block number is the sixth word of the answer. */
   const olderReading = (hex: string) =>
     `${hex.slice(0, 322)}${older(`0x${hex.slice(322, 386)}`)
@@ -235,7 +236,7 @@ describe("a lagging node", () => {
     lie(first, "eth_blockNumber", older)
     const before = asked(second, "eth_getTransactionReceipt")
     expect(await chain.receipt(randomHex32())).toBeNull()
-    expect(await chain.findLogs({ asset, topics: [], fromBlock: 0n })).toEqual([])
+    expect(await chain.findLogs({ address: asset, topics: [], fromBlock: 0n })).toEqual([])
     expect(asked(second, "eth_getTransactionReceipt")).toBe(before + 1)
     expect(asked(second, "eth_getLogs")).toBe(1)
   })

@@ -134,7 +134,7 @@ type Sale = { readonly key: string; readonly account: Account; readonly transfer
 async function sell(account?: Account, scheme = "exact"): Promise<Sale> {
   const payer = account ?? (await fundedAccount())
   const transfer = await sign(payer)
-  const reading = await chain.readTransfer({ asset, transfer, call: exactEip3009.settlementCall(transfer) })
+  const reading = await chain.readTransfer({ scheme: exactEip3009, asset, transfer })
   const key = exactEip3009.redemptionKey(sepolia.chainId, asset, transfer)
   const outcome = await store.redeem({
     key,
@@ -301,7 +301,7 @@ describe("a nonce used outside the service", () => {
   it("SET-12: counts as paid when a third party submits it, without a second transfer", async () => {
     const sale = await sell()
     await settle()
-    const foreign = await sendForeign(exactEip3009.settlementCall(sale.transfer))
+    const foreign = await sendForeign(exactEip3009.settlementCall(asset, sale.transfer).data)
     await mine()
     await settle()
     expect(await row(sale)).toMatchObject({ state: "paid", evidence: { transactionHash: foreign } })
@@ -312,7 +312,7 @@ describe("a nonce used outside the service", () => {
 
   it("SET-12: causes no transaction when it was submitted before ours", async () => {
     const sale = await sell()
-    const foreign = await sendForeign(exactEip3009.settlementCall(sale.transfer))
+    const foreign = await sendForeign(exactEip3009.settlementCall(asset, sale.transfer).data)
     await mine()
     await settle()
     expect(await row(sale)).toMatchObject({ state: "paid", evidence: { transactionHash: foreign } })
@@ -339,7 +339,7 @@ describe("a nonce used outside the service", () => {
   it("fails the payment when it was used for another recipient", async () => {
     const sale = await sell()
     const other = await sign(sale.account, { nonce: sale.transfer.nonce, payTo: outsider })
-    await sendForeign(exactEip3009.settlementCall(other))
+    await sendForeign(exactEip3009.settlementCall(asset, other).data)
     await mine()
     await settle()
     expect(await row(sale)).toMatchObject({ state: "failed", failure: "diverted" })
@@ -349,7 +349,7 @@ describe("a nonce used outside the service", () => {
   it("fails the payment when it was used for a smaller value", async () => {
     const sale = await sell()
     const less = await sign(sale.account, { nonce: sale.transfer.nonce, value: 1n })
-    await sendForeign(exactEip3009.settlementCall(less))
+    await sendForeign(exactEip3009.settlementCall(asset, less).data)
     await mine()
     await settle()
     expect(await row(sale)).toMatchObject({ state: "failed", failure: "short" })
@@ -486,7 +486,7 @@ describe("a transfer whose simulation fails", () => {
     await settle()
     expect((await row(sale)).state).toBe("failed")
     await sendForeign(call("mint", [sale.account.address, funds]))
-    await sendForeign(exactEip3009.settlementCall(sale.transfer))
+    await sendForeign(exactEip3009.settlementCall(asset, sale.transfer).data)
     await mine()
     await settle()
     expect((await row(sale)).state).toBe("failed")
@@ -842,7 +842,7 @@ describe("a reorg", () => {
   it("undoes a third party's submission, and ours is sent", async () => {
     settlement = open({ confirmations: 3 })
     const sale = await sell()
-    const foreign = await sendForeign(exactEip3009.settlementCall(sale.transfer))
+    const foreign = await sendForeign(exactEip3009.settlementCall(asset, sale.transfer).data)
     await mine()
     await settle()
     expect(await row(sale)).toMatchObject({ state: "mined", transactionId: null })

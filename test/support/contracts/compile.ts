@@ -24,7 +24,7 @@ type CompilerOutput = {
 const intakeReadResult: readonly AbiParameter[] = [
   { name: "payerCodeLength", type: "uint256" },
   { name: "balance", type: "uint256" },
-  { name: "used", type: "bool" },
+  { name: "usedWord", type: "uint256" },
   { name: "transferred", type: "bool" },
   { name: "received", type: "uint256" },
   { name: "blockNumber", type: "uint256" },

@@ -170,14 +170,16 @@ function balance(address: Address): Promise<bigint> {
 }
 
 async function intakeRead(message: Authorization, transferCall: Hex, token: Address = asset) {
-  const args = [token, message.from, message.nonce, message.to, transferCall] as const
+  const call = { functionName: "authorizationState", args: [message.from, message.nonce] } as const
+  const used = { to: token, data: encodeFunctionData({ abi, ...call }) }
+  const args = [token, message.from, message.to, used, { to: token, data: transferCall }] as const
   const data = encodeDeployData({ abi: intakeReadAbi, bytecode: intakeReadCode, args })
   const answer = (await chain.request("eth_call", [{ data }, "pending"])) as Hex
   const values = decodeAbiParameters(intakeReadResult, answer)
   return {
     payerCodeLength: values[0],
     balance: values[1],
-    used: values[2],
+    used: values[2] !== 0n,
     transferred: values[3],
     received: values[4],
     blockNumber: values[5],

@@ -37,7 +37,12 @@ beforeAll(async () => {
       const payer = lowerAddress(account.address)
       const terms = { payer, payTo, value: 10n, validAfter: 0n, validBefore: 2n ** 40n, nonce: randomHex32() }
       const signature = await exactEip3009.sign(terms, domainOf(sepolia, usdc), account)
-      return { to: asset, data: exactEip3009.settlementCall({ ...terms, signature }), gas: gasEach, payer }
+      return {
+        to: asset,
+        data: exactEip3009.settlementCall(asset, { ...terms, signature }).data,
+        gas: gasEach,
+        payer,
+      }
     }),
   )
 })
