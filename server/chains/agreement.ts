@@ -1,4 +1,4 @@
-/** What two different nodes say alike of a payment: much money is not believed on one node's word (security.md SET-29). */
+/** Asks two nodes about a large payment and accepts only answers that agree (security.md SET-29). */
 import { least } from "../core/fees.ts"
 import type { TransferReading } from "../core/verdict.ts"
 import { type Chain, type Receipt, Unwitnessed } from "../ports/chain.ts"
@@ -13,7 +13,7 @@ export type AgreementOptions = {
   readonly log: Logger
 }
 
-/** A payment that waits is looked at every second. */
+/** One alarm a minute, because a waiting payment is read every second. */
 const alarmEveryMs = 60_000
 
 export function createAgreement(options: AgreementOptions): Pick<Chain, "readTransfer" | "receipt"> {
@@ -44,7 +44,7 @@ export function createAgreement(options: AgreementOptions): Pick<Chain, "readTra
     async readTransfer(input) {
       const [{ value: one }, { value: other }] = await askTwo("about a payment", ask.readTransfer(input))
       if (gist(one, input.transfer.value) !== gist(other, input.transfer.value)) throw contradicted()
-      // The rest may differ by a block or two, and is taken for the worse.
+      // The other values may differ by a block or two: the worse one counts.
       return {
         ...one,
         balance: least(one.balance, other.balance),
@@ -62,14 +62,14 @@ export function createAgreement(options: AgreementOptions): Pick<Chain, "readTra
       }
       const found = one.value ?? other.value
       const head = (one.value ? other : one).block ?? 0n
-      // Which has the block already and no receipt in it; else it may be waited for.
+      // A node that has the block and no receipt contradicts the other one; a node that lags is waited for.
       if (found && head >= found.blockNumber) throw contradicted()
       return null
     },
   }
 }
 
-/** What a verdict rests on. */
+/** The facts that a verdict depends on. */
 const gist = (
   { payerHasCode, used, balance, transferred, received }: TransferReading,
   value: bigint,

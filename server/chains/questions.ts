@@ -1,4 +1,4 @@
-/** What a node is asked, one function a question, and how its answers are read. */
+/** Puts questions to one node, one function a question, and reads its answers. */
 import {
   BlockNotFoundError,
   type BlockTag,
@@ -86,7 +86,7 @@ export const finalized =
     }
   }
 
-/** No block is final yet, or the node has never heard of the word. */
+/** No block is final yet, or the node does not know the tag. */
 const knowsNoTag = (error: unknown): boolean =>
   causes(error).some((cause) => cause instanceof BlockNotFoundError) ||
   /finalized|unknown block|block not found|invalid (block|argument|params)/i.test(rpcText(error))
@@ -176,7 +176,7 @@ export const findLogs =
     const newest = await client.getBlockNumber({ cacheTime: 0 })
     for (let from = fromBlock; from <= newest; from += logBlocks) {
       const last = from + logBlocks > newest
-      // The newest range is left open, so that a block that came meanwhile is seen too.
+      // The newest range is left open, so that a block mined meanwhile is searched too.
       const toBlock: Hex | BlockTag = last ? "latest" : numberToHex(from + logBlocks - 1n)
       const logs = await client.request({
         method: "eth_getLogs",
@@ -224,13 +224,13 @@ export const logs =
     return { value: found, block: newest }
   }
 
-/** That something is not there is believed only of a node that knows the newest blocks. */
+/** Reports the newest block with an absence, because a node that lags lacks newer facts. */
 async function absent(client: NodeClient): Promise<Reading<null>> {
   return { value: null, block: await client.getBlockNumber({ cacheTime: 0 }) }
 }
 
 const call = (client: NodeClient, data: Hex, to?: Hex): Promise<Hex> =>
-  // Not `pending`: "pending is what is not known to be mined at or before N" holds for a mined block N only.
+  // Not `pending`: exposure counts rows as pending after block N, which must be a mined block.
   client.request({ method: "eth_call", params: [to ? { to, data } : { data }, "latest"] })
 
 const lower = (hex: Hex): Hex => hex.toLowerCase() as Hex

@@ -1,4 +1,4 @@
-/** The relayer by a private key in memory. */
+/** Creates relayers from private keys in memory. */
 import { keccak256 } from "viem"
 import { privateKeyToAccount } from "viem/accounts"
 import { networks } from "../../shared/networks/index.ts"
@@ -8,7 +8,7 @@ import { type Address, type Hex, lowerAddress } from "../../shared/values/evm.ts
 import { aggregators, settlerDeployment } from "../core/batch.ts"
 import type { Relayer } from "../ports/chain.ts"
 
-/** The key lives in this closure only, so that no log or inspection of the relayer can show it. */
+/** Keeps the key in this closure only, so that no log or inspection of the relayer can show it. */
 export function createRelayer(privateKey: Hex): Relayer {
   const account = privateKeyToAccount(privateKey)
   return Object.freeze({
@@ -39,15 +39,15 @@ export function createRelayers([first, ...others]: readonly [Key, ...Key[]]): re
   Relayer,
   ...Relayer[],
 ] {
-  // All that are known, because payments of an offer since replaced may still wait.
+  // Every known asset, because payments of a replaced offer may still wait.
   const assets = [...networks.values()].flatMap((network) => network.assets.map((asset) => asset.address))
   const create = ({ privateKey }: Key) => onlySettlements(createRelayer(privateKey), assets)
   return [create(first), ...others.map(create)]
 }
 
 /**
- * The same relayer, which signs only settlements of these assets by a known scheme, alone or in batches, empty transfers
- * to itself and the deployment of the Settler, so that no caller can spend its funds otherwise (KEY-08).
+ * Limits a relayer to settlements of these assets, alone or in batches, empty transfers to itself and the deployment of
+ * the Settler. No caller can make it spend its funds on anything else (KEY-08).
  */
 export function onlySettlements(relayer: Relayer, assets: readonly Address[]): Relayer {
   const settlements = new Set(

@@ -1,4 +1,4 @@
-/** Settlements that share a transaction: which ones ride together, and the contracts that make many calls in one. */
+/** Groups settlements that share a transaction, and encodes them for the contracts that make many calls in one. */
 import type { Call as Target } from "../../shared/schemes/scheme.ts"
 import {
   type Address,
@@ -13,20 +13,20 @@ import {
 import { most } from "./fees.ts"
 import { create2Deployer, settlerAddress, settlerCode } from "./settler.ts"
 
-/** What the relayer calls; gas is the limit of the call when it is a transaction of its own. */
+/** A call of the relayer. Its gas is the limit when the call is a transaction of its own. */
 export type Call = Target & { readonly gas: bigint }
 
 /** A contract that makes the calls of a batch, and goes on when one of them fails. */
 export type Aggregator = {
   readonly name: "Settler" | "Multicall3"
   readonly address: Address
-  /** Whether a call can burn no more than its own gas; if not, one that does starves all others. */
+  /** Whether each call has a gas limit of its own. Without one, a single call can starve all others. */
   readonly capsEach: boolean
   /** Calldata for calls of one contract. */
   encode(calls: readonly Call[]): Hex
-  /** The calls that the calldata makes. Throws when it is anything else. */
+  /** The calls in the calldata. Throws for any other calldata. */
   decode(data: Hex): readonly Target[]
-  /** Whether all calls succeeded, by what the contract answers. Only of those that do not cap each. */
+  /** Whether all calls succeeded, by the contract's answer. Only meaningful without a gas limit for each. */
   allSucceeded(output: Hex): boolean
 }
 
@@ -81,7 +81,7 @@ export const aggregators: readonly Aggregator[] = [settler, multicall3]
 /** Puts the Settler at its address, on any network that has the deployer. */
 export const settlerDeployment: Target = { to: create2Deployer, data: concat([zeroHash, settlerCode]) }
 
-// What a call costs besides its own gas: reading it from the calldata, a cold account, a result to be kept.
+// Overhead of a call: reading it from the calldata, a cold account, storing a result.
 const perCall = 6_000n
 // The transaction itself, and the room that the Settler wants before its last call.
 const perBatch = 40_000n
@@ -107,7 +107,7 @@ export type BatchLimits = {
   readonly gas: bigint
 }
 
-/** Groups that share a transaction: calls of one contract, within the limits, and ordered by the first of each as they came. */
+/** Groups calls of one contract within the limits, in the order of the first call of each group. */
 export function plan<R extends Rider>(riders: readonly R[], limits: BatchLimits): readonly (readonly R[])[] {
   const groups: R[][] = []
   const filling = new Map<Address, R[]>()

@@ -1,4 +1,4 @@
-/** What becomes of a redemption, given what the chain was found to say of it (security.md §4.3). */
+/** Decides the next state of a redemption from the evidence on the chain (security.md §4.3). */
 import type { TransferOutcome } from "../../shared/schemes/scheme.ts"
 import type { Evidence, FailureReason, Move, Redemption } from "./redemption.ts"
 import { retryDelay } from "./retry.ts"
@@ -17,7 +17,7 @@ export type TransferReading = {
   readonly blockTime: number
 }
 
-/** What one receipt says of the payment. */
+/** The outcome that one receipt proves about the payment. */
 export type Finding = {
   readonly outcome: TransferOutcome
   readonly block: Pick<Evidence, "transactionHash" | "blockNumber" | "blockHash">
@@ -102,11 +102,11 @@ function judgeRefused({ redemption, reading, doubt, confirmations, chance }: Exa
   return wait(seconds, before ?? { failure, sinceBlock: reading.blockNumber })
 }
 
-/** The first block too late to hold the transfer is as deep as the blocks' rhythm tells. */
+/** The first block too late for the transfer is confirmed, judged by the usual time between blocks. */
 const isExpired = ({ redemption, reading, confirmations, blockSeconds }: Examined): boolean =>
   reading.blockTime >= Number(redemption.transfer.validBefore) + (confirmations - 1) * blockSeconds
 
-/** What the row becomes when it is not sent at once. */
+/** The move of a row that is not sent at once. */
 export function moveOf(
   verdict: Verdict,
   {

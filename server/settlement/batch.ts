@@ -1,11 +1,11 @@
-/** Payments that share a transaction: who may, by which contract, and who must not after all. */
+/** Decides which payments share a transaction, and by which contract. */
 import { type Aggregator, aggregators, batchGas, type Call, plan } from "../core/batch.ts"
 import type { Redemption } from "../core/redemption.ts"
 import type { SettlementContext } from "./context.ts"
 
-/** A payment that goes through, with the call that makes it. */
+/** A payment whose simulation succeeded, with its call. */
 export type Ready = { readonly row: Redemption; readonly call: Call }
-/** What shares a transaction. */
+/** Payments that share a transaction. */
 export type Group = { readonly rows: readonly Redemption[]; readonly call: Call }
 
 /** How soon a network without a contract for batches is asked again: somebody may deploy one. */
@@ -29,14 +29,14 @@ export function createBatcher(context: SettlementContext) {
     return known
   }
 
-  /** What failed once is tried alone, so that its failure is its own. */
+  /** A payment that failed once is tried alone, so that it cannot fail because of others. */
   const isSociable = (row: Redemption): boolean =>
     row.state === "accepted" && row.attempts === 0 && schemeOf(row).batchable
 
-  /** Whether more of them may come within a block of the first, to go with these. */
+  /** Whether more payments may join these within a block of the first. */
   async function isWorthWaiting(rows: readonly Redemption[]): Promise<boolean> {
     const { blockSeconds } = chain.network
-    // A buyer whose token waits for the money is not kept waiting for company.
+    // A buyer whose token waits for settlement does not wait for a fuller batch.
     const isPatient = (row: Redemption) =>
       row.policy === "background" && isSociable(row) && now() - row.acceptedAt < blockSeconds
     return rows.every(isPatient) && rows.length < limits.batchSize && (await aggregator()) !== undefined
@@ -48,7 +48,7 @@ export function createBatcher(context: SettlementContext) {
     const by = sociable.length > 1 ? await aggregator() : undefined
     if (!by) return ready.map(alone)
     const plain = new Set<Ready>()
-    // As late as can be: a payer with code may change its mind between any two looks.
+    // Read as late as possible, because a payer may get code between any two reads.
     await each(sociable, async (one) => {
       if (!(await chain.hasCode(one.row.transfer.payer))) plain.add(one)
     })
@@ -58,7 +58,7 @@ export function createBatcher(context: SettlementContext) {
     return divided.flatMap((parts) => parts ?? [])
   }
 
-  /** Where one call could starve the others, halves that do not go through as a whole. */
+  /** Halves a batch that fails as a whole, where one call could starve the others. */
   async function divide(by: Aggregator, group: readonly Ready[]): Promise<readonly Group[]> {
     const [first, ...others] = group
     if (!first) return []

@@ -1,10 +1,11 @@
-/** What became of what was sent: the receipts of its hashes, and nonces that others used. */
+/** Reads receipts of sent transactions, and notices nonces that another transaction used. */
 import type { Address } from "../../shared/values/evm.ts"
 import type { Redemption } from "../core/redemption.ts"
 import { depthOf } from "../core/verdict.ts"
 import type { Receipt } from "../ports/chain.ts"
 import type { InFlight, RelayTransaction } from "../ports/records.ts"
-import { type KeyedMove, ridersOf, type SettlementContext } from "./context.ts"
+import type { KeyedMove } from "./conclude.ts"
+import { ridersOf, type SettlementContext } from "./context.ts"
 import type { Examiner } from "./examine.ts"
 
 type Head = { readonly number: bigint; readonly time: number }
@@ -12,7 +13,7 @@ type Head = { readonly number: bigint; readonly time: number }
 export function createConfirmer(context: SettlementContext, { examine, paidBy, witness }: Examiner) {
   const { chain, confirmations, network, log, limits, noticed, onStep, conclude, moveFor, each } = context
 
-  /** Transactions whose nonce is used up: the receipt of any of their hashes tells. */
+  /** Reads the receipt of every transaction whose nonce is used; any of its hashes may have been mined. */
   async function confirm(
     fence: number,
     flying: readonly InFlight[],
@@ -36,10 +37,10 @@ export function createConfirmer(context: SettlementContext, { examine, paidBy, w
           const counts = deep && (await witness(row, evidence)) === "confirmed"
           moves.push({ key: row.key, move: { to: counts ? "paid" : "mined", evidence } })
         }
-        // Until the block is deep the transaction may yet pay in another one.
+        // Until the block is deep, a reorg may still let the transaction pay in another one.
         else if (deep) moves.push(moveFor(row, await examine(row)))
       }
-      // While a payment may come back to it, its nonce may as well.
+      // The transaction stays in flight while one of its payments is undecided.
       if (moves.length === riding.length) await conclude(fence, moves, { done: transaction.id })
       else if (moves.length > 0) await conclude(fence, moves)
     })
@@ -53,7 +54,7 @@ export function createConfirmer(context: SettlementContext, { examine, paidBy, w
     return null
   }
 
-  /** A node that lags has no receipt yet; but a nonce that a stranger used never gets one. */
+  /** A node that lags has no receipt yet; a nonce that a stranger used never gets one. */
   async function lost(
     fence: number,
     transaction: RelayTransaction,
@@ -70,7 +71,7 @@ export function createConfirmer(context: SettlementContext, { examine, paidBy, w
     await conclude(fence, moves, { done: transaction.id })
   }
 
-  /** Not mined, and too late: its payments are not left waiting for it. */
+  /** Judges payments that expired while their transaction is still not mined. */
   async function overtaken(fence: number, riding: readonly Redemption[], time: number): Promise<void> {
     for (const row of riding) {
       if (time < row.transfer.validBefore) continue

@@ -1,4 +1,4 @@
-/** Reading the chain about one payment: its state, the logs of its nonce, and the verdict on it. */
+/** Reads the chain about one payment and reaches a verdict on it. */
 
 import type { Scheme } from "../../shared/schemes/scheme.ts"
 import type { Evidence, Redemption } from "../core/redemption.ts"
@@ -7,7 +7,7 @@ import { type Finding, judge, type Verdict } from "../core/verdict.ts"
 import { type Chain, type Receipt, Unwitnessed } from "../ports/chain.ts"
 import type { SettlementContext } from "./context.ts"
 
-/** Whom a payment is asked about. */
+/** One node, or two that must agree. */
 type Source = Pick<Chain, "readTransfer" | "receipt">
 
 type Testimony = "confirmed" | "denied" | "unknown"
@@ -49,7 +49,7 @@ export function createExaminer(context: SettlementContext) {
   }
 
   async function find(scheme: Scheme, row: Redemption, source: Source): Promise<readonly Finding[]> {
-    // A reorg may have put into an earlier block what came after the read.
+    // A reorg may have moved a later transaction into an earlier block.
     const slack = BigInt(confirmations)
     const fromBlock = row.fromBlock > slack ? row.fromBlock - slack : 0n
     const { asset, transfer } = row
@@ -71,7 +71,7 @@ export function createExaminer(context: SettlementContext) {
     return outcome.kind === "paid" ? { ...block, logIndex: outcome.logIndex } : undefined
   }
 
-  /** What a second node says of the evidence; of little money one node's word is enough. */
+  /** Asks a second node about the evidence; for small payments one node is enough. */
   async function witness(row: Redemption, { transactionHash, blockHash }: Evidence): Promise<Testimony> {
     const agreed = chain.agreed(row.nominal)
     if (!agreed) return "confirmed"

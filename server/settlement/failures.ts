@@ -1,13 +1,13 @@
-/** The share of settlements that fail: it decides nothing, but whoever reads the log is told (settlement.md). */
+/** Logs an alarm when a large share of settlements fails. It decides nothing else (settlement.md). */
 import type { Logger } from "../ports/runtime.ts"
 
 /** Of so many of the newest outcomes, this share is alarming. */
 const watched = 100
 const alarmingShare = 0.1
 
-/** Notes what became of a payment; speaks once when the share becomes alarming, and once when it no longer is. */
+/** Records the result of a payment. Logs once when the share becomes alarming, and once when it ends. */
 export function createFailureAlarm(network: string, log: Logger): (key: string, failed: boolean) => void {
-  // By payment: one that failed is looked at again, and fails again.
+  // By payment, because a failed payment is judged again and fails again.
   const outcomes = new Map<string, boolean>()
   let alarmed = false
   return (key, failed) => {

@@ -1,4 +1,4 @@
-/** Blocks that hold payments: whether they are deep enough to count, final, or gone with a reorg. */
+/** Checks blocks that hold payments: deep enough to count, final, or dropped by a reorg. */
 import type { Hex } from "../../shared/values/evm.ts"
 import { isSettled, type Redemption } from "../core/redemption.ts"
 import { depthOf } from "../core/verdict.ts"
@@ -7,7 +7,7 @@ import type { PaidBlock } from "../ports/records.ts"
 import type { SettlementContext } from "./context.ts"
 import type { Examiner } from "./examine.ts"
 
-/** Of which finality is awaited at once; on the slowest network an hour has fewer. */
+/** Blocks that one round checks at most; an hour of the slowest network has fewer. */
 const longestList = 4096
 
 export function createFinality(context: SettlementContext, { paidBy, witness }: Examiner) {
@@ -28,12 +28,12 @@ export function createFinality(context: SettlementContext, { paidBy, witness }: 
       const asked = hashes.get(blockNumber) ?? chain.blockHash(blockNumber)
       hashes.set(blockNumber, asked)
       const canonical = await asked
-      // A node without that block lags behind, or its new chain is still shorter.
+      // A node without that block lags, or its new chain is still shorter.
       if (canonical === null) return
       if (canonical !== evidence.blockHash) return void gone.push(row)
       if (depthOf(blockNumber, head) < confirmations) return
       const testimony = await witness(row, evidence)
-      // What one node claimed and two deny never was there.
+      // One node claimed the payment and two deny it: it never was there.
       if (testimony === "denied") gone.push(row)
       if (testimony === "confirmed") await conclude(fence, [{ key: row.key, move: { to: "paid", evidence } }])
     })
@@ -41,8 +41,8 @@ export function createFinality(context: SettlementContext, { paidBy, witness }: 
   }
 
   /**
-   * Paid is not yet final: every block with paid payments is looked at again and again, oldest first and a few in each
-   * step, until the chain says that it stays. A node that cannot tell holds up nothing else.
+   * Rereads every block with paid payments, oldest first and a few in each step, until the chain calls it final. A node
+   * that cannot answer this blocks nothing else.
    */
   async function watch(fence: number): Promise<void> {
     try {
@@ -59,7 +59,7 @@ export function createFinality(context: SettlementContext, { paidBy, witness }: 
     nextRoundAt = now() + limits.recheckSeconds
     const blocks = await store.paidBlocks({ fence, network, limit: longestList })
     if (blocks.length === 0) return
-    // Before any hash is read: a block that is canonical after it was final stays.
+    // Read before any hash, because only a block that is canonical after finality stays.
     finalNumber = await chain.finalized()
     left = [...blocks]
   }
@@ -75,7 +75,7 @@ export function createFinality(context: SettlementContext, { paidBy, witness }: 
     await conclude(fence, moves)
   }
 
-  /** Their block went away: perhaps they are in another one, else their bytes are sent again. */
+  /** Looks for payments of a dropped block in another one; without any, their bytes are sent again. */
   async function takeBack(fence: number, gone: readonly Redemption[]): Promise<void> {
     const receipts = new Map<Hex, Promise<Receipt | null>>()
     await each(gone, async (row) => {
@@ -85,7 +85,7 @@ export function createFinality(context: SettlementContext, { paidBy, witness }: 
       receipts.set(before.transactionHash, asked)
       const receipt = await asked
       const evidence = receipt && paidBy(receipt, row)
-      // The node contradicts itself: it has not finished changing its mind.
+      // The node contradicts itself while it switches chains: ask again in the next step.
       if (evidence?.blockHash === before.blockHash) return
       const fields = { network, key, transaction: before.transactionHash }
       if (isSettled(row.state)) log.error(fields, "a reorg took a settled payment back")
@@ -93,7 +93,7 @@ export function createFinality(context: SettlementContext, { paidBy, witness }: 
       if (evidence) return conclude(fence, [{ key, move: { to: "mined", evidence } }])
       if (transactionId === null) return conclude(fence, [{ key, move: { to: "accepted", dueAt: now() } }])
       await conclude(fence, [{ key, move: { to: "sent" } }], { reopened: transactionId })
-      // To be sent again now, whenever it was sent last.
+      // Forces the next step to send it again.
       noticed.triedAt.set(transactionId, 0)
     })
   }

@@ -1,4 +1,4 @@
-/** Lanes: the nonces of one relayer on one network, and what is in flight by them. */
+/** Sorts transactions in flight by relayer, and picks the relayer for the next one. */
 import type { Address } from "../../shared/values/evm.ts"
 import type { Relayer } from "../ports/chain.ts"
 import type { InFlight } from "../ports/records.ts"
@@ -6,15 +6,15 @@ import type { SettlementContext } from "./context.ts"
 
 export type Lane = {
   readonly address: Address
-  /** Undefined when its key is not configured any more: then nothing new is signed, and what is in flight drains. */
+  /** Undefined when its key is not configured any more: nothing new is signed, and transactions in flight drain. */
   readonly relayer: Relayer | undefined
   /** Lowest nonce first. */
   readonly flying: readonly InFlight[]
-  /** Transactions in blocks; undefined when nothing was in flight, so that nobody asked. */
+  /** Transactions in blocks; undefined when nothing was in flight and the node was not asked. */
   readonly chainNonce: number | undefined
 }
 
-/** A lane that takes payments now, with what the chain says of its account. */
+/** A lane that takes payments now, with the nonce and balance of its account. */
 export type OpenLane = {
   readonly relayer: Relayer
   readonly chainNonce: number
@@ -41,7 +41,7 @@ export function lanesOf(
   }))
 }
 
-/** Where the next transaction goes: where it can be paid for, and of those where the fewest are in flight. */
+/** Prefers a relayer that can pay for the gas, then the one with the fewest transactions in flight. */
 export function pickLane(lanes: readonly OpenLane[], gas: bigint): OpenLane | undefined {
   const [best] = [...lanes].sort(
     (a, b) =>

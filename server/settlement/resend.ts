@@ -1,24 +1,21 @@
-/** What is on its way: sent again byte for byte, paid more for when it is stuck, and gaps before it filled. */
+/** Looks after transactions in flight: sends the same bytes again, and replaces stuck ones with higher fees. */
 import type { Address } from "../../shared/values/evm.ts"
-import { type Call, settlerDeployment } from "../core/batch.ts"
-import { bumpFees, capFees, isPricedOut } from "../core/fees.ts"
+import { settlerDeployment } from "../core/batch.ts"
+import { bumpFees, isPricedOut } from "../core/fees.ts"
 import { ChainUnavailable, type Relayer, type SendResult } from "../ports/chain.ts"
 import type { InFlight, RelayTransaction, SignedBytes } from "../ports/records.ts"
 import { longestRestSeconds, newestOf, ridersOf, type SettlementContext } from "./context.ts"
 import type { Lane } from "./lanes.ts"
+import { createGapFiller, emptyTransfer } from "./nonce-gaps.ts"
 
 export type Resender = ReturnType<typeof createResender>
-
-/** Nonces looked for in one lane; more would be filled in the next step. */
-const mostGaps = 100
 
 export function createResender(context: SettlementContext) {
   const { store, chain, relayers, network, now, log, limits, noticed, onStep } = context
   const { conclude, each, isParked, moveFor, sign } = context
-  /** When a nonce was first seen to be missing, by relayer and nonce. */
-  const gaps = new Map<string, number>()
+  const fillGaps = createGapFiller(context, submit)
 
-  /** Looks after one lane; what is wrong with it holds up no other. */
+  /** Looks after one lane; its faults block no other lane. */
   async function tend(fence: number, lane: Lane): Promise<void> {
     const { address, relayer, flying, chainNonce } = lane
     if (chainNonce === undefined) return
@@ -39,7 +36,7 @@ export function createResender(context: SettlementContext) {
     await each(stale, ({ transaction }) => submit(fence, transaction, newestOf(transaction)))
   }
 
-  /** Pays more for what blocks the others, and for whatever the market left behind. */
+  /** Raises the fees of the transaction that blocks the others, and of those the market left behind. */
   async function reprice(
     fence: number,
     relayer: Relayer,
@@ -57,9 +54,9 @@ export function createResender(context: SettlementContext) {
       const { id, nonce, versions } = transaction
       const newest = newestOf(transaction)
       if (nonce !== chainNonce && !noticed.underpriced.has(id) && !isPricedOut(newest, suggested)) return
-      // What nobody waits for any more only has to use up its nonce, and may be tried as often again.
+      // A transaction without riders only has to use up its nonce, and may be replaced as often again.
       const wanted = ridersOf(each).length > 0 || transaction.to === settlerDeployment.to
-      const call = wanted ? transaction : nothing(relayer.address)
+      const call = wanted ? transaction : emptyTransfer(relayer.address)
       const most = wanted ? limits.maxVersions : 2 * limits.maxVersions
       const fees = versions.length < most ? bumpFees(newest, suggested, limits.maxFeePerGas) : null
       if (!fees) return stuck(transaction)
@@ -72,14 +69,14 @@ export function createResender(context: SettlementContext) {
     })
   }
 
-  /** Its bytes stay with the node, and are mined when the fees fall. */
+  /** Logs it once. Its bytes stay with the node, and are mined when the fees fall. */
   function stuck({ id, nonce, relayer }: RelayTransaction): void {
     if (noticed.stuck.has(id)) return
     noticed.stuck.add(id)
     log.error({ network, relayer, nonce }, "a transaction is stuck at the highest fee allowed")
   }
 
-  /** Hands stored bytes to the node; whatever it answers, the bytes stay ours to send again. */
+  /** Hands stored bytes to the node. They are kept whatever it answers, to be sent again. */
   async function submit(fence: number, transaction: RelayTransaction, version: SignedBytes): Promise<void> {
     const { id, relayer } = transaction
     const result = await handOver(version)
@@ -99,19 +96,19 @@ export function createResender(context: SettlementContext) {
     try {
       return await chain.send(raw)
     } catch (error) {
-      // With one relayer nothing else can be done anyway, and a node that is away is waited for longer and longer.
+      // With one relayer nothing else can be done, so the settlement as a whole waits for the node.
       if (relayers.length > 1 && error instanceof ChainUnavailable) return "refused"
       throw error
     }
   }
 
-  /** Complained of once, until it can send again. */
+  /** Logged once, until the relayer can send again. */
   function park(relayer: Address, seconds: number, why: string): void {
     if (!noticed.parkedUntil.has(relayer)) log.error({ network, relayer }, why)
     noticed.parkedUntil.set(relayer, now() + seconds)
   }
 
-  /** What rides in a lane that can pay for nothing more goes by another; on chain only one of the two can pay. */
+  /** Moves payments from a relayer that cannot send to another; the once-only key lets only one of the two pay. */
   async function rescue(fence: number, address: Address, waiting: readonly InFlight[]): Promise<void> {
     if (!relayers.some((other) => other.address !== address && !isParked(other.address))) return
     await each(waiting, async (each) => {
@@ -123,68 +120,11 @@ export function createResender(context: SettlementContext) {
     })
   }
 
-  /** Without its key a lane only drains: once nobody waits for a transaction, nobody looks at it either. */
+  /** Drops transactions without riders from a lane whose key is not configured any more. */
   async function dismiss(fence: number, waiting: readonly InFlight[]): Promise<void> {
     const idle = waiting.filter((each) => ridersOf(each).length === 0)
     await each(idle, ({ transaction: { id } }) => conclude(fence, [], { done: id }))
   }
 
-  /**
-   * A nonce before the others that is in no block and not in flight holds them all up: used by a transaction that was done
-   * before a reorg, or by a stranger before one. Stored bytes are taken up again; else a transfer of nothing takes its place.
-   */
-  async function fillGaps(
-    fence: number,
-    { address, flying, relayer }: Lane,
-    chainNonce: number,
-  ): Promise<void> {
-    const taken = new Set(flying.map(({ transaction }) => transaction.nonce))
-    const last = flying.at(-1)?.transaction.nonce ?? chainNonce
-    const end = Math.min(last, chainNonce + mostGaps)
-    for (const key of [...gaps.keys()].filter((each) => each.startsWith(address))) {
-      const nonce = Number(key.slice(address.length))
-      if (nonce < chainNonce || taken.has(nonce)) gaps.delete(key)
-    }
-    for (let nonce = chainNonce; nonce < end; nonce += 1) {
-      if (taken.has(nonce)) continue
-      const key = `${address} ${nonce}`
-      const since = gaps.get(key) ?? now()
-      gaps.set(key, since)
-      if (now() - since < limits.bumpAfterSeconds) continue
-      gaps.delete(key)
-      await fill(fence, address, relayer, nonce)
-    }
-  }
-
-  async function fill(
-    fence: number,
-    address: Address,
-    relayer: Relayer | undefined,
-    nonce: number,
-  ): Promise<void> {
-    const known = await store.transactionAt({ fence, network, relayer: address, nonce })
-    log.error(
-      { network, relayer: address, nonce, known: known !== null },
-      "a nonce of the relayer is missing",
-    )
-    if (known) {
-      noticed.triedAt.set(known.id, 0)
-      return conclude(fence, [], { reopened: known.id })
-    }
-    if (!relayer) return
-    const call = nothing(address)
-    const fees = capFees(await chain.fees(), limits.maxFeePerGas)
-    const version = await sign(relayer, { nonce, fees, ...call })
-    onStep("signed")
-    const order = { fence, network, relayer: address, nonce, ...call, version, redemptions: [], now: now() }
-    const stored = await store.prepare(order)
-    noticed.written += 1
-    onStep("stored")
-    await submit(fence, stored, version)
-  }
-
   return { tend, submit }
 }
-
-/** A transfer of 0 to itself: uses up a nonce, and nothing else. */
-const nothing = (address: Address): Call => ({ to: address, data: "0x", gas: 21_000n })

@@ -1,4 +1,4 @@
-/** What is due: simulated, built, stored and then sent, the payment that expires first first. */
+/** Simulates, builds, stores and then sends due payments, starting with the one that expires first. */
 import { capFees, least, most } from "../core/fees.ts"
 import type { Redemption } from "../core/redemption.ts"
 import type { Verdict } from "../core/verdict.ts"
@@ -15,7 +15,7 @@ export function createSender(context: SettlementContext, { examine }: Examiner, 
   const { conclude, moveFor, orPostpone, each, isParked, schemeOf, sign } = context
   const { bundle, isWorthWaiting } = createBatcher(context)
 
-  /** While any transaction is not in a block yet, what comes may wait for company. */
+  /** While a transaction is not in a block yet, new payments may wait for a fuller batch. */
   async function sendDue(fence: number, lanes: readonly Lane[]): Promise<void> {
     const waiting = sum(lanes.map(({ flying }) => flying.length))
     const room = sum(openOf(lanes).map(roomOf))
@@ -28,7 +28,7 @@ export function createSender(context: SettlementContext, { examine }: Examiner, 
     if (ready.length === 0) return
     const fees = capFees(await chain.fees(), limits.maxFeePerGas)
     const open = await Promise.all(openOf(lanes).map((lane) => askOf(lane, fees)))
-    // A batch that no balance can vouch for would wait for gas, and its payments expire meanwhile.
+    // A batch that no balance can pay for would wait for gas while its payments expire.
     const gas = least(open.map((lane) => lane.affordable).reduce(most, 0n), limits.maxBatchGas)
     const stored: RelayTransaction[] = []
     // One after the other, so that nonces go by urgency; sending begins when all are stored.
@@ -44,7 +44,7 @@ export function createSender(context: SettlementContext, { examine }: Examiner, 
     await each(stored, (transaction) => submit(fence, transaction, newestOf(transaction)))
   }
 
-  /** Lanes that can take more; one whose first transaction is stuck does only when all are. */
+  /** Lanes that can take more. A lane with a stuck transaction counts only when all have one. */
   function openOf(lanes: readonly Lane[]): readonly Lane[] {
     const able = lanes.filter(({ relayer, address }) => relayer && !isParked(address))
     const moving = able.filter(
@@ -65,10 +65,10 @@ export function createSender(context: SettlementContext, { examine }: Examiner, 
     return { relayer, chainNonce: nonce, affordable, inFlight: flying.length }
   }
 
-  /** The call of a payment that goes through now; of any other, what was found out is written. */
+  /** The call of a payment whose simulation succeeds. Any other payment is examined and its verdict written. */
   async function simulate(fence: number, row: Redemption): Promise<Ready | undefined> {
     const { to, data } = schemeOf(row).settlementCall(row.asset, row.transfer)
-    // An asset may take a used nonce without a word (security.md SET-13), so what failed once is read first.
+    // An asset may accept a used nonce silently (security.md SET-13), so a payment that failed once is read first.
     let verdict: Verdict | undefined
     if (row.state === "failed" || row.attempts > 0) verdict = await examine(row)
     if (!verdict || verdict.kind === "send") {

@@ -1,30 +1,26 @@
-/** Settlement on one network: accepted payments become transactions, and what became of them is read from the chain. */
+/** Settles payments on one network: turns accepted payments into transactions and reads their results. */
 import type { Address } from "../../shared/values/evm.ts"
 import { retryDelay } from "../core/retry.ts"
 import { ChainMismatch } from "../ports/chain.ts"
 import { Fenced } from "../ports/store.ts"
 import { createConfirmer } from "./confirm.ts"
-import {
-  createContext,
-  isOutage,
-  longestRestSeconds,
-  messageOf,
-  type SettlementDeps,
-  type SettlementLimits,
-} from "./context.ts"
+import { createContext, longestRestSeconds } from "./context.ts"
+import type { SettlementDeps } from "./deps.ts"
 import { createExaminer } from "./examine.ts"
 import { createFinality } from "./finality.ts"
 import { lanesOf } from "./lanes.ts"
+import type { SettlementLimits } from "./limits.ts"
+import { isOutage, messageOf } from "./outages.ts"
 import { createResender } from "./resend.ts"
 import { createSender } from "./send.ts"
 
-export { type SettlementDeps, settlementSteps } from "./context.ts"
+export { type SettlementDeps, settlementSteps } from "./deps.ts"
 
 export type Settlement = {
   readonly network: string
   /**
-   * One step: looks after what is on its way, then sends what is due. It waits for no block, so it is called again and
-   * again; `busy` says that it wrote something and more may be possible at once. Throws {@link Fenced} only.
+   * One step: looks after transactions in flight, then sends due payments. It waits for no block, so it is called in a
+   * loop; `busy` means that it wrote something and another step may follow at once. Throws {@link Fenced} only.
    */
   advance(fence: number): Promise<{ busy: boolean }>
 }

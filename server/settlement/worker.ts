@@ -1,7 +1,8 @@
-/** The worker: holds the lease to settle and drives the settlement of every network until it is stopped. */
+/** Holds the settlement lease and drives the settlement of every network until it is stopped. */
 import { setTimeout as delay } from "node:timers/promises"
 import type { Logger, Now } from "../ports/runtime.ts"
 import { Fenced, type Store } from "../ports/store.ts"
+import { messageOf } from "./outages.ts"
 import type { Settlement } from "./settlement.ts"
 
 export type WorkerDeps = {
@@ -9,7 +10,7 @@ export type WorkerDeps = {
   /** One for each network. */
   readonly settlements: readonly Settlement[]
   readonly now: Now
-  /** Names this process among those that want the lease; never used twice. */
+  /** The unique name of this process among those that want the lease. */
   readonly holder: string
   readonly log: Logger
 }
@@ -67,7 +68,7 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions = {}): Wor
   /** Networks go at their own pace: one that does not answer holds up no other. */
   async function drive(settlement: Settlement): Promise<void> {
     while (!stopping) {
-      // Of before the step: a wake during the step ends the rest at once.
+      // Taken before the step: a wake during the step ends the rest at once.
       const { signal } = alarm
       const busy = fence !== undefined && (await advance(settlement, fence))
       if (!busy) await rest(pollSeconds, signal)
@@ -93,7 +94,7 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions = {}): Wor
     try {
       await store.release({ fence })
     } catch (error) {
-      log.warn({ reason: messageOf(error) }, "the settlement lease was not released; it runs out by itself")
+      log.warn({ reason: messageOf(error) }, "the settlement lease was not released; it expires on its own")
     }
     fence = undefined
   }
@@ -117,7 +118,7 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions = {}): Wor
   }
 }
 
-/** Resolves early when the signal says so. */
+/** Resolves early when the signal aborts. */
 async function rest(seconds: number, signal: AbortSignal): Promise<void> {
   try {
     await delay(seconds * 1000, undefined, { signal })
@@ -125,5 +126,3 @@ async function rest(seconds: number, signal: AbortSignal): Promise<void> {
     // Woken.
   }
 }
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -140,7 +140,7 @@ export const exactEip3009 = {
     }),
   }),
 
-  // True for a cancelled nonce as well: the logs tell the two apart.
+  // True for a cancelled nonce as well: only the logs distinguish the two.
   usedCall: (asset, { payer, nonce }) => ({
     to: asset,
     data: encodeFunctionData({ abi, functionName: "authorizationState", args: [payer, nonce] }),

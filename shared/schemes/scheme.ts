@@ -35,7 +35,7 @@ export type TypedDataSigner = {
 /** A call of a contract. */
 export type Call = { readonly to: Address; readonly data: Hex }
 
-/** What the logs of one receipt prove about one payment. */
+/** The result of one payment, as the logs of one receipt prove it. */
 export type TransferOutcome =
   /** The promised Transfer is in the receipt, at this index. */
   | { readonly kind: "paid"; readonly logIndex: number }
@@ -68,9 +68,9 @@ export type Scheme = {
   /** Whether the payment may share a transaction with others. */
   readonly batchable: boolean
 
-  /** The members of an entry's `extra` that tell a buyer's client what to sign. */
+  /** The members of an entry's `extra` from which a client knows what to sign. */
   extra(asset: AssetInfo): { readonly [member in (typeof extraMembers)[number]]?: string }
-  /** Reads `payload` of an x402 payment; strict, no coercion. Throws a PayloadError that says what was wanted. */
+  /** Reads `payload` of an x402 payment; strict, no coercion. Throws a PayloadError that names the member. */
   parse(payload: unknown, asset: Address): SignedTransfer
   /** The `payload` of an x402 payment. */
   serialize(transfer: SignedTransfer, asset: Address): Record<string, unknown>

@@ -47,8 +47,8 @@ export const mutations: readonly Mutation[] = [
   ...at("server/core/x402-v1.ts", [
     [
       "a v1 payment is for what was signed",
-      "entry.amount === value && entry.payTo.toLowerCase() === to.toLowerCase()",
-      "true",
+      "return entry.amount === value.toString() && parseAddress(entry.payTo) === payTo",
+      "return true",
       "pays for the offer named",
     ],
   ]),

@@ -70,8 +70,8 @@ it("the batch contracts' call data decodes into the encoded calls", () => {
     )
 })
 
-it("the Settler encodes calls to one asset only", () => {
+it("the Settler encodes calls to one contract only", () => {
   const calls = assets.map((to) => ({ to, data: "0x" as const, gas: 1n }))
-  expect(() => aggregators[0]!.encode(calls)).toThrow(/one asset/)
-  expect(() => aggregators[0]!.encode([])).toThrow(/one asset/)
+  expect(() => aggregators[0]!.encode(calls)).toThrow(/one contract/)
+  expect(() => aggregators[0]!.encode([])).toThrow(/one contract/)
 })

@@ -2,11 +2,13 @@
 import { at, type Mutation } from "../../mutations/mutation.ts"
 
 export const mutations: readonly Mutation[] = [
-  ...at("server/settlement/resend.ts", [
+  ...at("server/settlement/nonce-gaps.ts", [
     ["nonce gaps are filled", "await fill(fence, address, relayer, nonce)", "", "SET-21: freed by a reorg"],
+  ]),
+  ...at("server/settlement/resend.ts", [
     [
       "an abandoned transaction is replaced",
-      "const call = wanted ? transaction : nothing(relayer.address)",
+      "const call = wanted ? transaction : emptyTransfer(relayer.address)",
       "const call = transaction",
       "SET-21: of an expired",
     ],

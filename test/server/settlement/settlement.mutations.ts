@@ -24,7 +24,7 @@ export const mutations: readonly Mutation[] = [
       "cannot pass unnoticed",
     ],
   ]),
-  ...at("server/settlement/context.ts", [
+  ...at("server/settlement/outages.ts", [
     [
       "a chain mismatch does not count as an attempt",
       "const outages = [ChainUnavailable, ChainMismatch, ",

@@ -1,0 +1,44 @@
+/** Writes the results of settlement to the store, then logs them and wakes those who wait for them. */
+import type { Move } from "../core/redemption.ts"
+import type { SettlementDeps } from "./deps.ts"
+import { createFailureAlarm } from "./failures.ts"
+import type { Hints } from "./hints.ts"
+
+export type KeyedMove = { readonly key: string; readonly move: Move }
+
+export function createConclude(deps: SettlementDeps, hints: Hints) {
+  const { store, now, log, onStep, onEnded, onConcluded } = deps
+  const network = deps.chain.network.id
+  const noteOutcome = createFailureAlarm(network, log)
+
+  function report({ key, move }: KeyedMove): void {
+    switch (move.to) {
+      case "paid":
+        log.info({ network, key, transaction: move.evidence.transactionHash }, "settled")
+        noteOutcome(key, false)
+        break
+      case "failed":
+        noteOutcome(key, true)
+        log.warn({ network, key, failure: move.failure }, "a settlement failed")
+        break
+      case "dead":
+        log.error({ network, key, reason: move.error }, "a payment is given up until an operator retries it")
+    }
+  }
+
+  /** One write of the store: the moves, and the transaction that is done with them or in flight again. */
+  return async function conclude(
+    fence: number,
+    moves: readonly KeyedMove[],
+    transaction: { done?: number; reopened?: number } = {},
+  ): Promise<void> {
+    await store.conclude({ fence, ...transaction, moves, now: now() })
+    hints.written += 1
+    if (transaction.done !== undefined) hints.forget(transaction.done)
+    for (const each of moves) report(each)
+    onStep?.("concluded")
+    if (moves.some(({ move }) => move.to === "failed")) onEnded?.()
+    const concluded = moves.filter(({ move }) => move.to === "paid" || move.to === "failed")
+    if (concluded.length > 0) onConcluded?.(concluded.map(({ key }) => key))
+  }
+}

@@ -1,0 +1,34 @@
+/** The dependencies of settlement on one network, and the step boundaries that it reports. */
+import type { Chain, Relayer } from "../ports/chain.ts"
+import type { Logger, Now } from "../ports/runtime.ts"
+import type { Store } from "../ports/store.ts"
+
+/** Boundaries at which the process may die; each is passed once for every payment, transaction or receipt. */
+export const settlementSteps = [
+  "simulated",
+  "signed",
+  "stored",
+  "sent",
+  "recorded",
+  "receipt-read",
+  "concluded",
+] as const
+export type SettlementStep = (typeof settlementSteps)[number]
+
+export type SettlementDeps = {
+  readonly store: Store
+  readonly chain: Chain
+  /** Their accounts pay gas; the first one is the one that simulates. */
+  readonly relayers: readonly [Relayer, ...Relayer[]]
+  /** Blocks until a payment counts, its own included. */
+  readonly confirmations: number
+  readonly now: Now
+  /** In [0, 1). */
+  readonly chance: () => number
+  readonly log: Logger
+  readonly onStep?: (step: SettlementStep) => void
+  /** A settlement failed, and a grant ended with it. */
+  readonly onEnded?: () => void
+  /** These are paid or failed. */
+  readonly onConcluded?: (keys: readonly string[]) => void
+}

@@ -1,0 +1,50 @@
+/** The limits of settlement on one network, and their defaults. */
+
+export type SettlementLimits = {
+  /** Transactions of one relayer not known to be mined. */
+  readonly maxInFlight: number
+  readonly resendAfterSeconds: number
+  readonly bumpAfterSeconds: number
+  /** How long payments ride with a relayer that cannot send before they go by another. */
+  readonly rescueAfterSeconds: number
+  /** Tries that may lead nowhere before a payment is dead; a node or a store that is away is no try. */
+  readonly maxAttempts: number
+  /** Hashes for one nonce, the first included. */
+  readonly maxVersions: number
+  /** Wei per gas that a transaction offers at most. */
+  readonly maxFeePerGas: bigint
+  /** Offered for a payment whatever the node says it needs: bytes with too little are never mined, and hold up all later ones. */
+  readonly minGas: bigint
+  /** Gas that a payment may take: a payer's code could burn more. */
+  readonly maxGas: bigint
+  /** Payments in one transaction. */
+  readonly batchSize: number
+  /** Gas that a transaction with several payments may take; networks have limits of their own (EIP-7825: 2^24). */
+  readonly maxBatchGas: bigint
+  /** Payments looked at in one step. */
+  readonly dueAtOnce: number
+  /** A nonce was used, yet no hash of ours has a receipt: so long until the transaction is given up. */
+  readonly lostAfterBlocks: bigint
+  /** How long after one round of looks at blocks with paid payments the next one begins. */
+  readonly recheckSeconds: number
+  /** Such blocks looked at in one step. */
+  readonly recheckBlocks: number
+}
+
+export const settlementLimits: SettlementLimits = {
+  maxInFlight: 64,
+  resendAfterSeconds: 15,
+  bumpAfterSeconds: 30,
+  rescueAfterSeconds: 60,
+  maxAttempts: 30,
+  maxVersions: 5,
+  maxFeePerGas: 500_000_000_000n,
+  minGas: 100_000n,
+  maxGas: 300_000n,
+  batchSize: 50,
+  maxBatchGas: 16_000_000n,
+  dueAtOnce: 200,
+  lostAfterBlocks: 6n,
+  recheckSeconds: 10,
+  recheckBlocks: 32,
+}

@@ -1,0 +1,16 @@
+/** Tells an outage of node or store from a fault of one payment, and words both for the log. */
+import { ChainMismatch, ChainUnavailable } from "../ports/chain.ts"
+import { Fenced, StoreUnavailable } from "../ports/store.ts"
+
+const outages = [ChainUnavailable, ChainMismatch, StoreUnavailable, Fenced]
+
+/** The node or the store does not answer, is another one, or another process settles: no fault of the payment. */
+export const isOutage = (error: unknown): boolean => outages.some((outage) => error instanceof outage)
+
+/** For the operator: short, and without URLs of nodes, which may hold secrets. */
+export const lastErrorOf = (error: unknown): string =>
+  messageOf(error)
+    .replace(/\S+:\/\/\S+/g, "[address]")
+    .slice(0, 200)
+
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
