@@ -30,7 +30,7 @@ export const mutations: readonly Mutation[] = [
     ["a quote is bound to one amount", "    amount.toString(),\n", "", "QTE-05: is refused after any"],
     ["a quote is bound to its expiry", "    expiresAt,\n  ])", "  ])", "QTE-05: is refused after any"],
   ]),
-  ...at("server/keys/index.ts", [
+  ...at("server/keys/secret-keys.ts", [
     [
       "an old quote key expires",
       'key.id === kid && quoteState(key) !== "gone"',

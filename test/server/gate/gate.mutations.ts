@@ -66,11 +66,11 @@ export const mutations: readonly Mutation[] = [
     ],
     ["signatures have no spare bits", "{85}[AQgw]$/", "{86}$/", "refuses padding, spare"],
   ]),
-  ...at("server/keys/index.ts", [
+  ...at("server/keys/token-keys.ts", [
     [
       "the token header is exact",
-      'held.byHeader.get(token.slice(0, token.indexOf(".")))',
-      "[...held.byHeader.values()][0]",
+      'held().byHeader.get(token.slice(0, token.indexOf(".")))',
+      "[...held().byHeader.values()][0]",
       "TOK-12: refuses tokens",
     ],
   ]),

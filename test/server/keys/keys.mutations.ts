@@ -2,7 +2,7 @@
 import { at, type Mutation } from "../../mutations/mutation.ts"
 
 export const mutations: readonly Mutation[] = [
-  ...at("server/keys/index.ts", [
+  ...at("server/keys/token-keys.ts", [
     [
       "an expired key verifies nothing",
       "if (!found || !isAlive(found.key)) return undefined",
