@@ -1,0 +1,84 @@
+/** Composes the sale of tokens: the networks that sell, their gas, and the token endpoint. */
+import { withReadBudget } from "../chains/read-budget.ts"
+import type { RequestBudget } from "../chains/request-budget.ts"
+import type { SignaturePool } from "../chains/signature-pool.ts"
+import type { Config } from "../config/config.ts"
+import { createFunding, type Funding } from "../feeds/gas-funding.ts"
+import type { CheckProof } from "../gate/proof-check.ts"
+import type { TokenDeps } from "../grants/grant-type.ts"
+import { createTokenEndpoint, type TokenEndpoint } from "../grants/token-endpoint.ts"
+import type { Endpoints } from "../http/metadata.ts"
+import { createRate } from "../http/rate.ts"
+import type { Chain, Relayer } from "../ports/chain.ts"
+import type { Runtime } from "./runtime.ts"
+
+/** A network that sells. */
+export type Shop = { readonly chain: Chain; readonly funding: Funding }
+
+/** `checkBooks` throws until the books of a network are complete; nothing is sold there before. */
+export function createShops(
+  config: Config,
+  chains: ReadonlyMap<string, Chain>,
+  deps: {
+    readonly relayers: readonly Pick<Relayer, "address">[]
+    readonly checkBooks: (network: string) => void
+  },
+  { now, log }: Runtime,
+): ReadonlyMap<string, Shop> {
+  const { relayers, checkBooks } = deps
+  const shops = [...chains].map(([id, chain]): [string, Shop] => {
+    const nativePrice = config.networks[id]?.nativePrice
+    const ready = async () => {
+      checkBooks(id)
+      await chain.ready()
+    }
+    const funding = createFunding({ chain, relayers, nativePrice, now, log })
+    return [id, { chain: { ...chain, ready }, funding }]
+  })
+  return new Map(shops)
+}
+
+/** Reads for payments that no key has signed: anybody can make such payments up, so their budget is small. */
+const contractReads = { concurrent: 8, waiting: 32, perSecond: 100 }
+
+export function createSales(
+  config: Config,
+  deps: Pick<TokenDeps, "store" | "keys" | "board" | "whitelist" | "waits" | "onRedeemed" | "onEnded"> & {
+    readonly shops: ReadonlyMap<string, Shop>
+    readonly budgets: ReadonlyMap<string, RequestBudget>
+    readonly signatures: SignaturePool
+    readonly checkProof: CheckProof
+  },
+  options: { readonly endpoints: Endpoints; readonly onStep: ((step: string) => void) | undefined },
+  { now, random, log }: Runtime,
+): TokenEndpoint {
+  const { shops, budgets, signatures, ...others } = deps
+  const chainsWithin = (limits: Parameters<typeof withReadBudget>[1]) =>
+    mapValues(shops, ({ chain }, id) => withReadBudget(chain, { ...budgets.get(id), ...limits }))
+  return createTokenEndpoint(
+    {
+      ...others,
+      chains: chainsWithin({}),
+      contracts: chainsWithin(contractReads),
+      funding: mapValues(shops, ({ funding }) => funding),
+      recover: signatures.recover,
+      payers: createRate(config.limits.requestsPerPayer),
+      now,
+      random,
+      log,
+      ...(options.onStep && { onStep: options.onStep }),
+    },
+    {
+      issuer: config.issuer,
+      resource: config.resource,
+      statusEndpoint: options.endpoints.status,
+      tokenEndpoint: options.endpoints.token,
+      network: Object.keys(config.networks)[0] ?? "",
+      lives: { full: config.tokenLifeSeconds, pending: config.pendingLifeSeconds },
+      limits: config.limits,
+    },
+  )
+}
+
+const mapValues = <V, W>(map: ReadonlyMap<string, V>, change: (value: V, key: string) => W) =>
+  new Map([...map].map(([key, value]) => [key, change(value, key)] as const))

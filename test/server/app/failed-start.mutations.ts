@@ -1,0 +1,27 @@
+/** Removes the defences that failed-start.test.ts guards. */
+import { at, type Mutation } from "../../mutations/mutation.ts"
+
+export const mutations: readonly Mutation[] = [
+  ...at("server/app/books.ts", [
+    [
+      "a failed start closes the store",
+      "own(opened, { stop: opened.close })",
+      "opened",
+      "leaves nothing open after",
+    ],
+    [
+      "the wait for the chain leaves no timer",
+      "waited.abort()",
+      "",
+      "holds no thread, timer, socket, file or lock",
+    ],
+  ]),
+  ...at("server/app/issuer.ts", [
+    [
+      "the signature threads stop",
+      "own(signatures, { stop: signatures.close })",
+      "",
+      "holds no thread, timer, socket, file or lock",
+    ],
+  ]),
+]
