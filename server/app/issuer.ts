@@ -23,7 +23,8 @@ import { createRoutes } from "./routes.ts"
 import { createRuntime, type Runtime } from "./runtime.ts"
 import { createSales, createShops } from "./sales.ts"
 import { createSettling } from "./settling.ts"
-import { checkAccounts, checkChains, checkPrices, warnOfPrices } from "./start-checks.ts"
+import { checkAccounts, checkChains, checkPrices, warnOfPrices, warnOfRecipient } from "./start-checks.ts"
+import { logStart } from "./start-line.ts"
 
 export type IssuerOptions = {
   /** Functions that set those prices of an offer that have no amount, by the offer's id. */
@@ -109,6 +110,7 @@ async function compose(
   const { chains, budgets } = connect(config, log)
   await checkChains(chains, log)
   await checkAccounts(config, relayers, chains)
+  await warnOfRecipient(config, relayers, chains, log)
 
   const books = await openBooks(config, runtime)
   const { store } = books
@@ -155,6 +157,7 @@ async function compose(
   own(waits, waits)
   for (const [at, { created }] of relayerKeys.entries())
     if (created) log.warn({ relayer: relayers[at]?.address }, "a relayer key was created; send it gas")
+  await logStart(config, relayers, chains, log)
 
   return {
     config,

@@ -1,4 +1,4 @@
-/** What a start looks at before anything is sold: nodes, accounts, prices. */
+/** Checks nodes, accounts and prices before anything is sold. */
 
 import { networks } from "../../shared/networks/index.ts"
 import { formatAmount } from "../../shared/values/amount.ts"
@@ -34,7 +34,7 @@ export async function checkChains(chains: ReadonlyMap<string, Chain>, log: Logge
   }
 }
 
-/** Every price is an amount or a function's, and every function has a price to tell. */
+/** Every price has an amount or a function, and every function has a price to set. */
 export function checkPrices({ offers }: Config, functions: PriceFunctions): void {
   const pricing = pricingOf(offers, functions)
   const problems = offers.flatMap((offer, at) =>
@@ -54,7 +54,7 @@ export function checkPrices({ offers }: Config, functions: PriceFunctions): void
   if (problems.length > 0) throw new ConfigError(problems)
 }
 
-/** What is sold at a loss, and where that could not be told; a testnet's coin costs nothing. */
+/** Warns of offers that are sold at a loss, and of networks where that cannot be known. A testnet's coin costs nothing. */
 export async function warnOfPrices(
   config: Config,
   funding: ReadonlyMap<string, Funding>,
@@ -73,7 +73,7 @@ export async function warnOfPrices(
       const asset = networks
         .get(price.network)
         ?.assets.find((each) => lowerAddress(each.address) === price.asset)
-      // A node that does not answer yet tells nothing; the door looks again at every payment.
+      // A node that does not answer yet leaves the cost unknown. Every payment is checked again.
       const cost = await funding
         .get(price.network)
         ?.cost()
@@ -127,4 +127,30 @@ export async function checkAccounts(
         `${key}: found a test account whose key is public, wanted one only you hold (the nodes are not anvil or hardhat)`,
     ),
   )
+}
+
+/** Money at the relayer is as safe as this machine; money at a contract is lost where the contract is missing. */
+export async function warnOfRecipient(
+  { payTo }: Pick<Config, "payTo">,
+  relayers: readonly Pick<Relayer, "address">[],
+  chains: ReadonlyMap<string, Chain>,
+  log: Logger,
+): Promise<void> {
+  if (relayers.some(({ address }) => lowerAddress(address) === payTo))
+    log.warn(
+      { payTo },
+      "payTo is a relayer, whose key is on this machine; let the money go to a cold account",
+    )
+  const found = await Promise.all(
+    [...chains].map(async ([network, chain]) => ({
+      network,
+      hasCode: await chain.hasCode(payTo).catch(() => undefined),
+    })),
+  )
+  const missing = found.filter(({ hasCode }) => hasCode === false).map(({ network }) => network)
+  if (missing.length > 0 && found.some(({ hasCode }) => hasCode))
+    log.warn(
+      { payTo, networks: missing },
+      "payTo is a contract on one network and not on others; money that arrives there may be lost",
+    )
 }

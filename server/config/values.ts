@@ -1,6 +1,7 @@
 /** Single values of the configuration, each in its one normal spelling. */
 import { isIP } from "node:net"
 import { type Address, parseAddress, zeroAddress } from "../../shared/values/evm.ts"
+import { lostRecipientAt } from "../core/lost-recipients.ts"
 import { show } from "./show.ts"
 
 export class WrongValue extends Error {}
@@ -45,7 +46,11 @@ export function requirePayTo(text: string): Address {
     throw new WrongValue(
       `found ${show(text)}, wanted an address of your own that receives the money: 0x and 40 hex digits`,
     )
-  return requireAddress(text)
+  const address = requireAddress(text)
+  const lost = lostRecipientAt(address)
+  if (lost)
+    throw new WrongValue(`found ${lost}, wanted an address of your own: nobody can move money from there`)
+  return address
 }
 
 export function requireAddress(text: string): Address {

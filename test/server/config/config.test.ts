@@ -1,6 +1,9 @@
 import { createHash } from "node:crypto"
 import { describe, expect, it } from "vitest"
 import { ConfigError, parseConfig } from "../../../server/config/config.ts"
+import { aggregators } from "../../../server/core/batch.ts"
+import { networks } from "../../../shared/networks/index.ts"
+import { lowerAddress } from "../../../shared/values/evm.ts"
 import { configInput, payTo, sepoliaId } from "../../support/offers.ts"
 
 const problems = (input: unknown): readonly string[] => {
@@ -12,6 +15,7 @@ const problems = (input: unknown): readonly string[] => {
   }
   return []
 }
+const burned = [`0x${"0".repeat(39)}1`, `0x${"0".repeat(36)}dead`, `0x${"dead".repeat(10)}`] as const
 const price = { network: sepoliaId, asset: "USDC", amount: "0.01" }
 const offer = { id: "hour", scope: "movies:read", durationSeconds: 3600, prices: [price] }
 
@@ -32,6 +36,19 @@ describe("the configuration", () => {
       expect(problems(input).join(), key).toMatch(/issuer: found http|unknown key/)
       expect(({} as Record<string, unknown>).polluted).toBeUndefined()
     }
+  })
+
+  it("refuses a payTo from which nobody can move the money, in any spelling", () => {
+    const assets = [...networks.values()].flatMap(({ assets }) => assets.map(({ address }) => address))
+    const lost = [...assets, ...aggregators.map(({ address }) => address), ...burned]
+    for (const address of lost)
+      for (const spelling of [address, lowerAddress(address)])
+        expect(problems(configInput({ payTo: spelling })), spelling).toEqual([
+          expect.stringMatching(
+            /^payTo: found (the|a) contract|^payTo: found an address that nobody controls/,
+          ),
+        ])
+    expect(problems(configInput({ payTo: `0x${"1".repeat(40)}` }))).toEqual([])
   })
 
   it("accepts exact origins and proxies only, never a wildcard", () => {
