@@ -1,4 +1,4 @@
-/** The commands for those who pay: `fetch`, `tokens`, `budget`, `account` and `mcp`. */
+/** Adds the commands of the payer: `fetch`, `tokens`, `budget`, `account` and `mcp`. */
 import { type Command, InvalidArgumentError } from "commander"
 import type { AccountOptions } from "../client/cli/account.ts"
 import type { FetchOptions } from "../client/cli/fetch.ts"
@@ -6,29 +6,28 @@ import type { SessionOptions } from "../client/cli/session.ts"
 
 const home = [
   "--home <folder>",
-  "where account, tokens and settings are; default: this system's folder for data",
+  "folder of the account, tokens and settings; default: the data folder of this system",
 ] as const
-const passwordFile = ["--password-file <file>", "first line is the account's password; mode 0600"] as const
+const passwordFile = [
+  "--password-file <file>",
+  "file of mode 0600 whose first line is the password of the account",
+] as const
 
 export function addAgentCommands(program: Command): void {
   program
     .command("fetch")
-    .description("call a service, and pay for it within the budget if it must be paid for")
-    .argument("<url>", "what to call")
-    .option("-X, --request <method>", "GET, or POST with data")
-    .option("-d, --data <text>", "what to send; @file reads a file, @- what is piped in")
-    .option("-H, --header <line>", 'a header, "Name: value"; again for more', collect, [])
-    .option("-o, --output <file>", "write the answer there")
-    .option("-i, --include", "write status and headers first")
-    .option("--json", "write one line of JSON: status, headers, body, and what was paid")
-    .option("--dry-run", "say what the call would cost, and pay nothing")
+    .description("make a request, and pay for it within the budget when needed")
+    .argument("<url>", "URL of the request")
+    .option("-X, --request <method>", "method; default: GET, or POST with data")
+    .option("-d, --data <text>", "data to send; @file reads a file, @- reads a pipe")
+    .option("-H, --header <line>", 'header "Name: value"; repeat it for several headers', collect, [])
+    .option("-o, --output <file>", "write the answer to this file")
+    .option("-i, --include", "write status and headers before the answer")
+    .option("--json", "write one line of JSON: status, headers, body and payment")
+    .option("--dry-run", "print the price and pay nothing")
     .option("--yes", "agree to every price within the budget")
-    .option("--max <dollars>", "pay no more, and up to this without a question")
-    .option(
-      "--calls <number>",
-      "how many such calls are planned, to choose between single calls and a pass",
-      count,
-    )
+    .option("--max <dollars>", "agree to prices up to this one, and refuse higher ones")
+    .option("--calls <number>", "planned number of such calls; selects the cheapest offer for them", count)
     .option(...home)
     .option(...passwordFile)
     .action(async (url: string, options: FetchOptions) => {
@@ -36,13 +35,13 @@ export function addAgentCommands(program: Command): void {
       const stop = new AbortController()
       process.once("SIGINT", () => stop.abort())
       await run(options, (terminal, money) => fetchCommand(url, options, terminal, money, stop.signal))
-      // A payment under way would keep the process; it is written down, and the next call takes it up.
+      // A payment under way would keep the process alive. It is stored, and the next call continues it.
       if (stop.signal.aborted) process.exit()
     })
 
   program
     .command("mcp")
-    .description("serve an agent by the Model Context Protocol, on stdin and stdout")
+    .description("serve an AI agent over the Model Context Protocol, on stdin and stdout")
     .option(...home)
     .option(...passwordFile)
     .action(async (options: SessionOptions) => {
@@ -50,43 +49,43 @@ export function addAgentCommands(program: Command): void {
       const stop = new AbortController()
       for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort())
       await run({}, (terminal) => mcpCommand(options, terminal, stop.signal))
-      // As after Ctrl-C in `fetch`.
+      // A payment under way would keep the process alive, as in `fetch`.
       process.exit()
     })
 
-  const tokens = program.command("tokens").description("the tokens that are held")
+  const tokens = program.command("tokens").description("list, show or remove the tokens that are held")
   const onTokens = (task: "list" | "show" | "remove") => async (id: string, options: SessionOptions) => {
     const commands = await import("../client/cli/tokens.ts")
     await run({}, async (terminal) => void (await commands[task](options, terminal, id)))
   }
   tokens
     .command("list")
-    .description("print them, one JSON line each")
+    .description("print all tokens, one JSON line each")
     .option(...home)
     .action((options: SessionOptions) => onTokens("list")("", options))
   tokens
     .command("show")
-    .description("print one")
-    .argument("<id>", "as list prints it")
+    .description("print one token")
+    .argument("<id>", "id of the token, as list prints it")
     .option(...home)
     .action(onTokens("show"))
   tokens
     .command("remove")
-    .description("forget one; nothing is paid back")
-    .argument("<id>", "as list prints it")
+    .description("remove one token; nothing is paid back")
+    .argument("<id>", "id of the token, as list prints it")
     .option(...home)
     .action(onTokens("remove"))
 
   program
     .command("budget")
-    .description("print the limits, and what was spent of them")
+    .description("print the limits and the amounts spent")
     .option(...home)
     .action(async (options: SessionOptions) => {
       const { budget } = await import("../client/cli/tokens.ts")
       await run({}, async (terminal) => void (await budget(options, terminal)))
     })
 
-  const account = program.command("account").description("the account that pays")
+  const account = program.command("account").description("create, import or show the account that pays")
   const onAccount =
     (task: "accountNew" | "accountImport" | "accountShow") => async (options: AccountOptions) => {
       const commands = await import("../client/cli/account.ts")
@@ -94,20 +93,20 @@ export function addAgentCommands(program: Command): void {
     }
   account
     .command("new")
-    .description("make one, its key in a file under a password")
+    .description("create an account; its key is in a file under a password")
     .option(...home)
     .option(...passwordFile)
     .action(onAccount("accountNew"))
   account
     .command("import")
-    .description("take over a private key, which is typed or piped in, or the keystore of another wallet")
-    .option("--keystore <file>", "Web3 Secret Storage, version 3; its password stays")
+    .description("import a private key, typed or piped, or the keystore of another wallet")
+    .option("--keystore <file>", "Web3 Secret Storage file, version 3; it keeps its password")
     .option(...home)
     .option(...passwordFile)
     .action(onAccount("accountImport"))
   account
     .command("show")
-    .description("print its address")
+    .description("print the address of the account")
     .option(...home)
     .action(onAccount("accountShow"))
 }

@@ -2,7 +2,7 @@
 import { gzipSync } from "node:zlib"
 import { browserBundle, leaks } from "../test/support/browser-bundle.ts"
 
-/** With gzip. A larger bundle has gained something that nobody looked at. */
+/** The limit with gzip. A larger bundle contains something that nobody reviewed. */
 const mostBytes = 100_000
 
 const [bundle, minified] = await Promise.all([

@@ -1,4 +1,4 @@
-/** `npm run chain`: the local chain until Ctrl-C, its coordinates as one JSON line on stdout. */
+/** `npm run chain`: runs the local chain until Ctrl-C, and prints its URL and accounts as one JSON line. */
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander"
 import { localNetworks, startLocalChain } from "../test/support/chain/local-chain.ts"
 
@@ -8,8 +8,8 @@ const badOption = 78
 
 const warning = (
   name: string,
-) => `WARNING: chain id, USDC address and EIP-712 domain here are those of the real ${name}, so a
-signature made for this chain is valid there as well. Use throw-away keys only, such as the ones printed.
+) => `WARNING: this chain has the chain id, USDC address and EIP-712 domain of the real ${name}, so a
+signature made here is valid there as well. Use throw-away keys only, such as the printed ones.
 `
 
 function wholeNumber(most: number): (text: string) => number {
@@ -21,11 +21,14 @@ function wholeNumber(most: number): (text: string) => number {
 
 function readOptions(): Options {
   return new Command("chain")
-    .description("Runs a local chain that passes for a testnet, with USDC to spend.")
-    .option("--port <number>", "port on 127.0.0.1, 0 for any free one", wholeNumber(65_535), 8545)
-    .option("--block-time <seconds>", "seconds between blocks, 0 mines at once", wholeNumber(86_400), 2)
+    .description("Runs a local chain with the chain id of a test network, and accounts with USDC.")
+    .option("--port <number>", "port on 127.0.0.1; 0 for any free port", wholeNumber(65_535), 8545)
+    .option("--block-time <seconds>", "seconds between blocks; 0 mines at once", wholeNumber(86_400), 2)
     .addOption(
-      new Option("--network <name>", "the testnet it passes for")
+      new Option(
+        "--network <name>",
+        "test network whose chain id, USDC address and signing domain the chain has",
+      )
         .choices(Object.keys(localNetworks))
         .default("sepolia"),
     )
@@ -37,14 +40,14 @@ function readOptions(): Options {
 
 async function main(): Promise<void> {
   const { port, blockTime, network } = readOptions()
-  // Listened for before the node starts: a Ctrl-C meanwhile is an end, not a failure.
+  // The handlers come before the node starts, so that an early Ctrl-C is a clean end and no failure.
   let asked = false
   let stop = async () => {}
   const end = () => {
     asked = true
     void stop()
   }
-  // Not once: a terminal signals the whole group and a runner passes it on, so the same one comes twice.
+  // Not `once`: a terminal signals the whole group and npm passes the signal on, so it arrives twice.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, end)
   try {
     const chain = await startLocalChain({ port, network, blockTimeSeconds: blockTime })
@@ -53,7 +56,7 @@ async function main(): Promise<void> {
     const { rpcUrl, chainId, asset, accounts } = chain
     process.stdout.write(`${JSON.stringify({ rpcUrl, chainId, asset, accounts })}\n`)
     await chain.ended
-    if (!asked) throw new Error("the local chain ended by itself")
+    if (!asked) throw new Error("the local chain ended unexpectedly")
   } catch (error) {
     if (!asked) throw error
   }
@@ -63,7 +66,7 @@ try {
   await main()
 } catch (error) {
   if (error instanceof CommanderError) {
-    // Commander has told what is wrong, or printed the help that was asked for.
+    // Commander has already printed the problem or the help.
     process.exitCode = error.exitCode === 0 ? 0 : badOption
   } else {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)

@@ -1,4 +1,4 @@
-/** The documents' table of the client's options, from the comments that editors show. */
+/** Makes the table of the client's options from the comments of their type. */
 import { readFileSync } from "node:fs"
 import ts from "typescript"
 
@@ -18,7 +18,7 @@ export function clientTable(): string {
   return ["| Option | Needed | Meaning |", "|---|---|---|", ...lines].join("\n")
 }
 
-/** One row an option; the members of an object are rows of their own. */
+/** Returns one row for each option; the members of an object have their own rows. */
 function rowsOf(type: ts.TypeNode, prefix: string): Row[] {
   if (!ts.isTypeLiteralNode(type)) return []
   return type.members.filter(ts.isPropertySignature).flatMap((member) => {

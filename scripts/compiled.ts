@@ -1,4 +1,4 @@
-/** Runs a script compiled beforehand: one that starts many services, and threads with each, ends in a fraction of the time. */
+/** Compiles a script and runs it: scripts that start many processes and threads then end much sooner. */
 import { spawn } from "node:child_process"
 import { bundled } from "../test/support/bundle.ts"
 

@@ -1,4 +1,4 @@
-/** Writes the documents' tables from the code they describe; with `--check` it only says whether they are current. */
+/** Writes the generated tables of the documents; with `--check` it fails when a table is out of date. */
 import { readFile, writeFile } from "node:fs/promises"
 import { Command } from "commander"
 import type { z } from "zod"
@@ -21,7 +21,7 @@ const parts: Readonly<Record<string, Readonly<Record<string, () => string>>>> = 
   "docs/wire.md": { errors: errorTable, gate: gateTable },
 }
 
-/** A document as it is, and with every generated part made anew. */
+/** The present text of a document, and its text with new tables. */
 type Current = { readonly path: string; readonly found: string; readonly wanted: string }
 
 const readDocuments = (): Promise<readonly Current[]> =>
@@ -50,7 +50,7 @@ function configTable({ shape }: z.ZodObject): string {
   return ["| Key | Default | Meaning |", "|---|---|---|", ...lines].join("\n")
 }
 
-/** One row a key; the members of an object with defaults of its own are rows of their own. */
+/** Returns one row for each key; the members of an object with defaults have their own rows. */
 function configRows(key: string, schema: z.ZodType): Row[] {
   const inner = "unwrap" in schema ? (schema as z.ZodPrefault<z.ZodType>).unwrap() : schema
   if (schema.description === undefined && "shape" in inner)
@@ -91,7 +91,8 @@ function exitTable(): string {
 }
 
 const { check } = new Command("docs")
-  .option("--check", "change nothing, fail when a table is old", false)
+  .description("Writes the generated tables of the documents.")
+  .option("--check", "write nothing; fail when a table is out of date", false)
   .parse()
   .opts<{ check: boolean }>()
 for (const { path, found, wanted } of await readDocuments()) {

@@ -1,6 +1,6 @@
 /**
- * Completes package-lock.json after a dependency was added: a registry mirror that serves packages of one platform only
- * leaves the other platforms' optional packages out, and `npm ci` refuses a lockfile that lacks them anywhere.
+ * Completes package-lock.json after a dependency was added. A registry mirror for one platform omits the optional
+ * packages of other platforms, and `npm ci` refuses a lockfile without them.
  */
 import { readFile, writeFile } from "node:fs/promises"
 
@@ -39,12 +39,12 @@ const processors = [
   "wasm32",
 ]
 
-/** The platform a package is for, read from its name: `@x/y-darwin-arm64`. */
+/** Reads the platform of a package from its name: `@x/y-darwin-arm64`. */
 function platformOf(name: string): Pick<Entry, "cpu" | "os"> {
   const words = name.split(/[-/.]/).map((word) => (word === "amd64" ? "x64" : word))
   const os = words.find((word) => systems.includes(word))
   const cpu = words.find((word) => processors.includes(word))
-  // Without an operating system of its own (WebAssembly) it must not be installed here either: it cannot be fetched.
+  // A package without an operating system (WebAssembly) must not be installed here: it cannot be fetched.
   return { os: [os ?? "none"], ...(cpu !== undefined && { cpu: [cpu] }) }
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The command `ticket402`: a table of commands, each loaded only when it is called. */
+/** Runs the command `ticket402`. Each subcommand is loaded only when it is called. */
 import { Command } from "commander"
 import { addAgentCommands } from "./agent-commands.ts"
 
@@ -11,9 +11,9 @@ const program = new Command("ticket402")
 
 program
   .command("serve")
-  .description("run the ticket office, with an example API behind the gate if asked")
+  .description("run the service")
   .requiredOption("-c, --config <file>", "configuration, a JSON file")
-  .option("--example", "mount the example API", false)
+  .option("--example", "add an example API behind the gate", false)
   .action(async (options: { config: string; example: boolean }) => {
     const { serve } = await import("../server/commands/serve.ts")
     process.exitCode = await serve(options)
@@ -27,42 +27,42 @@ const terminal = {
 
 program
   .command("reconcile")
-  .description("compare the books with the chain; prints JSON lines, the last one with the difference")
+  .description("compare the books with the chain; the last JSON line has the difference")
   .requiredOption("-c, --config <file>", "configuration, a JSON file")
-  .option("--from-block <number>", "first block to compare; default: where the books begin")
+  .option("--from-block <number>", "first block to compare; default: the first block of the books")
   .action(async (options: { config: string; fromBlock?: string }) => {
     const { reconcileCommand } = await import("../server/commands/reconcile.ts")
     process.exitCode = await reconcileCommand(options, terminal)
   })
 
-const whitelist = program.command("whitelist").description("who is let in without paying")
+const whitelist = program.command("whitelist").description("add, remove or list callers that need not pay")
 const onWhitelist = (task: "add" | "remove" | "list") => async (options: { config: string }) => {
   const { whitelist: run } = await import("../server/commands/whitelist.ts")
   process.exitCode = await run(task, options, terminal)
 }
 whitelist
   .command("add")
-  .description("let a caller in; for a client a secret is made and printed once")
+  .description("add a caller; for a client, make a secret and print it once")
   .requiredOption("-c, --config <file>", "configuration, a JSON file")
-  .option("--address <address>", "of a caller that signs with its key")
-  .option("--client-id <id>", "of a caller with a secret")
-  .option("--scope <scope>", "what it is let in for, names separated by spaces")
+  .option("--address <address>", "address of a caller that signs with its key")
+  .option("--client-id <id>", "id of a caller with a secret")
+  .option("--scope <scope>", "scopes of the caller, separated by spaces")
   .option("--secret-sha256 <hex>", "hash of a secret of your own instead of a new one")
   .action(onWhitelist("add"))
 whitelist
   .command("remove")
-  .description("let a caller in no more; its tokens are refused within 5 s")
+  .description("remove a caller; its tokens are refused within 5 s")
   .requiredOption("-c, --config <file>", "configuration, a JSON file")
-  .option("--address <address>", "of the caller")
-  .option("--client-id <id>", "of the caller")
+  .option("--address <address>", "address of the caller")
+  .option("--client-id <id>", "id of the caller")
   .action(onWhitelist("remove"))
 whitelist
   .command("list")
-  .description("print who is let in, one JSON line each")
+  .description("print the callers, one JSON line each")
   .requiredOption("-c, --config <file>", "configuration, a JSON file")
   .action(onWhitelist("list"))
 
-const ledger = program.command("ledger").description("what became of single payments")
+const ledger = program.command("ledger").description("list, show or correct single payments")
 type LedgerFlags = {
   readonly config: string
   readonly key?: string
@@ -77,27 +77,27 @@ ledger
   .command("list")
   .description("print payments in the order of their sale, one JSON line each")
   .requiredOption("-c, --config <file>", "configuration, a JSON file")
-  .option("--state <state>", "only those in this state, such as dead")
-  .option("--limit <count>", "at most so many; 100 when not given")
-  .option("--after <sequence>", "those after this one, to turn the page")
+  .option("--state <state>", "only payments in this state, such as dead")
+  .option("--limit <count>", "highest number of payments; default: 100")
+  .option("--after <sequence>", "only payments after this sequence number")
   .action(onLedger("list"))
 ledger
   .command("show")
-  .description("print all that is kept of a payment, every transaction it was in included")
-  .argument("<key>", "of the payment")
+  .description("print the stored data of a payment, with all its transactions")
+  .argument("<key>", "key of the payment")
   .requiredOption("-c, --config <file>", "configuration, a JSON file")
   .action((key: string, options: LedgerFlags) => onLedger("show")({ ...options, key }))
 ledger
   .command("retry")
-  .description("have a dead payment tried again at once")
-  .argument("<key>", "of the payment")
+  .description("try a dead payment again at once")
+  .argument("<key>", "key of the payment")
   .requiredOption("-c, --config <file>", "configuration, a JSON file")
   .action((key: string, options: LedgerFlags) => onLedger("retry")({ ...options, key }))
 ledger
   .command("credit")
-  .description("give a grant of so many calls more of them, such as what a crash cost its buyer")
-  .argument("<grant>", "its id")
-  .argument("<units>", "how many")
+  .description("give a counted grant more units, for example those lost in a crash")
+  .argument("<grant>", "id of the grant")
+  .argument("<units>", "number of units")
   .requiredOption("-c, --config <file>", "configuration, a JSON file")
   .option("--note <text>", "a note for the ledger")
   .action((grant: string, units: string, options: LedgerFlags) =>
@@ -106,9 +106,9 @@ ledger
 
 program
   .command("init-chain")
-  .description("deploy the contract that settles many payments in one transaction, where it is missing")
+  .description("deploy the contract that settles many payments in one transaction, on networks without it")
   .requiredOption("-c, --config <file>", "configuration, a JSON file")
-  .option("--network <id>", "CAIP-2 id of one configured network, instead of all")
+  .option("--network <id>", "CAIP-2 id of one configured network; default: all")
   .action(async (options: { config: string; network?: string }) => {
     const { initChain } = await import("../server/commands/init-chain.ts")
     process.exitCode = await initChain(options, terminal)
@@ -116,16 +116,16 @@ program
 
 program
   .command("revoke")
-  .description("take grants back; their tokens are refused within 5 s, and nothing more comes out of them")
+  .description("end grants; their tokens are refused within 5 s, and no more are issued")
   .requiredOption("-c, --config <file>", "configuration, a JSON file")
   .option("--token <token>", "the grant of this access or refresh token")
   .option("--grant <id>", "this grant")
-  .option("--payer <address>", "what this address has bought until now")
-  .option("--client <id>", "what this client has been given until now")
-  .option("--offer <id>", "what was bought of this offer, by its id or reference")
+  .option("--payer <address>", "all grants of this address until now")
+  .option("--client <id>", "all grants of this client until now")
+  .option("--offer <id>", "all grants of this offer, by its id or reference")
   .option(
     "--issued-before <time>",
-    "what began earlier: all of it, or with --payer, --client or --offer its part",
+    "grants that began before this time; alone, or with --payer, --client or --offer",
   )
   .option("--reason <text>", "a note for the ledger")
   .action(async (options: { config: string }) => {
@@ -133,25 +133,25 @@ program
     process.exitCode = await revoke(options, terminal)
   })
 
-const keys = program.command("keys").description("the keys that sign tokens and receipts")
+const keys = program.command("keys").description("list, rotate or remove the keys of the service")
 const onKeys = (task: "list" | "rotate" | "remove") => async (options: { config: string; kid?: string }) => {
   const { keys: run } = await import("../server/commands/keys.ts")
   process.exitCode = await run(task, options, { ...terminal, now: () => Math.floor(Date.now() / 1000) })
 }
 keys
   .command("list")
-  .description("print every key and what it is used for now, one JSON line each")
+  .description("print every key and its use, one JSON line each")
   .requiredOption("-c, --config <file>", "configuration, a JSON file")
   .action(onKeys("list"))
 keys
   .command("rotate")
-  .description("let the next keys sign; what the present ones signed stays good until it is over")
+  .description("let the next keys sign; existing tokens stay valid")
   .requiredOption("-c, --config <file>", "configuration, a JSON file")
   .action(onKeys("rotate"))
 keys
   .command("remove")
-  .description("in an emergency: what the key signed is refused within 5 s, and the next one signs")
-  .argument("<kid>", "the key's id, as list prints it")
+  .description("remove a stolen key: its signatures are refused within 5 s, and the next key signs")
+  .argument("<kid>", "id of the key, as list prints it")
   .requiredOption("-c, --config <file>", "configuration, a JSON file")
   .action((kid: string, options: { config: string }) => onKeys("remove")({ ...options, kid }))
 

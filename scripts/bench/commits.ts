@@ -1,4 +1,4 @@
-/** What group commit is worth: durable redemptions one by one and many at once, in turn. */
+/** Measures group commit: durable redemptions one by one and many at once, in turn. */
 import { randomBytes } from "node:crypto"
 import { join } from "node:path"
 import { createOfferBoard } from "../../server/core/offers.ts"
@@ -11,7 +11,7 @@ import { preparePayments } from "./payments.ts"
 import type { Service } from "./service.ts"
 
 export type CommitFigures = {
-  /** Grouped over single; one for each pair of slices. */
+  /** Grouped over single rates, one for each pair of slices. */
   readonly ratio: Spread
   readonly singlePerSecond: Spread
   readonly groupedPerSecond: Spread
@@ -62,7 +62,7 @@ async function templateOf({ issuer, terms }: Service): Promise<RedeemOrder> {
   return orderOf(matched, { blockNumber: 1n, balance: 10n ** 15n }, now)
 }
 
-/** The same payment by another payer, as far as the store can tell. */
+/** Returns the order of another payer; the store sees no other difference. */
 function another(order: RedeemOrder): RedeemOrder {
   const id = randomBytes(16).toString("base64url")
   return {

@@ -1,4 +1,4 @@
-/** What is made of measurements: medians with their spread, so that nobody mistakes noise for a result. */
+/** Turns measurements into medians with their spread, so that noise is not mistaken for a result. */
 
 export type Spread = { readonly median: number; readonly least: number; readonly most: number }
 
@@ -7,7 +7,7 @@ export function spreadOf(values: readonly number[]): Spread {
   return { median: percentile(sorted, 0.5), least: sorted.at(0) ?? 0, most: sorted.at(-1) ?? 0 }
 }
 
-/** Nearest rank, of values in ascending order. */
+/** Returns the nearest rank of values in ascending order. */
 export const percentile = (sorted: readonly number[], share: number): number =>
   sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? 0
 

@@ -1,20 +1,20 @@
-/** What the gate costs: the same route with and without it, in turn. */
+/** Measures the cost of the gate: the same route with and without it, in turn. */
 import { type Spread, spreadOf } from "./figures.ts"
 import type { Generator } from "./generator.ts"
 import type { Load } from "./load.ts"
 import type { Service } from "./service.ts"
 
 export type GateFigures = {
-  /** Requests per second with the gate, as a share of those without it; one for each pair of slices. */
+  /** Requests per second with the gate over those without it, one for each pair of slices. */
   readonly ratio: Spread
-  /** The same with a token whose calls are counted, as a share of the gate that counts none. */
+  /** Requests per second with counted calls over those without counting. */
   readonly meteredRatio: Spread
   readonly gated: RouteFigures
   readonly metered: RouteFigures
   readonly open: RouteFigures
   readonly pairs: number
 }
-/** Latencies in milliseconds, medians over the slices. */
+/** Latencies in milliseconds, as medians over the slices. */
 export type RouteFigures = {
   readonly requestsPerSecond: Spread
   readonly p50: number
@@ -36,7 +36,7 @@ export async function measureGate(
       seconds: duration,
       connections,
     })
-  // The first requests of either kind meet cold code.
+  // The first requests of both kinds run cold code.
   await slice("open", Math.min(1, seconds))
   await slice("gated", Math.min(1, seconds))
   await slice("gated", Math.min(1, seconds), service.meteredToken)

@@ -1,11 +1,11 @@
-/** The load generator's process, seen from the one that is measured. */
+/** Starts the load generator as a process of its own, and sends it orders. */
 import { fork } from "node:child_process"
 import { once } from "node:events"
 import { bundled } from "../../test/support/bundle.ts"
 import type { Letter, Orders, Reply, Results } from "./load.ts"
 
 export type Generator = {
-  /** One order at a time. */
+  /** Accepts one order at a time. */
   ask<K extends keyof Orders>(kind: K, order: Orders[K]): Promise<Results[K]>
   close(): Promise<void>
 }

@@ -1,4 +1,4 @@
-/** `npm run bench`: what the gate, a sale, a durable commit and a settlement cost, as ratios of what is measured in one run. */
+/** `npm run bench`: measures the gate, a sale, a durable commit and a settlement, as ratios within one run. */
 import { availableParallelism } from "node:os"
 import { Command, InvalidArgumentError } from "commander"
 import { type CommitFigures, measureCommits } from "./commits.ts"
@@ -21,7 +21,7 @@ type Figures = {
 }
 
 async function measure(seconds: number): Promise<Figures> {
-  // On a chain of its own, before another one takes its share of the machine.
+  // It runs first, on its own chain, before another chain takes its share of the machine.
   const settlement = await measureSettlement(seconds)
   const generator = startGenerator()
   const service = await openService()
@@ -31,7 +31,7 @@ async function measure(seconds: number): Promise<Figures> {
       cores: availableParallelism(),
       secondsPerSlice: seconds,
       gate: await measureGate(service, generator, seconds),
-      // The parts before the sales, whose settlement goes on for a while.
+      // The parts run before the sales, whose settlement continues for a while.
       commits: await measureCommits(service, seconds / 4),
       sale: {
         parts: await measureParts(service, Math.max(5, Math.ceil(seconds * 30))),
@@ -87,9 +87,9 @@ function showSettlement({ gas, gasRatio, perSecond, speedUp, hostile }: Settleme
 }
 
 const options = new Command("bench")
-  .description("what the gate, a sale, a durable commit and a settlement cost, in about a minute")
+  .description("measures the gate, a sale, a durable commit and a settlement, in about a minute")
   .option("--json", "print the figures as JSON", false)
-  .option("--seconds <number>", "length of a slice", parseSeconds, 1.5)
+  .option("--seconds <number>", "seconds of one slice", parseSeconds, 1.5)
   .parse()
   .opts<{ json: boolean; seconds: number }>()
 

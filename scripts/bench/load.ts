@@ -1,4 +1,4 @@
-/** The load generator, in a process of its own so that it does not take its time from the server it measures. */
+/** Generates load in a process of its own, so that it takes no time from the measured server. */
 import autocannon from "autocannon"
 import { type PreparedPayment, preparePayments, type SalesTerms } from "./payments.ts"
 
@@ -6,15 +6,15 @@ export type Load = { readonly requestsPerSecond: number; readonly p50: number; r
 export type Sales = {
   readonly sold: number
   readonly seconds: number
-  /** Milliseconds, ascending. */
+  /** Milliseconds in ascending order. */
   readonly latencies: readonly number[]
 }
 export type Orders = {
-  /** As many requests as get through over some connections. */
+  /** Sends as many requests as possible over some connections. */
   requests: { url: string; headers: Record<string, string>; seconds: number; connections: number }
-  /** Signs payments for later; they are kept here. */
+  /** Signs payments and keeps them for later. */
   prepare: { terms: SalesTerms; count: number }
-  /** Sends that many of the prepared payments, some at a time, each once. */
+  /** Sends a number of prepared payments, some in parallel, each once. */
   sell: { url: string; count: number; parallel: number }
 }
 export type Results = { requests: Load; prepare: number; sell: Sales }
@@ -24,7 +24,7 @@ export type Reply = { readonly result: Results[keyof Results] } | { readonly err
 const prepared: PreparedPayment[] = []
 
 async function requests({ url, headers, seconds, connections }: Orders["requests"]): Promise<Load> {
-  // It looks at its clock once in this many milliseconds, however short the slice.
+  // autocannon reads its clock at this interval in milliseconds, whatever the length of the slice.
   const sampleInt = Math.min(1000, seconds * 1000)
   const result = await autocannon({ url, headers, connections, duration: seconds, sampleInt })
   if (result.non2xx > 0 || result.errors > 0)

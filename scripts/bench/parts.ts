@@ -1,4 +1,4 @@
-/** Where the time of a sale goes: the functions it is made of, one after the other, with nothing else going on. */
+/** Measures the parts of a sale: its functions one after the other, without other load. */
 import { randomBytes } from "node:crypto"
 import { join } from "node:path"
 import { createEvmChain } from "../../server/chains/evm.ts"
@@ -20,9 +20,9 @@ import type { Service } from "./service.ts"
 
 export type PartFigures = {
   readonly name: string
-  /** Median, in milliseconds. */
+  /** The median in milliseconds. */
   readonly milliseconds: number
-  /** Of the sum of all parts. */
+  /** The share of the sum of all parts. */
   readonly share: number
 }
 
@@ -75,7 +75,7 @@ function createChain({ network, asset }: Payment, rpcUrl: string) {
 
 const plenty = 10n ** 15n
 
-/** What the ticket office would ask the store to redeem. */
+/** Returns the order that the token endpoint would send to the store. */
 export function orderOf(
   payment: Pick<Payment, "key" | "network" | "scheme" | "transfer"> & {
     readonly offer: Pick<Payment["offer"], "ref" | "scope" | "durationSeconds">

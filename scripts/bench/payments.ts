@@ -1,4 +1,4 @@
-/** Payments signed beforehand, so that the buyers' work is not counted as the seller's. */
+/** Signs payments in advance, so that the work of the buyers is not measured as that of the seller. */
 import { randomBytes } from "node:crypto"
 import { privateKeyToAccount } from "viem/accounts"
 import { networks } from "../../shared/networks/index.ts"
@@ -10,7 +10,7 @@ import { type Hex, lowerAddress, parseAddress } from "../../shared/values/evm.ts
 import { commitmentNonce, openingOf } from "../../shared/x402/commitment.ts"
 import { type PaymentRequirements, paymentSignatureHeader } from "../../shared/x402/messages.ts"
 
-/** What is bought, where, and by whom in turn. */
+/** The offer, the service, and the buyers in turn. */
 export type SalesTerms = {
   readonly accepted: PaymentRequirements
   /** The audience of the tokens. */

@@ -1,4 +1,4 @@
-/** What a sale costs: signed payments against the whole service, on a chain that settles them meanwhile. */
+/** Measures sales: signed payments against the whole service, with settlement on a local chain. */
 import { percentile, type Spread, spreadOf } from "./figures.ts"
 import type { Generator } from "./generator.ts"
 import type { Sales } from "./load.ts"
@@ -6,7 +6,7 @@ import type { Service } from "./service.ts"
 
 export type SaleFigures = {
   readonly tokensPerSecond: Spread
-  /** Milliseconds, over all slices. */
+  /** Milliseconds over all slices. */
   readonly p50: number
   readonly p99: number
   readonly sold: number
@@ -15,7 +15,7 @@ export type SaleFigures = {
 
 const slices = 3
 const parallel = 16
-/** So many for each second that was asked for; how long they take is what is measured. */
+/** Payments for each second of a slice; the benchmark measures the time that they take. */
 const paymentsPerSecond = 60
 
 export async function measureSales(

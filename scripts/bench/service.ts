@@ -1,4 +1,4 @@
-/** The service that is measured: a local chain, SQLite, and one route with the gate beside the same route without it. */
+/** Starts the measured service: a local chain, SQLite, and one route with and without the gate. */
 import { mkdtemp, rm } from "node:fs/promises"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
@@ -12,7 +12,7 @@ import { type LocalChain, startLocalChain } from "../../test/support/chain/local
 import { preparePayments, type SalesTerms } from "./payments.ts"
 
 const network = "eip155:11155111"
-/** A limit that nothing measured here comes near: what is limited is not measured. */
+/** A limit that no measurement reaches: a limited rate would measure the limit. */
 const plenty = 1_000_000
 
 export type Service = {
@@ -21,9 +21,9 @@ export type Service = {
   readonly url: string
   readonly folder: string
   readonly terms: SalesTerms
-  /** One that the gate knows already. */
+  /** A token that the gate has already seen. */
   readonly token: string
-  /** One whose calls are counted. */
+  /** A token with counted calls. */
   readonly meteredToken: string
   close(): Promise<void>
 }
@@ -98,7 +98,7 @@ export async function openService(): Promise<Service> {
   }
 }
 
-/** One for each offer. */
+/** Returns the terms of each offer. */
 async function readTerms(url: string, chain: LocalChain): Promise<readonly SalesTerms[]> {
   const response = await fetch(`${url}/token`, { method: "POST" })
   const { accepts } = (await response.json()) as { accepts: readonly PaymentRequirements[] }

@@ -1,4 +1,4 @@
-/** What settling costs: gas for each payment alone and in batches, payments per second, and what a hostile payer spoils. */
+/** Measures settlement: gas of a payment alone and in batches, payments per second, and the damage of a hostile payer. */
 import { randomBytes } from "node:crypto"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
@@ -18,22 +18,22 @@ import { type LocalAccount, type LocalChain, startLocalChain } from "../../test/
 import { orderOf } from "./parts.ts"
 
 export type SettlementFigures = {
-  /** Of one payment, when so many share a transaction. */
+  /** Gas of one payment when that many share a transaction. */
   readonly gas: { readonly alone: number; readonly at10: number; readonly at50: number }
   /** Gas at 50 over gas alone. */
   readonly gasRatio: number
-  /** Settled payments, on blocks of a second. */
+  /** Settled payments on blocks of one second. */
   readonly perSecond: {
-    /** In batches, as the service does. */
+    /** In batches, as the service sends them. */
     readonly batched: number
-    /** A transaction for each payment, many of them on their way. */
+    /** A transaction for each payment, many in flight. */
     readonly pipelined: number
-    /** A transaction for each payment, each waited for. */
+    /** A transaction for each payment, each awaited. */
     readonly sequential: number
   }
-  /** Batched over sequential. */
+  /** The batched rate over the sequential rate. */
   readonly speedUp: number
-  /** Of a batch of 50 with one payer who turns into an endless loop once it is sent. */
+  /** A batch of 50 in which one payer becomes an endless loop after the sending. */
   readonly hostile: { readonly riders: number; readonly settled: number }
 }
 
@@ -47,7 +47,7 @@ const endlessLoop = "0x5b5f56"
 const oneEach: Limits = { batchSize: 1 }
 const silent = { debug() {}, info() {}, warn() {}, error() {} }
 
-/** `seconds` says how many payments are settled; how long that takes is what is measured. */
+/** `seconds` sets the number of payments; the benchmark measures the time of their settlement. */
 export async function measureSettlement(seconds: number): Promise<SettlementFigures> {
   const folder = await mkdtemp(join(tmpdir(), "ticket402-bench-"))
   const node = await startLocalChain({ blockTimeSeconds: 0, accounts: 50 })
@@ -55,7 +55,7 @@ export async function measureSettlement(seconds: number): Promise<SettlementFigu
     const bench = await openBench(node, folder)
     await node.request("evm_setAutomine", [false])
     const gasOf = (riders: number) => bench.gasEach(riders)
-    // The first payment of all makes payTo's balance, and pays for that.
+    // The very first payment creates the balance of payTo and costs more gas.
     await gasOf(1)
     const gas = { alone: await gasOf(1), at10: await gasOf(10), at50: await gasOf(50) }
     const hostile = await bench.sendWithHostile(50)
@@ -84,7 +84,7 @@ async function openBench(node: LocalChain, folder: string) {
   const now = () => Math.floor(Date.now() / 1000)
   let files = 0
 
-  /** A relayer and a store of their own, in which so many payments of different payers wait. */
+  /** Opens a store with a relayer, in which a number of payments of different payers wait. */
   async function open(payments: number, payers: readonly LocalAccount[], limits: Limits = {}) {
     const relayer = createRelayer(generatePrivateKey())
     await node.fund(relayer.address, 10n ** 21n)
@@ -107,7 +107,7 @@ async function openBench(node: LocalChain, folder: string) {
     return { store, settlement, settled }
   }
 
-  /** Sends what is due in one transaction, and answers its gas and how many payments of it are settled then. */
+  /** Sends the due payments in one transaction, and returns its gas and the number of settled payments. */
   async function sendOnce(riders: number, beforeBlock: () => Promise<unknown> = async () => {}) {
     const { store, settlement, settled } = await open(riders, node.accounts)
     try {
@@ -145,7 +145,7 @@ async function openBench(node: LocalChain, folder: string) {
       return { riders, settled }
     },
 
-    /** From the first step of a worker to the last payment's, all of them waiting when it starts. */
+    /** Measures from the first step of a worker to the last payment; all payments wait at the start. */
     async rate(payments: number, limits: Limits = {}): Promise<number> {
       const { store, settlement, settled } = await open(payments, node.accounts, limits)
       const worker = createWorker(

@@ -1,4 +1,4 @@
-/** `npm run demo`: the whole of ticket402 on a local chain, with accounts made up on the spot. */
+/** `npm run demo`: shows the whole of ticket402 on a local chain, with fresh accounts. */
 import { createHash, randomBytes } from "node:crypto"
 import { mkdtemp, rm } from "node:fs/promises"
 import { createServer, type Server } from "node:http"
@@ -19,7 +19,7 @@ import { playDemo } from "./story.ts"
 const network = "eip155:11155111"
 const preferredPort = 8402
 
-/** Everything that runs, and the way to end it. */
+/** All running parts, and a function that ends them. */
 type TestService = {
   chain: LocalChain
   issuer: Issuer
@@ -64,7 +64,7 @@ async function openService(blockTimeSeconds: number): Promise<TestService> {
       { address: staff.account.address, scope: "movies:read" },
     ],
     payAtRoutes: true,
-    // Short, so that the first refresh is seen within seconds; the default is a minute.
+    // Short, so that the first refresh happens within seconds; the default is a minute.
     pendingLifeSeconds: 10,
     logLevel: "error",
   })
@@ -88,7 +88,7 @@ async function openService(blockTimeSeconds: number): Promise<TestService> {
   }
 }
 
-/** The port the README names, or any other when that one is taken. */
+/** Listens on the port of the README, or on any other when that one is taken. */
 function listen(server: Server): Promise<number> {
   const at = (port: number) =>
     new Promise<number>((resolve, reject) => {
@@ -108,21 +108,21 @@ const stopSignal = (): Promise<void> =>
   })
 
 const options = new Command("demo")
-  .description("the whole of ticket402 on a local chain, with nothing to configure")
-  .option("--once", "end after the story instead of staying up", false)
+  .description("shows the whole of ticket402 on a local chain, without configuration")
+  .option("--once", "end after the story instead of serving on", false)
   .parse()
   .opts<{ once: boolean }>()
 
 const stopped = stopSignal()
 const screen = createScreen((line) => process.stdout.write(`${line}\n`), process.stdout.isTTY === true)
-screen.title("ticket402: one signature buys an hour, and the money arrives while you watch")
+screen.title("ticket402: one signature buys an hour, and the money arrives in the background")
 const service = await screen.step(
-  "A local chain that passes for Sepolia, and a cinema on top of it",
+  "A local chain with Sepolia's chain id, and a service that sells films",
   async () => {
     const opened = await openService(2)
     screen.fact("chain", `${network}, a block every 2 s, USDC at ${opened.chain.asset}`)
-    screen.fact("cinema", opened.url)
-    screen.fact("relayer", `${opened.issuer.relayer} (pays gas, never touches the money)`)
+    screen.fact("service", opened.url)
+    screen.fact("relayer", `${opened.issuer.relayer} (pays gas, never holds the money)`)
     return opened
   },
 )
@@ -130,7 +130,7 @@ try {
   const told = playDemo(screen, { ...service, network })
   const token = await Promise.race([told, stopped])
   if (!options.once && token !== undefined) {
-    screen.title("The cinema stays open. Try:")
+    screen.title("The service keeps running. Try:")
     screen.plain(`  curl -i ${service.url}/movies/1`)
     screen.plain(`  curl -s -X POST ${service.url}/token`)
     screen.plain(`  curl -s ${service.url}/.well-known/oauth-authorization-server`)

@@ -1,21 +1,21 @@
-/** The demo's internal callers: one with a secret, one with a key, both let in and neither charged. */
+/** Plays the demo's internal callers: one with a secret, one with a key, both on the whitelist and not charged. */
 import type { PrivateKeyAccount } from "viem/accounts"
 import { createClient } from "../../client/index.ts"
 import type { Screen } from "../../test/support/screen.ts"
 
 export type Staff = {
-  /** On the whitelist by its id and the hash of its secret. */
+  /** The whitelist has its id and the hash of its secret. */
   readonly service: { readonly clientId: string; readonly secret: string }
-  /** On the whitelist by its address; it owns nothing. */
+  /** The whitelist has its address; the account owns nothing. */
   readonly account: PrivateKeyAccount
 }
 
 type Stage = { readonly url: string; readonly network: string; readonly staff: Staff }
 
-/** Throws when anything is not as promised. */
+/** Throws when a result differs from the promise. */
 export async function playInternal(screen: Screen, { url, network, staff }: Stage): Promise<void> {
   const { clientId, secret } = staff.service
-  await screen.step("An internal service is let in with its client credentials", async () => {
+  await screen.step("An internal service gets a token with its client credentials", async () => {
     const response = await fetch(`${url}/token`, {
       method: "POST",
       headers: { authorization: `Basic ${btoa(`${clientId}:${secret}`)}` },
@@ -24,10 +24,10 @@ export async function playInternal(screen: Screen, { url, network, staff }: Stag
     const { access_token, scope } = (await response.json()) as { access_token: string; scope: string }
     const seen = await fetch(`${url}/movies/4`, { headers: { authorization: `Bearer ${access_token}` } })
     if (seen.status !== 200) throw new Error(`the demo wanted 200, found ${seen.status}`)
-    screen.good(`${clientId} has a token for ${scope} and watched "${await titleOf(seen)}"`)
+    screen.good(`${clientId} has a token for ${scope} and got "${await titleOf(seen)}"`)
   })
 
-  await screen.step("A whitelisted address uses the same client library, without a cent", async () => {
+  await screen.step("A whitelisted address uses the same client and pays nothing", async () => {
     const client = createClient({
       account: staff.account,
       budget: { perPurchase: "0.05", perDay: "1.00" },
@@ -37,7 +37,7 @@ export async function playInternal(screen: Screen, { url, network, staff }: Stag
     const [grant] = await client.grants()
     if (seen.status !== 200 || grant?.settlement !== "none")
       throw new Error(`the demo wanted a free grant, found ${seen.status} and ${grant?.settlement}`)
-    screen.good(`signed, let in, nothing to settle; it watched "${await titleOf(seen)}"`)
+    screen.good(`one signature, nothing to settle; it got "${await titleOf(seen)}"`)
   })
 }
 

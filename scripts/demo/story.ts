@@ -1,4 +1,4 @@
-/** The demo's story: refused, bought, watched, settled, refreshed, replayed, and bought by a stranger's client. */
+/** Plays the demo: a refusal, a purchase, ten calls, settlement, refresh, a replay, and a purchase by a stock client. */
 import { ExactEvmScheme } from "@x402/evm/exact/client"
 import { wrapFetchWithPayment, x402Client } from "@x402/fetch"
 import { createPublicClient, http, parseAbi, parseAbiItem } from "viem"
@@ -24,7 +24,7 @@ const purse = 1_000_000n
 const films = 10
 const usdc = (units: bigint): string => `${formatAmount(units, 6)} USDC`
 
-/** Resolves with a token that opens the door for some minutes; throws when anything is not as promised. */
+/** Resolves with a token that is valid for some minutes; throws when a result differs from the promise. */
 export async function playDemo(screen: Screen, stage: Stage): Promise<string> {
   const { chain, url, payTo, network } = stage
   const reader = createPublicClient({ transport: http(chain.rpcUrl) })
@@ -41,7 +41,7 @@ export async function playDemo(screen: Screen, stage: Stage): Promise<string> {
   const takingsBefore = await balanceOf(payTo)
   const firstBlock = await reader.getBlockNumber()
 
-  await screen.step("A request without a token is refused, and told what to buy", async () => {
+  await screen.step("A request without a token is refused, with the offers", async () => {
     const response = await fetch(`${url}/movies/1`)
     want(response.status === 402, `402, found ${response.status}`)
     const { accepts } = (await response.json()) as { accepts: { amount: string; extra: { offer: string } }[] }
@@ -56,7 +56,7 @@ export async function playDemo(screen: Screen, stage: Stage): Promise<string> {
     account: agent,
     budget: { perPurchase: "0.05", perDay: "1.00" },
     networks: [network],
-    // Looks over the client's shoulder, to be able to replay its payment below.
+    // Keeps the payment of the client, to replay it below.
     fetch(input, init) {
       const request = new Request(input, init)
       payment ??= request.headers.get(paymentSignatureHeader) ?? undefined
@@ -66,18 +66,18 @@ export async function playDemo(screen: Screen, stage: Stage): Promise<string> {
       if (event.type === "purchased") purchases += 1
       if (event.type === "purchased") screen.good(`one signature, one grant; settlement ${event.settlement}`)
       if (event.type === "refreshed")
-        screen.good(`the client refreshed by itself; settlement ${event.settlement}`)
+        screen.good(`the client refreshed its token; settlement ${event.settlement}`)
     },
   })
 
-  await screen.step("An agent with a budget fetches the same film: it pays and watches", async () => {
+  await screen.step("An agent with a budget fetches the same film, and pays", async () => {
     const response = await client.fetch(`${url}/movies/1`)
     want(response.status === 200, `200, found ${response.status}`)
     screen.fact("film", ((await response.json()) as { title: string }).title)
   })
 
   await screen.step(
-    `It watches ${films} films on that one payment, without waiting for a block`,
+    `It fetches ${films} films on that one payment, without waiting for a block`,
     async () => {
       for (let film = 1; film <= films; film++) {
         const response = await client.fetch(`${url}/movies/${film}`)
@@ -90,7 +90,7 @@ export async function playDemo(screen: Screen, stage: Stage): Promise<string> {
     },
   )
 
-  await screen.step("Meanwhile the back office banks the money", async () => {
+  await screen.step("Meanwhile the payment is settled", async () => {
     const log = await poll(async () => {
       const [found] = await reader.getLogs({
         address: chain.asset,
@@ -103,11 +103,11 @@ export async function playDemo(screen: Screen, stage: Stage): Promise<string> {
     screen.fact("block", `${log.blockNumber} (${log.blockHash})`)
     screen.fact("transaction", log.transactionHash)
     screen.fact("agent", `${usdc(purse)} before, ${usdc(await balanceOf(agent.address))} after`)
-    screen.fact("cinema", `${usdc(takingsBefore)} before, ${usdc(await balanceOf(payTo))} after`)
+    screen.fact("seller", `${usdc(takingsBefore)} before, ${usdc(await balanceOf(payTo))} after`)
     want((await balanceOf(agent.address)) === purse - price, "the price to have left the agent")
   })
 
-  await screen.step("The short first token runs out; the next one is a full one", async () => {
+  await screen.step("The short first token expires; the next one is a full one", async () => {
     await poll(async () => {
       const response = await client.fetch(`${url}/movies/2`)
       want(response.status === 200, `200, found ${response.status}`)
@@ -117,7 +117,7 @@ export async function playDemo(screen: Screen, stage: Stage): Promise<string> {
     want(purchases === 1, `no second purchase, found ${purchases}`)
   })
 
-  await screen.step("A thief replays the very same payment", async () => {
+  await screen.step("A thief replays the same payment", async () => {
     want(payment !== undefined, "to have seen a payment")
     const response = await fetch(`${url}/token`, {
       method: "POST",
@@ -129,7 +129,7 @@ export async function playDemo(screen: Screen, stage: Stage): Promise<string> {
   })
 
   const token = await screen.step(
-    "An unmodified x402 client asks for a film, and pays at the door",
+    "An unmodified x402 client fetches a film, and pays at the route",
     async () => {
       const stock = new x402Client().register("eip155:*", new ExactEvmScheme(stranger)).setSpendControls({
         allowedAssets: [
@@ -139,7 +139,7 @@ export async function playDemo(screen: Screen, stage: Stage): Promise<string> {
       const watched = await wrapFetchWithPayment(fetch, stock)(`${url}/movies/3`)
       want(watched.status === 200, `200, found ${watched.status}`)
       const { title } = (await watched.json()) as { title: string }
-      screen.good(`@x402/fetch watched "${title}"`)
+      screen.good(`@x402/fetch got "${title}"`)
       const bought = watched.headers.get(tokenHeader) ?? ""
       const next = await fetch(`${url}/movies/4`, { headers: { authorization: `Bearer ${bought}` } })
       want(next.status === 200, `200, found ${next.status}`)
@@ -155,7 +155,7 @@ export async function playDemo(screen: Screen, stage: Stage): Promise<string> {
       const received = (await balanceOf(payTo)) - takingsBefore
       return received >= 2n * price ? received : undefined
     })
-    want(takings === 2n * price, `takings of ${usdc(2n * price)}, found ${usdc(takings)}`)
+    want(takings === 2n * price, `${usdc(2n * price)} received, found ${usdc(takings)}`)
     want((await balanceOf(stranger.address)) === purse - price, "the price to have left the stranger")
     screen.good(
       `2 purchases × ${usdc(price)} = ${usdc(takings)} received, difference 0; the internal callers paid nothing`,
@@ -168,12 +168,12 @@ function want(holds: boolean, what: string): asserts holds {
   if (!holds) throw new Error(`the demo wanted ${what}`)
 }
 
-/** Asks again until there is an answer. */
+/** Asks again until an answer comes. */
 async function poll<T>(ask: () => Promise<T | undefined>): Promise<T> {
   for (let tries = 0; tries < 300; tries++) {
     const answer = await ask()
     if (answer !== undefined) return answer
     await new Promise((resolve) => setTimeout(resolve, 100))
   }
-  throw new Error("the demo waited for 30 s in vain")
+  throw new Error("the demo waited for 30 s without an answer")
 }

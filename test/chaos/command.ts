@@ -11,13 +11,13 @@ const whole = (text: string): number => {
 
 const options = new Command("chaos")
   .description(
-    "every fault at every step: no wrong verdict, no stuck job, no double effect, no unit of money lost",
+    "injects every fault at every step; finds wrong verdicts, stuck jobs, double effects and lost money",
   )
-  .addOption(new Option("--only <section>", "one section").choices(Object.keys(sections)))
-  .option("--quick", "a few of everything", false)
-  .option("--kills <count>", "at random moments, beside one at each named step", whole, 24)
-  .option("--seed <number>", "of what happens at random", whole, randomInt(2 ** 30))
-  .option("--json", "the table as one JSON document", false)
+  .addOption(new Option("--only <section>", "run one section").choices(Object.keys(sections)))
+  .option("--quick", "a few faults of each kind", false)
+  .option("--kills <count>", "kills at random moments, beside one at each named step", whole, 24)
+  .option("--seed <number>", "seed of the random part; repeats a run", whole, randomInt(2 ** 30))
+  .option("--json", "print the table as one JSON document", false)
   .parse()
   .opts<{ only?: string; quick: boolean; kills: number; seed: number; json: boolean }>()
 

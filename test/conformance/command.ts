@@ -10,19 +10,16 @@ const path = (text: string): string => {
   return text
 }
 const command = new Command("conformance")
-  .description("every rule of OAuth, JWT, DPoP and HTTP that ticket402 keeps, looked at from outside")
-  .argument(
-    "[url]",
-    "public URL of a running service, its issuer; without it services are started to look at",
-  )
-  .option("--route <path>", "a gated GET route, below the service's origin", path)
-  .option("--account <file>", "private key of an account that pays; for test networks")
-  .option("--network <id>", "CAIP-2 id of the one network that is paid on", "eip155:11155111")
-  .option("--most <amount>", "what one purchase may cost; there are three", "0.05")
-  .option("--client <file>", "ID:SECRET of a client that gets tokens without paying")
-  .option("--introspection <file>", "ID:SECRET of a service that may ask about tokens")
-  .option("--keys <folder>", "the service's key folder, to sign tokens that are wrong in one thing")
-  .option("--json", "the findings as one JSON document", false)
+  .description("checks the rules of OAuth, JWT, DPoP and HTTP from outside")
+  .argument("[url]", "issuer URL of a running service; without it the command starts services of its own")
+  .option("--route <path>", "path of a gated GET route of the service", path)
+  .option("--account <file>", "file with the private key of a payer; for test networks")
+  .option("--network <id>", "CAIP-2 id of the network on which the payer pays", "eip155:11155111")
+  .option("--most <amount>", "highest price of one purchase; there are three", "0.05")
+  .option("--client <file>", "file with ID:SECRET of a whitelisted client")
+  .option("--introspection <file>", "file with ID:SECRET of an introspecting service")
+  .option("--keys <folder>", "key folder of a service under test, to sign tokens with one error each")
+  .option("--json", "print the findings as one JSON document", false)
   .parse()
 const [url] = command.processedArgs as [string | undefined]
 const options = command.opts<Given & { json: boolean }>()

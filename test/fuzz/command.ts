@@ -10,9 +10,9 @@ const whole = (text: string): number => {
 }
 
 const options = new Command("fuzz")
-  .description("no input gives a 5xx, an untyped error, a hang or a growing heap")
-  .option("--inputs <count>", "of all targets together", whole, 100_000)
-  .option("--seed <number>", "repeats a run", whole, randomInt(2 ** 30))
+  .description("mutates valid input; finds 5xx answers, untyped errors, hangs and growing heaps")
+  .option("--inputs <count>", "number of inputs for all targets together", whole, 100_000)
+  .option("--seed <number>", "seed of the random part; repeats a run", whole, randomInt(2 ** 30))
   .parse()
   .opts<{ inputs: number; seed: number }>()
 

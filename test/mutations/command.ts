@@ -9,9 +9,9 @@ const whole = (text: string): number => {
 }
 
 const options = new Command("mutations")
-  .description("removes one defence at a time and runs the tests that guard it")
-  .option("--lanes <count>", "at the same time", whole, 2)
-  .option("--only <text>", "defences or files whose name holds this", "")
+  .description("removes one defence at a time, and expects the tests that guard it to fail")
+  .option("--lanes <count>", "number of mutations that run at the same time", whole, 2)
+  .option("--only <text>", "run only defences or files whose name contains this text", "")
   .parse()
   .opts<{ lanes: number; only: string }>()
 
