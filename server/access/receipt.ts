@@ -24,7 +24,7 @@ export function createReceipts(
 ): (proof: Proof) => Promise<{ readonly receipt: string; readonly receipts: readonly string[] }> {
   async function sign(redemption: Redemption): Promise<string | undefined> {
     const history = await deps.store.history({ key: redemption.key })
-    const offer = history?.entries.find(({ kind }) => kind === "redeemed")?.facts.offer
+    const offer = history?.entries.find((entry) => entry.kind === "redeemed")?.facts.offer
     const settled = history?.entries.findLast(({ kind }) => kind === "settled")
     // Read a moment later, and a block may have gone since.
     if (offer === undefined || !settled || !history?.redemption.evidence) return undefined

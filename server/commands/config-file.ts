@@ -4,7 +4,8 @@ import { BrokenBooks } from "../books/audit.ts"
 import { ConfigError, type ConfigInput } from "../config/config.ts"
 import { KeyFileError } from "../keys/index.ts"
 import { ChainMismatch } from "../ports/chain.ts"
-import { MissingPackage, StoreFileError, UnknownStore } from "../stores/index.ts"
+import { StoreFileError } from "../ports/store.ts"
+import { MissingPackage, UnknownStore } from "../stores/index.ts"
 
 /** EX_CONFIG of sysexits.h. */
 export const configExit = 78

@@ -1,7 +1,8 @@
 /** What must hold of the books whatever happened to the processes (security.md §4.3, I1 to I6 and I8; I10: units), judged over rows. */
 import { schemes } from "../../shared/schemes/index.ts"
 import type { Grant } from "./grant.ts"
-import { isQueued, isUnsettled, type LedgerKind, type Redemption, settlementState } from "./redemption.ts"
+import type { LedgerKind } from "./ledger-facts.ts"
+import { isQueued, isUnsettled, type Redemption, settlementState } from "./redemption.ts"
 
 /** A grant with everything the books say of the money behind it, read at one moment. */
 export type BookRow = {

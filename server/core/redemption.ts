@@ -33,8 +33,6 @@ export const unsettledStates = ["accepted", "sent", "mined", "dead"] as const sa
 const queuedStates = ["accepted", "sent"] as const satisfies RedemptionState[]
 /** The money is in. */
 const settledStates = ["paid", "final"] as const satisfies RedemptionState[]
-/** A Transfer in a block is known. */
-export const provenStates = ["mined", ...settledStates] as const satisfies RedemptionState[]
 /** Nothing is taken from the payer: it never will be, or never had to be. */
 export const voidStates = ["failed", "free"] as const satisfies RedemptionState[]
 
@@ -46,7 +44,6 @@ const isIn =
 export const isUnsettled = isIn(unsettledStates)
 export const isQueued = isIn(queuedStates)
 export const isSettled = isIn(settledStates)
-export const isVoid = isIn(voidStates)
 
 /** `background`: the token comes at once, the money later. `first`: no token before the money is in. */
 export type SettlePolicy = "background" | "first"
@@ -114,41 +111,12 @@ export type Move =
   /** Given up until an operator says otherwise. */
   | { readonly to: "dead"; readonly error?: string }
 
-export type LedgerKind =
-  | "redeemed"
-  | "settled"
-  | "failed"
-  /** A reorg took back a payment that was in a block. */
-  | "reopened"
-  /** Tried too often; waits for an operator. */
-  | "dead"
-  /** What was dead is tried again by command. */
-  | "retried"
-  | "ended"
-  /** A payment found on the chain that these books never sold. */
-  | "imported"
-  /** A grant without a payment. */
-  | "admitted"
-  /** One access token was taken back; its grant lives on. */
-  | "token_revoked"
-  /** Many grants ended at once, by a rule. */
-  | "revoked"
-  /** What a further payment gave to its grant, and what was taken back because it was not paid. */
-  | "topped_up"
-  | "taken_back"
-  /** A grant with less than another, which it spends from. */
-  | "derived"
-  /** Units given to a grant by command. */
-  | "credited"
-  | "whitelist_added"
-  | "whitelist_removed"
-
-/** Entries that say how far the money of a redemption is. */
-export const outcomeKinds = ["settled", "imported", "reopened", "failed"] as const satisfies LedgerKind[]
+/** The ledger's entry on a move. */
+export type MoveEntry = "settled" | "failed" | "reopened" | "dead" | "retried"
 
 export type MoveEffect = {
   readonly redemption: Redemption
-  readonly entry: LedgerKind | null
+  readonly entry: MoveEntry | null
   /** The grant of a failed payment ends; the gate refuses its tokens. */
   readonly endsGrant: boolean
 }
@@ -240,7 +208,7 @@ export const retryDead = (redemption: Redemption): MoveEffect | null =>
     ? effect({ ...redemption, state: "accepted", dueAt: 0, attempts: 0 }, "retried")
     : null
 
-const effect = (redemption: Redemption, entry: LedgerKind | null, endsGrant = false): MoveEffect => ({
+const effect = (redemption: Redemption, entry: MoveEntry | null, endsGrant = false): MoveEffect => ({
   redemption,
   entry,
   endsGrant,

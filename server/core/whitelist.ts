@@ -1,5 +1,4 @@
 /** The whitelist: who is let in without paying, what changes about it, and what the ledger says of a change. */
-import type { LedgerKind } from "./redemption.ts"
 
 export type WhitelistMember = {
   /** A lower-case address, or a client id; neither can look like the other, and no client id like a CAIP-10 account. */
@@ -24,7 +23,7 @@ export type WhitelistRow = WhitelistEntry & { readonly removedAt: number | null 
 export type WhitelistChange = {
   readonly row: WhitelistRow
   /** Null when the row only changes hands. */
-  readonly entry: Extract<LedgerKind, "whitelist_added" | "whitelist_removed"> | null
+  readonly entry: "whitelist_added" | "whitelist_removed" | null
 }
 
 /** Client ids: no `:`, which every CAIP-10 account has, and a letter first, which no address has. */
@@ -44,9 +43,6 @@ export const includesScope = (granted: string, wanted: string): boolean => {
   const held = new Set(granted.split(" "))
   return wanted.split(" ").every((word) => held.has(word))
 }
-
-/** The order of the list, the same in every store. */
-export const byId = (a: WhitelistMember, b: WhitelistMember): number => (a.id < b.id ? -1 : 1)
 
 /** Puts a member on the list; undefined when nothing changes. */
 export function listed(
@@ -86,7 +82,9 @@ export function published(
     const row = before.get(id)
     return row !== undefined && row.removedAt !== null && row.by === "command"
   }
-  const dropped = rows.filter((row) => row.by === "configuration" && !configured.has(row.id)).sort(byId)
+  const dropped = rows
+    .filter((row) => row.by === "configuration" && !configured.has(row.id))
+    .sort((a, b) => (a.id < b.id ? -1 : 1))
   return {
     changes: [
       ...dropped.flatMap((row) => removed(row, "configuration", now) ?? []),

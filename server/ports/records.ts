@@ -7,7 +7,8 @@ import type { Address, Hex } from "../../shared/values/evm.ts"
 import type { TopUpRequest } from "../core/credit.ts"
 import type { ExposureLimits, LimitName } from "../core/exposure.ts"
 import type { Grant, NewGrant, TokenLives } from "../core/grant.ts"
-import type { Evidence, LedgerKind, Redemption, SettlePolicy } from "../core/redemption.ts"
+import type { LedgerEntry } from "../core/ledger-facts.ts"
+import type { Evidence, Redemption, SettlePolicy } from "../core/redemption.ts"
 import type { TopUp } from "../core/top-up.ts"
 import type { WhitelistEntry } from "../core/whitelist.ts"
 
@@ -76,19 +77,6 @@ export type TopUpOutcome =
   | Exclude<RedeemOutcome, { readonly kind: "refused" }>
   | { readonly kind: "refused"; readonly reason: Reason }
 
-export type LedgerEntry = {
-  /** Ascending, without duplicates; gaps mean nothing. */
-  readonly sequence: number
-  readonly at: number
-  readonly kind: LedgerKind
-  /** Null for a change of the whitelist, and for a revocation of many grants at once. */
-  readonly grantId: string | null
-  /** Null for a grant without payment. */
-  readonly redemptionKey: string | null
-  /** Facts of the entry as strings (value, payer, transaction …). */
-  readonly facts: Readonly<Record<string, string>>
-}
-
 /** The list as of its last change, named by the sequence of that change's ledger entry; 0 before the first. */
 export type WhitelistSnapshot = { readonly version: number; readonly entries: readonly WhitelistEntry[] }
 
@@ -111,9 +99,6 @@ export type RevocationTarget =
   | { readonly kind: "subject"; readonly id: string; readonly before: number }
   /** Every grant of an offer (its id or reference; null: every grant there is) that began before. */
   | { readonly kind: "rule"; readonly offer: string | null; readonly before: number }
-
-/** Whoever shows a token of the grant, or the command. */
-export type Revoker = "holder" | "operator"
 
 /** The sequence is that of its ledger entry: a cursor. */
 export type NumberedRevocation = { readonly sequence: number; readonly revocation: Revocation }

@@ -11,6 +11,7 @@ import type {
   RotateRequest,
 } from "../core/grant.ts"
 import type { BookRow, Doubles, Exposure } from "../core/invariants.ts"
+import type { LedgerEntry, Revoker } from "../core/ledger-facts.ts"
 import type { Offer, OfferRecord } from "../core/offers.ts"
 import type { Move, Redemption, RedemptionState } from "../core/redemption.ts"
 import type { Meter, SliceReport } from "../core/units.ts"
@@ -18,7 +19,6 @@ import type { WhitelistMember } from "../core/whitelist.ts"
 import type {
   GrantHandle,
   InFlight,
-  LedgerEntry,
   NumberedRevocation,
   PaidBlock,
   Progress,
@@ -28,7 +28,6 @@ import type {
   RedemptionHistory,
   RelayTransaction,
   RevocationTarget,
-  Revoker,
   SignedBytes,
   TopUpOrder,
   TopUpOutcome,
@@ -42,6 +41,14 @@ export class StoreUnavailable extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options)
     this.name = "StoreUnavailable"
+  }
+}
+
+/** A database that cannot be trusted or used; the message names it as it was configured. */
+export class StoreFileError extends Error {
+  constructor(message: string) {
+    super(message)
+    this.name = "StoreFileError"
   }
 }
 

@@ -1,13 +1,13 @@
 /** The kinds of store; adding one is a file and a line here. */
 import type { Store } from "../ports/store.ts"
-import { createMemoryStore } from "./memory/store.ts"
+import { openMemoryStore } from "./sqlite/memory-store.ts"
 import { openSqliteStore } from "./sqlite/store.ts"
 
-export { MissingPackage, StoreFileError } from "./sqlite/store.ts"
+export { MissingPackage } from "./sqlite/errors.ts"
 
 const kinds: Readonly<Record<string, (rest: string) => Promise<Store>>> = {
   sqlite: (file) => openSqliteStore({ file }),
-  memory: async () => createMemoryStore(),
+  memory: () => openMemoryStore(),
 }
 
 /** A `database` of the configuration that names no store. */

@@ -58,7 +58,7 @@ export async function prepareVictim(chain: LocalChain): Promise<Victim> {
       const limits = fileBytes === undefined ? {} : { fileBytes }
       const service = await spawnService({ config, port, leaseSeconds, ...order }, limits)
       await chain.fund(service.relayer)
-      for (const line of checkLedger(database)) tally.flaw({ kind: "wrongVerdicts", line })
+      for (const line of await checkLedger(database)) tally.flaw({ kind: "wrongVerdicts", line })
       return service
     },
 

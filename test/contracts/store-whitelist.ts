@@ -31,7 +31,11 @@ export function whitelistContract(name: string, open: () => Promise<OpenedStore>
     const ids = async () => (await listed()).map((entry) => entry.id)
     const ledger = () => store.entries({ after: 0, limit: 1000 })
     const changesBooked = async () =>
-      (await ledger()).map(({ kind, at, facts }) => [kind, at - start, facts.by, facts.entry])
+      (await ledger()).flatMap((entry) =>
+        entry.kind === "whitelist_added" || entry.kind === "whitelist_removed"
+          ? [[entry.kind, entry.at - start, entry.facts.by, entry.facts.entry]]
+          : [],
+      )
     const admit = (changed: { subject?: string; secretSha256?: string; now?: number } = {}) => {
       const { subject = "billing", secretSha256 = hash, now = start } = changed
       const { grant } = orderOf({ now, grant: { subject, paid: false, offer: null, opening: null } })

@@ -2,10 +2,10 @@
 import { at, type Mutation } from "../mutations/mutation.ts"
 
 export const mutations: readonly Mutation[] = [
-  ...at("server/stores/sqlite/units.ts", [
+  ...at("server/stores/verbs/units.ts", [
     [
       "a slice is taken from the units left",
-      "saveMeter(id, take(meter, units))",
+      "await saveMeter(rows, id, take(meter, units))",
       "void take(meter, units)",
       "TOK-32: are lent up to the number",
     ],
@@ -56,17 +56,19 @@ export const mutations: readonly Mutation[] = [
       "cannot be derived from",
     ],
   ]),
-  ...at("server/stores/sqlite/intake.ts", [
+  ...at("server/stores/verbs/grants.ts", [
     [
       "a superseded token derives nothing from the larger grant",
-      "AND content ->> 'before' > :issuedAt",
-      "AND content ->> 'before' > :issuedAt + 3600",
+      "AS BIGINT) > :issuedAt",
+      "AS BIGINT) > :issuedAt + 3600",
       "stop superseded tokens",
     ],
+  ]),
+  ...at("server/stores/verbs/redeem.ts", [
     [
       "claim and look-up in one transaction",
-      'if (known) return { kind: "repeated", ...known }\n      if (isHashTaken(order))',
-      "if (isHashTaken(order))",
+      'if (known) return { kind: "repeated", ...known }',
+      "",
       "returns the first result",
     ],
   ]),
@@ -102,18 +104,18 @@ export const mutations: readonly Mutation[] = [
       "SET-02: are withdrawn",
     ],
   ]),
-  ...at("server/stores/sqlite/revocations.ts", [
+  ...at("server/stores/verbs/revocations.ts", [
     [
       "a rule is published",
-      "records.publish(sequence, ruleOf(target, now), now)",
+      "await publish(rows, sequence, { kind, offer, before, expiresAt: lastTokenAt(now) }, now)",
       "",
       "by rule end all older",
     ],
   ]),
-  ...at("server/stores/sqlite/whitelist.ts", [
+  ...at("server/stores/verbs/whitelist.ts", [
     [
       "a removal from the whitelist ends grants",
-      'records.endGrantsOf(left, "delisted", at)',
+      'await endGrantsOf(rows, left, "delisted", at)',
       "",
       "WL-09: end the grants",
     ],
@@ -166,27 +168,22 @@ export const mutations: readonly Mutation[] = [
       "have no token before settlement",
     ],
   ]),
-  ...at("server/stores/verbs/rules.ts", [
+  ...at("server/stores/verbs/lease.ts", [
     [
       "a lease from the future is not waited for",
       "return now < expiresAt && !setBack",
       "return now < expiresAt",
       "SET-42",
     ],
-  ]),
-  ...at("server/stores/sqlite/worker.ts", [
     [
       "fencing",
-      "if (fence === 0 || integer(readLease.get()?.fence) !== fence) throw new Fenced()",
+      "if (fence === 0 || (await readLease(rows)).fence !== fence) throw new Fenced()",
       "if (fence === 0) throw new Fenced()",
       "MI-05: rejects every",
     ],
-    [
-      "one transaction per nonce",
-      "if (nonce !== next && !fills) throw wrongNonce(nonce, next)",
-      "",
-      "assigns a nonce once",
-    ],
+  ]),
+  ...at("server/stores/verbs/transactions.ts", [
+    ["one transaction per nonce", "if (nonce !== next && !fills)", "if (false)", "assigns a nonce once"],
     [
       "no payment on a nonce before others",
       "nonce < next && redemptions.length === 0 &&",
@@ -194,7 +191,12 @@ export const mutations: readonly Mutation[] = [
       "skips nonces used elsewhere",
     ],
   ]),
-  ...at("server/stores/memory/books.ts", [
-    ["an uncounted grant lends no units", "if (!meter) return 0", "", "may count units under"],
+  ...at("server/stores/verbs/books.ts", [
+    [
+      "an uncounted grant lends no units",
+      "grant.meter ? integer((await rows.get(q.lentUnits, { id }))?.lent) : 0",
+      "integer((await rows.get(q.lentUnits, { id }))?.lent)",
+      "may count units under",
+    ],
   ]),
 ]

@@ -1,8 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { createMemoryStore } from "../../server/stores/memory/store.ts"
-import { openSqliteStore } from "../../server/stores/sqlite/store.ts"
+import { openStore } from "../../server/stores/index.ts"
 import { type OpenedStore, storeContract } from "./store.ts"
 import { booksContract } from "./store-books.ts"
 import { derivedContract } from "./store-derived.ts"
@@ -12,7 +11,7 @@ import { unitContract } from "./store-units.ts"
 import { whitelistContract } from "./store-whitelist.ts"
 
 async function openMemory(): Promise<OpenedStore> {
-  const store = createMemoryStore()
+  const store = await openStore("memory:")
   // A memory store forgets at a restart, so reopening returns the same store.
   return { store, reopen: async () => store, cleanup: () => store.close() }
 }
@@ -20,12 +19,12 @@ async function openMemory(): Promise<OpenedStore> {
 async function openSqlite(): Promise<OpenedStore> {
   const directory = await mkdtemp(join(tmpdir(), "ticket402-"))
   const file = join(directory, "ticket402.db")
-  let store = await openSqliteStore({ file })
+  let store = await openStore(`sqlite:${file}`)
   return {
     store,
     async reopen() {
       await store.close()
-      store = await openSqliteStore({ file })
+      store = await openStore(`sqlite:${file}`)
       return store
     },
     async cleanup() {

@@ -158,7 +158,7 @@ describe("a derived token", () => {
     )
     expect((performance.now() - from) / 1000).toBeLessThan(5)
     expect(await derive(bought)).toMatchObject({ status: 400, body: { reason: "grant_revoked" } })
-    expect(checkLedger(`${service.folder}/ticket402.db`)).toEqual([])
+    expect(await checkLedger(`${service.folder}/ticket402.db`)).toEqual([])
   })
 
   it("TOK-14: of a bound one needs its key, and is bound to that or to the key it is handed to", async () => {

@@ -122,9 +122,9 @@ describe("the books", () => {
       () => store.entries({ after: 0, limit: 100 }),
       (all) => all.filter(({ kind }) => kind === "settled").length === 6,
     )
-    const settled = entries.filter(({ kind }) => kind === "settled")
+    const settled = entries.filter((entry) => entry.kind === "settled")
     expect(new Set(settled.map(({ redemptionKey }) => redemptionKey)).size).toBe(6)
-    const sum = settled.reduce((total, { facts }) => total + BigInt(facts.value ?? "0"), 0n)
+    const sum = settled.reduce((total, { facts }) => total + BigInt(facts.value), 0n)
     expect(sum).toBe(await service.balanceOf(service.payTo.address))
     await store.close()
     await service.close()

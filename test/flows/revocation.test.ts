@@ -246,7 +246,7 @@ describe("revocation by the operator", () => {
       (await command({ issuedBefore: time.toISOString().replace(".000Z", "Z") })).answer.revoked,
     ).toBeGreaterThan(0)
     await refusedEverywhere(after.access_token)
-    expect(checkLedger(join(service.folder, "ticket402.db"))).toEqual([])
+    expect(await checkLedger(join(service.folder, "ticket402.db"))).toEqual([])
   }, 30_000)
 
   it("exits 78 for what names nothing, and changes nothing", async () => {

@@ -268,6 +268,6 @@ describe("a further payment for a grant", () => {
     expect(await read(body.receipt)).toMatchObject({ payment: second.payment })
     expect(first.grant).toBe(second.grant)
     expect(first.payment.transaction).not.toBe(second.payment.transaction)
-    expect(checkLedger(`${service.folder}/ticket402.db`)).toEqual([])
+    expect(await checkLedger(`${service.folder}/ticket402.db`)).toEqual([])
   })
 })

@@ -2,8 +2,8 @@
 import Database from "better-sqlite3"
 import { brokenLine, judgeDoubles, judgeExposure, judgeRow } from "../../server/core/invariants.ts"
 import { isSettled, isUnsettled, type RedemptionState } from "../../server/core/redemption.ts"
-import { createBookVerbs } from "../../server/stores/sqlite/books.ts"
-import { createRecords } from "../../server/stores/sqlite/records.ts"
+import { createRows } from "../../server/stores/sqlite/rows.ts"
+import { books, doubles, exposure } from "../../server/stores/verbs/books.ts"
 import type { Hex } from "../../shared/values/evm.ts"
 import type { LocalChain } from "./chain/local-chain.ts"
 
@@ -40,7 +40,7 @@ export async function checkInvariants(file: string, chain: LocalChain, payTo: He
     const settledTwice = surplus(redemptions, transfers)
     return {
       broken: [
-        ...checkLedger(file),
+        ...(await checkLedger(file)),
         ...ofChain(redemptions, transfers),
         ...(await ofRelayer(rows, chain)),
         ...(settledTwice > 0 ? [`I9: ${settledTwice} transfers more than redemptions`] : []),
@@ -57,18 +57,19 @@ export async function checkInvariants(file: string, chain: LocalChain, payTo: He
   }
 }
 
-/** The invariants that the database tells by itself, as the product judges them; true at every moment. */
-export function checkLedger(file: string): readonly string[] {
+/** Judges the invariants that need no chain, as the product does; they hold at every moment. */
+export async function checkLedger(file: string): Promise<readonly string[]> {
   const db = new Database(file, { readonly: true, fileMustExist: true })
   db.defaultSafeIntegers(true)
   try {
-    const verbs = createBookVerbs(db, createRecords(db))
-    const look = () => [
-      ...judgeExposure(verbs.exposure(undefined)),
-      ...judgeDoubles(verbs.doubles(undefined)),
-      ...verbs.books({ after: "", limit: everything }).flatMap((row) => judgeRow(row)),
-    ]
-    return db.transaction(look)().map(brokenLine)
+    const rows = createRows(db)
+    // One snapshot, until the handle is closed.
+    db.exec("BEGIN")
+    return [
+      ...judgeExposure(await exposure(rows)),
+      ...judgeDoubles(await doubles(rows)),
+      ...(await books(rows, { after: "", limit: everything })).flatMap((row) => judgeRow(row)),
+    ].map(brokenLine)
   } finally {
     db.close()
   }

@@ -7,7 +7,7 @@ import type { Redemption } from "../../server/core/redemption.ts"
 import type { InFlight, RedeemOrder } from "../../server/ports/records.ts"
 import type { Logger } from "../../server/ports/runtime.ts"
 import { createSettlement, type Settlement, type SettlementDeps } from "../../server/settlement/settlement.ts"
-import { createMemoryStore } from "../../server/stores/memory/store.ts"
+import { openStore } from "../../server/stores/index.ts"
 import { domainOf } from "../../shared/networks/network.ts"
 import { sepolia } from "../../shared/networks/sepolia.ts"
 import { exactEip3009 } from "../../shared/schemes/exact-eip3009.ts"
@@ -31,7 +31,7 @@ export async function openSettlementRig(node: LocalChain) {
   const relayer = createRelayer(generatePrivateKey())
   const payTo = lowerAddress(randomAccount().address)
   const minter = lowerAddress(randomAccount().address)
-  const store = createMemoryStore()
+  const store = await openStore("memory:")
   const logged: string[] = []
   let clock = (await chain.head()).time
   const lease = await store.lease({ holder: "test", seconds: 1_000_000, now: clock })

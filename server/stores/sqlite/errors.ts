@@ -1,19 +1,11 @@
 /** The errors of the SQLite store, and how they travel from its thread to the caller. */
-import { Fenced, StoreUnavailable } from "../../ports/store.ts"
+import { Fenced, StoreFileError, StoreUnavailable } from "../../ports/store.ts"
 
 /** better-sqlite3 is not installed, or without its native part; it is an optional peer. */
 export class MissingPackage extends Error {
   constructor(message = "The SQLite store needs the package better-sqlite3: npm i better-sqlite3") {
     super(message)
     this.name = "MissingPackage"
-  }
-}
-
-/** A database file that cannot be trusted or used; the message names the file as it was configured. */
-export class StoreFileError extends Error {
-  constructor(message: string) {
-    super(message)
-    this.name = "StoreFileError"
   }
 }
 

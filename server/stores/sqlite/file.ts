@@ -13,8 +13,9 @@ import {
 } from "node:fs"
 import { dirname, resolve } from "node:path"
 import type BetterSqlite3 from "better-sqlite3"
-import { codeOf, StoreFileError } from "./errors.ts"
-import { applySchema, checkSchema } from "./schema.ts"
+import { StoreFileError } from "../../ports/store.ts"
+import { codeOf } from "./errors.ts"
+import { migrate, missing } from "./schema.ts"
 
 /** How long SQLite itself waits for a lock; beyond that the thread waits without blocking. */
 const busyMilliseconds = 50
@@ -36,15 +37,24 @@ export function openDatabase(
   const db = new Sqlite(resolve(file), { fileMustExist: true, timeout: busyMilliseconds })
   try {
     // Before anything is changed: the file may be somebody else's.
-    checkSchema(db, file)
+    missing(db, file)
     applyPragmas(db, file)
-    applySchema(db, file)
+    migrate(db, file)
     db.defaultSafeIntegers(true)
     return db
   } catch (error) {
     db.close()
     throw error
   }
+}
+
+/** A database in memory at the current schema. */
+export function openMemory(Sqlite: typeof BetterSqlite3): BetterSqlite3.Database {
+  const db = new Sqlite(":memory:")
+  db.pragma("foreign_keys = ON")
+  migrate(db, "memory:")
+  db.defaultSafeIntegers(true)
+  return db
 }
 
 /**

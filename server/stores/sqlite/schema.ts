@@ -1,305 +1,102 @@
-/** The tables of the SQLite store, and which version of them a file holds. */
+/** Brings a SQLite database to the current schema, one migration in each transaction. */
 import type BetterSqlite3 from "better-sqlite3"
-import { provenStates, redemptionStates, voidStates } from "../../core/redemption.ts"
-import { StoreFileError } from "./errors.ts"
-import { listOf } from "./rows.ts"
+import { StoreFileError } from "../../ports/store.ts"
+import { migrations as all } from "../migrations/index.ts"
+import { type Applied, checksumOf, type Migration, pendingMigrations } from "../migrations/migration.ts"
 
-const schemaVersion = 4
 /** `t402` in ASCII, in the file's header: another program's database is not touched. */
 const applicationId = 0x74343032
+/** `user_version` of a database that lists its migrations; releases without migrations know up to 4 and refuse it. */
+const listsMigrations = 5
+/** `user_version` of the books before: migration 1 made them. */
+const beforeMigrations = 4
 
-/** A canonical decimal of at most 78 digits (a uint256); TEXT, because SQLite's integers end at 2^63. */
-const decimal = (column: string) =>
-  `${column} TEXT NOT NULL CHECK (length(${column}) BETWEEN 1 AND 78 AND ${column} NOT GLOB '*[^0-9]*'
-    AND (${column} = '0' OR ${column} NOT GLOB '0*'))`
+/**
+ * Runs the migrations that are missing; of several processes that start at once, one does it. Throws
+ * {@link StoreFileError} for a database of another program or of a newer release, and changes nothing then.
+ */
+export function migrate(
+  db: BetterSqlite3.Database,
+  file: string,
+  migrations: readonly Migration[] = all,
+): void {
+  if (missing(db, file, migrations).length === 0) return
+  // A migration may rebuild a table that others refer to; what it leaves is checked before COMMIT.
+  db.pragma("foreign_keys = OFF")
+  try {
+    while (migrateOnce(db, file, migrations));
+  } finally {
+    db.pragma("foreign_keys = ON")
+  }
+}
 
-/** Lower-case hex after 0x, of so many bytes. */
-const hex = (column: string, bytes: number) =>
-  `${column} TEXT NOT NULL CHECK (length(${column}) = ${2 + bytes * 2} AND ${column} GLOB '0x*'
-    AND substr(${column}, 3) NOT GLOB '*[^0-9a-f]*')`
+/** False when nothing was missing. The lock comes first, so no other process runs the same migration. */
+function migrateOnce(db: BetterSqlite3.Database, file: string, migrations: readonly Migration[]): boolean {
+  return db
+    .transaction(() => {
+      const [next] = missing(db, file, migrations)
+      if (!next) return false
+      const [number, migration] = next
+      db.exec(migration.sqlite)
+      note(db, number, migrations)
+      const broken = db.pragma("foreign_key_check") as readonly unknown[]
+      if (broken.length > 0)
+        throw new StoreFileError(
+          `${file}: migration ${number} (${migration.name}) would leave ${broken.length} rows without their parents`,
+        )
+      return true
+    })
+    .immediate()
+}
 
-const instant = (column: string) => `${column} INTEGER NOT NULL CHECK (${column} >= 0)`
+/** Lists the migration as run, with those of the books before there was a list. */
+function note(db: BetterSqlite3.Database, number: number, migrations: readonly Migration[]): void {
+  db.exec(`
+    CREATE TABLE IF NOT EXISTS migrations (
+      number INTEGER PRIMARY KEY CHECK (number > 0),
+      name TEXT NOT NULL,
+      checksum TEXT NOT NULL
+    ) STRICT;
+    PRAGMA application_id = ${applicationId};
+    PRAGMA user_version = ${listsMigrations};`)
+  const insert = db.prepare("INSERT OR IGNORE INTO migrations (number, name, checksum) VALUES (?, ?, ?)")
+  for (const [index, { name, sqlite }] of migrations.slice(0, number).entries())
+    insert.run(index + 1, name, checksumOf(sqlite))
+}
 
-export const schema = `
-CREATE TABLE offers (
-  id INTEGER PRIMARY KEY,
-  ref TEXT NOT NULL UNIQUE,
-  content TEXT NOT NULL CHECK (json_valid(content)),
-  replaced_at INTEGER
-) STRICT;
+/** The migrations that the database needs; throws for one that must not be touched. */
+export const missing = (
+  db: BetterSqlite3.Database,
+  file: string,
+  migrations: readonly Migration[] = all,
+): ReturnType<typeof pendingMigrations> =>
+  // One snapshot: another process may migrate between two of the looks.
+  db.transaction(() => pendingMigrations(migrations, appliedIn(db, file, migrations), file))()
 
-CREATE TABLE grants (
-  id TEXT PRIMARY KEY,
-  offer TEXT,
-  scope TEXT NOT NULL,
-  subject TEXT NOT NULL,
-  paid INTEGER NOT NULL CHECK (paid IN (0, 1)),
-  ${instant("starts_at")},
-  ${instant("expires_at")},
-  opening TEXT,
-  idempotency_hash TEXT,
-  units_given INTEGER,
-  units_left INTEGER CHECK (units_left >= -units_held),
-  units_held INTEGER CHECK (units_held >= 0),
-  units_spent INTEGER CHECK (units_spent >= 0),
-  key_thumbprint TEXT,
-  parent TEXT REFERENCES grants (id),
-  generation INTEGER NOT NULL CHECK (generation >= 0),
-  token_jti TEXT,
-  token_issued_at INTEGER,
-  token_expires_at INTEGER,
-  token_settled INTEGER CHECK (token_settled IN (0, 1)),
-  end_reason TEXT CHECK (end_reason IN ('settlement_failed', 'refresh_token_reused', 'revoked', 'delisted', 'lost')),
-  ended_at INTEGER,
-  CHECK ((end_reason IS NULL) = (ended_at IS NULL)),
-  CHECK ((token_jti IS NULL) = (token_issued_at IS NULL) AND (token_jti IS NULL) = (token_expires_at IS NULL)
-    AND (token_jti IS NULL) = (token_settled IS NULL)),
-  CHECK ((units_given IS NULL) = (units_left IS NULL) AND (units_given IS NULL) = (units_held IS NULL)
-    AND (units_given IS NULL) = (units_spent IS NULL)),
-  CHECK (units_given IS NULL OR units_given = units_left + units_held + units_spent)
-) STRICT;
-CREATE INDEX grants_by_idempotency ON grants (idempotency_hash, starts_at) WHERE idempotency_hash IS NOT NULL;
-
--- Those that may still have living tokens are the newest few.
-CREATE INDEX grants_by_expiry ON grants (expires_at);
-CREATE INDEX grants_unissued ON grants (starts_at) WHERE token_jti IS NULL;
-CREATE INDEX grants_by_parent ON grants (parent, token_issued_at) WHERE parent IS NOT NULL;
-CREATE INDEX grants_by_opening ON grants (opening) WHERE opening IS NOT NULL;
-
--- Units that gates hold; what is left of a gate that crashed stays.
-CREATE TABLE slices (
-  id INTEGER PRIMARY KEY AUTOINCREMENT,
-  grant_id TEXT NOT NULL REFERENCES grants (id),
-  holder TEXT NOT NULL,
-  units INTEGER NOT NULL CHECK (units > 0),
-  spent INTEGER NOT NULL CHECK (spent >= 0),
-  unused INTEGER NOT NULL CHECK (unused >= 0),
-  ${instant("taken_at")},
-  CHECK (spent + unused < units)
-) STRICT;
-CREATE INDEX slices_by_grant ON slices (grant_id);
-
-CREATE TABLE transactions (
-  id INTEGER PRIMARY KEY AUTOINCREMENT,
-  network TEXT NOT NULL,
-  ${hex("relayer", 20)},
-  nonce INTEGER NOT NULL CHECK (nonce >= 0),
-  state TEXT NOT NULL CHECK (state IN ('signed', 'broadcast', 'done')),
-  ${hex("recipient", 20)},
-  data TEXT NOT NULL,
-  ${decimal("gas")},
-  ${instant("stored_at")},
-  sent_at INTEGER,
-  UNIQUE (network, relayer, nonce)
-) STRICT;
-CREATE INDEX transactions_in_flight ON transactions (network, nonce) WHERE state IN ('signed', 'broadcast');
-
-CREATE TABLE versions (
-  id INTEGER PRIMARY KEY,
-  transaction_id INTEGER NOT NULL REFERENCES transactions (id),
-  hash TEXT NOT NULL,
-  raw TEXT NOT NULL,
-  ${decimal("max_fee")},
-  ${decimal("max_priority_fee")}
-) STRICT;
-CREATE INDEX versions_by_transaction ON versions (transaction_id);
-
-CREATE TABLE nonces (
-  network TEXT NOT NULL,
-  relayer TEXT NOT NULL,
-  next INTEGER NOT NULL CHECK (next >= 0),
-  PRIMARY KEY (network, relayer)
-) STRICT;
-
-CREATE TABLE redemptions (
-  id INTEGER PRIMARY KEY,
-  key TEXT NOT NULL UNIQUE,
-  grant_id TEXT NOT NULL REFERENCES grants (id),
-  network TEXT NOT NULL,
-  scheme TEXT NOT NULL,
-  ${hex("asset", 20)},
-  ${hex("payer", 20)},
-  ${hex("pay_to", 20)},
-  ${decimal("value")},
-  ${decimal("valid_after")},
-  ${decimal("valid_before")},
-  ${hex("nonce", 32)},
-  signature TEXT NOT NULL,
-  ${decimal("nominal")},
-  policy TEXT NOT NULL CHECK (policy IN ('background', 'first')),
-  state TEXT NOT NULL CHECK (state IN (${listOf(redemptionStates)})),
-  from_block INTEGER NOT NULL CHECK (from_block >= 0),
-  ${instant("accepted_at")},
-  due_at INTEGER,
-  attempts INTEGER NOT NULL CHECK (attempts >= 0),
-  transaction_id INTEGER REFERENCES transactions (id),
-  transaction_hash TEXT,
-  log_index INTEGER,
-  block_number INTEGER,
-  block_hash TEXT,
-  failure TEXT CHECK (failure IN ('cancelled', 'diverted', 'short', 'insufficient_funds', 'expired',
-    'contract_payer', 'refused_by_asset')),
-  last_error TEXT CHECK (length(last_error) <= 200),
-  top_up TEXT CHECK (json_valid(top_up)),
-  opening TEXT,
-  stands INTEGER NOT NULL CHECK (stands IN (0, 1)),
-  CHECK ((top_up IS NULL) = (opening IS NULL) AND (top_up IS NOT NULL OR stands = 1)),
-  CHECK (state <> 'free' OR signature = '0x'),
-  CHECK (due_at IS NULL OR state IN ('accepted', 'failed')),
-  CHECK (due_at IS NOT NULL OR state <> 'accepted'),
-  CHECK ((state = 'failed') = (failure IS NOT NULL)),
-  CHECK ((state IN (${listOf(provenStates)})) = (transaction_hash IS NOT NULL)),
-  CHECK ((transaction_hash IS NULL) = (log_index IS NULL) AND (transaction_hash IS NULL) = (block_number IS NULL)
-    AND (transaction_hash IS NULL) = (block_hash IS NULL))
-) STRICT;
--- One payment opens a grant, and further ones add to it.
-CREATE UNIQUE INDEX redemptions_opening_grants ON redemptions (grant_id) WHERE top_up IS NULL;
-CREATE INDEX redemptions_by_grant ON redemptions (grant_id);
-CREATE INDEX redemptions_by_opening ON redemptions (opening) WHERE opening IS NOT NULL;
--- One Transfer pays for one redemption.
-CREATE UNIQUE INDEX redemptions_by_evidence ON redemptions (network, transaction_hash, log_index)
-  WHERE transaction_hash IS NOT NULL;
-CREATE INDEX redemptions_due ON redemptions (network, due_at) WHERE due_at IS NOT NULL;
-CREATE INDEX redemptions_pending ON redemptions (network, asset, payer, block_number)
-  WHERE state NOT IN (${listOf(voidStates)});
-CREATE INDEX redemptions_mined ON redemptions (network) WHERE state = 'mined';
-CREATE INDEX redemptions_paid ON redemptions (network, block_number, block_hash) WHERE state = 'paid';
-CREATE INDEX redemptions_by_transaction ON redemptions (transaction_id) WHERE transaction_id IS NOT NULL;
-
--- Every transaction a redemption ever was in.
-CREATE TABLE rides (
-  redemption_key TEXT NOT NULL REFERENCES redemptions (key),
-  transaction_id INTEGER NOT NULL REFERENCES transactions (id),
-  PRIMARY KEY (redemption_key, transaction_id)
-) STRICT, WITHOUT ROWID;
-
-CREATE TABLE entries (
-  sequence INTEGER PRIMARY KEY AUTOINCREMENT,
-  ${instant("at")},
-  kind TEXT NOT NULL CHECK (kind IN ('redeemed', 'settled', 'failed', 'reopened', 'dead', 'retried', 'ended', 'imported',
-    'admitted', 'token_revoked', 'revoked', 'credited', 'derived', 'topped_up', 'taken_back', 'whitelist_added', 'whitelist_removed')),
-  grant_id TEXT REFERENCES grants (id),
-  redemption_key TEXT REFERENCES redemptions (key),
-  facts TEXT NOT NULL CHECK (json_valid(facts)),
-  CHECK ((grant_id IS NULL) = (kind IN ('revoked', 'whitelist_added', 'whitelist_removed')))
-) STRICT;
-CREATE INDEX entries_of_whitelist ON entries (sequence) WHERE kind IN ('whitelist_added', 'whitelist_removed');
-CREATE INDEX entries_of_redemption ON entries (redemption_key, kind) WHERE redemption_key IS NOT NULL;
-CREATE UNIQUE INDEX entries_ended ON entries (grant_id) WHERE kind = 'ended';
-
--- What gates must know; a row dies with the last token it could concern.
-CREATE TABLE revocations (
-  sequence INTEGER PRIMARY KEY REFERENCES entries (sequence),
-  content TEXT NOT NULL CHECK (json_valid(content)),
-  jti TEXT UNIQUE,
-  ${instant("expires_at")}
-) STRICT;
-CREATE INDEX revocations_by_expiry ON revocations (expires_at);
-CREATE INDEX revocations_of_tokens ON revocations (content ->> 'grantId') WHERE content ->> 'kind' = 'tokens';
-
--- Removed entries stay: no restart brings back what a command removed.
-CREATE TABLE whitelist (
-  id TEXT PRIMARY KEY,
-  secret_sha256 TEXT CHECK (length(secret_sha256) = 64 AND secret_sha256 NOT GLOB '*[^0-9a-f]*'),
-  scope TEXT NOT NULL,
-  changed_by TEXT NOT NULL CHECK (changed_by IN ('configuration', 'command')),
-  ${instant("listed_at")},
-  removed_at INTEGER
-) STRICT;
-
--- What may be used once, until it is of no use anyway.
-CREATE TABLE used_keys (
-  id INTEGER PRIMARY KEY,
-  used TEXT NOT NULL UNIQUE,
-  ${instant("until")}
-) STRICT;
-CREATE INDEX used_keys_by_end ON used_keys (until);
-
--- What SUM and COUNT over the rows would give, changed with them: of everybody, and of each payer.
-CREATE TABLE totals (
-  id INTEGER PRIMARY KEY CHECK (id = 1),
-  ${decimal("unsettled")},
-  ${decimal("lost")},
-  queued INTEGER NOT NULL CHECK (queued >= 0)
-) STRICT;
-INSERT INTO totals VALUES (1, '0', '0', 0);
-
-CREATE TABLE payers (
-  ${hex("address", 20)} PRIMARY KEY,
-  ${decimal("unsettled")},
-  open INTEGER NOT NULL CHECK (open >= 0),
-  settled INTEGER NOT NULL CHECK (settled >= 0)
-) STRICT;
-
--- Of the last day: what totals.lost is the sum of.
-CREATE TABLE losses (
-  redemption_key TEXT PRIMARY KEY REFERENCES redemptions (key),
-  ${instant("at")},
-  ${decimal("nominal")}
-) STRICT;
-CREATE INDEX losses_by_time ON losses (at);
-
-CREATE TABLE breaker (
-  id INTEGER PRIMARY KEY CHECK (id = 1),
-  ${instant("last_loss_at")},
-  minute INTEGER NOT NULL CHECK (minute >= 0),
-  probes INTEGER NOT NULL CHECK (probes >= 0)
-) STRICT;
-INSERT INTO breaker VALUES (1, 0, 0, 0);
-
--- Every payment from since_block to done_block is in the books.
-CREATE TABLE progress (
-  network TEXT PRIMARY KEY,
-  since_block INTEGER NOT NULL CHECK (since_block >= 0),
-  done_block INTEGER NOT NULL CHECK (done_block >= since_block)
-) STRICT;
-
-CREATE TABLE lease (
-  id INTEGER PRIMARY KEY CHECK (id = 1),
-  holder TEXT NOT NULL,
-  fence INTEGER NOT NULL CHECK (fence >= 0),
-  granted_at INTEGER NOT NULL,
-  expires_at INTEGER NOT NULL
-) STRICT;
-INSERT INTO lease VALUES (1, '', 0, 0, 0);
-
-PRAGMA application_id = ${applicationId};
-PRAGMA user_version = ${schemaVersion};
-`
-
-/** Throws for a file of another release or of another program; true when the schema is there already. */
-export const checkSchema = (db: BetterSqlite3.Database, file: string): boolean =>
-  // One snapshot: another process may create the tables between two of the looks.
-  db.transaction(() => holdsSchema(db, file))()
-
-function holdsSchema(db: BetterSqlite3.Database, file: string): boolean {
+function appliedIn(
+  db: BetterSqlite3.Database,
+  file: string,
+  migrations: readonly Migration[],
+): readonly Applied[] {
   const version = Number(db.pragma("user_version", { simple: true }))
   const application = Number(db.pragma("application_id", { simple: true }))
   const isEmpty = db.prepare("SELECT 1 FROM sqlite_schema LIMIT 1").get() === undefined
-  if (isEmpty && version === 0) return false
+  if (isEmpty && version === 0) return []
   if (application !== applicationId)
     throw new StoreFileError(`${file}: found a database of another program, wanted one of ticket402`)
-  if (version > schemaVersion)
+  if (version > listsMigrations)
     throw new StoreFileError(
-      `${file}: found schema version ${version}, this release of ticket402 knows up to ${schemaVersion}; upgrade it`,
+      `${file}: found database version ${version}, this release of ticket402 knows up to ${listsMigrations}; upgrade it`,
     )
-  // Nothing was released with an older schema, so there is nothing to migrate.
-  if (version < schemaVersion)
+  if (version < beforeMigrations)
     throw new StoreFileError(
-      `${file}: found schema version ${version} of a development version, wanted ${schemaVersion}; start with a new file`,
+      `${file}: found database version ${version} of a development version, wanted ${beforeMigrations} or later; start with a new file`,
     )
-  return true
+  if (version === beforeMigrations) return migrations.slice(0, 1).map(firstOf)
+  const rows = db.prepare<[], { number: number | bigint; checksum: string }>(
+    "SELECT number, checksum FROM migrations ORDER BY number",
+  )
+  return rows.all().map(({ number, checksum }) => ({ number: Number(number), checksum }))
 }
 
-/** Creates the tables in an empty file; of several processes that start at once, one does it. */
-export function applySchema(db: BetterSqlite3.Database, file: string): void {
-  if (checkSchema(db, file)) return
-  db.exec("BEGIN IMMEDIATE")
-  try {
-    if (!checkSchema(db, file)) db.exec(schema)
-    db.exec("COMMIT")
-  } catch (error) {
-    if (db.inTransaction) db.exec("ROLLBACK")
-    throw error
-  }
-}
+const firstOf = ({ sqlite }: Migration): Applied => ({ number: 1, checksum: checksumOf(sqlite) })

@@ -3,9 +3,10 @@ import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promi
 import { parentPort, workerData } from "node:worker_threads"
 import type BetterSqlite3 from "better-sqlite3"
 import { StoreUnavailable } from "../../ports/store.ts"
-import { codeOf, isBusy, isOutage, MissingPackage, outage, sendError } from "./errors.ts"
+import { isBusy, isOutage, outage, sendError } from "./errors.ts"
 import { openDatabase } from "./file.ts"
 import { type Answer, createGroup, type Group, type Letter } from "./group.ts"
+import { loadSqlite } from "./package.ts"
 
 export type ThreadOptions = { readonly file: string; readonly deadlineMs: number }
 /** Letters are answered under their id; the opening is answered under id 0. */
@@ -21,20 +22,6 @@ const { file, deadlineMs } = workerData as ThreadOptions
 const post = (answer: Answer): void => port.postMessage(answer)
 /** A moment of random length, so that processes that wait for each other do not meet again. */
 const pause = (): Promise<void> => sleep(5 + Math.random() * 20)
-
-async function loadSqlite(): Promise<typeof BetterSqlite3> {
-  const { default: Sqlite } = await import("better-sqlite3").catch((error: unknown) => {
-    const missing = ["ERR_MODULE_NOT_FOUND", "MODULE_NOT_FOUND"].includes(codeOf(error) ?? "")
-    throw missing ? new MissingPackage() : error
-  })
-  try {
-    new Sqlite(":memory:").close()
-  } catch {
-    // The package loads its native part late; npm leaves it out when install scripts are not allowed.
-    throw new MissingPackage("better-sqlite3 has no native part for this Node.js: npm rebuild better-sqlite3")
-  }
-  return Sqlite
-}
 
 async function open(): Promise<BetterSqlite3.Database> {
   const Sqlite = await loadSqlite()
@@ -63,7 +50,7 @@ function serve(group: Group): Promise<void> {
       // What arrives in the same turn rides in the same transaction.
       await nextTurn()
       const letters = mailbox.slice(0, groupSize)
-      const outcome = group(letters)
+      const outcome = await group(letters)
       if (outcome === "busy") {
         giveUpLate()
         await pause()

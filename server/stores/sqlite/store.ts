@@ -2,12 +2,10 @@
 import { Worker } from "node:worker_threads"
 import { type Store, StoreUnavailable } from "../../ports/store.ts"
 import { threadModule } from "../../ports/thread-module.ts"
-import { storeOf, type VerbOutput } from "../verbs/verb-list.ts"
+import { createStore, type Verb } from "../verbs/verbs.ts"
 import { reviveError } from "./errors.ts"
 import type { Answer } from "./group.ts"
 import type { Message, ThreadOptions } from "./sqlite-thread.ts"
-
-export { MissingPackage, StoreFileError } from "./errors.ts"
 
 export type SqliteOptions = {
   /** Created with mode 0600 when it is missing; its directory with 0700. */
@@ -19,7 +17,7 @@ export type SqliteOptions = {
 type Waiting = { resolve(value: unknown): void; reject(error: Error): void }
 
 /**
- * Throws {@link MissingPackage} without better-sqlite3, {@link StoreFileError} for a file that must not be used, and
+ * Throws MissingPackage without better-sqlite3, StoreFileError for a file that must not be used, and
  * StoreUnavailable when the database is held or broken.
  */
 export async function openSqliteStore({ file, deadlineMs = 5000 }: SqliteOptions): Promise<Store> {
@@ -51,13 +49,10 @@ export async function openSqliteStore({ file, deadlineMs = 5000 }: SqliteOptions
     })
   })
 
-  async function call(message: {
-    verb: Exclude<Message["verb"], "close">
-    input: unknown
-  }): Promise<unknown> {
+  async function call(verb: Verb, input: unknown): Promise<unknown> {
     if (gone) throw gone
     const id = ++lastId
-    worker.postMessage({ id, ...message } satisfies Message)
+    worker.postMessage({ id, verb, input } satisfies Message)
     return answered(id)
   }
 
@@ -75,5 +70,5 @@ export async function openSqliteStore({ file, deadlineMs = 5000 }: SqliteOptions
     await exited
     throw error
   }
-  return storeOf(async (verb, input) => (await call({ verb, input })) as VerbOutput<typeof verb>, close)
+  return createStore(call, close)
 }

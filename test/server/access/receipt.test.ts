@@ -1,8 +1,8 @@
 import { expect, it } from "vitest"
 import { createReceipts } from "../../../server/access/receipt.ts"
 import { openGrant } from "../../../server/core/grant.ts"
+import type { LedgerEntry } from "../../../server/core/ledger-facts.ts"
 import type { Redemption, RedemptionState } from "../../../server/core/redemption.ts"
-import type { LedgerEntry } from "../../../server/ports/records.ts"
 import type { Receipt } from "../../../shared/oauth/receipt.ts"
 
 const now = 1_800_000_000
@@ -21,14 +21,15 @@ const grant = openGrant({
   keyThumbprint: null,
   token: { jti: "j", issuedAt: now, expiresAt: now + 300, settled: true },
 })
-const entry = (kind: LedgerEntry["kind"], sequence: number): LedgerEntry => ({
-  sequence,
-  at: now + sequence,
-  kind,
-  grantId: grant.id,
-  redemptionKey: "key",
-  facts: { offer: "hour@00000000" },
-})
+const entry = (kind: LedgerEntry["kind"], sequence: number) =>
+  ({
+    sequence,
+    at: now + sequence,
+    kind,
+    grantId: grant.id,
+    redemptionKey: "key",
+    facts: { offer: "hour@00000000" },
+  }) as LedgerEntry
 
 /** The receipt, or the refusal, for a payment that was settled, reopened and is now in `state`. */
 async function receiptIn(state: RedemptionState): Promise<string> {

@@ -1,12 +1,12 @@
 import { expect, it } from "vitest"
 import { type DeriveRequest, derive, withinParent } from "../../../server/core/derive.ts"
 import { type IssuedGrant, plainTokenSeconds } from "../../../server/core/grant.ts"
-import { rowsOf } from "../../../server/stores/verbs/rules.ts"
+import { redeemedOf } from "../../../server/stores/verbs/redeem.ts"
 import { longestTokenSeconds } from "../../../shared/oauth/revocation.ts"
 import { orderOf, start } from "../../support/orders.ts"
 
 const day = 86_400
-const parent = rowsOf(orderOf({ grant: { expiresAt: start + day } }), "background").grant as IssuedGrant
+const parent = redeemedOf(orderOf({ grant: { expiresAt: start + day } }), "background").grant as IssuedGrant
 const request: DeriveRequest = {
   generation: 0,
   shownUntil: null,

@@ -10,7 +10,7 @@ import {
   lossWindowSeconds,
 } from "../../../server/core/exposure.ts"
 import type { Move, SettlePolicy } from "../../../server/core/redemption.ts"
-import { createMemoryVerbs } from "../../../server/stores/memory/store.ts"
+import { openStore } from "../../../server/stores/index.ts"
 import { evidenceOf, orderOf, start } from "../../support/orders.ts"
 
 const limits: ExposureLimits = {
@@ -88,19 +88,20 @@ describe("exposure limits", () => {
   })
 })
 
-it("a settle-first payment counts neither as exposure nor as a loss", () => {
-  const store = createMemoryVerbs()
-  const sell = (policy: SettlePolicy) => {
-    const outcome = store.redeem(orderOf({ policy }))
+it("a settle-first payment counts neither as exposure nor as a loss", async () => {
+  const store = await openStore("memory:")
+  const sell = async (policy: SettlePolicy) => {
+    const outcome = await store.redeem(orderOf({ policy }))
     if (outcome.kind !== "redeemed") throw new Error(outcome.kind)
     return outcome.redemption
   }
-  const first = sell("first")
+  const first = await sell("first")
   expect(changeOf(null, first)).toMatchObject({ queued: 1, unsettled: 0n, open: 0 })
   expect(changeOf(first, { ...first, state: "failed" })).toMatchObject({ queued: -1, lost: 0n })
-  const background = sell("background")
+  const background = await sell("background")
   expect(changeOf(null, background)).toMatchObject({ queued: 1, unsettled: 10_000n, open: 1 })
   expect(changeOf(background, { ...background, state: "failed" })).toMatchObject({ open: -1, lost: 10_000n })
+  await store.close()
 })
 
 // Small limits and large payments, so that every limit is reached within a short walk.
@@ -132,12 +133,13 @@ const walk = fc.array(
 )
 
 describe("the bound on losses", () => {
-  it("SET-04: 24 hours lose at most the daily limit plus the total, for any wallets", () => {
+  it("SET-04: 24 hours lose at most the daily limit plus the total, for any wallets", async () => {
     let worst = 0n
-    fc.assert(
-      fc.property(walk, (steps) => {
-        const store = createMemoryVerbs()
-        const fence = store.lease({ holder: "a", seconds: 10 ** 9, now: start })?.fence ?? 0
+    await fc.assert(
+      fc.asyncProperty(walk, async (steps) => {
+        const store = await openStore("memory:")
+        const lease = await store.lease({ holder: "a", seconds: 10 ** 9, now: start })
+        const fence = lease?.fence ?? 0
         const open: { key: string; value: bigint }[] = []
         const lost: { key: string; value: bigint; at: number }[] = []
         let now = start
@@ -148,27 +150,28 @@ describe("the bound on losses", () => {
             const value = BigInt(step.price + 1)
             const payer = `0x${step.wallet.toString(16).padStart(40, "0")}` as const
             const order = orderOf({ payer, now, limits: small, transfer: { value } })
-            const outcome = store.redeem(order)
+            const outcome = await store.redeem(order)
             if (outcome.kind === "redeemed" && outcome.redemption.policy === "background")
               open.push({ key: order.key, value })
           }
           if (step.what === "pay" || step.what === "fail") {
             const [row] = open.splice(step.which % (open.length || 1), 1)
-            if (row && step.what === "pay") conclude(row.key, { to: "paid", evidence: evidenceOf() })
+            if (row && step.what === "pay") await conclude(row.key, { to: "paid", evidence: evidenceOf() })
             if (row && step.what === "fail") {
-              conclude(row.key, { to: "failed", failure: "expired", dueAt: now })
+              await conclude(row.key, { to: "failed", failure: "expired", dueAt: now })
               lost.push({ ...row, at: now })
             }
           }
           if (step.what === "late") {
             const [row] = lost.splice(step.which % (lost.length || 1), 1)
-            if (row) conclude(row.key, { to: "paid", evidence: evidenceOf() })
+            if (row) await conclude(row.key, { to: "paid", evidence: evidenceOf() })
           }
           const recent = lost.filter(({ at }) => at > now - lossWindowSeconds)
           const sum = recent.reduce((total, { value }) => total + value, 0n)
           if (sum > worst) worst = sum
           expect(sum <= small.dailyLoss + small.total).toBe(true)
         }
+        await store.close()
       }),
       { numRuns: 100 },
     )

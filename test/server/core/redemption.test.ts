@@ -1,9 +1,9 @@
 import { expect, it } from "vitest"
 import { applyMove, type Move, type Redemption, settlementState } from "../../../server/core/redemption.ts"
-import { rowsOf } from "../../../server/stores/verbs/rules.ts"
+import { redeemedOf } from "../../../server/stores/verbs/redeem.ts"
 import { evidenceOf, orderOf, start } from "../../support/orders.ts"
 
-const accepted = rowsOf(orderOf(), "background").redemption
+const accepted = redeemedOf(orderOf(), "background").redemption
 const after = (moves: readonly Move[]) => {
   const kinds: (string | null)[] = []
   let row: Redemption = accepted

@@ -4,7 +4,7 @@ import type { Charge } from "../../../server/gate/account.ts"
 import { createMetering, type Metering } from "../../../server/gate/metering.ts"
 import type { Logger } from "../../../server/ports/runtime.ts"
 import { type Store, StoreUnavailable } from "../../../server/ports/store.ts"
-import { createMemoryStore } from "../../../server/stores/memory/store.ts"
+import { openStore } from "../../../server/stores/index.ts"
 import { orderOf, start } from "../../support/orders.ts"
 import { eventually } from "../../support/service.ts"
 
@@ -54,8 +54,8 @@ const call = async (gate: Metering, grantId: string, cost = 1) => {
   return "passed"
 }
 
-beforeEach(() => {
-  store = createMemoryStore()
+beforeEach(async () => {
+  store = await openStore("memory:")
   time = start
   gates = []
   storeCalls = 0

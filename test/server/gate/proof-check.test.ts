@@ -10,7 +10,7 @@ import { createProofCheck } from "../../../server/gate/proof-check.ts"
 import { openKeys, verifyProof } from "../../../server/keys/index.ts"
 import type { Keys } from "../../../server/ports/keys.ts"
 import type { Store } from "../../../server/ports/store.ts"
-import { createMemoryStore } from "../../../server/stores/memory/store.ts"
+import { openStore } from "../../../server/stores/index.ts"
 import { readProofAddress, requestAddress } from "../../../shared/oauth/dpop.ts"
 import { gateRefusals } from "../../../shared/refusals.ts"
 import { createProofKey, type ProofKey, type ProofTerms, proofOf } from "../../support/proofs.ts"
@@ -53,9 +53,9 @@ beforeAll(async () => {
   token = await tokenFor(key.thumbprint)
   bearer = await tokenFor(null)
 })
-beforeEach(() => {
+beforeEach(async () => {
   time = start
-  store = createMemoryStore()
+  store = await openStore("memory:")
 })
 
 /** Opens a gate with state of its own on the shared store. */

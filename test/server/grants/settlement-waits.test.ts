@@ -2,13 +2,13 @@ import { describe, expect, it } from "vitest"
 import { createWaits, type WaitOptions } from "../../../server/grants/settlement-waits.ts"
 import type { Redeemed } from "../../../server/ports/records.ts"
 import type { Store } from "../../../server/ports/store.ts"
-import { createMemoryStore } from "../../../server/stores/memory/store.ts"
+import { openStore } from "../../../server/stores/index.ts"
 import { evidenceOf, orderOf, start } from "../../support/orders.ts"
 
 const connected = new AbortController().signal
 
 async function open(options: WaitOptions = {}) {
-  const store = createMemoryStore()
+  const store = await openStore("memory:")
   const order = orderOf({ policy: "first" })
   await store.redeem(order)
   let polls = 0

@@ -14,7 +14,7 @@ import {
   settlementSteps,
 } from "../../../server/settlement/settlement.ts"
 import { createWorker } from "../../../server/settlement/worker.ts"
-import { createMemoryStore } from "../../../server/stores/memory/store.ts"
+import { openStore } from "../../../server/stores/index.ts"
 import { domainOf } from "../../../shared/networks/network.ts"
 import { sepolia } from "../../../shared/networks/sepolia.ts"
 import { exactEip3009 } from "../../../shared/schemes/exact-eip3009.ts"
@@ -53,7 +53,7 @@ beforeEach(async () => {
   relayerKey = generatePrivateKey()
   relayer = createRelayer(relayerKey)
   await node.fund(relayer.address)
-  store = createMemoryStore()
+  store = await openStore("memory:")
   logged = []
   clock = (await chain.head()).time
   fence = (await store.lease({ holder: "test", seconds: 1_000_000, now: clock }))!.fence
@@ -981,7 +981,7 @@ describe("the settlement worker", () => {
   const work = (settlements: readonly Settlement[], holder: string) =>
     createWorker(
       { store, settlements, now: () => clock, holder, log },
-      { pollSeconds: 0.01, leaseSeconds: 0.3 },
+      { pollSeconds: 0.01, leaseSeconds: 1 },
     )
   const stepCounter = (network: string) => {
     let step = () => {}

@@ -2,7 +2,7 @@
 import { at, type Mutation } from "../../mutations/mutation.ts"
 
 export const mutations: readonly Mutation[] = [
-  ...at("server/stores/sqlite/schema.ts", [
+  ...at("server/stores/migrations/0001-books.ts", [
     ["a redemption key is unique", "key TEXT NOT NULL UNIQUE,", "key TEXT NOT NULL,", "RPL-02"],
     [
       "evidence is unique",
@@ -21,7 +21,7 @@ export const mutations: readonly Mutation[] = [
     ["synchronous is read back", "if (found !== readBack)", "if (false)", "a handle whose synchronous"],
     ["no database on a network file system", "checkFileSystem(file, fileSystemOf(folder))", "", "KEY-10"],
   ]),
-  ...at("server/stores/sqlite/records.ts", [
+  ...at("server/stores/records/ledger.ts", [
     [
       "a subject's grants are listed without scanning all grants",
       "ORDER BY +rowid",

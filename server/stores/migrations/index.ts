@@ -1,0 +1,5 @@
+/** The migrations in their order; adding one is a file and a line here. */
+import { migration as books } from "./0001-books.ts"
+import type { Migration } from "./migration.ts"
+
+export const migrations: readonly Migration[] = [books]

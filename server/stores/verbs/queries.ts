@@ -1,0 +1,47 @@
+/** Every statement of the verbs, for engines and tests that look at all of them. */
+import { exposureQueries } from "../records/exposure.ts"
+import { grantQueries } from "../records/grants.ts"
+import { ledgerQueries } from "../records/ledger.ts"
+import { moveQueries } from "../records/moves.ts"
+import { redemptionQueries } from "../records/redemptions.ts"
+import { transactionQueries } from "../records/transactions.ts"
+import { memberQueries } from "../records/whitelist.ts"
+import { admissionQueries } from "./admission.ts"
+import { bookQueries } from "./books.ts"
+import { catchUpQueries } from "./catch-up.ts"
+import { grantVerbQueries } from "./grants.ts"
+import { leaseQueries } from "./lease.ts"
+import { ledgerVerbQueries } from "./ledger.ts"
+import { offerQueries } from "./offers.ts"
+import { redeemQueries } from "./redeem.ts"
+import { revocationQueries } from "./revocations.ts"
+import { settlementQueries } from "./settlement.ts"
+import { transactionVerbQueries } from "./transactions.ts"
+import { unitQueries } from "./units.ts"
+import { usedKeyQueries } from "./used-keys.ts"
+import { whitelistQueries } from "./whitelist.ts"
+
+/** The statements of `bookQueries` look through whole tables; all others must find their rows by an index. */
+export const queries: readonly string[] = [
+  exposureQueries,
+  grantQueries,
+  ledgerQueries,
+  moveQueries,
+  redemptionQueries,
+  transactionQueries,
+  memberQueries,
+  admissionQueries,
+  bookQueries,
+  catchUpQueries,
+  grantVerbQueries,
+  leaseQueries,
+  ledgerVerbQueries,
+  offerQueries,
+  redeemQueries,
+  revocationQueries,
+  settlementQueries,
+  transactionVerbQueries,
+  unitQueries,
+  usedKeyQueries,
+  whitelistQueries,
+].flatMap((each) => Object.values(each))
