@@ -2,7 +2,7 @@
 
 import { type AssetInfo, domainOf, type NetworkInfo } from "../../shared/networks/network.ts"
 import { domainSeparator } from "../../shared/values/evm.ts"
-import { type Chain, ChainMismatch } from "../ports/chain.ts"
+import { type Chain, ChainMismatch, RequestRefused } from "../ports/chain.ts"
 import type { Logger } from "../ports/runtime.ts"
 import { createAgreement } from "./agreement.ts"
 import { createHeads, type HeadOptions } from "./heads.ts"
@@ -20,7 +20,7 @@ export type EvmChainOptions = {
   readonly timeoutMs?: number
   /** Blocks in one request for logs: providers refuse longer ranges. */
   readonly logBlocks?: bigint
-  /** What counts as lagging. */
+  /** From when on a node counts as lagging. */
   readonly heads?: Omit<HeadOptions, "clock">
   /** Nominal value above which two nodes must agree, in millionths of the currency; never when not given. */
   readonly agreementAbove?: bigint
@@ -91,8 +91,8 @@ export function createEvmChain(options: EvmChainOptions): Chain {
     nonceOf: (address) => nodes.ask("for a nonce", ask.nonceOf(address)),
     gasBalance: (address) => nodes.ask("for a balance", ask.gasBalance(address)),
     fees: () => nodes.ask("for fees", ask.fees),
-    estimateGas: (transaction) => nodes.ask("for gas", ask.estimateGas(transaction)),
-    dryRun: (call) => nodes.ask("what a call would do", ask.dryRun(call)),
+    estimateGas: (transaction) => orNull(nodes.ask("for gas", ask.estimateGas(transaction))),
+    dryRun: (call) => orNull(nodes.ask("what a call would do", ask.dryRun(call))),
     hasCode: (address) => nodes.ask("for code", ask.hasCode(address)),
     send: (raw) => nodes.ask("to take a transaction", ask.send(raw)),
     receipt: (hash) => nodes.ask("for a receipt", ask.receipt(hash)),
@@ -100,6 +100,16 @@ export function createEvmChain(options: EvmChainOptions): Chain {
       each.length > 1 && agreementAbove !== undefined && nominal > agreementAbove ? agreement : null,
     findLogs: (filter) => nodes.ask("for logs", ask.findLogs(filter, logBlocks)),
     logs: (filter) => nodes.ask("for logs", ask.logs(filter, logBlocks)),
+  }
+}
+
+/** A node that refuses to simulate a call has answered about this call only, in whatever words. */
+async function orNull<T>(answer: Promise<T>): Promise<T | null> {
+  try {
+    return await answer
+  } catch (error) {
+    if (error instanceof RequestRefused) return null
+    throw error
   }
 }
 

@@ -1,18 +1,37 @@
-/** What a failed request says: that the node refused this request, or that the node itself is in trouble. */
-import { RpcRequestError } from "viem"
+/** Classifies failed requests: trouble of the node, or a refusal of one request. Codes and shapes count, words do not. */
+import { HttpRequestError, RpcRequestError, TimeoutError } from "viem"
 import { ChainMismatch, type SendResult } from "../ports/chain.ts"
 
-/** Not this request was refused but any: a limit is exceeded, or nobody is behind the proxy. */
+/** A limit is exceeded, or no node is behind the proxy: any request would fail. */
 const busyCodes: ReadonlySet<number> = new Set([-32005, -32002, 429])
+/** The node does not have the method, so every request of the kind would fail. */
+const missingMethodCodes: ReadonlySet<number> = new Set([-32601, -32004])
+/** The code by which execution clients report a reverted call. */
+const revertCode = 3
+
+/** The answer has another shape than the one asked for. */
+export class MalformedAnswer extends Error {
+  constructor(wanted: string) {
+    super(`a node's answer is not ${wanted}`)
+    this.name = "MalformedAnswer"
+  }
+}
 
 /**
- * Whether a node should be left alone after this. A request that it understood and refused is no trouble: otherwise a
- * payer could have nodes shut out by what he signs.
+ * Whether a node should be left alone after this. A refusal of one request is no trouble: otherwise a payer could have
+ * nodes shut out by the contents of a payment.
  */
-export function isTrouble(error: unknown): boolean {
-  const refusal = causes(error).find((cause) => cause instanceof RpcRequestError)
-  return refusal === undefined || busyCodes.has(refusal.code)
-}
+export const isTrouble = (error: unknown): boolean =>
+  causes(error).some(
+    (cause) =>
+      cause instanceof HttpRequestError || cause instanceof TimeoutError || cause instanceof ChainMismatch,
+  ) || busyCodes.has(codeOf(error))
+
+/** Whether the node is well and has the method, so that the failure says something about this request only. */
+export const isRefusal = (error: unknown): boolean =>
+  !isTrouble(error) && !missingMethodCodes.has(codeOf(error))
+
+export const isRevert = (error: unknown): boolean => codeOf(error) === revertCode
 
 export const mismatchIn = (error: unknown): ChainMismatch | undefined =>
   causes(error).find((cause) => cause instanceof ChainMismatch)
@@ -24,20 +43,19 @@ const sendResults: readonly [RegExp, SendResult][] = [
   [/insufficient ?funds/i, "unfunded"],
 ]
 
-/** What a node's refusal of a transaction means; undefined when it is none of those. */
+/**
+ * The reason why a node refuses a transaction; undefined for any other wording. No standard has codes for these, so the
+ * words are a hint when to send again and never decide about a payment.
+ */
 export function sendResultOf(error: unknown): SendResult | undefined {
-  const text = rpcText(error)
+  const text = causes(error)
+    .map((cause) => (cause instanceof RpcRequestError ? cause.details : ""))
+    .join(" ")
   return sendResults.find(([pattern]) => pattern.test(text))?.[1]
 }
 
-export const isRevert = (error: unknown): boolean =>
-  /execution reverted|always failing transaction|gas required exceeds|out ?of ?gas/i.test(rpcText(error))
-
-/** What the node itself said, if it is the node that refused. */
-export const rpcText = (error: unknown): string =>
-  causes(error)
-    .map((cause) => (cause instanceof RpcRequestError ? cause.details : ""))
-    .join(" ")
+const codeOf = (error: unknown): number =>
+  Number(causes(error).find((cause) => cause instanceof RpcRequestError)?.code)
 
 export function causes(error: unknown): readonly unknown[] {
   const chain: unknown[] = []

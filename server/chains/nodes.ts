@@ -1,14 +1,14 @@
-/** The nodes of a network as one: each question goes to the first that answers, and whose answer is new enough. */
-import { ChainUnavailable, Unwitnessed } from "../ports/chain.ts"
+/** Asks the nodes of a network as one: takes the first answer that is new enough. */
+import { ChainUnavailable, RequestRefused, Unwitnessed } from "../ports/chain.ts"
 import type { Logger } from "../ports/runtime.ts"
 import type { Heads } from "./heads.ts"
 import type { Node, NodeClient } from "./node.ts"
-import { mismatchIn } from "./node-errors.ts"
+import { isRefusal, mismatchIn } from "./node-errors.ts"
 
 /** An answer, and the newest block its node knew of; undefined where that changes nothing. */
 export type Reading<T> = { readonly value: T; readonly block?: bigint | undefined }
 
-/** Changes nothing however often it is put. */
+/** A question to one node; asking twice changes nothing. */
 export type Question<T> = (client: NodeClient) => Promise<Reading<T>>
 
 export type NodesOptions = {
@@ -23,7 +23,10 @@ export type NodesOptions = {
 }
 
 export type Nodes = {
-  /** Throws {@link ChainUnavailable}, or ChainMismatch when every node that answers is of another chain. */
+  /**
+   * Throws {@link ChainUnavailable}: a {@link RequestRefused} when nodes answer and refuse. Throws ChainMismatch when every
+   * node that answers is of another chain.
+   */
   ask<T>(what: string, question: Question<T>): Promise<T>
   /** The answers of two different nodes. Throws {@link Unwitnessed} when only one answers. */
   askTwo<T>(what: string, question: Question<T>): Promise<readonly [Reading<T>, Reading<T>]>
@@ -52,7 +55,7 @@ export function createNodes({ network, nodes, heads, behindMs, clock, log }: Nod
     for (const node of others) if (node.mayBeKnockedAt()) yield node
   }
 
-  /** In the background, so that nobody waits for it: what it finds is the node's to remember. */
+  /** Runs in the background, so that no question waits for it; the node remembers the result. */
   function lookAgain(node: Node): void {
     node.greet().catch(() => {})
   }
@@ -84,7 +87,9 @@ export function createNodes({ network, nodes, heads, behindMs, clock, log }: Nod
     }
     const mismatches = failures.map(mismatchIn)
     if (mismatches[0] && mismatches.every(Boolean)) throw mismatches[0]
-    // It says nothing of the node, because its address may hold a secret.
+    const refusal = failures.find((each) => !(each instanceof Behind) && isRefusal(each))
+    if (refusal) throw new RequestRefused(`every node refused when asked ${what}`, { cause: refusal })
+    // The message does not name the node, because its address may hold a secret.
     throw new ChainUnavailable(`no node answered when asked ${what}`, {
       cause: failures.at(-1) ?? nodes.map((node) => node.lastTrouble()).find(Boolean),
     })

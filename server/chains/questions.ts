@@ -12,7 +12,7 @@ import type { TransferReading } from "../core/verdict.ts"
 import type { FoundLog, LocatedLog, LogFilter, Receipt, SendResult, TransferQuery } from "../ports/chain.ts"
 import { intakeReadAbi, intakeReadCode, intakeReadResult } from "./contracts/intake-read.ts"
 import type { NodeClient } from "./node.ts"
-import { causes, isRevert, rpcText, sendResultOf } from "./node-errors.ts"
+import { causes, isRefusal, isRevert, MalformedAnswer, sendResultOf } from "./node-errors.ts"
 import type { Question, Reading } from "./nodes.ts"
 import { isDevelopmentClient } from "./well-known.ts"
 
@@ -86,10 +86,9 @@ export const finalized =
     }
   }
 
-/** No block is final yet, or the node does not know the tag. */
+/** No block is final yet, or the node refuses the tag, in whatever words. */
 const knowsNoTag = (error: unknown): boolean =>
-  causes(error).some((cause) => cause instanceof BlockNotFoundError) ||
-  /finalized|unknown block|block not found|invalid (block|argument|params)/i.test(rpcText(error))
+  causes(error).some((cause) => cause instanceof BlockNotFoundError) || isRefusal(error)
 
 export const nonceOf =
   (address: Address): Question<number> =>
@@ -108,7 +107,9 @@ export const estimateGas =
   (transaction: { from: Address; to: Address; data: Hex }): Question<bigint | null> =>
   async (client) => {
     try {
-      return { value: BigInt(await client.request({ method: "eth_estimateGas", params: [transaction] })) }
+      return {
+        value: BigInt(hexOf(await client.request({ method: "eth_estimateGas", params: [transaction] }))),
+      }
     } catch (error) {
       if (isRevert(error)) return { value: null }
       throw error
@@ -120,7 +121,7 @@ export const dryRun =
   async (client) => {
     try {
       const transaction = { from, to, data, gas: numberToHex(gas) }
-      return { value: await client.request({ method: "eth_call", params: [transaction, "latest"] }) }
+      return { value: hexOf(await client.request({ method: "eth_call", params: [transaction, "latest"] })) }
     } catch (error) {
       if (isRevert(error)) return { value: null }
       throw error
@@ -232,6 +233,12 @@ async function absent(client: NodeClient): Promise<Reading<null>> {
 const call = (client: NodeClient, data: Hex, to?: Hex): Promise<Hex> =>
   // Not `pending`: exposure counts rows as pending after block N, which must be a mined block.
   client.request({ method: "eth_call", params: [to ? { to, data } : { data }, "latest"] })
+
+/** `BigInt` would read many shapes as 0. */
+function hexOf(answer: unknown): Hex {
+  if (typeof answer !== "string" || !/^0x[0-9a-fA-F]+$/.test(answer)) throw new MalformedAnswer("hex")
+  return answer as Hex
+}
 
 const lower = (hex: Hex): Hex => hex.toLowerCase() as Hex
 

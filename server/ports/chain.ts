@@ -14,6 +14,14 @@ export class ChainUnavailable extends Error {
   }
 }
 
+/** The nodes answer, but every one of them refused this request: it says something about this request only. */
+export class RequestRefused extends ChainUnavailable {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = "RequestRefused"
+  }
+}
+
 /** The node is of another chain, or the asset's domain is not the configured one: a configuration error. */
 export class ChainMismatch extends Error {
   constructor(message: string) {
@@ -82,12 +90,13 @@ export type Chain = {
   /** Wei. */
   gasBalance(address: Address): Promise<bigint>
   fees(): Promise<Fees>
-  /** Gas the call needs, or null when it reverts. */
+  /** Gas the call needs; null when it reverts or no node simulates it. */
   estimateGas(call: { from: Address; to: Address; data: Hex }): Promise<bigint | null>
-  /** What the call would answer with that much gas, or null when it fails as a whole. */
+  /** The result of the call with that much gas; null when it reverts or no node simulates it. */
   dryRun(call: { from: Address; to: Address; data: Hex; gas: bigint }): Promise<Hex | null>
   /** Whether there is code at the address, EIP-7702 delegations included. */
   hasCode(address: Address): Promise<boolean>
+  /** Throws {@link RequestRefused} when every node refuses for another reason. */
   send(raw: Hex): Promise<SendResult>
   receipt(hash: Hex): Promise<Receipt | null>
   /**

@@ -2,7 +2,7 @@
 import type { Address } from "../../shared/values/evm.ts"
 import { settlerDeployment } from "../core/batch.ts"
 import { bumpFees, isPricedOut } from "../core/fees.ts"
-import { ChainUnavailable, type Relayer, type SendResult } from "../ports/chain.ts"
+import { ChainUnavailable, type Relayer, RequestRefused, type SendResult } from "../ports/chain.ts"
 import type { InFlight, RelayTransaction, SignedBytes } from "../ports/records.ts"
 import { longestRestSeconds, newestOf, ridersOf, type SettlementContext } from "./context.ts"
 import type { Lane } from "./lanes.ts"
@@ -83,8 +83,11 @@ export function createResender(context: SettlementContext) {
     onStep("sent")
     noticed.triedAt.set(id, now())
     if (result === "underpriced") noticed.underpriced.add(id)
-    if (result === "unfunded") park(relayer, longestRestSeconds, "the relayer has no gas")
+    if (result === "unfunded" && (await isUnfunded(fence, relayer)))
+      park(relayer, longestRestSeconds, "the relayer has no gas")
     if (result === "refused")
+      log.warn({ network, relayer }, "every node refuses a transaction; it is sent again")
+    if (result === "unheard")
       park(relayer, limits.resendAfterSeconds, "no node takes the transactions of the relayer")
     if (result !== "taken") return
     noticed.parkedUntil.delete(relayer)
@@ -92,12 +95,27 @@ export function createResender(context: SettlementContext) {
     onStep("recorded")
   }
 
-  async function handOver({ raw }: SignedBytes): Promise<SendResult | "refused"> {
+  /** Compares balance and cost: a node's words alone must not stop the payments of a relayer. */
+  async function isUnfunded(fence: number, relayer: Address): Promise<boolean> {
+    const [balance, flying] = await Promise.all([
+      chain.gasBalance(relayer),
+      store.inFlight({ fence, network }),
+    ])
+    const own = flying.filter(({ transaction }) => transaction.relayer === relayer)
+    const cost = own.reduce(
+      (sum, { transaction }) => sum + transaction.gas * newestOf(transaction).maxFeePerGas,
+      0n,
+    )
+    return balance < cost
+  }
+
+  async function handOver({ raw }: SignedBytes): Promise<SendResult | "refused" | "unheard"> {
     try {
       return await chain.send(raw)
     } catch (error) {
+      if (error instanceof RequestRefused) return "refused"
       // With one relayer nothing else can be done, so the settlement as a whole waits for the node.
-      if (relayers.length > 1 && error instanceof ChainUnavailable) return "refused"
+      if (relayers.length > 1 && error instanceof ChainUnavailable) return "unheard"
       throw error
     }
   }

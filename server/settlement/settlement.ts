@@ -1,7 +1,7 @@
 /** Settles payments on one network: turns accepted payments into transactions and reads their results. */
 import type { Address } from "../../shared/values/evm.ts"
 import { retryDelay } from "../core/retry.ts"
-import { ChainMismatch } from "../ports/chain.ts"
+import { ChainMismatch, ChainUnavailable } from "../ports/chain.ts"
 import { Fenced } from "../ports/store.ts"
 import { createConfirmer } from "./confirm.ts"
 import { createContext, longestRestSeconds } from "./context.ts"
@@ -53,7 +53,7 @@ export function createSettlement(
       pauseUntil = now() + retryDelay(outages, chance(), longestRestSeconds - 1)
       const fields = { network, outages, reason: messageOf(error) }
       if (error instanceof ChainMismatch) log.error(fields, "settlement refuses a chain")
-      else if (isOutage(error)) log.warn(fields, "settlement waits")
+      else if (isOutage(error) || error instanceof ChainUnavailable) log.warn(fields, "settlement waits")
       else log.error(fields, "settlement erred")
       return { busy: false }
     }

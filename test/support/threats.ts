@@ -95,6 +95,8 @@ export const sections: readonly Section[] = [
       "SET-45": "The books and the chain disagree: reconciliation finds the difference.",
       "SET-46":
         "A remote facilitator reports a settlement that the chain does not have: the receipt is checked.",
+      "SET-50":
+        "A node answers oddly about one payment, in words, code or shape: it decides nothing and stops no other payment.",
     },
   },
   {
