@@ -30,7 +30,7 @@ beforeAll(() => {
   })
 })
 
-/** Every public name of an entry point; `type` before those that are gone at run time. */
+/** Every public name of an entry point; names without a run-time value start with `type`. */
 function namesOf(entry: keyof typeof entries): string[] {
   const checker = program.getTypeChecker()
   const source = program.getSourceFile(fileOf(entry))
@@ -39,14 +39,14 @@ function namesOf(entry: keyof typeof entries): string[] {
   return checker
     .getExportsOfModule(module)
     .map((symbol) => {
-      const meant = symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol
-      return meant.flags & ts.SymbolFlags.Value ? symbol.name : `type ${symbol.name}`
+      const target = symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol
+      return target.flags & ts.SymbolFlags.Value ? symbol.name : `type ${symbol.name}`
     })
     .sort()
 }
 
-describe("what users may import", () => {
-  it("is what package.json exports, and no more", () => {
+describe("the public exports", () => {
+  it("match the exports of package.json", () => {
     const built = Object.entries(entries).map(([name, file]) => [
       name.replace("ticket402", "."),
       `./dist/${file.replace(/\.ts$/, ".js")}`,
@@ -57,7 +57,7 @@ describe("what users may import", () => {
     expect(new Map(built as [string, string][])).toEqual(new Map(exported as [string, string][]))
   })
 
-  it("ticket402/server", () => {
+  it("of ticket402/server", () => {
     expect(namesOf("ticket402/server")).toMatchInlineSnapshot(`
       [
         "ConfigError",
@@ -75,7 +75,7 @@ describe("what users may import", () => {
     `)
   })
 
-  it("ticket402/server/express", () => {
+  it("of ticket402/server/express", () => {
     expect(namesOf("ticket402/server/express")).toMatchInlineSnapshot(`
       [
         "authorizationServer",
@@ -89,7 +89,7 @@ describe("what users may import", () => {
     `)
   })
 
-  it("ticket402/client", () => {
+  it("of ticket402/client", () => {
     expect(namesOf("ticket402/client")).toMatchInlineSnapshot(`
       [
         "BudgetRefusal",
@@ -136,7 +136,7 @@ describe("what users may import", () => {
     `)
   })
 
-  it("ticket402/client/x402", () => {
+  it("of ticket402/client/x402", () => {
     expect(namesOf("ticket402/client/x402")).toMatchInlineSnapshot(`
       [
         "tokenHook",
@@ -146,7 +146,7 @@ describe("what users may import", () => {
     `)
   })
 
-  it("ticket402/client/node", () => {
+  it("of ticket402/client/node", () => {
     expect(namesOf("ticket402/client/node")).toMatchInlineSnapshot(`
       [
         "createFileStore",
@@ -156,7 +156,7 @@ describe("what users may import", () => {
     `)
   })
 
-  it("ticket402/client/axios", () => {
+  it("of ticket402/client/axios", () => {
     expect(namesOf("ticket402/client/axios")).toMatchInlineSnapshot(`
       [
         "createAdapter",
@@ -164,7 +164,7 @@ describe("what users may import", () => {
     `)
   })
 
-  it("ticket402/client/undici", () => {
+  it("of ticket402/client/undici", () => {
     expect(namesOf("ticket402/client/undici")).toMatchInlineSnapshot(`
       [
         "createDispatcher",
@@ -173,7 +173,7 @@ describe("what users may import", () => {
     `)
   })
 
-  it("ticket402/shared", () => {
+  it("of ticket402/shared", () => {
     expect(namesOf("ticket402/shared")).toMatchInlineSnapshot(`
       [
         "AmountError",

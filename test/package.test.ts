@@ -10,7 +10,7 @@ import { configInput } from "./support/offers.ts"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
 let folder: string
-/** What npm packed, as paths inside the package. */
+/** The packed files, as paths inside the package. */
 let packed: readonly string[]
 
 beforeAll(async () => {
@@ -19,7 +19,7 @@ beforeAll(async () => {
   await mkdir(project)
   for (const file of ["package.json", "README.md", "LICENSE"]) await cp(join(root, file), join(project, file))
   const tsc = join(root, "node_modules/typescript/bin/tsc")
-  // Unchecked: `npm run check` sees to the types, and this is a matter of seconds.
+  // Without type checks, which `npm run check` does; this keeps the test fast.
   const built = await run(root, [
     tsc,
     "-p",
@@ -36,7 +36,7 @@ beforeAll(async () => {
 }, 120_000)
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-/** A directory with the package installed, its regular dependencies beside it, and of the others those named. */
+/** Installs the package with its regular dependencies and the named optional ones. */
 async function install(name: string, ...others: string[]): Promise<string> {
   const app = join(folder, name)
   const manifest = JSON.parse(await readFile(join(root, "package.json"), "utf8")) as {
@@ -78,8 +78,8 @@ async function evaluate(app: string, code: string) {
 
 const bin = "node_modules/ticket402/dist/scripts/ticket402.js"
 
-describe("the package", () => {
-  it("holds what was built, the README and the licence, and nothing of the house", () => {
+describe("the npm package", () => {
+  it("contains the build, the README and the licence, and nothing else", () => {
     expect(packed).toEqual(
       expect.arrayContaining([
         "LICENSE",
@@ -94,7 +94,7 @@ describe("the package", () => {
     expect(packed.filter((path) => /\.ts$/.test(path) && !/\.d\.ts$/.test(path))).toEqual([])
   })
 
-  it("gives an agent its client without a server framework or a native module in reach", async () => {
+  it("runs the client without a server framework or a native module installed", async () => {
     const app = await install("agent")
     for (const absent of ["express", "better-sqlite3"])
       expect((await evaluate(app, `await import("${absent}")`)).output).toContain("ERR_MODULE_NOT_FOUND")
@@ -110,7 +110,7 @@ describe("the package", () => {
     expect(output).toBe("function\n")
   })
 
-  it("tells a seller which package is missing, and for what", async () => {
+  it("names the package that is missing and its purpose", async () => {
     const app = await install("seller")
     const { output } = await evaluate(
       app,
@@ -136,7 +136,7 @@ describe("the package", () => {
     )
   })
 
-  it("runs as a command of plain Node, with the store in its thread", async () => {
+  it("runs the command in plain Node with the store in its thread", async () => {
     const app = await install("service", "express", "better-sqlite3")
     const text = await readFile(join(app, bin), "utf8")
     expect(text.split("\n")[0]).toBe("#!/usr/bin/env node")
@@ -152,10 +152,12 @@ describe("the package", () => {
     expect(await once(service, "close")).toEqual([0, null])
   })
 
-  it("leaks nothing of Node or of the server into the client", async () => {
+  it("keeps Node and server code out of the client", async () => {
     const bundled = await browserBundle(join(folder, "package/dist/client/index.js"))
     expect(leaks(bundled)).toEqual([])
     const server = await browserBundle(join(folder, "package/dist/server/stores/sqlite/store.js"))
-    expect(leaks(server).join("\n"), "the check itself sees leaks").toMatch(/sqlite\/sqlite-thread|node:/)
+    expect(leaks(server).join("\n"), "the leak check finds leaks in the server").toMatch(
+      /sqlite\/sqlite-thread|node:/,
+    )
   })
 })

@@ -4,10 +4,10 @@ import { at, type Mutation } from "../mutations/mutation.ts"
 export const mutations: readonly Mutation[] = [
   ...at("client/mcp/server.ts", [
     [
-      "only a yes of the person is one",
+      "only an explicit yes approves",
       'action === "accept" && content?.pay === true',
       'action !== "cancel"',
-      "CLI-02: what costs more",
+      "CLI-02: buys above the approval",
     ],
   ]),
 ]

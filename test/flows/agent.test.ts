@@ -21,26 +21,26 @@ beforeAll(async () => {
 })
 afterAll(() => service.close())
 
-/** An agent with 1 USDC, who may call the cinema. */
+/** Creates an agent with 1 USDC that may call the service. */
 async function agent(settings: object = {}): Promise<AgentHome> {
   const made = await agentHome(service.folder, { allow: { origins: [service.url] }, ...settings })
   await service.chain.mint(made.address, 1_000_000n)
   return made
 }
 
-/** What an account has paid once everything is settled. */
+/** Resolves once the account has paid the amount on chain. */
 const settled = async (made: AgentHome, amount: bigint): Promise<void> => {
   await expect
     .poll(() => service.balanceOf(made.address), { timeout: 20_000, interval: 50 })
     .toBe(1_000_000n - amount)
 }
 
-it("the documented commands make an account, price a call, pay for it once, and tell what is held and spent", async () => {
+it("the documented commands create an account, price a call, pay once, and report", async () => {
   const home = join(service.folder, "shell")
   await mkdir(home, { mode: 0o700 })
   const passwordFile = join(home, "password")
   await writeFile(passwordFile, password, { mode: 0o600 })
-  const said: Record<string, string> = {}
+  const outputs: Record<string, string> = {}
   for (const line of example("ticket402 account new", "sh").trim().split("\n")) {
     const [, ...args] = line.replace("http://127.0.0.1:8402", service.url).split(" ")
     const needsPassword = ["account", "fetch"].includes(args[0] ?? "")
@@ -48,10 +48,10 @@ it("the documented commands make an account, price a call, pay for it once, and 
     const rest = needsPassword ? ["--password-file", passwordFile] : []
     const { code, stdout, stderr } = await runCommand(command, [...args, ...rest], env).ended
     expect([line, code, code === 0 ? "" : stderr]).toEqual([line, 0, ""])
-    said[line.replace(/ http\S+/, "")] = stdout
+    outputs[line.replace(/ http\S+/, "")] = stdout
     if (line.includes("account new")) await service.chain.mint(JSON.parse(stdout).address, 1_000_000n)
   }
-  expect(said).toMatchObject({
+  expect(outputs).toMatchObject({
     "ticket402 fetch --dry-run": expect.stringContaining("0.01 USDC (eip155:11155111)"),
     "ticket402 fetch": '{"id":"7"}',
     "ticket402 tokens list": expect.stringContaining('"scope":"movies:read"'),
@@ -60,7 +60,7 @@ it("the documented commands make an account, price a call, pay for it once, and 
 })
 
 describe("ticket402 mcp", () => {
-  /** The documented configuration of a host, with a host of the official SDK on it. */
+  /** Starts the documented host configuration with a host of the official SDK. */
   async function host(made: AgentHome, answer?: (message: string) => ElicitResult) {
     const { args } = JSON.parse(example('"mcpServers"', "json")).mcpServers.ticket402 as { args: string[] }
     const own = args
@@ -94,7 +94,7 @@ describe("ticket402 mcp", () => {
     }
   }
 
-  it("CLI-13: pays for the first call, uses the token for those beside it and after it, and tells all of it", async () => {
+  it("CLI-13: pays for the first call and reuses the token for the others", async () => {
     const made = await agent()
     const { client, call } = await host(made)
     const { tools } = await client.listTools()
@@ -129,18 +129,18 @@ describe("ticket402 mcp", () => {
     await settled(made, 10_000n)
   })
 
-  it("CLI-02: what costs more than the owner lets pass is bought after a yes of the person, and after no other answer", async () => {
+  it("CLI-02: buys above the approval threshold after an explicit yes only", async () => {
     const made = await agent()
     const url = `${service.url}/movies`
     const post = { url, method: "POST", headers: { "content-type": "application/json" }, body: "{}" }
-    const noes: ElicitResult[] = [
+    const refusals: ElicitResult[] = [
       { action: "decline" },
       { action: "cancel" },
       { action: "accept", content: { pay: false } },
     ]
     let answer: ElicitResult
     const asking = await host(made, () => answer)
-    for (answer of noes) {
+    for (answer of refusals) {
       const refused = await asking.call("fetch_paid_url", post)
       expect(refused).toMatchObject({ error: { code: "approval_denied" }, paid: [] })
       expect(refused.error.message).toContain("Nothing was paid.")
@@ -157,15 +157,15 @@ describe("ticket402 mcp", () => {
     )
     await asking.client.close()
 
-    const mute = await agent()
-    const silent = await host(mute)
+    const withoutPrompts = await agent()
+    const silent = await host(withoutPrompts)
     expect(await silent.call("fetch_paid_url", post)).toMatchObject({ error: { code: "approval_denied" } })
     await silent.client.close()
     await settled(made, 50_000n)
-    await settled(mute, 0n)
+    await settled(withoutPrompts, 0n)
   })
 
-  it("CLI-01: nobody is asked about what is over the budget", async () => {
+  it("CLI-01: asks for no approval of a price over the budget", async () => {
     const made = await agent({ budget: { perPurchase: "0.10", perDay: "0.02" } })
     const { client, questions, call } = await host(made, () => ({ action: "accept", content: { pay: true } }))
     const over = await call("fetch_paid_url", { url: `${service.url}/movies`, method: "POST" })
@@ -175,7 +175,7 @@ describe("ticket402 mcp", () => {
     await client.close()
   })
 
-  it("CLI-21: an answer is data: apart from what is known, cut, and said to be a stranger's", async () => {
+  it("CLI-21: returns an answer as untrusted data, cut and separate from its own", async () => {
     const made = await agent()
     const { client, call } = await host(made)
     const { untrusted, blocks, paid } = await call("fetch_paid_url", { url: `${service.url}/prose` })
@@ -187,7 +187,7 @@ describe("ticket402 mcp", () => {
     await client.close()
   })
 
-  it("CLI-20: does not start with an account that stays locked, and says so", async () => {
+  it("CLI-20: refuses to start with a locked account", async () => {
     const { home } = await agent()
     const { code, stdout, stderr } = await runCommand(command, ["mcp", "--home", home]).ended
     expect([code, stdout]).toEqual([78, ""])

@@ -4,7 +4,7 @@ import { at, type Mutation } from "../mutations/mutation.ts"
 export const mutations: readonly Mutation[] = [
   ...at("client/purchase/prepare-payment.ts", [
     [
-      "a payment is written down before it is sent",
+      "a payment is stored before it is sent",
       "if (!(await store.keep({ ...payment, sends: 1, uncertain: true }))) throw overtaken()",
       "",
       "killed at any step",
@@ -12,7 +12,7 @@ export const mutations: readonly Mutation[] = [
   ]),
   ...at("client/wallet/refresh.ts", [
     [
-      "a refresh under way outlives a crash",
+      "a refresh in progress survives a crash",
       "await deps.store.change(grant, { refreshSends: sends })",
       "",
       "between a refresh and its answer",

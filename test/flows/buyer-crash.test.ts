@@ -14,7 +14,7 @@ afterAll(() => service.close())
 
 const price = 10_000n
 
-/** A buyer with money and a file of its own. */
+/** A buyer with money and a store file of its own. */
 async function buyer(changes: Partial<BuyerOrder> = {}) {
   const key = generatePrivateKey()
   const account = privateKeyToAccount(key)
@@ -27,7 +27,7 @@ async function buyer(changes: Partial<BuyerOrder> = {}) {
     budget: { perPurchase: "0.01", perDay: "0.01" },
     ...changes,
   }
-  /** The next run, after the one that was killed. */
+  /** The next run after the killed one. */
   const resume = async (aheadSeconds = 0): Promise<{ status: number; day: string; grants: number }> => {
     const store = await createFileStore({ file: order.file })
     const now = (): number => Date.now() / 1000 + aheadSeconds
@@ -46,13 +46,13 @@ async function buyer(changes: Partial<BuyerOrder> = {}) {
   return { order, resume, paid }
 }
 
-it("CLI-14, IDM-01, IDM-02: a buyer killed at any step is resumed by the next run: his token, one payment on chain, and no more of the budget", async () => {
+it("CLI-14, IDM-01, IDM-02: a buyer killed at any step resumes with one payment", async () => {
   const steps: BuyerStep[] = ["reserved", "signed", "kept", "sent", "added"]
   const ends = await Promise.all(
     steps.map(async (dieAt) => {
       const { order, resume, paid } = await buyer({ dieAt })
       const [killed] = await runBuyers(order)
-      // The budget is one purchase: had the first been forgotten, there would be a second; had it been lost, a refusal.
+      // The budget allows one purchase: a forgotten payment would cause a second, a lost one a refusal.
       return { dieAt, killed, ...(await resume()), paid: await paid() }
     }),
   )
@@ -61,7 +61,7 @@ it("CLI-14, IDM-01, IDM-02: a buyer killed at any step is resumed by the next ru
   expect(await service.balanceOf(service.payTo.address)).toBe(price * BigInt(steps.length))
 })
 
-it("CLI-14: a buyer killed between a refresh and its answer keeps his grant", async () => {
+it("CLI-14: a buyer killed between a refresh and its answer keeps its grant", async () => {
   const { order, resume, paid } = await buyer()
   expect(await runBuyers(order)).toEqual([["200"]])
   expect(await runBuyers({ ...order, aheadSeconds: 57, dieAt: "refreshed" })).toEqual([undefined])
@@ -69,7 +69,7 @@ it("CLI-14: a buyer killed between a refresh and its answer keeps his grant", as
   expect(await paid()).toBe(price)
 })
 
-it("CLI-14: the key that a purchase is bound to outlives its buyer", async () => {
+it("CLI-14: the key of a bound purchase survives a kill of its buyer", async () => {
   const { order, resume } = await buyer({ dpop: true, dieAt: "sent" })
   expect(await runBuyers(order)).toEqual([undefined])
   expect(await resume()).toEqual({ status: 200, day: "0.01", grants: 1 })

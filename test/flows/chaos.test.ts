@@ -11,14 +11,14 @@ import { ask } from "../support/rpc-proxy.ts"
 
 const wrongIn = (rows: readonly Row[]) => rows.flatMap(({ wrong }) => wrong)
 
-describe("the chaos harness, a few of everything", () => {
-  it("SET-16, SET-28, SET-30: whatever the node does at any call, the service and the chain agree in the end", async () => {
+describe("the chaos harness on a sample", () => {
+  it("SET-16, SET-28, SET-30: ends in agreement after any node fault at any call", async () => {
     const rows = await everyCall({ lanes: 2, every: 97 })
     expect(wrongIn(rows)).toEqual([])
     expect(rows.length).toBeGreaterThan(8)
   }, 300_000)
 
-  it("SET-21, SET-22, SET-32: whatever the chain does to a sale, the service says what the chain holds", async () => {
+  it("SET-21, SET-22, SET-32: ends in agreement after any chain fault", async () => {
     const rows = await underBlocks({ worlds: 2, every: 29 })
     expect(wrongIn(rows)).toEqual([])
     expect(rows.length).toBeGreaterThan(2)
@@ -27,40 +27,40 @@ describe("the chaos harness, a few of everything", () => {
 
 describe("the chaos harness itself", () => {
   let real: World
-  let pretended: World
+  let falseWorld: World
   beforeAll(async () => {
-    ;[real, pretended] = await Promise.all([openWorld(), openWorld()])
+    ;[real, falseWorld] = await Promise.all([openWorld(), openWorld()])
   })
-  afterAll(() => Promise.all([real.close(), pretended.close()]))
+  afterAll(() => Promise.all([real.close(), falseWorld.close()]))
 
-  it("sees a service that calls settled what is not on the chain, in its words and in its books", async () => {
-    // The only node shows a chain of its own: nothing can defend a service from that.
-    const elsewhere = await openLane(real, {
-      intercept: (call) => ask(pretended.chain.rpcUrl, call.text),
+  it("reports a service that calls a missing payment settled", async () => {
+    // The only node shows another chain: no service can defend itself against that.
+    const deceived = await openLane(real, {
+      intercept: (call) => ask(falseWorld.chain.rpcUrl, call.text),
     })
-    await pretended.chain.fund(elsewhere.service.issuer.relayer)
+    await falseWorld.chain.fund(deceived.service.issuer.relayer)
     const customer = async () => {
-      const account = await elsewhere.customer()
-      const { chain } = pretended
+      const account = await deceived.customer()
+      const { chain } = falseWorld
       await chain.request("anvil_setERC20Balance", [account.address, chain.asset, "0x2710"])
       return account
     }
-    const flaws = await tell({ ...elsewhere, customer }, stories[0]!)
+    const flaws = await tell({ ...deceived, customer }, stories[0]!)
     expect(flaws).toEqual([{ kind: "wrongVerdicts", line: "pays: no money came, the service says settled" }])
 
-    const tally = createTally("a node that pretends")
+    const tally = createTally("a node with a false chain")
     tally.tried()
-    const { payTo } = elsewhere.service
-    noteBooks(tally, await checkInvariants(fileOf(elsewhere), real.chain, payTo.address))
-    await elsewhere.close()
+    const { payTo } = deceived.service
+    noteBooks(tally, await checkInvariants(fileOf(deceived), real.chain, payTo.address))
+    await deceived.close()
     const row = tally.row()
     expect(isGood(row)).toBe(false)
-    expect(row.moneyDifference).toBe(elsewhere.price)
+    expect(row.moneyDifference).toBe(deceived.price)
     expect(row.wrong.join("\n")).toContain("I4")
-    expect(render([row])).toMatch(/^a node that pretends +1 +[1-9]\d* +0 +0 +10000$/m)
+    expect(render([row])).toMatch(/^a node with a false chain +1 +[1-9]\d* +0 +0 +10000$/m)
   }, 60_000)
 
-  it("takes a fault that was never tried for a failure of its own", () => {
+  it("counts a fault without tries as a failure", () => {
     expect(isGood(createTally("nothing").row())).toBe(false)
   })
 })

@@ -19,7 +19,7 @@ import {
 
 let chain: LocalChain
 let service: TestService
-let walletCode: unknown
+let contractCode: unknown
 const listed = randomAccount().address
 beforeAll(async () => {
   chain = await startLocalChain({ blockTimeSeconds: 0 })
@@ -27,7 +27,7 @@ beforeAll(async () => {
     chain,
     config: { whitelist: [{ address: listed, scope: "movies:read movies:write" }] },
   })
-  walletCode = await chain.request("eth_call", [{ data: encodeDeployData(testWallet) }, "latest"])
+  contractCode = await chain.request("eth_call", [{ data: encodeDeployData(testWallet) }, "latest"])
 })
 afterAll(async () => {
   await service.close()
@@ -44,13 +44,13 @@ const setOwner = (wallet: Hex, owner: Hex) =>
 /** A smart account with 1 USDC, and its owner. */
 async function openWallet(address: Hex = randomAccount().address): Promise<{ address: Hex; owner: Account }> {
   const owner = randomAccount()
-  await chain.request("anvil_setCode", [address, walletCode])
+  await chain.request("anvil_setCode", [address, contractCode])
   await setOwner(address, owner.address)
   await chain.mint(address, 1_000_000n)
   return { address, owner }
 }
 
-/** A payment of `payer` that somebody else signs, with whatever comes after the signature. */
+/** A payment of `payer` signed by another account, with optional bytes after the signature. */
 async function prepare(payer: Hex, signer: Account, tail = "") {
   const lower = payer.toLowerCase() as Hex
   const purchase = await preparePurchase(service, signer, { terms: { payer: lower } })
@@ -62,7 +62,7 @@ async function prepare(payer: Hex, signer: Account, tail = "") {
 const refused = { status: 400, body: { reason: "simulation_failed", next: { action: "stop" } } }
 
 describe("a payer with code", () => {
-  it("is a wallet that pays first, with a signature of whatever length it takes", async () => {
+  it("is settled first and may send a signature of any length", async () => {
     const { address, owner } = await openWallet()
     const { headers } = await prepare(address, owner, "ab".repeat(32))
     expect(await postToken(service.url, headers)).toMatchObject({
@@ -72,14 +72,14 @@ describe("a payer with code", () => {
     expect(await service.balanceOf(address)).toBe(990_000n)
   })
 
-  it("is taken at its code's word, not at anybody's signature", async () => {
+  it("is refused when its code rejects the signature", async () => {
     const { address } = await openWallet()
     const purchase = await prepare(address, randomAccount())
     expect(await postToken(service.url, purchase.headers)).toMatchObject(refused)
     expect((await askStatus(service.url, { [secretHeader]: purchase.secret })).status).toBe(404)
   })
 
-  it("SET-08: whose owner changes before the money has moved was given nothing", async () => {
+  it("SET-08: gets no token when its owner changes before settlement", async () => {
     const { address, owner } = await openWallet()
     const purchase = await prepare(address, owner)
     const waiting = await withoutBlocks(chain, async () => {
@@ -102,26 +102,26 @@ describe("a payer with code", () => {
     expect(await service.balanceOf(address)).toBe(1_000_000n)
   }, 60_000)
 
-  it("may be a delegated account (EIP-7702), which pays first when its code agrees with its key", async () => {
+  it("may be a delegated account (EIP-7702) if code and key agree", async () => {
     const { address: wallet } = await openWallet()
     const account = await service.customer()
     await chain.request("anvil_setCode", [account.address, `0xef0100${wallet.slice(2).toLowerCase()}`])
     const buy = async () => postToken(service.url, (await preparePurchase(service, account)).headers)
-    // The key is right, and the chain would not take it.
+    // The key is right, but the delegated code rejects the signature.
     expect(await buy()).toMatchObject(refused)
     await setOwner(account.address, account.address)
     expect(await buy()).toMatchObject({ status: 200, body: { grant: { settlement: { state: "settled" } } } })
   })
 
-  it("SET-25, DOS-12: that burns all gas costs a capped call and buys nothing", async () => {
+  it("SET-25, DOS-12: whose code burns all gas costs a capped call and buys nothing", async () => {
     const { address } = await openWallet()
-    // JUMPDEST, PUSH1 0, JUMP: for ever.
+    // JUMPDEST, PUSH1 0, JUMP: an endless loop.
     await chain.request("anvil_setCode", [address, "0x5b600056"])
     const { headers } = await prepare(address, randomAccount())
     expect(await postToken(service.url, headers)).toMatchObject(refused)
   })
 
-  it("WL-08: is let in free by no signature of its code: it pays, like everybody", async () => {
+  it("WL-08: pays although its address is whitelisted", async () => {
     const { address, owner } = await openWallet(listed)
     const { headers } = await prepare(address, owner)
     expect(headers).toHaveProperty(commitmentHeader)
@@ -133,7 +133,7 @@ describe("a payer with code", () => {
   })
 })
 
-it("nonsense of a plain account is refused for its signature, whatever its form", async () => {
+it("a wrong signature of a plain account is refused, whatever its form", async () => {
   const customer = await service.customer()
   const other = await prepare(customer.address, randomAccount())
   expect((await postToken(service.url, other.headers)).body.reason).toBe("signature_invalid")

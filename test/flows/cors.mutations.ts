@@ -3,6 +3,6 @@ import { at, type Mutation } from "../mutations/mutation.ts"
 
 export const mutations: readonly Mutation[] = [
   ...at("server/gate/cors.ts", [
-    ["listed origins only", "listed.has(origin) && more", "more", "no other origin is ever named"],
+    ["listed origins only", "listed.has(origin) && more", "more", "an unlisted origin is never"],
   ]),
 ]

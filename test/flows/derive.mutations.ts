@@ -4,10 +4,10 @@ import { at, type Mutation } from "../mutations/mutation.ts"
 export const mutations: readonly Mutation[] = [
   ...at("shared/oauth/revocation.ts", [
     [
-      "what was derived ends with its parent at every gate",
+      "a derived token ends with its parent at every gate",
       "?? (parent === undefined ? undefined : grants.get(parent))",
       "",
-      "ends with what it came from",
+      "ends with its parent",
     ],
   ]),
 ]

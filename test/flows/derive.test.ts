@@ -60,13 +60,13 @@ const introspect = async (token: string) =>
       { authorization: `Basic ${Buffer.from(`api:${secret}`).toString("base64")}` },
     )
   ).body
-const judge = async (token: string) => {
+const verify = async (token: string) => {
   const verdict = await verifier.check(`Bearer ${token}`, "movies:read")
   return verdict.kind === "pass" ? "pass" : verdict.reason
 }
 
 describe("a derived token", () => {
-  it("N-8693-2: opens what was handed on and no more, and says what it is", async () => {
+  it("N-8693-2: opens exactly its scope and units and describes itself", async () => {
     const bought = await buy()
     const { status, body } = await derive(bought, { scope: "movies:read", units: "2", expires_in: "30" })
     expect(status).toBe(200)
@@ -102,7 +102,7 @@ describe("a derived token", () => {
     expect(await derive(bought, { resource: service.url })).toMatchObject({ status: 200 })
   })
 
-  it("N-8693-1: needs to be asked for in full, with a token of this service", async () => {
+  it("N-8693-1: needs a complete request with a token of this service", async () => {
     const bought = await buy()
     for (const form of [
       { subject_token: bought.access_token },
@@ -132,7 +132,7 @@ describe("a derived token", () => {
     expect(await derive(bought, { scope: 'movies"' })).toMatchObject({ body: { error: "invalid_scope" } })
   })
 
-  it("outlives the access token it came from only for whoever has the refresh token", async () => {
+  it("outlives its access token only with the refresh token", async () => {
     const bought = await buy()
     const short = await derive(bought, { expires_in: "3600" })
     expect(decodeJwt(short.body.access_token).exp).toBe(decodeJwt(bought.access_token).exp)
@@ -145,7 +145,7 @@ describe("a derived token", () => {
     expect(await derive(short.body)).toMatchObject({ status: 400, body: { reason: "token_derived" } })
   })
 
-  it("ends with what it came from within 5 s: at gates, at introspection and for a verifier", async () => {
+  it("ends with its parent within 5 s at gates, introspection and verifiers", async () => {
     const bought = await buy()
     const child = (await derive(bought)).body.access_token
     expect(await watch(service.url, child)).toMatchObject({ status: 200 })
@@ -153,7 +153,7 @@ describe("a derived token", () => {
     await post("/revoke", { token: bought.refresh_token })
     const from = performance.now()
     await eventually(
-      async () => [(await watch(service.url, child)).status, await introspect(child), await judge(child)],
+      async () => [(await watch(service.url, child)).status, await introspect(child), await verify(child)],
       (seen) => JSON.stringify(seen) === JSON.stringify([401, { active: false }, "token_revoked"]),
     )
     expect((performance.now() - from) / 1000).toBeLessThan(5)
@@ -161,7 +161,7 @@ describe("a derived token", () => {
     expect(await checkLedger(`${service.folder}/ticket402.db`)).toEqual([])
   })
 
-  it("TOK-14: of a bound one needs its key, and is bound to that or to the key it is handed to", async () => {
+  it("TOK-14: of a bound token needs the key, and is bound to it or to a named key", async () => {
     const [own, other] = [await createProofKey(), await createProofKey()]
     const proven = (key: ProofKey, headers: Record<string, string>, body?: string) =>
       withProof(
@@ -196,7 +196,7 @@ describe("a derived token", () => {
     expect(kept.body.refresh_token).toBeUndefined()
   })
 
-  it("is asked for by the client, of the grant in its wallet", async () => {
+  it("is requested by the client for a held grant", async () => {
     const client = createClient({
       account: await service.customer(),
       budget: { perPurchase: "0.05", perDay: "1.00" },
@@ -207,8 +207,8 @@ describe("a derived token", () => {
     await expect(client.derive(url)).rejects.toMatchObject({ code: "grant_missing" })
     await client.fetch(url)
     const { thumbprint: keyThumbprint } = await createProofKey()
-    const plans = { scope: "movies:read", calls: 3, seconds: 120, keyThumbprint }
-    const token = await client.derive(url, plans)
+    const request = { scope: "movies:read", calls: 3, seconds: 120, keyThumbprint }
+    const token = await client.derive(url, request)
     expect(token).toMatchObject({ tokenType: "DPoP", scope: "movies:read", calls: 3 })
     expect(decodeJwt(token.accessToken)).toMatchObject({ cnf: { jkt: keyThumbprint } })
     expect((decodeJwt(token.accessToken).exp ?? 0) - Date.now() / 1000).toBeGreaterThan(100)
@@ -218,7 +218,7 @@ describe("a derived token", () => {
     })
   })
 
-  it("tells nobody whose payment it comes from", async () => {
+  it("reveals no payment", async () => {
     const child = (await derive(await buy())).body.access_token
     const receipt = await fetch(`${service.url}/token/receipt`, {
       headers: { authorization: `Bearer ${child}` },

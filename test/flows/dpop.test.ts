@@ -57,7 +57,7 @@ const buy = async (key: ProofKey) => {
 const form = { "content-type": "application/x-www-form-urlencoded" }
 const refreshBody = (token: string) =>
   new URLSearchParams({ grant_type: "refresh_token", refresh_token: token }).toString()
-const see = async (url: string, token: string, proof: string) => {
+const watchWithProof = async (url: string, token: string, proof: string) => {
   const response = await fetch(`${url}/movies/1`, {
     headers: { authorization: `DPoP ${token}`, dpop: proof },
   })
@@ -66,7 +66,7 @@ const see = async (url: string, token: string, proof: string) => {
 }
 
 describe("a token bound to a key (DPoP)", () => {
-  it("works with another OAuth client: discovery, purchase, use and refresh, nonces included", async () => {
+  it("works with another OAuth client, from discovery to refresh with nonces", async () => {
     const insecure = { [oauth.allowInsecureRequests]: true }
     const issuer = new URL(service.url)
     const as = await oauth.processDiscoveryResponse(
@@ -76,7 +76,7 @@ describe("a token bound to a key (DPoP)", () => {
     expect(as.dpop_signing_alg_values_supported).toEqual(["ES256", "EdDSA"])
     const client: oauth.Client = { client_id: "agent" }
     const DPoP = oauth.DPoP(client, await oauth.generateKeyPair("ES256"))
-    const twice = async <T>(work: () => Promise<T>): Promise<T> => {
+    const withNonceRetry = async <T>(work: () => Promise<T>): Promise<T> => {
       try {
         return await work()
       } catch (error) {
@@ -86,7 +86,7 @@ describe("a token bound to a key (DPoP)", () => {
     }
     const { headers } = await preparePurchase(service, await service.customer())
     const options = { DPoP, headers: new Headers(headers), ...insecure }
-    const bought = await twice(async () =>
+    const bought = await withNonceRetry(async () =>
       oauth.processGenericTokenEndpointResponse(
         as,
         client,
@@ -95,7 +95,7 @@ describe("a token bound to a key (DPoP)", () => {
     )
     expect(bought.token_type).toBe("dpop")
     const use = (token: string) =>
-      twice(() =>
+      withNonceRetry(() =>
         oauth.protectedResourceRequest(
           token,
           "GET",
@@ -106,7 +106,7 @@ describe("a token bound to a key (DPoP)", () => {
         ),
       )
     expect(await (await use(bought.access_token)).json()).toEqual({ id: "7" })
-    const next = await twice(async () =>
+    const next = await withNonceRetry(async () =>
       oauth.processRefreshTokenResponse(
         as,
         client,
@@ -119,7 +119,7 @@ describe("a token bound to a key (DPoP)", () => {
     expect((await use(next.access_token)).status).toBe(200)
   })
 
-  it("TOK-14, TOK-16: is worth nothing to whoever copies it: as Bearer, without a proof, or by another key", async () => {
+  it("TOK-14, TOK-16: is refused as Bearer, without a proof and by another key", async () => {
     const key = await createProofKey()
     const { answer } = await buy(key)
     expect(answer).toMatchObject({ status: 200, body: { token_type: "DPoP" } })
@@ -133,10 +133,12 @@ describe("a token bound to a key (DPoP)", () => {
     const thief = await createProofKey()
     const prove = (by: ProofKey) => (nonce?: string) =>
       proofOf(by, { url: `${service.url}/movies/1`, token, at: seconds(), nonce })
-    const stolen = await withProof((proof) => see(service.url, token, proof), prove(thief))
+    const stolen = await withProof((proof) => watchWithProof(service.url, token, proof), prove(thief))
     expect(stolen.status).toBe(401)
     expect(stolen.headers.get("www-authenticate")).toContain('error="invalid_dpop_proof"')
-    expect((await withProof((proof) => see(service.url, token, proof), prove(key))).status).toBe(200)
+    expect((await withProof((proof) => watchWithProof(service.url, token, proof), prove(key))).status).toBe(
+      200,
+    )
     expect(
       (await fetch(`${service.url}/token/status`, { headers: { authorization: `Bearer ${token}` } })).status,
     ).toBe(401)
@@ -152,22 +154,22 @@ describe("a token bound to a key (DPoP)", () => {
     })
   })
 
-  it("N-9449-5, N-9449-6: a nonce of one process is good at the other, and a proof at one of them", async () => {
+  it("N-9449-5, N-9449-6: shares nonces between processes and takes a proof once", async () => {
     const key = await createProofKey()
     const token = (await buy(key)).answer.body.access_token
     const prove = (nonce?: string) =>
       proofOf(key, { url: `${service.url}/movies/1`, token, at: seconds(), nonce })
-    const asked = await see(other.url, token, await prove())
+    const asked = await watchWithProof(other.url, token, await prove())
     expect(asked.status).toBe(401)
     expect(asked.headers.get("www-authenticate")).toContain('error="use_dpop_nonce"')
     const proof = await prove(asked.headers.get("dpop-nonce") ?? "")
     const answers = await Promise.all(
-      [service.url, other.url, service.url, other.url].map((url) => see(url, token, proof)),
+      [service.url, other.url, service.url, other.url].map((url) => watchWithProof(url, token, proof)),
     )
     expect(answers.map(({ status }) => status).sort()).toEqual([200, 401, 401, 401])
   })
 
-  it("RPL-25: a proof is taken once at the ticket office, too, and a refresh belongs to the key", async () => {
+  it("RPL-25: is refreshed with its key only, and once per proof at /token", async () => {
     const key = await createProofKey()
     const { answer, purchase } = await buy(key)
     const token = answer.body.refresh_token
@@ -176,7 +178,7 @@ describe("a token bound to a key (DPoP)", () => {
         ? await atToken(by, headers, refreshBody(token))
         : await postToken(service.url, headers, refreshBody(token))
       ).body.reason
-    // Neither ends the grant, nor uses the refresh token up: not even with the secret of the purchase.
+    // Neither attempt ends the grant or uses the refresh token, even with the purchase secret.
     expect(await reasons(undefined)).toBe("dpop_key_mismatch")
     expect(await reasons(await createProofKey(), { ...form, "ticket402-secret": purchase.secret })).toBe(
       "dpop_key_mismatch",
@@ -192,11 +194,11 @@ describe("a token bound to a key (DPoP)", () => {
     expect(first).toMatchObject({ status: 200, body: { token_type: "DPoP" } })
     const replayed = await postToken(other.url, { ...form, dpop: sent }, refreshBody(token))
     expect(replayed).toMatchObject({ status: 400, body: { error: "invalid_dpop_proof" } })
-    // A lost answer is given again for a new proof by the key.
+    // A lost answer is repeated for a new proof by the key.
     expect((await atToken(key, form, refreshBody(token))).headers.get("idempotent-replayed")).toBe("true")
   })
 
-  it("a service's own token can be bound, too", async () => {
+  it("may come from the client credentials grant", async () => {
     const key = await createProofKey()
     const basic = { ...form, authorization: `Basic ${Buffer.from(`billing:${secret}`).toString("base64")}` }
     const { body } = await atToken(key, basic, "grant_type=client_credentials")
@@ -204,7 +206,7 @@ describe("a token bound to a key (DPoP)", () => {
     expect(body.refresh_token).toBe(undefined)
   })
 
-  it("an offer may ask for it: no token without a proof, and nothing is taken for it", async () => {
+  it("is required where the offer says so, and nothing is redeemed without it", async () => {
     const vault = service.issuer.config.offers[1]!
     const { body } = await postToken(service.url, {})
     const { offers } = body.extensions["access-token"].info
@@ -233,18 +235,18 @@ describe("the client library", () => {
   const schemes = (seen: readonly Request[]) =>
     seen.map(({ headers }) => headers.get("authorization")?.split(" ")[0])
 
-  it("binds what it buys when it is told to, and gets by with one nonce", async () => {
+  it("binds its purchases when configured and reuses a nonce", async () => {
     const seen: Request[] = []
     const client = await clientFor(true, seen)
     expect((await client.fetch(`${service.url}/movies/1`)).status).toBe(200)
     expect((await client.fetch(`${service.url}/movies/2`)).status).toBe(200)
-    // 402; the purchase, twice for its nonce; then the two movies.
+    // A 402; the purchase, twice because of its nonce; then the two calls.
     expect(schemes(seen)).toEqual([undefined, undefined, undefined, "DPoP", "DPoP"])
     const token = seen.at(-1)?.headers.get("authorization")?.slice(5)
     expect((await watch(service.url, token)).status).toBe(401)
   })
 
-  it("binds it without being told where the offer asks for it, and only there", async () => {
+  it("binds a purchase where the offer requires it, and only there", async () => {
     const seen: Request[] = []
     const client = await clientFor(false, seen)
     expect((await client.fetch(`${service.url}/movies/1`)).status).toBe(200)

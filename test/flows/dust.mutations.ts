@@ -3,6 +3,11 @@ import { at, type Mutation } from "../mutations/mutation.ts"
 
 export const mutations: readonly Mutation[] = [
   ...at("server/grants/payment/payment-grant.ts", [
-    ["no dust", "if (!entry) await requireWorth(matched.payment, deps)", "", "SET-24"],
+    [
+      "no payment below its settlement cost",
+      "if (!entry) await requireWorth(matched.payment, deps)",
+      "",
+      "SET-24",
+    ],
   ]),
 ]

@@ -13,7 +13,7 @@ beforeAll(async () => {
   const log = { debug() {}, info() {}, error() {}, warn: (fields: object) => void warned.push(fields) }
   service = await openService({
     chain,
-    // A coin so dear that the settlement of a cent costs more than a cent at any fee.
+    // A coin price at which settling a cent costs more than a cent at any fee.
     config: { networks: { [sepoliaId]: { rpcUrls: [chain.rpcUrl], nativePrice: "1000000000" } } },
     issuer: { log },
   })
@@ -23,7 +23,7 @@ afterAll(async () => {
   await chain.stop()
 })
 
-it("SET-24, DOS-05: a payment below the cost of its settlement is refused before its signature is looked at", async () => {
+it("SET-24, DOS-05: a payment below its settlement cost is refused unverified", async () => {
   const customer = await service.customer()
   const purchase = await preparePurchase(service, customer)
   const refused = {
@@ -41,6 +41,6 @@ it("SET-24, DOS-05: a payment below the cost of its settlement is refused before
   expect(await service.balanceOf(customer.address)).toBe(1_000_000n)
 })
 
-it("SET-24: the seller is told at start which offers cost him more than they bring", () => {
+it("SET-24: a warning at start names offers below their settlement cost", () => {
   expect(warned).toContainEqual(expect.objectContaining({ offer: "hour", network: sepoliaId }))
 })

@@ -31,7 +31,7 @@ import {
 let chain: LocalChain
 let proxy: RpcProxy
 let service: TestService
-/** What the price function tells, and how often it was asked. */
+/** The price that the function returns, and the number of its calls. */
 let price: string
 let asked = 0
 /** Seconds by which the service's clock is ahead. */
@@ -63,24 +63,24 @@ afterAll(async () => {
   await chain.stop()
 })
 
-/** What is on sale at the gate; undefined while it sells nothing. */
+/** The entry on sale at the gate; undefined while nothing is sold. */
 async function read(): Promise<PaymentRequirements | undefined> {
   const header = (await watch(service.url)).headers.get(paymentRequiredHeader)
   if (header === null) return undefined
   return requirementsSchema.parse(paymentRequiredSchema.parse(decodeHeader(header)).accepts[0])
 }
 
-/** Has the function tell a price, and waits until it is asked. */
-async function tell(next: string): Promise<PaymentRequirements | undefined> {
+/** Changes the function's price and waits until the gate shows it. */
+async function setPrice(next: string): Promise<PaymentRequirements | undefined> {
   price = next
   ahead += 10
   const wanted = /^0\.\d+$/.test(next) ? String(Math.round(Number(next) * 1_000_000)) : undefined
   return eventually(read, (entry) => entry?.amount === wanted)
 }
 
-/** At whatever price, as soon as it holds by the service's clock. */
+/** An entry at any price that is valid by the service's clock. */
 async function onSale(): Promise<PaymentRequirements> {
-  if (!(await read())) await tell("0.02")
+  if (!(await read())) await setPrice("0.02")
   const holds = (entry: PaymentRequirements | undefined) =>
     Number(entry?.extra?.quote?.split(".")[1]) > clock()
   const entry = await eventually(read, holds)
@@ -97,11 +97,11 @@ const buy = async (accepted: PaymentRequirements, changes = {}) => {
   return { ...purchase, answer: await postToken(service.url, purchase.headers) }
 }
 
-describe("a price that a function tells", () => {
-  it("is paid by the client, and is what chain, receipt and books say of the sale", async () => {
+describe("a price from a function", () => {
+  it("is paid by the client and agrees with chain, receipt and books", async () => {
     const account = privateKeyToAccount(generatePrivateKey())
     await chain.mint(account.address, 1_000_000n)
-    await tell("0.023457")
+    await setPrice("0.023457")
     const before = await service.balanceOf(service.payTo.address)
     const client = createClient({
       account,
@@ -139,19 +139,19 @@ describe("a price that a function tells", () => {
     expect((await reconciled(service)).at(-1)).toMatchObject({ differences: 0 })
   })
 
-  it("QTE-04, RPL-24: holds for who has read it when it changes, until its quote ends", async () => {
+  it("QTE-04, RPL-24: stays valid after a change until its quote expires", async () => {
     const cheap = await onSale()
-    await tell(cheap.amount === "30000" ? "0.04" : "0.03")
-    const dear = await onSale()
-    expect(dear.amount).not.toBe(cheap.amount)
+    await setPrice(cheap.amount === "30000" ? "0.04" : "0.03")
+    const expensive = await onSale()
+    expect(expensive.amount).not.toBe(cheap.amount)
     expect((await buy(cheap)).answer.status).toBe(200)
-    expect((await buy(dear)).answer.status).toBe(200)
-    // The commitment covers the quote, so a payment is for the price that was read.
+    expect((await buy(expensive)).answer.status).toBe(200)
+    // The commitment covers the quote, so a payment is bound to the price that was read.
     const { secret, transfer } = await preparePurchase(
       { ...service, accepted: cheap },
       await service.customer(),
     )
-    const moved = await buy(dear, { secret, terms: { nonce: transfer.nonce } })
+    const moved = await buy(expensive, { secret, terms: { nonce: transfer.nonce } })
     expect(moved.answer.body).toMatchObject({ reason: "commitment_mismatch" })
     ahead += 901
     expect((await buy(cheap)).answer).toMatchObject({
@@ -160,7 +160,7 @@ describe("a price that a function tells", () => {
     })
   })
 
-  it("QTE-05, QTE-10: an edited quote, another offer's, or none buys nothing", async () => {
+  it("QTE-05, QTE-10: needs its own unedited quote", async () => {
     const entry = await onSale()
     const { quote = "", offer: ref } = entry.extra ?? {}
     const cheaper = {
@@ -170,16 +170,16 @@ describe("a price that a function tells", () => {
     }
     for (const accepted of [cheaper, { ...entry, extra: { offer: ref } }])
       expect((await buy(accepted)).answer).toMatchObject({ status: 400, body: { reason: "quote_invalid" } })
-    // What a quote says means nothing where the offer has a price of its own.
+    // A quote has no effect where the offer has a fixed price.
     const studio = { ...service.accepted, extra: { ...service.accepted.extra, quote } }
     expect((await buy({ ...studio, amount: entry.amount })).answer.body).toMatchObject({
       reason: "amount_mismatch",
     })
   })
 
-  it("QTE-09: is no price when the function fails: 503 at both doors, and what was bought before goes on", async () => {
+  it("QTE-09: is 503 while its function fails, and existing tokens keep working", async () => {
     const { answer } = await buy(await onSale())
-    await tell("free")
+    await setPrice("free")
     const atGate = await watch(service.url)
     expect([atGate.status, atGate.body.reason, atGate.headers.get(paymentRequiredHeader)]).toEqual([
       503,
@@ -193,7 +193,7 @@ describe("a price that a function tells", () => {
     ])
     const rest = await postToken(service.url, {})
     expect(rest.body.accepts).toMatchObject([{ amount: "50000" }])
-    // The clock was set forward, so the gate waits for news of what was taken back.
+    // The clock was set forward, so the gate waits for the next revocation list.
     await eventually(
       () => watch(service.url, answer.body.access_token),
       ({ status }) => status === 200,
@@ -201,16 +201,16 @@ describe("a price that a function tells", () => {
     expect((await refresh(service.url, answer.body.refresh_token)).status).toBe(200)
   })
 
-  it("is settled first where it is dearer than the limit, and the 402 says so", async () => {
-    await tell("0.15")
-    const dear = await onSale()
+  it("is settled first above the limit, as the 402 announces", async () => {
+    await setPrice("0.15")
+    const expensive = await onSale()
     const { body } = await watch(service.url)
     expect(Object.values(body.extensions["access-token"].info.offers)).toMatchObject([{ settle: "first" }])
-    const { answer } = await buy(dear)
+    const { answer } = await buy(expensive)
     expect(answer).toMatchObject({ status: 200, body: { grant: { settlement: { state: "settled" } } } })
   })
 
-  it("100,000 unpaid requests leave no row, and reach neither the chain nor the price function", async () => {
+  it("is shown to 100,000 unpaid requests without a row, a read or a call", async () => {
     const rowsNow = () => {
       const database = new Database(String(service.config.database).slice("sqlite:".length), {
         readonly: true,
@@ -224,7 +224,7 @@ describe("a price that a function tells", () => {
     }
     const callsNow = () => [...proxy.calls.values()].reduce((sum, count) => sum + count, 0)
     await onSale()
-    // What was bought above is settled and looked at for the last time.
+    // Waits until the earlier purchases are settled and checked for the last time.
     await eventually(
       async () => (await reconciled(service)).at(-1),
       (line) => line?.differences === 0,
@@ -233,7 +233,7 @@ describe("a price that a function tells", () => {
     const { issuer } = service
     for (let each = 0; each < 99_000; each++) {
       const outcome = await issuer.handleGate(gateFacts({ payment: each % 2 === 0 }))
-      if (outcome.kind !== "answer") throw new Error("somebody got in")
+      if (outcome.kind !== "answer") throw new Error("the gate passed a request without a token")
       if (outcome.status !== 402) throw new Error(`found ${outcome.status}`)
     }
     for (let each = 0; each < 10; each++) {
@@ -245,7 +245,7 @@ describe("a price that a function tells", () => {
       expect(new Set(statuses)).toEqual(new Set([402]))
     }
     expect(rowsNow()).toEqual(rows)
-    // The back office looks at the chain now and then, and the price is asked for every ten seconds, whoever comes.
+    // The worker reads the chain at intervals and calls the function every ten seconds.
     expect(callsNow() - calls).toBeLessThan(50)
     expect(asked - questions).toBeLessThanOrEqual(2)
   })

@@ -62,7 +62,7 @@ const init = (options: { network?: string } = {}, patienceSeconds = 20) =>
 const hasSettler = () =>
   createEvmChain({ network: sepolia, assets: [], rpcUrls: [node.rpcUrl] }).hasCode(settlerAddress)
 
-it("init-chain deploys the Settler once, by the relayer, and says in which transaction", async () => {
+it("init-chain deploys the Settler once and prints the transaction", async () => {
   await node.fund(relayer)
   const first = await runCommand("scripts/ticket402.ts", ["init-chain", "-c", config]).ended
   expect(first).toMatchObject({ code: 0, stderr: "" })
@@ -81,7 +81,7 @@ it("init-chain deploys the Settler once, by the relayer, and says in which trans
   expect(await hasSettler()).toBe(true)
   expect(await init({ network: sepoliaId })).toBe(0)
   expect(printed).toEqual([{ network: sepoliaId, settler: settlerAddress, deployed: false }])
-  // The nonce it used is counted, and nothing is left for the service to look after.
+  // The nonce is counted, and no transaction is left to the service.
   const store = await openStore(input().database ?? "")
   const { fence } = (await store.lease({ holder: "test", seconds: 5, now: 2_000_000_000 }))!
   const at = { fence, network: sepoliaId, relayer: lowerAddress(relayer) }
@@ -90,7 +90,7 @@ it("init-chain deploys the Settler once, by the relayer, and says in which trans
   await store.close()
 })
 
-it("init-chain says what it lacks: gas, a deployer, a node", async () => {
+it("init-chain names missing gas, a missing deployer and an unreachable node", async () => {
   expect(await init()).toBe(1)
   expect(warned.splice(0)).toEqual([
     expect.stringMatching(
@@ -110,7 +110,7 @@ it("init-chain says what it lacks: gas, a deployer, a node", async () => {
   expect(printed).toEqual([])
 })
 
-it("init-chain refuses a configuration it cannot work with, and networks that are not in it", async () => {
+it("init-chain refuses an invalid configuration and an unknown network", async () => {
   expect(await init({ network: "eip155:1" })).toBe(78)
   expect(warned.splice(0)).toEqual([expect.stringContaining("--network: eip155:1 is not configured")])
   await writeFile(config, "{}")
@@ -118,7 +118,7 @@ it("init-chain refuses a configuration it cannot work with, and networks that ar
   expect(warned.length).toBeGreaterThan(0)
 })
 
-it("a deployment that is not in a block yet is not sent a second time", async () => {
+it("init-chain does not repeat a deployment that is not mined yet", async () => {
   await node.fund(relayer)
   await node.request("evm_setAutomine", [false])
   expect(await init({}, 0)).toBe(1)
@@ -130,7 +130,7 @@ it("a deployment that is not in a block yet is not sent a second time", async ()
   expect(await node.request("eth_getTransactionCount", [relayer, "latest"])).toBe("0x1")
 })
 
-it("init-chain goes on when its lease ran out under it, and ends when another process has it", async () => {
+it("init-chain renews an expired lease and ends when another process holds it", async () => {
   await node.fund(relayer)
   await node.request("evm_setAutomine", [false])
   const ended = init()
@@ -153,14 +153,14 @@ it("init-chain goes on when its lease ran out under it, and ends when another pr
   await node.request("evm_setAutomine", [true])
 })
 
-it("init-chain does not use nonces of a relayer that a service is settling with", async () => {
+it("init-chain uses no nonce of a relayer while a service settles", async () => {
   await node.fund(relayer)
   const logged: string[] = []
   const warn = (_fields: object, message: string) => void logged.push(message)
   const log = { debug() {}, info() {}, warn, error: warn }
   const issuer = await createIssuer(input(), { log })
   try {
-    // What serve says at start of a network without the Settler.
+    // The warning of serve at start on a network without the Settler.
     expect(logged).toContainEqual(expect.stringContaining("`ticket402 init-chain` deploys it"))
     await eventually(
       () => init(),

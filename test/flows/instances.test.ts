@@ -47,7 +47,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
-/** Two services that are one: the same books, keys and relayer. */
+/** Two services with the same store, keys and relayer. */
 async function open(
   options: readonly [IssuerOptions, IssuerOptions],
   config: Partial<ConfigInput> = {},
@@ -62,7 +62,7 @@ const prepare = async (at: TestService) =>
   preparePurchase({ accepted: at.accepted, url: String(shared.issuer) }, await at.customer())
 
 describe("two instances on one database", () => {
-  it("MI-02: one that loses the store after it accepted answers 503, and the retry at the other is the same sale", async () => {
+  it("MI-02: resume a sale at one after the other lost the store", async () => {
     let isLost = false
     const onStep = (step: string) => {
       if (!isLost || step !== "payment-redeemed") return
@@ -85,23 +85,23 @@ describe("two instances on one database", () => {
     expect((await reconciled(a)).at(-2)).toMatchObject({ booked: "10000", arrived: "10000" })
   })
 
-  it("MI-06: what is taken back at one is refused at the other within 5 s", async () => {
+  it("MI-06: refuse a token within 5 s after the other ended its grant", async () => {
     const [a, b] = await open([{}, {}])
     const purchase = await prepare(a)
     const { body: sold } = await postToken(a.url, purchase.headers)
     const { body: next } = await refresh(a.url, sold.refresh_token)
     expect((await watch(b.url, next.access_token)).status).toBe(200)
-    // A refresh token that comes twice, from somebody without the secret, ends the grant.
+    // A reused refresh token without the secret ends the grant.
     expect((await refresh(a.url, sold.refresh_token)).body.reason).toBe("refresh_token_reused")
-    const takenBackAt = performance.now()
+    const endedAt = performance.now()
     await eventually(
       () => watch(b.url, next.access_token),
       ({ status }) => status !== 200,
     )
-    expect(performance.now() - takenBackAt).toBeLessThan(5000)
+    expect(performance.now() - endedAt).toBeLessThan(5000)
   })
 
-  it("TOK-21, MI-06: a failed settlement is refused by both gates, refresh and status within 5 s of its verdict", async () => {
+  it("TOK-21, MI-06: refuse a failed settlement at gate, refresh and status within 5 s", async () => {
     const failures: number[] = []
     const warn = (_: unknown, message: string) => {
       if (message === "a settlement failed") failures.push(performance.now())
@@ -110,8 +110,8 @@ describe("two instances on one database", () => {
     const [a, b] = await open([{ log: { ...quiet, warn } }, { log: { ...quiet, warn } }])
     const account = await a.customer(10_000n)
     await chain.request("evm_setAutomine", [false])
-    const shop = { accepted: a.accepted, url: String(shared.issuer) }
-    const purchase = await preparePurchase(shop, account)
+    const seller = { accepted: a.accepted, url: String(shared.issuer) }
+    const purchase = await preparePurchase(seller, account)
     const { body: sold } = await postToken(a.url, purchase.headers)
     const { body: next } = await refresh(b.url, sold.refresh_token)
     for (const { url } of [a, b]) expect((await watch(url, next.access_token)).status).toBe(200)
@@ -124,12 +124,12 @@ describe("two instances on one database", () => {
       30,
     )
     const isRefused = async () => {
-      const doors = await Promise.all([a, b].map(({ url }) => watch(url, next.access_token)))
+      const gates = await Promise.all([a, b].map(({ url }) => watch(url, next.access_token)))
       const states = await Promise.all(
         [a, b].map(({ url }) => askStatus(url, { [secretHeader]: purchase.secret })),
       )
       return [
-        ...doors.map(({ body }) => body.error),
+        ...gates.map(({ body }) => body.error),
         ...states.map(({ body }) => body.grant.settlement.state),
         (await refresh(b.url, next.refresh_token)).body.reason,
       ].join()
@@ -139,7 +139,7 @@ describe("two instances on one database", () => {
     expect(performance.now() - (failures[0] ?? 0)).toBeLessThan(5000)
   }, 60_000)
 
-  it("MI-09: clocks half a minute apart settle every payment once, in one transaction each", async () => {
+  it("MI-09: settle every payment once with clocks half a minute apart", async () => {
     const ahead = { now: () => Math.floor(Date.now() / 1000) + 30 }
     const [a, b] = await open([{}, ahead])
     const nonces = async () =>
@@ -160,9 +160,9 @@ describe("two instances on one database", () => {
     expect((await reconciled(a)).at(-2)).toMatchObject({ arrived: "60000" })
   })
 
-  it("MI-10: unsettled value is counted in the books they share, and not by each for itself", async () => {
-    const hurried = { waits: { seconds: 0.2 } }
-    const [a, b] = await open([hurried, hurried], { limits: { perPayer: "1", total: "0.03" } })
+  it("MI-10: share the limit on unsettled value", async () => {
+    const shortWaits = { waits: { seconds: 0.2 } }
+    const [a, b] = await open([shortWaits, shortWaits], { limits: { perPayer: "1", total: "0.03" } })
     const purchases = await Promise.all(Array.from({ length: 6 }, () => prepare(a)))
     await chain.request("evm_setAutomine", [false])
     const answers = await Promise.all(

@@ -13,7 +13,7 @@ afterAll(async () => {
   await service.chain.stop()
 })
 
-it("the keys of a node pay, whether it is asked as a wallet or as a remote signer", async () => {
+it("a node's accounts pay, through a wallet provider and a remote signer", async () => {
   const { chain } = service
   const provider = {
     request: ({ method, params }: { method: string; params?: unknown }) =>

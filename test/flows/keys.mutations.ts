@@ -3,7 +3,12 @@ import { at, type Mutation } from "../mutations/mutation.ts"
 
 export const mutations: readonly Mutation[] = [
   ...at("server/gate/gate.ts", [
-    ["trust at every look", " || !keys.isTrusted(known.kid)", "", "TOK-26: refuse what a removed key signed"],
+    [
+      "trust in the key is checked at every hit",
+      " || !keys.isTrusted(known.kid)",
+      "",
+      "TOK-26: refuse tokens",
+    ],
   ]),
   ...at("server/grants/payment/payment-grant.ts", [
     [

@@ -28,7 +28,7 @@ let folder: string
 let config: ConfigInput
 let urls: string[]
 let services: ServiceProcess[] = []
-let shop: Parameters<typeof preparePurchase>[0]
+let seller: Parameters<typeof preparePurchase>[0]
 
 beforeAll(async () => {
   chain = await startLocalChain({ blockTimeSeconds: 0 })
@@ -50,7 +50,7 @@ beforeAll(async () => {
   })
   await writeFile(join(folder, "config.json"), JSON.stringify(config))
   await openAgedKeys(join(folder, "keys"))
-  shop = { accepted: acceptedOf(parseConfig(config).offers[0]!), url: urls[0]! }
+  seller = { accepted: acceptedOf(parseConfig(config).offers[0]!), url: urls[0]! }
   services = await Promise.all(ports.map((port) => spawnService({ config, port })))
   await chain.fund(services[0]!.relayer)
 })
@@ -61,7 +61,7 @@ afterAll(async () => {
 })
 
 const configFile = () => join(folder, "config.json")
-/** The command, without the second that its process takes to start. */
+/** Runs the command in this process, which saves its start-up time. */
 async function keys(task: Parameters<typeof keysCommand>[0], kid?: string) {
   const [lines, warnings]: string[][] = [[], []]
   const code = await keysCommand(
@@ -79,7 +79,7 @@ async function keys(task: Parameters<typeof keysCommand>[0], kid?: string) {
 async function buy() {
   const account = randomAccount()
   await chain.mint(account.address, 10_000n)
-  const { status, body } = await postToken(urls[0]!, (await preparePurchase(shop, account)).headers)
+  const { status, body } = await postToken(urls[0]!, (await preparePurchase(seller, account)).headers)
   expect(status).toBe(200)
   return body
 }
@@ -88,8 +88,8 @@ const kidOf = (token: string): string =>
 const kidsAt = async (url: string): Promise<string[]> =>
   (await (await fetch(`${url}/.well-known/jwks.json`)).json()).keys.map(({ kid }: { kid: string }) => kid)
 
-describe("two processes on one folder of keys", () => {
-  it("KEY-05: refuse no token and no refresh while the keys are rotated under load, and use the new key", async () => {
+describe("two processes on one key folder", () => {
+  it("KEY-05: refuse no token or refresh during a rotation under load", async () => {
     const first = await buy()
     const [active, next] = await kidsAt(urls[0]!)
     expect(kidOf(first.access_token)).toBe(active)
@@ -97,14 +97,14 @@ describe("two processes on one folder of keys", () => {
     let rotating = true
     const statuses: number[] = []
     const kids = new Set<string>()
-    /** Refreshes at one process and goes in at the other, at once. */
+    /** Refreshes at one process and calls the other, alternately. */
     async function load(at: number) {
       let held = await buy()
-      // Some rounds in any case, however fast the command was.
+      // At least six rounds, however fast the command runs.
       for (let round = 0; rotating || round < 6 || kidOf(held.access_token) === active; round++) {
-        const gatedRoute = await watch(urls[(at + round + 1) % 2]!, held.access_token)
+        const gated = await watch(urls[(at + round + 1) % 2]!, held.access_token)
         const answer = await refresh(urls[(at + round) % 2]!, held.refresh_token)
-        statuses.push(gatedRoute.status, answer.status)
+        statuses.push(gated.status, answer.status)
         if (answer.status !== 200) return
         held = answer.body
         kids.add(kidOf(held.access_token))
@@ -112,7 +112,7 @@ describe("two processes on one folder of keys", () => {
       statuses.push((await watch(urls[at % 2]!, held.access_token)).status)
     }
     const loads = [load(0), load(1), load(2), load(3)]
-    // In a process of its own, as an operator would.
+    // In a process of its own, as an operator runs it.
     const rotated = await runCommand("scripts/ticket402.ts", ["keys", "rotate", "-c", configFile()]).ended
     rotating = false
     await Promise.all(loads)
@@ -142,7 +142,7 @@ describe("two processes on one folder of keys", () => {
     })
   }, 60_000)
 
-  it("TOK-26: refuse what a removed key signed within 5 s, everywhere, while the grant lives on", async () => {
+  it("TOK-26: refuse tokens of a removed key within 5 s while grants live on", async () => {
     const held = await buy()
     const kid = kidOf(held.access_token)
     expect(await Promise.all(urls.map((url) => watch(url, held.access_token)))).toMatchObject([
@@ -159,7 +159,7 @@ describe("two processes on one folder of keys", () => {
     expect(performance.now() - from).toBeLessThan(5000)
     for (const url of urls) expect(await kidsAt(url)).not.toContain(kid)
     expect((await readRing(join(folder, "keys"))).removed).toMatchObject([{ id: kid }])
-    // The next key was published a moment ago, so both processes may make buyers wait for a few seconds.
+    // The next key was published moments ago, so both processes may answer 503 for some seconds.
     const fresh = await eventually(
       () => refresh(urls[1]!, held.refresh_token, {}),
       ({ status }) => status === 200,
@@ -172,8 +172,8 @@ describe("two processes on one folder of keys", () => {
   })
 })
 
-describe("a service whose signer is outside", () => {
-  it("loses no payment when the signer fails: the retry gets the token, and nobody else is asked to pay", async () => {
+describe("a service with an external signer", () => {
+  it("loses no payment when the signer fails, and redeems none meanwhile", async () => {
     const signer = createExternalSigner()
     let time = Math.floor(Date.now() / 1000)
     const service = await openService({ chain, issuer: { signer, now: () => time } })
@@ -185,7 +185,7 @@ describe("a service whose signer is outside", () => {
       body: { reason: "signer_unavailable", next: { action: "retry" } },
     })
     expect(JSON.stringify(failed.body)).not.toContain("secret detail")
-    // Who could not prove a retry is not let into the same trouble.
+    // A payment without proof of retry is refused instead of redeemed without a token.
     const { payload, transfer } = await signPayment({
       accepted: service.accepted,
       account: await service.customer(),

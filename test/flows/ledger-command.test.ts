@@ -41,7 +41,7 @@ async function run(task: "list" | "show" | "retry", options: Record<string, stri
   return { code, lines: lines.map((line) => JSON.parse(line)), text: lines.join("\n"), warnings }
 }
 
-it("lists payments in the order of their sale, by state and page by page", async () => {
+it("ledger list prints payments in the order of sale, by state and page", async () => {
   const all = await run("list")
   expect([all.code, all.lines.map(({ key }) => key)]).toEqual([0, [dead.key, waiting.key, sent.key]])
   const next = await run("list", { after: String(all.lines[0].sequence), limit: "1" })
@@ -52,7 +52,7 @@ it("lists payments in the order of their sale, by state and page by page", async
   ])
 })
 
-it("shows a payment with every hash it ever had, and never a signature or signed bytes", async () => {
+it("ledger show prints a payment's hashes and no signature or signed bytes", async () => {
   const { lines, text } = await run("show", { key: sent.key })
   expect(lines).toMatchObject([
     {
@@ -64,7 +64,7 @@ it("shows a payment with every hash it ever had, and never a signature or signed
   for (const secret of [sent.transfer.signature, version.raw]) expect(text).not.toContain(secret)
 })
 
-it("SET-41: retries what is dead, from a process of its own, and books it", async () => {
+it("SET-41: ledger retry revives a dead payment from another process and books it", async () => {
   const args = ["ledger", "retry", dead.key, "--config", file]
   const { code, stdout } = await runCommand("scripts/ticket402.ts", args).ended
   expect([code, JSON.parse(stdout)]).toEqual([0, { retried: dead.key }])
@@ -85,7 +85,7 @@ it.each([
   ["list", { state: "lost" }, '--state: found "lost", wanted one of accepted, sent'],
   ["list", { limit: "0" }, '--limit: found "0", wanted a whole number from 1'],
   ["list", { after: "x" }, '--after: found "x", wanted a whole number from 0'],
-] as const)("says what is wrong with `ledger %s` %j", async (task, options, problem) => {
+] as const)("ledger %s with %j ends with 78 and names the problem", async (task, options, problem) => {
   const { code, lines, warnings } = await run(task, options)
   expect([code, lines]).toEqual([78, []])
   expect(warnings[0]).toContain(problem)

@@ -3,18 +3,33 @@ import { at, type Mutation } from "../mutations/mutation.ts"
 
 export const mutations: readonly Mutation[] = [
   ...at("server/http/rate.ts", [
-    ["rate of a peer", "if (spent.consumedPoints > requests)", "if (false)", "a peer that asks too often"],
+    [
+      "requests per peer are limited",
+      "if (spent.consumedPoints > requests)",
+      "if (false)",
+      "refuse a peer's excess",
+    ],
   ]),
   ...at("server/grants/payment/signature.ts", [
-    ["rate of a payer", "if (byKey) await deps.payers.take(payer)", "", "a payer who signs too often"],
     [
-      "a payer's budget is his own",
+      "payments per payer are limited",
+      "if (byKey) await deps.payers.take(payer)",
+      "",
+      "refuse a payer's excess",
+    ],
+    [
+      "a payer's rate is used by its own signatures only",
       "await deps.payers.check(payer)",
       "await deps.payers.take(payer)",
       "DOS-10",
     ],
   ]),
   ...at("server/adapters/express/peer.ts", [
-    ["trusted proxies only", "proxyAddr(req, trusted)", "proxyAddr(req, () => true)", "N-9700-5, WL-04"],
+    [
+      "only trusted proxies name the peer",
+      "proxyAddr(req, trusted)",
+      "proxyAddr(req, () => true)",
+      "N-9700-5, WL-04",
+    ],
   ]),
 ]

@@ -30,7 +30,7 @@ afterAll(async () => {
   await chain.stop()
 })
 
-/** Resolves when the service has asked for a method `times` more. */
+/** Resolves when the service has called a method `times` more. */
 async function asked(method: string, times: number): Promise<void> {
   const before = proxy.calls.get(method) ?? 0
   await eventually(
@@ -50,8 +50,8 @@ async function settledOnce(customer: `0x${string}`, secret: Parameters<typeof re
   expect(await service.balanceOf(customer)).toBe(1_000_000n - price)
 }
 
-describe("a node that cannot be believed", () => {
-  it("IDM-08: while nobody knows whether the transaction arrived, a retry gets its ticket, and it is paid once", async () => {
+describe("a node whose answers are false", () => {
+  it("IDM-08: a retry gets its token while the broadcast's outcome is unknown", async () => {
     const customer = await service.customer()
     await chain.request("evm_setAutomine", [false])
     proxy.fault = { kind: "lose-answer", method: "eth_sendRawTransaction" }
@@ -70,9 +70,9 @@ describe("a node that cannot be believed", () => {
     await settledOnce(customer.address, purchase)
   })
 
-  it("SET-29: a receipt without the payment's own logs is no proof, and no disproof either", async () => {
+  it("SET-29: a receipt without the payment's logs neither settles nor fails it", async () => {
     const customer = await service.customer()
-    const looks = asked("eth_getTransactionReceipt", 3)
+    const polled = asked("eth_getTransactionReceipt", 3)
     proxy.fault = {
       kind: "lie",
       method: "eth_getTransactionReceipt",
@@ -80,7 +80,7 @@ describe("a node that cannot be believed", () => {
     }
     const purchase = await preparePurchase(service, customer)
     const bought = await postToken(service.url, purchase.headers)
-    await looks
+    await polled
     const meanwhile = await refresh(service.url, bought.body.refresh_token)
     expect(meanwhile).toMatchObject({ status: 200, body: { grant: { settlement: { state: "pending" } } } })
     expect((await watch(service.url, meanwhile.body.access_token)).status).toBe(200)
@@ -88,7 +88,7 @@ describe("a node that cannot be believed", () => {
     await settledOnce(customer.address, purchase)
   })
 
-  it("SET-29: a receipt of success for what is in no block settles nothing", async () => {
+  it("SET-29: a success receipt for an unmined transaction settles nothing", async () => {
     const customer = await service.customer()
     await chain.request("evm_setAutomine", [false])
     const block = (await chain.request("eth_getBlockByNumber", ["latest", false])) as {
@@ -110,9 +110,9 @@ describe("a node that cannot be believed", () => {
       }),
     }
     const purchase = await preparePurchase(service, customer)
-    const looks = asked("eth_blockNumber", 0).then(() => asked("eth_getTransactionCount", 3))
+    const polled = asked("eth_blockNumber", 0).then(() => asked("eth_getTransactionCount", 3))
     expect((await postToken(service.url, purchase.headers)).status).toBe(200)
-    await looks
+    await polled
     expect(await postToken(service.url, retryHeaders(purchase))).toMatchObject({
       status: 200,
       body: { grant: { settlement: { state: "pending" } } },
@@ -123,7 +123,7 @@ describe("a node that cannot be believed", () => {
     await settledOnce(customer.address, purchase)
   })
 
-  it("SET-42: a clock that jumps an hour forth and back settles nothing twice and loses nothing", async () => {
+  it("SET-42: a clock jumping an hour and back settles each payment exactly once", async () => {
     const [first, second] = [await service.customer(), await service.customer()]
     await chain.request("evm_setAutomine", [false])
     const before = await preparePurchase(service, first)

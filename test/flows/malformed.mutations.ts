@@ -4,7 +4,7 @@ import { at, type Mutation } from "../mutations/mutation.ts"
 export const mutations: readonly Mutation[] = [
   ...at("server/adapters/express/authorization-server.ts", [
     [
-      "no request of the web is no failure",
+      "a request that the web API rejects is answered",
       "return createRequest(req, res, place)\n  } catch {",
       "return createRequest(req, res, place)\n  } catch (error) {\n    throw error",
       "HTP-04, HTP-05",
@@ -12,11 +12,11 @@ export const mutations: readonly Mutation[] = [
   ]),
   ...at("server/http/read-body.ts", [
     [
-      "a parameter once",
+      "a parameter is given once",
       'if (parameters.has(name)) throw new Refusal("malformed", "Found a parameter given twice.")',
       "",
       "N-6749-2",
     ],
-    ["bounded body", "if (size > maximumBodyBytes) throw", "if (false) throw", "PRS-01"],
+    ["a body is limited", "if (size > maximumBodyBytes) throw", "if (false) throw", "PRS-01"],
   ]),
 ]

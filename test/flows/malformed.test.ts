@@ -19,7 +19,7 @@ const reason = async (headers: Record<string, string>, body?: string) => {
   return `${answer.status} ${answer.body.reason ?? answer.body.error}`
 }
 
-describe("bad input at the ticket office", () => {
+describe("malformed input at the token endpoint", () => {
   it("PRS-14: a body that is not an object of parameters is refused", async () => {
     for (const body of ["null", "[]", '"x"', "1", "{", "{}x", "\u0000", "{'a':1}"])
       expect(await reason(json, body), body).toBe("400 malformed")
@@ -27,7 +27,7 @@ describe("bad input at the ticket office", () => {
     expect(await reason(json, "")).toBe("402 payment_missing")
   })
 
-  it("PRS-13: a body is JSON or a form in UTF-8, else 415", async () => {
+  it("PRS-13: a body is JSON or a form in UTF-8, otherwise 415", async () => {
     const types = [
       "text/plain",
       "application/json; charset=utf-7",
@@ -52,7 +52,7 @@ describe("bad input at the ticket office", () => {
       body: gzipSync("{}"),
     })
     expect(response.status).toBe(415)
-    // Without a length the body is cut where it grows too long.
+    // Without Content-Length the body is cut at the limit.
     const chunks = new Blob([" ".repeat(70_000)]).stream()
     const streamed = { method: "POST", headers: json, body: chunks, duplex: "half" } as RequestInit
     expect((await fetch(`${service.url}/token`, streamed)).status).toBe(413)
@@ -63,7 +63,7 @@ describe("bad input at the ticket office", () => {
     expect(long.status).toBe(431)
   })
 
-  it("N-6749-2: a parameter given twice is refused, an unknown one changes nothing", async () => {
+  it("N-6749-2: a duplicate parameter is refused and an unknown one ignored", async () => {
     const form = { "content-type": "application/x-www-form-urlencoded" }
     expect(await reason(form, "grant_type=refresh_token&grant_type=refresh_token")).toBe("400 malformed")
     expect(await reason(form, "grant_type=refresh_token&refresh_token=x&refresh_token=y")).toBe(
@@ -85,7 +85,7 @@ describe("bad input at the ticket office", () => {
     ).toBe("400 payment_malformed")
   })
 
-  it("a payment header that is no payment is refused; two ways of paying at once are refused", async () => {
+  it("an unreadable payment and two payments in one request are refused", async () => {
     for (const header of ["x", "e30", "e30=", "bnVsbA==", Buffer.from("[]").toString("base64"), "e30=, e30="])
       expect(await reason({ [paymentSignatureHeader]: header }), header).toBe("400 payment_malformed")
     const { headers, payload } = await preparePurchase(service, await service.customer())
@@ -97,7 +97,7 @@ describe("bad input at the ticket office", () => {
     expect(await reason({ ...headers, "Idempotency-Key": "short" })).toBe("400 malformed")
   })
 
-  it("HTP-04, HTP-05: what is no request of the web is refused, never failed at", async () => {
+  it("HTP-04, HTP-05: requests that the web API rejects are answered 400 or 405", async () => {
     const port = Number(new URL(service.url).port)
     const head = "HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     const statuses = async (line: string) => statusesOf(await sendRaw(port, `${line} ${head}`))
@@ -106,7 +106,7 @@ describe("bad input at the ticket office", () => {
       expect(await statuses(`POST ${target}`), target).toEqual([400])
   })
 
-  it("PRS-12: control characters and broken text in any string are refused or kept whole, never cut or thrown at", async () => {
+  it("PRS-12: control characters in any string are refused and never cut", async () => {
     const { payload } = await preparePurchase(service, await service.customer())
     const inner = payload.payload as { signature: string; authorization: Record<string, string> }
     const broken = ["\u0000", "\r\nx", "\u2028", "\ud800", "\u202e", "a\u0000b"]
@@ -126,7 +126,7 @@ describe("bad input at the ticket office", () => {
     }
   })
 
-  it("PRS-20, DOS-13: no string makes a pattern of ours slow", async () => {
+  it("PRS-20, DOS-13: no input makes a regular expression slow", async () => {
     const bombs = ["a", "=", ".", " ", "0", "0x", "a.", "-_", "bearer "].flatMap((part) => [
       part.repeat(15_000 / part.length),
       `${part.repeat(15_000 / part.length)}!`,
@@ -145,11 +145,11 @@ describe("bad input at the ticket office", () => {
       for (const header of ["PAYMENT-SIGNATURE", "Ticket402-Secret", "Ticket402-Commitment"])
         expect(await reason({ [header]: bomb }), header).toMatch(/^400 /)
     }
-    // 90 requests; one pattern that backtracks takes minutes on one of them.
+    // 90 requests; a backtracking pattern would take minutes on one of them.
     expect(performance.now() - started).toBeLessThan(20_000)
   })
 
-  it("PRS-01: an address of 20 kB is refused before anything sees it", async () => {
+  it("PRS-01: an address of 20 kB is refused with 431", async () => {
     const before = (await fetch(`${service.url}/movies/1?${"x".repeat(20_000)}`)).status
     expect(before).toBe(431)
   })

@@ -15,8 +15,8 @@ beforeAll(async () => {
 })
 afterAll(() => service.close())
 
-describe("the quote", () => {
-  it("QTE-13: names the configured service, whatever host the request was meant for", async () => {
+describe("the payment-required answer", () => {
+  it("QTE-13: names the configured service for any Host header", async () => {
     const lines = ["Host: evil.example", "X-Forwarded-Host: evil.example", "X-Forwarded-Proto: ftp"]
     for (const path of ["/movies/7", "/token"]) {
       const method = path === "/token" ? "POST" : "GET"
@@ -28,7 +28,7 @@ describe("the quote", () => {
     }
   })
 
-  it("N-9728-1: names a route once, whether a proxy took the path of the resource away or not", async () => {
+  it("N-9728-1: names a route once, whether or not a proxy strips the resource's path", async () => {
     const resource = "https://api.example/cinema"
     const other = await openService({ chain: service.chain, config: { resource } })
     other.app.get("/cinema/films/:id", gate(other.issuer, "movies:read"))
@@ -43,7 +43,7 @@ describe("the quote", () => {
     }
   })
 
-  it("QTE-12: carries what a route is called as data, never as a header of its own", async () => {
+  it("QTE-12: carries a route's name as data and never as a header", async () => {
     const pattern = 'films "noir"\r\nSet-Cookie: a=b, 🎬'
     const outcome = await service.issuer.handleGate(gateFacts({ pattern: () => pattern }))
     if (outcome.kind !== "answer") throw new Error("somebody got in")
@@ -55,8 +55,8 @@ describe("the quote", () => {
   })
 })
 
-describe("the door", () => {
-  it("TOK-28: a token of any size is refused before it is read", async () => {
+describe("the gate", () => {
+  it("TOK-28: refuses a token of any size before the handler", async () => {
     let reached = 0
     service.app.get("/reached", gate(service.issuer, "movies:read"), (_req, res) => {
       reached += 1

@@ -7,7 +7,7 @@ import { eventually, openService, preparePurchase, type TestService } from "../s
 const secret = "n0t-guessable-0123456789"
 const secretSha256 = createHash("sha256").update(secret).digest("hex")
 let service: TestService
-let movie: URL
+let resource: URL
 beforeAll(async () => {
   service = await openService({
     config: {
@@ -15,18 +15,18 @@ beforeAll(async () => {
       introspection: [{ clientId: "api", secretSha256 }],
     },
   })
-  movie = new URL(`${service.url}/movies/7?page=2`)
+  resource = new URL(`${service.url}/movies/7?page=2`)
 })
 afterAll(() => service.close())
 
-/** Whatever it is told of the service, the library has found out by itself (RFC 8414). */
+/** The library discovers every endpoint itself (RFC 8414). */
 const discover = (id: string, authentication: client.ClientAuth): Promise<client.Configuration> =>
   client.discovery(new URL(service.url), id, undefined, authentication, {
     algorithm: "oauth2",
     execute: [client.allowInsecureRequests],
   })
 
-/** The library asks for the token; the payment goes along as a header. */
+/** The library requests the token; the payment is added as a header. */
 async function buy(config: client.Configuration, options: client.DPoPOptions = {}) {
   const { headers } = await preparePurchase(service, await service.customer())
   const sending = (more: Record<string, string>) => (url: string, init: client.CustomFetchOptions) =>
@@ -40,8 +40,8 @@ async function buy(config: client.Configuration, options: client.DPoPOptions = {
 const isActive = async (token: string): Promise<boolean> =>
   (await client.tokenIntrospection(await discover("api", client.ClientSecretBasic(secret)), token)).active
 
-describe("openid-client, which knows nothing of ticket402", () => {
-  it("discovers the service, buys with a payment beside its request, uses, refreshes and revokes", async () => {
+describe("openid-client, without knowledge of ticket402", () => {
+  it("discovers the service, buys, calls, refreshes and revokes", async () => {
     const config = await discover("agent", client.None())
     const metadata = config.serverMetadata()
     expect(metadata.issuer).toBe(service.url)
@@ -49,7 +49,7 @@ describe("openid-client, which knows nothing of ticket402", () => {
     const bought = await buy(config)
     expect(bought).toMatchObject({ token_type: "bearer", scope: "movies:read" })
     expect(bought.expiresIn()).toBeGreaterThan(0)
-    const seen = await client.fetchProtectedResource(config, bought.access_token, movie, "GET")
+    const seen = await client.fetchProtectedResource(config, bought.access_token, resource, "GET")
     expect(await seen.json()).toEqual({ id: "7" })
     const next = await client.refreshTokenGrant(config, bought.refresh_token ?? "")
     expect(await isActive(next.access_token)).toBe(true)
@@ -59,7 +59,7 @@ describe("openid-client, which knows nothing of ticket402", () => {
         () => isActive(token),
         (active) => !active,
       )
-      const refused = client.fetchProtectedResource(config, token, movie, "GET")
+      const refused = client.fetchProtectedResource(config, token, resource, "GET")
       await expect(refused).rejects.toMatchObject({ status: 401 })
     }
     await expect(client.refreshTokenGrant(config, next.refresh_token ?? "")).rejects.toMatchObject({
@@ -68,10 +68,10 @@ describe("openid-client, which knows nothing of ticket402", () => {
     })
   })
 
-  it("is understood when it is refused: it reads the challenges of 402 and 401", async () => {
+  it("reads the challenges of a refusal", async () => {
     const config = await discover("agent", client.None())
     const challenges = (token: string) =>
-      client.fetchProtectedResource(config, token, movie, "GET").then(
+      client.fetchProtectedResource(config, token, resource, "GET").then(
         () => [],
         (error) => error.cause as readonly client.WWWAuthenticateChallenge[],
       )
@@ -85,24 +85,24 @@ describe("openid-client, which knows nothing of ticket402", () => {
     })
   })
 
-  it("binds what it buys to a key of its own (DPoP), and gets by with the nonces", async () => {
+  it("binds its purchase to a DPoP key and handles the nonces", async () => {
     const config = await discover("agent", client.None())
     const DPoP = client.getDPoPHandle(config, await client.randomDPoPKeyPair("ES256"))
     const bought = await buy(config, { DPoP })
     expect(bought.token_type).toBe("dpop")
     const use = async (token: string) =>
-      (await client.fetchProtectedResource(config, token, movie, "GET", null, undefined, { DPoP })).status
+      (await client.fetchProtectedResource(config, token, resource, "GET", null, undefined, { DPoP })).status
     expect(await use(bought.access_token)).toBe(200)
     const next = await client.refreshTokenGrant(config, bought.refresh_token ?? "", {}, { DPoP })
     expect(await use(next.access_token)).toBe(200)
-    const stolen = client.fetchProtectedResource(config, next.access_token, movie, "GET")
+    const stolen = client.fetchProtectedResource(config, next.access_token, resource, "GET")
     await expect(stolen).rejects.toMatchObject({ status: 401 })
   })
 
   it.each([
     ["client_secret_basic", client.ClientSecretBasic],
     ["client_secret_post", client.ClientSecretPost],
-  ])("gets a service's token by %s, of the scope it asks for", async (method, authentication) => {
+  ])("gets a service token by %s with the requested scope", async (method, authentication) => {
     const config = await discover("billing", authentication(secret))
     expect(config.serverMetadata().token_endpoint_auth_methods_supported).toContain(method)
     const { access_token, scope } = await client.clientCredentialsGrant(config, { scope: "movies:write" })

@@ -56,7 +56,7 @@ const health = async (url: string) => {
 }
 
 describe("health", () => {
-  it("is ready only while a payment would be taken: store, chain and gas", async () => {
+  it("is ready only while store, chain and gas allow a sale", async () => {
     const service = await openService({ chain, rpcUrl: proxy.url })
     expect(await health(service.url)).toEqual([200, 200])
     const answer = await fetch(`${service.url}/health/ready`)
@@ -69,7 +69,7 @@ describe("health", () => {
     await service.close()
   })
 
-  it("is not ready while the relayer has no gas or the node is away, and says no more than that", async () => {
+  it("is not ready without gas or node, and reveals no cause", async () => {
     let now = Math.floor(Date.now() / 1000)
     const service = await openService({ chain, rpcUrl: proxy.url, issuer: { now: () => now } })
     await chain.fund(service.issuer.relayer, 0n)
@@ -93,8 +93,8 @@ describe("health", () => {
   })
 })
 
-describe("stopping", () => {
-  it("SIGTERM under load: every request under way is answered, new ones are not, the exit code is 0", async () => {
+describe("shutdown", () => {
+  it("after SIGTERM answers every running request, refuses new ones and exits with 0", async () => {
     const command = runCommand("scripts/ticket402.ts", ["serve", "--config", await fileOf("drain")])
     const { listening, relayer } = await start(command)
     await chain.fund(relayer)
@@ -135,11 +135,11 @@ describe("stopping", () => {
     expect((await Promise.all(answers)).map(({ status }) => status)).toEqual(purchases.map(() => 200))
     const { code, stderr } = await command.ended
     expect(code, stderr).toBe(0)
-    // Checkpointed and closed: everything is in the one file.
+    // Checkpointed and closed: all data is in the one file.
     expect((await readdir(join(folder, "drain"))).filter((name) => /-wal|-shm/.test(name))).toEqual([])
   }, 60_000)
 
-  it("a second signal ends the process at once", async () => {
+  it("after a second signal exits at once", async () => {
     const command = runCommand("scripts/ticket402.ts", ["serve", "--config", await fileOf("twice")])
     const { listening, relayer } = await start(command)
     await chain.fund(relayer)
@@ -171,7 +171,7 @@ describe("stopping", () => {
     expect(await answer).toBe("cut")
   }, 60_000)
 
-  it("a bug ends the process with one line and exit code 1, thrown or rejected", async () => {
+  it("after a bug logs one line and exits with 1", async () => {
     for (const kind of ["throw", "reject"]) {
       const command = runCommand("test/support/faulty-serve.ts", [await fileOf(`bug-${kind}`), kind])
       await start(command)
@@ -188,16 +188,16 @@ describe("stopping", () => {
   }, 60_000)
 })
 
-describe("secrets at the start", () => {
+describe("secrets at start", () => {
   const junk = "test test test test test test test test test test test junk"
 
-  it("KEY-04: the accounts of anvil and hardhat are known", () => {
+  it("KEY-04: include the public accounts of anvil and hardhat", () => {
     for (let index = 0; index < 10; index++)
       expect(isWellKnown(mnemonicToAccount(junk, { addressIndex: index }).address)).toBe(true)
     expect(isWellKnown(randomAccount().address)).toBe(false)
   })
 
-  it("KEY-04: public test accounts are refused unless the node proves to be for development", async () => {
+  it("KEY-04: refuse public test accounts unless the node is a development node", async () => {
     const account = mnemonicToAccount(junk)
     const key = join(folder, "public.key")
     await writeFile(key, `0x${Buffer.from(account.getHdKey().privateKey!).toString("hex")}`, { mode: 0o600 })
@@ -227,7 +227,7 @@ describe("secrets at the start", () => {
     expect(code, stderr).toBe(78)
   }, 60_000)
 
-  it("KEY-04: a key of zeros, out of range or with little chance in it is refused, and not shown", async () => {
+  it("KEY-04: refuse a key of zeros, out of range or of low entropy, unprinted", async () => {
     for (const [at, digits] of [
       "00".repeat(32),
       "ff".repeat(32),
@@ -243,7 +243,7 @@ describe("secrets at the start", () => {
     }
   })
 
-  it("KEY-01: database, WAL, shared memory and keys can be read by their owner only", async () => {
+  it("KEY-01: database, WAL, shared memory and keys are readable by the owner only", async () => {
     const service = await openService({ chain })
     await postToken(service.url, (await preparePurchase(service, await service.customer())).headers)
     const files = ["ticket402.db", "ticket402.db-wal", "ticket402.db-shm", "relayer.key"]

@@ -25,8 +25,8 @@ beforeAll(async () => {
 })
 afterAll(() => chain.stop())
 
-/** `count` payments of different payers at once; those refused are sent again when blocks come, and all must settle. */
-async function crowd(service: TestService, count: number) {
+/** Sends `count` payments of different payers at once; refused ones are resent until all settle. */
+async function buyAtOnce(service: TestService, count: number) {
   const customers = await Promise.all(Array.from({ length: count }, () => service.customer(price)))
   const purchases = await Promise.all(customers.map((customer) => preparePurchase(service, customer)))
   const answers = await withoutBlocks(chain, () =>
@@ -45,14 +45,14 @@ async function crowd(service: TestService, count: number) {
   return answers
 }
 
-describe("what may be owed", () => {
-  it("SET-04: over any number of wallets no more than the total is owed; whoever comes later pays first", async () => {
+describe("unsettled value", () => {
+  it("SET-04: stays within the total over all wallets; later payers settle first", async () => {
     const service = await openService({
       chain,
       config: { limits: { perPayer: "1", total: "0.03" } },
       issuer: { waits: { seconds: 0.2 } },
     })
-    const answers = await crowd(service, 8)
+    const answers = await buyAtOnce(service, 8)
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(3)
     for (const answer of answers.filter(({ status }) => status !== 200)) {
       expect(answer).toMatchObject({
@@ -65,7 +65,7 @@ describe("what may be owed", () => {
     await service.close()
   })
 
-  it("SET-04: a new payer is trusted with one payment until one has settled", async () => {
+  it("SET-04: is one payment for a new payer until one has settled", async () => {
     const service = await openService({
       chain,
       config: { limits: {} },
@@ -88,7 +88,7 @@ describe("what may be owed", () => {
     await service.close()
   })
 
-  it("a payment above the limit is sold settle-first, and the price list says so", async () => {
+  it("includes no payment over the limit per payment, which is offered settle-first", async () => {
     const service = await openService({ chain, config: { limits: { perPayment: "0.009" } } })
     const quoted = (await postToken(service.url, {})).body
     expect(quoted.accepts[0].extra.paymentFlow).toBe("upfront")
@@ -103,9 +103,9 @@ describe("what may be owed", () => {
     await service.close()
   })
 
-  it("SET-40, DOS-05: a full queue takes nobody in, and nobody's payment is lost by it", async () => {
+  it("SET-40, DOS-05: is refused at a full queue without losing a payment", async () => {
     const service = await openService({ chain, config: { limits: { queue: 2, perPayer: "1", total: "1" } } })
-    const answers = await crowd(service, 5)
+    const answers = await buyAtOnce(service, 5)
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(2)
     const refused = answers.filter(({ status }) => status !== 200)
     expect(refused.map(({ body }) => body.reason)).toEqual(["queue_full", "queue_full", "queue_full"])
@@ -113,10 +113,10 @@ describe("what may be owed", () => {
   })
 })
 
-describe("the books", () => {
-  it("SET-45: what the ledger says was settled is what arrived, payment by payment", async () => {
+describe("the ledger", () => {
+  it("SET-45: lists exactly the payments that arrived as settled", async () => {
     const service = await openService({ chain })
-    await crowd(service, 6)
+    await buyAtOnce(service, 6)
     const store = await openStore(service.config.database ?? "")
     const entries = await eventually(
       () => store.entries({ after: 0, limit: 100 }),
@@ -130,7 +130,7 @@ describe("the books", () => {
     await service.close()
   })
 
-  it("IDM-10: killed as soon as it has answered, the service has one grant, one entry and one payment", async () => {
+  it("IDM-10: has one grant, entry and payment after a kill right after the answer", async () => {
     const service = await openService({ chain })
     const port = await freePort()
     const url = `http://127.0.0.1:${port}`

@@ -10,7 +10,7 @@ import { acceptedOf, randomAccount } from "../support/payments.ts"
 import { eventually, postToken, preparePurchase } from "../support/service.ts"
 import { freePort, spawnService } from "../support/spawn-service.ts"
 
-it("MI-04, MI-05: a worker that stood still with a signed transaction in hand wakes up fenced, and uses no second nonce", async () => {
+it("MI-04, MI-05: a paused worker resumes fenced and uses no second nonce", async () => {
   const chain = await startLocalChain({ blockTimeSeconds: 0 })
   const folder = await mkdtemp(join(tmpdir(), "paused-"))
   const payTo = randomAccount().address
@@ -23,11 +23,11 @@ it("MI-04, MI-05: a worker that stood still with a signed transaction in hand wa
     ...storedIn(folder),
     networks: { [sepoliaId]: { rpcUrls: [chain.rpcUrl] } },
   })
-  const shop = { accepted: acceptedOf(parseConfig(config).offers[0]!), url }
+  const seller = { accepted: acceptedOf(parseConfig(config).offers[0]!), url }
   const sell = async (port: number) => {
     const account = randomAccount()
     await chain.mint(account.address, 10_000n)
-    const { headers } = await preparePurchase(shop, account)
+    const { headers } = await preparePurchase(seller, account)
     expect((await postToken(`http://127.0.0.1:${port}`, headers)).status).toBe(200)
   }
   const settled = (paid: number) =>
@@ -38,9 +38,9 @@ it("MI-04, MI-05: a worker that stood still with a signed transaction in hand wa
     )
   const paused = await spawnService({ config, port: first, leaseSeconds: 1, stopAt: "signed" })
   await chain.fund(paused.relayer)
-  // Answered when it goes on, at the latest.
+  // The answer comes when the process continues, at the latest.
   const sold = sell(first)
-  // The state of a process is what follows its name.
+  // The state of a process follows its name.
   await eventually(
     () => readFile(`/proc/${paused.pid}/stat`, "utf8"),
     (stat) => /\) T /.test(stat),

@@ -24,8 +24,8 @@ beforeAll(async () => {
 })
 afterAll(() => service.close())
 
-describe("pay and watch", () => {
-  it("a request without a token is told what to buy and where", async () => {
+describe("buying and using a token", () => {
+  it("a 402 names the offer, its price and the token endpoint", async () => {
     const refused = await watch(service.url)
     expect(refused.status).toBe(402)
     expect(refused.headers.get("cache-control")).toBe("no-store")
@@ -41,7 +41,7 @@ describe("pay and watch", () => {
     expect(extensions?.["access-token"]?.info.tokenEndpoint).toBe(`${service.url}/token`)
   })
 
-  it("one payment opens the door at once, for ten films, and the money arrives in the background", async () => {
+  it("one payment opens a route at once for many calls and settles in the background", async () => {
     const customer = await service.customer(30_000n)
     const purchase = await preparePurchase(service, customer)
     const bought = await postToken(service.url, purchase.headers)
@@ -54,9 +54,9 @@ describe("pay and watch", () => {
       grant: { calls_remaining: null, settlement: { state: "pending", network: "eip155:11155111" } },
     })
     expect(lifeOf(bought.body)).toBe(60)
-    for (let film = 1; film <= 10; film++) {
-      const seen = await watch(service.url, bought.body.access_token, `/movies/${film}`)
-      expect(seen).toMatchObject({ status: 200, body: { id: String(film) } })
+    for (let id = 1; id <= 10; id++) {
+      const seen = await watch(service.url, bought.body.access_token, `/movies/${id}`)
+      expect(seen).toMatchObject({ status: 200, body: { id: String(id) } })
       expect(seen.headers.get("cache-control")).toBe("private, no-store")
     }
     await eventually(
@@ -92,7 +92,7 @@ describe("pay and watch", () => {
     expect((await watch(service.url, full.body.access_token)).status).toBe(200)
   })
 
-  it("a token opens what was bought and nothing else", async () => {
+  it("a token opens routes of its scope only", async () => {
     const bought = await postToken(
       service.url,
       (await preparePurchase(service, await service.customer())).headers,
@@ -110,7 +110,7 @@ describe("pay and watch", () => {
     ).toEqual(["movies:write"])
   })
 
-  it("without a payment the ticket office shows all offers, or the one asked for", async () => {
+  it("POST /token without a payment lists all offers or the requested one", async () => {
     const all = await postToken(service.url, {})
     expect(all.status).toBe(402)
     expect(all.body.accepts).toHaveLength(2)
@@ -120,7 +120,7 @@ describe("pay and watch", () => {
     expect((await fetch(`${service.url}/token?offer=none`, { method: "POST" })).status).toBe(400)
   })
 
-  it("N-6749-1: the ticket office speaks POST only, and says so", async () => {
+  it("N-6749-1: /token answers other methods with 405 and Allow: POST", async () => {
     for (const method of ["GET", "PUT", "DELETE", "HEAD", "PATCH"]) {
       const response = await fetch(`${service.url}/token`, { method })
       expect(response.status, method).toBe(405)
@@ -128,7 +128,7 @@ describe("pay and watch", () => {
     }
   })
 
-  it("N-8414-1, N-9728-1: the metadata name this service exactly", async () => {
+  it("N-8414-1, N-9728-1: the metadata name exactly this service", async () => {
     const read = async (path: string) => (await fetch(`${service.url}/.well-known/${path}`)).json()
     expect(await read("oauth-authorization-server")).toMatchObject({
       issuer: service.url,

@@ -4,7 +4,7 @@ import { at, type Mutation } from "../mutations/mutation.ts"
 export const mutations: readonly Mutation[] = [
   ...at("server/grants/payment/match.ts", [
     [
-      "nothing is sold at a door that it would not open",
+      "no offer is sold at a route that it does not open",
       'if (request.gatedRoute && !opens(offer, request.gatedRoute)) throw new Refusal("offer_elsewhere")',
       "",
       "HTP-02",
@@ -12,7 +12,7 @@ export const mutations: readonly Mutation[] = [
   ]),
   ...at("server/core/offers.ts", [
     [
-      "nothing is sold at a door that asks for more of it",
+      "no offer is sold at a route that costs more",
       "(offer.units === null || offer.units >= gatedRoute.cost) &&",
       "",
       "HTP-02",
@@ -20,12 +20,12 @@ export const mutations: readonly Mutation[] = [
   ]),
   ...at("server/gate/pay-at-routes.ts", [
     [
-      "no second payment is asked for what was paid for",
+      "no second payment is requested for a paid call",
       "isPaymentRefusal(reason) ? plainAnswer(refuse(path, afterPayment[reason])) : undefined",
       "undefined",
       "IDM-06",
     ],
-    ["the rate of a peer at the door", "peer: payer.peer,", 'peer: "",', "DOS-02"],
+    ["the rate of a peer counts at routes too", "peer: payer.peer,", 'peer: "",', "DOS-02"],
   ]),
   ...at("server/gate/handle-gate.ts", [
     [
@@ -35,21 +35,21 @@ export const mutations: readonly Mutation[] = [
       "TOK-01",
     ],
     [
-      "what was bought is the buyer's, however the call ends",
+      "the buyer gets its token however the call ends",
       "if (entry) Object.assign(headers, entry.headers)",
       "",
       "CLI-14",
     ],
   ]),
   ...at("server/http/token-endpoint.ts", [
-    ["one version of x402 in a request", "if (header !== null && headerV1 !== null)", "if (false)", "HTP-08"],
+    ["one x402 version per request", "if (header !== null && headerV1 !== null)", "if (false)", "HTP-08"],
   ]),
   ...at("server/core/x402-v1.ts", [
     [
-      "a v1 payment is for what was signed",
+      "a v1 payment matches the signed amount",
       "return entry.amount === value.toString() && parseAddress(entry.payTo) === payTo",
       "return true",
-      "pays for the offer named",
+      "pays for the named offer",
     ],
   ]),
 ]

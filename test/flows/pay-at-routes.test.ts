@@ -36,20 +36,20 @@ const offers = [
 
 let chain: LocalChain
 let service: TestService
-/** Holds nobody for long whose payment is settled first, and hears each peer forty times in ten seconds. */
-let hurried: TestService
-/** Requests that reached a handler. */
+/** A service with short settlement waits and 40 requests per peer in ten seconds. */
+let shortWaits: TestService
+/** The number of requests that reached a handler. */
 let handled = 0
 beforeAll(async () => {
   chain = await startLocalChain({ network: "base-sepolia", blockTimeSeconds: 0, accounts: 0 })
-  const shop = { chain, network }
-  service = await openService({ ...shop, config: { offers, payAtRoutes: true, x402v1: true } })
-  hurried = await openService({
-    ...shop,
+  const place = { chain, network }
+  service = await openService({ ...place, config: { offers, payAtRoutes: true, x402v1: true } })
+  shortWaits = await openService({
+    ...place,
     config: { offers, payAtRoutes: true, trustProxy: ["127.0.0.1"], limits: { requestsPerPeer: 40 } },
     issuer: { waits: { seconds: 0.2 } },
   })
-  for (const { app, issuer } of [service, hurried]) {
+  for (const { app, issuer } of [service, shortWaits]) {
     const handler: express.RequestHandler = (_req, res) => {
       handled += 1
       res.json({ handled })
@@ -68,7 +68,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await service.close()
-  await hurried.close()
+  await shortWaits.close()
   await chain.stop()
 })
 beforeEach(() => {
@@ -81,7 +81,7 @@ function accepted(id: string, at = service): PaymentRequirements {
   return acceptedOf(found)
 }
 
-/** A payment as stock clients make it, with a nonce that commits to nothing. */
+/** A payment as stock clients make it, with an uncommitted nonce. */
 async function payFor(
   id: string,
   account?: Account,
@@ -110,18 +110,18 @@ async function ask(path: string, headers: Record<string, string> = {}, init: Req
   return { status: response.status, headers: response.headers, body: await response.json() }
 }
 
-describe("a payment at a business URL, with walkUp", () => {
-  it("IDM-01: opens it, and the answer brings the token for the next calls", async () => {
+describe("a payment at a route, with payAtRoutes", () => {
+  it("IDM-01: opens the route and returns a token for further calls", async () => {
     const paid = await ask("/movies/1", await payFor("hour"))
     expect(paid).toMatchObject({ status: 200, body: { id: "1" } })
     expect(paid.headers.get("cache-control")).toBe("private, no-store")
-    // The money is not in yet, and nothing says it is.
+    // The payment is not settled yet, and no header claims it.
     expect(paid.headers.get(paymentResponseHeader)).toBeNull()
     const token = paid.headers.get(tokenHeader) ?? ""
     expect(await watch(service.url, token)).toMatchObject({ status: 200 })
   })
 
-  it("is asked for in words that stock clients act on, where its token would open the door", async () => {
+  it("is offered to stock clients at routes that its token would open", async () => {
     const flows = async (path: string, headers = {}) => {
       const refused = await ask(path, headers)
       expect(refused.status).toBe(402)
@@ -136,7 +136,7 @@ describe("a payment at a business URL, with walkUp", () => {
     expect(await flows("/secrets/1")).toEqual(["access-token"])
   })
 
-  it("HTP-02: buys nothing that would not open the door, and is still good at the ticket office", async () => {
+  it("HTP-02: is refused for an offer that does not open the route, and stays usable", async () => {
     for (const [path, id] of [
       ["/movies/1", "call"],
       ["/dear/1", "call"],
@@ -152,7 +152,7 @@ describe("a payment at a business URL, with walkUp", () => {
     expect(handled).toBe(0)
   })
 
-  it("RPL-02: is redeemed once, however many copies come at once, and the handler runs once", async () => {
+  it("RPL-02: is redeemed once among concurrent copies, with one handler call", async () => {
     const payment = await payFor("call")
     const answers = await Promise.all(Array.from({ length: 5 }, () => ask("/clips/1", payment)))
     expect(answers.map(({ status }) => status).sort()).toEqual([200, 409, 409, 409, 409])
@@ -161,7 +161,7 @@ describe("a payment at a business URL, with walkUp", () => {
       expect(headers.has(tokenHeader), String(status)).toBe(status === 200)
   })
 
-  it("IDM-06: repeats with proof from the same grant, which is not good for a second call, and is not to be paid again", async () => {
+  it("IDM-06: when repeated gets no second call and no second payment request", async () => {
     const extensions = { "payment-identifier": { info: { id: randomHex32() } } }
     const [call, hour] = [
       await payFor("call", undefined, extensions),
@@ -176,7 +176,7 @@ describe("a payment at a business URL, with walkUp", () => {
     })
   })
 
-  it("leaves the handler its body and its Idempotency-Key, which may be of any form", async () => {
+  it("leaves body and Idempotency-Key to the handler", async () => {
     const headers = {
       ...(await payFor("studio")),
       "content-type": "application/json",
@@ -186,13 +186,13 @@ describe("a payment at a business URL, with walkUp", () => {
     expect(answer).toMatchObject({ status: 200, body: { a: [1] } })
   })
 
-  it("CLI-14: gives the token even when the handler fails", async () => {
+  it("CLI-14: returns its token even when the handler fails", async () => {
     const failed = await ask("/broken", await payFor("hour"))
     expect(failed.status).toBe(500)
     expect((await watch(service.url, failed.headers.get(tokenHeader) ?? "")).status).toBe(200)
   })
 
-  it("TOK-01: is not looked at beside a token, which decides alone", async () => {
+  it("TOK-01: is ignored beside a token, which decides alone", async () => {
     const payment = await payFor("hour")
     const beside = (authorization: string) => ask("/movies/1", { ...payment, authorization })
     expect((await beside("Bearer x")).status).toBe(401)
@@ -201,7 +201,7 @@ describe("a payment at a business URL, with walkUp", () => {
     expect((await postToken(service.url, payment)).status).toBe(200)
   })
 
-  it("HTP-08: is refused when it came twice, in two versions, or unreadable, and never answered 402", async () => {
+  it("HTP-08: is refused with 400 when sent twice, in two versions or unreadable", async () => {
     const payment = await payFor("hour")
     const value = payment[paymentSignatureHeader] ?? ""
     const twice = `GET /movies/1 HTTP/1.1\r\nHost: a\r\nPAYMENT-SIGNATURE: ${value}\r\nPAYMENT-SIGNATURE: ${value}\r\n\r\n`
@@ -217,16 +217,19 @@ describe("a payment at a business URL, with walkUp", () => {
     expect((await ask("/movies/1", payment)).status).toBe(200)
   })
 
-  it("DOS-02: counts against the same rate as the ticket office", async () => {
+  it("DOS-02: counts towards the same rate as POST /token", async () => {
     const junk = { [paymentSignatureHeader]: "x", "x-forwarded-for": "192.0.2.7" }
-    const atTokenEndpoint = () => ask("/token", junk, { method: "POST" }, hurried)
+    const atTokenEndpoint = () => ask("/token", junk, { method: "POST" }, shortWaits)
     const answers = await Promise.all(Array.from({ length: 39 }, atTokenEndpoint))
     expect(answers.filter(({ status }) => status === 400).length).toBe(39)
-    const atRoute = [await ask("/movies/1", junk, {}, hurried), await ask("/movies/1", junk, {}, hurried)]
+    const atRoute = [
+      await ask("/movies/1", junk, {}, shortWaits),
+      await ask("/movies/1", junk, {}, shortWaits),
+    ]
     expect(atRoute.map(({ status }) => status)).toEqual([400, 429])
   })
 
-  it("IDM-08: waits for money that comes first, and then says that it is in", async () => {
+  it("IDM-08: waits for a settle-first payment and then returns its settlement", async () => {
     const paid = await ask("/films/1", await payFor("film"))
     expect(paid.status).toBe(200)
     expect(decodeHeader(paid.headers.get(paymentResponseHeader) ?? "")).toMatchObject({
@@ -235,9 +238,9 @@ describe("a payment at a business URL, with walkUp", () => {
     })
   })
 
-  it("IDM-08: says 202 while the money is not in, and the token is then at the ticket office", async () => {
-    const payment = await payFor("film", undefined, undefined, hurried)
-    const pending = await withoutBlocks(chain, () => ask("/films/1", payment, {}, hurried))
+  it("IDM-08: is answered 202 while unsettled, and the token follows at /token", async () => {
+    const payment = await payFor("film", undefined, undefined, shortWaits)
+    const pending = await withoutBlocks(chain, () => ask("/films/1", payment, {}, shortWaits))
     expect(pending).toMatchObject({
       status: 202,
       body: { next: { action: "retry" }, retry_secret: expect.any(String) },
@@ -245,15 +248,15 @@ describe("a payment at a business URL, with walkUp", () => {
     expect(handled).toBe(0)
     const { retry_secret } = pending.body as { retry_secret: string }
     const bought = await eventually(
-      () => postToken(hurried.url, { ...payment, [idempotencyHeader]: retry_secret }),
+      () => postToken(shortWaits.url, { ...payment, [idempotencyHeader]: retry_secret }),
       ({ status }) => status !== 202,
     )
     expect(bought.status).toBe(200)
     const headers = { authorization: `Bearer ${bought.body.access_token}` }
-    expect((await ask("/films/1", headers, {}, hurried)).status).toBe(200)
+    expect((await ask("/films/1", headers, {}, shortWaits)).status).toBe(200)
   })
 
-  it("TOK-21: opens nothing any more when its settlement fails, and is not to be paid again", async () => {
+  it("TOK-21: opens nothing after its settlement failed, and is not rebought", async () => {
     const account = await service.customer(10_000n)
     const payment = await payFor("hour", account, { "payment-identifier": { info: { id: randomHex32() } } })
     await chain.request("evm_setAutomine", [false])
@@ -273,7 +276,7 @@ describe("a payment at a business URL, with walkUp", () => {
     })
   })
 
-  it("a client of MPP finds no challenge it would stumble over", async () => {
+  it("an MPP client gets a 402 without a Bearer challenge", async () => {
     const headers = { "accept-payment": "evm/charge" }
     expect((await ask("/movies/1", headers)).headers.has("www-authenticate")).toBe(false)
     expect((await ask("/movies/1")).headers.has("www-authenticate")).toBe(true)
@@ -283,7 +286,7 @@ describe("a payment at a business URL, with walkUp", () => {
 })
 
 describe("x402 v1", () => {
-  it("finds its 402 in the body, at the office and at the door", async () => {
+  it("has its 402 in the body, at /token and at routes", async () => {
     for (const [path, method] of [
       ["/token?offer=hour", "POST"],
       ["/movies/1", "GET"],
@@ -302,7 +305,7 @@ describe("x402 v1", () => {
       })
   })
 
-  it("pays for the offer named, or the one with the amount that was signed", async () => {
+  it("pays for the named offer or the one with the signed amount", async () => {
     const bought = await ask("/token?offer=hour", await payForV1("hour"), { method: "POST" })
     expect(bought).toMatchObject({ status: 200, body: { scope: "movies:read" } })
     const unnamed = await ask("/token", await payForV1("studio"), { method: "POST" })
@@ -310,7 +313,7 @@ describe("x402 v1", () => {
     expect((await ask("/movies/1", await payForV1("hour"))).status).toBe(200)
   })
 
-  it("is told by its own header that the money is in", async () => {
+  it("returns the settlement in its own header", async () => {
     const { status, headers } = await ask("/films/1", await payForV1("film"))
     expect(status).toBe(200)
     expect(decodeHeader(headers.get(paymentResponseHeaderV1) ?? "")).toMatchObject({
@@ -320,22 +323,22 @@ describe("x402 v1", () => {
     expect(headers.get(paymentResponseHeader)).toBeNull()
   })
 
-  it("RPL-20: pays no other price, on no other network, and not twice", async () => {
-    const router = (headers: Record<string, string>) => ask("/token?offer=hour", headers, { method: "POST" })
-    expect(await router(await payForV1("studio"))).toMatchObject({ body: { reason: "amount_mismatch" } })
-    expect(await router(await payForV1("hour", { network: "base" }))).toMatchObject({
+  it("RPL-20: pays no other price, on no other network, and only once", async () => {
+    const payAt = (headers: Record<string, string>) => ask("/token?offer=hour", headers, { method: "POST" })
+    expect(await payAt(await payForV1("studio"))).toMatchObject({ body: { reason: "amount_mismatch" } })
+    expect(await payAt(await payForV1("hour", { network: "base" }))).toMatchObject({
       body: { reason: "network_mismatch" },
     })
-    expect(await router(await payForV1("hour", { payload: {} }))).toMatchObject({
+    expect(await payAt(await payForV1("hour", { payload: {} }))).toMatchObject({
       body: { reason: "payment_malformed" },
     })
     const payment = await payForV1("hour")
-    expect((await router(payment)).status).toBe(200)
-    expect((await router(payment)).status).toBe(409)
+    expect((await payAt(payment)).status).toBe(200)
+    expect((await payAt(payment)).status).toBe(409)
   })
 
-  it("is not spoken unless the configuration says so", async () => {
-    const asked = await fetch(`${hurried.url}/movies/1`, { headers: await payForV1("hour") })
+  it("is disabled unless configured", async () => {
+    const asked = await fetch(`${shortWaits.url}/movies/1`, { headers: await payForV1("hour") })
     expect(asked.status).toBe(402)
     expect(await asked.json()).toMatchObject({ x402Version: 2, error: "pay_at_token_endpoint" })
   })

@@ -17,9 +17,9 @@ let services: ServiceProcess[] = []
 let chain: LocalChain
 let folder: string
 let database: string
-let shop: Parameters<typeof preparePurchase>[0]
+let seller: Parameters<typeof preparePurchase>[0]
 
-/** The `at`-th request goes to the processes in turn. */
+/** The requests go to the processes in turn. */
 const urlOf = (at: number) => `http://127.0.0.1:${ports[at % ports.length]}`
 const customer = async () => {
   const account = randomAccount()
@@ -38,7 +38,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "processes-"))
   database = join(folder, "ticket402.db")
   while (ports.length < 4) ports.push(await freePort())
-  // One service behind one name: every process sells for, and accepts, the same resource.
+  // One service with one name: every process sells and accepts the same resource.
   const config = configInput({
     issuer: urlOf(0),
     payTo,
@@ -46,7 +46,7 @@ beforeAll(async () => {
     networks: { [sepoliaId]: { rpcUrls: [chain.rpcUrl] } },
     limits: { perPayer: "1000", newPayer: 1000, total: "1000", requestsPerPeer: 1_000_000 },
   })
-  shop = { accepted: acceptedOf(parseConfig(config).offers[0]!), url: urlOf(0) }
+  seller = { accepted: acceptedOf(parseConfig(config).offers[0]!), url: urlOf(0) }
   services = await Promise.all(ports.map((port) => spawnService({ config, port })))
   await chain.fund(services[0]!.relayer)
 })
@@ -57,16 +57,16 @@ afterAll(async () => {
 })
 
 describe("four processes on one database", () => {
-  it("have one relayer and one set of keys, though they started at once", async () => {
+  it("share one relayer and one key ring after a concurrent start", async () => {
     expect(new Set(services.map((service) => service.relayer)).size).toBe(1)
-    const { headers } = await preparePurchase(shop, await customer())
+    const { headers } = await preparePurchase(seller, await customer())
     const token = (await postToken(urlOf(0), headers)).body.access_token
     const seen = await Promise.all(ports.map((_, at) => watch(urlOf(at), token)))
     expect(seen.map(({ status }) => status)).toEqual([200, 200, 200, 200])
   })
 
-  it("MI-01, RPL-02: give one ticket for forty identical payments at once", async () => {
-    const purchase = await preparePurchase(shop, await customer())
+  it("MI-01, RPL-02: redeem forty identical concurrent payments once", async () => {
+    const purchase = await preparePurchase(seller, await customer())
     const answers = await Promise.all(
       Array.from({ length: 40 }, (_, at) => postToken(urlOf(at), purchase.headers)),
     )
@@ -76,18 +76,18 @@ describe("four processes on one database", () => {
     expect(new Set(proven.map((answer) => answer.body.grant.id)).size).toBe(1)
   })
 
-  it("SET-02: take one of many payments out of a purse that holds one price, wherever they arrive", async () => {
+  it("SET-02: accept one of many payments from a balance of one price", async () => {
     const account = await customer()
-    const purchases = await Promise.all(Array.from({ length: 12 }, () => preparePurchase(shop, account)))
+    const purchases = await Promise.all(Array.from({ length: 12 }, () => preparePurchase(seller, account)))
     const answers = await Promise.all(purchases.map((purchase, at) => postToken(urlOf(at), purchase.headers)))
     expect(answers.filter((answer) => answer.status === 200)).toHaveLength(1)
     expect(answers.filter((answer) => answer.body.reason === "insufficient_funds")).toHaveLength(11)
   })
 
-  it("MI-04, SET-20: settle every payment once, by one worker and its nonces", async () => {
+  it("MI-04, SET-20: settle every payment once by one worker", async () => {
     const before = await settled()
     const purchases = await Promise.all(
-      Array.from({ length: 40 }, async () => preparePurchase(shop, await customer())),
+      Array.from({ length: 40 }, async () => preparePurchase(seller, await customer())),
     )
     const answers = await Promise.all(purchases.map((purchase, at) => postToken(urlOf(at), purchase.headers)))
     expect(answers.map(({ status }) => status)).toEqual(purchases.map(() => 200))
@@ -95,7 +95,7 @@ describe("four processes on one database", () => {
     expect(after.broken).toEqual([])
     expect(after.paid - before.paid).toBe(40)
     expect(after.owed).toBe(after.received)
-    // A second worker would have sent transactions that these books do not have, or the same payments again.
+    // A second worker would have sent unknown transactions or the same payments again.
     const nonce = await chain.request("eth_getTransactionCount", [services[0]!.relayer, "latest"])
     const db = new Sqlite(database, { readonly: true })
     const nonces = db.prepare("SELECT nonce FROM transactions ORDER BY nonce").pluck().all()

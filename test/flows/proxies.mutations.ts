@@ -4,7 +4,7 @@ import { at, type Mutation } from "../mutations/mutation.ts"
 export const mutations: readonly Mutation[] = [
   ...at("server/http/router.ts", [
     [
-      "routes by the path as it was sent",
+      "routes are matched on the path as sent",
       "const route = routeOf(caller.path)",
       "const route = routeOf(new URL(request.url).pathname)",
       "HTP-01, HTP-02",
@@ -15,7 +15,7 @@ export const mutations: readonly Mutation[] = [
       "a refusal is never a success",
       'if (form === "refusal") return',
       "if (false) return",
-      "says 200 or 401 and nothing else",
+      "answers nginx 200 or 401",
     ],
   ]),
 ]

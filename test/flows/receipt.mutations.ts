@@ -3,18 +3,18 @@ import { at, type Mutation } from "../mutations/mutation.ts"
 
 export const mutations: readonly Mutation[] = [
   ...at("client/verifier/receipt.ts", [
-    ["type of a receipt", " || typ !== receiptType", "", "N-8725-6"],
+    ["the type of a receipt is checked", " || typ !== receiptType", "", "N-8725-6"],
     [
-      "issuer of a receipt",
+      "the issuer of a receipt is checked",
       "if (content.iss !== issuer) throw",
       "if (false) throw",
-      "is refused when it was changed",
+      "is refused when altered",
     ],
     [
-      "algorithm of a receipt's key",
+      "the algorithm of a receipt's key is checked",
       "if (jwk.alg !== alg || !algorithms.has(alg)) throw",
       "if (false) throw",
-      "is refused when it was changed",
+      "is refused when altered",
     ],
   ]),
 ]

@@ -53,7 +53,7 @@ beforeAll(async () => {
 afterAll(() => service.close())
 
 describe("a receipt", () => {
-  it("names who paid what to whom, and where on the chain, and is checked offline", async () => {
+  it("names payer, payee, amount and Transfer, and verifies offline", async () => {
     const content = await verifyReceipt(receipt, published, service.url)
     const { transfer } = purchase
     expect(content).toEqual({
@@ -81,13 +81,13 @@ describe("a receipt", () => {
     const log = mined.logs.find(({ logIndex }) => Number(logIndex) === content.payment.log_index)
     expect(log?.address.toLowerCase()).toBe(content.payment.asset)
     expect(log?.topics[1]).toContain(transfer.payer.slice(2))
-    // The ordinary key set does as well, while the key is in it.
+    // The ordinary key set verifies it too while it contains the key.
     expect(await verifyReceipt(receipt, (await read("/.well-known/jwks.json")).body, service.url)).toEqual(
       content,
     )
   })
 
-  it("is given to whoever owns the grant, when something was paid and the money is in", async () => {
+  it("is returned to the grant's owner once a payment has settled", async () => {
     expect((await read("/token/receipt", { authorization: `Bearer ${token}` })).status).toBe(200)
     expect(await read("/token/receipt")).toMatchObject({ status: 401, body: { reason: "proof_missing" } })
     expect(await receiptFor("ab".repeat(32))).toMatchObject({
@@ -111,10 +111,10 @@ describe("a receipt", () => {
     await service.chain.request("evm_mine", [])
   })
 
-  it("N-8725-6: opens no door, and a ticket is no receipt", async () => {
+  it("N-8725-6: is no token, and a token is no receipt", async () => {
     expect((await watch(service.url, receipt)).status).toBe(401)
     expect(await code(verifyReceipt(token, published, service.url))).toBe("receipt_invalid")
-    // Not even what the very key signed under another type.
+    // Not even a JWT of the same key with another type.
     const { id, jwk } = (await readRing(keyFolder)).access[0]!
     const content = await verifyReceipt(receipt, published, service.url)
     const sign = async (typ: string) =>
@@ -126,7 +126,7 @@ describe("a receipt", () => {
       expect(await code(verifyReceipt(await sign(typ), published, service.url)), typ).toBe("receipt_invalid")
   })
 
-  it("is refused when it was changed, or is another issuer's, or its key is not in the set", async () => {
+  it("is refused when altered, of another issuer or without its key", async () => {
     const [header, payload, signature] = receipt.split(".") as [string, string, string]
     const content = JSON.parse(Buffer.from(payload, "base64url").toString())
     content.payment.amount = "1000000"
@@ -139,7 +139,7 @@ describe("a receipt", () => {
     expect(await code(verifyReceipt("a.b.c", published, service.url))).toBe("receipt_invalid")
   })
 
-  it("is still checked when its key has retired and gone, and not when the key was removed", async () => {
+  it("verifies after its key was retired and not after its removal", async () => {
     let time = Math.floor(Date.now() / 1000)
     const now = () => time
     const maintenance = createKeyMaintenance(keyFolder, { algorithm: "ES256", now })

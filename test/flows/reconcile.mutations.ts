@@ -4,7 +4,7 @@ import { at, type Mutation } from "../mutations/mutation.ts"
 export const mutations: readonly Mutation[] = [
   ...at("server/core/reconciliation.ts", [
     [
-      "money that is in no row is a difference",
+      "a transfer without a row is a difference",
       "const strange = paid.filter((each) => !agrees(each.row, each))",
       "const strange: readonly Paid[] = []",
       "SET-45: names money",
@@ -17,6 +17,6 @@ export const mutations: readonly Mutation[] = [
     ],
   ]),
   ...at("server/core/invariants.ts", [
-    ["totals are held against the rows", "value !== unsettled,", "false,", "names every invariant"],
+    ["totals are compared with the rows", "value !== unsettled,", "false,", "names every invariant"],
   ]),
 ]

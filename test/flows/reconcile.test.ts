@@ -27,7 +27,7 @@ async function sell(): Promise<string> {
   return exactEip3009.redemptionKey(service.chain.chainId, service.chain.asset, purchase.transfer)
 }
 
-/** A signed payment that never came to the office, submitted by somebody. */
+/** A signed payment that was submitted on chain without being sent to the service. */
 async function submitElsewhere(): Promise<void> {
   const { chain, accepted } = service
   const { transfer } = await signPayment({ accepted, account: await service.customer() })
@@ -55,8 +55,8 @@ beforeAll(async () => {
 })
 afterAll(() => service.close())
 
-describe("the command reconcile", () => {
-  it("SET-45: finds the sum of paid rows equal to the chain's transfers, while the service runs", async () => {
+describe("ticket402 reconcile", () => {
+  it("SET-45: finds paid rows equal to the chain's transfers while the service runs", async () => {
     const [account, summary] = await reconciled(service)
     expect(account).toMatchObject({ kind: "account", booked: "30000", arrived: "30000", difference: "0" })
     expect(summary).toEqual({
@@ -68,7 +68,7 @@ describe("the command reconcile", () => {
     })
   })
 
-  it("lists what came without an authorization as other income, and counts it nowhere", async () => {
+  it("lists transfers without an authorization as other income", async () => {
     await service.chain.mint(service.payTo.address, 77n)
     const [other, account, summary] = await reconciled(service)
     expect(other).toMatchObject({ kind: "other_income", value: "77" })
@@ -76,7 +76,7 @@ describe("the command reconcile", () => {
     expect(summary.code).toBe(0)
   })
 
-  it("SET-45: names a row without its transfer, and a transfer that the books call unpaid", async () => {
+  it("SET-45: names a row without its transfer and a transfer without its row", async () => {
     tamper("UPDATE redemptions SET log_index = log_index + 7 WHERE key = ?", keys[0])
     const lines = await reconciled(service)
     expect(lines.filter(({ key }) => key === keys[0])).toMatchObject([
@@ -87,7 +87,7 @@ describe("the command reconcile", () => {
     tamper("UPDATE redemptions SET log_index = log_index - 7 WHERE key = ?", keys[0])
   })
 
-  it("SET-45: names money that arrived by authorization and is in no row, and how much it is", async () => {
+  it("SET-45: names money that arrived by authorization and is in no row", async () => {
     await submitElsewhere()
     const lines = await reconciled(service)
     expect(kindsOf(lines)).toEqual(["transfer_without_row", "other_income", "account", "summary"])
@@ -95,7 +95,7 @@ describe("the command reconcile", () => {
     expect(lines.at(-1)).toMatchObject({ difference: "10000", differences: 1, code: 1 })
   })
 
-  it("begins where it is told to, and says what it wants", async () => {
+  it("starts at the given block and refuses another value", async () => {
     const head = BigInt((await service.chain.request("eth_blockNumber")) as string)
     expect((await reconciled(service, `${head + 1n}`))[0]).toMatchObject({ booked: "0", arrived: "0" })
     expect(await reconciled(service, "latest")).toEqual([
@@ -103,10 +103,10 @@ describe("the command reconcile", () => {
     ])
   })
 
-  it("names every invariant that the books break by themselves", async () => {
+  it("names every invariant that the store violates", async () => {
     tamper("UPDATE totals SET unsettled = '5'")
     expect((await reconciled(service))[0]).toMatchObject({ kind: "broken_invariant", invariant: "I3" })
-    // No shop opens on such books.
+    // The service refuses to start on such a store.
     const start = createIssuer(service.config)
     await expect(start).rejects.toThrow("I3: the total of unsettled value is 5, the rows' 0")
     expect(mendableProblems(await start.catch((error: unknown) => error))).toHaveLength(1)

@@ -4,18 +4,18 @@ import { at, type Mutation } from "../mutations/mutation.ts"
 export const mutations: readonly Mutation[] = [
   ...at("server/books/keeper.ts", [
     [
-      "no sale before the books are complete",
+      "no sale before the store is complete",
       'if (!complete.has(network)) throw new Refusal("recovering")',
       "",
       "KEY-09: sells nothing",
     ],
   ]),
   ...at("server/books/catch-up.ts", [
-    ["payments since the backup are taken in", "payments: found,", "payments: [],", "KEY-09: sells nothing"],
+    ["payments since the backup are imported", "payments: found,", "payments: [],", "KEY-09: sells nothing"],
   ]),
   ...at("server/grants/payment/recall.ts", [
     [
-      "a sale that the books lost is answered",
+      "a lost sale is answered grant_lost",
       'if (grant.ended?.reason === "lost") throw new Refusal("grant_lost")',
       "",
       "KEY-09: sells nothing",
@@ -23,7 +23,7 @@ export const mutations: readonly Mutation[] = [
   ]),
   ...at("server/grants/refresh-token.ts", [
     [
-      "a grant that the books lost is not bought again by a machine",
+      "a lost grant is not rebought automatically",
       'throw new Refusal("grant_lost")',
       'throw new Refusal("refresh_token_invalid")',
       "KEY-09: sells nothing",

@@ -61,22 +61,22 @@ async function open(options: ServiceOptions = {}): Promise<TestService> {
   return service
 }
 
-/** Sold, and settled. */
-async function sell(shop: TestService) {
+/** Sells and waits for settlement. */
+async function sell(seller: TestService) {
   const purchase = await preparePurchase(
-    { accepted: shop.accepted, url: config.issuer ?? shop.url },
-    await shop.customer(),
+    { accepted: seller.accepted, url: config.issuer ?? seller.url },
+    await seller.customer(),
   )
-  const sold = await postToken(shop.url, purchase.headers)
+  const sold = await postToken(seller.url, purchase.headers)
   expect(sold.status).toBe(200)
   await eventually(
-    () => postToken(shop.url, retryHeaders(purchase)),
+    () => postToken(seller.url, retryHeaders(purchase)),
     ({ body }) => body.grant.settlement.state === "settled",
   )
   return { purchase, refreshToken: sold.body.refresh_token as string }
 }
 
-/** An online backup, and its return after the service has stopped. */
+/** Makes an online backup; the result restores it once the service has stopped. */
 async function backup(): Promise<() => Promise<void>> {
   const copy = join(folder, "backup.db")
   const db = new Sqlite(database(), { readonly: true })
@@ -97,14 +97,14 @@ const ledger = (): { kind: string; redemption_key: string | null }[] => {
     db.close()
   }
 }
-const answerTo = async (shop: TestService, headers: Record<string, string>) => {
-  const { status, body } = await postToken(shop.url, headers)
+const answerTo = async (seller: TestService, headers: Record<string, string>) => {
+  const { status, body } = await postToken(seller.url, headers)
   return `${status} ${body.reason ?? "sold"} ${body.next?.action ?? ""}`.trim()
 }
-const ready = async (shop: TestService) => (await fetch(`${shop.url}/health/ready`)).status
+const ready = async (seller: TestService) => (await fetch(`${seller.url}/health/ready`)).status
 
-describe("a backup from yesterday", () => {
-  it("KEY-09: sells nothing before the payments since then are in the books, and none of them twice", async () => {
+describe("a store restored from a backup", () => {
+  it("KEY-09: sells nothing until later payments are imported, each once", async () => {
     const before = await open()
     const early = await sell(before)
     const restore = await backup()
@@ -125,7 +125,7 @@ describe("a backup from yesterday", () => {
     const after = await open()
     expect(await ready(after)).toBe(503)
     expect(await answerTo(after, retryHeaders(late.purchase))).toBe("503 recovering retry")
-    // What the backup knows is answered as ever.
+    // Sales in the backup are answered as before.
     expect(await answerTo(after, retryHeaders(early.purchase))).toBe("200 sold")
     release()
     proxy.fault = undefined
@@ -138,7 +138,7 @@ describe("a backup from yesterday", () => {
       expect(await answerTo(after, retryHeaders(purchase))).toBe("400 grant_lost stop")
       expect(await answerTo(after, purchase.headers)).toBe("400 grant_lost stop")
     }
-    // His client does not buy again by itself.
+    // The buyer's client does not buy again automatically.
     expect((await refresh(after.url, late.refreshToken)).body).toMatchObject({
       reason: "grant_lost",
       next: { action: "stop" },
@@ -155,7 +155,7 @@ describe("a backup from yesterday", () => {
     })
   })
 
-  it("KEY-09: new books begin with what a relayer used before has settled, as far back as they look", async () => {
+  it("KEY-09: when new, starts with its relayer's settlements since startBlock", async () => {
     const before = await open()
     const old = await sell(before)
     const startBlock = Number(await chain.request("eth_blockNumber")) + 1
@@ -167,12 +167,12 @@ describe("a backup from yesterday", () => {
     const id = Object.keys(before.config.networks)[0] ?? ""
     const after = await open({ config: { networks: { [id]: { rpcUrls: [proxy.url], startBlock } } } })
     expect(await answerTo(after, retryHeaders(recent.purchase))).toBe("400 grant_lost stop")
-    // Before the beginning of the books the chain alone knows of it.
+    // Before startBlock only the chain knows of the payment.
     expect(await answerTo(after, retryHeaders(old.purchase))).toBe("400 authorization_used stop")
     await sell(after)
   })
 
-  it("is told from the newest file: an ordinary restart takes in nothing", async () => {
+  it("is distinguished from an ordinary restart, which imports nothing", async () => {
     const before = await open()
     await sell(before)
     const after = await open()
@@ -180,14 +180,17 @@ describe("a backup from yesterday", () => {
     expect(ledger().map(({ kind }) => kind)).toEqual(["redeemed", "settled"])
   })
 
-  it("keeps the shop shut while the chain cannot be asked, and opens it by itself", async () => {
+  it("sells nothing while the chain is unreachable and resumes automatically", async () => {
     proxy.fault = { kind: "down" }
-    const shop = await open()
-    const purchase = await preparePurchase({ accepted: shop.accepted, url: shop.url }, await shop.customer())
-    expect(await answerTo(shop, purchase.headers)).toBe("503 recovering retry")
+    const seller = await open()
+    const purchase = await preparePurchase(
+      { accepted: seller.accepted, url: seller.url },
+      await seller.customer(),
+    )
+    expect(await answerTo(seller, purchase.headers)).toBe("503 recovering retry")
     proxy.fault = undefined
     const sold = await eventually(
-      () => postToken(shop.url, purchase.headers),
+      () => postToken(seller.url, purchase.headers),
       ({ status }) => status !== 503,
     )
     expect(sold.status).toBe(200)

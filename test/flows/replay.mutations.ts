@@ -3,14 +3,14 @@ import { at, type Mutation } from "../mutations/mutation.ts"
 
 export const mutations: readonly Mutation[] = [
   ...at("server/grants/payment/signature.ts", [
-    ["signature check", 'if (verdict === "valid") return true', "return true", "RPL-09, RPL-10"],
+    ["the signature is checked", 'if (verdict === "valid") return true', "return true", "RPL-09, RPL-10"],
   ]),
   ...at("server/grants/payment/recall.ts", [
-    ["content equality on replay", "if (!same || !provesOwner(", "if (!provesOwner(", "N-3009-2"],
+    ["a replay must have equal content", "if (!same || !provesOwner(", "if (!provesOwner(", "N-3009-2"],
   ]),
   ...at("server/grants/payment/locate.ts", [
     [
-      "proof by the secret only",
+      "ownership is proven by the secret only",
       "      opening: opened,",
       "      opening: opened ?? request.commitment ?? null,",
       "RPL-01",

@@ -22,7 +22,7 @@ afterAll(() => service.close())
 const idOf = (answer: { body: { grant?: { id: string } } }) => answer.body.grant?.id
 
 describe("a payment is redeemed once", () => {
-  it("RPL-01: the same payment twice in a row buys one ticket", async () => {
+  it("RPL-01: the same payment sent twice gets one token", async () => {
     const purchase = await preparePurchase(service, await service.customer())
     expect((await postToken(service.url, purchase.headers)).status).toBe(200)
     const again = await postToken(service.url, purchase.headers)
@@ -33,7 +33,7 @@ describe("a payment is redeemed once", () => {
     expect(again.body.access_token).toBeUndefined()
   })
 
-  it("RPL-02: of fifty identical requests at once one is served, and one transfer is made", async () => {
+  it("RPL-02: fifty identical concurrent requests make one grant and one transfer", async () => {
     const customer = await service.customer(1_000_000n)
     const before = await service.balanceOf(service.payTo.address)
     const purchase = await preparePurchase(service, customer)
@@ -50,7 +50,7 @@ describe("a payment is redeemed once", () => {
     expect(await service.balanceOf(service.payTo.address)).toBeGreaterThan(before)
   })
 
-  it("RPL-09, RPL-10: of the four spellings of one signature one is accepted, and it settles", async () => {
+  it("RPL-09, RPL-10: one of the four spellings of a signature is accepted and settles", async () => {
     const customer = await service.customer(20_000n)
     const { payload, transfer } = await signPayment({ accepted: service.accepted, account: customer })
     const variants = spellings(transfer.signature).map((signature) => ({
@@ -72,7 +72,7 @@ describe("a payment is redeemed once", () => {
     )
   })
 
-  it("RPL-13, RPL-14: header and body, any spelling of the JSON, are one payment", async () => {
+  it("RPL-13, RPL-14: header and body in any JSON spelling are one payment", async () => {
     const { payload } = await signPayment({ accepted: service.accepted, account: await service.customer() })
     const json = { "content-type": "application/json" }
     const inBody = (payment: unknown) =>
@@ -88,7 +88,7 @@ describe("a payment is redeemed once", () => {
       expect((await attempt).status).toBe(409)
   })
 
-  it("IDM-01: a lost answer is given again to whoever has the secret, with the same token life and one settlement", async () => {
+  it("IDM-01: a retry with the secret gets the same token without a second settlement", async () => {
     const customer = await service.customer(50_000n)
     const purchase = await preparePurchase(service, customer)
     const first = await postToken(service.url, purchase.headers)
@@ -108,7 +108,7 @@ describe("a payment is redeemed once", () => {
     expect(await service.balanceOf(customer.address)).toBe(40_000n)
   })
 
-  it("N-3009-2: the same nonce with other content is a conflict, even with the secret", async () => {
+  it("N-3009-2: the same nonce with other content conflicts, even with the secret", async () => {
     const customer = await service.customer()
     const purchase = await preparePurchase(service, customer)
     expect((await postToken(service.url, purchase.headers)).status).toBe(200)
@@ -119,7 +119,7 @@ describe("a payment is redeemed once", () => {
     expect((await postToken(service.url, retryHeaders(other))).status).toBe(409)
   })
 
-  it("a commitment that does not open the nonce is refused, and nothing is kept of it", async () => {
+  it("a commitment that does not open the nonce is refused and nothing is stored", async () => {
     const purchase = await preparePurchase(service, await service.customer())
     const wrong = { ...purchase.headers, "Ticket402-Commitment": `0x${"1".repeat(64)}` }
     expect((await postToken(service.url, wrong)).body.reason).toBe("commitment_mismatch")

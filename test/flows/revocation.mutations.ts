@@ -4,7 +4,7 @@ import { at, type Mutation } from "../mutations/mutation.ts"
 export const mutations: readonly Mutation[] = [
   ...at("server/access/introspection.ts", [
     [
-      "introspection for those who may ask",
+      "introspection needs credentials",
       "if (!credentials || !isSecret(credentials.secret, secrets.get(credentials.id)))",
       "if (false)",
       "N-7662-1",
@@ -12,10 +12,10 @@ export const mutations: readonly Mutation[] = [
   ]),
   ...at("server/access/revocation.ts", [
     [
-      "a client's token is the client's",
+      "a client's token is revoked by that client",
       "if (isClients(found.grant) && credentials?.id !== found.grant.subject)",
       "if (false)",
-      "by that client only",
+      "requires the client's",
     ],
   ]),
 ]

@@ -19,7 +19,7 @@ import {
 import { spawnMate } from "../support/spawn-service.ts"
 
 const hash = (secret: string) => createHash("sha256").update(secret).digest("hex")
-const asker = { id: "library", secret: "b7Qm0tVx2LzY9rKd" }
+const introspector = { id: "library", secret: "b7Qm0tVx2LzY9rKd" }
 const billing = { id: "billing", secret: "Ns2fD5mY0tWzq8Xc" }
 let service: TestService
 let other: Awaited<ReturnType<typeof spawnMate>>
@@ -28,7 +28,7 @@ let file: string
 beforeAll(async () => {
   service = await openService({
     config: {
-      introspection: [{ clientId: asker.id, secretSha256: hash(asker.secret) }],
+      introspection: [{ clientId: introspector.id, secretSha256: hash(introspector.secret) }],
       whitelist: [{ clientId: billing.id, secretSha256: hash(billing.secret), scope: "movies:read" }],
     },
   })
@@ -58,7 +58,7 @@ async function post(path: string, form: Record<string, string>, headers: Record<
 const basic = ({ id, secret }: { id: string; secret: string }) => ({
   authorization: `Basic ${Buffer.from(`${id}:${secret}`).toString("base64")}`,
 })
-const introspect = (token: string) => post("/introspect", { token }, basic(asker))
+const introspect = (token: string) => post("/introspect", { token }, basic(introspector))
 const revoke = (token: string, headers: Record<string, string> = {}) => post("/revoke", { token }, headers)
 const buy = async (customer?: Parameters<typeof preparePurchase>[1]) =>
   (
@@ -71,7 +71,7 @@ const buy = async (customer?: Parameters<typeof preparePurchase>[1]) =>
   ).body
 const clientToken = async () =>
   (await post("/token", { grant_type: "client_credentials" }, basic(billing))).body.access_token as string
-/** What the command does, on a store of its own. */
+/** Runs the command in this process, on a store handle of its own. */
 async function command(options: Omit<RevokeOptions, "config">) {
   const [printed, warned]: [string[], string[]] = [[], []]
   const io = {
@@ -86,7 +86,7 @@ async function command(options: Omit<RevokeOptions, "config">) {
     answer: printed[0] === undefined ? undefined : JSON.parse(printed[0]),
   }
 }
-/** Waits until both processes refuse; fails unless that is within the bound of 5 s. */
+/** Waits until both processes refuse; fails when that takes longer than 5 s. */
 async function refusedEverywhere(token: string): Promise<Answer[]> {
   const from = performance.now()
   const ask = () => Promise.all([watch(service.url, token), watch(other.url, token)])
@@ -96,16 +96,16 @@ async function refusedEverywhere(token: string): Promise<Answer[]> {
 }
 
 describe("introspection", () => {
-  it("N-7662-1: tells nothing to a stranger", async () => {
+  it("N-7662-1: refuses callers without valid credentials", async () => {
     const { access_token: token } = await buy()
-    const strangers = [
+    const credentials = [
       {},
-      basic({ ...asker, secret: "wrong" }),
-      basic({ ...asker, id: "nobody" }),
+      basic({ ...introspector, secret: "wrong" }),
+      basic({ ...introspector, id: "nobody" }),
       basic(billing),
       { authorization: `Bearer ${token}` },
     ]
-    for (const headers of strangers) {
+    for (const headers of credentials) {
       const answer = await post("/introspect", { token }, headers)
       expect({ status: answer.status, error: answer.body.error }).toEqual({
         status: 401,
@@ -115,7 +115,7 @@ describe("introspection", () => {
     }
   })
 
-  it("says of a good token what it is, and of its grant how far it is", async () => {
+  it("describes an active token and the state of its grant", async () => {
     const bought = await buy()
     const { headers, body } = await introspect(bought.access_token)
     const { grant, ...claims } = decodeJwt(bought.access_token)
@@ -127,7 +127,11 @@ describe("introspection", () => {
       grant: { ...bought.grant, settlement: expect.objectContaining({ network: "eip155:11155111" }) },
     })
     expect(body.grant.id).toBe(grant)
-    const inBody = { token: bought.access_token, client_id: asker.id, client_secret: asker.secret }
+    const inBody = {
+      token: bought.access_token,
+      client_id: introspector.id,
+      client_secret: introspector.secret,
+    }
     expect((await post("/introspect", inBody)).body.active).toBe(true)
     const refreshing = await introspect(bought.refresh_token)
     expect(refreshing.body).toMatchObject({
@@ -144,7 +148,7 @@ describe("introspection", () => {
     })
   })
 
-  it("N-7662-2: says of every other token that it is not active, and not a word more", async () => {
+  it('N-7662-2: answers only "active": false for any other token', async () => {
     const bought = await buy()
     const [header, payload, signature = ""] = (bought.access_token as string).split(".")
     const forged = `${header}.${payload}.${signature.slice(0, -4)}AAAA`
@@ -161,7 +165,7 @@ describe("introspection", () => {
 })
 
 describe("revocation by the holder", () => {
-  it("N-7009-1, MI-06: an access token is refused everywhere within 5 s, and its grant lives on", async () => {
+  it("N-7009-1, MI-06: refuses an access token everywhere within 5 s, not its grant", async () => {
     const bought = await buy()
     expect((await watch(other.url, bought.access_token)).status).toBe(200)
     expect(await revoke(bought.access_token)).toMatchObject({ status: 200, text: "" })
@@ -173,7 +177,7 @@ describe("revocation by the holder", () => {
     expect((await watch(service.url, next.body.access_token)).status).toBe(200)
   })
 
-  it("N-7009-1: a refresh token is taken back with its grant and every token of it", async () => {
+  it("N-7009-1: ends the grant and all its tokens with a refresh token", async () => {
     const bought = await buy()
     const hint = { token: bought.refresh_token, token_type_hint: "access_token", client_id: "anybody" }
     expect((await post("/revoke", hint)).status).toBe(200)
@@ -185,13 +189,13 @@ describe("revocation by the holder", () => {
     })
   })
 
-  it("N-7009-1: a token that is unknown, foreign or taken back already is answered like any other", async () => {
+  it("N-7009-1: answers unknown, foreign and revoked tokens alike", async () => {
     const { access_token: token } = await buy()
     for (const each of ["nonsense", "a.b.c", token, token]) expect((await revoke(each)).status).toBe(200)
     expect((await post("/revoke", {})).body.error).toBe("invalid_request")
   })
 
-  it("a client's token is taken back by that client only", async () => {
+  it("requires the client's credentials for a client's token", async () => {
     const token = await clientToken()
     expect((await revoke(token)).body.error).toBe("invalid_client")
     expect((await revoke(token, basic({ ...billing, secret: "wrong" }))).status).toBe(401)
@@ -202,9 +206,9 @@ describe("revocation by the holder", () => {
 })
 
 describe("revocation by the operator", () => {
-  it("ends one grant, by its id or by a token of it", async () => {
+  it("ends one grant by its id or by one of its tokens", async () => {
     const [first, second, third] = [await buy(), await buy(), await buy()]
-    // In a process of its own, as an operator would.
+    // In a process of its own, as an operator runs it.
     const args = ["revoke", "-c", file, "--grant", first.grant.id, "--reason", "shared on a forum"]
     expect(await runCommand("scripts/ticket402.ts", args).ended).toMatchObject({
       code: 0,
@@ -218,13 +222,13 @@ describe("revocation by the operator", () => {
     expect(again.stderr).toContain("nothing changed")
   }, 30_000)
 
-  it("ends what a payer or a client has, and lets both come again", async () => {
+  it("ends the grants of a payer or client and admits both again", async () => {
     const customer = await service.customer()
     const [first, second, client] = [await buy(customer), await buy(customer), await clientToken()]
     expect((await command({ payer: customer.address })).answer).toEqual({ revoked: 2 })
     expect((await command({ client: billing.id })).answer.revoked).toBeGreaterThan(0)
     for (const token of [first.access_token, second.access_token, client]) await refusedEverywhere(token)
-    // What begins in the second of the command has ended with it.
+    // Grants issued within the second of the command have ended too.
     const again = await eventually(
       async () => (await buy(customer)).access_token,
       (token) => decodeJwt(token).iat !== decodeJwt(second.access_token).iat,
@@ -232,7 +236,7 @@ describe("revocation by the operator", () => {
     expect((await watch(other.url, again)).status).toBe(200)
   }, 30_000)
 
-  it("ends an offer's grants, and everything before a time, by a rule", async () => {
+  it("ends an offer's grants, and all grants before an instant, by a rule", async () => {
     const before = await buy()
     expect((await command({ offer: "studio" })).answer).toEqual({ revoked: 0 })
     expect((await command({ offer: "hour" })).answer.revoked).toBeGreaterThan(0)
@@ -249,7 +253,7 @@ describe("revocation by the operator", () => {
     expect(await checkLedger(join(service.folder, "ticket402.db"))).toEqual([])
   }, 30_000)
 
-  it("exits 78 for what names nothing, and changes nothing", async () => {
+  it("exits with 78 and changes nothing when the target is invalid", async () => {
     const cases: [Omit<RevokeOptions, "config">, RegExp][] = [
       [{}, /found 0 of --token/],
       [{ grant: "a", offer: "hour" }, /found 2 of --token/],
@@ -271,8 +275,8 @@ describe("revocation by the operator", () => {
   })
 })
 
-// The last of all, because the service is not of use afterwards.
-it("N-7009-2: while the store is away the answer is 503, and the token is to be taken for alive", async () => {
+// Runs last, because it closes the service.
+it("N-7009-2: revocation answers 503 while the store is closed; the token lives on", async () => {
   const { access_token: token } = await buy()
   await service.issuer.close()
   const answer = await revoke(token)

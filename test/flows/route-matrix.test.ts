@@ -10,7 +10,7 @@ import { openService, postToken, preparePurchase, type TestService } from "../su
 let service: TestService
 let token: string
 let port: number
-/** Requests that reached a handler behind the gate. */
+/** The number of requests that reached a handler behind the gate. */
 let handled = 0
 beforeAll(async () => {
   service = await openService()
@@ -36,17 +36,17 @@ beforeAll(async () => {
 })
 afterAll(() => service.close())
 
-/** The bytes of a request as they are, and everything that comes back. */
+/** Sends the bytes of a request unchanged and returns everything received. */
 async function raw(request: string): Promise<string> {
   const socket = connect(port, "127.0.0.1").setEncoding("latin1")
-  let said = ""
+  let received = ""
   socket.on("data", (part: string) => {
-    said += part
+    received += part
   })
   socket.on("error", () => undefined)
   socket.write(request, "latin1")
   await once(socket, "close")
-  return said
+  return received
 }
 const ask = (method: string, target: string, ...headers: string[]) =>
   raw(`${[`${method} ${target} HTTP/1.1`, "Host: a", "Connection: close", ...headers].join("\r\n")}\r\n\r\n`)
@@ -112,7 +112,7 @@ const absolute = [
 const methods = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "PROPFIND", "QUERY", "M-SEARCH"]
 
 describe("every spelling of a gated route", () => {
-  it("HTP-01, HTP-02: without a ticket none reaches a handler", async () => {
+  it("HTP-01, HTP-02: reaches no handler without a token", async () => {
     const targets = [...roots.flatMap((root) => leaves.map((leaf) => root + leaf)), ...absolute]
     const seen = new Set<number>()
     for (const method of methods) {
@@ -129,7 +129,7 @@ describe("every spelling of a gated route", () => {
     expect(seen).toContain(404)
   }, 120_000)
 
-  it("HTP-04: OPTIONS, TRACE, CONNECT and a method in lower case reach no handler, ticket or not", async () => {
+  it("HTP-04: reaches no handler with OPTIONS, TRACE, CONNECT or a lower-case method", async () => {
     for (const target of ["/paid/data", "/paid/any/1", "/paid/tree/x"]) {
       for (const method of ["OPTIONS", "get", "gEt"]) {
         const answer = await ask(method, target, bearer())
@@ -145,7 +145,7 @@ describe("every spelling of a gated route", () => {
     expect(handled).toBe(0)
   })
 
-  it("HTP-04: a method named in a header, the query or a form changes nothing", async () => {
+  it("HTP-04: ignores a method named in a header, the query or a form", async () => {
     const overrides = ["X-HTTP-Method-Override: GET", "X-HTTP-Method: GET", "X-Method-Override: GET"]
     for (const override of overrides) {
       expect(
@@ -156,7 +156,7 @@ describe("every spelling of a gated route", () => {
     expect(handled).toBe(0)
   })
 
-  it("HTP-08: two Host or two Authorization fields are refused, at the gate and at the office", async () => {
+  it("HTP-08: is refused with two Host or Authorization fields, as is /token", async () => {
     for (const target of ["/paid/data", "/paid/any/1"]) {
       const hosts = await ask("GET", target, "Host: b", bearer())
       expect(statusOf(hosts), hosts).toBe(400)
@@ -174,7 +174,7 @@ describe("every spelling of a gated route", () => {
     expect(handled).toBe(0)
   })
 
-  it("PRS-18: a second Authorization behind 2,000 header lines is still seen", async () => {
+  it("PRS-18: is refused for a second Authorization behind 2,000 header lines", async () => {
     const { createServer } = await import("node:http")
     const server = hardenServer(createServer(service.app))
     server.listen(0, "127.0.0.1")
@@ -193,8 +193,8 @@ describe("every spelling of a gated route", () => {
   })
 })
 
-describe("what is not plain HTTP", () => {
-  it("HTP-17: an upgrade is an ordinary request to the gate, and is never taken up", async () => {
+describe("requests other than plain HTTP", () => {
+  it("HTP-17: an upgrade is treated as an ordinary request and never performed", async () => {
     const upgrade = ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"]
     expect(statusOf(await ask("GET", "/paid/data", ...upgrade))).toBe(402)
     const seen = await ask("GET", "/paid/data", ...upgrade, bearer())
@@ -203,7 +203,7 @@ describe("what is not plain HTTP", () => {
     handled = 0
   })
 
-  it("HTP-28: refusals are JSON that no browser takes for a page", async () => {
+  it("HTP-28: refusals are JSON that no browser renders as a page", async () => {
     const markup = "<script>alert(1)</script>"
     for (const [method, target] of [
       ["GET", `/paid/any/${encodeURIComponent(markup)}`],
@@ -219,7 +219,7 @@ describe("what is not plain HTTP", () => {
 })
 
 describe("caches", () => {
-  it("HTP-20: what was paid for is never left to a shared cache, whatever the handler says", async () => {
+  it("HTP-20: may not share paid answers, whatever the handler sets", async () => {
     const answer = await ask("GET", "/paid/data", bearer())
     expect(answer).toContain("paid body")
     expect(answer).toMatch(/\r\ncache-control: private, no-store\r\n/i)
@@ -227,7 +227,7 @@ describe("caches", () => {
     handled = 0
   })
 
-  it("HTP-21: no refusal is stored", async () => {
+  it("HTP-21: may not store refusals", async () => {
     for (const credential of ["X-None: 1", "Authorization: Bearer x", "Authorization: Bearer a, Bearer b"]) {
       const answer = await ask("GET", "/paid/data", credential)
       expect(statusOf(answer)).toBeGreaterThanOrEqual(400)
@@ -235,7 +235,7 @@ describe("caches", () => {
     }
   })
 
-  it("HTP-22: nothing of the request's host comes back, and no spelling with an extension is served", async () => {
+  it("HTP-22: see no echo of a forged host and no paid answer with an extension", async () => {
     const forged = ["X-Forwarded-Host: evil.example", "X-Forwarded-Proto: gopher", "X-Original-URL: /free"]
     for (const target of [
       "/paid/data",
@@ -255,8 +255,8 @@ describe("caches", () => {
   })
 })
 
-describe("a gate that fails", () => {
-  it("HTP-25: stays shut with 503 and sells nothing", async () => {
+describe("failures of the gate", () => {
+  it("HTP-25: are answered 503, without a sale or a handler call", async () => {
     const reported: unknown[] = []
     const broken = {
       ...service.issuer,
@@ -287,7 +287,7 @@ describe("a gate that fails", () => {
     expect(reported).toEqual([new Error("the gate is broken")])
   })
 
-  it("HTP-29: the ticket office never redirects", async () => {
+  it("HTP-29: POST /token never redirects", async () => {
     for (const target of [
       "/token",
       "/token/",

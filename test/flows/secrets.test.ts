@@ -32,7 +32,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
-it("KEY-02: no secret of the service or its customers, no RPC URL and no path is in any log line or refusal", async () => {
+it("KEY-02: log lines and refusals contain no secret, RPC URL or path", async () => {
   const port = await freePort()
   const file = join(folder, "config.json")
   const config = configInput({
@@ -47,7 +47,7 @@ it("KEY-02: no secret of the service or its customers, no RPC URL and no path is
   const { listening: url, relayer } = JSON.parse(await command.firstLine())
   await chain.fund(relayer)
 
-  /** What may be in no log line, and in no answer but the one that hands it out. */
+  /** Secrets that may appear in no log line and only in the answer that issues them. */
   const secrets = new Map<string, string>()
   const refusals: string[] = []
   const statuses: number[] = []
@@ -57,8 +57,8 @@ it("KEY-02: no secret of the service or its customers, no RPC URL and no path is
     const response = await fetch(`${url}${path}`, init)
     const text = await response.text()
     statuses.push(response.status)
-    const said = `${JSON.stringify([...response.headers])}${text}`
-    if (response.status >= 400) refusals.push(said)
+    const answerText = `${JSON.stringify([...response.headers])}${text}`
+    if (response.status >= 400) refusals.push(answerText)
     // biome-ignore lint/suspicious/noExplicitAny: bodies are looked into freely in tests
     const body: any = text.startsWith("{") ? JSON.parse(text) : {}
     if (body.access_token) {
@@ -89,7 +89,7 @@ it("KEY-02: no secret of the service or its customers, no RPC URL and no path is
     return purchase
   }
 
-  // Sold, watched, refreshed, retried, replayed.
+  // Bought, used, refreshed, retried, replayed.
   const purchase = await prepare()
   const bought = await post({ ...purchase.headers, "Idempotency-Key": idempotencyKey })
   expect(bought.status).toBe(200)
@@ -100,7 +100,7 @@ it("KEY-02: no secret of the service or its customers, no RPC URL and no path is
   expect((await post(purchase.headers)).status).toBe(409)
   expect((await refresh(bought.body.refresh_token)).status).toBe(400)
 
-  // Refused for its signature, its form, its route.
+  // Refused for the signature, the form, the route.
   const forged = await prepare()
   expect((await post({ ...forged.headers, ...purchase.headers })).status).toBe(409)
   const inner = forged.payload.payload as Record<string, unknown>
@@ -113,7 +113,7 @@ it("KEY-02: no secret of the service or its customers, no RPC URL and no path is
   expect((await ask("/nowhere")).status).toBe(404)
   expect((await ask("/movies/1", { headers: { authorization: `Bearer ${forged.secret}` } })).status).toBe(401)
 
-  // While the node is away, lies, or loses answers, with a settlement under way.
+  // The node is unreachable, false or loses answers during a settlement.
   proxy.fault = { kind: "lose-answer", method: "eth_sendRawTransaction" }
   expect((await post((await prepare()).headers)).status).toBe(200)
   proxy.fault = { kind: "down" }
@@ -122,7 +122,7 @@ it("KEY-02: no secret of the service or its customers, no RPC URL and no path is
   expect((await post((await prepare()).headers)).status).toBe(503)
   proxy.fault = undefined
 
-  // While somebody else holds the database.
+  // Another process holds the database.
   const late = await prepare()
   const holder = new Database(join(folder, "ticket402.db"))
   holder.exec("BEGIN IMMEDIATE")
@@ -144,8 +144,8 @@ it("KEY-02: no secret of the service or its customers, no RPC URL and no path is
   secrets.set("RPC host", new URL(proxy.url).host)
   secrets.set("Idempotency-Key", idempotencyKey)
   secrets.set("folder", "canary-folder-")
-  secrets.set("place of the software", root)
-  secrets.set("a path", "node_modules/")
+  secrets.set("path of the software", root)
+  secrets.set("a dependency's path", "node_modules/")
   expect(secrets.size).toBeGreaterThan(30)
   expect(stderr.split("\n").length).toBeGreaterThan(20)
   expect(stderr).toContain("the chain is away")

@@ -35,8 +35,8 @@ async function configFile(name: string, changes: object): Promise<string> {
 }
 const serve = (...args: string[]) => runCommand("scripts/ticket402.ts", ["serve", ...args])
 
-describe("the command serve", () => {
-  it("prints one JSON line when it listens, serves the example, and ends with 0 on SIGTERM", async () => {
+describe("ticket402 serve", () => {
+  it("prints one JSON line, serves the example and exits with 0 on SIGTERM", async () => {
     const command = serve("--config", await configFile("good", {}), "--example")
     const { listening, relayer } = JSON.parse(await command.firstLine())
     expect(relayer).toMatch(/^0x[0-9a-fA-F]{40}$/)
@@ -50,7 +50,7 @@ describe("the command serve", () => {
     await expect(fetch(listening)).rejects.toThrow()
   })
 
-  it("sells nothing while the relayer has no gas, and says so", async () => {
+  it("sells nothing while the relayer has no gas, with reason relayer_unfunded", async () => {
     const command = serve("--config", await configFile("unfunded", {}), "--example")
     const { listening, relayer } = JSON.parse(await command.firstLine())
     const { preparePurchase, postToken } = await import("../support/service.ts")
@@ -76,7 +76,7 @@ describe("the command serve", () => {
     expect((await command.ended).code).toBe(0)
   })
 
-  it("exits 78 and names the key, what it found and what it wants", async () => {
+  it("exits with 78 and names the key, the value found and the value wanted", async () => {
     const cases: [string, object, RegExp][] = [
       ["unknown", { isuer: "x" }, /isuer: unknown key, did you mean "issuer"\?/],
       ["pay-to", { payTo: "0x1" }, /payTo: found "0x1", wanted an address/],
@@ -127,7 +127,7 @@ describe("the command serve", () => {
 
   it("SET-34: refuses a node whose asset has another EIP-712 domain", async () => {
     const other = await startLocalChain({ blockTimeSeconds: 0 })
-    // PUSH1 0 PUSH1 0 … RETURN 32 zero bytes: an asset whose separator is not USDC's.
+    // PUSH1 32, PUSH0, RETURN: returns 32 zero bytes as the domain separator.
     await other.request("anvil_setCode", [other.asset, "0x60205ff3"])
     const file = await configFile("domain", { networks: { [sepoliaId]: { rpcUrls: [other.rpcUrl] } } })
     const { code, stderr } = await serve("--config", file).ended
@@ -137,7 +137,7 @@ describe("the command serve", () => {
     expect(stderr).not.toContain(other.rpcUrl)
   })
 
-  it("refuses an address that is taken", async () => {
+  it("refuses an address in use", async () => {
     const file = await configFile("taken", {})
     const first = serve("--config", file)
     await first.firstLine()

@@ -17,10 +17,10 @@ beforeAll(async () => {
 })
 afterAll(() => service.close())
 
-describe("a settlement that fails", () => {
+describe("failed settlement", () => {
   it("TOK-21: ends the grant, and the gate refuses its tokens", async () => {
     const customer = await service.customer(10_000n)
-    // The money leaves between the ticket and the block that would have moved it.
+    // The balance is moved away between the sale and the next block.
     await service.chain.request("evm_setAutomine", [false])
     const purchase = await preparePurchase(service, customer)
     const bought = await postToken(service.url, purchase.headers)
@@ -48,7 +48,7 @@ describe("a settlement that fails", () => {
     expect((await postToken(service.url, purchase.headers)).status).toBe(409)
   })
 
-  it("SET-01: an empty purse buys nothing in the first place", async () => {
+  it("SET-01: is prevented by refusing a payer without balance", async () => {
     const purchase = await preparePurchase(service, await service.customer(9_999n))
     expect(await postToken(service.url, purchase.headers)).toMatchObject({
       status: 400,
@@ -56,7 +56,7 @@ describe("a settlement that fails", () => {
     })
   })
 
-  it("SET-02: one price in the purse buys one ticket, however many payments come at once", async () => {
+  it("SET-02: is prevented by accepting one of many payments from one balance", async () => {
     const customer = await service.customer(10_000n)
     const purchases = await Promise.all(Array.from({ length: 20 }, () => preparePurchase(service, customer)))
     const answers = await Promise.all(purchases.map((purchase) => postToken(service.url, purchase.headers)))

@@ -12,7 +12,7 @@ beforeAll(async () => {
 })
 afterAll(() => service.close())
 
-/** One request of the payment, in the header or in the body, in any spelling. */
+/** One request with the payment in header or body, in a random spelling. */
 function requestOf(payment: Record<string, unknown>, roll: Roll): Request {
   const spelled = spellPayment(payment, roll)
   if (roll(2) === 0) {
@@ -36,7 +36,7 @@ const caller = { path: "/token", peer: "127.0.0.1", rawHeaders: [] }
 const bytes = fc.uint8Array({ minLength: 1, maxLength: 200 })
 
 describe("one authorization", () => {
-  it("RPL-13, RPL-14: has one redemption key, whatever its spelling: two requests buy one ticket", async () => {
+  it("RPL-13, RPL-14: is redeemed once by two requests in any spelling", async () => {
     const property = fc.asyncProperty(bytes, bytes, async (first, second) => {
       const account = await service.customer(10_000n)
       const { payload } = await signPayment({ accepted: service.accepted, account })

@@ -17,7 +17,7 @@ async function status(headers: Record<string, string>) {
 }
 
 describe("the status of a grant", () => {
-  it("is told to whoever shows its token or its secret, and gives out no token", async () => {
+  it("is returned for its token or secret, without any token", async () => {
     const purchase = await preparePurchase(service, await service.customer())
     const bought = await postToken(service.url, purchase.headers)
     const byToken = { authorization: `Bearer ${bought.body.access_token}` }
@@ -43,14 +43,14 @@ describe("the status of a grant", () => {
     expect(await status(byToken)).toEqual(settled)
   })
 
-  it("is told to a plain client by its idempotency key", async () => {
+  it("is returned to a plain client for its idempotency key", async () => {
     const { payload } = await signPayment({ accepted: service.accepted, account: await service.customer() })
     const key = { [idempotencyHeader]: randomHex32() }
     const bought = await postToken(service.url, { ...key, [paymentSignatureHeader]: encodeHeader(payload) })
     expect((await status(key)).body.grant.id).toBe(bought.body.grant.id)
   })
 
-  it("is told to nobody else: not to the commitment, which a log of the purchase holds", async () => {
+  it("is not returned for the commitment, which logs of the purchase contain", async () => {
     const purchase = await preparePurchase(service, await service.customer())
     await postToken(service.url, purchase.headers)
     expect(await status({})).toMatchObject({ status: 401, body: { reason: "proof_missing" } })

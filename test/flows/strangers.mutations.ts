@@ -3,6 +3,11 @@ import { at, type Mutation } from "../mutations/mutation.ts"
 
 export const mutations: readonly Mutation[] = [
   ...at("server/grants/payment/chain.ts", [
-    ["used nonce", 'if (reading.used) return "authorization_used"', "", "settled elsewhere before"],
+    [
+      "a used nonce is refused",
+      'if (reading.used) return "authorization_used"',
+      "",
+      "RPL-16: cannot redeem it after it settled",
+    ],
   ]),
 ]

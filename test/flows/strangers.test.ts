@@ -22,7 +22,7 @@ const price = 10_000n
 
 let chain: LocalChain
 let service: TestService
-/** Sells the same to the same purse on the same chain. */
+/** Sells the same offer to the same payTo on the same chain. */
 let sibling: TestService
 let ahead = 0
 beforeAll(async () => {
@@ -45,7 +45,7 @@ const hasPaid = (address: Hex, left: bigint) =>
     (balance) => balance === left,
   )
 
-/** Puts a signed transfer on the chain without asking the cinema. */
+/** Submits a signed transfer on chain, bypassing the service. */
 async function submit(data: Hex): Promise<void> {
   const from = randomAccount().address
   await chain.fund(from)
@@ -53,8 +53,8 @@ async function submit(data: Hex): Promise<void> {
   await chain.request("eth_sendTransaction", [{ from, to: chain.asset, data, gas: "0x493e0" }])
 }
 
-describe("a stranger who has somebody's payment", () => {
-  it("RPL-16: read from the chain after it settled, it buys nothing, with or without a commitment", async () => {
+describe("another party holding a payment", () => {
+  it("RPL-16: cannot redeem it from chain data after it settled", async () => {
     const customer = await service.customer(price)
     const purchase = await preparePurchase(service, customer)
     expect((await postToken(service.url, purchase.headers)).status).toBe(200)
@@ -73,7 +73,7 @@ describe("a stranger who has somebody's payment", () => {
     expect((await pay(purchase.payload, { [secretHeader]: own })).status).toBe(409)
   })
 
-  it("RPL-16: settled elsewhere before it was shown, it buys nothing", async () => {
+  it("RPL-16: cannot redeem it after it settled outside the service", async () => {
     const customer = await service.customer(price)
     const { payload, transfer } = await signPayment({ accepted: service.accepted, account: customer })
     await submit(exactEip3009.settlementCall(service.chain.asset, transfer).data)
@@ -81,7 +81,7 @@ describe("a stranger who has somebody's payment", () => {
     expect(await pay(payload)).toMatchObject({ status: 400, body: { reason: "authorization_used" } })
   })
 
-  it("RPL-17: who shows it first is served, as a plain client; the chain pays once and its owner gets nothing", async () => {
+  it("RPL-17: may redeem it first as a plain client; the chain is charged once", async () => {
     const customer = await service.customer(2n * price)
     const purchase = await preparePurchase(service, customer)
     const first = await pay(purchase.payload)
@@ -92,7 +92,7 @@ describe("a stranger who has somebody's payment", () => {
     await hasPaid(customer.address, price)
   })
 
-  it("RPL-18: another service with the same recipient finds it used", async () => {
+  it("RPL-18: cannot redeem it at another service with the same payTo", async () => {
     const customer = await service.customer(2n * price)
     expect(sibling.accepted).toEqual(service.accepted)
     const { payload } = await signPayment({ accepted: service.accepted, account: customer })
@@ -104,12 +104,12 @@ describe("a stranger who has somebody's payment", () => {
     })
   })
 
-  it("RPL-18: a payment committed to one service is refused by another before the chain is asked", async () => {
+  it("RPL-18: cannot redeem it at another service than it commits to", async () => {
     const purchase = await preparePurchase(service, await service.customer())
     expect((await postToken(sibling.url, purchase.headers)).body.reason).toBe("commitment_mismatch")
   })
 
-  it("RPL-25: with the secret a refresh is answered again, without it an old token ends the grant", async () => {
+  it("RPL-25: cannot repeat a refresh without the secret, and the try ends the grant", async () => {
     const purchase = await preparePurchase(service, await service.customer())
     const { body } = await postToken(service.url, purchase.headers)
     const secret = { [secretHeader]: purchase.secret }
@@ -126,7 +126,7 @@ describe("a stranger who has somebody's payment", () => {
 })
 
 describe("a retry", () => {
-  it("IDM-06: with somebody's Idempotency-Key for another payment is a conflict, and takes nothing", async () => {
+  it("IDM-06: with another payment's Idempotency-Key conflicts and redeems nothing", async () => {
     const key = { "Idempotency-Key": `key-${randomHex32()}` }
     const first = await signPayment({ accepted: service.accepted, account: await service.customer() })
     const other = await signPayment({ accepted: service.accepted, account: await service.customer() })
@@ -139,7 +139,7 @@ describe("a retry", () => {
     expect((await pay(other.payload)).status).toBe(200)
   })
 
-  it("IDM-04: never lengthens what was bought: not the token's life, and nothing when the grant is over", async () => {
+  it("IDM-04: extends neither the token nor the grant", async () => {
     const purchase = await preparePurchase(service, await service.customer())
     const first = await postToken(service.url, purchase.headers)
     try {
@@ -160,7 +160,7 @@ describe("a retry", () => {
     }
   })
 
-  it("RPL-06: a nonce stays claimed when its window and its grant are long over, whatever is signed over it", async () => {
+  it("RPL-06: with a claimed nonce conflicts even after window and grant have ended", async () => {
     const customer = await service.customer()
     const purchase = await preparePurchase(service, customer)
     expect((await postToken(service.url, purchase.headers)).status).toBe(200)

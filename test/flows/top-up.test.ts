@@ -48,7 +48,7 @@ const offerOf = (id: string) => {
   return acceptedOf(found)
 }
 
-/** A grant that is paid for. */
+/** A grant whose payment is settled. */
 async function buy(account: Account) {
   const purchase = await preparePurchase(service, account)
   const { body } = await postToken(service.url, purchase.headers)
@@ -59,8 +59,13 @@ async function buy(account: Account) {
 
 type Bought = { readonly refresh_token: string; readonly grant: { readonly id: string } }
 
-/** A payment for a grant. */
-async function further(account: Account, bought: Bought, id = "ten", grant: string | null = bought.grant.id) {
+/** A top-up payment for a grant. */
+async function prepareTopUp(
+  account: Account,
+  bought: Bought,
+  id = "ten",
+  grant: string | null = bought.grant.id,
+) {
   const secret = randomHex32()
   const accepted = offerOf(id)
   const terms = {
@@ -77,19 +82,19 @@ async function further(account: Account, bought: Bought, id = "ten", grant: stri
   }
   return { secret, headers, body: new URLSearchParams({ refresh_token: bought.refresh_token }).toString() }
 }
-type TopUpRedemption = Awaited<ReturnType<typeof further>>
+type TopUpRedemption = Awaited<ReturnType<typeof prepareTopUp>>
 const send = ({ headers, body }: TopUpRedemption) => postToken(service.url, headers, body)
-const again = ({ headers, body }: TopUpRedemption, secret: Hex) =>
+const repeat = ({ headers, body }: TopUpRedemption, secret: Hex) =>
   postToken(service.url, { ...headers, [secretHeader]: secret }, body)
 const write = async (token: string) =>
   (await fetch(`${service.url}/movies`, { method: "POST", headers: { authorization: `Bearer ${token}` } }))
     .status
 
-describe("a further payment for a grant", () => {
-  it("adds time and calls to it, and a retry with its secret gives the same, once", async () => {
+describe("a top-up", () => {
+  it("adds time and calls to its grant, and repeats its answer for its secret", async () => {
     const account = await service.customer()
     const bought = await buy(account)
-    const payment = await further(account, bought)
+    const payment = await prepareTopUp(account, bought)
     const answer = await send(payment)
     expect(answer).toMatchObject({
       status: 200,
@@ -100,27 +105,27 @@ describe("a further payment for a grant", () => {
     })
     expect(answer.body.grant.expires_at).toBe(bought.grant.expires_at + 3600)
     expect(await watch(service.url, answer.body.access_token)).toMatchObject({ status: 200 })
-    const repeated = await again(payment, payment.secret)
+    const repeated = await repeat(payment, payment.secret)
     expect(repeated.headers.get("idempotent-replayed")).toBe("true")
     expect(repeated.body.grant.expires_at).toBe(answer.body.grant.expires_at)
-    // Neither the first payment's secret nor the refresh token is that of this one.
+    // Neither the first payment's secret nor a random one repeats this answer.
     for (const secret of [bought.secret, randomHex32()])
-      expect((await again(payment, secret)).status, secret).toBeGreaterThanOrEqual(400)
+      expect((await repeat(payment, secret)).status, secret).toBeGreaterThanOrEqual(400)
     expect((await send(payment)).status).toBe(409)
     await eventually(
-      () => again(payment, payment.secret),
+      () => repeat(payment, payment.secret),
       ({ body }) => body.grant?.settlement.state === "settled",
     )
     expect(await service.balanceOf(account.address)).toBe(980_000n)
     expect((await refresh(service.url, bought.refresh_token)).body.grant.calls_remaining).toBeGreaterThan(0)
   })
 
-  it("moves it to a larger offer, with what is unused credited, and its older tokens yield nothing", async () => {
+  it("moves the grant to a larger offer with credit and supersedes older tokens", async () => {
     const account = await service.customer()
     const bought = await buy(account)
     expect(await write(bought.access_token)).toBe(402)
-    const answer = await send(await further(account, bought, "hundred"))
-    // All ten calls are unused, but for the seconds since: a little less than 0.01 of 0.05 for 100 calls.
+    const answer = await send(await prepareTopUp(account, bought, "hundred"))
+    // All ten calls are unused; the elapsed seconds reduce the credit of 20 calls slightly.
     expect(answer).toMatchObject({ status: 200, body: { scope: "movies:read movies:write" } })
     expect(answer.body.grant.calls_remaining).toBeGreaterThanOrEqual(118)
     expect(answer.body.grant.calls_remaining).toBeLessThanOrEqual(120)
@@ -139,10 +144,10 @@ describe("a further payment for a grant", () => {
     expect(derived).toMatchObject({ status: 400, body: { reason: "subject_token_invalid" } })
   })
 
-  it("RPL-24: is good for the grant and the offer it was signed for, and for no other", async () => {
+  it("RPL-24: is bound to the grant and the offer it was signed for", async () => {
     const account = await service.customer()
     const [one, two] = [await buy(account), await buy(account)]
-    const payment = await further(account, one)
+    const payment = await prepareTopUp(account, one)
     const elsewhere = {
       ...payment,
       body: new URLSearchParams({ refresh_token: two.refresh_token }).toString(),
@@ -153,14 +158,14 @@ describe("a further payment for a grant", () => {
       [commitmentHeader]: String(payment.headers[commitmentHeader]),
     })
     expect(asPurchase).toMatchObject({ status: 400, body: { reason: "commitment_mismatch" } })
-    const purchase = await further(account, one, "ten", null)
+    const purchase = await prepareTopUp(account, one, "ten", null)
     expect(await send(purchase)).toMatchObject({ status: 400, body: { reason: "commitment_mismatch" } })
   })
 
-  it("needs the refresh token: who only holds an access token neither adds nor redirects anything", async () => {
+  it("needs the current refresh token; an access token alone is refused", async () => {
     const account = await service.customer()
     const bought = await buy(account)
-    const payment = await further(account, bought)
+    const payment = await prepareTopUp(account, bought)
     for (const token of [bought.access_token, "nonsense", ""]) {
       const body = new URLSearchParams({ refresh_token: token }).toString()
       expect(await send({ ...payment, body })).toMatchObject({ status: 400 })
@@ -175,10 +180,10 @@ describe("a further payment for a grant", () => {
     expect(await service.balanceOf(account.address)).toBe(990_000n)
   })
 
-  it("SET-02, TOK-21: that is not paid is taken back within 5 s, and the grant lives on without it", async () => {
+  it("SET-02, TOK-21: is withdrawn within 5 s when unpaid, and its grant lives on", async () => {
     const account = await service.customer(60_000n)
     const bought = await buy(account)
-    const payment = await further(account, bought, "hundred")
+    const payment = await prepareTopUp(account, bought, "hundred")
     const answer = await withoutBlocks(service.chain, async () => {
       const sent = await send(payment)
       expect(sent).toMatchObject({ status: 200 })
@@ -196,7 +201,7 @@ describe("a further payment for a grant", () => {
       (status) => status === 402,
     )
     expect((performance.now() - from) / 1000).toBeLessThan(5)
-    expect(await again(payment, payment.secret)).toMatchObject({ body: { reason: "settlement_failed" } })
+    expect(await repeat(payment, payment.secret)).toMatchObject({ body: { reason: "settlement_failed" } })
     const after = await refresh(service.url, bought.refresh_token)
     expect(after).toMatchObject({
       status: 200,
@@ -207,10 +212,10 @@ describe("a further payment for a grant", () => {
     expect(await watch(service.url, after.body.access_token)).toMatchObject({ status: 200 })
   })
 
-  it("that is settled first gives all of it with the money, and nothing before", async () => {
+  it("settled first adds everything on settlement and nothing before", async () => {
     const account = await service.customer()
     const bought = await buy(account)
-    const answer = await send(await further(account, bought, "first"))
+    const answer = await send(await prepareTopUp(account, bought, "first"))
     expect(answer).toMatchObject({
       status: 200,
       body: { scope: "movies:read movies:write", grant: { settlement: { state: "settled" } } },
@@ -219,13 +224,13 @@ describe("a further payment for a grant", () => {
     expect(await write(answer.body.access_token)).toBe(201)
   })
 
-  it("is made by the client, for the grant in its wallet, within its budget", async () => {
+  it("is bought by the client for a held grant within the budget", async () => {
     const account = await service.customer()
     const client = createClient({
       account,
       budget: { perPurchase: "0.05", perDay: "0.08" },
       networks: [service.accepted.network],
-      // The office says 5 s while the payment before is not settled.
+      // The service asks to wait 5 s while the previous payment is unsettled.
       delay: () => new Promise((resolve) => setTimeout(resolve, 50)),
     })
     const url = `${service.url}/movies/1`
@@ -248,10 +253,10 @@ describe("a further payment for a grant", () => {
     expect(await client.spent()).toMatchObject({ day: "0.07" })
   })
 
-  it("has a receipt of its own, beside that of the first", async () => {
+  it("has its own receipt beside the first one", async () => {
     const account = await service.customer()
     const bought = await buy(account)
-    const payment = await further(account, bought)
+    const payment = await prepareTopUp(account, bought)
     await send(payment)
     const ask = async (secret: string) => {
       const response = await fetch(`${service.url}/token/receipt`, { headers: { [secretHeader]: secret } })

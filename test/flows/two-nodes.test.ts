@@ -38,14 +38,14 @@ const receiptMethod = "eth_getTransactionReceipt"
 const stateOf = async (purchase: Parameters<typeof retryHeaders>[0]): Promise<string> =>
   (await postToken(service.url, retryHeaders(purchase))).body.grant.settlement.state
 
-describe("a payment above the amount that one node's word is enough for", () => {
-  it("SET-29: is not accepted while two nodes tell different things, and is when they agree", async () => {
+describe("a payment above the agreement threshold", () => {
+  it("SET-29: is not accepted while two nodes disagree, and is once they agree", async () => {
     const purchase = await preparePurchase(service, await service.customer(0n))
     const rich = (result: unknown) => `${(result as string).slice(0, 66)}${"f".repeat(64)}`
     first.fault = {
       kind: "lie",
       method: "eth_call",
-      // All words of the answer as the payment wants them: much money, an unused nonce, a transfer that arrives.
+      // Every word as the payment needs it: enough balance, unused nonce, full transfer.
       change: (result) =>
         `${rich(result)}${"0".repeat(64)}${"0".repeat(63)}1${(10_000).toString(16).padStart(64, "0")}${(result as string).slice(322)}`,
     }
@@ -66,7 +66,7 @@ describe("a payment above the amount that one node's word is enough for", () => 
     )
   })
 
-  it("SET-29: is not settled on the word of one node while another one denies it", async () => {
+  it("SET-29: is not settled while the second node denies its receipt", async () => {
     const purchase = await preparePurchase(service, await service.customer())
     second.fault = { kind: "lie", method: receiptMethod, change: () => null }
     const before = second.calls.get(receiptMethod) ?? 0

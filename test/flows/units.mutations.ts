@@ -3,17 +3,17 @@ import { at, type Mutation } from "../mutations/mutation.ts"
 
 export const mutations: readonly Mutation[] = [
   ...at("server/gate/handle-gate.ts", [
-    ["5xx is free of charge", "status !== undefined && isFailed(status)", "false", "TOK-33"],
+    ["an answer of 5xx costs nothing", "status !== undefined && isFailed(status)", "false", "TOK-33"],
   ]),
   ...at("client/wire/read-challenge.ts", [
     [
-      "a used-up grant is not refreshed but bought anew",
+      "a used-up grant is bought again, not refreshed",
       ' || error === "token_exhausted"',
       "",
-      "sells the next grant",
+      "is bought again by a client",
     ],
   ]),
   ...at("server/gate/gate.ts", [
-    ["counted calls are counted", "if (!claims.metered) return", "if (claims) return", "TOK-32"],
+    ["metered calls are counted", "if (!claims.metered) return", "if (claims) return", "TOK-32"],
   ]),
 ]

@@ -22,7 +22,7 @@ import {
 import { spawnMate } from "../support/spawn-service.ts"
 
 let service: TestService
-let neighbour: Awaited<ReturnType<typeof spawnMate>>
+let second: Awaited<ReturnType<typeof spawnMate>>
 let broken = 500
 
 beforeAll(async () => {
@@ -38,7 +38,7 @@ beforeAll(async () => {
       costs: { "POST /movies": "0.005", "GET /dear/{id}": 7 },
     },
   })
-  neighbour = await spawnMate(service.config)
+  second = await spawnMate(service.config)
   service.app.get("/broken", gate(service.issuer, "movies:read"), (_req, res) => {
     res.sendStatus(broken)
   })
@@ -50,15 +50,15 @@ beforeAll(async () => {
   })
 })
 afterAll(async () => {
-  await neighbour.kill("SIGKILL")
+  await second.kill("SIGKILL")
   await service.close()
 })
 
 async function buy(id: string): Promise<Answer["body"]> {
   const found = service.issuer.config.offers.find((each) => each.id === id)
   if (!found) throw new Error("there is no such offer")
-  const shop = { url: service.url, accepted: acceptedOf(found) }
-  const { headers } = await preparePurchase(shop, await service.customer())
+  const place = { url: service.url, accepted: acceptedOf(found) }
+  const { headers } = await preparePurchase(place, await service.customer())
   const answer = await postToken(service.url, headers)
   expect(answer.status).toBe(200)
   return answer.body
@@ -71,12 +71,12 @@ const statusesOf = (answers: readonly Answer[]) =>
     ]),
   )
 
-describe("a grant of so many calls", () => {
-  it("TOK-32: gives exactly 10 × 200 to 100 calls at once on two processes, and says what to buy next", async () => {
+describe("a metered grant", () => {
+  it("TOK-32: passes exactly 10 of 100 concurrent calls to two processes", async () => {
     const { access_token: token, grant } = await buy("ten")
     expect(grant.calls_remaining).toBe(10)
     const answers = await Promise.all(
-      Array.from({ length: 100 }, (_, at) => watch(at % 2 ? service.url : neighbour.url, token)),
+      Array.from({ length: 100 }, (_, at) => watch(at % 2 ? service.url : second.url, token)),
     )
     expect(statusesOf(answers)).toEqual({ 200: 10, 402: 90 })
     const refused = answers.find(({ status }) => status === 402)
@@ -85,7 +85,7 @@ describe("a grant of so many calls", () => {
     expect(decodeHeader(refused?.headers.get("payment-required") ?? "")).toMatchObject({ x402Version: 2 })
   })
 
-  it("tells with every paid answer what is left, and the status tells it, too", async () => {
+  it("reports the remaining calls with every answer and in its status", async () => {
     const { access_token: token, refresh_token: refreshToken } = await buy("ten")
     const left: (string | null)[] = []
     for (let call = 0; call < 10; call++)
@@ -95,13 +95,13 @@ describe("a grant of so many calls", () => {
     expect(last.status).toBe(402)
     const status = async () =>
       (await fetch(`${service.url}/token/status`, { headers: { authorization: `Bearer ${token}` } })).json()
-    const told = await eventually(status, (body) => body.grant.calls_remaining === 0)
-    expect(told.grant.calls_remaining).toBe(0)
+    const reported = await eventually(status, (body) => body.grant.calls_remaining === 0)
+    expect(reported.grant.calls_remaining).toBe(0)
     const refused = await refresh(service.url, refreshToken)
     expect(refused.body).toMatchObject({ reason: "grant_used_up", next: { action: "buy" } })
   })
 
-  it("names the quota beside what is left, and says nothing of either where nothing is counted", async () => {
+  it("reports its quota too, and an unmetered grant reports neither", async () => {
     const { headers } = await watch(service.url, (await buy("ten")).access_token)
     expect(headers.get("ratelimit-policy")).toBe('"grant";q=10')
     const unmetered = await watch(service.url, (await buy("hour")).access_token)
@@ -109,7 +109,7 @@ describe("a grant of so many calls", () => {
     expect(unmetered.headers.get("ratelimit")).toBe(null)
   })
 
-  it("TOK-33: a call answered with 5xx costs nothing, one answered with 404 does", async () => {
+  it("TOK-33: is charged for an answer of 404 and not for 5xx", async () => {
     const { access_token: token } = await buy("one")
     broken = 503
     for (let call = 0; call < 3; call++) {
@@ -124,7 +124,7 @@ describe("a grant of so many calls", () => {
     expect([await ask(), await ask()]).toEqual([404, 402])
   })
 
-  it("costs what the route costs: by configuration, in money or units, or by the code", async () => {
+  it("is charged the route's cost, from the configuration or the code", async () => {
     const { access_token: token } = await buy("hundred")
     const post = await fetch(`${service.url}/movies`, {
       method: "POST",
@@ -141,15 +141,15 @@ describe("a grant of so many calls", () => {
     expect(proxied.headers.get("ratelimit")).toBe('"grant";r=80')
     const unknown = await watch(service.url, token, "/gate/envoy/movies:read@0/whatever")
     expect(unknown.status).toBe(404)
-    // Nginx fetches a refusal here; a token that is good by now has cost nothing by that.
+    // nginx fetches a refusal here; a token that is valid by now must not be charged.
     expect((await watch(service.url, token, "/gate/refusal/movies:read@5/whatever")).status).toBe(503)
     expect((await watch(service.url, token)).headers.get("ratelimit")).toBe('"grant";r=79')
   })
 
-  it("a process that is killed costs its buyer a slice at most, and a command gives it back", async () => {
+  it("loses one slice at most to a killed process, and a command credits it", async () => {
     const { access_token: token, grant } = await buy("hundred")
-    expect((await watch(neighbour.url, token)).status).toBe(200)
-    await neighbour.kill("SIGKILL")
+    expect((await watch(second.url, token)).status).toBe(200)
+    await second.kill("SIGKILL")
     const passing = async (calls: number) => {
       const answers = await Promise.all(Array.from({ length: calls }, () => watch(service.url, token)))
       return answers.filter(({ status }) => status === 200).length
@@ -171,7 +171,7 @@ describe("a grant of so many calls", () => {
     expect(await passing(20)).toBe(14)
   })
 
-  it("sells the next grant to a client that has used up the last one", async () => {
+  it("is bought again by a client that has used it up", async () => {
     const account = await service.customer()
     const client = createClient({
       account,
@@ -185,8 +185,8 @@ describe("a grant of so many calls", () => {
   })
 })
 
-describe("what an agent reads in a 402", () => {
-  it("compares offers: the price of a call, from how many on it is worth it, and what this call costs", async () => {
+describe("the offers of a 402", () => {
+  it("state price per call, break-even calls and the cost of this call", async () => {
     const refused = await watch(service.url, undefined, "/dear/1")
     const { info } = refused.body.extensions["access-token"]
     const terms = Object.fromEntries(

@@ -32,13 +32,13 @@ async function proofOf({ nonce, signer = staff, ...terms }: Terms): Promise<Reco
   const signature = await signer.signTypedData(walletProof({ account, issuer, audience, nonce }))
   return { account, nonce, signature }
 }
-const show = (proof: Record<string, string>, url = service.url): Promise<Answer> =>
+const send = (proof: Record<string, string>, url = service.url): Promise<Answer> =>
   postToken(url, form, new URLSearchParams({ grant_type: "urn:ticket402:wallet-proof", ...proof }).toString())
 const claimsOf = (token: string) => JSON.parse(Buffer.from(token.split(".")[1]!, "base64url").toString())
 
 describe("a wallet proof", () => {
-  it("lets a listed address in without a payment, with the scope of its entry or less", async () => {
-    const { status, body } = await show(await proofOf({ nonce: await nonceFrom() }))
+  it("gives a listed address a free token with its entry's scope or less", async () => {
+    const { status, body } = await send(await proofOf({ nonce: await nonceFrom() }))
     expect({ status, scope: body.scope, refresh: body.refresh_token }).toEqual({
       status: 200,
       scope: "movies:read movies:list",
@@ -50,29 +50,29 @@ describe("a wallet proof", () => {
       settled: true,
     })
     expect((await watch(service.url, body.access_token)).status).toBe(200)
-    const less = await show({ ...(await proofOf({ nonce: await nonceFrom() })), scope: "movies:list" })
+    const less = await send({ ...(await proofOf({ nonce: await nonceFrom() })), scope: "movies:list" })
     expect(less.body.scope).toBe("movies:list")
-    const more = await show({ ...(await proofOf({ nonce: await nonceFrom() })), scope: "movies:write" })
+    const more = await send({ ...(await proofOf({ nonce: await nonceFrom() })), scope: "movies:write" })
     expect(more.body.error).toBe("invalid_scope")
   })
 
-  it("RPL-25, WL-05: is taken once by one of all processes, for this service, and for two minutes", async () => {
+  it("RPL-25, WL-05: is accepted once among all processes, here, for two minutes", async () => {
     const proof = await proofOf({ nonce: await nonceFrom(other.url) })
     const answers = await Promise.all(
-      [service.url, other.url, service.url, other.url].map((url) => show(proof, url)),
+      [service.url, other.url, service.url, other.url].map((url) => send(proof, url)),
     )
     expect(answers.map(({ status }) => status).sort()).toEqual([200, 400, 400, 400])
     for (const terms of [{ audience: "https://other.example" }, { issuer: "https://other.example" }])
-      expect((await show(await proofOf({ nonce: await nonceFrom(), ...terms }))).body.reason).toBe(
+      expect((await send(await proofOf({ nonce: await nonceFrom(), ...terms }))).body.reason).toBe(
         "wallet_proof_refused",
       )
     const late = await proofOf({ nonce: await nonceFrom() })
     time += 120
-    expect((await show(late)).body.reason).toBe("wallet_proof_refused")
+    expect((await send(late)).body.reason).toBe("wallet_proof_refused")
     time -= 120
   })
 
-  it("WL-06: is a statement of its own and no other signature, in one spelling", async () => {
+  it("WL-06: is accepted as its own typed data in one spelling only", async () => {
     const nonce = await nonceFrom()
     const proof = await proofOf({ nonce })
     const statement = walletProof({
@@ -93,25 +93,25 @@ describe("a wallet proof", () => {
       short: signature.slice(0, -2),
     }
     for (const [name, each] of Object.entries(other))
-      expect((await show({ ...proof, signature: each })).body.reason, name).toBe("wallet_proof_refused")
-    expect((await show(proof)).status).toBe(200)
+      expect((await send({ ...proof, signature: each })).body.reason, name).toBe("wallet_proof_refused")
+    expect((await send(proof)).status).toBe(200)
   })
 
-  it("WL-01, WL-13: says the same to a stranger, a wrong signature and a made-up nonce", async () => {
-    const stranger = randomAccount()
+  it("WL-01, WL-13: gets the same refusal for any wrong signer or nonce", async () => {
+    const unlisted = randomAccount()
     const nonce = await nonceFrom()
     const answers = [
-      await show(await proofOf({ nonce, signer: stranger })),
-      await show(await proofOf({ nonce, signer: stranger, account: staff.address })),
-      await show(await proofOf({ nonce: `${nonce.slice(0, -1)}_` })),
-      await show(await proofOf({ nonce: "1" })),
+      await send(await proofOf({ nonce, signer: unlisted })),
+      await send(await proofOf({ nonce, signer: unlisted, account: staff.address })),
+      await send(await proofOf({ nonce: `${nonce.slice(0, -1)}_` })),
+      await send(await proofOf({ nonce: "1" })),
     ]
     for (const { status, body } of answers)
       expect({ status, body }).toEqual({ status: 400, body: answers[0]!.body })
-    expect((await show({ account: staff.address })).body.reason).toBe("malformed")
+    expect((await send({ account: staff.address })).body.reason).toBe("malformed")
   })
 
-  it("is what the client library prefers when told to, and buying what it falls back to", async () => {
+  it("is preferred by the client when configured, with buying as fallback", async () => {
     const visit = async (account: Account) => {
       const limits = { perPurchase: "0.05", perDay: "1.00" }
       const client = createClient({
@@ -135,7 +135,7 @@ describe("a wallet proof", () => {
     expect(await visit(payer)).toMatchObject({ statuses: [200, 200], settlement: "pending", spent: "0.01" })
   })
 
-  it("is announced with the place its nonces come from", async () => {
+  it("is announced in the metadata with its nonce endpoint", async () => {
     const answer = await fetch(`${service.url}/.well-known/oauth-authorization-server`)
     expect(await answer.json()).toMatchObject({
       grant_types_supported: expect.arrayContaining(["urn:ticket402:wallet-proof"]),

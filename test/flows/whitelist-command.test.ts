@@ -36,7 +36,7 @@ beforeAll(async () => {
 })
 afterAll(() => service.close())
 
-/** In a process of its own, as an operator would. */
+/** Runs the command in a process of its own, as an operator does. */
 async function whitelist(...args: string[]) {
   const { code, stdout, stderr } = await runCommand("scripts/ticket402.ts", [
     "whitelist",
@@ -66,14 +66,14 @@ const credentials = (id: string, password: string) =>
       client_secret: password,
     }).toString(),
   )
-/** Seconds until the answer is as wanted. */
+/** Seconds until the answer has the status. */
 async function secondsUntil(ask: () => Promise<{ status: number }>, status: number): Promise<number> {
   const from = performance.now()
   await eventually(ask, (answer) => answer.status === status)
   return (performance.now() - from) / 1000
 }
 
-it("WL-09: what another process removes is refused within 5 s, and stays out until it is added again", async () => {
+it("WL-09: a removed address is refused within 5 s, until it is added again", async () => {
   const purchase = await preparePurchase(service, staff)
   const { body } = await postToken(service.url, purchase.headers)
   expect((await watch(service.url, body.access_token)).status).toBe(200)
@@ -93,7 +93,7 @@ it("WL-09: what another process removes is refused within 5 s, and stays out unt
   const denied = { status: 403, body: { error: "access_denied", next: { action: "stop" } } }
   expect(await refresh(service.url, body.refresh_token)).toMatchObject(denied)
   expect(await postToken(service.url, retryHeaders(purchase))).toMatchObject(denied)
-  // Now it is a payer like any other, and a poor one.
+  // The address is now an ordinary payer without balance.
   const next = await preparePurchase(service, staff)
   expect((await postToken(service.url, next.headers)).body.reason).toBe("insufficient_funds")
 
@@ -115,13 +115,13 @@ it("WL-09: what another process removes is refused within 5 s, and stays out unt
     return postToken(service.url, again.headers)
   }, 200)
   expect(seconds).toBeLessThan(5)
-  // What it had before the removal does not revive.
+  // Grants from before the removal do not revive.
   expect((await watch(service.url, body.access_token)).status).toBe(401)
   expect(await refresh(service.url, body.refresh_token)).toMatchObject(denied)
   expect(await service.balanceOf(service.payTo.address)).toBe(0n)
 })
 
-it("WL-09: a client that is added gets a secret once, and loses everything with its entry", async () => {
+it("WL-09: an added client gets a secret once and loses its grants on removal", async () => {
   const added = await whitelist("add", "--client-id", "billing", "--scope", "movies:read")
   const { clientSecret } = added.lines[0]
   expect(added).toMatchObject({ code: 0, lines: [{ clientId: "billing", scope: "movies:read" }] })
@@ -143,7 +143,7 @@ it("WL-09: a client that is added gets a secret once, and loses everything with 
   expect(JSON.stringify(lines)).not.toMatch(/[0-9a-f]{64}/)
 
   expect((await whitelist("remove", "--client-id", "billing")).code).toBe(0)
-  // The store decides, so no new token is given even before the running service has read the list again.
+  // The store decides, so no new token is issued even before the service rereads the list.
   expect(await credentials("billing", clientSecret)).toMatchObject({
     status: 401,
     body: { error: "invalid_client" },
@@ -152,7 +152,7 @@ it("WL-09: a client that is added gets a secret once, and loses everything with 
   expect((await credentials("mail", secret)).status).toBe(200)
 })
 
-it("the documented commands do what it says, in their order", async () => {
+it("the documented commands work in their order", async () => {
   const commands = [...prose.matchAll(/^npx ticket402 whitelist (.*)$/gm)].map(([, line = ""]) =>
     line
       .replace("--config ticket402.json", "")
@@ -170,7 +170,7 @@ it("the documented commands do what it says, in their order", async () => {
   expect(removed).toEqual([{ removed: "reporting" }])
 }, 60_000)
 
-it("WL-12: exits 78 for what cannot be on the list, and changes nothing", async () => {
+it("WL-12: an invalid entry exits with 78 and changes nothing", async () => {
   const before = await whitelist("list")
   const cases: [string[], RegExp][] = [
     [["add"], /--address: wanted either an address or a clientId/],

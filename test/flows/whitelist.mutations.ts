@@ -3,19 +3,14 @@ import { at, type Mutation } from "../mutations/mutation.ts"
 
 export const mutations: readonly Mutation[] = [
   ...at("server/grants/payment/whitelist.ts", [
-    [
-      "free only with a commitment",
-      "opening === null || target",
-      "target",
-      "pays like everybody without a commitment",
-    ],
+    ["free access needs a commitment", "opening === null || target", "target", "pays like others without"],
   ]),
   ...at("server/grants/admission.ts", [
     [
-      "scope of a client",
+      "a client's scope is within its entry",
       'if (!includesScope(entry.scope, wanted)) throw new Refusal("invalid_scope")',
       "",
-      "give the part of the scope",
+      "WL-10: get the requested scope",
     ],
   ]),
 ]

@@ -21,17 +21,17 @@ import {
 
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex")
 const staff = randomAccount()
-/** Listed in another spelling and for more than one scope. */
+/** Listed in upper case and with two scopes. */
 const auditor = randomAccount()
 const secret = "s:p c+r%e/t ä 8Qm2vX"
 const clientId = "billing.service-1"
 const logged: string[] = []
-const note = (fields: Record<string, unknown>, message: string) => {
+const logLine = (fields: Record<string, unknown>, message: string) => {
   logged.push(
     `${message} ${JSON.stringify(fields, (_, value) => (typeof value === "bigint" ? `${value}` : value))}`,
   )
 }
-const log: Logger = { debug: note, info: note, warn: note, error: note }
+const log: Logger = { debug: logLine, info: logLine, warn: logLine, error: logLine }
 
 let service: TestService
 beforeAll(async () => {
@@ -59,7 +59,7 @@ const asClient = (headers: Record<string, string>, body: Record<string, string> 
     { "content-type": "application/x-www-form-urlencoded", ...headers },
     new URLSearchParams({ grant_type: "client_credentials", ...body }).toString(),
   )
-/** Everything of an answer but what must differ. */
+/** An answer without its date. */
 const shapeOf = ({ status, headers, body }: Answer) => ({
   status,
   body,
@@ -67,7 +67,7 @@ const shapeOf = ({ status, headers, body }: Answer) => ({
 })
 
 describe("a whitelisted address", () => {
-  it("WL-10: signs, pays nothing, and gets a token of its own scope that says so", async () => {
+  it("WL-10: pays nothing and gets a token of its entry's scope, marked unpaid", async () => {
     const purchase = await preparePurchase(service, auditor)
     const before = await service.balanceOf(service.payTo.address)
     const { status, headers, body } = await postToken(service.url, purchase.headers)
@@ -95,11 +95,11 @@ describe("a whitelisted address", () => {
     expect(await service.balanceOf(service.payTo.address)).toBe(before)
   })
 
-  it("leaves no signature in the database or the logs, and nothing to settle", async () => {
+  it("leaves no signature in database or logs, and no settlement", async () => {
     const purchase = await preparePurchase(service, staff)
     expect((await postToken(service.url, purchase.headers)).status).toBe(200)
     const signature = purchase.transfer.signature.slice(2)
-    // A payment that is settled is found by the same search, so the search can find one.
+    // Control: the search does find the signature of a payment that is settled.
     const paying = await preparePurchase(service, await service.customer())
     expect((await postToken(service.url, paying.headers)).status).toBe(200)
     const files = (await readdir(service.folder)).filter((name) => name.startsWith("ticket402.db"))
@@ -113,7 +113,7 @@ describe("a whitelisted address", () => {
     expect(logged.join("\n")).toContain("payer admitted")
   })
 
-  it("WL-01: is not let in by its name alone, nor by somebody else's signature", async () => {
+  it("WL-01: needs its own signature, not its name or another's signature", async () => {
     const json = { "content-type": "application/json" }
     const claim = { grant_type: "urn:ticket402:payment", payer: staff.address, address: staff.address }
     expect((await postToken(service.url, json, JSON.stringify(claim))).status).toBe(400)
@@ -128,7 +128,7 @@ describe("a whitelisted address", () => {
     expect((await postToken(service.url, open)).status).toBe(402)
   })
 
-  it("WL-06: proves itself by what it signs for this purpose only, never by a text", async () => {
+  it("WL-06: is proven by typed data for this purpose only, never by a text", async () => {
     const purchase = await preparePurchase(service, staff)
     const { payload } = purchase.payload as { payload: { authorization: Record<string, string> } }
     for (const message of ["Sign in to cinema.example", JSON.stringify(payload.authorization)]) {
@@ -139,15 +139,15 @@ describe("a whitelisted address", () => {
     }
   })
 
-  it("pays like everybody without a commitment, and for what its entry does not cover", async () => {
+  it("pays like others without a commitment or outside its entry's scope", async () => {
     const { payload } = await signPayment({ accepted: service.accepted, account: staff })
     const plain = { [paymentSignatureHeader]: encodeHeader(payload) }
     expect((await postToken(service.url, plain)).body.reason).toBe("insufficient_funds")
     const studio = (await (await fetch(`${service.url}/token?offer=studio`, { method: "POST" })).json()) as {
       accepts: [typeof service.accepted]
     }
-    const dearer = await preparePurchase({ url: service.url, accepted: studio.accepts[0] }, staff)
-    expect((await postToken(service.url, dearer.headers)).body.reason).toBe("insufficient_funds")
+    const studioPurchase = await preparePurchase({ url: service.url, accepted: studio.accepts[0] }, staff)
+    expect((await postToken(service.url, studioPurchase.headers)).body.reason).toBe("insufficient_funds")
   })
 
   it("WL-05: redeems a payment once, for this service, while it is valid", async () => {
@@ -166,7 +166,7 @@ describe("a whitelisted address", () => {
     expect((await postToken(service.url, stale.headers)).body.reason).toBe("validity_too_short")
   })
 
-  it("WL-08: is refused while code stands at it", async () => {
+  it("WL-08: is refused while it has code", async () => {
     const { chain } = service
     await chain.request("anvil_setCode", [auditor.address, "0x00"])
     const purchase = await preparePurchase(service, auditor)
@@ -174,8 +174,8 @@ describe("a whitelisted address", () => {
     await chain.request("anvil_setCode", [auditor.address, "0x"])
   })
 
-  it("WL-13, WL-14: is told apart by no refusal, and no answer shows the list", async () => {
-    const stranger = randomAccount()
+  it("WL-13, WL-14: cannot be recognised by refusals, and no answer shows the list", async () => {
+    const unlisted = randomAccount()
     const outcomes = async (account: typeof staff) => {
       const wrong = await preparePurchase(service, account, { terms: { value: 1n } })
       const forged = await preparePurchase(service, randomAccount(), {
@@ -187,7 +187,7 @@ describe("a whitelisted address", () => {
       ]
       return answers.map(shapeOf)
     }
-    expect(await outcomes(staff)).toEqual(await outcomes(stranger))
+    expect(await outcomes(staff)).toEqual(await outcomes(unlisted))
     const texts = [
       ...(await outcomes(staff)),
       shapeOf(await asClient(basic(clientId, "wrong"))),
@@ -197,7 +197,7 @@ describe("a whitelisted address", () => {
       expect(texts.join("\n")).not.toContain(listed)
   })
 
-  it("is let in through the client library as it is, without money", async () => {
+  it("uses the client library without money", async () => {
     const client = createClient({
       account: staff,
       budget: { perPurchase: "0.05", perDay: "1.00" },
@@ -212,7 +212,7 @@ describe("a whitelisted address", () => {
 })
 
 describe("client credentials", () => {
-  it("N-6749: give a token by Basic or by the body, without a refresh token", async () => {
+  it("N-6749: get a token by Basic or by body, without a refresh token", async () => {
     for (const answer of [
       await asClient(basic(clientId, secret)),
       await asClient({}, { client_id: clientId, client_secret: secret }),
@@ -234,7 +234,7 @@ describe("client credentials", () => {
     }
   })
 
-  it("WL-10: give the part of the scope that is asked for, and no more than the entry has", async () => {
+  it("WL-10: get the requested scope within the entry's scope", async () => {
     const narrow = await asClient(basic(clientId, secret), { scope: "movies:read" })
     expect(narrow.body.scope).toBe("movies:read")
     const write = await fetch(`${service.url}/movies`, {
@@ -249,7 +249,7 @@ describe("client credentials", () => {
       })
   })
 
-  it("WL-13: refuse an unknown client and a wrong secret alike, with a challenge", async () => {
+  it("WL-13: fail alike for an unknown client and a wrong secret", async () => {
     const { authorization = "" } = basic(clientId, secret)
     const refused = [
       await asClient(basic(clientId, "wrong")),
@@ -273,7 +273,7 @@ describe("client credentials", () => {
     expect(logged.join("\n")).not.toContain(secret)
   })
 
-  it("N-6749: are refused when they come in two ways, or twice", async () => {
+  it("N-6749: are refused when sent in two ways or twice", async () => {
     const both = await asClient(basic(clientId, secret), { client_id: clientId, client_secret: secret })
     expect(both).toMatchObject({ status: 400, body: { error: "invalid_request" } })
     const twice = await postToken(
@@ -284,7 +284,7 @@ describe("client credentials", () => {
     expect(twice).toMatchObject({ status: 400, body: { error: "invalid_request" } })
   })
 
-  it("WL-04: headers that claim to come from inside change nothing", async () => {
+  it("WL-04: cannot be replaced by headers that claim an internal origin", async () => {
     const inside = {
       "x-forwarded-for": "127.0.0.1",
       "x-original-url": "/",

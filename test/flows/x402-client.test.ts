@@ -17,7 +17,7 @@ beforeAll(async () => {
 })
 afterAll(() => service.close())
 
-/** The client of the x402 project as it comes, told that Sepolia's USDC may be spent. */
+/** The x402 project's client, unmodified, with Sepolia's USDC allowed. */
 async function stockFetch(usdc: bigint) {
   const account = await service.customer(usdc)
   const client = new x402Client().register("eip155:*", new ExactEvmScheme(account)).setSpendControls({
@@ -28,7 +28,7 @@ async function stockFetch(usdc: bigint) {
 }
 
 describe("an unmodified x402 client", () => {
-  it("buys at the ticket office and watches with what it got", async () => {
+  it("buys at POST /token and uses the token", async () => {
     const { account, fetch: payingFetch } = await stockFetch(50_000n)
     const response = await payingFetch(`${service.url}/token`, { method: "POST" })
     expect(response.status).toBe(200)
@@ -46,7 +46,7 @@ describe("an unmodified x402 client", () => {
     )
   })
 
-  it("buys what is settled first, and gets its token with the proof of payment", async () => {
+  it("buys a settle-first offer and gets the settlement with its token", async () => {
     const { account, fetch: payingFetch } = await stockFetch(50_000n)
     const response = await payingFetch(`${service.url}/token?offer=film`, { method: "POST" })
     expect(response.status).toBe(200)
@@ -59,7 +59,7 @@ describe("an unmodified x402 client", () => {
     expect((await watch(service.url, access_token)).status).toBe(200)
   })
 
-  it("QTE-04: buys at a price that a function told, and brings its quote back", async () => {
+  it("QTE-04: buys at a function's price and sends its quote back", async () => {
     const { account, fetch: payingFetch } = await stockFetch(50_000n)
     const response = await payingFetch(`${service.url}/token?offer=rush`, { method: "POST" })
     expect(response.status).toBe(200)
@@ -69,7 +69,7 @@ describe("an unmodified x402 client", () => {
     )
   })
 
-  it("refuses to pay at the door, before it signs anything", async () => {
+  it("refuses to pay at a route, before it signs", async () => {
     const { account, fetch: payingFetch } = await stockFetch(50_000n)
     await expect(payingFetch(`${service.url}/movies/1`)).rejects.toThrow()
     expect(await service.balanceOf(account.address)).toBe(50_000n)

@@ -34,16 +34,16 @@ function start(...options: string[]) {
   return { child, closed, stderr: text(child.stderr) }
 }
 
-/** The first line, and everything that came after it until the end. */
+/** The first line, and the whole output at the end. */
 function linesOf({ child, closed }: ReturnType<typeof run>) {
   let all = ""
-  let told: (line: string) => void
+  let printed: (line: string) => void
   const first = new Promise<string>((resolve) => {
-    told = resolve
+    printed = resolve
   })
   child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
     all += chunk
-    if (all.includes("\n")) told(all.slice(0, all.indexOf("\n")))
+    if (all.includes("\n")) printed(all.slice(0, all.indexOf("\n")))
   })
   return { first, all: closed.then(() => all) }
 }
@@ -66,33 +66,34 @@ function connects(rpcUrl: string): Promise<boolean> {
 }
 
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
-  test(`the chain tells its coordinates in one line, and ${signal} leaves nothing behind`, async () => {
+  test(`the local chain prints its coordinates in one line and stops on ${signal}`, async () => {
     const running = run("--port", "0", "--block-time", "0")
     const { first, all } = linesOf(running)
     const line = await first
-    const told = JSON.parse(line)
-    expect(Object.keys(told)).toEqual(["rpcUrl", "chainId", "asset", "accounts"])
-    expect(told).toMatchObject({ chainId: 11155111, asset: "0x1c7D4B196Cb0C7B01d743Fbc6116a902379C7238" })
-    for (const { address, privateKey } of told.accounts) expect(privateKeyToAddress(privateKey)).toBe(address)
-    expect(await ask(told.rpcUrl, "eth_chainId")).toBe("0xaa36a7")
-    expect(await ask(told.rpcUrl, "eth_accounts")).toEqual([])
+    const printed = JSON.parse(line)
+    expect(Object.keys(printed)).toEqual(["rpcUrl", "chainId", "asset", "accounts"])
+    expect(printed).toMatchObject({ chainId: 11155111, asset: "0x1c7D4B196Cb0C7B01d743Fbc6116a902379C7238" })
+    for (const { address, privateKey } of printed.accounts)
+      expect(privateKeyToAddress(privateKey)).toBe(address)
+    expect(await ask(printed.rpcUrl, "eth_chainId")).toBe("0xaa36a7")
+    expect(await ask(printed.rpcUrl, "eth_accounts")).toEqual([])
 
     running.child.kill(signal)
     expect(await running.closed).toBe(0)
     expect(await all).toBe(`${line}\n`)
-    expect(await connects(told.rpcUrl)).toBe(false)
+    expect(await connects(printed.rpcUrl)).toBe(false)
     expect(await running.stderr).toContain("valid there as well. Use throw-away keys only")
   })
 }
 
-test("the chain passes for Base Sepolia, whose USDC stock x402 clients know", async () => {
+test("the local chain can have Base Sepolia's chain id and USDC", async () => {
   const running = run("--network", "base-sepolia", "--port", "0", "--block-time", "0")
-  const { rpcUrl, ...told } = JSON.parse(await linesOf(running).first)
-  expect(told).toMatchObject({ chainId: 84532, asset: "0x036CbD53842c5426634e7929541eC2318f3dCF7e" })
+  const { rpcUrl, ...printed } = JSON.parse(await linesOf(running).first)
+  expect(printed).toMatchObject({ chainId: 84532, asset: "0x036CbD53842c5426634e7929541eC2318f3dCF7e" })
   expect(await ask(rpcUrl, "eth_chainId")).toBe("0x14a34")
-  // As Circle's contract there has it.
+  // The domain separator of Circle's contract there.
   const separator = hashDomain({
-    domain: { name: "USDC", version: "2", chainId: told.chainId, verifyingContract: told.asset },
+    domain: { name: "USDC", version: "2", chainId: printed.chainId, verifyingContract: printed.asset },
     types: {
       EIP712Domain: [
         { name: "name", type: "string" },
@@ -102,20 +103,20 @@ test("the chain passes for Base Sepolia, whose USDC stock x402 clients know", as
       ],
     },
   })
-  const call = { to: told.asset, data: "0x3644e515" }
+  const call = { to: printed.asset, data: "0x3644e515" }
   expect(await ask(rpcUrl, "eth_call", [call, "latest"])).toBe(separator)
   running.child.kill("SIGTERM")
   expect(await running.stderr).toContain("the real Base Sepolia")
 })
 
-test("a process that dies by a signal takes its chain along", async () => {
+test("a process killed by a signal stops its local chain", async () => {
   const module = JSON.stringify(new URL("../support/chain/local-chain.ts", import.meta.url))
   const script = `import(${module}).then((m) => m.startLocalChain()).then((c) => console.log(c.rpcUrl))`
   const running = start("--eval", script)
   const rpcUrl = await linesOf(running).first
   const socket = createConnection(Number(new URL(rpcUrl).port), "127.0.0.1").resume()
   await once(socket, "connect")
-  // A reset is an end as well.
+  // A connection reset counts as closed too.
   socket.on("error", () => undefined)
   running.child.kill("SIGTERM")
   await running.closed
@@ -124,7 +125,7 @@ test("a process that dies by a signal takes its chain along", async () => {
   expect(await connects(rpcUrl)).toBe(false)
 })
 
-test("an option the chain does not understand ends it with 78 and a sentence", async () => {
+test("a wrong option ends the local chain with 78 and a message", async () => {
   const wrong = [
     ["--port", "x"],
     ["--port", "65536"],
@@ -136,15 +137,15 @@ test("an option the chain does not understand ends it with 78 and a sentence", a
   await Promise.all(
     wrong.map(async (options) => {
       const { child, closed, stderr } = run(...options)
-      const said = text(child.stdout)
+      const output = text(child.stdout)
       expect(await closed, options.join(" ")).toBe(78)
       expect(await stderr).toContain(options[0])
-      expect(await said).toBe("")
+      expect(await output).toBe("")
     }),
   )
 })
 
-test("a port somebody else holds is named in the refusal", async () => {
+test("a taken port is named in the error", async () => {
   const holder = createServer().listen(0, "127.0.0.1")
   await once(holder, "listening")
   const { port } = holder.address() as { port: number }
@@ -152,7 +153,7 @@ test("a port somebody else holds is named in the refusal", async () => {
   holder.close()
 })
 
-test("accounts come with gas and USDC, and more of both on demand", async () => {
+test("accounts start with gas and USDC and can be given more", async () => {
   const chain = await startLocalChain({ accounts: 1, blockTimeSeconds: 1 })
   try {
     const { address } = chain.accounts[0]!
@@ -169,7 +170,7 @@ test("accounts come with gas and USDC, and more of both on demand", async () => 
   }
 })
 
-test("a refused request names its method, and stopping twice is stopping once", async () => {
+test("a refused request names its method, and stop() may be called twice", async () => {
   const chain = await startLocalChain()
   await expect(chain.request("eth_nonsense")).rejects.toThrow("eth_nonsense: ")
   await Promise.all([chain.stop(), chain.stop()])

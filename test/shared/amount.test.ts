@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest"
 import { formatAmount, parseAmount, parseAtomic } from "../../shared/values/amount.ts"
 
 describe("amounts", () => {
-  it("formatting and parsing are inverse for any amount and any number of decimals", () => {
+  it("survive formatting and parsing with any number of decimals", () => {
     fc.assert(
       fc.property(
         fc.bigInt({ min: 0n, max: 2n ** 256n - 1n }),
@@ -15,7 +15,7 @@ describe("amounts", () => {
     )
   })
 
-  it("PRS-06: only the canonical decimal string is an amount of atomic units", () => {
+  it("PRS-06: are parsed from the canonical decimal string only", () => {
     const refused = [
       "",
       " ",
@@ -37,7 +37,7 @@ describe("amounts", () => {
     expect(parseAtomic("10000")).toBe(10000n)
   })
 
-  it("more digits than the asset has are refused, never rounded", () => {
+  it("with more decimals than the asset has are refused, never rounded", () => {
     expect(parseAmount("0.01", 6)).toBe(10_000n)
     expect(() => parseAmount("0.0000001", 6)).toThrow(/7 decimal places, the asset has 6/)
     for (const text of ["", ".5", "1.", "01", "1e3", "-1", "1,5"])

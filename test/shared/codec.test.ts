@@ -6,7 +6,7 @@ import { parseJson } from "../../shared/values/json.ts"
 const safeKey = fc.string().filter((key) => !["__proto__", "constructor", "prototype"].includes(key))
 
 describe("the header codec", () => {
-  it("decoding gives back what was encoded, for any JSON", () => {
+  it("decodes any encoded JSON to the same value", () => {
     const value = fc.dictionary(
       safeKey,
       fc.oneof(fc.string({ unit: "grapheme" }), fc.integer(), fc.boolean()),
@@ -18,7 +18,7 @@ describe("the header codec", () => {
     )
   })
 
-  it("there is one spelling of a header: base64url, missing padding, stray bits and white space are refused", () => {
+  it("refuses base64url, missing padding, stray bits and white space", () => {
     const good = encodeHeader({ a: "??>>" })
     expect(decodeHeader(good)).toEqual({ a: "??>>" })
     const spellings = [
@@ -35,7 +35,7 @@ describe("the header codec", () => {
     expect(() => decodeHeader("/////w==")).toThrow(/UTF-8/)
   })
 
-  it("PRS-04: keys named like prototype members are refused at any depth", () => {
+  it("PRS-04: refuses keys named like prototype members at any depth", () => {
     for (const key of ["__proto__", "constructor", "prototype"]) {
       expect(() => parseJson(`{"${key}":{}}`)).toThrow(/forbidden key/)
       expect(() => parseJson(`[{"a":{"${key}":1}}]`)).toThrow(/forbidden key/)
@@ -43,7 +43,7 @@ describe("the header codec", () => {
     expect(parseJson('{"toString":"1","hasOwnProperty":2}')).toEqual({ toString: "1", hasOwnProperty: 2 })
   })
 
-  it("PRS-05, N-8725-7: a key given twice is refused, however deep it is and however it is spelled", () => {
+  it("PRS-05, N-8725-7: refuses a duplicate key at any depth and in any spelling", () => {
     for (const text of [
       '{"value":"1","value":"10000"}',
       '{"a":[{"b":{"c":1,"c" : 2}}]}',
@@ -59,14 +59,14 @@ describe("the header codec", () => {
       expect(parseJson(JSON.stringify(value))).toEqual(value)
   })
 
-  it("PRS-05: a text that is all quotes and backslashes takes no longer than any other", () => {
+  it("PRS-05: parses text full of quotes and backslashes in linear time", () => {
     const text = JSON.stringify('"\\'.repeat(100_000))
     const startedAt = performance.now()
     parseJson(text)
     expect(performance.now() - startedAt).toBeLessThan(500)
   })
 
-  it("JSON nested too deep is refused, whatever its size", () => {
+  it("refuses deeply nested JSON of any size", () => {
     expect(() => parseJson("[".repeat(17) + "]".repeat(17))).toThrow(/too deep/)
     expect(() => parseJson("[".repeat(100_000) + "]".repeat(100_000))).toThrow()
     expect(parseJson("[".repeat(16) + "]".repeat(16))).toBeDefined()

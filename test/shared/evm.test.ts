@@ -21,7 +21,7 @@ const load = (name: string) =>
   JSON.parse(readFileSync(new URL(`../vectors/${name}.json`, import.meta.url), "utf8"))
 
 describe("the commitment", () => {
-  it("opens every published vector", () => {
+  it("matches every published vector", () => {
     const { vectors } = load("commitment")
     expect(vectors.length).toBe(4)
     for (const vector of vectors) {
@@ -31,13 +31,13 @@ describe("the commitment", () => {
   })
 })
 
-describe("the scheme exact by EIP-3009", () => {
+describe("the scheme exact with EIP-3009", () => {
   const vectors = load("x402-evm-vectors")
   const spec = vectors.A_spec_example_eip3009
   const transferOf = ({ authorization, signature }: typeof spec): SignedTransfer =>
     exactEip3009.parse({ authorization, signature })
 
-  it("accepts the signature of the x402 specification's example, and the domain of its asset", async () => {
+  it("verifies the x402 specification's example under its asset's domain", async () => {
     expect(domainSeparator(spec.domain)).toBe(spec.domainSeparator)
     const baseSepolia = networks.get("eip155:84532")!
     expect(domainOf(baseSepolia, baseSepolia.assets[0]!)).toEqual(spec.domain)
@@ -46,7 +46,7 @@ describe("the scheme exact by EIP-3009", () => {
     expect(await exactEip3009.verify(transferOf(spec), wrongName, recoverSigner)).toBe("signature_invalid")
   })
 
-  it("signs what the published vector signs", async () => {
+  it("signs the published vector to the same bytes", async () => {
     const vector = vectors.B_anvil0_eip3009
     const terms = transferOf(vector)
     const signature = await exactEip3009.sign(terms, vector.domain, privateKeyToAccount(vector.privateKey))
@@ -54,7 +54,7 @@ describe("the scheme exact by EIP-3009", () => {
     expect(await exactEip3009.verify(terms, vector.domain, recoverSigner)).toBe("valid")
   })
 
-  it("RPL-09, RPL-10: of the four spellings of one signature one is accepted", async () => {
+  it("RPL-09, RPL-10: accepts one of the four spellings of a signature", async () => {
     const transfer = transferOf(spec)
     const all = spellings(transfer.signature)
     const verdicts = await Promise.all(
@@ -68,7 +68,7 @@ describe("the scheme exact by EIP-3009", () => {
     ])
   })
 
-  it("RPL-12, PRS-16, N-2098-1: wrapped, short, long and nonsense signatures are refused, never thrown at", async () => {
+  it("RPL-12, PRS-16, N-2098-1: refuses malformed signatures without throwing", async () => {
     const transfer = transferOf(spec)
     const others: Hex[] = [
       "0x",
@@ -85,7 +85,7 @@ describe("the scheme exact by EIP-3009", () => {
       )
   })
 
-  it("RPL-13: any two spellings of one authorization give one redemption key", () => {
+  it("RPL-13: derives one redemption key from any spelling of an authorization", () => {
     const mixCase = (text: string, flips: boolean[]) =>
       [...text].map((c, i) => (i > 1 && flips[i % flips.length] ? c.toUpperCase() : c)).join("")
     const flips = fc.array(fc.boolean(), { minLength: 1, maxLength: 64 })
@@ -104,7 +104,7 @@ describe("the scheme exact by EIP-3009", () => {
     )
   })
 
-  it("RPL-08, PRS-08, PRS-09, PRS-10: members are canonical strings or the payload is refused", () => {
+  it("RPL-08, PRS-08, PRS-09, PRS-10: refuses members that are not canonical strings", () => {
     const change = (member: string, value: unknown) => () =>
       exactEip3009.parse({
         signature: spec.signature,
@@ -134,7 +134,7 @@ describe("the scheme exact by EIP-3009", () => {
     expect(() => exactEip3009.parse({ ...spec, signature: spec.signature })).toThrow()
   })
 
-  it("WL-02: an address is 20 bytes; a wrong EIP-55 checksum is a typing error", () => {
+  it("WL-02: accepts addresses of 20 bytes and refuses a wrong EIP-55 checksum", () => {
     const checksummed = spec.authorization.from
     const lower = checksummed.toLowerCase()
     expect(parseAddress(checksummed)).toBe(lower)
@@ -144,25 +144,25 @@ describe("the scheme exact by EIP-3009", () => {
     expect(parseAddress(swapped)).toBeUndefined()
   })
 
-  it("N-3009-3: paid means that the asset's next log after AuthorizationUsed is the promised Transfer", () => {
+  it("N-3009-3: counts only a Transfer in the log after AuthorizationUsed as paid", () => {
     const transfer = transferOf(spec)
     const asset: Address = spec.domain.verifyingContract
-    const [used, moved] = logsOf(transfer, asset)
+    const [used, transferred] = logsOf(transfer, asset)
     const outcome = (logs: ReturnType<typeof logsOf>) => exactEip3009.outcome(logs, asset, transfer).kind
-    expect(outcome([used!, moved!])).toBe("paid")
+    expect(outcome([used!, transferred!])).toBe("paid")
     expect(outcome([])).toBe("silent")
-    expect(outcome([moved!])).toBe("silent")
+    expect(outcome([transferred!])).toBe("silent")
     expect(outcome([used!])).toBe("diverted")
     expect(
       outcome([
-        { ...moved!, logIndex: 0 },
+        { ...transferred!, logIndex: 0 },
         { ...used!, logIndex: 1 },
       ]),
     ).toBe("diverted")
-    expect(outcome([used!, { ...moved!, data: `0x${"0".repeat(63)}1` }])).toBe("short")
-    expect(outcome([used!, { ...moved!, address: `0x${"1".repeat(40)}` }])).toBe("diverted")
+    expect(outcome([used!, { ...transferred!, data: `0x${"0".repeat(63)}1` }])).toBe("short")
+    expect(outcome([used!, { ...transferred!, address: `0x${"1".repeat(40)}` }])).toBe("diverted")
     const another = { ...used!, topics: [used!.topics[0]!, used!.topics[1]!, `0x${"9".repeat(64)}` as Hex] }
-    expect(outcome([used!, { ...another, logIndex: 1 }, { ...moved!, logIndex: 2 }])).toBe("diverted")
+    expect(outcome([used!, { ...another, logIndex: 1 }, { ...transferred!, logIndex: 2 }])).toBe("diverted")
   })
 
   function logsOf(transfer: SignedTransfer, address: Address) {
@@ -185,8 +185,8 @@ describe("the scheme exact by EIP-3009", () => {
   }
 })
 
-describe("canonical signatures", () => {
-  it("are 65 bytes with a low s and v 27 or 28", () => {
+describe("a canonical signature", () => {
+  it("has 65 bytes, a low s and v 27 or 28", () => {
     expect(isCanonicalSignature(`0x${"11".repeat(64)}1b`)).toBe(true)
     expect(isCanonicalSignature(`0x${"11".repeat(64)}1d`)).toBe(false)
     expect(isCanonicalSignature(`0x${"11".repeat(32)}${"ff".repeat(32)}1b`)).toBe(false)
