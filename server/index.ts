@@ -1,5 +1,6 @@
 /** The server's public surface: what a seller needs to charge for an API. */
-export { createIssuer, type Issuer, type IssuerOptions } from "./app/issuer.ts"
+export { createIssuer, type Issuer } from "./app/issuer.ts"
+export type { IssuerOptions } from "./app/issuer-options.ts"
 export { ConfigError, type ConfigInput } from "./config/config.ts"
 export type { PriceFunction, PriceFunctions, PriceQuestion } from "./core/pricing.ts"
 export { KeyFileError, type Signer } from "./keys/index.ts"

@@ -3,20 +3,18 @@
 import { createRelayers } from "../chains/relayer.ts"
 import { createSignaturePool } from "../chains/signature-pool.ts"
 import { type Config, type ConfigInput, parseConfig } from "../config/config.ts"
-import type { PriceFunctions } from "../core/pricing.ts"
 import type { HandleGate } from "../gate/handle-gate.ts"
 import { createProofCheck } from "../gate/proof-check.ts"
-import type { WaitOptions } from "../grants/settlement-waits.ts"
 import { endpointsOf } from "../http/metadata.ts"
 import type { Router } from "../http/router.ts"
-import { openKeys, openRelayerKeys, type Signer, verifyProof } from "../keys/index.ts"
+import { openKeys, openRelayerKeys, verifyProof } from "../keys/index.ts"
 import type { Keys } from "../ports/keys.ts"
-import type { Logger, Now } from "../ports/runtime.ts"
-import type { WorkerOptions } from "../settlement/worker.ts"
+import type { Logger } from "../ports/runtime.ts"
 import { createBookkeeping, openBooks, startBooks } from "./books.ts"
 import { connect } from "./connections.ts"
 import { openFeeds } from "./feeds.ts"
 import { createGateParts, createRouteGate } from "./gate.ts"
+import { type IssuerOptions, requireKnownOptions } from "./issuer-options.ts"
 import { createLifecycle } from "./lifecycle.ts"
 import { createLogger } from "./log.ts"
 import { createRoutes } from "./routes.ts"
@@ -25,27 +23,6 @@ import { createSales, createShops } from "./sales.ts"
 import { createSettling } from "./settling.ts"
 import { checkAccounts, checkChains, checkPrices, warnOfPrices, warnOfRecipient } from "./start-checks.ts"
 import { logStart } from "./start-line.ts"
-
-export type IssuerOptions = {
-  /** Functions that set those prices of an offer that have no amount, by the offer's id. */
-  readonly prices?: PriceFunctions
-  /**
-   * Scalars of the configuration that override it, e.g. `TICKET402_ISSUER`, and `TICKET402_RELAYER_KEY`, which is deleted
-   * there once it is read.
-   */
-  readonly environment?: Record<string, string | undefined>
-  readonly log?: Logger
-  /** Seconds since the epoch. */
-  readonly now?: Now
-  /** Called at every step boundary of an intake or a settlement. */
-  readonly onStep?: (step: string) => void
-  readonly worker?: WorkerOptions
-  /** Signs tokens and receipts in place of keys of the folder, for sellers whose keys a KMS holds. */
-  readonly signer?: Signer
-  readonly waits?: WaitOptions
-  /** Longest time for the body of a request; 10 when not given. */
-  readonly bodySeconds?: number
-}
 
 /** A running service: a gate to put before routes, endpoints to mount, and the worker that settles. */
 export type Issuer = {
@@ -70,6 +47,7 @@ export type Issuer = {
  * chain that is down only delays sales.
  */
 export async function createIssuer(input: ConfigInput, options: IssuerOptions = {}): Promise<Issuer> {
+  requireKnownOptions(options)
   const config = parseConfig(input, options.environment)
   checkPrices(config, options.prices ?? {})
   const log = options.log ?? createLogger(config.logLevel)

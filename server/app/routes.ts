@@ -5,6 +5,7 @@ import { createReceipts } from "../access/receipt.ts"
 import { createRevocation } from "../access/revocation.ts"
 import { createStatus } from "../access/status.ts"
 import type { Config } from "../config/config.ts"
+import { scopesOf } from "../core/offers.ts"
 import { createHandleGate } from "../gate/handle-gate.ts"
 import { supportedGrantTypes, type TokenEndpoint } from "../grants/token-endpoint.ts"
 import { newNonce, nonceSeconds } from "../grants/wallet-nonce.ts"
@@ -63,14 +64,10 @@ export function createRoutes(
       gate: {
         handleGate: createHandleGate({ gate, challenges, log }),
         challenges,
-        scopes: scopesOf(config),
+        scopes: new Set(scopesOf([...config.offers, ...config.whitelist])),
       },
       health: { draining, storeAge: revocations.age, networks: [...shops.values()] },
     }),
     log,
   )
 }
-
-/** Every scope that is sold or given away. */
-const scopesOf = ({ offers, whitelist }: Config): ReadonlySet<string> =>
-  new Set([...offers, ...whitelist].flatMap(({ scope }) => scope.split(" ")))

@@ -1,6 +1,6 @@
-/** What the schema refused, in a line that says what was found and wanted. */
-import { distance } from "fastest-levenshtein"
+/** Explains a refusal of the schema in lines that say what was found and wanted. */
 import type { z } from "zod"
+import { suggestName } from "../../shared/values/option-names.ts"
 import { networkShape } from "./networks.ts"
 import { configSchema, offerSchema, priceSchema } from "./schema.ts"
 import { show } from "./show.ts"
@@ -10,15 +10,14 @@ import { memberShape } from "./whitelist.ts"
 export function explain(issue: z.core.$ZodIssue, input: unknown): string[] {
   const path = issue.path.map(String).join(".")
   if (issue.code === "unrecognized_keys")
-    return issue.keys.map((key) => {
-      const nearest = nearestKey(key)
-      return `${path ? `${path}.` : ""}${key}: unknown key${nearest ? `, did you mean ${show(nearest)}?` : ""}`
-    })
+    return issue.keys.map(
+      (key) => `${path ? `${path}.` : ""}${key}: unknown key${suggestName(key, knownKeys)}`,
+    )
   const found = issue.path.reduce<unknown>(
     (value, key) => (typeof value === "object" && value !== null ? Reflect.get(value, key) : undefined),
     input,
   )
-  // Whoever writes the secret itself in place of its hash must not find it in the log.
+  // A secret that stands in place of its hash must not reach the log.
   const shown = issue.path.at(-1) === "secretSha256" ? hide(found) : show(found)
   return [`${path}: found ${shown}, ${issue.message.replace(/^Invalid input: expected/, "wanted")}`]
 }
@@ -32,13 +31,6 @@ const knownKeys = [
   networkShape,
   memberShape,
 ].flatMap((schema) => Object.keys(schema.shape))
-
-function nearestKey(key: string): string | undefined {
-  const [best] = knownKeys
-    .map((known) => ({ known, steps: distance(known.toLowerCase(), key.toLowerCase()) }))
-    .sort((a, b) => a.steps - b.steps)
-  return best && best.steps <= Math.max(2, key.length / 3) ? best.known : undefined
-}
 
 const hide = (value: unknown): string =>
   typeof value === "string" ? `${value.length} characters` : show(value)

@@ -53,6 +53,11 @@ export type OfferRecord = {
   readonly replacedAt: number | null
 }
 
+/** Every scope that offers or members of the whitelist name. */
+export const scopesOf = (scoped: readonly { readonly scope: string }[]): readonly string[] => [
+  ...new Set(scoped.flatMap(({ scope }) => scope.split(" "))),
+]
+
 /** The text whose hash names the offer; equal content gives equal text, whatever the order of keys in a configuration. */
 export const canonicalContent = (offer: OfferContent): string =>
   JSON.stringify([

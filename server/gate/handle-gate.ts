@@ -2,12 +2,11 @@
 import type { Claims } from "../../shared/oauth/access-token.ts"
 import { dpopNonceHeader } from "../../shared/oauth/dpop.ts"
 import type { PlainAnswer } from "../../shared/oauth/gate-answer.ts"
-import type { ShownTokens } from "../../shared/oauth/token-check.ts"
 import type { Logger } from "../ports/runtime.ts"
 import type { Charge } from "./account.ts"
 import type { Challenges } from "./challenges.ts"
 import type { Cors } from "./cors.ts"
-import type { Gate } from "./gate.ts"
+import type { Gate, GateRequest } from "./gate.ts"
 import type { Entry, PayAtRoutes, Payer } from "./pay-at-routes.ts"
 import { type RawHeaders, readGateFields } from "./raw-headers.ts"
 
@@ -19,7 +18,7 @@ export type GateFacts = {
   /** The scope that the route wants. */
   readonly scope: string
   /** The units that a call of the route costs a grant that counts them; 1 when not given. */
-  readonly cost?: number
+  readonly cost?: () => number
   /** The route as a 402 names it, such as `/movies/{id}`; asked for when the gate refuses. */
   readonly pattern?: () => string
   /** Asked for when a payment is taken at the route. */
@@ -53,27 +52,31 @@ export type HandleGateParts = {
 
 export function createHandleGate({ gate, challenges, log, cors, payAtRoutes }: HandleGateParts): HandleGate {
   /** Redeems a payment at the route. A token that is shown decides alone. */
-  function enter(
-    facts: GateFacts,
-    { payment, authorization, queryToken }: ShownTokens,
-  ): Promise<Entry> | undefined {
-    const { rawHeaders, payer, scope, cost = 1 } = facts
-    if (!payAtRoutes || !payer || !payment || authorization.length > 0 || queryToken) return undefined
-    return payAtRoutes.enter({ rawHeaders, payer: payer(), gatedRoute: { scope, cost } })
+  function enter(facts: GateFacts, request: GateRequest): Promise<Entry> | undefined {
+    const { authorization, payment, queryToken, scope, cost } = request
+    if (!payAtRoutes || !facts.payer || !payment || authorization.length > 0 || queryToken) return undefined
+    return payAtRoutes.enter({
+      rawHeaders: facts.rawHeaders,
+      payer: facts.payer(),
+      gatedRoute: { scope, cost },
+    })
   }
 
   /** Adds to the headers of the answer, which are sent even when something fails later. */
   async function decide(facts: GateFacts, headers: Record<string, string>): Promise<GatePass | PlainAnswer> {
-    const { method, target, rawHeaders, scope, cost = 1 } = facts
+    const { method, target, scope } = facts
     // Frameworks answer OPTIONS in ways of their own, and some pass it to the handler.
     if (cors && method === "OPTIONS") return { status: 204, headers: { "content-length": "0" }, body: "" }
     // A TRACE would send the token back to the page or proxy that made it.
     if (method === "TRACE") return { status: 405, headers: { "cache-control": "no-store" }, body: "" }
-    const { hosts, mpp, ...fields } = readGateFields(rawHeaders)
+    const { hosts, authorization, dpop, payment, mpp } = readGateFields(facts.rawHeaders)
     if (hosts > 1) return challenges("host_ambiguous", { scope, pattern: "" })
+    const cost = facts.cost?.() ?? 1
     const [path, query] = splitTarget(target)
-    const request = { ...fields, queryToken: hasToken(query), method, path, scope, cost }
-    const entry = await enter(facts, request)
+    const queryToken = hasToken(query)
+    const request = { authorization, dpop, payment, queryToken, method, path, scope, cost }
+    const entering = enter(facts, request)
+    const entry = entering && (await entering)
     if (entry?.kind === "answer") return entry.answer
     // Before the gate decides: the bought token is the buyer's, however the call ends.
     if (entry) Object.assign(headers, entry.headers)

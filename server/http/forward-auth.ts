@@ -36,13 +36,15 @@ function handlerOf(prefix: string, form: Form, { handleGate, challenges, scopes 
     const wanted = wantedIn(segment, scopes)
     if (!wanted) return json(404, { error: "scope_unknown" })
     const target = asked.slice(segment.length) + new URL(request.url).search
-    const outcome = await handleGate({ method: request.method, target, rawHeaders, ...wanted })
+    const { method } = request
+    const outcome = await handleGate({ method, target, rawHeaders, ...wanted })
     if (outcome.kind === "answer") return refused(outcome, form)
     const { claims, charge, headers } = outcome
     // The answer of the service behind the proxy is not seen here, so every call that passes is charged.
     settleCall(outcome, form === "refusal" ? 503 : 200)
     // The verdict has turned since nginx asked: nothing that looks like a success may reach the client.
-    if (form === "refusal") return refused(challenges("gate_unavailable", { ...wanted, pattern: "" }), form)
+    if (form === "refusal")
+      return refused(challenges("gate_unavailable", { scope: wanted.scope, pattern: "" }), form)
     const { sub, grant, scope, paid } = claims
     return new Response(null, {
       headers: {
@@ -58,14 +60,14 @@ function handlerOf(prefix: string, form: Form, { handleGate, challenges, scopes 
   }
 }
 
-type Wanted = { readonly scope: string; readonly cost: number }
+type Wanted = { readonly scope: string; readonly cost: () => number }
 
 /** Of the path as it was sent: with `..` resolved, the caller would choose the scope. */
 function wantedIn(segment: string, scopes: ReadonlySet<string>): Wanted | undefined {
   const text = decoded(segment)
-  if (scopes.has(text)) return { scope: text, cost: 1 }
+  if (scopes.has(text)) return { scope: text, cost: () => 1 }
   const [, scope = "", cost = ""] = /^(.+)@([1-9][0-9]{0,5})$/.exec(text) ?? []
-  return scopes.has(scope) ? { scope, cost: Number(cost) } : undefined
+  return scopes.has(scope) ? { scope, cost: () => Number(cost) } : undefined
 }
 
 function decoded(segment: string): string {

@@ -6,7 +6,7 @@ import {
   tokenEndpointAuthMethods,
   wellKnown,
 } from "../../shared/oauth/messages.ts"
-import type { Offer } from "../core/offers.ts"
+import { type Offer, scopesOf } from "../core/offers.ts"
 
 /** Where everything is, as absolute URLs made from the configuration, never from a request's `Host`. */
 export type Endpoints = {
@@ -75,7 +75,7 @@ export const authorizationServerMetadata = (
   wallet_nonce_endpoint: endpoints.walletNonce,
   dpop_signing_alg_values_supported: [...proofAlgorithms],
   response_types_supported: [],
-  scopes_supported: scopesOf(offers),
+  scopes_supported: [...scopesOf(offers)],
 })
 
 export const protectedResourceMetadata = (
@@ -85,11 +85,7 @@ export const protectedResourceMetadata = (
 ): ProtectedResourceMetadata => ({
   resource,
   authorization_servers: [issuer],
-  scopes_supported: scopesOf(offers),
+  scopes_supported: [...scopesOf(offers)],
   bearer_methods_supported: ["header"],
   dpop_signing_alg_values_supported: [...proofAlgorithms],
 })
-
-const scopesOf = (offers: readonly Offer[]): string[] => [
-  ...new Set(offers.flatMap((offer) => offer.scope.split(" "))),
-]

@@ -38,7 +38,7 @@ beforeAll(async () => {
       costs: { "POST /movies": "0.005", "GET /dear/{id}": 7 },
     },
   })
-  second = await spawnMate(service.config)
+  second = await spawnMate({ ...service.config, costs: {} })
   service.app.get("/broken", gate(service.issuer, "movies:read"), (_req, res) => {
     res.sendStatus(broken)
   })

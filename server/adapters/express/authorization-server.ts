@@ -3,7 +3,9 @@ import { createRequest, sendResponse } from "@remix-run/node-fetch-server"
 import type { Request, RequestHandler, Response } from "express"
 import type { Issuer } from "../../app/issuer.ts"
 import { createCors } from "../../gate/cors.ts"
+import { requireIssuer } from "../../gate/gate-options.ts"
 import { sendAnswer, setHeaders } from "./answer.ts"
+import { noteServed } from "./mounted.ts"
 import { createPeerOf } from "./peer.ts"
 
 /**
@@ -11,7 +13,10 @@ import { createPeerOf } from "./peer.ts"
  * Preflights from the origins of `cors` are answered here for the whole application, because express answers OPTIONS for
  * its routes without asking the gate on them.
  */
-export function authorizationServer({ config, router }: Issuer): RequestHandler {
+export function authorizationServer(issuer: Issuer): RequestHandler {
+  requireIssuer(issuer, "authorizationServer()")
+  noteServed(issuer)
+  const { config, router } = issuer
   const { protocol, host } = new URL(config.issuer)
   const cors = createCors(config.cors)
   const peerOf = createPeerOf(config.trustProxy)

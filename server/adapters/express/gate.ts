@@ -3,14 +3,13 @@ import type { Request, RequestHandler, Response } from "express"
 import onHeaders from "on-headers"
 import type { Claims } from "../../../shared/oauth/access-token.ts"
 import type { Issuer } from "../../app/issuer.ts"
+import { type GateOptions, requireGateOptions, requireIssuer } from "../../gate/gate-options.ts"
 import { finalHeaders, settleCall } from "../../gate/handle-gate.ts"
+import { costOf } from "../../gate/route-costs.ts"
 import { sendAnswer, setHeaders } from "./answer.ts"
+import { noteGate, requireUsedCosts, warnUnserved } from "./mounted.ts"
 import { createPeerOf } from "./peer.ts"
-
-export type GateOptions = {
-  /** The units that a call of this route costs. */
-  readonly units?: number
-}
+import { findRoute } from "./routes.ts"
 
 /** The caller's token as a handler finds it in `res.locals.token`. */
 export type TokenClaims = Readonly<Claims>
@@ -21,22 +20,35 @@ export type TokenClaims = Readonly<Claims>
  *
  * Where calls are counted, a call costs `units`, else the entry of the route in `costs` of the configuration, else 1. A call
  * that is answered with 5xx costs nothing. A caller that hangs up pays, because the handler worked all the same.
+ *
+ * Throws a TypeError or RangeError for an issuer that is none, an unknown scope and unknown options.
  */
-export function gate(issuer: Issuer, scope: string, { units }: GateOptions = {}): RequestHandler {
-  if (units !== undefined && !(Number.isSafeInteger(units) && units >= 1))
-    throw new RangeError(`gate(): found ${units} units, wanted a whole number from 1 on`)
-  const { costs } = issuer.config
+export function gate(issuer: Issuer, scope: string, options: GateOptions = {}): RequestHandler {
+  requireIssuer(issuer, "gate()")
+  requireGateOptions(scope, options, issuer.config)
+  const { costs, trustProxy } = issuer.config
+  const { units } = options
   const isUniform = units !== undefined || Object.keys(costs).length === 0
-  const peerOf = createPeerOf(issuer.config.trustProxy)
+  const peerOf = createPeerOf(trustProxy)
 
-  return async function checkToken(req, res, next) {
+  /** Throws where the cost is not known, so that the gate stays shut. */
+  function costOfRoute(req: Request): number {
+    if (isUniform) return units ?? 1
+    requireUsedCosts(issuer, req.app)
+    const route = findRoute(req, checkToken)
+    if (!route) throw new Error(`gate(): found no route, wanted the gate on a route of express, or { units }`)
+    return costOf(costs, req.method, route)
+  }
+
+  async function checkToken(req: Request, res: Response, next: () => void): Promise<void> {
+    warnUnserved(issuer)
     const outcome = await issuer.handleGate({
       method: req.method,
       target: req.originalUrl,
       rawHeaders: req.rawHeaders,
       scope,
-      cost: isUniform ? (units ?? 1) : (costs[routeName(req)] ?? 1),
-      pattern: () => routePattern(req),
+      cost: () => costOfRoute(req),
+      pattern: () => findRoute(req, checkToken)?.pattern ?? "",
       payer: () => ({ peer: peerOf(req), signal: closeSignal(res) }),
     })
     if (outcome.kind === "answer") {
@@ -50,21 +62,13 @@ export function gate(issuer: Issuer, scope: string, { units }: GateOptions = {})
       res.once("close", () => settleCall(outcome, res.headersSent ? res.statusCode : undefined))
     next()
   }
+
+  noteGate(checkToken)
+  return checkToken
 }
 
 function closeSignal(res: Response): AbortSignal {
   const gone = new AbortController()
   res.once("close", () => gone.abort())
   return gone.signal
-}
-
-/** As `costs` of the configuration names it. */
-const routeName = (req: Request): string =>
-  `${req.method === "HEAD" ? "GET" : req.method} ${routePattern(req)}`
-
-/** `/movies/:id` as `/movies/{id}`; the mount path for gates under `app.use`. */
-function routePattern(req: Request): string {
-  const path: unknown = req.route?.path
-  const pattern = `${req.baseUrl}${typeof path === "string" ? path : ""}`
-  return pattern.replace(/[:*]([A-Za-z_$][\w$]*)/g, "{$1}")
 }

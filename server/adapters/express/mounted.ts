@@ -1,0 +1,47 @@
+/** Checks that an application mounts what its gates need: the endpoints of the service, and a route for every cost. */
+import type { Application } from "express"
+import type { Issuer } from "../../app/issuer.ts"
+import { unusedCosts } from "../../gate/route-costs.ts"
+import { listRoutes } from "./routes.ts"
+
+const gates = new WeakSet<object>()
+/** Issuers whose endpoints are mounted, or of which the lack was reported. */
+const served = new WeakSet<Issuer>()
+/** Applications in which every cost of the issuer was found at a route. */
+const checked = new WeakMap<Issuer, WeakSet<Application>>()
+
+export function noteGate(gate: object): void {
+  gates.add(gate)
+}
+
+export function noteServed(issuer: Issuer): void {
+  served.add(issuer)
+}
+
+/** Without a token endpoint a buyer reads a price and has nowhere to pay. The service of another process may have it. */
+export function warnUnserved(issuer: Issuer): void {
+  if (served.has(issuer)) return
+  served.add(issuer)
+  issuer.log.warn(
+    { tokenEndpoint: `${issuer.config.issuer}/token` },
+    "a gate was reached, and this process serves no token endpoint: mount authorizationServer(issuer)",
+  )
+}
+
+/**
+ * Throws while a cost names no route. Warns where a part of the application that cannot be seen may hold it, and where the
+ * gate is not on the route itself.
+ */
+export function requireUsedCosts(issuer: Issuer, app: Application): void {
+  const apps = checked.get(issuer) ?? new WeakSet()
+  if (apps.has(app)) return
+  const { routes, isWhole } = listRoutes(app, (handle) => typeof handle === "function" && gates.has(handle))
+  const problems = unusedCosts(issuer.config.costs, routes)
+  if (problems.length > 0 && isWhole) throw new Error(problems.join("; "))
+  const doubts = unusedCosts(
+    issuer.config.costs,
+    routes.filter(({ isGated }) => isGated),
+  )
+  if (doubts.length > 0) issuer.log.warn({ doubts }, "costs were not found at a route with a gate on it")
+  checked.set(issuer, apps.add(app))
+}

@@ -1,0 +1,49 @@
+/** The options of a service that code gives beside the configuration. */
+import { unknownOptions } from "../../shared/values/option-names.ts"
+import { ConfigError } from "../config/config.ts"
+import type { PriceFunctions } from "../core/pricing.ts"
+import type { WaitOptions } from "../grants/settlement-waits.ts"
+import type { Signer } from "../keys/index.ts"
+import type { Logger, Now } from "../ports/runtime.ts"
+import type { WorkerOptions } from "../settlement/worker.ts"
+
+export type IssuerOptions = {
+  /** Functions that set those prices of an offer that have no amount, by the offer's id. */
+  readonly prices?: PriceFunctions
+  /**
+   * Scalars of the configuration that override it, e.g. `TICKET402_ISSUER`, and `TICKET402_RELAYER_KEY`, which is deleted
+   * there once it is read.
+   */
+  readonly environment?: Record<string, string | undefined>
+  readonly log?: Logger
+  /** Seconds since the epoch. */
+  readonly now?: Now
+  /** Called at every step boundary of an intake or a settlement. */
+  readonly onStep?: (step: string) => void
+  readonly worker?: WorkerOptions
+  /** Signs tokens and receipts in place of keys of the folder, for sellers whose keys a KMS holds. */
+  readonly signer?: Signer
+  readonly waits?: WaitOptions
+  /** Longest time for the body of a request; 10 when not given. */
+  readonly bodySeconds?: number
+}
+
+const known = {
+  prices: true,
+  environment: true,
+  log: true,
+  now: true,
+  onStep: true,
+  worker: true,
+  signer: true,
+  waits: true,
+  bodySeconds: true,
+} satisfies Record<keyof IssuerOptions, true>
+
+/** Throws a {@link ConfigError} that names each unknown option, and the known one that is nearest. */
+export function requireKnownOptions(options: unknown): void {
+  if (typeof options !== "object" || options === null)
+    throw new ConfigError(["createIssuer(): wanted the options as an object such as { log }"])
+  const problems = unknownOptions("createIssuer(): ", options, Object.keys(known))
+  if (problems.length > 0) throw new ConfigError(problems)
+}
