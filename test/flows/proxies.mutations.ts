@@ -13,8 +13,8 @@ export const mutations: readonly Mutation[] = [
   ...at("server/http/forward-auth.ts", [
     [
       "a refusal is never a success",
-      'if (form === "refusal") return',
-      "if (false) return",
+      'if (form === "refusal")',
+      "if (false)",
       "answers nginx 200 or 401",
     ],
   ]),
