@@ -365,6 +365,14 @@ export const gateRefusals = {
     description: "The resource has no price now.",
     retryAfterSeconds: 5,
   },
+  token_not_yet_valid: {
+    status: 503,
+    error: "temporarily_unavailable",
+    action: "retry",
+    description:
+      "The token was issued later than this server's clock says. The clocks of the server and the issuer differ.",
+    retryAfterSeconds: 5,
+  },
   gate_unavailable: {
     status: 503,
     error: "temporarily_unavailable",

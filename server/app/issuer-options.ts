@@ -39,11 +39,18 @@ const known = {
   waits: true,
   bodySeconds: true,
 } satisfies Record<keyof IssuerOptions, true>
+const knownOfWorker = { pollSeconds: true, leaseSeconds: true } satisfies Record<keyof WorkerOptions, true>
+const knownOfWaits = { seconds: true, atOnce: true, pollSeconds: true } satisfies Record<
+  keyof WaitOptions,
+  true
+>
 
 /** Throws a {@link ConfigError} that names each unknown option, and the known one that is nearest. */
-export function requireKnownOptions(options: unknown): void {
-  if (typeof options !== "object" || options === null)
-    throw new ConfigError(["createIssuer(): wanted the options as an object such as { log }"])
-  const problems = unknownOptions("createIssuer(): ", options, Object.keys(known))
+export function requireKnownOptions(options: IssuerOptions): void {
+  const problems = [
+    ...unknownOptions("createIssuer(): ", options, Object.keys(known)),
+    ...unknownOptions("createIssuer(): worker.", options.worker ?? {}, Object.keys(knownOfWorker)),
+    ...unknownOptions("createIssuer(): waits.", options.waits ?? {}, Object.keys(knownOfWaits)),
+  ]
   if (problems.length > 0) throw new ConfigError(problems)
 }

@@ -44,10 +44,13 @@ export const isMeantFor = (
 /** Whether a space-separated scope list contains the scope. */
 export const hasScope = (granted: string, wanted: string): boolean => granted.split(" ").includes(wanted)
 
-/** How far two clocks may be apart. */
-export const leewaySeconds = 5
+const expiryLeewaySeconds = 5
+/** How far the clock of a gate may be behind the issuer's. A buyer whose new token is refused for it would buy again. */
+const clockLeewaySeconds = 30
 
-export const isExpired = (claims: Claims, now: number): boolean => now >= claims.exp + leewaySeconds
+export const isExpired = (claims: Claims, now: number): boolean => now >= claims.exp + expiryLeewaySeconds
+
+export const isNotYetValid = (claims: Claims, now: number): boolean => claims.iat > now + clockLeewaySeconds
 
 const credential = /^(bearer|dpop) +([A-Za-z0-9\-._~+/]+=*) *$/i
 const longest = 8192

@@ -6,7 +6,7 @@ import {
   credentialIn,
   hasScope,
   isExpired,
-  leewaySeconds,
+  isNotYetValid,
 } from "./access-token.ts"
 import type { GrantEnd } from "./revocation.ts"
 
@@ -48,7 +48,7 @@ export function whyRefused(claims: Claims, facts: TokenFacts): GateReason | unde
   const isBound = claims.cnf !== undefined
   if (isBound && takesProofs && scheme !== "dpop") return "dpop_missing"
   if (!isBound && scheme === "dpop") return "dpop_unbound"
-  if (claims.iat > now + leewaySeconds) return "token_invalid"
+  if (isNotYetValid(claims, now)) return "token_not_yet_valid"
   if (ended !== undefined) return refusalOf[ended]
   // A gate that cannot see whether a proof was used before takes no bound token.
   if (isBound && !takesProofs) return "token_invalid"

@@ -2,7 +2,7 @@
 import { distance } from "fastest-levenshtein"
 
 /** The known name that a misspelt one most likely means; undefined when none is near. */
-export function nearestName(found: string, known: readonly string[]): string | undefined {
+function nearestName(found: string, known: readonly string[]): string | undefined {
   const [best] = known
     .map((name) => ({ name, steps: distance(name.toLowerCase(), found.toLowerCase()) }))
     .sort((a, b) => a.steps - b.steps)

@@ -1,5 +1,5 @@
 /** One service behind a node that can fail, in a world whose clock runs fast; stories are told on it one after the other. */
-import type { IssuerOptions } from "../../server/app/issuer.ts"
+import type { IssuerOptions } from "../../server/app/issuer-options.ts"
 import type { ConfigInput } from "../../server/config/config.ts"
 import { sepoliaId } from "../support/offers.ts"
 import { type Account, randomAccount } from "../support/payments.ts"

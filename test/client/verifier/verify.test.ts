@@ -125,6 +125,23 @@ describe("the verifier of another resource server", () => {
     })
   })
 
+  it("TOK-10: a clock 30 s behind refuses no token; one further behind answers 503 and says clock", async () => {
+    const fresh = (await buy()).access_token
+    let behind = 25
+    const verifier = verifierOf({ now: () => Math.floor(Date.now() / 1000) - behind })
+    expect(await reasonOf(verifier, fresh)).toBe("pass")
+    behind = 45
+    const verdict = await verifier.check(`Bearer ${fresh}`, "movies:read")
+    expect(verdict).toMatchObject({ reason: "token_not_yet_valid", status: 503 })
+    if (verdict.kind !== "refuse") throw new Error("passed")
+    expect(verdict.headers).toMatchObject({ "retry-after": "5" })
+    expect(verdict.headers["payment-required"]).toBeUndefined()
+    expect(JSON.parse(verdict.body)).toMatchObject({
+      error_description: expect.stringContaining("clock"),
+      next: { action: "retry" },
+    })
+  })
+
   it("TOK-21, N-7009-1: refuses revoked tokens and grants within 5 s", async () => {
     const [one, other] = [await buy(), await buy()]
     for (const { access_token } of [one, other]) expect(await reasonOf(main, access_token)).toBe("pass")

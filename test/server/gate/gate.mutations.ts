@@ -53,6 +53,12 @@ export const mutations: readonly Mutation[] = [
     ["one Authorization header", "more.length > 0 || ", "", "N-6750-1, HTP-08"],
   ]),
   ...at("shared/oauth/access-token.ts", [
+    [
+      "a clock behind is no bad token",
+      "claims.iat > now + clockLeewaySeconds",
+      "claims.iat > now",
+      "TOK-10: accepts",
+    ],
     ["audience", " && claims.aud === resource", "", "TOK-18"],
     ["issuer", "claims.iss === issuer && ", "", "TOK-18"],
     ["scopes are matched whole", 'granted.split(" ").includes(wanted)', "granted.includes(wanted)", "TOK-20"],

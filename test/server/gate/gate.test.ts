@@ -12,6 +12,7 @@ import { openKeys } from "../../../server/keys/index.ts"
 import type { Keys } from "../../../server/ports/keys.ts"
 import type { Claims } from "../../../shared/oauth/access-token.ts"
 import type { GrantEnd } from "../../../shared/oauth/revocation.ts"
+import { gateRefusals } from "../../../shared/refusals.ts"
 import { readRing } from "../../support/key-folder.ts"
 
 const issuer = "https://cinema.example"
@@ -232,7 +233,6 @@ describe("the gate", () => {
       { aud: [issuer, "https://other.example"] },
       { settled: "true" },
       { paid: 1 },
-      { iat: now + 6 },
     ]
     for (const changed of wrong)
       expect(
@@ -292,6 +292,18 @@ describe("the gate", () => {
     ended = {}
     time = claims.exp + 5
     expect(await reasonOf(token, gate)).toBe("token_expired")
+    time = now
+  })
+
+  it("TOK-10: accepts a token from 30 s ahead; one from further ahead waits for the clock", async () => {
+    expect(await reasonOf(await keys.sign({ ...claims, iat: now + 30 }))).toBe("pass")
+    const ahead = await keys.sign({ ...claims, iat: now + 31 })
+    const gate = newGate()
+    expect(await reasonOf(ahead, gate)).toBe("token_not_yet_valid")
+    expect(gateRefusals.token_not_yet_valid).toMatchObject({ status: 503, action: "retry" })
+    expect(gateRefusals.token_not_yet_valid.description).toContain("clock")
+    time = now + 1
+    expect(await reasonOf(ahead, gate)).toBe("pass")
     time = now
   })
 
