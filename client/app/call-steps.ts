@@ -1,8 +1,9 @@
 /** Does the steps of a call: requests, reads, refreshes and buys, and reports each outcome. */
 import type { CallState, Outcome, Step } from "../core/call-state.ts"
-import type { Challenge } from "../core/challenge.ts"
+import { type Challenge, scopesOf } from "../core/challenge.ts"
 import { Ticket402Error } from "../core/errors.ts"
 import type { ClientEvent } from "../core/events.ts"
+import { covers } from "../core/grant-rules.ts"
 import { isWithin, parseUrl } from "../core/origins.ts"
 import { waitFor } from "../core/waiting.ts"
 import type { OfferReader, Offers } from "../purchase/offers.ts"
@@ -14,12 +15,15 @@ import type { Renewals } from "../wallet/renewal.ts"
 import { type ClientStore, type Grant, keyOf } from "../wallet/store.ts"
 import type { Wallet } from "../wallet/wallet.ts"
 import { discard } from "../wire/bodies.ts"
+import { secondsAhead } from "../wire/clock.ts"
 import type { Provers } from "../wire/dpop.ts"
 import { isPlain, type PlainChallenge } from "../wire/plain-x402.ts"
 import { type FollowRedirect, isIdempotent, type RepeatableRequest, send } from "../wire/request.ts"
 
 export type CallStepDeps = {
   readonly fetch: typeof globalThis.fetch
+  readonly now: () => number
+  readonly delay: (seconds: number) => Promise<void>
   readonly store: ClientStore
   readonly wallet: Wallet
   readonly provers: Provers
@@ -45,6 +49,8 @@ export type Call = {
   offers?: Offers
   /** The error of the last purchase. */
   error?: unknown
+  /** How far the issue time of a refused token is ahead of the gate's clock. */
+  secondsAhead: number
   readonly followRedirect: FollowRedirect
   readonly expectedCalls: number
   /** When the call began, on the counter of {@link Purchases.tick}. */
@@ -86,13 +92,18 @@ export const callSteps: { readonly [step in Exclude<Step, "return" | "refuse">]:
     return current?.accessToken === grant.accessToken ? { kind: "unchanged" } : use(call, current, deps)
   },
 
+  async wait(call, deps) {
+    await waitFor(deps.delay(Math.ceil(call.secondsAhead) + 1), call.request.signal)
+    return use(call, call.grant, deps)
+  },
+
   async refresh(call, deps) {
     return use(call, await waitFor(deps.refresh(present(call.grant)), call.request.signal), deps)
   },
 
   async find(call, deps) {
-    if (call.grant) call.unsuitable.add(keyOf(call.grant))
     call.offers = enter(call, deps)
+    if (call.grant) await leaveGrant(call, call.grant, call.offers, deps)
     const found = await deps.offerReader.findGrant(call.offers, call.unsuitable)
     if (found) return use(call, found, deps)
     deps.renewals.throwRefused(call.offers.place.resource.href)
@@ -139,10 +150,32 @@ export const callSteps: { readonly [step in Exclude<Step, "return" | "refuse">]:
     return receive(call, response, deps)
   },
 
-  async forget(call, { store }) {
-    await store.forget(present(call.grant))
+  async recordRefusal(call, deps) {
+    const grant = present(call.grant)
+    await recordRefusal(grant, deps)
+    const { origin } = call.request.url
+    const { secondsAhead } = call
+    const clock = secondsAhead > 0 && { clockBehindSeconds: Math.ceil(secondsAhead) }
+    deps.emit({ type: "not_accepted", origin, grant: grant.id, ...clock })
     return { kind: "answered" }
   },
+}
+
+/** Looks no more at a grant that the 402 refused; records the refusal if the grant should have been accepted. */
+async function leaveGrant(
+  call: Call,
+  grant: Grant,
+  { challenge }: Offers,
+  deps: CallStepDeps,
+): Promise<void> {
+  call.unsuitable.add(keyOf(grant))
+  deps.wallet.noteUnsuited(call.request, grant)
+  if (covers(grant.scope, scopesOf(challenge))) await recordRefusal(grant, deps)
+}
+
+async function recordRefusal(grant: Grant, { store, now }: CallStepDeps): Promise<void> {
+  // A grant that cost nothing is a reason to ask again, and none to refuse a payment.
+  if (grant.network !== "") await store.recordRefusal(new URL(grant.resource).origin, now(), grant)
 }
 
 /** Takes over an answer of the gate, or of the handler behind it. */
@@ -153,12 +186,25 @@ async function receive(call: Call, response: Response, deps: CallStepDeps): Prom
     const { grant } = call
     call.request = target
     if (!grant || !isWithin(new URL(grant.resource), target.url))
-      call.grant = (await deps.wallet.grantsFor(target.url))[0]
+      call.grant = (await deps.wallet.grantsFor(target))[0]
     return { kind: "redirected", token: deps.renewals.ageOf(call.grant) }
   }
-  if (response.status === 401)
-    return { kind: "unauthorized", byGate: isByGate(response), isRepeatable: isIdempotent(call.request) }
+  if (call.grant?.openedAt === undefined && call.grant && response.status < 400)
+    await deps.store.recordAccess(call.request.url.origin, deps.now(), call.grant)
+  if (response.status === 401) return unauthorized(call, response)
   return { kind: response.status === 402 ? "payment_required" : "answered" }
+}
+
+function unauthorized(call: Call, response: Response): Outcome {
+  const { grant, request } = call
+  call.secondsAhead = grant ? secondsAhead(grant.accessToken, response) : 0
+  const isRepeatable = isIdempotent(request)
+  return {
+    kind: "unauthorized",
+    byGate: isByGate(response),
+    isRepeatable,
+    secondsAhead: call.secondsAhead,
+  }
 }
 
 function use(call: Call, grant: Grant | undefined, { renewals }: CallStepDeps): Outcome {

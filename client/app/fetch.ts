@@ -31,7 +31,8 @@ async function runCall(
 ): Promise<Response> {
   const call: Call = {
     request,
-    grant: (await deps.wallet.grantsFor(request.url))[0],
+    grant: (await deps.wallet.grantsFor(request))[0],
+    secondsAhead: 0,
     followRedirect: createRedirects(),
     expectedCalls,
     since: deps.purchases.tick(),

@@ -106,6 +106,8 @@ function adviceOf(error: Ticket402Error): string {
     case "purchase_overtaken":
     case "refresh_unanswered":
       return "Run the same command again."
+    case "paid_without_access":
+      return "Tell the seller. To buy again, forget the grant: ticket402 tokens remove and its id."
     case "option_invalid":
       return "Correct settings.json."
     case "purchase_refused":

@@ -100,6 +100,13 @@ function report(event: ClientEvent, money: Money, terminal: Terminal): void {
     terminal.say(
       `paid ${last.amount} ${last.asset} to ${last.origin} for ${quoted(nameOf(last.offer))} (${quoted(last.scope)})`,
     )
+  if (event.type === "not_accepted") terminal.say(refusedText(event))
   if (event.type === "ignored")
     terminal.say(`${event.origin} wants money in a way that ticket402 does not pay`)
+}
+
+function refusedText(event: Extract<ClientEvent, { type: "not_accepted" }>): string {
+  const { origin, grant, clockBehindSeconds } = event
+  const clock = clockBehindSeconds === undefined ? "" : `: its clock is ${clockBehindSeconds} s behind`
+  return `${origin} does not accept the token of grant ${quoted(grant)}${clock}`
 }

@@ -38,6 +38,8 @@ export type Counted = {
   readonly origin: bigint
   readonly offer: bigint
   readonly total: bigint
+  /** Payments at the origin in the last hour that gave no access, since the last call that succeeded. */
+  readonly refusals: number
   /** The addresses that payments to this origin may go to; none before the first payment. */
   readonly recipients: readonly Address[]
 }
@@ -45,6 +47,7 @@ export type Counted = {
 export type SpendingRefusal =
   | { readonly kind: "over"; readonly rule: BudgetRule; readonly counted: bigint; readonly limit: bigint }
   | { readonly kind: "recipient_changed"; readonly recipients: readonly Address[] }
+  | { readonly kind: "paid_without_access"; readonly refusals: number }
 
 /** Millionths of the currency, rounded up: a limit errs on the side of the payer. */
 export function microsOf(units: bigint, decimals: number): bigint {
@@ -57,6 +60,10 @@ export const parseMicros = (text: string): bigint => parseAmount(text, microDeci
 export const formatMicros = (micros: bigint): string => formatAmount(micros, microDecimals)
 
 export type Expense = Pick<Spending, "micros" | "payTo" | "isApproved">
+
+export const refusalSeconds = 3_600
+/** An origin that takes so many payments in an hour and gives no access gets no more in that hour. */
+const mostRefusals = 3
 
 /** The first rule that the expense breaks, in the order a reader would ask. */
 export function refusalOf(
@@ -74,7 +81,8 @@ export function refusalOf(
   ] as const
   for (const [rule, sum, limit] of rules)
     if (limit !== undefined && sum + micros > limit) return { kind: "over", rule, counted: sum, limit }
-  const { recipients } = counted
+  const { recipients, refusals } = counted
+  if (refusals >= mostRefusals) return { kind: "paid_without_access", refusals }
   const isKnown = recipients.length === 0 || recipients.includes(payTo)
   return isKnown || isApproved ? undefined : { kind: "recipient_changed", recipients }
 }

@@ -9,6 +9,8 @@ export type Step =
   /** Reads the grant from the wallet again: another call may have refreshed it. */
   | "reread"
   | "refresh"
+  /** Waits until the gate's clock has reached the issue time of the token. */
+  | "wait"
   /** Looks in the wallet for another grant that the 402 would accept. */
   | "find"
   /** Asks for a grant without payment, against a signed statement of the account. */
@@ -16,8 +18,8 @@ export type Step =
   | "buy"
   /** Pays for this one call and sends it with the payment. */
   | "payForCall"
-  /** Forgets a grant whose fresh token the gate does not know. */
-  | "forget"
+  /** Records that the gate refused a fresh token. */
+  | "recordRefusal"
   /** Returns the last answer to the caller. */
   | "return"
   /** Throws the error of the last purchase. */
@@ -32,9 +34,15 @@ export type Outcome =
   | { readonly kind: "redirected"; readonly token: TokenAge }
   /**
    * 401. `byGate`: the gate rejected the token, so the handler has not run. `isRepeatable`: the method is idempotent, so
-   * that the handler may receive the request twice.
+   * that the handler may receive the request twice. `secondsAhead`: how far the token's issue time is ahead of the gate's
+   * clock.
    */
-  | { readonly kind: "unauthorized"; readonly byGate: boolean; readonly isRepeatable: boolean }
+  | {
+      readonly kind: "unauthorized"
+      readonly byGate: boolean
+      readonly isRepeatable: boolean
+      readonly secondsAhead: number
+    }
   /** 402 */
   | { readonly kind: "payment_required" }
   /** The 402 sells access. `rejectsToken`: it is the grant's own gate, and a newer token may help. */
@@ -51,6 +59,9 @@ export type Outcome =
   /** The payment was refused, and a payment for the present offers may be taken. */
   | { readonly kind: "offers_changed" }
 
+/** A gate whose clock is further behind is not waited for. */
+const longestWaitSeconds = 30
+
 export type CallState = {
   readonly step: Step
   /** Whether the request carries a token. */
@@ -58,6 +69,7 @@ export type CallState = {
   /** What the refusal that the call is answering sells; undefined before one. */
   readonly sells: "token" | "call" | "nothing" | undefined
   readonly isRefreshed: boolean
+  readonly hasWaited: boolean
   readonly isPaid: boolean
   /** Whether the account may still ask for a grant without payment. */
   readonly mayProve: boolean
@@ -66,7 +78,13 @@ export type CallState = {
 }
 
 export function beginCall({ token, mayProve }: { token: TokenAge; mayProve: boolean }): CallState {
-  const unused = { sells: undefined, isRefreshed: false, isPaid: false, isSecondAttempt: false }
+  const unused = {
+    sells: undefined,
+    isRefreshed: false,
+    hasWaited: false,
+    isPaid: false,
+    isSecondAttempt: false,
+  }
   return sendWith(token, { step: "send", hasToken: false, mayProve, ...unused })
 }
 
@@ -78,6 +96,10 @@ export function advance(state: CallState, outcome: Outcome): CallState {
     case "granted":
       return sendWith(outcome.token, state)
     case "unauthorized": {
+      const { secondsAhead } = outcome
+      const mayWait =
+        state.hasToken && outcome.byGate && secondsAhead > 0 && secondsAhead <= longestWaitSeconds
+      if (mayWait && !state.hasWaited) return { ...state, step: "wait", hasWaited: true }
       // A 401 without the gate's word may be the handler's own, and a handler must not receive a POST twice (CLI-17).
       const mayRepeat = state.hasToken && (outcome.byGate || outcome.isRepeatable)
       return { ...state, sells: "nothing", step: mayRepeat ? "reread" : "return" }
@@ -92,7 +114,7 @@ export function advance(state: CallState, outcome: Outcome): CallState {
     case "unchanged":
       if (!state.isRefreshed) return { ...state, step: "refresh", isRefreshed: true }
       // A gate that refuses a fresh token refuses the next one too (CLI-16).
-      return { ...state, step: state.sells === "nothing" ? "forget" : "return" }
+      return { ...state, step: "recordRefusal" }
     case "ended":
       return obtain(state)
     case "missing":

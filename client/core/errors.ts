@@ -25,8 +25,10 @@ export type PolicyRule =
   | "recipient_not_allowed"
   /** The seller has been paid at another address before, and nobody has approved this one. */
   | "recipient_changed"
-  /** Whoever was asked said no. */
+  /** The person asked did not approve. */
   | "approval_denied"
+  /** A payment at this origin gave no access, so no other is made until its grant ends or the buyer forgets it. */
+  | "paid_without_access"
 
 /** Limits in money: broken before anything was signed, so nothing was sent. */
 export type BudgetRule =

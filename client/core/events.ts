@@ -41,6 +41,13 @@ export type ClientEvent =
       readonly status: number
       readonly transaction?: string
     }
+  /** The gate refuses a fresh token of a grant in the wallet; `clockBehindSeconds` where its clock explains that. */
+  | {
+      readonly type: "not_accepted"
+      readonly origin: string
+      readonly grant: string
+      readonly clockBehindSeconds?: number
+    }
   /** A call ended with a typed error. */
   | { readonly type: "refused"; readonly origin: string; readonly code: Ticket402ErrorCode }
   /** A 402 that this client does not pay was returned to the caller as it came. */

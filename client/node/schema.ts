@@ -1,12 +1,13 @@
-/** The tables of the client's file, and the pragmas it is opened with. */
+/** Creates, migrates and opens the tables of the client's file. Locks are in the table `claims`. */
 import type { Database } from "better-sqlite3"
 import { unavailable } from "./private-file.ts"
 
-/** "tkt4" as a number: so that a file of somebody else is not taken for one of ours. */
+/** "tkt4" as a number: tells our files from those of other programs. */
 const applicationId = 0x746b7434
-const schemaVersion = 1
 
-const tables = `
+/** One step a version, forward only. A step never changes once a file has it. */
+const migrations = [
+  `
   CREATE TABLE claims (
     name TEXT PRIMARY KEY,
     holder TEXT NOT NULL,
@@ -44,9 +45,16 @@ const tables = `
     used INTEGER NOT NULL UNIQUE,
     grant_text TEXT NOT NULL
   ) STRICT;
-`
+`,
+  `
+  CREATE TABLE refusals (
+    origin TEXT NOT NULL,
+    at REAL NOT NULL
+  ) STRICT;
+`,
+]
 
-/** Without it a signed payment could vanish at power loss; read back, because builds of SQLite have other defaults. */
+/** Sets the pragmas without which a signed payment could vanish at power loss, and reads back what SQLite took. */
 export function prepareDatabase(db: Database): void {
   const wanted = [
     ["journal_mode", "WAL", "wal"],
@@ -54,7 +62,8 @@ export function prepareDatabase(db: Database): void {
     ["trusted_schema", "OFF", "0"],
   ] as const
   const read = (name: string): number => Number(db.pragma(name, { simple: true }))
-  // Before anything is changed: the file may be somebody else's. Both reads see one moment of a file that is being made.
+  // Before anything is changed: the file may belong to another program. One transaction, so that both reads see the same
+  // moment of a file that is being created.
   db.transaction(() => {
     if (read("schema_version") !== 0 && read("application_id") !== applicationId)
       throw unavailable("a database of another program", "a file of its own")
@@ -65,12 +74,10 @@ export function prepareDatabase(db: Database): void {
     if (found !== readBack) throw unavailable(`${name}=${found}`, readBack)
   }
   db.transaction(() => {
-    if (read("schema_version") === 0) {
-      db.exec(tables)
-      db.pragma(`application_id = ${applicationId}`)
-      db.pragma(`user_version = ${schemaVersion}`)
-    }
     const found = read("user_version")
-    if (found !== schemaVersion) throw unavailable(`version ${found}`, `version ${schemaVersion}`)
+    if (found > migrations.length) throw unavailable(`version ${found}`, `version ${migrations.length}`)
+    for (const step of migrations.slice(found)) db.exec(step)
+    db.pragma(`application_id = ${applicationId}`)
+    db.pragma(`user_version = ${migrations.length}`)
   }).immediate()
 }

@@ -9,7 +9,7 @@ export type LockRow = {
   readonly host: string
   readonly pid: number
 }
-type Sums = Omit<Counted, "recipients">
+type Sums = Omit<Counted, "recipients" | "refusals">
 
 export const prepareStatements = (db: Database) => ({
   ...prepareSpendingStatements(db),
@@ -69,5 +69,11 @@ const prepareSpendingStatements = (db: Database) => ({
   listRecipients: db
     .prepare<[string], Address>("SELECT pay_to FROM recipients WHERE origin = ? ORDER BY rowid")
     .pluck(),
+  countRefusals: db
+    .prepare<[string, number], number>("SELECT COUNT(*) FROM refusals WHERE origin = ? AND at > ?")
+    .pluck(),
+  recordRefusal: db.prepare("INSERT INTO refusals (origin, at) VALUES (?, ?)"),
+  pruneRefusals: db.prepare("DELETE FROM refusals WHERE at <= ?"),
+  clearRefusals: db.prepare("DELETE FROM refusals WHERE origin = ?"),
   approve: db.prepare("INSERT OR IGNORE INTO recipients (origin, pay_to) VALUES (?, ?)"),
 })

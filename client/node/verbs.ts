@@ -2,8 +2,16 @@
 import { hostname } from "node:os"
 import type { Database } from "better-sqlite3"
 import type { Address } from "../../shared/values/evm.ts"
-import { type Counted, daySeconds, mayGiveBack, refusalOf } from "../core/budget-rules.ts"
-import { type ClientStore, type Grant, keyOf, type LockHolder, type Payment } from "../wallet/store.ts"
+import { type Counted, daySeconds, mayGiveBack, refusalOf, refusalSeconds } from "../core/budget-rules.ts"
+import {
+  type ClientStore,
+  type Grant,
+  type GrantState,
+  isFirstRefusal,
+  keyOf,
+  type LockHolder,
+  type Payment,
+} from "../wallet/store.ts"
 import { codeOf } from "./private-file.ts"
 import { type LockRow, prepareStatements } from "./statements.ts"
 
@@ -42,7 +50,7 @@ function lockVerbs(statements: Statements): Pick<Verbs, "lock" | "unlock"> {
   }
 }
 
-type SpendingVerb = "reserve" | "cancel" | "giveBack" | "sumSpending" | "approveRecipient"
+type SpendingVerb = "reserve" | "cancel" | "giveBack" | "sumSpending" | "clearRefusals" | "approveRecipient"
 
 function spendingVerbs(statements: Statements): Pick<Verbs, SpendingVerb> {
   const approve = (origin: string, payTo: Address): void => void statements.approve.run(origin, payTo)
@@ -50,7 +58,8 @@ function spendingVerbs(statements: Statements): Pick<Verbs, SpendingVerb> {
   function sumSpending({ origin, offer }: Parameters<Verbs["sumSpending"]>[0], now: number): Counted {
     const sums = statements.sum.get({ origin, offer, now, since: now - daySeconds })
     if (!sums) throw new Error("a sum without a row")
-    return { ...sums, recipients: statements.listRecipients.all(origin) }
+    const refusals = statements.countRefusals.get(origin, now - refusalSeconds) ?? 0
+    return { ...sums, refusals, recipients: statements.listRecipients.all(origin) }
   }
 
   return {
@@ -73,6 +82,7 @@ function spendingVerbs(statements: Statements): Pick<Verbs, SpendingVerb> {
       if (micros !== undefined && mayGiveBack(micros, givenBack, most))
         statements.countUntil.run(countsUntil, reservation)
     },
+    clearRefusals: (origin) => void statements.clearRefusals.run(origin),
     approveRecipient: approve,
   }
 }
@@ -82,6 +92,16 @@ type RecordVerb = Exclude<keyof Verbs, SpendingVerb | "lock" | "unlock">
 function recordVerbs(statements: Statements): Pick<Verbs, RecordVerb> {
   const drop = ({ account, resource, header }: Payment): void =>
     void statements.drop.run(account, resource, header)
+
+  const readGrant = (grant: Grant): Grant | undefined => {
+    const text = statements.readGrant.get(keyOf(grant))
+    return text === undefined ? undefined : JSON.parse(text)
+  }
+
+  function change(grant: Grant, state: Partial<GrantState>): void {
+    const held = readGrant(grant)
+    if (held) statements.writeGrant.run(JSON.stringify({ ...held, ...state }), keyOf(grant))
+  }
 
   return {
     keep(payment) {
@@ -98,9 +118,16 @@ function recordVerbs(statements: Statements): Pick<Verbs, RecordVerb> {
       if (payment) drop(payment)
     },
     listGrants: (account) => statements.listGrants.all(account).map((text): Grant => JSON.parse(text)),
-    change(grant, state) {
-      const held = statements.readGrant.get(keyOf(grant))
-      if (held) statements.writeGrant.run(JSON.stringify({ ...JSON.parse(held), ...state }), keyOf(grant))
+    change,
+    recordAccess(origin, at, grant) {
+      if (grant) change(grant, { openedAt: at })
+      statements.clearRefusals.run(origin)
+    },
+    recordRefusal(origin, at, grant) {
+      if (grant && !isFirstRefusal(readGrant(grant))) return
+      if (grant) change(grant, { refusedAt: at })
+      statements.pruneRefusals.run(at - refusalSeconds)
+      statements.recordRefusal.run(origin, at)
     },
     prefer: (grant) => void statements.prefer.run(keyOf(grant)),
     forget: (grant) => void statements.forget.run(keyOf(grant)),

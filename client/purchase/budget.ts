@@ -19,6 +19,12 @@ function errorOf(refusal: SpendingRefusal, { micros, payTo }: Expense): BudgetRe
       found: `${formatMicros(micros)} with ${formatMicros(refusal.counted)} counted`,
       wanted: `at most ${formatMicros(refusal.limit)}`,
     })
+  if (refusal.kind === "paid_without_access")
+    return new PolicyRefusal("paid_without_access", "Payments at this origin gave no access.", {
+      action: "stop",
+      found: `${refusal.refusals} within an hour`,
+      wanted: "a call that succeeds, or an hour without payments",
+    })
   return new PolicyRefusal(
     "recipient_changed",
     "The seller wants to be paid at an address not seen before.",
@@ -43,7 +49,7 @@ export function createBudget(store: ClientStore, limits: Limits, now: () => numb
     /** Before signing. Throws a {@link BudgetRefusal} that names the limit; false when the lock is lost. */
     async reserve(spending: Spending): Promise<boolean> {
       const reserved = await store.reserve(spending, limits, now())
-      if (reserved.kind === "over" || reserved.kind === "recipient_changed") throw errorOf(reserved, spending)
+      if (reserved.kind !== "reserved" && reserved.kind !== "lock_lost") throw errorOf(reserved, spending)
       return reserved.kind === "reserved"
     },
     /** See {@link ClientStore.giveBack}. */

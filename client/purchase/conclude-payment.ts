@@ -2,8 +2,9 @@
 import { type Reason, refusals } from "../../shared/refusals.ts"
 import { Ticket402Error, type Ticket402ErrorCode } from "../core/errors.ts"
 import type { ClientEvent } from "../core/events.ts"
+import { covers } from "../core/grant-rules.ts"
 import type { ClientStore, Grant, Payment } from "../wallet/store.ts"
-import { covers, grantStateOf, type Wallet } from "../wallet/wallet.ts"
+import { grantStateOf, type Wallet } from "../wallet/wallet.ts"
 import type { Answer } from "../wire/token-endpoint.ts"
 import type { Budget } from "./budget.ts"
 

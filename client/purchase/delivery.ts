@@ -38,18 +38,20 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
       }),
     async resume(payment, lock) {
       const { name, holder } = lock
-      if (!mayStillPay(payment, now() - daySeconds)) {
-        await store.drop(payment)
-        return undefined
-      }
+      if (!mayStillPay(payment, now() - daySeconds)) return abandon(payment)
       return withGrantLock(payment, lock, deps, async (held) => {
         const { answer, sent } = await sendPayment({ ...payment, lock: { name, holder } }, held, deps)
         const isOpen = mayStillPay(payment, now()) || answer.kind === "lost" || answer.kind === "pending"
         if (answer.kind === "token" || isOpen) return concludePayment(sent, answer, deps)
-        await store.drop(payment)
-        return undefined
+        return abandon(payment)
       })
     },
+  }
+
+  /** A payment that may have been settled bought nothing. */
+  async function abandon(payment: Payment): Promise<undefined> {
+    await store.drop(payment)
+    await store.recordRefusal(new URL(payment.resource).origin, now())
   }
 }
 

@@ -2,7 +2,7 @@
 import type { Fetch } from "../core/call.ts"
 import { BudgetRefusal, PolicyRefusal } from "../core/errors.ts"
 import type { Choice, Policy } from "../core/policy.ts"
-import { type GrantSummary, summaryOf } from "../wallet/wallet.ts"
+import { type GrantSummary, summaryOf, type Wallet } from "../wallet/wallet.ts"
 import { discard } from "../wire/bodies.ts"
 import { createRedirects, repeatable, send } from "../wire/request.ts"
 import type { Approval, ApprovalReason, PurchaseTerms } from "./approval.ts"
@@ -10,6 +10,7 @@ import { termsOf } from "./approval.ts"
 import type { Budget } from "./budget.ts"
 import type { OfferReader, Offers } from "./offers.ts"
 import { nameOf } from "./prepare-payment.ts"
+import { requireUseful } from "./useful.ts"
 
 export type DryRun =
   /** The service answered without asking for money: the call has been made, with this status. */
@@ -32,6 +33,8 @@ export type DryRunCall = (...call: Parameters<Fetch>) => Promise<DryRun>
 
 export function createDryRun(deps: {
   readonly fetch: typeof globalThis.fetch
+  readonly now: () => number
+  readonly wallet: Wallet
   readonly offerReader: OfferReader
   readonly budget: Budget
   readonly policy: Policy
@@ -64,6 +67,7 @@ export function createDryRun(deps: {
       const offers = offerReader.requirePayable(challenge, asked, response)
       const held = await offerReader.findGrant(offers, new Set())
       if (held) return { kind: "held", grant: summaryOf(held) }
+      await requireUseful(offers, deps.wallet, deps.now())
       const choice = await choose(offers, expectedCalls)
       purchase = termsOf(choice, offers.place)
       const isApproved = choice.recipient !== "known"

@@ -3,6 +3,7 @@ import { type Balances, fundsOf } from "../core/balances.ts"
 import { type Challenge, scopesOf } from "../core/challenge.ts"
 import { chooseBest } from "../core/economics.ts"
 import { PolicyRefusal } from "../core/errors.ts"
+import { covers } from "../core/grant-rules.ts"
 import {
   insecure,
   isPrivateEnough,
@@ -14,7 +15,7 @@ import {
 } from "../core/origins.ts"
 import { type Choice, type Policy, type Rules, requireAcceptable } from "../core/policy.ts"
 import { type ClientStore, type Grant, keyOf } from "../wallet/store.ts"
-import { covers, type Wallet } from "../wallet/wallet.ts"
+import type { Wallet } from "../wallet/wallet.ts"
 import { type PlainChallenge, readPlain } from "../wire/plain-x402.ts"
 import { readBodyChallenge, readChallenge } from "../wire/read-challenge.ts"
 import type { Budget } from "./budget.ts"
@@ -69,7 +70,7 @@ export function createOfferReader(deps: OfferReaderDeps): OfferReader {
 
     async findGrant({ challenge, place, asked }, except) {
       const offered = scopesOf(challenge)
-      const held = (await wallet.grantsFor(asked)).find(
+      const held = (await wallet.grantsFor({ url: asked })).find(
         (grant) =>
           !except.has(keyOf(grant)) && grant.resource === place.resource.href && covers(grant.scope, offered),
       )

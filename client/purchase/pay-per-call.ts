@@ -47,7 +47,10 @@ export function createPayForCall(deps: PayForCallDeps): PayForCall {
         request.signal?.throwIfAborted()
         const old = await store.findUnanswered(wallet.account, key)
         if (old && mayStillPay(old, now())) return showPayment(old, call, lock, deps)
-        if (old) await store.drop(old)
+        if (old) {
+          await store.drop(old)
+          await store.recordRefusal(request.url.origin, now())
+        }
         const choice = await call.choose()
         const plan = { choice, place: offers.place, key, show: challenge.show }
         return showPayment(await preparePayment(plan, lock), call, lock, deps)
@@ -85,6 +88,8 @@ async function showPayment(
   // An error page without a settlement, and a page whose settlement failed, have not been paid: the next call shows
   // the same payment.
   if (settlement?.success ?? response.status < 400) await store.drop(payment)
+  if (response.status < 400) await store.recordAccess(origin, now())
+  else if (settlement?.success) await store.recordRefusal(origin, now())
   const transaction = settlement?.transaction
   emit({ type: "called", origin, status: response.status, ...(transaction && { transaction }) })
   return response

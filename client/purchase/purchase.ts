@@ -1,14 +1,15 @@
 /** Buys: one payment for any number of calls that wait for it, delivered even when they stop waiting. */
 import { setBounded } from "../core/bounded.ts"
 import { type Challenge, scopesOf } from "../core/challenge.ts"
+import { covers } from "../core/grant-rules.ts"
 import type { Place } from "../core/origins.ts"
 import type { Choice } from "../core/policy.ts"
 import { createQueues } from "../core/queues.ts"
 import { createSingleFlight } from "../core/single-flight.ts"
 import type { Grant } from "../wallet/store.ts"
-import { covers } from "../wallet/wallet.ts"
 import { createDelivery, type DeliveryDeps } from "./delivery.ts"
 import type { PreparePayment } from "./prepare-payment.ts"
+import { requireUseful } from "./useful.ts"
 
 const failuresRemembered = 100
 
@@ -82,6 +83,7 @@ export function createPurchases(deps: PurchaseDeps): Purchases {
         const isWanted = topUpOf ? old.grant === topUpOf.id : covers(grant?.scope ?? "", scopesOf(challenge))
         if (grant && isWanted) return { grant, isNew: true }
       }
+      if (!topUpOf) await requireUseful({ challenge, place }, wallet, deps.now())
       const payment = await deps.preparePayment({ choice, place, ...(topUpOf && { topUpOf }) }, lock)
       return { grant: await delivery.deliver(payment, lock), isNew: true }
     })

@@ -6,6 +6,7 @@ import {
   type Limits,
   mayGiveBack,
   refusalOf,
+  refusalSeconds,
   type Spending,
 } from "../core/budget-rules.ts"
 import type { GiveBack, Lock, Reserved } from "./store.ts"
@@ -15,6 +16,10 @@ type Entry = Spending & { readonly signedAt: number; isKept: boolean; countsUnti
 export function createMemorySpendings() {
   const entries = new Map<string, Entry>()
   const recipients = new Map<string, Set<Address>>()
+  /** Instants, by origin. */
+  const refusals = new Map<string, number[]>()
+  const recentRefusals = (origin: string, now: number): number[] =>
+    (refusals.get(origin) ?? []).filter((at) => at + refusalSeconds > now)
 
   function sum({ origin, offer }: Pick<Spending, "origin" | "offer">, now: number): Counted {
     const sums = { day: 0n, originDay: 0n, origin: 0n, offer: 0n, total: 0n }
@@ -27,7 +32,8 @@ export function createMemorySpendings() {
       if (isHere && isToday) sums.originDay += entry.micros
       if (isHere && entry.offer === offer) sums.offer += entry.micros
     }
-    return { ...sums, recipients: [...(recipients.get(origin) ?? [])] }
+    const known = [...(recipients.get(origin) ?? [])]
+    return { ...sums, refusals: recentRefusals(origin, now).length, recipients: known }
   }
 
   function approve(origin: string, payTos: readonly Address[]): void {
@@ -45,6 +51,9 @@ export function createMemorySpendings() {
       approve(spending.origin, known.recipients.length === 0 ? spending.recipients : [spending.payTo])
       return { kind: "reserved" }
     },
+    recordRefusal: (origin: string, at: number): void =>
+      void refusals.set(origin, [...recentRefusals(origin, at), at]),
+    clearRefusals: (origin: string): void => void refusals.delete(origin),
     /** False for a reservation that is void. */
     markKept(reservation: string): boolean {
       const entry = entries.get(reservation)

@@ -1,6 +1,14 @@
 /** The client's store in the memory of this process: the default, lost when the process ends. */
 import { createMemorySpendings } from "./memory-spendings.ts"
-import { type ClientStore, type Grant, keyOf, type Lock, type LockHolder, type Payment } from "./store.ts"
+import {
+  type ClientStore,
+  type Grant,
+  isFirstRefusal,
+  keyOf,
+  type Lock,
+  type LockHolder,
+  type Payment,
+} from "./store.ts"
 
 export function createMemoryStore(): ClientStore {
   const locks = new Map<string, Lock>()
@@ -33,6 +41,7 @@ export function createMemoryStore(): ClientStore {
     cancel: async (reservation) => spendings.cancel(reservation),
     giveBack: async (reservation, terms) => spendings.giveBack(reservation, terms),
     sumSpending: async (of, now) => spendings.sum(of, now),
+    clearRefusals: async (origin) => spendings.clearRefusals(origin),
     approveRecipient: async (origin, payTo) => spendings.approve(origin, [payTo]),
 
     async keep(payment) {
@@ -52,6 +61,16 @@ export function createMemoryStore(): ClientStore {
     listGrants: async (account) => grants.filter((grant) => grant.account === account),
     async change(grant, state) {
       grants = grants.map((other) => (keyOf(other) === keyOf(grant) ? { ...other, ...state } : other))
+    },
+    async recordAccess(origin, at, grant) {
+      if (grant) await this.change(grant, { openedAt: at })
+      spendings.clearRefusals(origin)
+    },
+    async recordRefusal(origin, at, grant) {
+      const held = grant && grants.find((other) => keyOf(other) === keyOf(grant))
+      if (grant && !isFirstRefusal(held)) return
+      if (held) await this.change(held, { refusedAt: at })
+      spendings.recordRefusal(origin, at)
     },
     async prefer(grant) {
       const held = grants.find((other) => keyOf(other) === keyOf(grant))

@@ -39,10 +39,8 @@ export function createRefresh(deps: RefreshDeps): Refresh {
 async function refreshUnderLock(grant: Grant, lock: HeldLock, deps: RefreshDeps): Promise<Grant | undefined> {
   const { store, emit } = deps
   const { refreshToken } = grant
-  if (refreshToken === undefined) {
-    await store.forget(grant)
-    return undefined
-  }
+  // The grant stays in the wallet until it expires: a gate's word alone is no reason to buy another.
+  if (refreshToken === undefined) return undefined
   const answer = await sendRefresh(grant, refreshToken, lock, deps)
   if (answer.kind === "token" && answer.token.grant.id === grant.id) {
     const state = grantStateOf(answer.token, answer.askedAt)
@@ -55,6 +53,8 @@ async function refreshUnderLock(grant: Grant, lock: HeldLock, deps: RefreshDeps)
     throw new Ticket402Error("refresh_unanswered", "The token could not be refreshed now.", {
       action: "retry",
     })
+  // A service that ends grants before their first use could sell one for each call.
+  if (grant.network !== "") await store.recordRefusal(new URL(grant.resource).origin, deps.now(), grant)
   await store.forget(grant)
   if (answer.kind === "refused" && answer.action === "buy") return undefined
   const reason = answer.kind === "refused" ? answer.reason : undefined

@@ -1,6 +1,6 @@
 /** Finds the grant that opens a URL and that a refresh token extends. */
 import { Ticket402Error } from "../core/errors.ts"
-import { parseUrl } from "../core/origins.ts"
+import { isWithin, parseUrl } from "../core/origins.ts"
 import type { Grant } from "./store.ts"
 import type { Wallet } from "./wallet.ts"
 
@@ -10,9 +10,11 @@ export function urlOf(url: string | URL): URL {
   return found
 }
 
-/** The grant that opens the URL, most recently used first; one that a plain token opens is over with that token. */
+/** The most recently used grant for the URL that can be refreshed. */
 export async function refreshableFor(wallet: Wallet, asked: URL): Promise<Grant> {
-  const found = (await wallet.grantsFor(asked)).find(({ refreshToken }) => refreshToken !== undefined)
+  const found = (await wallet.listLiving()).find(
+    ({ resource, refreshToken }) => refreshToken !== undefined && isWithin(new URL(resource), asked),
+  )
   if (found) return found
   throw new Ticket402Error("grant_missing", "There is no grant for this URL in the wallet.", {
     found: asked.origin,

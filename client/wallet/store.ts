@@ -30,6 +30,8 @@ export type ClientStore = {
   giveBack(reservation: string, terms: GiveBack): Promise<void>
   /** Adds up what counts now against the limits of an offer. */
   sumSpending(of: { readonly origin: string; readonly offer: string }, now: number): Promise<Counted>
+  /** Forgets the refusals of the origin. */
+  clearRefusals(origin: string): Promise<void>
   /** Allows payments to this origin to go to this address. */
   approveRecipient(origin: string, payTo: Address): Promise<void>
 
@@ -44,6 +46,13 @@ export type ClientStore = {
   /** All grants of the account, most recently used first. */
   listGrants(account: Address): Promise<readonly Grant[]>
   change(grant: Grant, state: Partial<GrantState>): Promise<void>
+  /** Records that a call with the grant's token succeeded, and clears the refusals of the origin. */
+  recordAccess(origin: string, at: number, grant?: Grant): Promise<void>
+  /**
+   * Records that a payment at the origin gave no access: once for a grant, and never for one that opened a route. Refusals
+   * of the last hour are part of {@link ClientStore.sumSpending}.
+   */
+  recordRefusal(origin: string, at: number, grant?: Grant): Promise<void>
   /** Makes the grant the most recently used one. */
   prefer(grant: Grant): Promise<void>
   forget(grant: Grant): Promise<void>
@@ -98,7 +107,7 @@ export type Grant = {
   readonly proofKey: ProofKey | undefined
 } & GrantState
 
-/** The part that changes with every answer. */
+/** The part that changes. */
 export type GrantState = {
   readonly scope: string
   readonly accessToken: string
@@ -110,8 +119,16 @@ export type GrantState = {
   readonly expiresAt: number
   readonly callsRemaining: number | null
   readonly settlement: SettlementState
+  /** When a call with one of its tokens first succeeded. */
+  readonly openedAt?: number
+  /** When the gate first refused a fresh token of it. */
+  readonly refusedAt?: number
 }
 
 /** Tells a grant from all others: sellers choose its id, and two sellers may choose the same. */
 export const keyOf = ({ account, resource, id }: Pick<Grant, "account" | "resource" | "id">): string =>
   JSON.stringify([account, resource, id])
+
+/** Whether a refusal of the grant is to be recorded: only the first one, and only if no call succeeded before. */
+export const isFirstRefusal = (held: Grant | undefined): boolean =>
+  held !== undefined && held.openedAt === undefined && held.refusedAt === undefined

@@ -1,6 +1,8 @@
 /** The wallet of one account: its grants in a store, and which of them a request may use. */
 import type { SettlementState, TokenResponse } from "../../shared/oauth/messages.ts"
 import type { Address } from "../../shared/values/evm.ts"
+import { setBounded } from "../core/bounded.ts"
+import { compareGrants } from "../core/grant-rules.ts"
 import { isWithin } from "../core/origins.ts"
 import { type ClientStore, type Grant, type GrantState, keyOf, type Payment } from "./store.ts"
 
@@ -24,6 +26,11 @@ export type GrantSummary = {
   readonly settlement: SettlementState
 }
 
+export type Route = { readonly url: URL; readonly method?: string }
+
+const routesRemembered = 1_000
+const routeOf = ({ url, method = "GET" }: Route): string => `${method} ${url.origin}${url.pathname}`
+
 export type Wallet = ReturnType<typeof createWallet>
 
 /** `now` in seconds. */
@@ -32,6 +39,8 @@ export function createWallet(store: ClientStore, account: Address, now: () => nu
     grant.refreshToken === undefined
       ? grant.tokenExpiresAt > now()
       : Math.max(grant.expiresAt + clockSlackSeconds, grant.tokenExpiresAt) > now()
+  /** Keys of grants, by route. */
+  const unsuitedTo = new Map<string, ReadonlySet<string>>()
   const listLiving = async (): Promise<Grant[]> => (await store.listGrants(account)).filter(isAlive)
 
   return {
@@ -43,9 +52,19 @@ export function createWallet(store: ClientStore, account: Address, now: () => nu
     /** The grant as the store has it now; undefined when it has ended or was forgotten. */
     current: async (grant: Grant): Promise<Grant | undefined> =>
       (await listLiving()).find((other) => keyOf(other) === keyOf(grant)),
-    /** Grants a request to `url` may carry, most recently used first. */
-    grantsFor: async (url: URL): Promise<Grant[]> =>
-      (await listLiving()).filter((grant) => isWithin(new URL(grant.resource), url)),
+    listLiving,
+    /** Grants that a request may carry, the best first; of equal ones the most recently used. */
+    async grantsFor({ url, method = "GET" }: Route): Promise<Grant[]> {
+      const here = (await listLiving()).filter((grant) => isWithin(new URL(grant.resource), url))
+      const unsuited = unsuitedTo.get(routeOf({ url, method }))
+      const isUnsuited = (grant: Grant): number => (unsuited?.has(keyOf(grant)) ? 1 : 0)
+      return here.sort((a, b) => isUnsuited(a) - isUnsuited(b) || compareGrants(a, b))
+    },
+    /** Remembers that the route wants another grant, so that the next request does not try this one first. */
+    noteUnsuited(route: Route, grant: Grant): void {
+      const known = unsuitedTo.get(routeOf(route)) ?? []
+      setBounded(unsuitedTo, routeOf(route), new Set([...known, keyOf(grant)]), routesRemembered)
+    },
     /** The grant that a payment tops up, as the store has it now: a refresh may have changed its refresh token. */
     async toppedUpBy({ account, resource, grant: id }: Payment): Promise<Grant | undefined> {
       if (id === undefined) return undefined
@@ -56,10 +75,13 @@ export function createWallet(store: ClientStore, account: Address, now: () => nu
       const held = await listLiving()
       return held.filter((grant) => Math.max(grant.expiresAt, grant.tokenExpiresAt) > now()).map(summaryOf)
     },
-    /** False when there is no grant of this id. */
+    /** Also allows purchases that the grant stood in the way of. False when there is no grant of this id. */
     async forget(id: string): Promise<boolean> {
       const named = (await store.listGrants(account)).filter((grant) => grant.id === id)
-      for (const grant of named) await store.forget(grant)
+      for (const grant of named) {
+        await store.forget(grant)
+        await store.clearRefusals(new URL(grant.resource).origin)
+      }
       return named.length > 0
     },
   }
@@ -88,9 +110,3 @@ export const grantStateOf = (answer: TokenResponse, askedAt: number): GrantState
   callsRemaining: answer.grant.calls_remaining,
   settlement: answer.grant.settlement.state,
 })
-
-/** Whether a grant of `scope` covers one of the scopes on offer. */
-export function covers(scope: string, offered: readonly string[]): boolean {
-  const held = new Set(scope.split(" "))
-  return offered.some((each) => each.split(" ").every((word) => held.has(word)))
-}

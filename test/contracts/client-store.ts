@@ -139,6 +139,7 @@ export function clientStoreContract(
         origin: 50n,
         offer: 50n,
         total: 50n,
+        refusals: 0,
         recipients: [payTo],
       })
     })

@@ -17,7 +17,12 @@ const granted = fc.record({ kind: fc.constant("granted" as const), token: held }
 const answers = fc.oneof(
   kinds("answered", "payment_required", "payment_required", "payment_required"),
   fc.record({ kind: fc.constant("redirected" as const), token }),
-  fc.record({ kind: fc.constant("unauthorized" as const), byGate: fc.boolean(), isRepeatable: fc.boolean() }),
+  fc.record({
+    kind: fc.constant("unauthorized" as const),
+    byGate: fc.boolean(),
+    isRepeatable: fc.boolean(),
+    secondsAhead: fc.constantFrom(0, 8, 300),
+  }),
 )
 const offered = fc.record({
   kind: fc.constant("offered" as const),
@@ -32,11 +37,12 @@ const outcomes: Record<Exclude<Step, "return" | "refuse">, fc.Arbitrary<Outcome>
   payForCall: answers,
   readOffers: fc.oneof(kinds("answered"), offered, offered, offered),
   reread: fc.oneof(granted, kinds("ended", "unchanged")),
+  wait: granted,
   refresh: fc.oneof(granted, kinds("ended")),
   find: fc.oneof(granted, kinds("missing", "missing")),
   prove: fc.oneof(granted, kinds("missing")),
   buy: fc.oneof(bought, kinds("offers_changed", "offers_changed"), kinds("offers_changed")),
-  forget: kinds("answered"),
+  recordRefusal: kinds("answered"),
 }
 
 type Course = {

@@ -25,6 +25,7 @@ test("an old file opens with its budget, recipients, grants and locks", async ()
     origin: 150n,
     offer: 150n,
     total: 150n,
+    refusals: 0,
     recipients: ["0x3333333333333333333333333333333333333333"],
   })
   expect((await store.listGrants(account)).map(({ id, refreshToken }) => [id, refreshToken])).toEqual([

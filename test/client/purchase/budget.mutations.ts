@@ -14,7 +14,7 @@ export const mutations: readonly Mutation[] = [
   ...at("client/purchase/budget.ts", [
     [
       "budget is reserved before signing",
-      'if (reserved.kind === "over" || reserved.kind === "recipient_changed") throw errorOf(reserved, spending)',
+      'if (reserved.kind !== "reserved" && reserved.kind !== "lock_lost") throw errorOf(reserved, spending)',
       'if (reserved.kind !== "lock_lost") return true',
       "CLI-02: a seller charging",
     ],

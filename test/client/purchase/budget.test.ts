@@ -36,7 +36,7 @@ test("CLI-02: a seller charging the limit at every call gets the daily budget at
 })
 
 test("CLI-01: the budget limits one purchase even if the policy allowed it", () => {
-  const nothing = { day: 0n, originDay: 0n, origin: 0n, offer: 0n, total: 0n, recipients: [] }
+  const nothing = { day: 0n, originDay: 0n, origin: 0n, offer: 0n, total: 0n, refusals: 0, recipients: [] }
   const expense = { micros: 11n, payTo, isApproved: true }
   expect(refusalOf(expense, nothing, limits)).toMatchObject({ rule: "amount_over_limit" })
   expect(refusalOf({ ...expense, micros: 10n }, nothing, limits)).toBeUndefined()
