@@ -1,5 +1,4 @@
 /** The prepared statements of the client's file. Tables keep the name `claims` for locks, so that old files open. */
-import type { Database } from "better-sqlite3"
 import type { Address } from "../../shared/values/evm.ts"
 import type { Counted } from "../core/budget-rules.ts"
 
@@ -10,6 +9,18 @@ export type LockRow = {
   readonly pid: number
 }
 type Sums = Omit<Counted, "recipients" | "refusals">
+
+/** A prepared statement. The driver's own types have no name that the declarations of the package could write. */
+type Statement<Values extends unknown[], Row> = {
+  get(...values: Values): Row | undefined
+  all(...values: Values): Row[]
+  run(...values: Values): { readonly changes: number }
+  pluck(): Statement<Values, Row>
+  safeIntegers(): Statement<Values, Row>
+}
+type Database = {
+  prepare<Values extends unknown[] = unknown[], Row = unknown>(sql: string): Statement<Values, Row>
+}
 
 export const prepareStatements = (db: Database) => ({
   ...prepareSpendingStatements(db),
