@@ -6,7 +6,7 @@ import type { Config } from "../config/config.ts"
 import type { Chain } from "../ports/chain.ts"
 import type { Logger } from "../ports/runtime.ts"
 
-/** By network: the connection, and what may be asked of it in a second. */
+/** Connections and their budgets of requests, by network. */
 type Connections = {
   readonly chains: ReadonlyMap<string, Chain>
   readonly budgets: ReadonlyMap<string, RequestBudget>
@@ -16,7 +16,7 @@ type Connections = {
 export function connect(config: Config, log: Logger): Connections {
   const chains = new Map<string, Chain>()
   const budgets = new Map<string, RequestBudget>()
-  for (const [id, { rpcUrls, requestsPerSecond }] of Object.entries(config.networks)) {
+  for (const [id, { rpcUrls, requestsPerSecond, logBlocks }] of Object.entries(config.networks)) {
     const network = networks.get(id)
     if (!network) continue
     const prices = config.offers.flatMap((offer) => offer.prices.filter((price) => price.network === id))
@@ -24,7 +24,10 @@ export function connect(config: Config, log: Logger): Connections {
     const assets = network.assets.filter((asset) => onSale.has(asset.address.toLowerCase()))
     const budget = createRequestBudget(requestsPerSecond)
     const { agreementAbove } = config.limits
-    chains.set(id, createEvmChain({ network, rpcUrls, assets, agreementAbove, spend: budget.spend, log }))
+    chains.set(
+      id,
+      createEvmChain({ network, rpcUrls, assets, agreementAbove, logBlocks, spend: budget.spend, log }),
+    )
     budgets.set(id, budget)
   }
   return { chains, budgets }

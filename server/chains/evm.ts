@@ -2,10 +2,11 @@
 
 import { type AssetInfo, domainOf, type NetworkInfo } from "../../shared/networks/network.ts"
 import { domainSeparator } from "../../shared/values/evm.ts"
-import { type Chain, ChainMismatch, RequestRefused } from "../ports/chain.ts"
+import { type Chain, ChainMismatch, type LocatedLog, type LogFilter, RequestRefused } from "../ports/chain.ts"
 import type { Logger } from "../ports/runtime.ts"
 import { createAgreement } from "./agreement.ts"
 import { createHeads, type HeadOptions } from "./heads.ts"
+import { createLogReader, type LogPage } from "./log-reader.ts"
 import { createNode } from "./node.ts"
 import { createNodes } from "./nodes.ts"
 import * as ask from "./questions.ts"
@@ -18,7 +19,7 @@ export type EvmChainOptions = {
   readonly rpcUrls: readonly string[]
   /** Of one request to one node. */
   readonly timeoutMs?: number
-  /** Blocks in one request for logs: providers refuse longer ranges. */
+  /** Most blocks in one request for logs. Shorter ranges are used where a node refuses. */
   readonly logBlocks?: bigint
   /** From when on a node counts as lagging. */
   readonly heads?: Omit<HeadOptions, "clock">
@@ -56,6 +57,8 @@ export function createEvmChain(options: EvmChainOptions): Chain {
 
   const agreement = createAgreement({ network: network.id, nodes, clock, log })
 
+  const logReader = createLogReader({ network: network.id, mostBlocks: logBlocks, log })
+
   async function prove(): Promise<void> {
     await nodes.ask("its chain id", async () => ({ value: undefined }))
     // A stranger among the others is alarmed now, not when it is needed; nobody waits for it.
@@ -69,6 +72,17 @@ export function createEvmChain(options: EvmChainOptions): Chain {
         )
       }),
     )
+  }
+
+  async function readLogs(filter: LogFilter, toBlock?: bigint): Promise<readonly LocatedLog[]> {
+    const found: LocatedLog[] = []
+    for (let next: bigint | null = filter.fromBlock; next !== null; ) {
+      const question = logReader.page({ ...filter, fromBlock: next }, toBlock)
+      const page: LogPage = await nodes.ask("for logs", question)
+      found.push(...page.logs)
+      next = page.next
+    }
+    return found
   }
 
   let proven: Promise<void> | undefined
@@ -98,8 +112,17 @@ export function createEvmChain(options: EvmChainOptions): Chain {
     receipt: (hash) => nodes.ask("for a receipt", ask.receipt(hash)),
     agreed: (nominal) =>
       each.length > 1 && agreementAbove !== undefined && nominal > agreementAbove ? agreement : null,
-    findLogs: (filter) => nodes.ask("for logs", ask.findLogs(filter, logBlocks)),
-    logs: (filter) => nodes.ask("for logs", ask.logs(filter, logBlocks)),
+    async findLogs(filter) {
+      const found = await readLogs(filter)
+      const byTransaction = found.map(
+        ({ transactionHash, blockNumber }) => [transactionHash, blockNumber] as const,
+      )
+      return [...new Map(byTransaction)].map(([transactionHash, blockNumber]) => ({
+        transactionHash,
+        blockNumber,
+      }))
+    },
+    logs: ({ toBlock, ...filter }) => readLogs(filter, toBlock),
   }
 }
 

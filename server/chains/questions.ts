@@ -1,7 +1,6 @@
 /** Puts questions to one node, one function a question, and reads its answers. */
 import {
   BlockNotFoundError,
-  type BlockTag,
   decodeAbiParameters,
   encodeDeployData,
   numberToHex,
@@ -9,7 +8,7 @@ import {
 } from "viem"
 import { type Address, type Hex, lowerAddress } from "../../shared/values/evm.ts"
 import type { TransferReading } from "../core/verdict.ts"
-import type { FoundLog, LocatedLog, LogFilter, Receipt, SendResult, TransferQuery } from "../ports/chain.ts"
+import type { Receipt, SendResult, TransferQuery } from "../ports/chain.ts"
 import { intakeReadAbi, intakeReadCode, intakeReadResult } from "./contracts/intake-read.ts"
 import type { NodeClient } from "./node.ts"
 import { causes, isRefusal, isRevert, MalformedAnswer, sendResultOf } from "./node-errors.ts"
@@ -170,61 +169,6 @@ export const receipt =
     }
   }
 
-export const findLogs =
-  ({ address, topics, fromBlock }: LogFilter, logBlocks: bigint): Question<readonly FoundLog[]> =>
-  async (client) => {
-    const found = new Map<Hex, FoundLog>()
-    const newest = await client.getBlockNumber({ cacheTime: 0 })
-    for (let from = fromBlock; from <= newest; from += logBlocks) {
-      const last = from + logBlocks > newest
-      // The newest range is left open, so that a block mined meanwhile is searched too.
-      const toBlock: Hex | BlockTag = last ? "latest" : numberToHex(from + logBlocks - 1n)
-      const logs = await client.request({
-        method: "eth_getLogs",
-        params: [{ address, topics: mutable(topics), fromBlock: numberToHex(from), toBlock }],
-      })
-      for (const { transactionHash, blockNumber } of logs)
-        if (transactionHash && blockNumber)
-          found.set(lower(transactionHash), {
-            transactionHash: lower(transactionHash),
-            blockNumber: BigInt(blockNumber),
-          })
-    }
-    return { value: [...found.values()], block: newest }
-  }
-
-export const logs =
-  (
-    { address, topics, fromBlock, toBlock }: LogFilter & { readonly toBlock: bigint },
-    logBlocks: bigint,
-  ): Question<readonly LocatedLog[]> =>
-  async (client) => {
-    const found: LocatedLog[] = []
-    const newest = await client.getBlockNumber({ cacheTime: 0 })
-    for (let from = fromBlock; from <= toBlock; from += logBlocks) {
-      const last = from + logBlocks - 1n
-      const range = { fromBlock: numberToHex(from), toBlock: numberToHex(last < toBlock ? last : toBlock) }
-      const logs = await client.request({
-        method: "eth_getLogs",
-        params: [{ address, topics: mutable(topics), ...range }],
-      })
-      for (const log of logs) {
-        const { transactionHash, blockNumber, blockHash, logIndex } = log
-        if (!transactionHash || !blockNumber || !blockHash || !logIndex) continue
-        found.push({
-          address: lowerAddress(log.address),
-          topics: log.topics.map(lower),
-          data: lower(log.data),
-          logIndex: Number(logIndex),
-          transactionHash: lower(transactionHash),
-          blockNumber: BigInt(blockNumber),
-          blockHash: lower(blockHash),
-        })
-      }
-    }
-    return { value: found, block: newest }
-  }
-
 /** Reports the newest block with an absence, because a node that lags lacks newer facts. */
 async function absent(client: NodeClient): Promise<Reading<null>> {
   return { value: null, block: await client.getBlockNumber({ cacheTime: 0 }) }
@@ -241,7 +185,3 @@ function hexOf(answer: unknown): Hex {
 }
 
 const lower = (hex: Hex): Hex => hex.toLowerCase() as Hex
-
-type Topics = (Hex | Hex[] | null)[]
-const mutable = (topics: LogFilter["topics"]): Topics =>
-  topics.map((topic) => (topic === null || typeof topic === "string" ? topic : [...topic]))

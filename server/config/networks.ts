@@ -14,6 +14,7 @@ export const networkShape = z.strictObject({
     .string()
     .regex(/^[0-9.]{1,80}$/, 'wanted a decimal string such as "3000"')
     .optional(),
+  logBlocks: z.number().int().min(1).max(1_000_000).default(5000).transform(BigInt),
   startBlock: z.number().int().min(0).transform(BigInt).optional(),
 })
 

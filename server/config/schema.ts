@@ -72,7 +72,7 @@ export const configSchema = z.strictObject({
     })
     .prefault({}),
   networks: networksSchema.describe(
-    "by CAIP-2 id: `rpcUrls`, `confirmations`, `requestsPerSecond`, `nativePrice`, and `startBlock`, from which new books look for payments that the relayer settled before (default: 7 days ago)",
+    "by CAIP-2 id: `rpcUrls`, `confirmations`, `requestsPerSecond`, `nativePrice`, `logBlocks` (longest range of blocks in one request for logs, 5000 by default), and `startBlock`, from which new books look for payments that the relayer settled before (default: 7 days ago)",
   ),
   offers: z
     .array(offerSchema)
