@@ -11,11 +11,6 @@ export const mutations: readonly Mutation[] = [
     ],
   ]),
   ...at("server/http/forward-auth.ts", [
-    [
-      "a refusal is never a success",
-      'if (form === "refusal")',
-      "if (false)",
-      "answers nginx 200 or 401",
-    ],
+    ["a refusal is never a success", 'if (form === "refusal")', "if (false)", "answers nginx 200 or 401"],
   ]),
 ]
