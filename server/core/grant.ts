@@ -16,6 +16,15 @@ export type TokenRecord = {
   readonly settled: boolean
 }
 
+/** A rotation of a refresh token. */
+export type Rotation = {
+  readonly at: number
+  /** The sealed peer that asked for it. */
+  readonly by: string
+  /** How often the predecessor was shown again meanwhile and got the same answer. */
+  readonly repeats: number
+}
+
 export type Grant = {
   /** 128 random bits, base64url. */
   readonly id: string
@@ -41,6 +50,8 @@ export type Grant = {
   readonly parent: string | null
   /** Of the refresh token that is valid now. */
   readonly generation: number
+  /** The last rotation; null before the first. */
+  readonly rotation: Rotation | null
   /** Null until the payment of a settle-first purchase is in. */
   readonly token: TokenRecord | null
   readonly ended: { readonly reason: GrantEnd; readonly at: number } | null
@@ -51,12 +62,15 @@ export type IssuedGrant = Grant & { readonly token: TokenRecord }
 export const isIssued = (grant: Grant): grant is IssuedGrant => grant.token !== null
 
 /** A grant before it is stored. */
-export type NewGrant = Omit<IssuedGrant, "parent" | "generation" | "ended">
+export type NewGrant = Omit<IssuedGrant, "parent" | "generation" | "rotation" | "ended">
 
-export const openGrant = <G extends Omit<Grant, "parent" | "generation" | "ended">>(grant: G) => ({
+export const openGrant = <G extends Omit<Grant, "parent" | "generation" | "rotation" | "ended">>(
+  grant: G,
+) => ({
   ...grant,
   parent: null,
   generation: 0,
+  rotation: null,
   ended: null,
 })
 
@@ -113,13 +127,15 @@ export type RotateRequest = {
   readonly opening: Hex | null
   /** Of the key the request proved to have, if it did. */
   readonly keyThumbprint: string | null
+  /** The peer of the request, sealed: equal for equal peers, and readable by nobody. */
+  readonly peer: string
   readonly jti: string
   readonly now: number
   readonly lives: TokenLives
 }
 
 export type RotateDecision =
-  /** `grant` replaces the row; answer from it. `repeated`: the answer to the same refresh had been lost. */
+  /** `grant` replaces the row; answer from it. `repeated`: the same refresh was answered before. */
   | { readonly kind: "rotated" | "repeated"; readonly grant: IssuedGrant }
   /** `grant`, when given, replaces the row (it has ended). */
   | { readonly kind: "refused"; readonly reason: Reason; readonly grant?: Grant }
@@ -144,18 +160,42 @@ export function rotate(grant: Grant, settlement: SettlementState, request: Rotat
     settled: settlement !== "pending",
   }
   if (generation === grant.generation)
-    return { kind: "rotated", grant: { ...grant, generation: generation + 1, token } }
-  // The buyer never got the answer. Whoever shows the secret gets the grant's state for the payment, too, so a time limit
-  // would protect nothing; it would only end a paid grant when the service was away for longer.
+    return {
+      kind: "rotated",
+      grant: {
+        ...grant,
+        generation: generation + 1,
+        rotation: { at: now, by: request.peer, repeats: 0 },
+        token,
+      },
+    }
+  // The buyer never got the answer. The secret yields the grant's state for the payment too, so a time limit would protect
+  // nothing; it would only end a paid grant when the service was away for longer.
   const isOwner = isBound || (opening !== null && opening === grant.opening)
-  if (generation === grant.generation - 1 && isOwner)
-    return { kind: "repeated", grant: now < grant.token.expiresAt ? grant : { ...grant, token } }
+  const current = now < grant.token.expiresAt ? grant : { ...grant, token }
+  const isPredecessor = generation === grant.generation - 1
+  if (isPredecessor && isOwner) return { kind: "repeated", grant: current }
+  const { rotation } = grant
+  if (isPredecessor && rotation && mayRepeat(rotation, now))
+    return {
+      kind: "repeated",
+      grant: { ...current, rotation: { ...rotation, repeats: rotation.repeats + 1 } },
+    }
   return {
     kind: "refused",
     reason: "refresh_token_reused",
     grant: { ...grant, ended: { reason: "refresh_token_reused", at: now } },
   }
 }
+
+/** Tabs that refresh at the same time show the same token within so many seconds; later it counts as stolen. */
+const repeatSeconds = 10
+/** More tabs than that are a thief who tries. */
+const mostRepeats = 20
+
+/** Counted from the rotation, so that repeats do not prolong the window. */
+const mayRepeat = ({ at, repeats }: Rotation, now: number): boolean =>
+  now >= at && now < at + repeatSeconds && repeats < mostRepeats
 
 const endReasons = {
   settlement_failed: "settlement_failed",

@@ -41,6 +41,7 @@ export function importedPayment(found: Found): { readonly grant: Grant; readonly
       keyThumbprint: null,
       parent: null,
       generation: 0,
+      rotation: null,
       token: { jti: grantId, issuedAt: now, expiresAt: now, settled: true },
       ended: { reason: "lost", at: now },
     },

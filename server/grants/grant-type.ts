@@ -67,6 +67,8 @@ export type TokenRequest = {
   readonly idempotencyKey: string | undefined
   /** Aborts when nobody is there any more to hear the answer. */
   readonly signal: AbortSignal
+  /** The peer as its requests are counted. */
+  readonly peer: string
   /** Thumbprint of the key whose possession the request proved (RFC 9449): what it yields is bound to it. */
   readonly keyThumbprint: string | null
   /** The route at which the payment came: what it buys must open it. */

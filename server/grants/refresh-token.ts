@@ -3,6 +3,7 @@
 import { refreshGrantType } from "../../shared/oauth/messages.ts"
 import { Refusal } from "../../shared/refusals.ts"
 import { openingOf } from "../../shared/x402/commitment.ts"
+import type { IssuedGrant } from "../core/grant.ts"
 import { settlementView } from "../core/grant-view.ts"
 import { answerFrom, freshId } from "./answer.ts"
 import type { TokenAnswer, TokenDeps, TokenOptions, TokenRequest } from "./grant-type.ts"
@@ -22,11 +23,13 @@ export async function handle(
 
   // A rotation without an answer would look like a stolen token when the buyer comes again.
   deps.keys.check()
+  const peer = deps.keys.seal(`peer ${request.peer}`)
   const outcome = await deps.store.rotate({
     grantId: read.grantId,
     generation: read.generation,
     opening: request.secret === undefined ? null : openingOf(request.secret),
     keyThumbprint: request.keyThumbprint,
+    peer,
     jti: freshId(deps.random),
     now: deps.now(),
     lives: options.lives,
@@ -38,6 +41,16 @@ export async function handle(
     if (decision.grant?.ended) deps.onEnded()
     throw new Refusal(decision.reason)
   }
+  if (decision.kind === "repeated") logRepeat(decision.grant, peer, deps)
   deps.onStep?.("refresh-rotated")
   return answerFrom(decision.grant, settlementView(redemption), decision.kind === "repeated", deps, options)
+}
+
+/** A thief who is as quick as the owner looks like a second tab, but for its address. */
+function logRepeat({ id, rotation }: IssuedGrant, peer: string, { log }: Pick<TokenDeps, "log">): void {
+  if (rotation && rotation.by !== peer)
+    log.warn(
+      { grant: id, repeats: rotation.repeats },
+      "one refresh token was shown by two addresses within seconds of its rotation",
+    )
 }

@@ -101,7 +101,8 @@ export function createTokenHandler(endpoint: TokenEndpoint, options: TokenHttpOp
     const isV1 = carried?.version === 1
     const payment = isV1 ? paymentOfV1(carried.payment, payableIn(request, gatedRoute)) : carried?.payment
     const tokenRequest = readTokenRequest(request, parameters, payment)
-    if (tokenRequest) return tokenResponse(await endpoint({ ...tokenRequest, gatedRoute }), isV1)
+    if (tokenRequest)
+      return tokenResponse(await endpoint({ ...tokenRequest, gatedRoute, peer: peerKey(caller.peer) }), isV1)
     const { header, body } = quoteFor(wantedIn(request))
     return new Response(body, {
       status: 402,
@@ -130,7 +131,7 @@ function readTokenRequest(
   { headers, signal }: Request,
   parameters: Map<string, unknown>,
   payment: unknown,
-): TokenEndpointRequest | undefined {
+): Omit<TokenEndpointRequest, "peer"> | undefined {
   const grantType = parameters.get("grant_type")
   if (grantType !== undefined && typeof grantType !== "string")
     throw new Refusal("malformed", "Wanted grant_type, a string.")

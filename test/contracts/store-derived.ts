@@ -134,6 +134,7 @@ export function derivedContract(name: string, open: () => Promise<OpenedStore>):
         generation: 0,
         opening: null,
         keyThumbprint: null,
+        peer: "peer",
         jti: "j",
         now: start,
         lives: { full: 300, pending: 60 },

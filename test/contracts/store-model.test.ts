@@ -221,6 +221,7 @@ function requestOf(each: Step, at: State): [Verb, unknown] {
           generation: each.generation,
           opening: null,
           keyThumbprint: null,
+          peer: "peer",
           jti: `jti-${now}`,
           now,
           lives,

@@ -159,6 +159,7 @@ export function topUpContract(name: string, open: () => Promise<OpenedStore>): v
         generation: 0,
         opening: null,
         keyThumbprint: null,
+        peer: "peer",
         jti: "next",
         now: start + 20,
         lives: { full: 300, pending: 60 },

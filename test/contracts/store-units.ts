@@ -123,6 +123,7 @@ export function unitContract(name: string, open: () => Promise<OpenedStore>): vo
           generation,
           opening: null,
           keyThumbprint: null,
+          peer: "peer",
           jti: `j${generation}`,
           now: start + 1,
           lives: { full: 300, pending: 60 },

@@ -95,7 +95,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
             lastError: null,
             topUp: null,
           },
-          grant: { ...order.grant, parent: null, generation: 0, ended: null },
+          grant: { ...order.grant, parent: null, generation: 0, rotation: null, ended: null },
         })
         expect(await ledger()).toEqual([
           {
@@ -412,15 +412,45 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
           generation,
           opening: null,
           keyThumbprint: null,
+          peer: "peer",
           jti: randomHex(16),
           now,
           lives,
         })
 
-      it("rotate a refresh token once among 20 concurrent refreshes, then end", async () => {
+      it("TOK-31: rotate once among 21 concurrent refreshes, which get one answer", async () => {
         const { grant } = await redeem()
-        const turns = await Promise.all(Array.from({ length: 20 }, () => turn(grant.id, 0)))
-        expect(turns.filter((each) => each?.decision.kind === "rotated")).toHaveLength(1)
+        const turns = await Promise.all(Array.from({ length: 21 }, () => turn(grant.id, 0)))
+        expect(turns.map((each) => each?.decision.kind).sort()).toEqual([
+          ...Array.from({ length: 20 }, () => "repeated"),
+          "rotated",
+        ])
+        const answers = turns.map((each) => {
+          const { generation, token } = each?.decision.grant ?? {}
+          return JSON.stringify({ generation, token })
+        })
+        expect(new Set(answers).size).toBe(1)
+        expect(await kinds()).toEqual(["redeemed"])
+        expect(await turn(grant.id, 1, start + 2)).toMatchObject({ decision: { kind: "rotated" } })
+      })
+
+      it("end at the 21st repetition of a refresh, or ten seconds after its rotation", async () => {
+        const { grant } = await redeem()
+        await Promise.all(Array.from({ length: 21 }, () => turn(grant.id, 0)))
+        expect(await turn(grant.id, 0)).toMatchObject({ decision: { reason: "refresh_token_reused" } })
+        const { grant: other } = await redeem()
+        await turn(other.id, 0)
+        await turn(other.id, 0, start + 10)
+        expect(await turn(other.id, 0, start + 11)).toMatchObject({
+          decision: { reason: "refresh_token_reused" },
+        })
+      })
+
+      it("end when a refresh token older than the last one is used again", async () => {
+        const { grant } = await redeem()
+        await turn(grant.id, 0)
+        await turn(grant.id, 1)
+        await turn(grant.id, 0)
         expect(await store.revocations({ cursor: 0, limit: 10, now: start })).toMatchObject([
           { revocation: { kind: "grant", grantId: grant.id, reason: "refresh_token_reused" } },
         ])

@@ -1,5 +1,6 @@
 /** The migrations in their order; adding one is a file and a line here. */
 import { migration as books } from "./0001-books.ts"
+import { migration as rotations } from "./0002-rotations.ts"
 import type { Migration } from "./migration.ts"
 
-export const migrations: readonly Migration[] = [books]
+export const migrations: readonly Migration[] = [books, rotations]

@@ -18,7 +18,8 @@ export const grantQueries = {
       :parent, :generation, :units_given, :units_left, :units_held, :units_spent,
       :token_jti, :token_issued_at, :token_expires_at, :token_settled, :end_reason, :ended_at)`,
   update: `
-    UPDATE grants SET starts_at = :starts_at, expires_at = :expires_at, generation = :generation, token_jti = :token_jti,
+    UPDATE grants SET starts_at = :starts_at, expires_at = :expires_at, generation = :generation,
+      rotated_at = :rotated_at, rotated_by = :rotated_by, repeats = :repeats, token_jti = :token_jti,
       token_issued_at = :token_issued_at, token_expires_at = :token_expires_at, token_settled = :token_settled,
       end_reason = :end_reason, ended_at = :ended_at
     WHERE id = :id`,
@@ -70,6 +71,10 @@ export const grantFrom = (row: Row): Grant => ({
   keyThumbprint: textOrNull(row.key_thumbprint),
   parent: textOrNull(row.parent),
   generation: integer(row.generation),
+  rotation:
+    row.rotated_at === null
+      ? null
+      : { at: integer(row.rotated_at), by: text(row.rotated_by), repeats: integer(row.repeats) },
   token:
     row.token_jti === null
       ? null
@@ -100,6 +105,9 @@ const columnsOf = (grant: Grant) => ({
   key_thumbprint: grant.keyThumbprint,
   parent: grant.parent,
   generation: grant.generation,
+  rotated_at: grant.rotation?.at ?? null,
+  rotated_by: grant.rotation?.by ?? null,
+  repeats: grant.rotation?.repeats ?? 0,
   token_jti: grant.token?.jti ?? null,
   token_issued_at: grant.token?.issuedAt ?? null,
   token_expires_at: grant.token?.expiresAt ?? null,

@@ -15,6 +15,9 @@ export const mutations: readonly Mutation[] = [
       "",
       "TOK-30",
     ],
+    ["a parallel refresh is repeated", "rotation && mayRepeat(rotation, now)", "false", "repeats a parallel"],
+    ["repeats end ten seconds after the rotation", "now < at + repeatSeconds &&", "", "repeats a parallel"],
+    ["repeats are limited", "repeats < mostRepeats", "true", "repeats a parallel"],
     [
       "DPoP: a refresh needs the grant's key",
       "if (isBound && request.keyThumbprint !== grant.keyThumbprint)",

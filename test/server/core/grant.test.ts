@@ -21,6 +21,7 @@ const at = (now: number, generation: number, shown: typeof opening | null = null
   generation,
   opening: shown,
   keyThumbprint: null,
+  peer: "peer",
   jti: `jti-${now}`,
   now,
   lives,
@@ -66,6 +67,23 @@ describe("a grant", () => {
     })
     for (const shown of [null, `0x${"cd".repeat(32)}` as const])
       expect(rotate(rotated, "settled", at(1059, 2, shown))).toMatchObject({ reason: "refresh_token_reused" })
+  })
+
+  it("repeats a parallel refresh for ten seconds and 20 times, by whatever peer", () => {
+    const { grant: rotated } = rotate(grant, "settled", at(1050, 0))
+    if (!rotated) throw new Error("not rotated")
+    expect(rotated.rotation).toEqual({ at: 1050, by: "peer", repeats: 0 })
+    const again = rotate(rotated, "settled", { ...at(1059, 0), peer: "another" })
+    expect(again).toEqual({
+      kind: "repeated",
+      grant: { ...rotated, rotation: { at: 1050, by: "peer", repeats: 1 } },
+    })
+    const reused = { kind: "refused", reason: "refresh_token_reused" }
+    expect(rotate(again.grant as Grant, "settled", at(1060, 0))).toMatchObject(reused)
+    const often = { ...rotated, rotation: { at: 1050, by: "peer", repeats: 20 } }
+    expect(rotate(often, "settled", at(1051, 0))).toMatchObject(reused)
+    const setBack = rotate(rotated, "settled", at(1049, 0))
+    expect(setBack).toMatchObject(reused)
   })
 
   it("bound to a key refuses other keys and is not ended by their tries", () => {
