@@ -1,4 +1,4 @@
-/** The words of the wire: what server and client must agree on, byte for byte. */
+/** Exports the words of the wire, on which server and client must agree byte for byte. */
 
 export { networks } from "./networks/index.ts"
 export type { AssetInfo, NetworkInfo } from "./networks/network.ts"

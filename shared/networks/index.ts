@@ -1,4 +1,4 @@
-/** The networks ticket402 knows; adding one is a data file and a line here. */
+/** Lists the known networks; adding one is a data file and a line here. */
 
 import { base } from "./base.ts"
 import { baseSepolia } from "./base-sepolia.ts"

@@ -1,13 +1,13 @@
-/** Static facts of a network: a CAIP-2 id and the assets that money is taken in. A live connection is a chain. */
+/** Defines the static facts of a network: its CAIP-2 id and its assets. A live connection is called a chain. */
 import type { Address, Domain } from "../values/evm.ts"
 
 export type AssetInfo = {
   readonly symbol: string
   readonly address: Address
   readonly decimals: number
-  /** EIP-712 name and version of the asset's contract; never taken from the wire. */
+  /** EIP-712 name and version of the asset's contract. They never come from the wire. */
   readonly eip712: { readonly name: string; readonly version: string }
-  /** ISO 4217 code of the currency the asset stands for. */
+  /** ISO 4217 code of the currency that the asset represents. */
   readonly currency: string
 }
 
@@ -15,13 +15,13 @@ export type NetworkInfo = {
   /** CAIP-2, e.g. `eip155:11155111`. */
   readonly id: `eip155:${number}`
   readonly name: string
-  /** What x402 v1 calls it; absent where its clients do not know it. */
+  /** The name in x402 v1; absent where v1 clients do not know the network. */
   readonly v1Name?: string
   readonly chainId: number
   readonly testnet: boolean
-  /** Usual time between blocks; how long a settlement is expected to take. */
+  /** Usual time between blocks, and so the expected time of a settlement. */
   readonly blockSeconds: number
-  /** So deep a block counts as final where a node does not know the tag `finalized`. */
+  /** Depth at which a block counts as final, for nodes without the tag `finalized`. */
   readonly finalityBlocks: number
   readonly assets: readonly AssetInfo[]
 }

@@ -1,4 +1,4 @@
-/** Reads the access token as every resource server does: its claims, its life and its one spelling (RFC 9068, wire.md §5). */
+/** Reads an access token as every resource server does: claims, lifetime and canonical spelling (RFC 9068). */
 import * as z from "zod"
 
 const seconds = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER)
@@ -13,35 +13,35 @@ export const claimsSchema = z.object({
   exp: seconds,
   jti: id,
   scope: z.string().max(512),
-  /** Id of the grant it was issued from. */
+  /** Id of the grant from which it was issued. */
   grant: id,
-  /** Id of the grant that this one was derived from; the token ends with either. */
+  /** Id of the grant from which its grant was derived; the token ends with either. */
   parent: id.optional(),
-  /** When the grant began, in seconds: what a revocation of many grants goes by. */
+  /** Start of the grant in seconds; a revocation of many grants compares it. */
   granted_at: seconds,
-  /** Reference of the offer that was bought; null for a client's grant. */
+  /** Reference of the bought offer; null for the grant of a client. */
   offer: id.nullable(),
-  /** Whether the money was in when it was issued. */
+  /** True when the payment was settled before the token was issued. */
   settled: z.boolean(),
   /** False for whitelisted callers. */
   paid: z.boolean(),
-  /** Whether its grant ends with its use, too. */
+  /** True when its grant counts calls. */
   metered: z.boolean(),
-  /** Thumbprint of the key that a caller with the token must prove to have (RFC 9449 §6.1); absent for a bearer token. */
+  /** Thumbprint of the key that the caller must prove to hold (RFC 9449 §6.1); absent for a bearer token. */
   cnf: z.object({ jkt: id }).optional(),
 })
 export type Claims = z.infer<typeof claimsSchema>
 
-/** `typ` of an access token's header. */
+/** The `typ` in the header of an access token. */
 export const accessTokenType = "at+jwt"
 
-/** Whether the token is of that issuer, for that resource. */
+/** Checks that the token is from this issuer and for this resource. */
 export const isMeantFor = (
   claims: Pick<Claims, "iss" | "aud">,
   { issuer, resource }: { readonly issuer: string; readonly resource: string },
 ): boolean => claims.iss === issuer && claims.aud === resource
 
-/** Whether a space-separated scope list contains the scope. */
+/** Checks whether a space-separated list of scopes contains a scope. */
 export const hasScope = (granted: string, wanted: string): boolean => granted.split(" ").includes(wanted)
 
 const expiryLeewaySeconds = 5
@@ -55,10 +55,10 @@ export const isNotYetValid = (claims: Claims, now: number): boolean => claims.ia
 const credential = /^(bearer|dpop) +([A-Za-z0-9\-._~+/]+=*) *$/i
 const longest = 8192
 
-/** A token, and the scheme by which it is shown. */
+/** A token and the scheme of its Authorization header. */
 export type Credential = { readonly scheme: "bearer" | "dpop"; readonly token: string }
 
-/** The credential in the value of an Authorization header; undefined where there is none (RFC 6750 §2.1). */
+/** Reads the credential in the value of an Authorization header; undefined without one (RFC 6750 §2.1). */
 export function credentialIn(value: string): Credential | undefined {
   const [, scheme, token] = (value.length <= longest && credential.exec(value)) || []
   if (token === undefined) return undefined

@@ -6,7 +6,7 @@ export type ChallengePlace = {
   readonly realm: string
   readonly scope: string
   readonly resourceMetadata: string
-  /** The algorithms of a DPoP proof; absent where no proof is taken. */
+  /** The algorithms of a DPoP proof; absent where no proof is accepted. */
   readonly proofAlgorithms?: readonly string[]
 }
 
@@ -21,7 +21,7 @@ export function gateChallenge(reason: GateReason, place: ChallengePlace): string
   const row = gateRefusals[reason]
   const attributes = [
     `realm="${place.realm}"`,
-    // RFC 6750 §3.1: no error where no credential came.
+    // RFC 6750 §3.1: no error for a request without a credential.
     ...(row.error === null
       ? []
       : [`error="${row.error}"`, `error_description="${printable(row.description)}"`]),

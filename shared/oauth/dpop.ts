@@ -1,12 +1,12 @@
-/** Proofs of possession (DPoP, RFC 9449): the words of the wire, and the one spelling in which addresses are compared. */
+/** Defines proofs of possession (DPoP, RFC 9449) on the wire, and the canonical spelling of their URLs. */
 import * as z from "zod"
 import { urlWithin } from "./messages.ts"
 
 export const dpopHeader = "DPoP"
 export const dpopNonceHeader = "DPoP-Nonce"
-/** `typ` of a proof's header. */
+/** The `typ` in the header of a proof. */
 export const proofType = "dpop+jwt"
-/** As the metadata names them; a proof may call EdDSA `Ed25519`, too (RFC 9864). */
+/** Named as in the metadata; a proof may also call EdDSA `Ed25519` (RFC 9864). */
 export const proofAlgorithms = ["ES256", "EdDSA"] as const
 
 export const proofClaimsSchema = z.object({
@@ -14,29 +14,29 @@ export const proofClaimsSchema = z.object({
   htm: z.string().max(64),
   htu: z.string().max(4096),
   iat: z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER),
-  /** base64url of the SHA-256 of the access token that goes with the proof. */
+  /** base64url of the SHA-256 of the access token that comes with the proof. */
   ath: z.string().max(64).optional(),
   nonce: z.string().max(256).optional(),
 })
 export type ProofClaims = z.infer<typeof proofClaimsSchema>
 
-/** `htu` as it is compared: without query and fragment, in normal spelling (RFC 9449 §4.3, RFC 3986 §6.2.2). */
+/** Returns the comparable `htu`: without query and fragment, in normal spelling (RFC 9449 §4.3, RFC 3986 §6.2.2). */
 export const proofAddress = (url: URL): string => `${url.origin}${normalPath(url.pathname)}`
 
-/** The same of an `htu` as it was sent; undefined when it is no URL. */
+/** Reads a received `htu` into that form; undefined when it is not a URL. */
 export const readProofAddress = (htu: string): string | undefined =>
   URL.canParse(htu) ? proofAddress(new URL(htu)) : undefined
 
 /**
- * The address of a request to a resource, by its path as it was sent. Dot segments are left alone: no proof has them, so
- * a request with them has none.
+ * Returns the address of a request to a resource from its raw path. Dot segments stay: no proof has them, so a request
+ * with them matches no proof.
  */
 export function requestAddress(resource: string, path: string): string {
   const { origin } = new URL(resource)
   return `${origin}${normalPath(urlWithin(resource, path).slice(origin.length))}`
 }
 
-/** Escapes in capitals, and none of a character that needs none. */
+/** Writes escapes in capitals, and removes unnecessary ones. */
 const normalPath = (path: string): string =>
   path.replace(/%[0-9a-f]{2}/gi, (escaped) => {
     const character = String.fromCharCode(Number.parseInt(escaped.slice(1), 16))

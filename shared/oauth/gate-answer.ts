@@ -1,4 +1,4 @@
-/** Builds the answer of a gate that refuses: status, challenge and, where paying helps, the price (wire.md §1). */
+/** Builds the answer of a gate that refuses: status, challenge and, where paying helps, the price. */
 import { type GateReason, gateErrorBody, gateRefusals } from "../refusals.ts"
 import { paymentRequiredHeader } from "../x402/messages.ts"
 import { type ChallengePlace, gateChallenge } from "./challenge.ts"

@@ -1,4 +1,4 @@
-/** The OAuth side of the wire: grant types, header names, the token response and the metadata documents. */
+/** Defines the OAuth side of the wire: grant types, headers, token responses and metadata documents. */
 import * as z from "zod"
 
 export const paymentGrantType = "urn:ticket402:payment"
@@ -8,25 +8,25 @@ export const walletProofGrantType = "urn:ticket402:wallet-proof"
 /** RFC 8693 §2.1. */
 export const tokenExchangeGrantType = "urn:ietf:params:oauth:grant-type:token-exchange"
 
-/** RFC 8693 §3: what a token that is exchanged is. */
+/** Types of tokens in an exchange (RFC 8693 §3). */
 export const tokenTypes = {
   access: "urn:ietf:params:oauth:token-type:access_token",
   refresh: "urn:ietf:params:oauth:token-type:refresh_token",
 } as const
 
-/** How a client may authenticate at the token endpoint (RFC 8414 §2). */
+/** The ways in which a client can authenticate at the token endpoint (RFC 8414 §2). */
 export const tokenEndpointAuthMethods = ["client_secret_basic", "client_secret_post", "none"] as const
 
-/** Shows, at the purchase, sha256 of the secret that the nonce commits to. */
+/** Carries, at the purchase, the SHA-256 of the secret to which the nonce commits. */
 export const commitmentHeader = "Ticket402-Commitment"
-/** Proves, at a retry only, that the payment is the sender's. */
+/** Carries that secret at a retry, as the proof of the owner. */
 export const secretHeader = "Ticket402-Secret"
 export const idempotencyHeader = "Idempotency-Key"
 export const replayedHeader = "Idempotent-Replayed"
-/** The access token that a payment at a business URL bought, for the next calls. */
+/** Carries the access token that a payment at a gated route bought, for further calls. */
 export const tokenHeader = "Ticket402-Token"
 
-/** 32 bytes in hex, with or without 0x, as both Ticket402 headers carry them. */
+/** Reads 32 bytes in hex, with or without 0x, as both Ticket402 headers carry them. */
 export function parseHex32(text: string): `0x${string}` | undefined {
   const match = /^(?:0x)?([0-9a-fA-F]{64})$/.exec(text)
   return match?.[1] === undefined ? undefined : `0x${match[1].toLowerCase()}`
@@ -44,11 +44,11 @@ const settlementSchema = z.object({
 /** The 200 of `POST /token` (RFC 6749 §5.1, with `grant`). */
 export const tokenResponseSchema = z.object({
   access_token: z.string().min(1).max(16_384),
-  /** Of a token that was derived from another (RFC 8693 §2.2.1). */
+  /** Present for a token that was derived from another (RFC 8693 §2.2.1). */
   issued_token_type: z.literal(tokenTypes.access).optional(),
-  /** `DPoP`: bound to the key of the proof that came with the request (RFC 9449 §5). */
+  /** `DPoP` means bound to the key of the proof in the request (RFC 9449 §5). */
   token_type: z.enum(["Bearer", "DPoP"]),
-  /** Seconds; 0 when a proven retry finds the last token of the grant expired. */
+  /** Seconds; 0 when a proven retry finds that the last token of the grant has expired. */
   expires_in: z.number().int().nonnegative(),
   scope: z.string().max(512),
   /** Absent for a purchase with neither commitment nor DPoP proof, which cannot refresh. */
@@ -64,12 +64,12 @@ export const tokenResponseSchema = z.object({
 export type TokenResponse = z.infer<typeof tokenResponseSchema>
 
 /**
- * The 202 of `POST /token`: the payment is taken, its token follows once the money is in, and there is nothing more to pay.
- * The same payment, sent again by its owner, waits again or gets the token.
+ * The 202 of `POST /token`: the payment is accepted, and its token follows after settlement. Nothing more is to be paid.
+ * The owner sends the same payment again, and waits again or gets the token.
  */
 export const pendingResponseSchema = z.object({
   status_url: z.string().max(2048),
-  /** For a buyer who brought no proof of his own, once: his `Idempotency-Key` from now on. */
+  /** Sent once to a buyer without a proof of its own, as its `Idempotency-Key` from now on. */
   retry_secret: z.string().max(255).optional(),
   settlement: settlementSchema,
   next: z.object({ action: z.literal("retry"), retryAfterSeconds: z.number().nonnegative() }),
@@ -96,14 +96,14 @@ export const errorBodySchema = z.object({
     .optional(),
 })
 
-/** RFC 7662 §2.2: nothing but `active` unless it is true. */
+/** RFC 7662 §2.2: without an active token, `active` is the only member. */
 export type IntrospectionResponse =
   | { active: false }
   | {
       active: true
-      /** Absent for a refresh token, and so are `aud`, `jti` and `settled`. */
+      /** Absent for a refresh token, like `aud`, `jti` and `settled`. */
       token_type?: "Bearer" | "DPoP"
-      /** Thumbprint of the key that must be proven (RFC 9449 §6.2). */
+      /** Thumbprint of the key that the caller must prove to hold (RFC 9449 §6.2). */
       cnf?: { jkt: string } | undefined
       iss: string
       aud?: string
@@ -118,13 +118,13 @@ export type IntrospectionResponse =
       grant: TokenResponse["grant"]
     }
 
-/** RFC 8414 §3.1, RFC 9728 §3.1: the well-known segment goes between host and path. */
+/** Puts the well-known segment between host and path (RFC 8414 §3.1, RFC 9728 §3.1). */
 export function wellKnown(identifier: string, name: string): string {
   const url = new URL(identifier)
   return `${url.origin}/.well-known/${name}${url.pathname === "/" ? "" : url.pathname}`
 }
 
-/** The URL of a path of the resource; a proxy in front may have taken the resource's own path away from it. */
+/** Returns the URL of a path within the resource; a proxy in front may have removed the path of the resource. */
 export function urlWithin(resource: string, path: string): string {
   const { origin, pathname } = new URL(resource)
   const base = pathname.replace(/\/$/, "")
@@ -132,24 +132,24 @@ export function urlWithin(resource: string, path: string): string {
   return `${origin}${isWhole ? path : `${base}${path}`}`
 }
 
-/** RFC 8414 §2, the members ticket402 has. */
+/** The members of RFC 8414 §2 that ticket402 uses. */
 export type AuthorizationServerMetadata = {
   issuer: string
   token_endpoint: string
   jwks_uri: string
-  /** ticket402's own: every key that ever signed a receipt. */
+  /** An extension of ticket402: every key that ever signed a receipt. */
   receipt_jwks_uri: string
   grant_types_supported: string[]
   token_endpoint_auth_methods_supported: string[]
-  /** ticket402's own: the gate for other servers, and the list of what was taken back. */
+  /** Extensions of ticket402: the gate for other servers, and the list of revocations. */
   gate_uri: string
   revocations_uri: string
   revocation_endpoint: string
   revocation_endpoint_auth_methods_supported: string[]
-  /** Absent when nobody may ask. */
+  /** Absent when no service may introspect. */
   introspection_endpoint?: string
   introspection_endpoint_auth_methods_supported?: string[]
-  /** ticket402's own: where the nonces of wallet proofs come from. */
+  /** An extension of ticket402: the source of nonces for wallet proofs. */
   wallet_nonce_endpoint: string
   dpop_signing_alg_values_supported: string[]
   response_types_supported: string[]

@@ -1,7 +1,7 @@
-/** A receipt: what was paid, signed by who was paid, so that a third party can check it without asking anybody. */
+/** Defines the receipt of a payment, signed by the seller, which a third party can check offline. */
 import * as z from "zod"
 
-/** `typ` of the JWS (RFC 8725 §3.11): no receipt passes for an access token, and no token for a receipt. */
+/** The `typ` of the JWS (RFC 8725 §3.11), so that no receipt is accepted as an access token, or the reverse. */
 export const receiptType = "ticket402-receipt+jwt"
 
 const text = z.string().min(1).max(512)
@@ -9,11 +9,11 @@ const seconds = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER)
 
 export const receiptSchema = z.object({
   iss: text,
-  /** When this copy was signed. */
+  /** Time of the signature of this copy. */
   iat: seconds,
   /** CAIP-10 of the payer, in lower case. */
   sub: text,
-  /** What was bought: id of the grant, and reference of the offer. */
+  /** The purchase: id of the grant, and reference of the offer. */
   grant: text,
   offer: text,
   payment: z.object({
@@ -25,7 +25,7 @@ export const receiptSchema = z.object({
     /** Decimal string of atomic units. */
     amount: z.string().regex(/^[0-9]{1,78}$/),
     transaction: text,
-    /** Of the Transfer, within its block. */
+    /** Log index of the Transfer within its block. */
     log_index: seconds,
     settled_at: seconds,
   }),

@@ -1,11 +1,11 @@
-/** The list of what was taken back, as `GET /revocations` gives it: a signed text for whoever checks tokens elsewhere. */
+/** Defines the signed list of revocations, which `GET /revocations` returns to gates elsewhere. */
 import * as z from "zod"
 import { grantEnds } from "./revocation.ts"
 
-/** `typ` of the JWS (RFC 8725 §3.11): no list passes for a token, and no token for a list. */
+/** The `typ` of the JWS (RFC 8725 §3.11), so that no list is accepted as a token, or the reverse. */
 export const revocationsType = "ticket402-revocations+jwt"
 
-/** Revocations in one answer, at most. */
+/** The most revocations in one answer. */
 export const revocationPage = 500
 
 const seconds = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER)
@@ -15,7 +15,7 @@ const revocationSchema = z.discriminatedUnion("kind", [
   z.object({
     kind: z.literal("grant"),
     grantId: id,
-    // A reason of a later release is a revocation all the same.
+    // An unknown reason of a later release still revokes.
     reason: z.enum(grantEnds).catch("revoked"),
     expiresAt: seconds,
   }),
@@ -26,15 +26,15 @@ const revocationSchema = z.discriminatedUnion("kind", [
 
 export const revocationListSchema = z.object({
   iss: id,
-  /** When the list was true, in seconds. */
+  /** Time of the list in seconds. */
   iat: seconds,
-  /** The cursor that was asked with, and the one to ask with next. */
+  /** The cursor of the request, and the cursor of the next request. */
   since: seconds,
   next: seconds,
-  /** There is another page already. */
+  /** True when another page exists already. */
   more: z.boolean(),
   revocations: z.array(revocationSchema).max(revocationPage),
-  /** Ids of keys that nothing is trusted from any more. */
+  /** Ids of keys whose signatures are no longer trusted. */
   removedKeys: z.array(id).max(1000),
 })
 export type RevocationList = z.infer<typeof revocationListSchema>

@@ -1,19 +1,19 @@
-/** What was taken back before its time, and the set in which a gate looks it up (wire.md §6). */
+/** Defines revocations, and the set in which a gate looks them up. */
 import type { Claims } from "./access-token.ts"
 
 /**
- * Why a grant ended before it was over. `lost`: the books were restored without it, and know it by its payment only; they
- * never issued a token from it.
+ * The reasons why a grant ends early. `lost` means that the books were restored without the grant and know only its
+ * payment; they never issued a token from it.
  */
 export const grantEnds = ["settlement_failed", "refresh_token_reused", "revoked", "delisted", "lost"] as const
 export type GrantEnd = (typeof grantEnds)[number]
 
-/** Seconds; no token it concerns lives longer, so whoever keeps it may forget it then. */
+/** Seconds. No token that it concerns lives longer, so a reader may drop it then. */
 type Life = { readonly expiresAt: number }
 
 export type RevocationRule = Life & {
   readonly kind: "rule"
-  /** Id or reference of an offer; null for whatever was granted. */
+  /** Id or reference of an offer; null for every grant. */
   readonly offer: string | null
   /** Seconds; grants that began earlier have ended. */
   readonly before: number
@@ -26,27 +26,27 @@ export type Revocation =
   | (Life & { readonly kind: "tokens"; readonly grantId: string; readonly before: number })
   | RevocationRule
 
-/** No access token lives longer, whatever the configuration says. */
+/** The longest life of an access token, whatever the configuration. */
 export const longestTokenSeconds = 3600
 
-/** What a rule looks at, of a grant or of a token. */
+/** The fields of a grant or token that a rule compares. */
 export type Concerned = { readonly offer: string | null; readonly grantedAt: number }
 
 export const concerns = (rule: Pick<RevocationRule, "offer" | "before">, it: Concerned): boolean =>
   it.grantedAt < rule.before && (rule.offer === null || isOffer(it.offer, rule.offer))
 
-/** `hour@9f3c2a71` is the offer of that reference, and of the id `hour`. */
+/** `hour@9f3c2a71` matches that reference and the id `hour`. */
 const isOffer = (ref: string | null, wanted: string): boolean =>
   ref === wanted || (ref ?? "").startsWith(`${wanted}@`)
 
-/** Clocks differ: an entry is kept for so long after its end. */
+/** An entry is kept this long after its end, because clocks differ. */
 export const revocationSlackSeconds = 60
 
 export type RevocationSet = {
   add(revocations: readonly Revocation[]): void
-  /** Drops what concerns no token any more, so that the set cannot grow without bound. */
+  /** Drops entries that concern no token any more, so that the set stays bounded. */
   forget(now: number): void
-  /** Why the token is refused, or undefined while it is good. `superseded`: a refresh brings one that is. */
+  /** Returns why the token is refused; undefined while it is valid. After `superseded`, a refresh brings a valid one. */
   reasonFor(
     claims: Pick<Claims, "grant" | "parent" | "jti" | "iat" | "offer" | "granted_at">,
   ): GrantEnd | "superseded" | undefined

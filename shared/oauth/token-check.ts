@@ -19,7 +19,7 @@ export type ShownTokens = {
   readonly queryToken?: boolean
 }
 
-/** The one token that a request shows, or the reason why there is none. */
+/** Reads the one token of a request, or the reason why it has none. */
 export function readCredential({ authorization, payment, queryToken }: ShownTokens): Credential | GateReason {
   const [value, ...more] = authorization
   if (value === undefined) return payment ? "pay_at_token_endpoint" : "token_missing"
@@ -29,20 +29,20 @@ export function readCredential({ authorization, payment, queryToken }: ShownToke
 
 export type TokenFacts = {
   readonly scheme: Credential["scheme"]
-  /** The scope that the route wants. */
+  /** The scope that the route requires. */
   readonly scope: string
   readonly now: number
-  /** Why the grant or the token was ended before its time. */
+  /** The reason why the grant or the token ended early. */
   readonly ended: GrantEnd | "superseded" | undefined
   /** The gate checks proofs of possession. */
   readonly takesProofs: boolean
-  /** Why the whitelist lets no token of this subject pass; asked for tokens that nobody paid for. */
+  /** The reason why the whitelist refuses tokens of this subject; called for unpaid tokens. */
   readonly whyDelisted: () => GateReason | undefined
-  /** The list of ended grants is so old that a failed settlement may be missing in it. */
+  /** The list of ended grants is so old that it may lack a failed settlement. */
   readonly isStale: boolean
 }
 
-/** Why a token of this issuer opens nothing; undefined while it does. A proof of possession is asked for afterwards. */
+/** Returns why a token of this issuer is refused; undefined while it is valid. Proofs of possession are checked later. */
 export function whyRefused(claims: Claims, facts: TokenFacts): GateReason | undefined {
   const { scheme, scope, now, ended, takesProofs, isStale } = facts
   const isBound = claims.cnf !== undefined
@@ -50,7 +50,7 @@ export function whyRefused(claims: Claims, facts: TokenFacts): GateReason | unde
   if (!isBound && scheme === "dpop") return "dpop_unbound"
   if (isNotYetValid(claims, now)) return "token_not_yet_valid"
   if (ended !== undefined) return refusalOf[ended]
-  // A gate that cannot see whether a proof was used before takes no bound token.
+  // A gate that cannot detect a used proof accepts no bound token.
   if (isBound && !takesProofs) return "token_invalid"
   const delisted = claims.paid ? undefined : facts.whyDelisted()
   if (delisted) return delisted

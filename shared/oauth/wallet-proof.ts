@@ -1,16 +1,16 @@
-/** The wallet proof: a statement by which a listed address asks for a token, and which can be mistaken for nothing else (WL-06). */
+/** Defines the statement by which a whitelisted address asks for a token, distinct from all other signatures (WL-06). */
 import { type Address, type Hex, hashTypedData } from "../values/evm.ts"
 
 export type WalletStatement = {
   readonly account: Address
-  /** Who issues the token, and for what resource, byte for byte as in the metadata. */
+  /** The issuer and the resource of the token, byte for byte as in the metadata. */
   readonly issuer: string
   readonly audience: string
-  /** From the service; good for one statement. */
+  /** A nonce of the service for one statement. */
   readonly nonce: string
 }
 
-/** EIP-712, in a domain of its own: no payment and no login elsewhere is signed in it, and nothing in it moves money. */
+/** Returns EIP-712 data in a domain of its own, which no payment and no login elsewhere uses. It moves no money. */
 export const walletProof = (statement: WalletStatement) => ({
   domain: { name: "ticket402 wallet proof", version: "1" },
   types: {

@@ -1,6 +1,6 @@
-/** Money: bigint in memory, decimal strings of atomic units on the wire, decimal strings of the asset in configuration. */
+/** Reads and writes money: bigint in memory, atomic units on the wire, decimals of the asset in configuration. */
 
-/** Canonical decimal string of an unsigned integer of at most 78 digits (a uint256): no sign, no leading zero, no space. */
+/** A canonical decimal string of up to 78 digits (a uint256): no sign, no leading zero, no space. */
 export const atomicPattern = /^(?:0|[1-9][0-9]{0,77})$/
 
 const decimalPattern = /^(0|[1-9][0-9]{0,77})(?:\.([0-9]{1,77}))?$/
@@ -12,13 +12,13 @@ export class AmountError extends Error {
   }
 }
 
-/** Atomic units as written on the wire. Never coerces: `BigInt("")` would be 0. */
+/** Reads atomic units from the wire. It never coerces, because `BigInt("")` is 0. */
 export function parseAtomic(text: string): bigint {
   if (!atomicPattern.test(text)) throw new AmountError("wanted a decimal integer string of atomic units")
   return BigInt(text)
 }
 
-/** `"0.01"` of an asset with 6 decimals is 10000n. More digits than the asset has are refused, never rounded. */
+/** Reads `"0.01"` of an asset with 6 decimals as 10000n. More digits than the asset has are refused, never rounded. */
 export function parseAmount(text: string, decimals: number): bigint {
   const match = decimalPattern.exec(text)
   if (!match) throw new AmountError(`found ${JSON.stringify(text)}, wanted a decimal such as "0.01"`)
@@ -28,7 +28,7 @@ export function parseAmount(text: string, decimals: number): bigint {
   return BigInt(whole + fraction.padEnd(decimals, "0"))
 }
 
-/** 10000n of an asset with 6 decimals is `"0.01"`. */
+/** Writes 10000n of an asset with 6 decimals as `"0.01"`. */
 export function formatAmount(units: bigint, decimals: number): string {
   const sign = units < 0n ? "-" : ""
   const digits = (units < 0n ? -units : units).toString().padStart(decimals + 1, "0")

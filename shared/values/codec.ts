@@ -1,4 +1,4 @@
-/** The codec of the x402 headers: standard base64 of UTF-8 JSON (x402 v2, HTTP transport). */
+/** Reads and writes x402 headers: standard base64 of UTF-8 JSON (x402 v2, HTTP transport). */
 import { parseJson } from "./json.ts"
 
 const base64Pattern = /^[A-Za-z0-9+/]+={0,2}$/
@@ -14,7 +14,7 @@ export function encodeHeader(value: unknown): string {
   return bytesToBase64(new TextEncoder().encode(JSON.stringify(value)))
 }
 
-/** Throws {@link CodecError} for anything but canonical base64, or a JsonError for what is inside. */
+/** Throws {@link CodecError} for anything but canonical base64, and a JsonError for bad contents. */
 export function decodeHeader(text: string): unknown {
   if (text.length % 4 !== 0 || !base64Pattern.test(text))
     throw new CodecError("found text that is not standard base64")

@@ -1,4 +1,4 @@
-/** What shared code needs of the EVM (addresses, hashes, typed data, recovery); the one place in shared/ that knows viem. */
+/** Wraps viem for shared code: addresses, hashes, typed data and recovery. */
 import {
   type Address,
   bytesToHex,
@@ -35,8 +35,8 @@ export {
 }
 
 /**
- * Tells who signed a digest; undefined when it is nobody's signature. A port, so that another thread or a native
- * implementation can take its place; it throws only when it cannot tell.
+ * Returns the signer of a digest; undefined when the signature has none. It is a port, so that another thread or a native
+ * implementation can replace it. It throws only when it cannot decide.
  */
 export type Recover = (digest: Hex, signature: Hex) => Promise<Address | undefined>
 
@@ -44,14 +44,14 @@ export const recoverSigner: Recover = async (digest, signature) => {
   try {
     return lowerAddress(await recoverAddress({ hash: digest, signature }))
   } catch {
-    // viem throws when r and s belong to no point of the curve.
+    // viem throws when r and s match no point of the curve.
     return undefined
   }
 }
 
 /**
- * An address as 20 canonical bytes (lower-case hex), or undefined when the text is not one. A mixed-case spelling must
- * have the right EIP-55 checksum, because a wrong one is a typing error.
+ * Reads an address as 20 canonical bytes (lower-case hex); undefined for any other text. A mixed-case spelling must have
+ * the right EIP-55 checksum, because a wrong one is a typing error.
  */
 export function parseAddress(text: string): Address | undefined {
   if (!/^0x[0-9a-fA-F]{40}$/.test(text)) return undefined
@@ -63,7 +63,7 @@ export function parseAddress(text: string): Address | undefined {
 
 export const lowerAddress = (address: Address): Address => address.toLowerCase() as Address
 
-/** The EIP-55 spelling, for the wire and for people. */
+/** Returns the EIP-55 spelling, for the wire and for people. */
 export const checksumAddress = (address: Address): Address => getAddress(address)
 
 export const zeroAddress: Address = "0x0000000000000000000000000000000000000000"
@@ -84,14 +84,14 @@ export const domainSeparator = (domain: Domain): Hex =>
     },
   })
 
-/** CAIP-10 in lower case: the `sub` of a payer's token. */
+/** Returns the CAIP-10 id in lower case, which is the `sub` of a payer's token. */
 export const accountId = (network: string, address: Address): string => `${network}:${lowerAddress(address)}`
 
 const halfOrder = 0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0n
 
 /**
- * USDC's contract takes one spelling of a signature: 65 bytes, s in the lower half, v 27 or 28. Every other spelling
- * recovers off chain and reverts on chain, so it would be a free token (security.md §0.1).
+ * Accepts the one spelling of a signature that USDC accepts: 65 bytes, s in the lower half, v 27 or 28. Every other
+ * spelling recovers off chain and reverts on chain, so it would buy a free token.
  */
 export function isCanonicalSignature(signature: Hex): boolean {
   if (!/^0x[0-9a-f]{130}$/.test(signature)) return false

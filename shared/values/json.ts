@@ -1,4 +1,4 @@
-/** JSON from outside: bounded depth, and no key that could reach a prototype. */
+/** Parses JSON from outside: with bounded depth, and without keys that could reach a prototype. */
 
 export class JsonError extends Error {
   constructor(message: string) {
@@ -10,8 +10,8 @@ export class JsonError extends Error {
 const forbiddenKeys = new Set(["__proto__", "constructor", "prototype"])
 
 /**
- * Throws {@link JsonError} on bad syntax, nesting deeper than `maxDepth`, a key named like a prototype member, or one given
- * twice: of two values each reader on the way may have seen another (RFC 8725 §3.7).
+ * Throws {@link JsonError} on bad syntax, nesting deeper than `maxDepth`, a key named like a prototype member, or a
+ * repeated key: two readers on the way may have read different values (RFC 8725 §3.7).
  */
 export function parseJson(text: string, maxDepth = 16): unknown {
   let value: unknown
@@ -24,7 +24,7 @@ export function parseJson(text: string, maxDepth = 16): unknown {
   return value
 }
 
-/** How many keys there are, of all objects inside. */
+/** Counts the keys of all objects inside. */
 function inspect(value: unknown, depth: number): number {
   if (typeof value !== "object" || value === null) return 0
   if (depth === 0) throw new JsonError("found JSON nested too deep")
@@ -37,7 +37,7 @@ function inspect(value: unknown, depth: number): number {
   return count
 }
 
-/** How many are written in a text that is known to be JSON: there a string before a colon is a key, and nothing else is. */
+/** Counts the keys written in a JSON text, where every string before a colon is a key. */
 function writtenKeys(text: string): number {
   let count = 0
   for (const [, colon] of text.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?/g)) if (colon !== undefined) count += 1

@@ -1,23 +1,23 @@
-/** The commitment in a nonce: lets the buyer prove later, with a secret that never reaches the chain, that a payment is his (wire.md §4). */
+/** Makes nonces that commit to a secret, with which a buyer later proves to own a payment. */
 import { concat, type Hex, keccak256, sha256, stringToBytes } from "../values/evm.ts"
 
 export type CommitmentTerms = {
-  /** As {@link committedOffer} makes it of `accepted.extra`. */
+  /** The result of {@link committedOffer} for `accepted.extra`. */
   readonly offerRef: string
   /** `extensions["access-token"].info.resource`, byte for byte. */
   readonly resource: string
-  /** Id of the grant that a further payment is for; absent where it opens one. */
+  /** Id of the grant that a top-up extends; absent for a new grant. */
   readonly grant?: string | undefined
 }
 
-/** The offer as a nonce commits to it: its reference, and the quote of its price if there is one. */
+/** Returns the offer to which a nonce commits: its reference, and its price quote if it has one. */
 export const committedOffer = (offer: string, quote: string | undefined): string =>
   quote === undefined ? offer : `${offer}.${quote}`
 
-/** 32 random bytes of a purchase → the value the purchase shows in `Ticket402-Commitment`. */
+/** Returns the value of `Ticket402-Commitment` for the 32 random bytes of a purchase. */
 export const openingOf = (secret: Hex): Hex => sha256(secret)
 
-/** The payment nonce that commits to the secret, the offer, the resource, and the grant of a further payment. */
+/** Returns the nonce that commits to the secret, the offer, the resource and, for a top-up, the grant. */
 export const commitmentNonce = (opening: Hex, terms: CommitmentTerms): Hex =>
   keccak256(
     concat([

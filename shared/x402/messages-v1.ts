@@ -1,10 +1,10 @@
-/** The x402 v1 messages that a seller meets: the 402 in the body, and the payment in `X-PAYMENT`. */
+/** Defines the x402 v1 messages of a seller: the 402 in the body, and the payment in `X-PAYMENT`. */
 import { z } from "zod"
 
 /** One entry of `accepts`. */
 export type PaymentRequirementsV1 = {
   scheme: string
-  /** By name, such as `base-sepolia`. */
+  /** A name, such as `base-sepolia`. */
   network: string
   /** Atomic units; for the scheme `exact` the price. */
   maxAmountRequired: string
@@ -24,11 +24,11 @@ export type PaymentRequiredV1 = {
   accepts: PaymentRequirementsV1[]
 }
 
-/** Names no offer, so the seller finds the offer by the recipient and the amount that were signed. */
+/** The payment names no offer, so the seller finds the offer by the signed recipient and amount. */
 export const paymentPayloadV1Schema = z.object({
   x402Version: z.literal(1),
   scheme: z.string().max(64),
   network: z.string().max(64),
-  /** Read by the scheme, strictly. */
+  /** The scheme reads it strictly. */
   payload: z.unknown(),
 })

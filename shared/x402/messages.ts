@@ -1,19 +1,19 @@
-/** The x402 v2 messages as ticket402 reads and writes them: lenient in the envelope, which decides nothing (wire.md §2). */
+/** Defines the x402 v2 messages. The envelope is read leniently, because it decides nothing. */
 import * as z from "zod"
 import { atomicPattern } from "../values/amount.ts"
 
 export const paymentRequiredHeader = "PAYMENT-REQUIRED"
 export const paymentSignatureHeader = "PAYMENT-SIGNATURE"
 export const paymentResponseHeader = "PAYMENT-RESPONSE"
-/** The v1 names (shared/x402/messages-v1.ts); a gate knows the first, to say that nothing is sold at this door. */
+/** The header names of x402 v1. A gate reads the first to answer that it accepts no payments. */
 export const paymentHeaderV1 = "X-PAYMENT"
 export const paymentResponseHeaderV1 = "X-PAYMENT-RESPONSE"
-/** By which a client of the Machine Payments Protocol says what it can pay by. */
+/** With this header a client of the Machine Payments Protocol lists its payment methods. */
 export const acceptPaymentHeader = "Accept-Payment"
 
 const text = (max: number) => z.string().max(max)
 
-/** One entry of `accepts`, and `accepted` of a payment. */
+/** An entry of `accepts`, and the `accepted` of a payment. */
 export const requirementsSchema = z.object({
   scheme: text(64),
   network: text(64),
@@ -25,9 +25,9 @@ export const requirementsSchema = z.object({
     .object({
       name: text(128).optional(),
       version: text(32).optional(),
-      /** The offer's id, `@`, and 8 hex digits of its content's hash. */
+      /** The id of the offer, `@`, and 8 hex digits of the hash of its content. */
       offer: text(200).optional(),
-      /** A signed compact quote, for prices that are not fixed (wire.md §3). */
+      /** A sealed price quote, for prices that change. */
       quote: text(200).optional(),
       paymentFlow: text(64).optional(),
       assetTransferMethod: text(64).optional(),
@@ -36,33 +36,33 @@ export const requirementsSchema = z.object({
 })
 export type PaymentRequirements = z.infer<typeof requirementsSchema>
 
-/** How an offer is described beside `accepts`. */
+/** The description of an offer beside `accepts`. */
 export const offerTermsSchema = z.object({
   scope: text(512),
   durationSeconds: z.number().int().positive(),
-  /** How many calls of the usual cost it buys; null when time alone ends it. */
+  /** The number of calls of the usual cost that it buys; null when only time ends it. */
   calls: z.number().int().positive().nullish(),
-  /** The same as money, a decimal string of the currency, where it is sold as that. */
+  /** The same in money, a decimal string of the currency, for offers that sell `value`. */
   value: text(80).nullish(),
   /** False for a single call. */
   reusable: z.boolean().nullish(),
-  /** What one of `calls` comes to: atomic units of the offer's first entry, rounded up. */
+  /** The price of one of `calls`: atomic units of the first entry of the offer, rounded up. */
   unitPrice: z.string().regex(atomicPattern).nullish(),
-  /** From so many calls on it costs no more than single calls that are on sale beside it. */
+  /** The number of calls from which it costs no more than single calls on sale beside it. */
   breakEvenCalls: z.number().int().positive().nullish(),
   settle: z.enum(["background", "first"]),
-  /** Seconds; its quoted prices hold for payments signed until then. Fixed prices have no end that is known. */
+  /** Seconds; the quoted prices hold for payments that are signed until then. Fixed prices have no known end. */
   priceExpiresAt: z.number().int().positive().nullish(),
-  /** Its tokens are bound to a key of the buyer: the payment comes with a DPoP proof. */
+  /** The tokens are bound to a key of the buyer, so the payment comes with a DPoP proof. */
   dpop: z.literal("required").optional(),
 })
 export type OfferTerms = z.infer<typeof offerTermsSchema>
 
-/** `extensions["access-token"].info`: what `accepts` lacks, so that a client knows where to buy and for what audience. */
+/** `extensions["access-token"].info` completes `accepts`: the place of sale and the audience of its tokens. */
 export const accessTokenInfoSchema = z.object({
   tokenEndpoint: text(2048),
   resource: text(2048),
-  /** How many of an offer's `calls` this one takes; 1 when not given. */
+  /** The number of `calls` that this call takes; 1 when absent. */
   cost: z.number().int().positive().nullish(),
   /** By offer reference, as in `accepts[].extra.offer`. */
   offers: z.record(text(200), offerTermsSchema),
@@ -80,7 +80,7 @@ export const paymentRequiredSchema = z.object({
     description: text(1024).nullish(),
     mimeType: text(128).nullish(),
   }),
-  /** Entries of schemes this client does not know may have any form: each is read by itself. */
+  /** Entries of unknown schemes may have any form, so each entry is read separately. */
   accepts: z.array(z.unknown()).max(100),
   extensions: z
     .object({ [accessTokenExtension]: z.object({ info: accessTokenInfoSchema }).optional() })
@@ -91,7 +91,7 @@ export type PaymentRequired = z.infer<typeof paymentRequiredSchema>
 export const paymentPayloadSchema = z.object({
   x402Version: z.literal(2),
   accepted: requirementsSchema,
-  /** Read by the scheme, strictly. */
+  /** The scheme reads it strictly. */
   payload: z.unknown(),
   extensions: z
     .object({
@@ -103,5 +103,5 @@ export const paymentPayloadSchema = z.object({
 })
 export type PaymentPayload = z.infer<typeof paymentPayloadSchema>
 
-/** `PAYMENT-RESPONSE`; sent only when the money is in. */
+/** `PAYMENT-RESPONSE`, which is sent only after settlement. */
 export type SettlementResponse = { success: boolean; transaction: string; network: string; payer: string }
