@@ -1,4 +1,6 @@
-/** Customers of a service that dies under them: what they sent, what they were told, and what they have to show. */
+/**
+ * Buyers of a service that is killed while it serves them: their payments, the answers, and the final check.
+ */
 import { decodeJwt } from "jose"
 import type { LocalChain } from "../support/chain/local-chain.ts"
 import { type Account, randomAccount } from "../support/payments.ts"
@@ -16,26 +18,26 @@ import type { Flaw, Kind } from "./table.ts"
 export type Sale = {
   readonly account: Account
   readonly purchase: Purchase
-  /** The service answered with a token before it was killed. */
+  /** True when the service answered with a token before it was killed. */
   isAcknowledged: boolean
   readonly statuses: number[]
-  /** Grants named in answers and in tokens that were handed out; one, if all is well. */
+  /** Grants named in answers and in tokens that were issued; exactly one if nothing went wrong. */
   readonly grantsOfTokens: Set<string>
 }
 
-const purse = 30_000n
+const balance = 30_000n
 
 export async function prepareSale(
   chain: LocalChain,
   offer: Parameters<typeof preparePurchase>[0],
 ): Promise<Sale> {
   const account = randomAccount()
-  await chain.mint(account.address, purse)
+  await chain.mint(account.address, balance)
   const purchase = await preparePurchase(offer, account)
   return { account, purchase, isAcknowledged: false, statuses: [], grantsOfTokens: new Set() }
 }
 
-/** Buys, and refreshes at once; either answer may be lost. */
+/** Buys and refreshes at once; the kill may lose either answer. */
 export async function buy(url: string, sale: Sale): Promise<void> {
   const bought = await orLost(postToken(url, sale.purchase.headers))
   note(sale, bought)
@@ -45,24 +47,25 @@ export async function buy(url: string, sale: Sale): Promise<void> {
   note(sale, refreshed)
 }
 
-/** What is wrong with a sale, as the last, surviving service tells it. */
+/** The flaws of a sale, found by requests to the last service, which is not killed. */
 export async function audit(url: string, sale: Sale): Promise<readonly Flaw[]> {
   const flaws: Flaw[] = []
   const flaw = (kind: Kind, line: string) => void flaws.push({ kind, line })
-  const want = (what: string, answer: Answer, status: number) => {
+  const checkStatus = (what: string, answer: Answer, status: number) => {
     if (answer.status !== status)
       flaw("wrongVerdicts", `${what}: ${answer.status} ${JSON.stringify(answer.body)}`)
   }
-  if (sale.isAcknowledged) want("a replay without proof", await postToken(url, sale.purchase.headers), 409)
+  if (sale.isAcknowledged)
+    checkStatus("a replay without proof", await postToken(url, sale.purchase.headers), 409)
   const proven = await postToken(url, retryHeaders(sale.purchase))
-  want("a proven retry", proven, 200)
+  checkStatus("a proven retry", proven, 200)
   note(sale, proven)
   if (proven.status === 200) {
     const refreshed = await refresh(url, proven.body.refresh_token)
     note(sale, refreshed)
-    want("a refresh of the grant", refreshed, 200)
+    checkStatus("a refresh of the grant", refreshed, 200)
   }
-  // Of a token without a row there would be another grant's name in the answer.
+  // If a token had been issued without a row, the answer would name another grant.
   if (sale.grantsOfTokens.size > 1) flaw("doubleEffects", `grants ${[...sale.grantsOfTokens].join(", ")}`)
   if (sale.statuses.includes(402)) flaw("wrongVerdicts", "I7: a signed payment was answered with 402")
   return flaws

@@ -1,21 +1,23 @@
-/** Kills a service under load, at every named step and at random moments, and says whether anything was lost or doubled. */
+/**
+ * Kills a service under load at every named step and at random moments, and reports lost or doubled effects.
+ */
 import { setTimeout as delay } from "node:timers/promises"
 import { intakeSteps } from "../../server/grants/grant-type.ts"
 import { settlementSteps } from "../../server/settlement/settlement.ts"
 import { buy } from "./buyers.ts"
+import { type Deployment, prepareDeployment, type Sold } from "./deployment.ts"
+import { openFastChain } from "./fast-chain.ts"
 import { randomOf } from "./random.ts"
 import { createTally, type Row, type Tally } from "./table.ts"
-import { prepareVictim, type Sold, type Victim } from "./victim.ts"
-import { openWorld } from "./world.ts"
 
-/** Every named boundary at which a process may die. */
+/** Every named step at which a process may die. */
 export const crashPoints: readonly string[] = [...intakeSteps, ...settlementSteps]
 
 export type KillOptions = {
-  /** At random moments, beside one at each crash point. */
+  /** Number of kills at random moments, beside one at each crash point. */
   readonly kills: number
   readonly seed: number
-  /** Services, each with a database of its own, that are killed side by side; 2 when not given. */
+  /** Number of services, each with its own database, that are killed side by side; default 2. */
   readonly lanes?: number
   readonly onProgress?: (done: number, all: number) => void
 }
@@ -23,7 +25,7 @@ export type KillOptions = {
 export type KillReport = {
   readonly rows: readonly Row[]
   readonly sales: number
-  /** Of the sales, those that were answered before a kill: each must be there at the end. */
+  /** Sales that were answered before a kill: every one must exist at the end. */
   readonly acknowledged: number
 }
 
@@ -34,34 +36,34 @@ const reachSeconds = 20
 export async function killEverywhere(options: KillOptions): Promise<KillReport> {
   const { kills, seed, lanes = 2, onProgress = () => {} } = options
   const random = randomOf(seed)
-  const places = [...crashPoints, ...Array.from({ length: kills }, () => undefined)]
-  const all = places.length
-  const tallies = new Map(places.map((place) => [place, createTally(nameOf(place))]))
-  const books = createTally("the books after all kills")
-  // At the speed of our clock, because the services are processes of their own.
-  const world = await openWorld({ speed: 1 })
+  const steps = [...crashPoints, ...Array.from({ length: kills }, () => undefined)]
+  const all = steps.length
+  const tallies = new Map(steps.map((step) => [step, createTally(nameOf(step))]))
+  const books = createTally("books after all kills")
+  // The chain runs at real speed, because the services are separate processes with the machine's clock.
+  const fastChain = await openFastChain({ speed: 1 })
   const sold: Sold[] = []
   let done = 0
   const work = async () => {
-    const victim = await prepareVictim(world.chain)
-    const mine: Sold[] = []
+    const deployment = await prepareDeployment(fastChain.chain)
+    const soldHere: Sold[] = []
     try {
-      while (places.length > 0) {
-        const place = places.shift()
-        const tally = tallies.get(place) ?? books
-        mine.push(...(await kill(victim, place, random, tally)))
+      while (steps.length > 0) {
+        const step = steps.shift()
+        const tally = tallies.get(step) ?? books
+        soldHere.push(...(await kill(deployment, step, random, tally)))
         onProgress(++done, all)
       }
-      await victim.audit(await victim.start(books), mine, books)
-      sold.push(...mine)
+      await deployment.audit(await deployment.start(books), soldHere, books)
+      sold.push(...soldHere)
     } finally {
-      await victim.close()
+      await deployment.close()
     }
   }
   try {
     await Promise.all(Array.from({ length: lanes }, work))
   } finally {
-    await world.close()
+    await fastChain.close()
   }
   return {
     rows: [...tallies.values(), books].map((tally) => tally.row()),
@@ -70,23 +72,27 @@ export async function killEverywhere(options: KillOptions): Promise<KillReport> 
   }
 }
 
-const nameOf = (place: string | undefined): string =>
-  place === undefined ? "kill -9 at a random moment" : `kill -9 at "${place}"`
+const nameOf = (step: string | undefined): string =>
+  step === undefined ? "kill -9 at a random moment" : `kill -9 at "${step}"`
 
 /** Starts the service, sells, and kills it at the step. */
 async function kill(
-  victim: Victim,
+  deployment: Deployment,
   step: string | undefined,
   random: () => number,
   tally: Tally,
 ): Promise<readonly Sold[]> {
-  // At the second sale, so that the first is acknowledged; but all of them may share one transaction.
+  // The kill comes at the second sale, so that the first has been answered; in settlement all sales may share
+  // one transaction, so there it comes at the first.
   const count = intakeSteps.some((each) => each === step) ? 2 : 1
   const order = step === undefined ? {} : { killAt: { step, count } }
-  const [service, sales] = await Promise.all([victim.start(tally, order), victim.prepareSales(buyersPerKill)])
+  const [service, sales] = await Promise.all([
+    deployment.start(tally, order),
+    deployment.prepareSales(buyersPerKill),
+  ])
   const load = sales.map(async (sale) => {
     await delay(random() * 200)
-    await buy(victim.url, sale)
+    await buy(deployment.url, sale)
   })
   if (step === undefined) {
     await delay(random() * longestLifeMs)

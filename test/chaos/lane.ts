@@ -1,30 +1,35 @@
-/** One service behind a node that can fail, in a world whose clock runs fast; stories are told on it one after the other. */
+/**
+ * A lane: one service whose node can be made to fail, on a fast chain; scenarios run on it one after the
+ * other.
+ */
 import type { IssuerOptions } from "../../server/app/issuer-options.ts"
 import type { ConfigInput } from "../../server/config/config.ts"
 import { sepoliaId } from "../support/offers.ts"
 import { type Account, randomAccount } from "../support/payments.ts"
 import { type Intercept, type RpcProxy, startRpcProxy } from "../support/rpc-proxy.ts"
 import { openService, type TestService } from "../support/service.ts"
-import type { World } from "./world.ts"
+import type { FastChain } from "./fast-chain.ts"
 
 export type Hold = {
-  /** Resolves when the service has come to the step; nothing it asks of its node is answered from then on. */
+  /**
+   * Resolves when the service reaches the step; from then on its calls to the node wait until the release.
+   */
   readonly reached: Promise<void>
   release(): void
 }
 
 export type Lane = {
-  readonly world: World
+  readonly fastChain: FastChain
   readonly service: TestService
   readonly proxy: RpcProxy
   /** Atomic units of the first offer. */
   readonly price: bigint
-  /** A new account with the price in its purse. */
+  /** A new account that holds the price. */
   customer(): Promise<Account>
-  /** Keeps the service from its node when it comes to the step next. */
+  /** Holds back the service's calls to the node when it next reaches the step. */
   holdAt(step: string): Hold
-  /** Looks at every call; undefined lets all pass. */
-  intercept(by: Intercept | undefined): void
+  /** Sets the handler of every call; undefined forwards all calls. */
+  intercept(handler: Intercept | undefined): void
   close(): Promise<void>
 }
 
@@ -32,17 +37,17 @@ export type LaneOptions = {
   readonly confirmations?: number
   readonly config?: Partial<ConfigInput>
   readonly issuer?: IssuerOptions
-  /** Of every call from the start of the service on. */
+  /** Handler of every call, from the start of the service on. */
   readonly intercept?: Intercept
 }
 
 const confirmations = 2
 
-export async function openLane(world: World, options: LaneOptions = {}): Promise<Lane> {
-  const proxy = await startRpcProxy(world.chain.rpcUrl)
-  let wanted: { step: string; reach: () => void } | undefined
-  const free = Promise.resolve()
-  let held: Promise<void> = free
+export async function openLane(fastChain: FastChain, options: LaneOptions = {}): Promise<Lane> {
+  const proxy = await startRpcProxy(fastChain.chain.rpcUrl)
+  let awaited: { step: string; reach: () => void } | undefined
+  const notHeld = Promise.resolve()
+  let held: Promise<void> = notHeld
   let intercept = options.intercept
   proxy.intercept = async (call, forward) => {
     await held
@@ -50,12 +55,12 @@ export async function openLane(world: World, options: LaneOptions = {}): Promise
   }
   const onStep = (step: string) => {
     options.issuer?.onStep?.(step)
-    if (step === wanted?.step) wanted.reach()
+    if (step === awaited?.step) awaited.reach()
   }
   let service: TestService
   try {
     service = await openService({
-      chain: world.chain,
+      chain: fastChain.chain,
       config: {
         networks: {
           [sepoliaId]: { rpcUrls: [proxy.url], confirmations: options.confirmations ?? confirmations },
@@ -63,8 +68,8 @@ export async function openLane(world: World, options: LaneOptions = {}): Promise
         ...options.config,
       },
       issuer: {
-        now: world.now,
-        // The lease is kept by the fast clock, and renewed by the slow one.
+        now: fastChain.now,
+        // The lease expires by the fast clock, and is renewed by a timer of the real clock.
         worker: { pollSeconds: 0.03, leaseSeconds: 600 },
         ...options.issuer,
         onStep,
@@ -76,15 +81,15 @@ export async function openLane(world: World, options: LaneOptions = {}): Promise
   }
   const price = BigInt(service.accepted.amount)
   return {
-    world,
+    fastChain,
     service,
     proxy,
     price,
     async customer() {
       const account = randomAccount()
-      await world.chain.request("anvil_setERC20Balance", [
+      await fastChain.chain.request("anvil_setERC20Balance", [
         account.address,
-        world.chain.asset,
+        fastChain.chain.asset,
         `0x${price.toString(16)}`,
       ])
       return account
@@ -92,10 +97,10 @@ export async function openLane(world: World, options: LaneOptions = {}): Promise
     holdAt(step) {
       let release = () => {}
       const reached = new Promise<void>((resolve) => {
-        wanted = {
+        awaited = {
           step,
           reach() {
-            wanted = undefined
+            awaited = undefined
             held = new Promise((open) => {
               release = open
             })
@@ -106,22 +111,22 @@ export async function openLane(world: World, options: LaneOptions = {}): Promise
       return {
         reached,
         release() {
-          wanted = undefined
-          held = free
+          awaited = undefined
+          held = notHeld
           release()
         },
       }
     },
-    intercept(by) {
-      intercept = by
+    intercept(handler) {
+      intercept = handler
     },
     async close() {
-      held = free
+      held = notHeld
       await service.close()
       await proxy.close()
     },
   }
 }
 
-/** The lane's database. */
+/** Path of the lane's database. */
 export const fileOf = ({ service }: Lane): string => String(service.config.database).replace(/^sqlite:/, "")

@@ -1,4 +1,7 @@
-/** Thousands of redemptions while node and chain misbehave by a seed: all come to an end, and the sums agree to the unit. */
+/**
+ * Runs thousands of redemptions while node and chain fail at random by a seed; all must end, and the sums
+ * must agree exactly.
+ */
 import { setTimeout as delay } from "node:timers/promises"
 import pLimit from "p-limit"
 import { startLocalChain } from "../support/chain/local-chain.ts"
@@ -7,11 +10,11 @@ import { ask, lie } from "../support/rpc-proxy.ts"
 import { eventually, postToken, preparePurchase, retryHeaders } from "../support/service.ts"
 import { noteBooks } from "./books.ts"
 import { chainFaults, depth, type Sold } from "./chain-faults.ts"
+import { blockMs, openFastChain } from "./fast-chain.ts"
 import { fileOf, type Lane, openLane } from "./lane.ts"
 import { nodeFaults } from "./node-faults.ts"
 import { randomOf } from "./random.ts"
 import { createTally, type Row, type Tally } from "./table.ts"
-import { blockMs, openWorld } from "./world.ts"
 
 export type LoadOptions = {
   readonly redemptions: number
@@ -20,14 +23,14 @@ export type LoadOptions = {
 }
 
 const atOnce = 32
-/** Of the calls to the node, so many fail. */
-const failing = 0.05
-const calmMs = 1500
+/** Share of the calls to the node that fail. */
+const failureShare = 0.05
+const longestPauseMs = 1500
 const longestSeconds = 120
 
-/** What the world does meanwhile; what makes an end of single payments has rows of its own. */
-const weather = chainFaults.filter(({ name }) =>
-  /^reorg of|base fee of 50|dropped|purse emptied|code at the payer|without gas|paused for a while/.test(
+/** Chain faults during the load. Faults that end single payments have rows of their own. */
+const loadFaults = chainFaults.filter(({ name }) =>
+  /^reorg of|base fee of 50|dropped|balance emptied|code at the payer|without gas|paused for a while/.test(
     name,
   ),
 )
@@ -36,8 +39,8 @@ export async function underLoad(options: LoadOptions): Promise<readonly Row[]> {
   const { redemptions, seed, onProgress = () => {} } = options
   const random = randomOf(seed)
   const tally = createTally("redemptions under load while the chain misbehaves")
-  const [world, foreign] = await Promise.all([openWorld(), startLocalChain({ blockTimeSeconds: 1 })])
-  const lane = await openLane(world, { confirmations: depth })
+  const [fastChain, foreign] = await Promise.all([openFastChain(), startLocalChain({ blockTimeSeconds: 1 })])
+  const lane = await openLane(fastChain, { confirmations: depth })
   try {
     const faults = nodeFaults((call) =>
       lie(
@@ -50,47 +53,53 @@ export async function underLoad(options: LoadOptions): Promise<readonly Row[]> {
     const customers = await Promise.all(Array.from({ length: redemptions }, () => lane.customer()))
     await delay(10 * blockMs)
     lane.intercept((call, forward) => {
-      const fault = random() < failing ? faults[Math.floor(random() * faults.length)] : undefined
-      const isMeant = fault?.method === undefined || call.asked.some(({ method }) => method === fault.method)
-      return fault && isMeant ? fault.intercept()(call, forward) : forward()
+      const fault = random() < failureShare ? faults[Math.floor(random() * faults.length)] : undefined
+      const isTargeted =
+        fault?.method === undefined || call.asked.some(({ method }) => method === fault.method)
+      return fault && isTargeted ? fault.intercept()(call, forward) : forward()
     })
     const sold: Sold[] = []
-    let isOver = false
-    const storm = (async () => {
-      while (!isOver) {
-        await weather[Math.floor(random() * weather.length)]?.act(lane, sold.slice(-2))
-        await delay(random() * calmMs)
+    let isDone = false
+    const faulting = (async () => {
+      while (!isDone) {
+        await loadFaults[Math.floor(random() * loadFaults.length)]?.act(lane, sold.slice(-2))
+        await delay(random() * longestPauseMs)
       }
     })()
     const limit = pLimit(atOnce)
     await Promise.all(
       customers.map((customer) =>
         limit(async () => {
-          const purchase = await preparePurchase(lane.service, customer, { now: world.now() })
+          const purchase = await preparePurchase(lane.service, customer, { now: fastChain.now() })
           if (await buy(lane, { customer, purchase }, tally)) sold.push({ customer, purchase })
           tally.tried()
           onProgress(tally.row().tries, redemptions)
         }),
       ),
     )
-    isOver = true
-    await storm
+    isDone = true
+    await faulting
     lane.intercept(undefined)
-    const look = () => checkInvariants(fileOf(lane), world.chain, lane.service.payTo.address)
-    const open = await eventually(look, (findings) => findings.open === 0, longestSeconds).catch(look)
+    const readBooks = () => checkInvariants(fileOf(lane), fastChain.chain, lane.service.payTo.address)
+    const open = await eventually(readBooks, (findings) => findings.open === 0, longestSeconds).catch(
+      readBooks,
+    )
     noteBooks(tally, open)
     if (open.redemptions !== sold.length)
       tally.flaw({ kind: "doubleEffects", line: `${sold.length} tokens sold, ${open.redemptions} rows` })
   } finally {
     await lane.close()
-    await world.close()
+    await fastChain.close()
     await foreign.stop()
   }
   return [tally.row()]
 }
 
-/** As a patient client does; false when the payer's purse was emptied, or his word grew too old, before he was served. */
-async function buy({ service, world }: Lane, { purchase }: Sold, tally: Tally): Promise<boolean> {
+/**
+ * Buys as a client that retries does; false if the payer's balance was emptied, or the payment expired,
+ * before a token was issued.
+ */
+async function buy({ service, fastChain }: Lane, { purchase }: Sold, tally: Tally): Promise<boolean> {
   let headers = purchase.headers
   for (;;) {
     const { status, body } = await postToken(service.url, headers)
@@ -100,9 +109,10 @@ async function buy({ service, world }: Lane, { purchase }: Sold, tally: Tally): 
         kind: "wrongVerdicts",
         line: `a signed payment was answered with ${status} (${body.reason})`,
       })
-    // It was sold, and the answer was lost or the payment is waited for: its row says how it ended.
+    // The payment was accepted and the answer was lost, or the service still waits for its settlement: the
+    // row says how it ended.
     if (status === 202 || body.reason === "settlement_failed") return true
-    if (purchase.transfer.validBefore < BigInt(world.now() + 120)) return false
+    if (purchase.transfer.validBefore < BigInt(fastChain.now() + 120)) return false
     headers = retryHeaders(purchase)
     await delay(100)
   }

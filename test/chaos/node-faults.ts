@@ -1,26 +1,26 @@
-/** The ways in which a node, or the way to it, fails; each is an answer to one call. */
+/** The faults of a node, or of the connection to it; each fault is an answer to one call. */
 import { setTimeout as delay } from "node:timers/promises"
 import { type Forward, type Intercept, lie, type RpcCall, type RpcReply } from "../support/rpc-proxy.ts"
 
 export type NodeFault = {
   readonly name: string
-  /** Strikes calls of this method only. */
+  /** Limits the fault to calls of this method. */
   readonly method?: string
-  /** Calls in a row that fail: a client that asks twice is not impressed by one. */
+  /** Numbers of calls in a row that fail; a client that retries once survives a single failure. */
   readonly spans: readonly number[]
-  /** A new one for each time the fault strikes. */
+  /** Creates a new handler for each time the fault is injected. */
   readonly intercept: () => Intercept
 }
 
-const stateless = (intercept: Intercept) => () => intercept
+const always = (intercept: Intercept) => () => intercept
 
 const outage = (name: string, intercept: Intercept, spans: readonly number[] = [1]): NodeFault => ({
   name,
   spans,
-  intercept: stateless(intercept),
+  intercept: always(intercept),
 })
 
-/** A method's result changed on the way. */
+/** Changes the result of a method on its way to the service. */
 const lying = (
   name: string,
   method: string,
@@ -29,22 +29,22 @@ const lying = (
   name: `lie: ${name}`,
   method,
   spans: [1],
-  intercept: stateless((call, forward) => lie(call, method, change, forward)),
+  intercept: always((call, forward) => lie(call, method, change, forward)),
 })
 
-/** Of the node: the call was not carried out. */
+/** Answers with a JSON-RPC error without carrying out the call. */
 const refusing = (name: string, method: string, code: number, message: string): NodeFault => ({
   name: `lie: ${name}`,
   method,
   spans: [1],
-  intercept: stateless(async (call) => errorReply(call, code, message)),
+  intercept: always(async (call) => errorReply(call, code, message)),
 })
 
-const forAWhile = [1, 4]
+const onceOrFourTimes = [1, 4]
 const staleBlocks = 3n
 const delayMs = 400
 
-/** `foreign` answers for a node of another chain. */
+/** `foreign` answers as a node of another chain. */
 export function nodeFaults(foreign: (call: RpcCall) => Promise<RpcReply>): readonly NodeFault[] {
   return [
     outage(
@@ -53,16 +53,16 @@ export function nodeFaults(foreign: (call: RpcCall) => Promise<RpcReply>): reado
         await delay(delayMs)
         return forward()
       },
-      forAWhile,
+      onceOrFourTimes,
     ),
-    outage("drop before forwarding", async () => ({ cut: "closed" }), forAWhile),
+    outage("drop before forwarding", async () => ({ cut: "closed" }), onceOrFourTimes),
     outage(
       "drop after forwarding",
       async (_call, forward) => {
         await forward()
         return { cut: "closed" }
       },
-      forAWhile,
+      onceOrFourTimes,
     ),
     outage("connection reset", async () => ({ cut: "reset" })),
     outage("cut in the middle of the answer", async (_call, forward) => ({
@@ -76,14 +76,14 @@ export function nodeFaults(foreign: (call: RpcCall) => Promise<RpcReply>): reado
     outage("no JSON", async () => ({ status: 200, body: "<html>welcome</html>" })),
     {
       name: "another chain answers",
-      spans: forAWhile,
-      intercept: stateless(foreign),
+      spans: onceOrFourTimes,
+      intercept: always(foreign),
     },
-    { name: "stale block", spans: [1, 8], intercept: stateless(stale) },
+    { name: "stale block", spans: [1, 8], intercept: always(stale) },
     {
       name: "duplicate",
-      spans: forAWhile,
-      intercept: stateless(async (_call, forward) => {
+      spans: onceOrFourTimes,
+      intercept: always(async (_call, forward) => {
         await forward()
         return forward()
       }),
@@ -96,7 +96,7 @@ export function nodeFaults(foreign: (call: RpcCall) => Promise<RpcReply>): reado
 const word = (text: string, at: number, value: bigint): string =>
   `${text.slice(0, 2 + at * 64)}${value.toString(16).padStart(64, "0")}${text.slice(2 + (at + 1) * 64)}`
 
-/** Of the read at intake, by its result's words: code length, balance, used, transferred, received. */
+/** Changes one word of the result of the intake read: code length, balance, used, transferred, received. */
 const reading =
   (at: number, value: bigint) =>
   (result: unknown): unknown =>
@@ -127,18 +127,18 @@ const lies: readonly NodeFault[] = [
     "eth_getTransactionReceipt",
     receipt((was) => ({ ...was, blockHash: `0x${"ab".repeat(32)}` })),
   ),
-  lying("no balance of the payer", "eth_call", reading(1, 0n)),
-  lying("a rich payer", "eth_call", reading(1, 10n ** 12n)),
-  lying("a payer with code", "eth_call", reading(0, 23n)),
-  lying("a used authorization", "eth_call", reading(2, 1n)),
-  lying("a transfer that is refused", "eth_call", reading(3, 0n)),
-  lying("a transfer that goes through", "eth_call", reading(3, 1n)),
-  lying("no gas balance", "eth_getBalance", () => "0x0"),
+  lying("payer without balance", "eth_call", reading(1, 0n)),
+  lying("payer with a large balance", "eth_call", reading(1, 10n ** 12n)),
+  lying("payer with code", "eth_call", reading(0, 23n)),
+  lying("authorization used", "eth_call", reading(2, 1n)),
+  lying("transfer that reverts", "eth_call", reading(3, 0n)),
+  lying("transfer that succeeds", "eth_call", reading(3, 1n)),
+  lying("relayer without gas", "eth_getBalance", () => "0x0"),
   lying("nonce 0", "eth_getTransactionCount", () => "0x0"),
-  lying("a nonce ahead", "eth_getTransactionCount", (result) => `0x${(Number(result) + 2).toString(16)}`),
+  lying("nonce ahead", "eth_getTransactionCount", (result) => `0x${(Number(result) + 2).toString(16)}`),
   lying("no logs", "eth_getLogs", () => []),
   lying("no gas needed", "eth_estimateGas", () => "0x5208"),
-  lying("taken, but thrown away", "eth_sendRawTransaction", () => `0x${"cd".repeat(32)}`),
+  lying("accepted, but not sent", "eth_sendRawTransaction", () => `0x${"cd".repeat(32)}`),
   refusing("already known", "eth_sendRawTransaction", -32000, "already known"),
   refusing("nonce too low", "eth_sendRawTransaction", -32000, "nonce too low"),
   refusing(
@@ -157,7 +157,7 @@ const lies: readonly NodeFault[] = [
 ]
 
 type Log = { topics: string[] }
-/** The same events of some other payer. */
+/** The same events with another payer. */
 const ofAnother = (log: Log): Log => ({
   ...log,
   topics: log.topics.map((topic, at) => (at === 1 ? `0x${"0".repeat(24)}${"77".repeat(20)}` : topic)),
@@ -168,7 +168,7 @@ function errorReply({ asked, text }: RpcCall, code: number, message: string): Rp
   return { status: 200, body: JSON.stringify(text.trimStart().startsWith("[") ? answers : answers[0]) }
 }
 
-/** Where methods say as of which block they ask. */
+/** Position of the block parameter of each method. */
 const tagAt: Readonly<Record<string, number>> = {
   eth_call: 1,
   eth_estimateGas: 1,
@@ -179,7 +179,7 @@ const tagAt: Readonly<Record<string, number>> = {
   eth_feeHistory: 1,
 }
 
-/** A node that has not heard of the last blocks. */
+/** Answers as a node that lags three blocks behind. */
 async function stale({ asked, text }: RpcCall, forward: Forward): Promise<RpcReply> {
   const question = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "eth_blockNumber", params: [] })
   const head = BigInt((JSON.parse((await forward(question)).body) as { result: string }).result)
@@ -205,7 +205,7 @@ async function stale({ asked, text }: RpcCall, forward: Forward): Promise<RpcRep
   return { status, body: JSON.stringify(isList ? results : results[0]) }
 }
 
-/** The first call waits until the second was answered, or for nothing if there is none. */
+/** Delays the first call until the second has been answered, or for 400 ms if no second call comes. */
 function swapped(): Intercept {
   let second = () => {}
   const overtaken = new Promise<void>((resolve) => {

@@ -1,4 +1,4 @@
-/** Mulberry32: numbers in [0, 1) that a seed repeats. */
+/** Mulberry32: a generator of numbers in [0, 1) that repeats them for the same seed. */
 export function randomOf(seed: number): () => number {
   let state = seed
   return () => {

@@ -1,33 +1,33 @@
-/** The one table of the chaos harness: what was done to the service, how often, and what went wrong. */
+/** The table of the chaos harness: each fault, how often it was tried, and what went wrong. */
 
-/** Of one fault; every figure but `tries` must be 0. */
+/** The row of one fault; every figure but `tries` must be 0. */
 export type Row = {
   readonly fault: string
   readonly tries: number
-  /** The service said what the chain does not bear out, or a promise of its books is broken. */
+  /** Answers of the service that the chain contradicts, and broken invariants of its books. */
   readonly wrongVerdicts: number
-  /** Payments that had not come to an end when the world had been well again for long. */
+  /** Payments without a final state long after the last fault. */
   readonly stuckJobs: number
   /** Transfers, grants or nonces beyond the one that each payment is due. */
   readonly doubleEffects: number
-  /** Atomic units between what the ledger calls settled and what arrived. */
+  /** Atomic units between the sum that the ledger calls settled and the sum that arrived. */
   readonly moneyDifference: bigint
-  /** One line for each thing that is wrong. */
+  /** One line for each flaw. */
   readonly wrong: readonly string[]
-  /** What else was measured. */
+  /** Another measured figure. */
   readonly note?: string
 }
 
-/** A kind of thing that can be wrong with one payment. */
+/** The kinds of flaw of a payment. */
 export type Kind = "wrongVerdicts" | "stuckJobs" | "doubleEffects"
 
 export type Flaw = { readonly kind: Kind; readonly line: string }
 
-/** Collects what is found out about one fault. */
+/** Collects the flaws under one fault. */
 export type Tally = {
   tried(count?: number): void
   flaw(flaw: Flaw): void
-  /** Atomic units that should be 0. */
+  /** Adds atomic units that should be 0. */
   difference(units: bigint): void
   note(text: string): void
   row(): Row
@@ -69,7 +69,7 @@ const figuresOf = (row: Row): readonly (number | bigint)[] => [
   row.moneyDifference,
 ]
 
-/** Whether a fault was tried at all, and nothing went wrong. */
+/** True if the fault was tried at all and nothing went wrong. */
 export const isGood = (row: Row): boolean => row.tries > 0 && row.wrong.length === 0
 
 export function render(rows: readonly Row[]): string {

@@ -1,16 +1,16 @@
-/** Reads `WWW-Authenticate` (RFC 9110 §11.6.1): one field may hold several challenges, and several fields one each. */
-import { Deviation } from "./want.ts"
+/** Reads `WWW-Authenticate` (RFC 9110 §11.6.1), in which one field may hold several challenges. */
+import { Deviation } from "./outcomes.ts"
 
 export type Challenge = {
   readonly scheme: string
-  /** In order; a name may come twice, which is what there is to find out. */
+  /** In order of the field; a name may occur twice, which a rule checks. */
   readonly attributes: readonly (readonly [name: string, value: string])[]
 }
 
 const part =
   /\s*(?:([A-Za-z0-9!#$%&'*+.^_`|~-]+)\s+(?=[\w.-]+\s*=))?([\w.-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))\s*(?:,|$)/gy
 
-/** Throws {@link Deviation} for what is none. */
+/** Throws {@link Deviation} for a text that is no list of challenges. */
 export function challengesIn(fields: readonly string[]): readonly Challenge[] {
   const text = fields.join(", ")
   const found: { scheme: string; attributes: [string, string][] }[] = []

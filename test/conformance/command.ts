@@ -1,8 +1,8 @@
 /** `npm run conformance -- URL`: looks from outside for every rule of the standards, and prints what is kept. */
 import { Command, InvalidArgumentError } from "commander"
-import { type Given, GivenError, readMeans } from "./given.ts"
+import { type AccessOptions, OptionError, readAccess } from "./access-options.ts"
 import { rules } from "./rules/index.ts"
-import { isGood, look, render, type Table } from "./run.ts"
+import { checkRules, isGood, render, type Table } from "./run.ts"
 import { createSubject } from "./subject.ts"
 
 const path = (text: string): string => {
@@ -22,40 +22,44 @@ const command = new Command("conformance")
   .option("--json", "print the findings as one JSON document", false)
   .parse()
 const [url] = command.processedArgs as [string | undefined]
-const options = command.opts<Given & { json: boolean }>()
+const options = command.opts<AccessOptions & { json: boolean }>()
 
-async function lookAtHome(): Promise<readonly Table[]> {
-  const [{ openFixture }, { insideRules }] = await Promise.all([
+async function checkOwnServices(): Promise<readonly Table[]> {
+  const [{ openFixture }, { internalRules }] = await Promise.all([
     import("./fixture.ts"),
-    import("./inside/index.ts"),
+    import("./internal/index.ts"),
   ])
   const fixture = await openFixture()
   try {
     const tables: Table[] = []
-    const places = {
-      "a service by itself, on a path": fixture.direct,
+    const deployments = {
+      "a service on a path, without a proxy": fixture.direct,
       "a service behind nginx": fixture.proxied,
     }
-    for (const [title, place] of Object.entries(places))
-      if (place) tables.push({ title, findings: await look(rules, createSubject(place.means)) })
-    tables.push({ title: "what only its owner sees", findings: await look(insideRules, fixture) })
+    for (const [title, deployment] of Object.entries(deployments))
+      if (deployment)
+        tables.push({ title, findings: await checkRules(rules, createSubject(deployment.access)) })
+    tables.push({
+      title: "rules that need access to the deployment",
+      findings: await checkRules(internalRules, fixture),
+    })
     return tables
   } finally {
     await fixture.close()
   }
 }
 
-const lookAt = async (place: string): Promise<readonly Table[]> => [
-  { title: place, findings: await look(rules, createSubject(await readMeans(place, options))) },
+const checkService = async (issuer: string): Promise<readonly Table[]> => [
+  { title: issuer, findings: await checkRules(rules, createSubject(await readAccess(issuer, options))) },
 ]
 
 try {
-  const tables = await (url === undefined ? lookAtHome() : lookAt(url))
-  const said = options.json ? JSON.stringify(tables, undefined, 2) : tables.map(render).join("\n\n")
-  process.stdout.write(`${said}\n`)
+  const tables = await (url === undefined ? checkOwnServices() : checkService(url))
+  const output = options.json ? JSON.stringify(tables, undefined, 2) : tables.map(render).join("\n\n")
+  process.stdout.write(`${output}\n`)
   if (!tables.every(isGood)) process.exitCode = 1
 } catch (error) {
-  if (!(error instanceof GivenError)) throw error
+  if (!(error instanceof OptionError)) throw error
   process.stderr.write(`${error.message}\n`)
   process.exitCode = 78
 }

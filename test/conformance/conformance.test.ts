@@ -9,48 +9,48 @@ import { type Command, runCommand } from "../support/command.ts"
 import { hasNginx } from "../support/nginx.ts"
 import { sepoliaId } from "../support/offers.ts"
 import { offer, openService, type TestService } from "../support/service.ts"
+import type { Access } from "./access.ts"
 import { readServiceKey } from "./forgery.ts"
-import type { Means } from "./means.ts"
 import { rules } from "./rules/index.ts"
-import { type Finding, look } from "./run.ts"
+import { checkRules, type Finding } from "./run.ts"
 import { createSubject } from "./subject.ts"
 
-/** What passes through the proxy in front of the service. */
-type Passing = {
+/** A request on its way through the proxy in front of the service, and its answer. */
+type Exchange = {
   readonly request: { method: string; url: string; headers: string[]; body: string }
   status: number
   readonly headers: Map<string, string>
   body: string
 }
 type Fault = {
-  /** Its rules are about what was paid for. */
+  /** The rules of this fault need a purchase. */
   readonly paid?: true
-  /** On the way in. */
-  readonly ask?: (request: Passing["request"]) => void
-  /** On the way out. */
-  readonly say?: (passing: Passing) => void
+  /** Changes the request. */
+  readonly onRequest?: (request: Exchange["request"]) => void
+  /** Changes the answer. */
+  readonly onAnswer?: (exchange: Exchange) => void
 }
 
 const secret = "n0t-guessable-0123456789"
 const secretSha256 = createHash("sha256").update(secret).digest("hex")
 let service: TestService
-let front: Server
+let proxy: Server
 let url: string
 let fault: Fault = {}
-let means: Means
+let access: Access
 
-/** The whole run, beside everything else here. */
-let whole: Command["ended"]
+/** The whole conformance run, which runs beside the other tests of this file. */
+let wholeRun: Command["ended"]
 
 beforeAll(async () => {
-  whole = runCommand("test/conformance/command.ts", []).ended
-  front = createServer((request, response) => {
+  wholeRun = runCommand("test/conformance/command.ts", []).ended
+  proxy = createServer((request, response) => {
     void pass(request).then(({ status, headers, body }) => {
       response.writeHead(status, [...headers].flat()).end(request.method === "HEAD" ? "" : body)
     })
   }).listen(0, "127.0.0.1")
-  await once(front, "listening")
-  url = `http://127.0.0.1:${(front.address() as AddressInfo).port}`
+  await once(proxy, "listening")
+  url = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`
   service = await openService({
     config: {
       issuer: url,
@@ -59,7 +59,7 @@ beforeAll(async () => {
       introspection: [{ clientId: "api", secretSha256 }],
     },
   })
-  means = {
+  access = {
     url,
     route: "/movies/7",
     payer: { account: await service.customer(), network: sepoliaId, most: "0.05" },
@@ -69,19 +69,19 @@ beforeAll(async () => {
   }
 })
 afterAll(async () => {
-  front.closeAllConnections()
-  front.close()
+  proxy.closeAllConnections()
+  proxy.close()
   await service.close()
 })
 
-async function pass(incoming: IncomingMessage): Promise<Passing> {
+async function pass(incoming: IncomingMessage): Promise<Exchange> {
   const request = {
     method: incoming.method ?? "",
     url: incoming.url ?? "",
     headers: incoming.rawHeaders,
     body: await textOf(incoming),
   }
-  fault.ask?.(request)
+  fault.onRequest?.(request)
   const { hostname, port } = new URL(service.url)
   const { method, url: path, headers } = request
   const outgoing = httpRequest({ hostname, port, method, path, headers, agent: false })
@@ -91,7 +91,7 @@ async function pass(incoming: IncomingMessage): Promise<Passing> {
     name,
     String(value),
   ])
-  const passing: Passing = {
+  const exchange: Exchange = {
     request,
     status: response.statusCode ?? 0,
     headers: new Map(
@@ -99,8 +99,8 @@ async function pass(incoming: IncomingMessage): Promise<Passing> {
     ),
     body: await textOf(response),
   }
-  fault.say?.(passing)
-  return passing
+  fault.onAnswer?.(exchange)
+  return exchange
 }
 
 async function textOf(stream: IncomingMessage): Promise<string> {
@@ -111,23 +111,23 @@ async function textOf(stream: IncomingMessage): Promise<string> {
 
 const failed = (findings: readonly Finding[]) =>
   findings.filter(({ outcome }) => outcome === "failed").map(({ id }) => id)
-const isGate = ({ request }: Passing) => request.url.startsWith("/movies/")
-/** A client's tokens are enough for most rules, and cost nothing. */
-const meansFor = ({ paid }: Fault): Means => (paid ? means : { ...means, payer: undefined })
+const isGate = ({ request }: Exchange) => request.url.startsWith("/movies/")
+/** Tokens of a client suffice for most rules, and cost nothing. */
+const accessFor = ({ paid }: Fault): Access => (paid ? access : { ...access, payer: undefined })
 
-/** What is broken, the rules that are looked for, and those of them that are not kept any more. */
+/** Each row: the fault, the rules that are checked, and those of them that must fail. */
 const faults: readonly (readonly [string, Fault, readonly string[], readonly string[]])[] = [
   [
     "answers may be stored",
-    { say: ({ headers }) => void headers.delete("cache-control") },
+    { onAnswer: ({ headers }) => void headers.delete("cache-control") },
     ["N-6749-1", "N-6749-3", "N-6749-4", "N-6750-4", "N-9111-1"],
     ["N-6749-3", "N-6749-4", "N-9111-1"],
   ],
   [
-    "the gate says 200 instead of 402",
+    "the gate answers 200 instead of 402",
     {
-      say: (passing) => {
-        if (isGate(passing) && passing.status === 402) passing.status = 200
+      onAnswer: (exchange) => {
+        if (isGate(exchange) && exchange.status === 402) exchange.status = 200
       },
     },
     ["N-6750-4", "N-9111-1", "N-9728-1", "N-9728-2"],
@@ -136,23 +136,23 @@ const faults: readonly (readonly [string, Fault, readonly string[], readonly str
   [
     "the metadata name another issuer",
     {
-      say: (passing) => {
-        passing.body = passing.body.replace(/"issuer":"[^"]+"/, '"issuer":"https://elsewhere.example"')
+      onAnswer: (exchange) => {
+        exchange.body = exchange.body.replace(/"issuer":"[^"]+"/, '"issuer":"https://elsewhere.example"')
       },
     },
     ["N-6749-5", "N-8414-1", "N-8414-2", "N-9728-1"],
     ["N-8414-1", "N-8414-2"],
   ],
   [
-    "the challenge leads nowhere",
-    { say: ({ headers }) => void headers.set("www-authenticate", 'Bearer realm="a", realm="b"') },
+    "the challenge has no usable resource_metadata",
+    { onAnswer: ({ headers }) => void headers.set("www-authenticate", 'Bearer realm="a", realm="b"') },
     ["N-6750-2", "N-6750-4", "N-9728-2", "N-9110-1"],
     ["N-6750-4", "N-9728-2"],
   ],
   [
     "a token in the query opens the gate",
     {
-      ask: ({ url, headers }) => {
+      onRequest: ({ url, headers }) => {
         const token = /[?&]access_token=([^&]+)/.exec(url)?.[1]
         if (token !== undefined) headers.push("Authorization", `Bearer ${token}`)
       },
@@ -161,9 +161,9 @@ const faults: readonly (readonly [string, Fault, readonly string[], readonly str
     ["N-6750-3"],
   ],
   [
-    "of two Authorization fields the first one counts",
+    "the first of two Authorization fields counts",
     {
-      ask: ({ headers }) => {
+      onRequest: ({ headers }) => {
         const at = headers.findIndex((name, index) => index % 2 === 0 && /^authorization$/i.test(name))
         const more = headers.findIndex(
           (name, index) => index > at && index % 2 === 0 && /^authorization$/i.test(name),
@@ -175,50 +175,50 @@ const faults: readonly (readonly [string, Fault, readonly string[], readonly str
     ["N-6750-1"],
   ],
   [
-    "HEAD is let through",
+    "HEAD passes the gate",
     {
-      say: (passing) => {
-        if (passing.request.method === "HEAD") passing.status = 200
+      onAnswer: (exchange) => {
+        if (exchange.request.method === "HEAD") exchange.status = 200
       },
     },
     ["N-9110-1", "N-9111-1"],
     ["N-9110-1"],
   ],
   [
-    "the ticket office moved",
+    "the token endpoint redirects",
     {
-      say: (passing) => {
-        if (passing.request.url === "/token/") passing.status = 307
+      onAnswer: (exchange) => {
+        if (exchange.request.url === "/token/") exchange.status = 307
       },
     },
     ["N-6749-1", "N-9700-4"],
     ["N-9700-4"],
   ],
   [
-    "a host of the request comes back",
+    "an answer repeats a host of the request",
     {
-      say: (passing) => {
-        const at = passing.request.headers.indexOf("x-forwarded-host")
-        if (at >= 0) passing.headers.set("link", passing.request.headers[at + 1] ?? "")
+      onAnswer: (exchange) => {
+        const at = exchange.request.headers.indexOf("x-forwarded-host")
+        if (at >= 0) exchange.headers.set("link", exchange.request.headers[at + 1] ?? "")
       },
     },
     ["N-9700-3", "N-9700-5"],
     ["N-9700-5"],
   ],
   [
-    "an error page shows what was sent",
+    "an error page shows the request",
     {
-      say: (passing) => {
-        if (passing.status >= 400) passing.body += JSON.stringify(passing.request.headers)
+      onAnswer: (exchange) => {
+        if (exchange.status >= 400) exchange.body += JSON.stringify(exchange.request.headers)
       },
     },
     ["N-9700-3", "N-9700-4"],
     ["N-9700-3"],
   ],
   [
-    "proofs are thrown away",
+    "proofs are removed from requests",
     {
-      ask: ({ headers }) => {
+      onRequest: ({ headers }) => {
         const at = headers.indexOf("dpop")
         if (at >= 0) headers.splice(at, 2)
       },
@@ -227,13 +227,13 @@ const faults: readonly (readonly [string, Fault, readonly string[], readonly str
     ["N-9449-1", "N-9449-2"],
   ],
   [
-    "a revocation of nothing is an error, and introspection talks",
+    "a revocation of nothing is an error, and introspection gives a reason",
     {
       paid: true,
-      say: (passing) => {
-        if (passing.request.body === "token=nothing" && passing.request.url === "/revoke")
-          passing.status = 400
-        passing.body = passing.body.replace('"active":false', '"active":false,"reason":"unknown"')
+      onAnswer: (exchange) => {
+        if (exchange.request.body === "token=nothing" && exchange.request.url === "/revoke")
+          exchange.status = 400
+        exchange.body = exchange.body.replace('"active":false', '"active":false,"reason":"unknown"')
       },
     },
     ["N-7662-1", "N-7662-2", "N-7009-1"],
@@ -242,22 +242,22 @@ const faults: readonly (readonly [string, Fault, readonly string[], readonly str
 ]
 
 describe("the conformance run", () => {
-  it.each(faults)("names the rules that are broken where %s", async (_what, broken, looked, wanted) => {
-    fault = broken
+  it.each(faults)("names the broken rules when %s", async (_what, injected, checked, broken) => {
+    fault = injected
     try {
-      const some = rules.filter(({ id }) => looked.includes(id))
-      const findings = await look(some, createSubject(meansFor(broken)))
+      const some = rules.filter(({ id }) => checked.includes(id))
+      const findings = await checkRules(some, createSubject(accessFor(injected)))
       expect(findings.filter(({ outcome }) => outcome === "not run")).toEqual([])
-      expect(failed(findings)).toEqual(wanted)
+      expect(failed(findings)).toEqual(broken)
     } finally {
       fault = {}
     }
   })
 
-  it("says of what it could not look for that it did not, and exits 1 for what is broken", async () => {
+  it("reports rules that it could not check as not run, and exits 1 for a broken one", async () => {
     const file = join(service.folder, "client")
     await writeFile(file, `reporting:${secret}\n`)
-    fault = { say: ({ headers }) => void headers.delete("www-authenticate") }
+    fault = { onAnswer: ({ headers }) => void headers.delete("www-authenticate") }
     const command = runCommand("test/conformance/command.ts", [url, "--route", "/movies/7", "--client", file])
     const { stdout, code } = await command.ended
     fault = {}
@@ -267,15 +267,15 @@ describe("the conformance run", () => {
     expect(code).toBe(1)
   })
 
-  it("exits 78 for what it cannot read, and shows none of it", async () => {
+  it("exits 78 for a file that it cannot read, and prints none of its content", async () => {
     const file = join(service.folder, "relayer.key")
     const { stderr, code } = await runCommand("test/conformance/command.ts", [url, "--client", file]).ended
     expect(stderr).toBe(`${file}: wanted one line, ID:SECRET\n`)
     expect(code).toBe(78)
   })
 
-  it("keeps every rule itself, alone and behind nginx, at the start and behind the scenes", async () => {
-    const { stdout, code } = await whole
+  it("passes every rule for ticket402: direct, behind nginx, and inside the deployment", async () => {
+    const { stdout, code } = await wholeRun
     expect(stdout).not.toContain("failed")
     const sums = hasNginx
       ? ["46/46 passed", "46/46 passed", "9/9 passed"]

@@ -1,4 +1,4 @@
-/** Services to look at: a local chain, one service by itself on a path, and one behind nginx. */
+/** The services under test: one on a path without a proxy, and one behind nginx, on a local chain. */
 import { createHash, randomBytes } from "node:crypto"
 import { once } from "node:events"
 import { mkdtemp, rm } from "node:fs/promises"
@@ -17,29 +17,29 @@ import { sepoliaId } from "../support/offers.ts"
 import { randomAccount } from "../support/payments.ts"
 import { offer } from "../support/service.ts"
 import { freePort } from "../support/spawn-service.ts"
+import type { Access, Credentials } from "./access.ts"
 import { readServiceKey } from "./forgery.ts"
-import type { Credentials, Means } from "./means.ts"
-import { form, send } from "./wire.ts"
+import { form, send } from "./http.ts"
 
 export type Fixture = {
   readonly folder: string
   readonly chain: LocalChain
-  readonly direct: Place
-  /** Undefined where there is no nginx. */
-  readonly proxied: Place | undefined
-  /** What the service behind nginx was sent. */
+  readonly direct: Deployment
+  /** Undefined where nginx is not installed. */
+  readonly proxied: Deployment | undefined
+  /** Headers of the requests that reached the service behind nginx. */
   readonly upstream: readonly IncomingHttpHeaders[]
-  /** What the services have logged. */
+  /** Log lines of the services. */
   readonly logged: readonly string[]
-  /** Another process's worth of the direct service: the same store, keys and name. */
-  openMate(): Promise<Service>
+  /** Opens a second instance of the direct service with the same store, keys and issuer. */
+  openSecondInstance(): Promise<RunningService>
   close(): Promise<void>
 }
 
-/** A service, and what its owner may be asked for. */
-export type Place = { readonly means: Means; readonly config: ConfigInput }
+/** A service with its configuration, and the access to it. */
+export type Deployment = { readonly access: Access; readonly config: ConfigInput }
 
-export type Service = { readonly origin: string; readonly issuer: Issuer; close(): Promise<void> }
+export type RunningService = { readonly origin: string; readonly issuer: Issuer; close(): Promise<void> }
 
 const client = credentials("reporting")
 const introspection = credentials("api")
@@ -49,7 +49,7 @@ export async function openFixture(): Promise<Fixture> {
   const chain = await startLocalChain({ blockTimeSeconds: 0, accounts: 1 })
   const logged: string[] = []
   const upstream: IncomingHttpHeaders[] = []
-  const closing: (() => Promise<unknown>)[] = []
+  const cleanups: (() => Promise<unknown>)[] = []
   const log = createLogger("debug", { write: (line) => void logged.push(line) })
 
   const configOf = (name: string, issuer: string): ConfigInput => ({
@@ -62,14 +62,14 @@ export async function openFixture(): Promise<Fixture> {
     offers: [
       offer("hour", "movies:read", "0.01"),
       offer("studio", "movies:write", "0.02"),
-      // A function tells its price, so that there are quotes.
+      // The price comes from a function, so that the service issues quotes.
       { ...offer("evening", "movies:read", "0.03"), prices: [{ network: sepoliaId, asset: "USDC" }] },
     ],
     whitelist: [{ ...hashed(client), scope: "movies:read" }],
     introspection: [hashed(introspection)],
   })
 
-  async function open(config: ConfigInput, port: number): Promise<Service> {
+  async function open(config: ConfigInput, port: number): Promise<RunningService> {
     const issuer = await createIssuer(config, { log, prices: { evening: () => "0.03" } })
     await chain.fund(issuer.relayer)
     const app = express()
@@ -84,19 +84,19 @@ export async function openFixture(): Promise<Fixture> {
       await end(server)
       await issuer.close()
     }
-    closing.push(close)
+    cleanups.push(close)
     return { origin: originOf(server), issuer, close }
   }
 
-  async function meansOf(url: string, config: ConfigInput, route: string): Promise<Place> {
+  async function meansOf(url: string, config: ConfigInput, route: string): Promise<Deployment> {
     const account = randomAccount()
     await chain.mint(account.address, 1_000_000n)
     const payer = { account, network: sepoliaId, most: "0.05" }
     const key = await readServiceKey(String(config.keys))
-    return { config, means: { url, route, payer, client, introspection, key } }
+    return { config, access: { url, route, payer, client, introspection, key } }
   }
 
-  async function openDirect(): Promise<Place> {
+  async function openDirect(): Promise<Deployment> {
     const port = await freePort()
     const url = `http://127.0.0.1:${port}/cinema`
     const config = configOf("direct", url)
@@ -104,8 +104,8 @@ export async function openFixture(): Promise<Fixture> {
     return meansOf(url, config, "/cinema/movies/7")
   }
 
-  /** A service that knows nothing of tickets, which nginx sells as docs/samples/nginx.conf has it. */
-  async function openProxied(): Promise<Place> {
+  /** A service without code for tokens, protected by nginx as in docs/samples/nginx.conf. */
+  async function openProxied(): Promise<Deployment> {
     const port = await freePort()
     const url = `http://127.0.0.1:${port}`
     const config = { ...configOf("proxied", url), trustProxy: ["127.0.0.1"] }
@@ -122,7 +122,7 @@ export async function openFixture(): Promise<Fixture> {
       port,
       paths: ["/introspect", "/revocations"],
     })
-    closing.push(nginx.stop, () => end(movies))
+    cleanups.push(nginx.stop, () => end(movies))
     return meansOf(url, config, "/movies/7")
   }
 
@@ -135,9 +135,9 @@ export async function openFixture(): Promise<Fixture> {
     proxied,
     upstream,
     logged,
-    openMate: async () => open(direct.config, await freePort()),
+    openSecondInstance: async () => open(direct.config, await freePort()),
     async close() {
-      for (const each of closing.reverse()) await each()
+      for (const each of cleanups.reverse()) await each()
       await chain.stop()
       await rm(folder, { recursive: true, force: true })
     },
@@ -160,9 +160,9 @@ async function end(server: Server): Promise<void> {
   await new Promise((resolve) => server.close(resolve))
 }
 
-/** A token of a service, without a payment. */
-export async function tokenOf({ means }: Place): Promise<string> {
-  const { id, secret } = means.client ?? { id: "", secret: "" }
+/** A token by client credentials, without a payment. */
+export async function tokenOf({ access }: Deployment): Promise<string> {
+  const { id, secret } = access.client ?? { id: "", secret: "" }
   const asked = form({ grant_type: "client_credentials", client_id: id, client_secret: secret })
-  return String((await send(`${means.url}/token`, asked)).body.access_token)
+  return String((await send(`${access.url}/token`, asked)).body.access_token)
 }

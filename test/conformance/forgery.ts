@@ -1,4 +1,4 @@
-/** Tokens that are wrong in one thing: by keys of ours, by keys that fit nothing, and by the service's own where it is lent. */
+/** Makes tokens with exactly one error: by foreign keys, and by the service's own key where it is given. */
 import { createHmac, generateKeyPairSync, sign as signBytes } from "node:crypto"
 import { base64url, decodeProtectedHeader, type JWK } from "jose"
 import { activeKey } from "../../server/core/key-ring.ts"
@@ -8,13 +8,13 @@ import { createRingFile } from "../../server/keys/ring-file.ts"
 type Part = Record<string, unknown> | string | Uint8Array
 
 export type ServiceKey = {
-  /** As the service's own tokens begin. */
+  /** The header of the service's own tokens. */
   readonly header: { readonly alg: string; readonly typ: string; readonly kid: string }
-  /** A token of any header and payload; text and bytes go in as they are. */
+  /** Signs any header and payload; text and bytes are used as they are. */
   sign(payload: Part, header?: Part): Promise<string>
 }
 
-/** The key that signs now, of a key folder as the service keeps it. Throws when there is none. */
+/** Reads the active signing key from a key folder of the service. Throws when there is none. */
 export async function readServiceKey(folder: string): Promise<ServiceKey> {
   const { ring } = await createRingFile(folder).read()
   const key = activeKey(ring.access)
@@ -31,10 +31,10 @@ export async function readServiceKey(folder: string): Promise<ServiceKey> {
   }
 }
 
-export type Stranger = { readonly jwk: JWK; sign(header: Part, payload: Part): string }
+export type ForeignKey = { readonly jwk: JWK; sign(header: Part, payload: Part): string }
 
-/** Somebody who has a key, too. */
-export function stranger(alg: "ES256" | "RS256" = "ES256"): Stranger {
+/** A key that the service does not know. */
+export function createForeignKey(alg: "ES256" | "RS256" = "ES256"): ForeignKey {
   const { privateKey, publicKey } =
     alg === "ES256"
       ? generateKeyPairSync("ec", { namedCurve: "P-256" })
@@ -47,8 +47,8 @@ export function stranger(alg: "ES256" | "RS256" = "ES256"): Stranger {
         key: privateKey,
         dsaEncoding: "ieee-p1363",
       })
-      const spelled = alg === "ES256" ? canonical("ES256", signature) : base64url.encode(signature)
-      return `${content}.${spelled}`
+      const encodedSignature = alg === "ES256" ? canonical("ES256", signature) : base64url.encode(signature)
+      return `${content}.${encodedSignature}`
     },
   }
 }
@@ -58,8 +58,8 @@ export function signedByHmac(header: Part, payload: Part, secret: string): strin
   return `${content}.${createHmac("sha256", secret).update(content).digest("base64url")}`
 }
 
-/** Another signature under the same content. */
-export const resigned = (token: string, signature: string): string =>
+/** The same content under another signature. */
+export const withSignature = (token: string, signature: string): string =>
   `${token.slice(0, token.lastIndexOf("."))}.${signature}`
 
 export const headerOf = (token: string): Record<string, unknown> => ({ ...decodeProtectedHeader(token) })

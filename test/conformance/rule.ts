@@ -1,13 +1,13 @@
-/** What a rule is. */
+/** The type of a conformance rule. */
 import type { Subject } from "./subject.ts"
 
-/** A statement of the standards that can be seen from outside. */
+/** A requirement of a standard, with its check. */
 export type Rule<Place = Subject> = {
-  /** Such as `N-6749-1`. */
+  /** For example `N-6749-1`. */
   readonly id: string
-  /** Where the standard says so. */
+  /** The section of the standard. */
   readonly clause: string
   readonly promise: string
-  /** Throws Deviation when it is not kept, and Unseen when that cannot be told. */
-  readonly check: (place: Place) => Promise<void>
+  /** Throws Deviation if the rule is broken, and NotRun if it cannot be checked. */
+  readonly check: (target: Place) => Promise<void>
 }

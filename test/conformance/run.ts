@@ -1,19 +1,23 @@
-/** Looks for rules one after the other, and says of each what came of it. */
+/** Checks rules one after the other, and reports the outcome of each. */
+
+import { Deviation, NotRun } from "./outcomes.ts"
 import type { Rule } from "./rule.ts"
-import { Deviation, Unseen } from "./want.ts"
 
 export type Finding = {
   readonly id: string
   readonly clause: string
   readonly promise: string
-  /** `not run`: for want of what `why` names; that is no pass. */
+  /** `not run`: the access that `why` names is missing; this is no pass. */
   readonly outcome: "passed" | "failed" | "not run"
   readonly why?: string
 }
 
-export async function look<Place>(rules: readonly Rule<Place>[], place: Place): Promise<readonly Finding[]> {
+export async function checkRules<Place>(
+  rules: readonly Rule<Place>[],
+  target: Place,
+): Promise<readonly Finding[]> {
   const findings: Finding[] = []
-  for (const { check, ...rule } of rules) findings.push({ ...rule, ...(await outcomeOf(check(place))) })
+  for (const { check, ...rule } of rules) findings.push({ ...rule, ...(await outcomeOf(check(target))) })
   return findings
 }
 
@@ -22,12 +26,12 @@ async function outcomeOf(checking: Promise<void>): Promise<Pick<Finding, "outcom
     await checking
     return { outcome: "passed" }
   } catch (error) {
-    if (error instanceof Unseen) return { outcome: "not run", why: error.message }
+    if (error instanceof NotRun) return { outcome: "not run", why: error.message }
     if (error instanceof Deviation) return { outcome: "failed", why: error.message }
-    // A rule that stumbles over an answer has not been kept.
+    // A check that fails on an unexpected answer counts as a broken rule.
     return {
       outcome: "failed",
-      why: `could not be looked at: ${error instanceof Error ? error.message : error}`,
+      why: `the check failed: ${error instanceof Error ? error.message : error}`,
     }
   }
 }
@@ -36,7 +40,7 @@ export type Table = { readonly title: string; readonly findings: readonly Findin
 
 export const isGood = ({ findings }: Table): boolean => findings.every(({ outcome }) => outcome !== "failed")
 
-/** One line a rule, and the sum. */
+/** One line for each rule, and the sum. */
 export function render({ title, findings }: Table): string {
   const width = Math.max(...findings.map(({ promise }) => promise.length))
   const lines = findings.map(({ id, clause, promise, outcome, why }) => {
@@ -48,6 +52,6 @@ export function render({ title, findings }: Table): string {
 
 function sumOf(findings: readonly Finding[]): string {
   const count = (wanted: Finding["outcome"]) => findings.filter(({ outcome }) => outcome === wanted).length
-  const [passed, idle] = [count("passed"), count("not run")]
-  return `${passed}/${findings.length - idle} passed${idle > 0 ? `, ${idle} of ${findings.length} not run` : ""}`
+  const [passed, notRun] = [count("passed"), count("not run")]
+  return `${passed}/${findings.length - notRun} passed${notRun > 0 ? `, ${notRun} of ${findings.length} not run` : ""}`
 }

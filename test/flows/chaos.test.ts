@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { everyCall } from "../chaos/at-every-call.ts"
 import { noteBooks } from "../chaos/books.ts"
+import { type FastChain, openFastChain } from "../chaos/fast-chain.ts"
 import { fileOf, openLane } from "../chaos/lane.ts"
-import { stories, tell } from "../chaos/stories.ts"
+import { runScenario, scenarios } from "../chaos/scenarios.ts"
 import { createTally, isGood, type Row, render } from "../chaos/table.ts"
 import { underBlocks } from "../chaos/under-blocks.ts"
-import { openWorld, type World } from "../chaos/world.ts"
 import { checkInvariants } from "../support/invariants.ts"
 import { ask } from "../support/rpc-proxy.ts"
 
@@ -19,17 +19,17 @@ describe("the chaos harness on a sample", () => {
   }, 300_000)
 
   it("SET-21, SET-22, SET-32: ends in agreement after any chain fault", async () => {
-    const rows = await underBlocks({ worlds: 2, every: 29 })
+    const rows = await underBlocks({ chains: 2, every: 29 })
     expect(wrongIn(rows)).toEqual([])
     expect(rows.length).toBeGreaterThan(2)
   }, 300_000)
 })
 
 describe("the chaos harness itself", () => {
-  let real: World
-  let falseWorld: World
+  let real: FastChain
+  let falseWorld: FastChain
   beforeAll(async () => {
-    ;[real, falseWorld] = await Promise.all([openWorld(), openWorld()])
+    ;[real, falseWorld] = await Promise.all([openFastChain(), openFastChain()])
   })
   afterAll(() => Promise.all([real.close(), falseWorld.close()]))
 
@@ -45,7 +45,7 @@ describe("the chaos harness itself", () => {
       await chain.request("anvil_setERC20Balance", [account.address, chain.asset, "0x2710"])
       return account
     }
-    const flaws = await tell({ ...deceived, customer }, stories[0]!)
+    const flaws = await runScenario({ ...deceived, customer }, scenarios[0]!)
     expect(flaws).toEqual([{ kind: "wrongVerdicts", line: "pays: no money came, the service says settled" }])
 
     const tally = createTally("a node with a false chain")

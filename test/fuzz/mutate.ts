@@ -1,8 +1,8 @@
-/** Structure-aware mutations: small edits of values and texts that were valid, which shrink to the edit that matters. */
+/** Makes small edits of valid values and texts; a failing input shrinks to the edit that matters. */
 import fc from "fast-check"
 
-/** Values that parsers have stumbled over. */
-const nasty: fc.Arbitrary<unknown> = fc.oneof(
+/** Values that are known to break parsers. */
+const troublesome: fc.Arbitrary<unknown> = fc.oneof(
   fc.constantFrom<unknown>(
     null,
     true,
@@ -50,40 +50,40 @@ const kinds = ["replace", "replace", "delete", "rename", "add", "swap", "wrap", 
 type Edit = { readonly kind: (typeof kinds)[number]; readonly at: number; readonly value: unknown }
 
 const edits: fc.Arbitrary<Edit[]> = fc.array(
-  fc.record({ kind: fc.constantFrom(...kinds), at: fc.nat(10_000), value: nasty }),
+  fc.record({ kind: fc.constantFrom(...kinds), at: fc.nat(10_000), value: troublesome }),
   { maxLength: 3 },
 )
 
-/** One of the values, with up to three edits anywhere inside. */
+/** One of the values, with up to three edits at any depth. */
 export const mutated = (values: readonly unknown[]): fc.Arbitrary<unknown> =>
   fc
     .record({ at: fc.nat(10_000), edits })
-    .map(({ at, edits: wanted }) => wanted.reduce(edit, structuredClone(values[at % values.length])))
+    .map(({ at, edits }) => edits.reduce(edit, structuredClone(values[at % values.length])))
 
-type Place = { readonly holder: Record<string, unknown>; readonly key: string }
+type Slot = { readonly holder: Record<string, unknown>; readonly key: string }
 
-function placesIn(value: unknown): readonly Place[] {
+function slotsIn(value: unknown): readonly Slot[] {
   if (typeof value !== "object" || value === null) return []
   const holder = value as Record<string, unknown>
-  return Object.keys(holder).flatMap((key) => [{ holder, key }, ...placesIn(holder[key])])
+  return Object.keys(holder).flatMap((key) => [{ holder, key }, ...slotsIn(holder[key])])
 }
 
 function edit(root: unknown, { kind, at, value }: Edit): unknown {
-  const places = placesIn(root)
-  const place = places[at % (places.length + 1)]
-  const other = places[(at * 31) % (places.length + 1)]
-  if (!place) return kind === "wrap" ? [root] : kind === "replace" ? value : root
-  const { holder, key } = place
+  const slots = slotsIn(root)
+  const slot = slots[at % (slots.length + 1)]
+  const other = slots[(at * 31) % (slots.length + 1)]
+  if (!slot) return kind === "wrap" ? [root] : kind === "replace" ? value : root
+  const { holder, key } = slot
   const old = holder[key]
   const put = (name: string, item: unknown) =>
-    // Not by assignment: a key named __proto__ would set the prototype instead.
+    // An assignment to a key named __proto__ would set the prototype instead.
     Object.defineProperty(holder, name, {
       value: item,
       enumerable: true,
       configurable: true,
       writable: true,
     })
-  // An array with members of its own is nothing that JSON could say.
+  // An array with named members has no form in JSON.
   if (kind === "replace" || Array.isArray(holder)) put(key, value)
   else if (kind === "delete") delete holder[key]
   else if (kind === "rename") {
@@ -96,7 +96,10 @@ function edit(root: unknown, { kind, at, value }: Edit): unknown {
   return root
 }
 
-/** Not by String: an edited object may have a toString that is no function. */
+/**
+ * String() would call the toString of the object, which an edit may have replaced by something that is no
+ * function.
+ */
 export const textOf = (value: unknown): string =>
   typeof value === "string" ? value : (JSON.stringify(value) ?? "")
 
@@ -114,8 +117,8 @@ const textEdits = fc.array(
 
 /** The text with up to three edits of its characters. */
 export const scratched = (texts: fc.Arbitrary<string>): fc.Arbitrary<string> =>
-  fc.tuple(texts, textEdits).map(([text, wanted]) =>
-    wanted.reduce((now, { kind, at, text: piece }) => {
+  fc.tuple(texts, textEdits).map(([text, edits]) =>
+    edits.reduce((now, { kind, at, text: piece }) => {
       const where = now.length === 0 ? 0 : at % now.length
       const [before, after] = [now.slice(0, where), now.slice(where)]
       if (kind === "insert") return before + piece + after

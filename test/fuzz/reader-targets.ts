@@ -1,4 +1,4 @@
-/** Fuzz targets that read text and answer a value or an error of their own: codec, JSON, configuration, challenge. */
+/** Fuzz targets that read text and return a value or a typed error: codec, JSON, configuration, challenge. */
 import fc from "fast-check"
 import { Ticket402Error } from "../../client/core/errors.ts"
 import { requireAcceptable } from "../../client/core/policy.ts"
@@ -21,7 +21,7 @@ const noise = fc.oneof(
   fc.nat(20_000).map((depth) => '{"a":'.repeat(depth) + "1".repeat(depth % 3) + "}".repeat(depth)),
 )
 
-/** Texts of edited values, spelled in any way, with or without edits of the text. */
+/** Texts of edited values in any JSON spelling, with or without further edits of the text. */
 export function jsonTexts(values: readonly unknown[]): fc.Arbitrary<string> {
   const spelled = fc
     .tuple(mutated(values), fc.uint8Array({ maxLength: 64 }))
@@ -40,8 +40,8 @@ export const headerTexts = (values: readonly unknown[]): fc.Arbitrary<string> =>
     { weight: 1, arbitrary: noise },
   )
 
-/** A typed refusal is an outcome; any other error is a broken promise. */
-function refusedAs(error: unknown, ...kinds: readonly (new (...args: never[]) => Error)[]): string {
+/** A typed refusal is an outcome; any other error breaks the promise. */
+function nameOfRefusal(error: unknown, ...kinds: readonly (new (...args: never[]) => Error)[]): string {
   if (kinds.some((kind) => error instanceof kind)) return (error as Error).name
   throw error
 }
@@ -54,10 +54,10 @@ export const codecTarget = (values: readonly unknown[]): Target<string> => ({
     try {
       value = decodeHeader(text)
     } catch (error) {
-      return refusedAs(error, CodecError, JsonError)
+      return nameOfRefusal(error, CodecError, JsonError)
     }
     if (Buffer.from(text, "base64").toString("base64") !== text)
-      throw new Error("two headers decode to one value's bytes")
+      throw new Error("two headers decode to the same bytes")
     refuseForbidden(value)
     return "value"
   },
@@ -70,7 +70,7 @@ export const jsonTarget = (values: readonly unknown[]): Target<string> => ({
     try {
       refuseForbidden(parseJson(text))
     } catch (error) {
-      return refusedAs(error, JsonError)
+      return nameOfRefusal(error, JsonError)
     }
     return "value"
   },
@@ -79,7 +79,7 @@ export const jsonTarget = (values: readonly unknown[]): Target<string> => ({
 function refuseForbidden(value: unknown): void {
   if (typeof value !== "object" || value === null) return
   for (const key of Object.keys(value)) {
-    if (["__proto__", "constructor", "prototype"].includes(key)) throw new Error(`let ${key} through`)
+    if (["__proto__", "constructor", "prototype"].includes(key)) throw new Error(`accepted the key ${key}`)
     refuseForbidden((value as Record<string, unknown>)[key])
   }
 }
@@ -103,7 +103,7 @@ export function configTarget(values: readonly unknown[]): Target<[unknown, Recor
       try {
         parseConfig(input, variables)
       } catch (error) {
-        return refusedAs(error, ConfigError)
+        return nameOfRefusal(error, ConfigError)
       }
       return "value"
     },
@@ -123,7 +123,10 @@ const rules = {
   recipients: [],
 } as const
 
-/** The client: whatever a 402 says, what is chosen is within the budget and of the client's own table. */
+/**
+ * The client's reader of 402 answers: the chosen payment is within the budget and of an asset in the client's
+ * own table.
+ */
 export const challengeTarget = (values: readonly unknown[]): Target<{ text: string; inHeader: boolean }> => ({
   name: "client's challenge reader",
   inputs: fc.oneof(
@@ -135,14 +138,14 @@ export const challengeTarget = (values: readonly unknown[]): Target<{ text: stri
     if (!response) return "no header"
     try {
       const challenge = await readChallenge(response, 1_000)
-      if (!challenge) return "not ours"
+      if (!challenge) return "no challenge"
       for (const { network, asset, micros } of requireAcceptable(challenge, rules)) {
         const own = findAsset(network, asset.address)
-        if (micros > perPurchase || own !== asset) throw new Error("chose what it must not pay")
+        if (micros > perPurchase || own !== asset) throw new Error("chose a payment that the rules forbid")
       }
       return "choice"
     } catch (error) {
-      return refusedAs(error, Ticket402Error)
+      return nameOfRefusal(error, Ticket402Error)
     }
   },
 })

@@ -1,10 +1,12 @@
-/** Runs one target over many inputs, counts what came of them, and stops at the first that breaks a promise. */
+/**
+ * Runs one target over many inputs, counts the outcomes, and stops at the first input that breaks a promise.
+ */
 import { setImmediate as nextTurn } from "node:timers/promises"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import fc from "fast-check"
 
-/** What is attacked: inputs, and how one is handed over. */
+/** A target: its inputs, and the code that receives them. */
 export type Target<T = unknown> = {
   readonly name: string
   readonly inputs: fc.Arbitrary<T>
@@ -15,19 +17,19 @@ export type Target<T = unknown> = {
 export type Tally = {
   readonly name: string
   readonly inputs: number
-  /** How often each outcome was seen. */
+  /** How often each outcome occurred. */
   readonly outcomes: ReadonlyMap<string, number>
   readonly slowestMs: number
-  /** Bytes that are alive after the warm-up, and after the run. */
+  /** Bytes on the heap after the warm-up, and after the run. */
   readonly heapBefore: number
   readonly heapAfter: number
-  /** The smallest input found that breaks a promise, and which. */
+  /** The broken promise and the smallest input that breaks it. */
   readonly violation: string | undefined
 }
 
-/** No answer after this long is a hang; far above what a busy machine delays. */
+/** An answer that takes longer counts as a hang; the limit is far above the delays of a busy machine. */
 const hangMs = 10_000
-/** Caches are bounded, so what is alive must not grow with the number of inputs. */
+/** Caches are bounded, so the heap must not grow with the number of inputs. */
 const heapGrowthLimit = 48 * 1024 * 1024
 
 export async function fuzz<T>(target: Target<T>, count: number, seed: number): Promise<Tally> {
@@ -37,12 +39,12 @@ export async function fuzz<T>(target: Target<T>, count: number, seed: number): P
   const attack = async (input: T): Promise<void> => {
     inputs += 1
     const startedAt = performance.now()
-    const outcome = await unlessItHangs(target.run(input))
+    const outcome = await withHangLimit(target.run(input))
     slowestMs = Math.max(slowestMs, performance.now() - startedAt)
     if (slowestMs > hangMs) throw new Error(`took ${Math.round(slowestMs)} ms`)
     outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
   }
-  // Caches fill and code is compiled before the heap is weighed.
+  // The warm-up fills the caches and compiles the code before the first measurement of the heap.
   const check = (numRuns: number, from: number) =>
     fc.check(fc.asyncProperty(target.inputs, attack), { seed: from, numRuns })
   const warmUp = Math.min(1000, count >> 2)
@@ -59,7 +61,7 @@ export async function fuzz<T>(target: Target<T>, count: number, seed: number): P
   return { name: target.name, inputs, outcomes, slowestMs, heapBefore, heapAfter, violation }
 }
 
-async function unlessItHangs(work: string | Promise<string>): Promise<string> {
+async function withHangLimit(work: string | Promise<string>): Promise<string> {
   if (typeof work === "string") return work
   let timer: NodeJS.Timeout | undefined
   const hang = new Promise<never>((_, reject) => {
@@ -76,7 +78,7 @@ async function unlessItHangs(work: string | Promise<string>): Promise<string> {
 async function liveHeap(): Promise<number> {
   setFlagsFromString("--expose-gc")
   const collect: () => void = runInNewContext("gc")
-  // Bodies of answers are let go of by finalizers, which run between two collections.
+  // Bodies of answers are released by finalizers, which run between two collections.
   for (let round = 0; round < 3; round++) {
     collect()
     await nextTurn()

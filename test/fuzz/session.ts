@@ -1,28 +1,28 @@
-/** One run of all fuzz targets against a service on a local chain, with what came of it. */
+/** Runs all fuzz targets against a service on a local chain. */
 import { createHash } from "node:crypto"
 import { configInput, pricedByFunction } from "../support/offers.ts"
 import { offer, openService } from "../support/service.ts"
 import { gateTarget } from "./gate-target.ts"
-import { fuzzClient, httpTarget, tokenTarget } from "./office-targets.ts"
-import { fillPool } from "./pool.ts"
 import { challengeTarget, codecTarget, configTarget, jsonTarget } from "./reader-targets.ts"
 import { fuzz, type Tally, type Target } from "./run.ts"
+import { createSeedInputs } from "./seed-inputs.ts"
+import { fuzzClient, httpTarget, tokenTarget } from "./token-endpoint-targets.ts"
 
 export type FuzzOptions = {
-  /** Of all targets together. */
+  /** Number of inputs for all targets together. */
   readonly inputs: number
   readonly seed: number
   readonly onTally?: (tally: Tally) => void
 }
 
-/** Runs every target; a target whose promise was broken does not keep the others from running. */
+/** Runs every target; a broken promise in one target does not stop the others. */
 export async function fuzzAll({ inputs, seed, onTally }: FuzzOptions): Promise<readonly Tally[]> {
   const client = {
     clientId: fuzzClient.client_id,
     secretSha256: createHash("sha256").update(fuzzClient.client_secret).digest("hex"),
     scope: "movies:read",
   }
-  // Tokens outlive the run, and no limit but those under attack stands in the way.
+  // Tokens live longer than the run, and no limit but those under test refuses an input.
   const service = await openService({
     config: {
       offers: [
@@ -36,23 +36,23 @@ export async function fuzzAll({ inputs, seed, onTally }: FuzzOptions): Promise<r
     },
     issuer: { prices: { rush: () => "0.02" } },
   })
-  // Express prints what it refuses by itself.
+  // Without this setting Express prints every request that it refuses.
   service.app.set("env", "test")
   try {
-    const pool = await fillPool(service)
-    const payments = pool.purchases.map((purchase) => purchase.payload)
+    const seeds = await createSeedInputs(service)
+    const payments = seeds.purchases.map((purchase) => purchase.payload)
     const attack =
       <T>(target: Target<T>) =>
       (count: number): Promise<Tally> =>
         fuzz(target, count, seed)
     const plan = [
-      { share: 0.36, run: attack(tokenTarget(service, pool)) },
-      { share: 0.24, run: attack(gateTarget(service, pool.tokens)) },
+      { share: 0.36, run: attack(tokenTarget(service, seeds)) },
+      { share: 0.24, run: attack(gateTarget(service, seeds.tokens)) },
       { share: 0.1, run: attack(codecTarget(payments)) },
       { share: 0.1, run: attack(jsonTarget(payments)) },
       { share: 0.09, run: attack(configTarget([configInput(), service.config])) },
-      { share: 0.08, run: attack(challengeTarget(pool.challenges)) },
-      { share: 0.03, run: attack(httpTarget(service, pool)) },
+      { share: 0.08, run: attack(challengeTarget(seeds.challenges)) },
+      { share: 0.03, run: attack(httpTarget(service, seeds)) },
     ]
     const tallies: Tally[] = []
     for (const { share, run } of plan) {

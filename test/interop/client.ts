@@ -1,4 +1,4 @@
-/** A client of the matrix: what it is called, and how it calls with an account's money. */
+/** A client of the matrix: its name, and a function that calls with an account's money. */
 import type { PrivateKeyAccount } from "viem/accounts"
 
 /** `fetch`, as far as the matrix needs it. */
@@ -8,10 +8,10 @@ export type Call = (
 ) => Promise<Pick<Response, "status" | "headers" | "json">>
 
 export type Client = {
-  /** The package, as it is installed by. */
+  /** The package name. */
   readonly name: string
-  /** Finds the ticket office from any 402, and is never sent there. */
+  /** True if the client finds the token endpoint from any 402, so that the matrix does not send it there. */
   readonly buysTokens?: true
-  /** Ready to call one server, with all that the account has to spend. */
+  /** Prepares calls to one server; the client may spend the whole balance of the account. */
   open(account: PrivateKeyAccount, origin: string): Call
 }

@@ -1,4 +1,7 @@
-/** `npm run interop`: which clients reach the content of which servers, and what the chain says they paid. */
+/**
+ * `npm run interop`: prints which clients reach the content of which servers, and what they paid by the
+ * chain.
+ */
 import { startLocalChain } from "../support/chain/local-chain.ts"
 import { clients } from "./clients/index.ts"
 import { type Cell, isFair, runServer, tableOf } from "./matrix.ts"
@@ -16,5 +19,5 @@ for (const { client, server, stopped } of cells)
   if (stopped !== undefined) process.stdout.write(`${client} at ${server} stopped: ${stopped}\n`)
 const unfair = cells.filter((cell) => !isFair(cell))
 for (const { client, server } of unfair)
-  process.stderr.write(`${client} at ${server}: paid for nothing, or too often\n`)
+  process.stderr.write(`${client} at ${server}: the payments do not fit the answered calls\n`)
 process.exitCode = unfair.length > 0 ? 1 : 0

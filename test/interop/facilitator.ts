@@ -1,4 +1,7 @@
-/** A facilitator of the x402 project's own parts: it verifies and settles, v2 and v1, on the chain of the matrix. */
+/**
+ * A facilitator made of the x402 project's own parts: it verifies and settles v1 and v2 on the matrix's
+ * chain.
+ */
 import { toFacilitatorEvmSigner } from "@x402/evm"
 import { ExactEvmScheme } from "@x402/evm/exact/facilitator"
 import { ExactEvmSchemeV1 } from "@x402/evm/exact/v1/facilitator"
@@ -22,7 +25,7 @@ export async function openFacilitator(chain: LocalChain) {
   const schemes = { 1: new ExactEvmSchemeV1(signer), 2: new ExactEvmScheme(signer) }
   type Exchange = Parameters<ExactEvmScheme["settle"]>
   const of = (payload: Exchange[0]) => schemes[payload.x402Version as 1 | 2] as ExactEvmScheme
-  // Two settlements at once would take the same nonce of the account.
+  // Two settlements at once would use the same nonce of the account.
   const inTurn = pLimit(1)
   let settled = 0
 

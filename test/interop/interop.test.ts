@@ -14,14 +14,14 @@ beforeAll(async () => {
 })
 afterAll(() => chain.stop())
 
-/** Answered calls and payments by client. */
+/** Answered calls and payments of each client. */
 const summary = async (server: typeof ticket402AtRoutes) => {
   const cells = await runServer(chain, server, clients)
   expect(cells.filter((cell) => !isFair(cell))).toEqual([])
   return Object.fromEntries(cells.map(({ client, answered, payments }) => [client, [answered, payments]]))
 }
 
-it("stock clients watch at the business URL and pay each call; whoever knows of tickets pays once", async () => {
+it("stock clients pay for each call at the business URL; clients of tokens pay once", async () => {
   expect(await summary(ticket402AtRoutes)).toEqual({
     ticket402: [3, 1],
     "@x402/fetch + hook": [3, 1],
@@ -32,7 +32,7 @@ it("stock clients watch at the business URL and pay each call; whoever knows of 
   })
 })
 
-it("stock clients that are sent to the ticket office pay once", async () => {
+it("stock clients that are sent to the token endpoint pay once", async () => {
   expect(await summary(ticket402TokenEndpoint)).toEqual({
     "@x402/fetch": [3, 1],
     "@x402/axios": [3, 1],
@@ -41,7 +41,7 @@ it("stock clients that are sent to the ticket office pay once", async () => {
   })
 })
 
-it("at a gate that sells nothing only those pay who find the ticket office", async () => {
+it("a gate that sells nothing is paid only by clients that find the token endpoint", async () => {
   expect(await summary(ticket402Gate)).toEqual({
     ticket402: [3, 1],
     "@x402/fetch + hook": [3, 1],
@@ -53,14 +53,14 @@ it("at a gate that sells nothing only those pay who find the ticket office", asy
 })
 
 it.each([x402Express, x402ExpressV1, mppxEvm])(
-  "our client pays a server of $name for each call, once",
+  "our client pays a server of $name once for each call",
   async (server) => {
     const cells = await runServer(chain, server, [ticket402])
     expect(cells).toMatchObject([{ answered: 3, payments: 3 }])
   },
 )
 
-it("the table says who paid for nothing, and who paid more often than he called", () => {
+it("a payment without content, too many payments and free content are unfair", () => {
   const cell = { client: "c", server: "s", calls: 3 }
   expect(isFair({ ...cell, answered: 0, payments: 1 })).toBe(false)
   expect(isFair({ ...cell, answered: 3, payments: 4 })).toBe(false)

@@ -1,4 +1,4 @@
-/** A server of the matrix on a free port of this machine, and how often its content comes. */
+/** Runs a server of the matrix on a free local port, and counts the answers with its content. */
 import { createServer, type RequestListener } from "node:http"
 import type { AddressInfo } from "node:net"
 import type { Call } from "./client.ts"
@@ -15,12 +15,12 @@ export async function listen(app: RequestListener) {
   }
 }
 
-/** Calls so many times, one after the other; how often the content came. */
-export async function countContent(call: Call, url: string, times: number): Promise<number> {
-  let seen = 0
-  for (let each = 0; each < times; each += 1) {
+/** Makes the calls one after the other; returns the number of answers with the content. */
+export async function countContent(call: Call, url: string, calls: number): Promise<number> {
+  let received = 0
+  for (let each = 0; each < calls; each += 1) {
     const { status } = await call(url)
-    if (status === 200) seen += 1
+    if (status === 200) received += 1
   }
-  return seen
+  return received
 }

@@ -1,4 +1,4 @@
-/** The matrix: every client calls every server with money of its own, and the chain says what it paid. */
+/** The matrix: every client calls every server with its own account, and the chain counts the payments. */
 import { setTimeout as sleep } from "node:timers/promises"
 import { keccak256, pad, toBytes } from "viem"
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts"
@@ -12,35 +12,35 @@ export type Cell = {
   readonly calls: number
   /** Calls that were answered with the content. */
   readonly answered: number
-  /** Of the client's account, by the chain. */
+  /** Payments from the client's account, by the chain. */
   readonly payments: number
-  /** Why it stopped before it had called so often. */
+  /** The error that stopped the client before its last call. */
   readonly stopped?: string
 }
 
 const calls = 3
-const purse = 1_000_000n
-const patienceSeconds = 20
+const startBalance = 1_000_000n
+const longestSeconds = 20
 const authorizationUsed = keccak256(toBytes("AuthorizationUsed(address,bytes32)"))
 
-/** Of one server, all clients at once: each has an account that nobody else pays from. */
+/** Runs all clients at one server at once; each has an account of its own. */
 export async function runServer(
   chain: LocalChain,
   server: Server,
   clients: readonly Client[],
 ): Promise<readonly Cell[]> {
-  const sent = clients.filter((client) => !(server.sellsTokens && client.buysTokens))
+  const participants = clients.filter((client) => !(server.sellsTokens && client.buysTokens))
   const running = await server.open(chain)
   try {
     const visits = await Promise.all(
-      sent.map(async (client) => {
+      participants.map(async (client) => {
         const account = privateKeyToAccount(generatePrivateKey())
-        await chain.mint(account.address, purse)
+        await chain.mint(account.address, startBalance)
         try {
           const answered = await running.visit(client.open(account, running.origin), calls)
           return { client, account, answered }
         } catch (error) {
-          // Some say in how many ways they do not understand: the first line will do.
+          // Some errors list many causes: the first line suffices.
           const [stopped = ""] = String(error).split("\n", 1)
           return { client, account, answered: 0, stopped }
         }
@@ -62,11 +62,14 @@ export async function runServer(
   }
 }
 
-/** Money went away for content, and never more often than it was asked for; or nothing happened at all. */
+/**
+ * True if every call was answered for one payment at least and one for each call at most, or if no call was
+ * answered and nothing was paid.
+ */
 export const isFair = ({ answered, payments }: Cell): boolean =>
   answered === 0 ? payments === 0 : answered === calls && payments >= 1 && payments <= calls
 
-/** As a table of Markdown, a row for each client. */
+/** A Markdown table with a row for each client. */
 export function tableOf(cells: readonly Cell[]): string {
   const servers = [...new Set(cells.map(({ server }) => server))]
   const clients = [...new Set(cells.map(({ client }) => client))]
@@ -99,12 +102,12 @@ async function paymentsOf(chain: LocalChain, payer: `0x${string}`): Promise<numb
   return logs.length
 }
 
-/** The last answer when it is never as wanted: the table then says what is missing. */
-async function poll<T>(ask: () => Promise<T>, wanted: (answer: T) => boolean): Promise<T> {
-  const deadline = Date.now() + patienceSeconds * 1000
+/** Returns the last answer if none is accepted in time: the table then shows what is missing. */
+async function poll<T>(ask: () => Promise<T>, accepts: (answer: T) => boolean): Promise<T> {
+  const deadline = Date.now() + longestSeconds * 1000
   for (;;) {
     const answer = await ask()
-    if (wanted(answer) || Date.now() > deadline) return answer
+    if (accepts(answer) || Date.now() > deadline) return answer
     await sleep(50)
   }
 }

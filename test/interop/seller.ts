@@ -1,4 +1,6 @@
-/** A server of others for the matrix: one page behind their own middleware, settled by a facilitator of its own. */
+/**
+ * A server of another project for the matrix: one page behind its middleware, settled by its own facilitator.
+ */
 import express, { type RequestHandler } from "express"
 import { generatePrivateKey, privateKeyToAddress } from "viem/accounts"
 import type { LocalChain } from "../support/chain/local-chain.ts"
@@ -12,7 +14,7 @@ export type SellerParts = {
   readonly origin: string
   readonly payTo: `0x${string}`
   readonly facilitator: Facilitator
-  /** Of the facilitator, over HTTP. */
+  /** The facilitator's address for middleware that calls it over HTTP. */
   readonly facilitatorUrl: `${string}://${string}`
 }
 

@@ -1,20 +1,20 @@
-/** A server of the matrix: what it is called, and how its content is reached. */
+/** A server of the matrix: its name, and a function that requests its content. */
 import type { LocalChain } from "../support/chain/local-chain.ts"
 import type { Call } from "./client.ts"
 
 export type Server = {
   readonly name: string
-  /** Sells tokens and nothing else: for clients that must be sent there, and not for those that find it by themselves. */
+  /** True if the server sells tokens only; clients that find the token endpoint themselves skip it. */
   readonly sellsTokens?: true
-  /** Starts it on a chain that passes for Base Sepolia, where all clients know USDC. */
+  /** Starts it on a local chain with the id of Base Sepolia, whose USDC every client knows. */
   open(chain: LocalChain): Promise<RunningServer>
 }
 
 export type RunningServer = {
   readonly origin: string
-  /** Asks for the content so many times; resolves with how often it came. */
+  /** Requests the content this many times; resolves with the number of answers with content. */
   visit(call: Call, times: number): Promise<number>
-  /** How many payments it has taken: the matrix waits until so many are on chain. */
+  /** Number of payments that the server accepted: the matrix waits until the chain has as many. */
   taken(): number
   close(): Promise<void>
 }

@@ -10,22 +10,22 @@ const contracts = await readdir(at("test/contracts"))
 const suites = contracts.filter((name) => !name.endsWith(".test.ts")).map((name) => `test/contracts/${name}`)
 
 describe("the table of defences", () => {
-  it.each(mutations)("knows where $defence is, and which test guards it", async (mutation) => {
+  it.each(mutations)("finds the text and the test of the defence: $defence", async (mutation) => {
     const text = await read(mutation.file)
     expect(mutate(text, mutation)).not.toBe(text)
-    // A contract's suite is written beside the file that runs it.
+    // The suite of a contract is in a file beside the one that runs it.
     const beside = mutation.test.startsWith("test/contracts/") ? suites : []
     const files = [mutation.test, ...beside]
     expect((await Promise.all(files.map(read))).join("\n")).toContain(mutation.name)
   })
 
-  it("says which text is missing, or there twice", () => {
+  it("reports a text that is missing or occurs twice", () => {
     const mutation = { ...mutations[0]!, find: "x" }
     expect(() => mutate("abc", mutation)).toThrow("found its text 0 times")
     expect(() => mutate("xx", mutation)).toThrow("found its text 2 times")
   })
 
-  it("holds at least twenty defences, each under a name of its own", () => {
+  it("holds at least twenty defences under distinct names", () => {
     expect(mutations.length).toBeGreaterThanOrEqual(20)
     expect(new Set(mutations.map(({ defence }) => defence)).size).toBe(mutations.length)
   })

@@ -1,4 +1,4 @@
-/** Removes one defence at a time in a copy of the tree and runs the tests that guard it. */
+/** Removes one defence at a time in a copy of the repository and runs the tests that guard it. */
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { cp, mkdtemp, readFile, realpath, rm, symlink, writeFile } from "node:fs/promises"
@@ -23,12 +23,12 @@ const longestSeconds = 120
 
 export type Outcome = {
   readonly mutation: GuardedMutation
-  /** `no verdict`: no test of that name ran, or its file could not even be loaded. */
+  /** `no verdict`: no test of that name ran, or its file could not be loaded. */
   readonly verdict: "killed" | "survived" | "no verdict"
   readonly seconds: number
 }
 
-/** A tree of its own for each lane, so that two defences can be missing at the same time. */
+/** Each lane has its own copy, so that two defences can be missing at the same time. */
 export async function runMutations(
   mutations: readonly GuardedMutation[],
   lanes: number,
@@ -52,7 +52,7 @@ export async function runMutations(
   return outcomes
 }
 
-/** The text with the defence removed. Throws unless the searched text is there exactly once. */
+/** The text with the defence removed. Throws unless the searched text occurs exactly once. */
 export function mutate(text: string, { file, find, replace, defence }: Mutation): string {
   const count = text.split(find).length - 1
   if (count !== 1) throw new Error(`${defence}: found its text ${count} times in ${file}, wanted it once`)

@@ -1,20 +1,20 @@
-/** Every rule of the standards that can be seen from outside. */
+/** Every rule that requests from outside can check. */
 import { bearerRules } from "./bearer.ts"
 import { dpopRules } from "./dpop.ts"
 import { metadataRules } from "./metadata.ts"
-import { practiceRules } from "./practice.ts"
-import { tokenCareRules } from "./token-care.ts"
+import { securityPracticeRules } from "./security-practice.ts"
 import { tokenEndpointRules } from "./token-endpoint.ts"
 import { tokenExchangeRules } from "./token-exchange.ts"
+import { tokenLifecycleRules } from "./token-lifecycle.ts"
 import { tokenRules } from "./tokens.ts"
 
 export const rules = [
   ...tokenEndpointRules,
   ...tokenExchangeRules,
   ...bearerRules,
-  ...tokenCareRules,
+  ...tokenLifecycleRules,
   ...tokenRules,
   ...metadataRules,
   ...dpopRules,
-  ...practiceRules,
+  ...securityPracticeRules,
 ]

@@ -1,16 +1,17 @@
-/** The token exchange (RFC 8693), where it is offered. */
+/** Rules of RFC 8693: token exchange, where the service offers it. */
+
+import { form } from "../http.ts"
+import { NotRun, requireEqual, requireStatus } from "../outcomes.ts"
 import type { Rule } from "../rule.ts"
 import type { Subject } from "../subject.ts"
-import { Unseen, wantSame, wantStatus } from "../want.ts"
-import { form } from "../wire.ts"
 
 const exchangeType = "urn:ietf:params:oauth:grant-type:token-exchange"
 const accessTokenType = "urn:ietf:params:oauth:token-type:access_token"
 
-async function wantExchange(subject: Subject): Promise<void> {
+async function requireExchange(subject: Subject): Promise<void> {
   const types = (await subject.metadata()).grant_types_supported
   if (!Array.isArray(types) || !types.includes(exchangeType))
-    throw new Unseen("the service does not offer token exchange")
+    throw new NotRun("the service does not offer token exchange")
 }
 
 export const tokenExchangeRules: readonly Rule[] = [
@@ -19,10 +20,10 @@ export const tokenExchangeRules: readonly Rule[] = [
     clause: "RFC 8693 §2.1",
     promise: "a token exchange without subject_token or its type is invalid_request",
     async check(subject) {
-      await wantExchange(subject)
+      await requireExchange(subject)
       for (const parameters of [{}, { subject_token: "a" }, { subject_token_type: accessTokenType }]) {
         const { status, body } = await subject.atToken(form({ grant_type: exchangeType, ...parameters }))
-        wantSame(
+        requireEqual(
           `with ${Object.keys(parameters).join() || "neither"}`,
           [status, body.error],
           [400, "invalid_request"],
@@ -33,19 +34,19 @@ export const tokenExchangeRules: readonly Rule[] = [
   {
     id: "N-8693-2",
     clause: "RFC 8693 §2.2.1, §2.2.2",
-    promise: "a token exchange says which type it issued; an unknown resource or audience is invalid_target",
+    promise: "an exchange names the issued type; an unknown resource or audience is invalid_target",
     async check(subject) {
-      await wantExchange(subject)
+      await requireExchange(subject)
       const subject_token = await subject.token()
       const parameters = { grant_type: exchangeType, subject_token, subject_token_type: accessTokenType }
       const asked = (more: Record<string, string>) => subject.atToken(form({ ...parameters, ...more }))
       for (const name of ["resource", "audience"]) {
         const { status, body } = await asked({ [name]: "https://elsewhere.example" })
-        wantSame(`an unknown ${name}`, [status, body.error], [400, "invalid_target"])
+        requireEqual(`an unknown ${name}`, [status, body.error], [400, "invalid_target"])
       }
       const good = await asked({})
-      wantStatus("an exchange", good, 200)
-      wantSame("issued_token_type", good.body.issued_token_type, accessTokenType)
+      requireStatus("an exchange", good, 200)
+      requireEqual("issued_token_type", good.body.issued_token_type, accessTokenType)
     },
   },
 ]

@@ -1,4 +1,4 @@
-/** The clients of the matrix; adding one is a file and a line here. */
+/** The clients of the matrix; a new client is a file and a line here. */
 import type { Client } from "../client.ts"
 import { mppx } from "./mppx.ts"
 import { x402FetchWithHook } from "./ticket-hook.ts"

@@ -1,4 +1,4 @@
-/** `@x402/axios` as it comes, over an axios that takes every status for an answer once it is paid. */
+/** `@x402/axios` with its defaults, on an axios that treats every status of a paid call as an answer. */
 import { wrapAxiosWithPayment, x402Client } from "@x402/axios"
 import { ExactEvmScheme } from "@x402/evm/exact/client"
 import axios, { AxiosHeaders } from "axios"

@@ -1,4 +1,4 @@
-/** `x402-fetch`, the client of x402 v1, as it comes. */
+/** `x402-fetch`, the client of x402 v1, with its defaults. */
 import { wrapFetchWithPayment } from "x402-fetch"
 import type { Client } from "../client.ts"
 

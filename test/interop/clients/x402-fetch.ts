@@ -1,4 +1,4 @@
-/** `@x402/fetch` as it comes, with the spend controls it comes with. */
+/** `@x402/fetch` with its defaults, spend controls included. */
 import { ExactEvmScheme } from "@x402/evm/exact/client"
 import { wrapFetchWithPayment, x402Client } from "@x402/fetch"
 import type { Client } from "../client.ts"

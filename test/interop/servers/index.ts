@@ -1,4 +1,4 @@
-/** The servers of the matrix; adding one is a file and a line here. */
+/** The servers of the matrix; a new server is a file and a line here. */
 import type { Server } from "../server.ts"
 import { mppxEvm } from "./mppx.ts"
 import { ticket402AtRoutes, ticket402Gate, ticket402TokenEndpoint } from "./ticket402.ts"

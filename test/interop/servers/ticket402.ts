@@ -1,4 +1,4 @@
-/** ticket402, as its content is reached: at the business URL itself, by way of the ticket office, or not at all. */
+/** ticket402 as a server of the matrix: paid at the business URL, at the token endpoint, or at neither. */
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -13,16 +13,16 @@ import type { Call } from "../client.ts"
 import { countContent, listen } from "../listen.ts"
 import type { RunningServer, Server } from "../server.ts"
 
-const film = "/movies/1"
+const route = "/movies/1"
 
 export const ticket402AtRoutes: Server = {
-  name: "ticket402, walkUp",
-  open: (chain) => openService(chain, { payAtRoutes: true, visit: visitFilm }),
+  name: "ticket402, payAtRoutes",
+  open: (chain) => openService(chain, { payAtRoutes: true, visit: visitRoute }),
 }
 
 export const ticket402Gate: Server = {
   name: "ticket402, gate alone",
-  open: (chain) => openService(chain, { payAtRoutes: false, visit: visitFilm }),
+  open: (chain) => openService(chain, { payAtRoutes: false, visit: visitRoute }),
 }
 
 export const ticket402TokenEndpoint: Server = {
@@ -33,14 +33,14 @@ export const ticket402TokenEndpoint: Server = {
 
 type Visit = (call: Call, origin: string, times: number) => Promise<number>
 
-const visitFilm: Visit = (call, origin, times) => countContent(call, `${origin}${film}`, times)
+const visitRoute: Visit = (call, origin, times) => countContent(call, `${origin}${route}`, times)
 
-/** One token, shown at every call by a `fetch` that pays nothing. */
+/** Buys one token and shows it at every call by a `fetch` that pays nothing. */
 const callTokenEndpoint: Visit = async (call, origin, times) => {
   const bought = await call(`${origin}/token`, { method: "POST" })
   const { access_token } = (await bought.json()) as { access_token?: string }
   const headers = { authorization: `Bearer ${access_token}` }
-  return visitFilm((url) => fetch(url, { headers }), origin, times)
+  return visitRoute((url) => fetch(url, { headers }), origin, times)
 }
 
 async function openService(
@@ -67,7 +67,7 @@ async function openService(
           prices: [{ network: baseSepolia.id, asset: "USDC", amount: "0.01" }],
         },
       ],
-      // Everybody here is new, and calls three times in a second.
+      // Every payer is new to the service, and calls three times in a second.
       limits: { newPayer: 10 },
       payAtRoutes,
       x402v1: true,

@@ -1,4 +1,4 @@
-/** `x402-express`: x402 v1, which is told in the body and paid in `X-PAYMENT`. */
+/** `x402-express`: x402 v1, with the price in the body and the payment in `X-PAYMENT`. */
 import { paymentMiddleware } from "x402-express"
 import { baseSepolia } from "../../../shared/networks/base-sepolia.ts"
 import { openSeller, page } from "../seller.ts"

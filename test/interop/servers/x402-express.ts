@@ -1,4 +1,4 @@
-/** `@x402/express`: a payment for each call, verified before the page and settled behind it. */
+/** `@x402/express`: one payment for each call, verified before the page and settled after it. */
 import { ExactEvmScheme } from "@x402/evm/exact/server"
 import { paymentMiddlewareFromConfig } from "@x402/express"
 import { baseSepolia } from "../../../shared/networks/base-sepolia.ts"

@@ -1,4 +1,4 @@
-/** What mutations start from: signed payments of every fate, refresh tokens, and tokens that open the door. */
+/** The valid inputs that mutations start from: signed payments, refresh tokens and access tokens. */
 import type { PaymentRequirements } from "../../shared/x402/messages.ts"
 import { randomAccount } from "../support/payments.ts"
 import {
@@ -10,23 +10,26 @@ import {
   watch,
 } from "../support/service.ts"
 
-export type Pool = {
-  /** Payments that buy, one half with a quote, that were redeemed, that nobody can pay, and that nobody signed. */
+export type SeedInputs = {
+  /**
+   * Payments that are new (with and without a quote), redeemed, without balance, and without a valid
+   * signature.
+   */
   readonly purchases: readonly Purchase[]
   readonly refreshTokens: readonly string[]
   readonly tokens: readonly string[]
-  /** What a 402 of the gate says. */
+  /** Bodies of 402 answers of the gate. */
   readonly challenges: readonly unknown[]
 }
 
-export async function fillPool(service: TestService, size = 6): Promise<Pool> {
-  // An hour of validity: a long run must not turn every payment into an expired one.
+export async function createSeedInputs(service: TestService, size = 6): Promise<SeedInputs> {
+  // Valid for almost an hour: in a long run payments would otherwise expire before they are used.
   const validBefore = BigInt(Math.floor(Date.now() / 1000) + 3500)
   const prepare = (account: ReturnType<typeof randomAccount>, accepted = service.accepted) =>
     preparePurchase({ ...service, accepted }, account, { terms: { validBefore } })
   const { accepts } = (await postToken(service.url, {})).body as { accepts: PaymentRequirements[] }
   const quoted = accepts.find(({ extra }) => extra?.quote !== undefined)
-  if (!quoted) throw new Error("nothing is sold at a quoted price")
+  if (!quoted) throw new Error("no offer has a quoted price")
   const purchases: Purchase[] = []
   const refreshTokens: string[] = []
   const tokens: string[] = []
@@ -34,7 +37,7 @@ export async function fillPool(service: TestService, size = 6): Promise<Pool> {
     const customer = await service.customer()
     const redeemed = await prepare(customer)
     tokens.push((await postToken(service.url, redeemed.headers)).body.access_token)
-    // Of a grant of its own: a refresh token used twice ends the grant and its tokens with it.
+    // This purchase has a grant of its own: a refresh token used twice ends its grant and all tokens of it.
     const { body } = await postToken(service.url, (await prepare(customer)).headers)
     const rotated = await refresh(service.url, body.refresh_token)
     refreshTokens.push(body.refresh_token, rotated.body.refresh_token)

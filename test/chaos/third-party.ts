@@ -1,15 +1,15 @@
-/** Transactions of others than the service: people with gas, who may call the asset as they like. */
+/** Transactions of third parties: accounts with gas, which may call the asset like anybody. */
 import { encodeFunctionData, parseAbi } from "viem"
 import type { Hex } from "../../shared/values/evm.ts"
 import { type Account, randomAccount } from "../support/payments.ts"
 import { eventually } from "../support/service.ts"
-import type { World } from "./world.ts"
+import type { FastChain } from "./fast-chain.ts"
 
-/** A call of the asset by somebody with gas, and more of it than all others. */
-export async function signCall({ chain }: World, data: Hex): Promise<Hex> {
-  const stranger = randomAccount()
-  await chain.fund(stranger.address)
-  return stranger.signTransaction({
+/** Signs a call of the asset by a new account with gas, at a fee above all others. */
+export async function signCall({ chain }: FastChain, data: Hex): Promise<Hex> {
+  const account = randomAccount()
+  await chain.fund(account.address)
+  return account.signTransaction({
     type: "eip1559",
     chainId: chain.chainId,
     nonce: 0,
@@ -21,11 +21,11 @@ export async function signCall({ chain }: World, data: Hex): Promise<Hex> {
   })
 }
 
-/** Resolves when the call is in a block, whether it succeeded or not. */
-export async function sendByStranger(world: World, data: Hex): Promise<void> {
-  const hash = await world.chain.request("eth_sendRawTransaction", [await signCall(world, data)])
+/** Resolves when the call is in a block, whether it succeeded or reverted. */
+export async function sendByThirdParty(fastChain: FastChain, data: Hex): Promise<void> {
+  const hash = await fastChain.chain.request("eth_sendRawTransaction", [await signCall(fastChain, data)])
   await eventually(
-    () => world.chain.request("eth_getTransactionReceipt", [hash]),
+    () => fastChain.chain.request("eth_getTransactionReceipt", [hash]),
     (receipt) => receipt !== null,
   )
 }
@@ -41,8 +41,8 @@ const cancelAbi = parseAbi([
   "function cancelAuthorization(address authorizer, bytes32 nonce, bytes signature)",
 ])
 
-/** The call by which a payer takes his word back. */
-export async function cancelCall({ chain }: World, payer: Account, nonce: Hex): Promise<Hex> {
+/** The call by which a payer cancels a signed authorization. */
+export async function cancelCall({ chain }: FastChain, payer: Account, nonce: Hex): Promise<Hex> {
   const signature = await payer.signTypedData({
     domain: { name: "USDC", version: "2", chainId: chain.chainId, verifyingContract: chain.asset },
     types: cancelTypes,

@@ -1,4 +1,4 @@
-/** Rules of how a service starts. */
+/** Rules for the start of a service. */
 import { generateKeyPairSync } from "node:crypto"
 import { rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
@@ -10,11 +10,11 @@ import { KeyFileError } from "../../../server/keys/files.ts"
 import { openKeys } from "../../../server/keys/index.ts"
 import { readRing } from "../../support/key-folder.ts"
 import type { Fixture } from "../fixture.ts"
+import { requireThat } from "../outcomes.ts"
 import type { Rule } from "../rule.ts"
-import { want } from "../want.ts"
 
-/** Starts a service that must not start, and wants that error of it. */
-async function wantNoStart(
+/** Requires that the start fails with this error. */
+async function requireStartError(
   what: string,
   config: ConfigInput,
   kind: new (...given: never[]) => Error,
@@ -24,10 +24,10 @@ async function wantNoStart(
     if (!(error instanceof kind)) throw error
   })
   await issuer?.close()
-  want(issuer === undefined, `${what}: found a service that starts, wanted none`)
+  requireThat(issuer === undefined, `${what}: found a service that starts, wanted an error`)
 }
 
-const startable = (fixture: Fixture, change: Partial<ConfigInput> = {}): ConfigInput => ({
+const configWith = (fixture: Fixture, change: Partial<ConfigInput> = {}): ConfigInput => ({
   ...fixture.direct.config,
   database: "memory:",
   logLevel: "silent",
@@ -37,8 +37,12 @@ const startable = (fixture: Fixture, change: Partial<ConfigInput> = {}): ConfigI
 
 type Ring = Awaited<ReturnType<typeof readRing>>
 
-/** A key folder whose ring was changed. */
-async function spoiled(fixture: Fixture, name: string, change: (ring: Ring) => unknown): Promise<string> {
+/** A key folder with a changed key ring. */
+async function folderWithRing(
+  fixture: Fixture,
+  name: string,
+  change: (ring: Ring) => unknown,
+): Promise<string> {
   const folder = join(fixture.folder, name)
   await openKeys(folder)
   const ring = await readRing(folder)
@@ -52,11 +56,15 @@ export const startRules: readonly Rule<Fixture>[] = [
   {
     id: "N-6750-6",
     clause: "RFC 6750 §5.3",
-    promise: "a service on plain http that others can reach does not start unless it is told to",
+    promise: "a service on plain http at a public address starts only with allowInsecureHttp",
     async check(fixture) {
-      const config = startable(fixture, { issuer: "http://cinema.example" })
-      await wantNoStart("http", config, ConfigError)
-      await wantNoStart("a life of two hours", startable(fixture, { tokenLifeSeconds: 7200 }), ConfigError)
+      const config = configWith(fixture, { issuer: "http://cinema.example" })
+      await requireStartError("http", config, ConfigError)
+      await requireStartError(
+        "a life of two hours",
+        configWith(fixture, { tokenLifeSeconds: 7200 }),
+        ConfigError,
+      )
       const issuer = await createIssuer({ ...config, allowInsecureHttp: true })
       await issuer.close()
     },
@@ -64,7 +72,7 @@ export const startRules: readonly Rule<Fixture>[] = [
   {
     id: "N-8725-2",
     clause: "RFC 8725 §3.2, §3.5",
-    promise: "keys that are too short, or RSA, stop the start",
+    promise: "short keys and RSA keys stop the start",
     async check(fixture) {
       const rsa = generateKeyPairSync("rsa", { modulusLength: 1024 }).publicKey.export({
         format: "jwk",
@@ -74,7 +82,7 @@ export const startRules: readonly Rule<Fixture>[] = [
           ...ring,
           refresh: ring.refresh.map((key) => ({ ...key, secret: key.secret.slice(0, 32) })),
         }),
-        "a secret that is guessed": (ring) => ({
+        "a secret that can be guessed": (ring) => ({
           ...ring,
           refresh: ring.refresh.map((key) => ({ ...key, secret: "0".repeat(64) })),
         }),
@@ -84,8 +92,8 @@ export const startRules: readonly Rule<Fixture>[] = [
         }),
       }
       for (const [what, change] of Object.entries(rings)) {
-        const keys = await spoiled(fixture, what, change)
-        await wantNoStart(what, startable(fixture, { keys }), KeyFileError)
+        const keys = await folderWithRing(fixture, what, change)
+        await requireStartError(what, configWith(fixture, { keys }), KeyFileError)
       }
       const signer = {
         kid: "rsa",
@@ -93,8 +101,8 @@ export const startRules: readonly Rule<Fixture>[] = [
         publicJwk: rsa,
         sign: async () => new Uint8Array(64),
       }
-      const config = startable(fixture, { keys: join(fixture.folder, "signer") })
-      await wantNoStart("a signer with an RSA key", config, KeyFileError, { signer })
+      const config = configWith(fixture, { keys: join(fixture.folder, "signer") })
+      await requireStartError("a signer with an RSA key", config, KeyFileError, { signer })
     },
   },
 ]

@@ -1,15 +1,15 @@
-/** Rules of how the client library behaves towards services that mislead it. */
+/** Rules for the client library: how it behaves towards services that mislead it. */
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { createClient, createVerifier, Ticket402Error } from "../../../client/index.ts"
 import { encodeHeader } from "../../../shared/values/codec.ts"
 import { paymentRequiredHeader } from "../../../shared/x402/messages.ts"
 import { type Fixture, tokenOf } from "../fixture.ts"
+import { NotRun, requireEqual, requireThat } from "../outcomes.ts"
 import type { Rule } from "../rule.ts"
-import { Unseen, want, wantSame } from "../want.ts"
 
-/** A server that counts who comes. */
-async function openPlace(
+/** A server that counts its requests. */
+async function openServer(
   answer: (path: string, url: string) => { headers?: Record<string, string>; body: object },
 ) {
   const visits: string[] = []
@@ -35,16 +35,16 @@ async function requireOption(what: string, make: () => unknown): Promise<void> {
     if (error instanceof Ticket402Error) return
     throw error
   }
-  want(false, `${what}: found no refusal, wanted one`)
+  requireThat(false, `${what}: found no refusal, wanted one`)
 }
 
 export const clientRules: readonly Rule<Fixture>[] = [
   {
     id: "N-8414-1",
     clause: "RFC 8414 §3.3",
-    promise: "a verifier refuses metadata of another issuer, and lets nobody in by it",
+    promise: "a verifier refuses metadata of another issuer, and accepts no token by it",
     async check(fixture) {
-      const other = await openPlace((path, url) => ({
+      const other = await openServer((path, url) => ({
         body: path.includes("oauth-authorization-server")
           ? {
               issuer: `${url}/other`,
@@ -57,8 +57,8 @@ export const clientRules: readonly Rule<Fixture>[] = [
       const verifier = createVerifier({ issuer: other.url })
       try {
         const verdict = await verifier.check(`Bearer ${await tokenOf(fixture.direct)}`, "movies:read")
-        wantSame("verdict", [verdict.kind, "status" in verdict && verdict.status], ["refuse", 503])
-        want(!other.visits.includes("/jwks"), "found that it asked the keys of another issuer")
+        requireEqual("verdict", [verdict.kind, "status" in verdict && verdict.status], ["refuse", 503])
+        requireThat(!other.visits.includes("/jwks"), "found a request for the keys of another issuer")
       } finally {
         verifier.close()
         other.close()
@@ -68,11 +68,11 @@ export const clientRules: readonly Rule<Fixture>[] = [
   {
     id: "N-9728-3",
     clause: "RFC 9728 §7.7",
-    promise: "the client fetches nothing from where an answer points, and nothing over plain http",
+    promise: "the client fetches no URL that an answer names, and nothing over plain http",
     async check(fixture) {
       for (const issuer of ["http://10.0.0.1", "http://cinema.example", "ftp://cinema.example"])
         await requireOption(issuer, () => createVerifier({ issuer }).close())
-      const trap = await openPlace(() => ({ body: {} }))
+      const trap = await openServer(() => ({ body: {} }))
       const quote = {
         x402Version: 2,
         error: "token_missing",
@@ -82,14 +82,14 @@ export const clientRules: readonly Rule<Fixture>[] = [
           "access-token": { info: { tokenEndpoint: `${trap.url}/token`, resource: trap.url, offers: {} } },
         },
       }
-      const lure = await openPlace((_path, url) => ({
+      const misleading = await openServer((_path, url) => ({
         headers: {
           [paymentRequiredHeader]: encodeHeader(quote),
           "www-authenticate": `Bearer realm="${url}", resource_metadata="${trap.url}/.well-known/oauth-protected-resource"`,
         },
         body: quote,
       }))
-      const turned = await openPlace((_path, url) => ({
+      const otherIssuer = await openServer((_path, url) => ({
         body: {
           issuer: url,
           jwks_uri: `${trap.url}/jwks`,
@@ -97,24 +97,24 @@ export const clientRules: readonly Rule<Fixture>[] = [
           gate_uri: `${trap.url}/g`,
         },
       }))
-      const verifier = createVerifier({ issuer: turned.url })
+      const verifier = createVerifier({ issuer: otherIssuer.url })
       try {
-        const { payer } = fixture.direct.means
-        if (!payer) throw new Unseen("needs an account that pays")
+        const { payer } = fixture.direct.access
+        if (!payer) throw new NotRun("needs an account that pays")
         const client = createClient({
           account: payer.account,
           budget: { perPurchase: "1", perDay: "1" },
           networks: [payer.network],
         })
-        await client.fetch(`${lure.url}/movies/1`).catch((error: unknown) => {
+        await client.fetch(`${misleading.url}/movies/1`).catch((error: unknown) => {
           if (!(error instanceof Ticket402Error)) throw error
         })
         await verifier.check(`Bearer ${await tokenOf(fixture.direct)}`, "movies:read")
-        want(lure.visits.length > 0 && turned.visits.length > 0, "found that nothing was asked at all")
-        wantSame("requests to where the answers point", trap.visits, [])
+        requireThat(misleading.visits.length > 0 && otherIssuer.visits.length > 0, "found no request at all")
+        requireEqual("requests to the URL in the answers", trap.visits, [])
       } finally {
         verifier.close()
-        for (const place of [trap, lure, turned]) place.close()
+        for (const server of [trap, misleading, otherIssuer]) server.close()
       }
     },
   },

@@ -1,29 +1,32 @@
-/** Requests exactly as they are meant, and answers with every header field: `fetch` puts right what is to be looked at. */
+/**
+ * Sends requests byte for byte and keeps every header field; `fetch` would correct the errors that rules look
+ * for.
+ */
 import { request as httpRequest, type IncomingMessage } from "node:http"
 import { request as httpsRequest } from "node:https"
 import { connect } from "node:net"
 import { connect as connectTls } from "node:tls"
 import { parseJson } from "../../shared/values/json.ts"
-import { Deviation } from "./want.ts"
+import { Deviation } from "./outcomes.ts"
 
 export type Fields = readonly (readonly [name: string, value: string])[]
 
-export type Asked = { readonly method?: string; readonly headers?: Fields; readonly body?: string }
+export type RequestParts = { readonly method?: string; readonly headers?: Fields; readonly body?: string }
 
 export type Answer = {
   readonly status: number
   /** One value for each field of that name. */
   fields(name: string): readonly string[]
-  /** The fields of that name as one; empty when there is none. */
+  /** The fields of that name, joined; empty when there is none. */
   header(name: string): string
   readonly text: string
-  /** The members of a JSON object; none for anything else. */
+  /** The members of a JSON object; none for any other body. */
   readonly body: Readonly<Record<string, unknown>>
-  /** Header names and values, and the body. */
+  /** Header names, values and the body. */
   readonly whole: string
 }
 
-/** An answer that takes longer is a hang. */
+/** An answer that takes longer counts as a hang. */
 const longestMilliseconds = 10_000
 const formType = "application/x-www-form-urlencoded"
 
@@ -33,22 +36,25 @@ export const form = (parameters: Record<string, string> | readonly (readonly [st
   body: new URLSearchParams(parameters as Record<string, string>).toString(),
 })
 
-export const withHeaders = <T extends Asked>(asked: T, headers: Fields): T => ({
+export const withHeaders = <T extends RequestParts>(asked: T, headers: Fields): T => ({
   ...asked,
   headers: [...(asked.headers ?? []), ...headers],
 })
 
 /** Follows no redirect. Throws {@link Deviation} when no answer comes. */
-export function send(url: string, { method = "GET", headers = [], body }: Asked = {}): Promise<Answer> {
-  const place = new URL(url)
+export function send(
+  url: string,
+  { method = "GET", headers = [], body }: RequestParts = {},
+): Promise<Answer> {
+  const target = new URL(url)
   const length: Fields = body === undefined ? [] : [["content-length", String(Buffer.byteLength(body))]]
-  const fields = [["host", place.host] as const, ...headers, ...length].flat()
-  const ask = place.protocol === "https:" ? httpsRequest : httpRequest
+  const fields = [["host", target.host] as const, ...headers, ...length].flat()
+  const ask = target.protocol === "https:" ? httpsRequest : httpRequest
   return new Promise((resolve, reject) => {
     const fail = (why: string) =>
-      reject(new Deviation(`${method} ${place.pathname}: found ${why}, wanted an answer`))
+      reject(new Deviation(`${method} ${target.pathname}: found ${why}, wanted an answer`))
     const timeout = AbortSignal.timeout(longestMilliseconds)
-    const request = ask(place, { method, headers: fields, signal: timeout, agent: false }, (response) => {
+    const request = ask(target, { method, headers: fields, signal: timeout, agent: false }, (response) => {
       readAnswer(response).then(resolve, () => fail("half an answer"))
     })
     request.on("error", () => fail(timeout.aborted ? `none in ${longestMilliseconds / 1000} s` : "none"))
@@ -56,7 +62,7 @@ export function send(url: string, { method = "GET", headers = [], body }: Asked 
   })
 }
 
-/** Bytes over a connection of their own; answers all that came back until the other side closed it. */
+/** Sends bytes over a new connection; returns all bytes of the answer until the other side closes it. */
 export function sendBytes(url: string, bytes: string): Promise<string> {
   const { protocol, hostname, port } = new URL(url)
   const host = hostname.replace(/^\[|\]$/g, "")
@@ -76,7 +82,7 @@ export function sendBytes(url: string, bytes: string): Promise<string> {
     socket.setEncoding("latin1").on("data", (text: string) => {
       answer += text
     })
-    // A server that has seen enough may reset the connection: what it said before that counts.
+    // A server may reset the connection after its answer; the bytes before the reset count.
     socket.on("error", () => undefined)
     socket.on("close", () => {
       clearTimeout(timer)

@@ -1,45 +1,45 @@
-/** A chain whose blocks come, and whose clock runs, ten times as fast as ours: a minute of patience takes six seconds. */
+/** A local chain whose blocks and clock run ten times as fast as real time. */
 import { setTimeout as delay } from "node:timers/promises"
 import { type LocalChain, startLocalChain } from "../support/chain/local-chain.ts"
 
-export type World = {
+export type FastChain = {
   readonly chain: LocalChain
-  /** Seconds; of the chain, and of every service in this world. */
+  /** The chain's clock in seconds; every service on this chain uses it. */
   now(): number
-  /** Stops and starts the blocks. */
+  /** Stops and starts the mining of blocks. */
   readonly mining: { hold(): void; go(): void }
   /** Replaces the newest blocks by as many others, which hold these transactions only. */
   reorg(blocks: number, transactions?: readonly unknown[]): Promise<void>
-  /** Makes the chain's next block, and everybody's clock with it, that much later. */
+  /** Moves the clock, and with it the next block, ahead by this many seconds. */
   leap(seconds: number): void
   close(): Promise<void>
 }
 
-/** Of ours; a second of the world's. */
+/** Milliseconds of real time for a block, which is a second of the chain's clock. */
 export const blockMs = 100
 
-export type WorldOptions = {
-  /** The world's seconds in one of ours; ten when not given. */
+export type FastChainOptions = {
+  /** Seconds of the chain's clock in one second of real time; default 10. */
   readonly speed?: number
 }
 
-export async function openWorld({ speed = 1000 / blockMs }: WorldOptions = {}): Promise<World> {
+export async function openFastChain({ speed = 1000 / blockMs }: FastChainOptions = {}): Promise<FastChain> {
   const chain = await startLocalChain({ blockTimeSeconds: 0 })
   await chain.request("evm_setAutomine", [false])
-  const begunAt = Date.now() / 1000
-  const begun = performance.now()
-  let leapt = 0
+  const startedAtSeconds = Date.now() / 1000
+  const startedAtMs = performance.now()
+  let jumped = 0
   let isMining = true
   let mined: Promise<unknown> = Promise.resolve()
   let reorganizing: Promise<unknown> = Promise.resolve()
-  let isOver = false
-  const now = () => Math.floor(begunAt + leapt + ((performance.now() - begun) / 1000) * speed)
+  let isClosed = false
+  const now = () => Math.floor(startedAtSeconds + jumped + ((performance.now() - startedAtMs) / 1000) * speed)
 
-  async function beat(): Promise<void> {
+  async function mineBlocks(): Promise<void> {
     let last = 0
-    while (!isOver) {
+    while (!isClosed) {
       const startedAt = performance.now()
-      // A block mined meanwhile would leave a hole among the numbers.
+      // A block mined during a reorg would leave a gap in the numbers.
       await reorganizing
       if (isMining) {
         last = Math.max(last, now())
@@ -50,7 +50,7 @@ export async function openWorld({ speed = 1000 / blockMs }: WorldOptions = {}): 
     }
   }
 
-  const beating = beat()
+  const miningLoop = mineBlocks()
   return {
     chain,
     now,
@@ -69,11 +69,11 @@ export async function openWorld({ speed = 1000 / blockMs }: WorldOptions = {}): 
       await reorganizing
     },
     leap: (seconds) => {
-      leapt += seconds
+      jumped += seconds
     },
     async close() {
-      isOver = true
-      await beating
+      isClosed = true
+      await miningLoop
       await chain.stop()
     },
   }

@@ -1,9 +1,11 @@
-/** Requests with a proof of possession, and the nonces that services ask for. */
+/** Sends requests with a DPoP proof, and answers the service's demand for a nonce. */
 import { dpopNonceHeader } from "../../shared/oauth/dpop.ts"
 import { type ProofKey, type ProofTerms, proofOf } from "../support/proofs.ts"
-import type { Answer } from "./wire.ts"
+import type { Answer } from "./http.ts"
 
-/** Sends a request with a proof, and once more with the nonce when one is asked for; the proof is the last one sent. */
+/**
+ * Sends a request with a proof, and again with the nonce if the service demands one; returns the last proof.
+ */
 export async function withNonce(
   key: ProofKey,
   terms: Omit<ProofTerms, "at">,

@@ -13,9 +13,9 @@ import { sendRaw, statusesOf } from "../support/raw-http.ts"
 import type { TestService } from "../support/service.ts"
 import { authorizations } from "./gate-target.ts"
 import { scratched } from "./mutate.ts"
-import type { Pool } from "./pool.ts"
 import { headerTexts, jsonTexts } from "./reader-targets.ts"
 import type { Target } from "./run.ts"
+import type { SeedInputs } from "./seed-inputs.ts"
 
 type TokenInput = {
   readonly method: string
@@ -25,7 +25,7 @@ type TokenInput = {
   readonly peer: string
 }
 
-/** On the whitelist of the service under attack. */
+/** A client on the whitelist of the service under test. */
 export const fuzzClient = { client_id: "billing", client_secret: "s".repeat(43) }
 const basic = `Basic ${Buffer.from(Object.values(fuzzClient).join(":")).toString("base64")}`
 const jsonType = "application/json"
@@ -35,25 +35,25 @@ const hex = fc.oneof(
   fc.string({ maxLength: 70 }),
 )
 
-function tokenInputs(pool: Pool): fc.Arbitrary<TokenInput> {
+function tokenInputs(seeds: SeedInputs): fc.Arbitrary<TokenInput> {
   const optional = <T>(arbitrary: fc.Arbitrary<T>, often = 3) =>
     fc.option(arbitrary, { freq: often, nil: undefined })
-  const payments = pool.purchases.map((purchase) => purchase.payload)
+  const payments = seeds.purchases.map((purchase) => purchase.payload)
   const bodies = payments.map((payment) => ({ grant_type: paymentGrantType, payment }))
   const client = { grant_type: clientCredentialsGrantType, ...fuzzClient, scope: "movies:read" }
-  const refreshes: readonly Record<string, string>[] = [
-    ...pool.refreshTokens.map((refresh_token) => ({ grant_type: refreshGrantType, refresh_token })),
+  const grantBodies: readonly Record<string, string>[] = [
+    ...seeds.refreshTokens.map((refresh_token) => ({ grant_type: refreshGrantType, refresh_token })),
     client,
     client,
   ]
   const forms = scratched(
-    fc.constantFrom(...refreshes).map((refresh) => new URLSearchParams(refresh).toString()),
+    fc.constantFrom(...grantBodies).map((refresh) => new URLSearchParams(refresh).toString()),
   )
   const otherType = fc.constantFrom("text/plain", "application/json; charset=utf-16", formType, jsonType, ";")
   const typed = (texts: fc.Arbitrary<string>, type: string) =>
     fc.tuple(texts, fc.oneof({ weight: 12, arbitrary: fc.constant(type) }, otherType))
-  const known = fc.constantFrom(...pool.purchases)
-  const shown = fc.oneof(
+  const known = fc.constantFrom(...seeds.purchases)
+  const extraHeaders = fc.oneof(
     { weight: 8, arbitrary: fc.constant({}) },
     known.map(({ headers }) => ({ [commitmentHeader]: headers[commitmentHeader] ?? "" })),
     known.map(({ secret }) => ({ [secretHeader]: secret })),
@@ -63,16 +63,16 @@ function tokenInputs(pool: Pool): fc.Arbitrary<TokenInput> {
     fc.string({ maxLength: 300 }).map((value) => ({ [idempotencyHeader]: value })),
     scratched(fc.constant(basic)).map((value) => ({ authorization: value })),
   )
-  const inHeader = fc.tuple(headerTexts(payments), shown).map(([payment, more]) => ({
+  const inHeader = fc.tuple(headerTexts(payments), extraHeaders).map(([payment, more]) => ({
     headers: { [paymentSignatureHeader]: payment, ...more },
     body: undefined,
   }))
   const body = fc.oneof(
     { weight: 4, arbitrary: typed(jsonTexts(bodies), jsonType) },
-    { weight: 1, arbitrary: typed(jsonTexts(refreshes), jsonType) },
+    { weight: 1, arbitrary: typed(jsonTexts(grantBodies), jsonType) },
     { weight: 2, arbitrary: typed(forms, formType) },
   )
-  const inBody = fc.tuple(body, shown).map(([[text, type], more]) => ({
+  const inBody = fc.tuple(body, extraHeaders).map(([[text, type], more]) => ({
     headers: { "content-type": type, ...more } as Record<string, string>,
     body: text,
   }))
@@ -96,10 +96,10 @@ function tokenInputs(pool: Pool): fc.Arbitrary<TokenInput> {
     }))
 }
 
-export function tokenTarget(service: TestService, pool: Pool): Target<TokenInput> {
+export function tokenTarget(service: TestService, seeds: SeedInputs): Target<TokenInput> {
   return {
     name: "POST /token",
-    inputs: tokenInputs(pool),
+    inputs: tokenInputs(seeds),
     async run(input) {
       const request = requestOf(service.url, input)
       if (!request) return "no request"
@@ -111,14 +111,14 @@ export function tokenTarget(service: TestService, pool: Pool): Target<TokenInput
       const { status, headers } = answer
       const body = (await answer.json()) as { access_token?: string; grant?: { id: string } }
       if (status >= 500) throw new Error(`answered ${status} ${JSON.stringify(body)}`)
-      if (headers.get("cache-control") !== "no-store") throw new Error("may be kept by a cache")
+      if (headers.get("cache-control") !== "no-store") throw new Error("the answer may be cached")
       if ((status === 200) !== (body.access_token !== undefined)) throw new Error(`a token with ${status}`)
       return String(status)
     },
   }
 }
 
-/** Undefined for what fetch itself refuses to make. */
+/** Undefined if fetch itself refuses to make the request. */
 function requestOf(url: string, { method, query, headers, body }: TokenInput): Request | undefined {
   try {
     const init = method === "GET" || body === undefined ? {} : { body }
@@ -128,8 +128,8 @@ function requestOf(url: string, { method, query, headers, body }: TokenInput): R
   }
 }
 
-/** Bytes of whole requests, to /token and to a gated route, also cut, split and contradictory ones. */
-export function httpTarget(service: TestService, pool: Pool): Target<string> {
+/** Bytes of whole requests to /token and to a gated route; some are cut, split or contradictory. */
+export function httpTarget(service: TestService, seeds: SeedInputs): Target<string> {
   const port = Number(new URL(service.url).port)
   const line = (value: string) => value.replace(/[\r\n]/g, " ")
   const method = fc.constantFrom("POST", "POST", "POST", "GET", "HEAD", "OPTIONS", "TRACE", "PATCH", "post")
@@ -142,7 +142,7 @@ export function httpTarget(service: TestService, pool: Pool): Target<string> {
     "/TOKEN",
     "*",
   )
-  const film = fc.constantFrom(
+  const route = fc.constantFrom(
     "/movies/1",
     "/movies/%ff",
     "/movies/..",
@@ -155,13 +155,13 @@ export function httpTarget(service: TestService, pool: Pool): Target<string> {
     () => "Transfer-Encoding: chunked",
     () => "Content-Length: -1",
   )
-  const router = fc.tuple(method, target, tokenInputs(pool), length).map(([verb, path, input, lengthOf]) => {
+  const router = fc.tuple(method, target, tokenInputs(seeds), length).map(([verb, path, input, lengthOf]) => {
     const fields = Object.entries(input.headers).map(([name, value]) => `${name}: ${line(value)}`)
     const body = input.body ?? ""
     const framing = input.body === undefined ? [] : [lengthOf(body)]
     return [`${verb} ${path} HTTP/1.1`, "Host: x", ...fields, ...framing, "", body].join("\r\n")
   })
-  const gatedRoute = fc.tuple(method, film, authorizations(pool.tokens)).map(([verb, path, value]) => {
+  const gatedRoute = fc.tuple(method, route, authorizations(seeds.tokens)).map(([verb, path, value]) => {
     const get = verb === "POST" ? "GET" : verb
     return [`${get} ${path} HTTP/1.1`, "Host: x", `Authorization: ${line(value)}`, "", ""].join("\r\n")
   })

@@ -1,4 +1,6 @@
-/** A service in a process of its own, to which things happen that processes do not survive, on one database. */
+/**
+ * A service in a process of its own, which is killed or starved of disk and started again on one database.
+ */
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -14,17 +16,17 @@ import { noteBooks } from "./books.ts"
 import { audit, prepareSale, type Sale } from "./buyers.ts"
 import type { Tally } from "./table.ts"
 
-/** A sale, and whose fault it is if something is wrong with it. */
+/** A sale, and the row of the fault under which it was made. */
 export type Sold = { readonly sale: Sale; readonly tally: Tally }
 
-export type Victim = {
+export type Deployment = {
   readonly url: string
   readonly database: string
-  /** Of accounts that have what they want to spend. */
+  /** Sales of accounts that hold the price. */
   prepareSales(count: number): Promise<readonly Sale[]>
-  /** Starts the service, and looks at its books while it begins to work. */
+  /** Starts the service, and checks its books while it begins to work. */
   start(tally: Tally, order?: Pick<ProcessOrder, "killAt" | "fullAt"> & SpawnOptions): Promise<ServiceProcess>
-  /** What a service that is left alone says of all sales, and what its books say; ends it. */
+  /** Checks all sales and the books by a service without faults, and stops it. */
   audit(service: ServiceProcess, sold: readonly Sold[], books: Tally): Promise<void>
   close(): Promise<void>
 }
@@ -32,7 +34,7 @@ export type Victim = {
 const leaseSeconds = 1
 const longestSeconds = 60
 
-export async function prepareVictim(chain: LocalChain): Promise<Victim> {
+export async function prepareDeployment(chain: LocalChain): Promise<Deployment> {
   const folder = await mkdtemp(join(tmpdir(), "chaos-"))
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
@@ -47,12 +49,12 @@ export async function prepareVictim(chain: LocalChain): Promise<Victim> {
   })
   const [first] = parseConfig(config).offers
   if (!first) throw new Error("the configuration has no offer")
-  const shop = { accepted: acceptedOf(first), url }
+  const offer = { accepted: acceptedOf(first), url }
 
   return {
     url,
     database,
-    prepareSales: (count) => Promise.all(Array.from({ length: count }, () => prepareSale(chain, shop))),
+    prepareSales: (count) => Promise.all(Array.from({ length: count }, () => prepareSale(chain, offer))),
 
     async start(tally, { fileBytes, ...order } = {}) {
       const limits = fileBytes === undefined ? {} : { fileBytes }
@@ -64,8 +66,8 @@ export async function prepareVictim(chain: LocalChain): Promise<Victim> {
 
     async audit(service, sold, books) {
       for (const { sale, tally } of sold) for (const flaw of await audit(url, sale)) tally.flaw(flaw)
-      const look = () => checkInvariants(database, chain, payTo)
-      const findings = await eventually(look, ({ open }) => open === 0, longestSeconds).catch(look)
+      const readBooks = () => checkInvariants(database, chain, payTo)
+      const findings = await eventually(readBooks, ({ open }) => open === 0, longestSeconds).catch(readBooks)
       await service.kill("SIGTERM")
       books.tried()
       noteBooks(books, findings)
