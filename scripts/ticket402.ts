@@ -1,9 +1,23 @@
 #!/usr/bin/env node
 /** Runs the command `ticket402`. Each subcommand is loaded only when it is called. */
+import { createRequire } from "node:module"
 import { Command } from "commander"
+import { nodeProblem } from "../server/core/node-fit.ts"
 import { addAgentCommands } from "./agent-commands.ts"
 
+const problem = nodeProblem(process.versions.node)
+if (problem !== undefined) {
+  process.stderr.write(`ticket402: ${problem}\n`)
+  process.exit(78)
+}
+
 const program = new Command("ticket402")
+  .option("-V, --version", "print the version")
+  .on("option:version", () => {
+    const { version } = createRequire(import.meta.url)("ticket402/package.json") as { version: string }
+    process.stdout.write(`${version}\n`)
+    process.exit(0)
+  })
   .description("Sell access to HTTP APIs for stablecoins, and buy it.")
   .showHelpAfterError()
   // Wrong arguments end like a wrong configuration (EX_CONFIG); help is no error.

@@ -141,6 +141,8 @@ describe("the npm package", () => {
     const text = await readFile(join(app, bin), "utf8")
     expect(text.split("\n")[0]).toBe("#!/usr/bin/env node")
     expect((await run(app, [bin, "--help"])).output).toContain("serve [options]")
+    const { version } = JSON.parse(await readFile(join(root, "package.json"), "utf8"))
+    expect(await run(app, [bin, "--version"])).toMatchObject({ code: 0, output: `${version}\n` })
     const service = spawn(process.execPath, [bin, "serve", "--config", "config.json", "--example"], {
       cwd: app,
       stdio: ["ignore", "pipe", "ignore"],

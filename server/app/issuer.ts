@@ -21,7 +21,14 @@ import { createRoutes } from "./routes.ts"
 import { createRuntime, type Runtime } from "./runtime.ts"
 import { createSales, createShops } from "./sales.ts"
 import { createSettling } from "./settling.ts"
-import { checkAccounts, checkChains, checkPrices, warnOfPrices, warnOfRecipient } from "./start-checks.ts"
+import {
+  checkAccounts,
+  checkChains,
+  checkPrices,
+  checkRuntime,
+  warnOfPrices,
+  warnOfRecipient,
+} from "./start-checks.ts"
 import { logStart } from "./start-line.ts"
 
 /** A running service: a gate to put before routes, endpoints to mount, and the worker that settles. */
@@ -47,6 +54,7 @@ export type Issuer = {
  * chain that is down only delays sales.
  */
 export async function createIssuer(input: ConfigInput, options: IssuerOptions = {}): Promise<Issuer> {
+  checkRuntime(process.versions.node)
   requireKnownOptions(options)
   const config = parseConfig(input, options.environment)
   checkPrices(config, options.prices ?? {})

@@ -5,6 +5,7 @@ import { formatAmount } from "../../shared/values/amount.ts"
 import { type Address, lowerAddress, parseAddress } from "../../shared/values/evm.ts"
 import { isWellKnown } from "../chains/well-known.ts"
 import { type Config, ConfigError } from "../config/config.ts"
+import { nodeProblem } from "../core/node-fit.ts"
 import { isSet } from "../core/offers.ts"
 import { nominalValue } from "../core/payment.ts"
 import { type PriceFunctions, pricingOf } from "../core/pricing.ts"
@@ -12,6 +13,12 @@ import { settlerAddress } from "../core/settler.ts"
 import type { Funding } from "../feeds/gas-funding.ts"
 import { type Chain, ChainMismatch, ChainUnavailable, type Relayer } from "../ports/chain.ts"
 import type { Logger } from "../ports/runtime.ts"
+
+/** Throws {@link ConfigError} on a Node.js that lacks what ticket402 calls, before a failure far from the cause. */
+export function checkRuntime(node: string): void {
+  const problem = nodeProblem(node)
+  if (problem !== undefined) throw new ConfigError([problem])
+}
 
 /** A node of the wrong chain is a configuration error; one that does not answer may come back. */
 export async function checkChains(chains: ReadonlyMap<string, Chain>, log: Logger): Promise<void> {

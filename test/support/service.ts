@@ -27,6 +27,8 @@ export type ServiceOptions = {
   readonly config?: Partial<ConfigInput>
   readonly issuer?: IssuerOptions
   readonly blockTimeSeconds?: number
+  /** Makes the application; express 5 when not given. */
+  readonly framework?: () => Express
 }
 
 export type TestService = {
@@ -50,7 +52,7 @@ export async function openService(options: ServiceOptions = {}): Promise<TestSer
   const chain = options.chain ?? (await startLocalChain({ blockTimeSeconds: options.blockTimeSeconds ?? 0 }))
   const folder = await mkdtemp(join(tmpdir(), "cinema-"))
   const payTo = randomAccount()
-  const app = express()
+  const app = (options.framework ?? express)()
   const server: Server = createServer(app)
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`

@@ -5,6 +5,7 @@ import type { Issuer } from "../../app/issuer.ts"
 import { createCors } from "../../gate/cors.ts"
 import { requireIssuer } from "../../gate/gate-options.ts"
 import { sendAnswer, setHeaders } from "./answer.ts"
+import { passErrors } from "./errors.ts"
 import { noteServed } from "./mounted.ts"
 import { createPeerOf } from "./peer.ts"
 
@@ -21,7 +22,7 @@ export function authorizationServer(issuer: Issuer): RequestHandler {
   const cors = createCors(config.cors)
   const peerOf = createPeerOf(config.trustProxy)
 
-  return async function serveEndpoint(req, res, next) {
+  return passErrors(async function serveEndpoint(req, res, next) {
     const { method, path, rawHeaders } = req
     const headers = cors.headersFor(method, rawHeaders)
     if (cors.isPreflight(method, rawHeaders)) {
@@ -42,7 +43,7 @@ export function authorizationServer(issuer: Issuer): RequestHandler {
       ? router.handle(request, { path, peer: peerOf(req), rawHeaders })
       : router.refuse(path, method === "TRACE" ? "method_not_allowed" : "malformed")
     await sendResponse(res, await answer)
-  }
+  })
 }
 
 /** Undefined for requests that the web's `Request` cannot hold: TRACE, and targets in absolute form. */

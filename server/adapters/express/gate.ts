@@ -7,6 +7,7 @@ import { type GateOptions, requireGateOptions, requireIssuer } from "../../gate/
 import { finalHeaders, settleCall } from "../../gate/handle-gate.ts"
 import { costOf } from "../../gate/route-costs.ts"
 import { sendAnswer, setHeaders } from "./answer.ts"
+import { passErrors } from "./errors.ts"
 import { noteGate, requireUsedCosts, warnUnserved } from "./mounted.ts"
 import { createPeerOf } from "./peer.ts"
 import { findRoute } from "./routes.ts"
@@ -40,7 +41,7 @@ export function gate(issuer: Issuer, scope: string, options: GateOptions = {}): 
     return costOf(costs, req.method, route)
   }
 
-  async function checkToken(req: Request, res: Response, next: () => void): Promise<void> {
+  const checkToken = passErrors(async (req, res, next) => {
     warnUnserved(issuer)
     const outcome = await issuer.handleGate({
       method: req.method,
@@ -61,7 +62,7 @@ export function gate(issuer: Issuer, scope: string, options: GateOptions = {}): 
     if (outcome.charge)
       res.once("close", () => settleCall(outcome, res.headersSent ? res.statusCode : undefined))
     next()
-  }
+  })
 
   noteGate(checkToken)
   return checkToken

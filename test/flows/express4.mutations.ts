@@ -1,0 +1,6 @@
+/** Removes the defence that express4.test.ts guards. */
+import { at, type Mutation } from "../mutations/mutation.ts"
+
+export const mutations: readonly Mutation[] = at("server/adapters/express/errors.ts", [
+  ["failures reach express 4", ".catch(next)", "", "hands a failure"],
+])
