@@ -36,7 +36,10 @@ it("accepts the better-sqlite3 versions that package.json promises, each on its 
 const onNode18 = `Object.defineProperty(process,"versions",{value:{...process.versions,node:"18.20.8"}})`
 
 it("the command refuses Node.js 18 in one sentence", async () => {
-  const env = { ...process.env, NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(onNode18)}` }
+  const env = {
+    ...process.env,
+    NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(onNode18)}`,
+  }
   expect(await runCommand("scripts/ticket402.ts", ["--help"], env).ended).toEqual({
     code: 78,
     stdout: "",
