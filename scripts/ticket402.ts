@@ -2,10 +2,10 @@
 /** Runs the command `ticket402`. Each subcommand is loaded only when it is called. */
 import { createRequire } from "node:module"
 import { Command } from "commander"
-import { nodeProblem } from "../server/core/node-fit.ts"
+import { checkNode } from "../shared/values/node-fit.ts"
 import { addAgentCommands } from "./agent-commands.ts"
 
-const problem = nodeProblem(process.versions.node)
+const problem = checkNode(process.versions.node)
 if (problem !== undefined) {
   process.stderr.write(`ticket402: ${problem}\n`)
   process.exit(78)

@@ -5,6 +5,7 @@ import { Ticket402Error } from "../core/errors.ts"
 import type { ClientStore } from "../wallet/store.ts"
 import { codeOf, preparePrivateFile, unavailable } from "./private-file.ts"
 import { prepareDatabase } from "./schema.ts"
+import { loadSqlite } from "./sqlite-package.ts"
 import { createVerbs } from "./verbs.ts"
 
 export type FileStoreOptions = {
@@ -24,12 +25,7 @@ export async function createFileStore(options: FileStoreOptions): Promise<FileSt
   const { deadlineMs = 5_000 } = options
   // An absolute path, because SQLite gives `:memory:` and the empty name meanings of their own.
   const file = resolve(options.file)
-  const Sqlite = await import("better-sqlite3").then(
-    (module) => module.default,
-    () => {
-      throw unavailable("no package better-sqlite3", "npm i better-sqlite3")
-    },
-  )
+  const Sqlite = await loadSqlite()
   preparePrivateFile(file)
   const db = await retryWhileBusy(() => openDatabase(Sqlite, file), deadlineMs)
   const verbs = createVerbs(db)

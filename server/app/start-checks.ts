@@ -3,9 +3,9 @@
 import { networks } from "../../shared/networks/index.ts"
 import { formatAmount } from "../../shared/values/amount.ts"
 import { type Address, lowerAddress, parseAddress } from "../../shared/values/evm.ts"
+import { checkNode } from "../../shared/values/node-fit.ts"
 import { isWellKnown } from "../chains/well-known.ts"
 import { type Config, ConfigError } from "../config/config.ts"
-import { nodeProblem } from "../core/node-fit.ts"
 import { isSet } from "../core/offers.ts"
 import { nominalValue } from "../core/payment.ts"
 import { type PriceFunctions, pricingOf } from "../core/pricing.ts"
@@ -16,7 +16,7 @@ import type { Logger } from "../ports/runtime.ts"
 
 /** Throws {@link ConfigError} on a Node.js that lacks what ticket402 calls, before a failure far from the cause. */
 export function checkRuntime(node: string): void {
-  const problem = nodeProblem(node)
+  const problem = checkNode(node)
   if (problem !== undefined) throw new ConfigError([problem])
 }
 

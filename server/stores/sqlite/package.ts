@@ -1,5 +1,7 @@
 /** Loads better-sqlite3, an optional peer, when a store is opened. */
+import { createRequire } from "node:module"
 import type BetterSqlite3 from "better-sqlite3"
+import { checkSqlite } from "../../../shared/values/node-fit.ts"
 import { codeOf, MissingPackage } from "./errors.ts"
 
 export async function loadSqlite(): Promise<typeof BetterSqlite3> {
@@ -7,6 +9,10 @@ export async function loadSqlite(): Promise<typeof BetterSqlite3> {
     const missing = ["ERR_MODULE_NOT_FOUND", "MODULE_NOT_FOUND"].includes(codeOf(error) ?? "")
     throw missing ? new MissingPackage() : error
   })
+  // Asked first, because the native part of a version that does not fit ends the process.
+  const { version } = createRequire(import.meta.url)("better-sqlite3/package.json") as { version: string }
+  const unfit = checkSqlite(version, process.versions.node)
+  if (unfit) throw new MissingPackage(`found ${unfit.found}, wanted ${unfit.wanted}`)
   try {
     new Sqlite(":memory:").close()
   } catch {
