@@ -22,7 +22,6 @@ type Database = {
   prepare<Values extends unknown[] = unknown[], Row = unknown>(sql: string): Statement<Values, Row>
 }
 
-/** @internal Declarations cannot name the statements of better-sqlite3, whose types are not exported. */
 export const prepareStatements = (db: Database) => ({
   ...prepareSpendingStatements(db),
   readLock: db.prepare<[string], LockRow>("SELECT holder, until, host, pid FROM claims WHERE name = ?"),

@@ -5,6 +5,7 @@ import type { ErrorRequestHandler, Express } from "express"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { authorizationServer, gate } from "../../server/adapters/express.ts"
 import {
+  offer,
   openService,
   postToken,
   preparePurchase,
@@ -32,6 +33,31 @@ describe("express 4", () => {
     expect(refreshed.status).toBe(200)
     const seen = await watch(service.url, refreshed.body.access_token)
     expect([seen.status, seen.body]).toEqual([200, { id: "1" }])
+  })
+
+  it("charges the cost of a route by its name, and stays shut where a mount hides the name", async () => {
+    const counted = await openService({
+      chain: service.chain,
+      framework: express4,
+      config: {
+        offers: [{ ...offer("calls", "movies:read movies:write", "0.01"), calls: 9 }],
+        costs: { "GET /films/{id}": 5 },
+      },
+    })
+    try {
+      const answer = (_: unknown, res: { json(body: object): void }) => res.json({})
+      counted.app.get("/films/:id", gate(counted.issuer, "movies:read"), answer)
+      const mounted = express4()
+      mounted.get("/films/:id", gate(counted.issuer, "movies:read"), answer)
+      counted.app.use("/more", mounted)
+      const { headers } = await preparePurchase(counted, await counted.customer())
+      const { access_token } = (await postToken(counted.url, headers)).body
+      const seen = await watch(counted.url, access_token, "/films/7")
+      expect([seen.status, seen.headers.get("ratelimit")]).toEqual([200, '"grant";r=4'])
+      expect((await watch(counted.url, access_token, "/more/films/7")).status).toBe(503)
+    } finally {
+      await counted.close()
+    }
   })
 
   it.each(["/token", "/late"])(

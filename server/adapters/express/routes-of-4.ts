@@ -1,0 +1,44 @@
+/** Finds routes under express 4, which keeps the patterns of routes and forgets those of mounts. */
+import type { Application, Request } from "express"
+import type { NamedRoute, RoutePaths } from "../../gate/route-costs.ts"
+import { nameOf } from "./route-names.ts"
+
+type Route = {
+  readonly path: unknown
+  readonly stack: readonly { readonly handle: unknown }[]
+  readonly methods: Record<string, boolean>
+}
+type Layer = { readonly name: string; readonly handle: unknown; readonly route?: Route }
+
+export const isExpress4 = (app: Application | undefined): boolean => app !== undefined && "lazyrouter" in app
+
+/**
+ * Undefined below a mount: a caller chooses how it spells the path of one, so a cost must not depend on it. A gate there
+ * needs `{ units }`.
+ */
+export function findRouteOf4({ baseUrl, route }: Request): (RoutePaths & { pattern: string }) | undefined {
+  const names = namesOf(route)
+  const [pattern] = names
+  return baseUrl === "" && pattern !== undefined ? { pattern, matched: names, all: names } : undefined
+}
+
+export function listRoutesOf4(
+  app: Application,
+  isGate: (handle: unknown) => boolean,
+): { readonly routes: readonly (NamedRoute & { isGated: boolean })[]; readonly isWhole: boolean } {
+  const { stack } = (app as unknown as { _router: { stack: readonly Layer[] } })._router
+  return {
+    routes: stack.flatMap(({ route }) => {
+      if (!route) return []
+      const methods = new Set(Object.keys(route.methods).map((method) => method.toUpperCase()))
+      const isGated = route.stack.some(({ handle }) => isGate(handle))
+      return [{ methods: route.methods._all ? undefined : methods, paths: namesOf(route), isGated }]
+    }),
+    isWhole: !stack.some(({ name, handle }) => name === "mounted_app" || "stack" in (handle as object)),
+  }
+}
+
+function namesOf(route: Route | undefined): readonly string[] {
+  const paths: readonly unknown[] = Array.isArray(route?.path) ? route.path : [route?.path]
+  return paths.filter((path) => typeof path === "string").map(nameOf)
+}
