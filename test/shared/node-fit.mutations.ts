@@ -13,18 +13,18 @@ export const mutations: readonly Mutation[] = [
   ]),
   ...at("server/stores/sqlite/package.ts", [
     [
-      "a version that ends the process is not loaded",
+      "the service loads no version that ends the process",
       "if (unfit)",
       "if (unfit === null)",
-      "does not fit, by the service",
+      "a better-sqlite3 that does not fit",
     ],
   ]),
   ...at("client/node/sqlite-package.ts", [
     [
-      "a version that ends the process is not loaded",
+      "the client loads no version that ends the process",
       "if (unfit)",
       "if (unfit === null)",
-      "does not fit, by the client",
+      "a better-sqlite3 that does not fit",
     ],
   ]),
 ]
