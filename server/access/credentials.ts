@@ -1,4 +1,4 @@
-/** How a client shows who it is (RFC 6749 §2.3): an id and a secret, of which only the hash is kept anywhere. */
+/** Authenticates a client by id and secret (RFC 6749 §2.3). Only the hash of a secret is ever stored. */
 import { createHash, timingSafeEqual } from "node:crypto"
 import { Refusal } from "../../shared/refusals.ts"
 
@@ -47,7 +47,7 @@ function formDecode(text: string): string | undefined {
 
 export const sha256Hex = (text: string): string => createHash("sha256").update(text).digest("hex")
 
-/** What an unknown client's secret is compared with, so that it takes as long to refuse as a wrong secret (WL-13). */
+/** The hash for unknown clients, so that their refusal takes as long as that of a wrong secret (WL-13). */
 const nobodys = "0".repeat(64)
 
 /** Whether the secret has the hash; `hash` is undefined for a client nobody knows. */

@@ -1,4 +1,4 @@
-/** Whose a grant is: found for whoever shows its token, its secret or its idempotency key (wire.md §6). */
+/** Finds a grant by access token, purchase secret or idempotency key. */
 import { isMeantFor } from "../../shared/oauth/access-token.ts"
 import { Refusal } from "../../shared/refusals.ts"
 import type { Hex } from "../../shared/values/evm.ts"
@@ -11,7 +11,7 @@ import type { Now } from "../ports/runtime.ts"
 import type { Store } from "../ports/store.ts"
 import { sha256Hex } from "./credentials.ts"
 
-/** What a request shows; the first of these that is there counts. */
+/** The proofs of a request; the first present one counts. */
 export type Proof = {
   readonly accessToken: string | undefined
   readonly secret: Hex | undefined
@@ -19,7 +19,7 @@ export type Proof = {
 }
 
 export type FoundGrant = { readonly grant: Grant; readonly redemption: Redemption | null }
-/** Throws a Refusal; it does not matter whether the token shown has expired, since nothing that opens a door is given out. */
+/** Throws a Refusal. An expired token is accepted, because the answers give access to no route. */
 export type FindGrant = (proof: Proof) => Promise<FoundGrant>
 
 export function createGrantLookup(

@@ -1,4 +1,4 @@
-/** Introspection (RFC 7662): what a token is worth now, for the services that are allowed to ask. */
+/** Answers introspection (RFC 7662): the present state of a token, for listed services. */
 import { type Claims, isExpired, isMeantFor } from "../../shared/oauth/access-token.ts"
 import type { IntrospectionResponse } from "../../shared/oauth/messages.ts"
 import { Refusal } from "../../shared/refusals.ts"
@@ -20,7 +20,7 @@ export type IntrospectionRequest = {
 
 export type Introspection = (request: IntrospectionRequest) => Promise<IntrospectionResponse>
 
-/** Who may ask. */
+/** A service that may introspect. */
 export type IntrospectionClient = { readonly clientId: string; readonly secretSha256: string }
 
 /** §2.2: of a token that is not good the answer says no more, so that nothing can be learned from it. */
@@ -57,7 +57,7 @@ export function createIntrospection(
     return whyOver(found.grant, view.state, now()) ? undefined : { grant: found.grant, view }
   }
 
-  /** What the gate would say of the token, whatever the route. */
+  /** Judges the token as the gate does, for any route. */
   function isGood(claims: Claims): boolean {
     const stale = claims.paid ? !claims.settled && revocations.age() : whitelist.age()
     if (Number(stale) > feedMaximumSeconds) throw new Refusal("store_unavailable")

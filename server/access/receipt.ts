@@ -1,4 +1,4 @@
-/** The receipt of a grant's payment, for whoever can show that the grant is his: signed once the money is in. */
+/** Returns the receipt of a grant's payment to its owner. It is signed after settlement. */
 
 import type { Receipt } from "../../shared/oauth/receipt.ts"
 import { Refusal } from "../../shared/refusals.ts"
@@ -33,7 +33,7 @@ export function createReceipts(
 
   return async (proof) => {
     const { grant, redemption } = await deps.find(proof)
-    // What was derived was not bought, and whoever got it need not know by whom.
+    // A derived grant was not bought, and its holder need not learn the buyer.
     const isBought = redemption && redemption.state !== "free" && grant.offer !== null
     if (grant.parent !== null || !isBought) throw new Refusal("receipt_none")
     const payments = await deps.store.payments({ grantId: grant.id })

@@ -1,4 +1,4 @@
-/** Revocation by whoever holds a token (RFC 7009): an access token is taken back alone, a refresh token with its grant. */
+/** Revokes a token for its holder (RFC 7009): an access token alone, a refresh token with its grant. */
 import { isMeantFor } from "../../shared/oauth/access-token.ts"
 import { Refusal } from "../../shared/refusals.ts"
 import type { Grant } from "../core/grant.ts"

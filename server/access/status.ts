@@ -1,4 +1,4 @@
-/** The status of a grant, for whoever can show that it is his: how long it lasts and how far its money is (wire.md §6). */
+/** Returns the status of a grant to its owner: its end, and the state of its settlement. */
 import type { TokenResponse } from "../../shared/oauth/messages.ts"
 import { isIssued } from "../core/grant.ts"
 import { grantBody, settlementView } from "../core/grant-view.ts"

@@ -1,4 +1,4 @@
-/** Configuration files, and what a command says of a configuration it cannot work with. */
+/** Reads configuration files, and lists the problems that a person can correct. */
 import { readFile } from "node:fs/promises"
 import { BrokenBooks } from "../books/audit.ts"
 import { ConfigError, type ConfigInput } from "../config/config.ts"

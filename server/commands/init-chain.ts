@@ -78,7 +78,7 @@ async function init(id: string, { store, relayers, config }: Site, io: InitChain
   if (!(await chain.hasCode(settlerDeployment.to)))
     throw new NotDeployable(`there is no CREATE2 deployer at ${settlerDeployment.to} on this network`)
 
-  // The nonces of the relayer are counted in the store, by whoever holds the lease.
+  // The holder of the lease counts the nonces of the relayer, in the store.
   const holder = `init-chain ${randomBytes(16).toString("hex")}`
   const renew = async () => {
     const lease = await store.lease({ holder, seconds: 5, now: nowSeconds() })
@@ -164,7 +164,7 @@ async function minedHash(chain: Chain, { versions }: RelayTransaction): Promise<
   return undefined
 }
 
-/** Of what the operator can do something about; anything else is a bug. */
+/** Returns the message of a problem that the operator can correct. Other errors are defects. */
 function messageOf(error: unknown): string {
   const known = [NotDeployable, ChainUnavailable, ChainMismatch, StoreUnavailable, Fenced]
   if (error instanceof Error && known.some((kind) => error instanceof kind)) return error.message

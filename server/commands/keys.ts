@@ -15,7 +15,7 @@ type Task = (maintenance: KeyMaintenance, options: KeysOptions, io: KeysIo) => P
 
 const tasks = { list, rotate, remove } satisfies Record<string, Task>
 
-/** Resolves with the exit code. A change is on disk when it does, and a running service heeds it within 5 s. */
+/** Resolves with the exit code after the change is on disk. A running service applies it within 5 s. */
 export const keys = (task: keyof typeof tasks, options: KeysOptions, io: KeysIo): Promise<number> =>
   onConfig(options.config, io, async (config) => {
     const maintenance = createKeyMaintenance(config.keys, { algorithm: config.tokenAlgorithm, now: io.now })

@@ -1,4 +1,4 @@
-/** `ledger list|show|retry|credit`: looks at single payments, has dead ones tried again, and gives units to grants, while the service runs on the same store. */
+/** `ledger list|show|retry|credit`: shows payments, retries dead ones and credits grants, while the service runs. */
 
 import { ConfigError } from "../config/config.ts"
 import { type Redemption, type RedemptionState, redemptionStates } from "../core/redemption.ts"
@@ -10,7 +10,7 @@ export type LedgerOptions = {
   readonly config: string
   /** Of a redemption; what `show` and `retry` are about. */
   readonly key?: string
-  /** Whom `credit` gives so many `units`, and a `note` for the ledger. */
+  /** The grant that `credit` gives `units`, with a `note` for the ledger. */
   readonly grant?: string
   readonly units?: string
   readonly note?: string
@@ -23,7 +23,7 @@ type Task = (store: Store, options: LedgerOptions, io: CommandIo) => Promise<voi
 
 const tasks = { list, show, retry, credit } satisfies Record<string, Task>
 
-/** Resolves with the exit code. What `retry` and `credit` change is on disk when it does. */
+/** Resolves with the exit code after the changes of `retry` and `credit` are on disk. */
 export const ledger = (task: keyof typeof tasks, options: LedgerOptions, io: CommandIo): Promise<number> =>
   onStore(options.config, io, () => (store) => tasks[task](store, options, io))
 

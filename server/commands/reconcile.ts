@@ -12,7 +12,7 @@ import { type CommandIo, onConfig, withStore } from "./with-store.ts"
 
 export type ReconcileCommandOptions = { readonly config: string; readonly fromBlock?: string }
 
-/** Resolves with the exit code: 0 when everything agrees, 1 when something does not or cannot be told, 78 to be mended. */
+/** Resolves with the exit code: 0 without a difference, 1 with one or when the chain is unreachable, 78 to correct first. */
 export const reconcileCommand = (options: ReconcileCommandOptions, io: CommandIo): Promise<number> =>
   onConfig(options.config, io, (config) => {
     const fromBlock = readBlock(options.fromBlock)
@@ -47,7 +47,7 @@ function printAccount(account: Account, print: (line: object) => void): void {
   print({ kind: "account", network, asset: asset.symbol, fromBlock, toBlock, booked, arrived, difference })
 }
 
-/** What is missing here does not make up for what is too much there. In millionths of the currency. */
+/** Adds the differences in millionths of the currency. A surplus in one account never offsets a gap in another. */
 const total = (accounts: readonly Account[]): bigint =>
   accounts.reduce(
     (sum, { difference, asset }) => sum + nominalValue(difference < 0n ? -difference : difference, asset),

@@ -17,7 +17,7 @@ export type RevokeOptions = {
   readonly reason?: string
 }
 
-/** Resolves with the exit code. What is taken back is refused by every running process within 5 s. */
+/** Resolves with the exit code. Every running process refuses the revoked tokens within 5 s. */
 export const revoke = (options: RevokeOptions, io: CommandIo): Promise<number> =>
   onStore(options.config, io, () => {
     const now = nowSeconds()
@@ -39,7 +39,7 @@ function readTarget(options: RevokeOptions, now: number): RevocationTarget {
     throw wrong(`found ${given.length} of --${selectors.join(", --")}, wanted one, or --issued-before`)
   if (single && options.issuedBefore !== undefined)
     throw wrong(`--issued-before: found with --${selector}, which is one grant already`)
-  // What begins in this second was bought before the command was carried out, or as good as.
+  // Grants of this second count as bought before the command.
   const before = options.issuedBefore === undefined ? now + 1 : readInstant(options.issuedBefore, now)
   switch (selector) {
     case "token":
@@ -68,8 +68,8 @@ function readTarget(options: RevokeOptions, now: number): RevocationTarget {
 }
 
 /**
- * The grant a token says it is of. Its signature does not matter to somebody who may end any grant, so this command needs
- * no key; and what the token names must exist.
+ * Reads the grant that a token names, without a key: the operator may end any grant, so the signature does not matter.
+ * The named grant must exist.
  */
 function grantIn(token: string): string {
   const [first = "", payload, signature] = token.split(".")

@@ -1,4 +1,4 @@
-/** `serve`: reads a configuration file and the environment, starts the service, and drains it when told to stop. */
+/** `serve`: reads the configuration, starts the service, and drains it on SIGTERM or SIGINT. */
 import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import { setTimeout as sleep } from "node:timers/promises"
@@ -124,7 +124,7 @@ const plainErrors =
     else res.status(known ? status : 500).json({ error: known ? "invalid_request" : "server_error" })
   }
 
-/** Stops accepting, lets requests under way finish, then cuts what is left. */
+/** Stops accepting, waits for requests under way, then closes the remaining connections. */
 async function drain(server: Server): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()))
   // A connection becomes idle when its answer is out, and would be kept for the next request.

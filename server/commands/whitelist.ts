@@ -1,4 +1,4 @@
-/** `whitelist add|remove|list`: changes who is let in without paying, while the service runs on the same store. */
+/** `whitelist add|remove|list`: changes the callers that need not pay, while the service runs. */
 import { createHash, randomBytes } from "node:crypto"
 import { type Config, ConfigError } from "../config/config.ts"
 import { memberSchema } from "../config/whitelist.ts"
@@ -18,7 +18,7 @@ type Task = (store: Store, config: Config, options: WhitelistOptions, io: Comman
 
 const tasks = { add, remove, list } satisfies Record<string, Task>
 
-/** Resolves with the exit code. A change is on disk when it does, and a running service heeds it within 5 s. */
+/** Resolves with the exit code after the change is on disk. A running service applies it within 5 s. */
 export const whitelist = (
   task: keyof typeof tasks,
   options: WhitelistOptions,
@@ -60,7 +60,7 @@ async function list(store: Store, _config: Config, _options: WhitelistOptions, i
 const idOf = ({ address, clientId }: WhitelistOptions): string =>
   parse({ address, clientId, ...(clientId !== undefined && { secretSha256: anyHash }), scope: "any" }).id
 
-/** Stands for a hash where only the id matters. */
+/** A placeholder hash for checks of the id alone. */
 const anyHash = "0123456789abcdef".repeat(4)
 
 const needsSecret = (options: WhitelistOptions, configured: WhitelistMember | undefined): boolean =>
@@ -72,7 +72,7 @@ const readMember = (options: WhitelistOptions, secret: string | undefined): Whit
   return parse({ address, clientId, scope, secretSha256: hash })
 }
 
-/** What the configuration says of an entry is changed there; here it only comes back after a removal. */
+/** Reads an entry of the configuration, which `add` can only restore after a removal. Changes belong in the file. */
 function readConfigured(options: WhitelistOptions, configured: WhitelistMember): WhitelistMember {
   const { scope = configured.scope, secretSha256 = configured.secretSha256 } = options
   if (scope !== configured.scope || secretSha256 !== configured.secretSha256)

@@ -1,4 +1,4 @@
-/** What the commands share: they read the configuration, open its store, and say what is wrong with either. */
+/** Runs the common part of commands: read the configuration, open its store, report their problems. */
 
 import { type Config, ConfigError, parseConfig } from "../config/config.ts"
 import { ChainUnavailable } from "../ports/chain.ts"
@@ -14,7 +14,7 @@ export type CommandIo = {
   warn(line: string): void
 }
 
-/** Resolves with the exit code: that of the work, 1 when store or chain are away, 78 for what a person must mend first. */
+/** Resolves with the exit code: that of the work, 1 when store or chain is unavailable, 78 to correct something first. */
 export async function onConfig(
   file: string,
   io: CommandIo,

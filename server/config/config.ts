@@ -16,10 +16,10 @@ const moneyLimits = ["perPayment", "perPayer", "total", "dailyLoss", "agreementA
 /** Not the schema's default, because written down it asks for two nodes everywhere. */
 const agreementAboveDefault = "10"
 
-/** What a person writes. */
+/** The configuration as a person writes it. */
 export type ConfigInput = z.input<typeof configSchema>
 
-/** What the service works with: canonical, complete, checked. */
+/** The configuration in its canonical, complete and checked form. */
 export type Config = Omit<
   z.output<typeof configSchema>,
   "offers" | "costs" | "unitValue" | "limits" | "payTo" | "resource" | "networks"
@@ -36,7 +36,7 @@ export type Config = Omit<
 
 type MoneyLimit = (typeof moneyLimits)[number]
 
-/** Everything wrong with a configuration, one line each: the key, what was found, what is wanted. */
+/** Lists every problem of a configuration, one line each: the key, the value found, the value wanted. */
 export class ConfigError extends Error {
   readonly problems: readonly string[]
 

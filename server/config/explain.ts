@@ -1,4 +1,4 @@
-/** Explains a refusal of the schema in lines that say what was found and wanted. */
+/** Explains a refusal of the schema, with the value found and the value wanted. */
 import type { z } from "zod"
 import { suggestName } from "../../shared/values/option-names.ts"
 import { networkShape } from "./networks.ts"

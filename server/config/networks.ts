@@ -1,4 +1,4 @@
-/** What a configuration says of the networks: the nodes to ask, how much may be asked, and what their coin is worth. */
+/** Reads the networks of a configuration: nodes, request limits and the price of the native coin. */
 import { z } from "zod"
 import { networks } from "../../shared/networks/index.ts"
 import { AmountError, parseAmount } from "../../shared/values/amount.ts"
@@ -25,7 +25,7 @@ export type NetworkConfig = Omit<z.output<typeof networkShape>, "nativePrice"> &
   readonly nativePrice: bigint | undefined
 }
 
-/** The networks by CAIP-2 id, and what is wrong with them, one line each. */
+/** Returns the networks by CAIP-2 id, and their problems, one line each. */
 export function readNetworks(raw: z.output<typeof networksSchema>): {
   readonly networks: Readonly<Record<string, NetworkConfig>>
   readonly problems: readonly string[]

@@ -1,4 +1,4 @@
-/** What is on sale, as the service works with it. */
+/** Reads the offers of a configuration into their canonical form. */
 import type { z } from "zod"
 import { networks } from "../../shared/networks/index.ts"
 import { findAsset } from "../../shared/networks/network.ts"

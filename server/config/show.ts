@@ -1,6 +1,6 @@
 /** A value of the configuration in a message about it. */
 
-/** What an embedder hands over may be no JSON at all, such as a bigint. */
+/** Writes a value for a message. An embedder may pass values that JSON cannot write, such as a bigint. */
 export function show(value: unknown): string {
   if (value === undefined) return "nothing"
   try {

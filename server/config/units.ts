@@ -1,4 +1,4 @@
-/** What a configuration says of units: how many an offer sells, what one is worth, and what routes cost. */
+/** Reads the units of a configuration: the number in an offer, the value of one, and the costs of routes. */
 import { z } from "zod"
 import { AmountError, parseAmount } from "../../shared/values/amount.ts"
 import { mostUnits } from "../core/units.ts"
@@ -23,7 +23,7 @@ type Raw = {
 export type UnitsConfig = {
   /** Units by route, such as `POST /movies`. */
   readonly costs: Readonly<Record<string, number>>
-  /** What each offer sells, in their order; null for one that only time ends. */
+  /** The units of each offer, in order; null for an offer that only time ends. */
   readonly sold: readonly (number | null)[]
   /** One line each. */
   readonly problems: readonly string[]
@@ -45,7 +45,7 @@ export function readUnits(raw: Raw): UnitsConfig {
   const unit = raw.unitValue === undefined ? undefined : worth("unitValue", raw.unitValue)
   if (unit === 0n && problems.length === 0) problems.push("unitValue: found 0, wanted more")
 
-  /** Never rounded: a buyer would get less than he was told, or a call more than it costs. */
+  /** Never rounds: a buyer would get fewer units than promised, or a call would cost more. */
   function unitsOf(key: string, text: string): number {
     const value = worth(key, text)
     if (unit === undefined)

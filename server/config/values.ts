@@ -31,7 +31,7 @@ export function requireOrigin(text: string): void {
     throw new WrongValue(`found ${show(text)}, wanted an origin such as "https://app.example.com"`)
 }
 
-/** A block of all addresses would let everybody choose the address he is counted by. */
+/** Refuses a block of all addresses, with which every caller could choose the address that is counted. */
 export function requireBlock(text: string): void {
   const [address = "", prefix, ...more] = text.split("/")
   const bits = isIP(address) === 6 ? 128 : 32

@@ -1,4 +1,4 @@
-/** The configuration's `whitelist`: who is let in without paying, read strictly, because a slip lets strangers in. */
+/** Reads the `whitelist` of a configuration strictly, because a slip would admit strangers. */
 import { z } from "zod"
 import { parseAddress, sha256, stringToBytes, zeroAddress } from "../../shared/values/evm.ts"
 import { scopeSchema } from "../core/claims.ts"
@@ -28,7 +28,7 @@ export const memberSchema = memberShape
   })
   .transform(memberFrom)
 
-/** A client that is let in for something else than the resource; read as strictly. */
+/** A client with access to something else than the resource; read as strictly. */
 export const clientSchema = z
   .strictObject({ clientId: z.string(), secretSha256: z.string() })
   .superRefine((raw, context) => {

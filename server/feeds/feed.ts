@@ -17,7 +17,7 @@ const pollMilliseconds = 1000
 /** A feed older than this may hide a failed settlement or a removal: what depends on it is not trusted. */
 export const feedMaximumSeconds = 15
 
-/** `read` brings the copy up to date; what it throws leaves the copy as it was, and older. */
+/** `read` updates the copy. When it throws, the copy stays as it was and grows older. */
 export function createFeed(
   deps: { now: Now; log: Logger },
   options: { readonly name: string; readonly read: (startedAt: number) => Promise<void> },
@@ -35,7 +35,7 @@ export function createFeed(
     readAt = startedAt
   }
 
-  // One read at a time, and a call during a read starts another: what it wants to see may be newer.
+  // One read runs at a time. A call during a read starts another, because it may need newer data.
   function refresh(): Promise<void> {
     const next = (reading ?? Promise.resolve()).catch(() => undefined).then(readOnce)
     reading = next

@@ -1,4 +1,4 @@
-/** The relayers' gas on a network: no token is sold while it cannot pay for a settlement, or for less than one costs. */
+/** Watches the relayers' gas on a network, and refuses sales without gas or below the cost of a settlement. */
 import { Refusal } from "../../shared/refusals.ts"
 import { most } from "../core/fees.ts"
 import {
@@ -20,7 +20,7 @@ export type Funding = {
    * costs now; or ChainUnavailable. Without a price of the native coin nothing is refused.
    */
   requireWorth(nominal: bigint): Promise<void>
-  /** What one settlement costs now, in millionths of the currency; null without a price of the native coin. */
+  /** Returns the present cost of a settlement in millionths of the currency; null without a price of the native coin. */
   cost(): Promise<bigint | null>
   /** How long the gas lasts. Throws ChainUnavailable. */
   forecast(): Promise<GasForecast>
@@ -40,7 +40,7 @@ export type FundingDeps = {
 
 /** A good reading is believed for this long; a bad one is looked at again every second, so that funding takes effect. */
 const goodForSeconds = 10
-/** Readings of a minute tell the rate as well as those of every second. */
+/** One reading a minute shows the rate as well as one a second. */
 const purseSeconds = 60
 
 type Reading = { readonly at: number; readonly forecast: GasForecast; readonly weiPerGas: bigint }

@@ -1,4 +1,4 @@
-/** The price list: what can be bought now, at fixed prices and at those that the seller's functions have told last. */
+/** Keeps the price list: the offers on sale now, at fixed prices and at the latest prices of the seller's functions. */
 import type { Offer, Price } from "../core/offers.ts"
 import {
   type PricedOffer,
@@ -14,7 +14,7 @@ import type { Quotes } from "./quote-seals.ts"
 export type PriceList = {
   /** All that is sold, whether or not it has a price now. */
   readonly offers: readonly Offer[]
-  /** What has one. The same array until a price changes, so that what is made of it can be kept. */
+  /** Returns the offers with a price. The array is the same until a price changes, so that derived values can be cached. */
   current(): readonly PricedOffer[]
   /** Asks for the prices that are due. Never throws. */
   refresh(): Promise<void>
@@ -23,10 +23,10 @@ export type PriceList = {
   stop(): Promise<void>
 }
 
-/** Functions are asked on this schedule, and by no request: so no flood of requests reaches what they ask themselves. */
+/** The interval of calls of the functions. Requests never call them, so no flood of requests reaches their sources. */
 const goodForSeconds = 10
 
-/** What a function told last. */
+/** The latest result of a function. */
 type LastPrice = Promised & { readonly askedAt: number }
 
 export function createPriceList(
@@ -34,7 +34,7 @@ export function createPriceList(
   options: {
     readonly offers: readonly Offer[]
     readonly pricing: readonly Pricing[]
-    /** How long a price that was told is honoured. */
+    /** Seconds for which a published price is honoured. */
     readonly quoteSeconds: number
     /** Dearest payment that gets its token before the money, in millionths of the currency. */
     readonly perPayment: bigint
@@ -58,7 +58,7 @@ export function createPriceList(
     list = pricedOffers(offers, lastPriceOf, perPayment)
   }
 
-  /** What failed is asked again every second; so is what was sealed with a key that is not trusted any more. */
+  /** Failed prices are due every second; so are prices under a seal of a removed key. */
   function isDue({ offer, price }: Pricing, at: number): boolean {
     const known = lastPriceOf(offer, price)
     const isFresh = known && at >= known.askedAt && at < known.askedAt + goodForSeconds
@@ -97,7 +97,7 @@ export function createPriceList(
 const keyOf = (offer: Offer, { network, scheme, asset }: Price): string =>
   `${offer.ref} ${network} ${scheme} ${asset}`
 
-/** What the work gives before the signal aborts; then the reason of that. */
+/** Resolves with the result of the work, or rejects with the reason of the signal when that aborts first. */
 function inTime<T>(work: () => T | Promise<T>, signal: AbortSignal): Promise<T> {
   const late = new Promise<never>((_, reject) => {
     signal.addEventListener("abort", () => reject(signal.reason), { once: true })

@@ -1,4 +1,4 @@
-/** Quotes: prices that a function told, sealed so that they hold without being stored (wire.md §3). */
+/** Seals prices of functions as price quotes, so that they hold without being stored. */
 
 import type { Offer, OpenQuote, Price } from "../core/offers.ts"
 import { type QuoteSubject, readQuote, sealedText, writeQuote } from "../core/price-quote.ts"

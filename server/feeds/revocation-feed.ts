@@ -1,4 +1,4 @@
-/** What was taken back, as this process knows it: read from the store, by a cursor, every second. */
+/** Keeps the revocations that this process knows, and reads newer ones from the store every second. */
 import {
   createRevocationSet,
   type RevocationSet,
@@ -11,7 +11,7 @@ import { createFeed, type Feed } from "./feed.ts"
 
 export type Revocations = Feed &
   Pick<RevocationSet, "reasonFor"> & {
-    /** What came after the cursor and may still concern a token, oldest first. */
+    /** Returns the revocations after the cursor that may still concern a token, oldest first. */
     after(cursor: number, limit: number): readonly NumberedRevocation[]
   }
 
@@ -41,7 +41,7 @@ export function createRevocations(deps: { store: Store; now: Now; log: Logger })
     ...createFeed(deps, { name: "revocations", read }),
     reasonFor: set.reasonFor,
     after(wanted, limit) {
-      // Whoever follows asks for the end of the list.
+      // A regular reader asks for the end of the list.
       const from = known.findLastIndex(({ sequence }) => sequence <= wanted) + 1
       return known.slice(from, from + limit)
     },

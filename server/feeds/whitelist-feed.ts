@@ -1,4 +1,4 @@
-/** Who is let in without paying, as this process knows it: the store's list, read again when it changes. */
+/** Keeps the whitelist that this process knows, and reads it again from the store when it changes. */
 import { memberOf, standsFor, type WhitelistEntry } from "../core/whitelist.ts"
 import type { Logger, Now } from "../ports/runtime.ts"
 import type { Store } from "../ports/store.ts"
@@ -6,8 +6,8 @@ import { createFeed, type Feed } from "./feed.ts"
 
 export type Whitelist = Feed & {
   /**
-   * The entry that stands behind what was issued to the subject (a CAIP-10 account or a client id) at that time; none for
-   * what is older than the entry, so that nothing revives when a removed one comes back.
+   * Finds the entry behind a token that was issued to the subject (a CAIP-10 account or a client id) at that time. Tokens
+   * older than the entry have none, so that no token revives when a removed entry returns.
    */
   find(subject: string, issuedAt: number): WhitelistEntry | undefined
 }

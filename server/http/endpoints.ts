@@ -1,4 +1,4 @@
-/** What the ticket office serves: its route table. */
+/** Lists the routes of the service. */
 import type { WalletNonce } from "../../shared/oauth/messages.ts"
 import type { Proof } from "../access/grant-lookup.ts"
 import type { Introspection } from "../access/introspection.ts"
@@ -24,7 +24,7 @@ export type EndpointParts = {
   readonly resource: string
   readonly endpoints: Endpoints
   readonly endpoint: TokenEndpoint
-  /** What a grant's owner may read. */
+  /** Read by the owner of a grant. */
   readonly status: (proof: Proof) => Promise<object>
   readonly receipt: (proof: Proof) => Promise<object>
   readonly keys: Pick<Keys, "jwks" | "receiptJwks" | "signRevocations" | "removed">

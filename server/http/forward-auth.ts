@@ -1,4 +1,4 @@
-/** Serves the gate as an endpoint that a reverse proxy asks before it passes a request to a service of any kind. */
+/** Serves the gate as an endpoint, which a reverse proxy asks before it forwards a request. */
 import type { PlainAnswer } from "../../shared/oauth/gate-answer.ts"
 import type { Challenges } from "../gate/challenges.ts"
 import { type HandleGate, rateLimitHeaders, settleCall } from "../gate/handle-gate.ts"

@@ -1,4 +1,4 @@
-/** What a grant's owner may read over HTTP: `GET /token/status` and `GET /token/receipt`. */
+/** Serves `GET /token/status` and `GET /token/receipt` to the owner of a grant. */
 import { idempotencyHeader, secretHeader } from "../../shared/oauth/messages.ts"
 import type { Proof } from "../access/grant-lookup.ts"
 import type { Rate } from "../ports/runtime.ts"

@@ -1,4 +1,4 @@
-/** Request headers of the office that more than one endpoint reads. */
+/** Reads request headers that several endpoints share. */
 
 import { parseHex32 } from "../../shared/oauth/messages.ts"
 import { Refusal } from "../../shared/refusals.ts"

@@ -1,4 +1,4 @@
-/** The health checks: whether the process lives, and whether it can sell; yes or no, and no detail (wire.md §6). */
+/** Answers the health checks, live and ready, with yes or no and without details. */
 import type { Funding } from "../feeds/gas-funding.ts"
 import type { Chain } from "../ports/chain.ts"
 import { json } from "./respond.ts"

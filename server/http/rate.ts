@@ -5,13 +5,13 @@ import { RateLimiterMemory } from "rate-limiter-flexible"
 import { Refusal, refusals } from "../../shared/refusals.ts"
 import type { Rate } from "../ports/runtime.ts"
 
-/** The window is what a refused caller is told to wait. */
+/** The window equals the time that a refused caller must wait. */
 const rateWindowSeconds = refusals.rate_limited.retryAfterSeconds
 
 /**
- * Keys are counted by hash in this many buckets (at most about 10 MB). A map of keys would grow with every address an
- * attacker can make up, and one that forgets the oldest lets him push out his own count. Strangers who share a bucket
- * share its budget; the salt keeps anybody from choosing whose.
+ * Keys are counted by hash in this many buckets (at most about 10 MB). A map of keys would grow with every address that
+ * an attacker invents, and a map that drops the oldest lets an attacker push out its own count. Callers that share a
+ * bucket share its budget; the salt prevents an attacker from choosing one.
  */
 const buckets = 2 ** 16
 
@@ -43,7 +43,7 @@ export function peerKey(address: string): string {
 function network64(address: string): string {
   const [head = "", tail] = (address.split("%")[0] ?? "").split("::")
   const front = head === "" ? [] : head.split(":")
-  // A dotted quad at the end stands for two groups.
+  // A dotted quad at the end equals two groups.
   const back = tail === undefined || tail === "" ? [] : tail.replace(/[0-9.]+\.[0-9.]+$/, "0:0").split(":")
   const zeros = tail === undefined ? 0 : 8 - front.length - back.length
   const groups = [...front, ...Array<string>(zeros).fill("0"), ...back].slice(0, 4)

@@ -1,4 +1,4 @@
-/** Answers in the web's words: JSON, refusals, and the headers every answer of the office carries. */
+/** Builds web Responses: JSON, refusals, and the headers of every answer. */
 import { dpopNonceHeader } from "../../shared/oauth/dpop.ts"
 import { type ErrorBody, errorBody, type Reason, Refusal, refusals } from "../../shared/refusals.ts"
 import { NonceWanted } from "../gate/proof-check.ts"

@@ -1,4 +1,4 @@
-/** `GET /revocations?since=`: what was taken back, signed, for gates that are elsewhere (security.md §4.6). */
+/** `GET /revocations?since=`: returns the signed list of revocations for gates elsewhere. */
 
 import { revocationPage, revocationsType } from "../../shared/oauth/revocation-list.ts"
 import { Refusal } from "../../shared/refusals.ts"

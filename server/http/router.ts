@@ -22,7 +22,7 @@ export type Route = {
   readonly path: string
   readonly methods: readonly string[]
   readonly handle: Handler
-  /** For what a proxy passes on: every path below, every method, and headers as often as they came. */
+  /** True for requests that a proxy forwards: every path below, every method, and repeated headers unchanged. */
   readonly forwarded?: true
 }
 

@@ -1,4 +1,4 @@
-/** `POST /token` over HTTP: reads the request within limits, and writes what the ticket office answers. */
+/** Serves `POST /token`: reads the request within limits, and writes the answer of the token endpoint. */
 
 import { dpopHeader, dpopNonceHeader } from "../../shared/oauth/dpop.ts"
 import {
@@ -39,7 +39,7 @@ export type TokenHttpOptions = {
   readonly prices: Pick<PriceList, "offers" | "current">
   /** Requests by peer. */
   readonly peers: Rate
-  /** The service is stopping: what is under way is finished, and nothing new begins. */
+  /** True while the service stops: it finishes requests under way and begins no new ones. */
   readonly draining: () => boolean
   /** How long a body may take; 10 when not given. */
   readonly bodySeconds?: number | undefined
@@ -53,7 +53,7 @@ export function createTokenHandler(endpoint: TokenEndpoint, options: TokenHttpOp
   const quotes = new Map<string | null, PaymentRequiredForms>()
   let priced = prices.current()
 
-  /** What is on sale now, or the one offer that `?offer=` asks for by id or reference. */
+  /** Returns the offers on sale now, or the one that `?offer=` names by id or reference. */
   function offersNamed(wanted: string | null): readonly PricedOffer[] {
     const sold = prices.offers.find((offer) => offer.id === wanted || offer.ref === wanted)
     if (wanted !== null && !sold) throw new Refusal("offer_unknown")
@@ -83,7 +83,7 @@ export function createTokenHandler(endpoint: TokenEndpoint, options: TokenHttpOp
     return made
   }
 
-  /** What a payment of x402 v1, which does not say what it is for, can be for. */
+  /** Returns the offers that a payment of x402 v1, which names none, can buy. */
   function payableIn(request: Request, gatedRoute: GatedRoute | undefined): readonly PaymentRequirements[] {
     const offers = gatedRoute
       ? prices.current().filter((offer) => opens(offer, gatedRoute))

@@ -1,4 +1,4 @@
-/** `POST /introspect` and `POST /revoke` over HTTP: what becomes of a token that somebody shows. */
+/** Serves `POST /introspect` and `POST /revoke`. */
 import type { Introspection } from "../access/introspection.ts"
 import type { Revocation } from "../access/revocation.ts"
 import type { Rate } from "../ports/runtime.ts"
@@ -9,7 +9,7 @@ import type { Handler } from "./router.ts"
 
 type Reading = { readonly peers: Rate; readonly bodySeconds: number | undefined }
 
-/** Counts the request and reads it; both endpoints take what a client may send to the token endpoint. */
+/** Counts the request and reads it. Both endpoints accept the bodies that the token endpoint accepts. */
 const reader =
   ({ peers, bodySeconds }: Reading) =>
   async (request: Request, peer: string) => {

@@ -1,4 +1,4 @@
-/** A signer outside: something that holds the private half of a signing key, so that it never is in this process. */
+/** Uses an external signer, which holds the private half of a signing key outside this process. */
 import type { JWK } from "jose"
 import type { TokenAlgorithm } from "../../shared/oauth/jws.ts"
 import { SignerUnavailable } from "../ports/keys.ts"
@@ -33,7 +33,7 @@ export function readSigner({ kid, alg, publicJwk }: Signer): SignerKey {
   return { id: kid, alg, jwk: jwk.data }
 }
 
-/** A name stands for one key, and a key that was removed does not come back. Throws {@link KeyFileError}. */
+/** Throws {@link KeyFileError} when a known key id names another key, or when a removed key returns. */
 export function checkAgainst(ring: KeyRing, signer: SignerKey): void {
   if (ring.removed.some(({ id }) => id === signer.id))
     throw new KeyFileError(`signer: found the key ${signer.id}, which was removed; wanted another`)

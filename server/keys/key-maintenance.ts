@@ -1,4 +1,4 @@
-/** What an operator may do with the keys of a folder: look at them, replace them in good time, take one out at once. */
+/** Lists, rotates and removes the keys of a folder for the operator. */
 import { type RingKey, secondsToRotation, stateOf } from "../core/key-ring.ts"
 import type { Now } from "../ports/runtime.ts"
 import {

@@ -62,7 +62,7 @@ async function openReal(file: string, real: string): Promise<FileHandle | undefi
   }
 }
 
-/** Whoever can write to a folder on the way to a linked file can put another key in its place. */
+/** Checks the folders on the way to a linked file, because a user who may write there could replace the key. */
 async function checkFolders(file: string, { folder, real }: Found): Promise<void> {
   const names = relative(folder, dirname(real)).split(sep)
   const folders = names.map((_, index) => join(folder, ...names.slice(0, index + 1)))

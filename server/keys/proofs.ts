@@ -6,7 +6,7 @@ import { parseJson } from "../../shared/values/json.ts"
 import type { Proof } from "../core/dpop.ts"
 
 const coordinate = z.string().regex(/^[A-Za-z0-9_-]{43}$/)
-/** What a public key may say of itself besides. */
+/** Further members that a public key may have. */
 const notes = {
   kid: z.string().max(256).optional(),
   alg: z.string().max(32).optional(),

@@ -1,4 +1,4 @@
-/** Refresh tokens: derived by HMAC from the grant and its generation, so that none is stored (wire.md §5). */
+/** Derives refresh tokens by HMAC from the grant and its generation, so that none is stored. */
 import { createHmac, timingSafeEqual } from "node:crypto"
 
 const grantIdBytes = 16

@@ -1,4 +1,4 @@
-/** What may happen to the service's key ring; each change takes a ring and answers another, or the same for nothing to do. */
+/** Computes changes of a key ring. Each change returns a new ring, or the same ring when nothing is due. */
 import { randomBytes } from "node:crypto"
 import type { TokenAlgorithm } from "../../shared/oauth/jws.ts"
 import { longestTokenSeconds } from "../../shared/oauth/revocation.ts"
@@ -19,7 +19,7 @@ import { longestQuoteSeconds } from "../core/pricing.ts"
 import { generateKey } from "./algorithms.ts"
 import type { AccessKey, KeyRing, SecretKey } from "./ring-file.ts"
 
-/** A retiring key is checked with until the last token it can have signed is over; 300 s for clocks that differ. */
+/** A retiring key is accepted until its last possible token has expired, plus 300 s for different clocks. */
 export const accessOverlapSeconds = longestTokenSeconds + 300
 /** A refresh token is worth something as long as its grant, and a buyer may come with it on the last day. */
 export const refreshOverlapSeconds = longestGrantSeconds

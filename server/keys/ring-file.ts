@@ -1,7 +1,7 @@
 /**
- * The service's keys in a folder that several processes share: the whole ring is one file, and a change is a new file of
- * the next number. A link to a number that is taken fails, so of two changes at once one is made and the other begins
- * anew, and a process that dies leaves no lock behind.
+ * Keeps a key ring in a folder that several processes share. The whole ring is one file, and a change is a new file of
+ * the next number. A link to an existing number fails, so of two parallel changes one succeeds and the other starts again.
+ * A process that dies leaves no lock behind.
  */
 import { readdir, unlink } from "node:fs/promises"
 import { join } from "node:path"
@@ -93,7 +93,7 @@ export function createRingFile(folder: string) {
   return { open: () => ownFolder(folder), read, update }
 }
 
-/** What is wrong is said of the whole file only: an excerpt could be a key. */
+/** Its errors name the whole file only, because an excerpt could be a key. */
 function parseRing(file: string, text: string): KeyRing {
   const parsed = ringSchema.safeParse(jsonOf(text))
   if (!parsed.success || !parsed.data.access.every(({ alg, jwk }) => fits(alg, jwk)))

@@ -1,7 +1,7 @@
 /** Seals: what shows that this service made a text, without its being stored. */
 import { createHmac, timingSafeEqual } from "node:crypto"
 
-/** What a seal is for; no seal is taken for one of another purpose. */
+/** The purpose of a seal; a seal of one purpose is invalid for the other. */
 type Purpose = "nonce" | "quote"
 
 /** 128 bits: 22 characters, in one spelling. */

@@ -15,7 +15,7 @@ const payloadPattern = /^[A-Za-z0-9_-]{1,8192}$/
 /** A signer outside that takes longer is away. */
 const longestSignMilliseconds = 5000
 
-/** Signs what it is given; the answer is a raw signature: r and s, or R and S, of 32 bytes each. */
+/** Signs bytes and returns a raw signature: r and s, or R and S, of 32 bytes each. */
 export type SignBytes = (bytes: Uint8Array) => Promise<Uint8Array>
 
 export type SigningKey = {
@@ -25,7 +25,7 @@ export type SigningKey = {
   sign(kind: keyof typeof types, payload: object): Promise<string>
   /** Undefined for whatever this key did not sign as an access token. */
   verify(token: string): Promise<Claims | undefined>
-  /** Whether what it signs can be checked with its public half. Throws {@link SignerUnavailable}. */
+  /** Checks that its public half verifies its signatures. Throws {@link SignerUnavailable}. */
   works(): Promise<boolean>
 }
 
@@ -54,7 +54,7 @@ export async function loadSigningKey(key: AccessKey, external: SignBytes | undef
     if (signature?.length !== 64)
       throw new SignerUnavailable(`found a signature of ${signature?.length} bytes, wanted 64 (r and s)`)
     const token = `${content}.${canonical(alg, signature)}`
-    // What comes over a wire may be another key's, and a token nobody accepts is worse than none.
+    // A remote signature may be by another key, and a token that nobody accepts is worse than none.
     if (external && !(await check(token)))
       throw new SignerUnavailable("found a signature that the public key does not verify")
     return token
