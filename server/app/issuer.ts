@@ -3,6 +3,7 @@
 import { createRelayers } from "../chains/relayer.ts"
 import { createSignaturePool } from "../chains/signature-pool.ts"
 import { type Config, type ConfigInput, parseConfig } from "../config/config.ts"
+import { createClockWatch } from "../feeds/clock-watch.ts"
 import type { HandleGate } from "../gate/handle-gate.ts"
 import { createProofCheck } from "../gate/proof-check.ts"
 import { endpointsOf } from "../http/metadata.ts"
@@ -93,7 +94,9 @@ async function compose(
     log,
   })
   const relayers = createRelayers(relayerKeys)
-  const { chains, budgets } = connect(config, log)
+  const { chains: connections, budgets } = connect(config, log)
+  const clock = createClockWatch({ now, log })
+  const chains = new Map([...connections].map(([id, chain]) => [id, clock.watch(chain)] as const))
   await checkChains(chains, log)
   await checkAccounts(config, relayers, chains)
   await warnOfRecipient(config, relayers, chains, log)
@@ -105,12 +108,17 @@ async function compose(
   const settling = { store, chains, relayers, holder, onEnded: noteEnded }
   const { worker, waits } = createSettling(config, settling, options, runtime)
   const bookkeeper = createBookkeeping(config, books, { chains, relayers, holding: worker.holding }, runtime)
-  const shops = createShops(config, chains, { relayers, checkBooks: bookkeeper.check }, runtime)
+  const signatures = createSignaturePool(log)
+  own(signatures, { stop: signatures.close })
+  const shops = createShops(
+    config,
+    chains,
+    { relayers, checkBooks: bookkeeper.check, keys, recover: signatures.recover },
+    runtime,
+  )
   const funding = new Map([...shops].map(([id, shop]) => [id, shop.funding]))
   await warnOfPrices(config, funding, log)
 
-  const signatures = createSignaturePool(log)
-  own(signatures, { stop: signatures.close })
   const checkProof = createProofCheck(
     { verify: verifyProof, keys, store, now },
     { nonces: config.dpopNonces },
@@ -121,6 +129,7 @@ async function compose(
       ...{ store, keys, board, whitelist, waits, shops, budgets, signatures, checkProof },
       onRedeemed: worker.wake,
       onEnded: noteEnded,
+      clockSkew: clock.skew,
     },
     { endpoints, onStep: options.onStep },
     runtime,
@@ -130,7 +139,7 @@ async function compose(
   let draining = false
   const router = createRoutes(
     config,
-    { store, keys, feeds, shops, endpoint, gateParts, draining: () => draining },
+    { store, keys, feeds, shops, endpoint, gateParts, draining: () => draining, clockSkew: clock.skew },
     { endpoints, bodySeconds: options.bodySeconds },
     runtime,
   )

@@ -5,6 +5,7 @@ import { createReceipts } from "../access/receipt.ts"
 import { createRevocation } from "../access/revocation.ts"
 import { createStatus } from "../access/status.ts"
 import type { Config } from "../config/config.ts"
+import type { ClockSkew } from "../core/clock-skew.ts"
 import { scopesOf } from "../core/offers.ts"
 import { createHandleGate } from "../gate/handle-gate.ts"
 import { supportedGrantTypes, type TokenEndpoint } from "../grants/token-endpoint.ts"
@@ -30,11 +31,12 @@ export function createRoutes(
     readonly endpoint: TokenEndpoint
     readonly draining: () => boolean
     readonly gateParts: GateParts
+    readonly clockSkew: () => ClockSkew
   },
   options: { readonly endpoints: Endpoints; readonly bodySeconds: number | undefined },
   { now, random, log }: Runtime,
 ): Router {
-  const { store, keys, feeds, shops, endpoint, draining, gateParts } = deps
+  const { store, keys, feeds, shops, endpoint, draining, gateParts, clockSkew } = deps
   const { revocations, whitelist, prices, noteEnded } = feeds
   const { gate, challenges } = gateParts
   const names = { issuer: config.issuer, resource: config.resource }
@@ -66,7 +68,12 @@ export function createRoutes(
         challenges,
         scopes: new Set(scopesOf([...config.offers, ...config.whitelist])),
       },
-      health: { draining, storeAge: revocations.age, networks: [...shops.values()] },
+      health: {
+        draining,
+        storeAge: revocations.age,
+        sales: [...shops.values()].map(({ sale }) => sale),
+        clockSkew,
+      },
     }),
     log,
   )

@@ -1,19 +1,23 @@
 /** Composes the sale of tokens: the networks that sell, their gas, and the token endpoint. */
+import { requireScheme } from "../../shared/schemes/index.ts"
+import type { Recover } from "../../shared/values/evm.ts"
 import { withReadBudget } from "../chains/read-budget.ts"
 import type { RequestBudget } from "../chains/request-budget.ts"
 import type { SignaturePool } from "../chains/signature-pool.ts"
 import type { Config } from "../config/config.ts"
 import { createFunding, type Funding } from "../feeds/gas-funding.ts"
+import { createSaleCheck, type SaleCheck } from "../feeds/sale-check.ts"
 import type { CheckProof } from "../gate/proof-check.ts"
 import type { TokenDeps } from "../grants/grant-type.ts"
 import { createTokenEndpoint, type TokenEndpoint } from "../grants/token-endpoint.ts"
 import type { Endpoints } from "../http/metadata.ts"
 import { createRate } from "../http/rate.ts"
-import type { Chain, Relayer } from "../ports/chain.ts"
+import type { Chain, Relayer, TransferQuery } from "../ports/chain.ts"
+import type { Keys } from "../ports/keys.ts"
 import type { Runtime } from "./runtime.ts"
 
 /** A network that sells. */
-export type Shop = { readonly chain: Chain; readonly funding: Funding }
+export type Shop = { readonly chain: Chain; readonly funding: Funding; readonly sale: SaleCheck }
 
 /** `checkBooks` throws until the books of a network are complete; nothing is sold there before. */
 export function createShops(
@@ -22,10 +26,12 @@ export function createShops(
   deps: {
     readonly relayers: readonly Pick<Relayer, "address">[]
     readonly checkBooks: (network: string) => void
+    readonly keys: Keys
+    readonly recover: Recover
   },
   { now, log }: Runtime,
 ): ReadonlyMap<string, Shop> {
-  const { relayers, checkBooks } = deps
+  const { relayers, checkBooks, keys, recover } = deps
   const shops = [...chains].map(([id, chain]): [string, Shop] => {
     const nativePrice = config.networks[id]?.nativePrice
     const ready = async () => {
@@ -33,9 +39,19 @@ export function createShops(
       await chain.ready()
     }
     const funding = createFunding({ chain, relayers, nativePrice, now, log })
-    return [id, { chain: { ...chain, ready }, funding }]
+    const shop = { ...chain, ready }
+    const sold = soldOn(id, config)
+    const sale = createSaleCheck({ chain: shop, funding, keys, recover, sold, now, log })
+    return [id, { chain: shop, funding, sale }]
   })
   return new Map(shops)
+}
+
+/** The reads of a sale: one for each asset and scheme on the network. */
+function soldOn(network: string, { offers }: Config): readonly Pick<TransferQuery, "scheme" | "asset">[] {
+  const prices = offers.flatMap((offer) => offer.prices).filter((price) => price.network === network)
+  const byContent = new Map(prices.map(({ scheme, asset }) => [`${scheme} ${asset}`, { scheme, asset }]))
+  return [...byContent.values()].map(({ scheme, asset }) => ({ scheme: requireScheme(scheme), asset }))
 }
 
 /** Reads for payments that no key has signed: anybody can make such payments up, so their budget is small. */
@@ -43,7 +59,10 @@ const contractReads = { concurrent: 8, waiting: 32, perSecond: 100 }
 
 export function createSales(
   config: Config,
-  deps: Pick<TokenDeps, "store" | "keys" | "board" | "whitelist" | "waits" | "onRedeemed" | "onEnded"> & {
+  deps: Pick<
+    TokenDeps,
+    "store" | "keys" | "board" | "whitelist" | "waits" | "onRedeemed" | "onEnded" | "clockSkew"
+  > & {
     readonly shops: ReadonlyMap<string, Shop>
     readonly budgets: ReadonlyMap<string, RequestBudget>
     readonly signatures: SignaturePool

@@ -1,7 +1,7 @@
-/** Recovery of signers in a thread of its own: a flood of payments keeps that thread busy, and nobody else. */
+/** Recovers signers in a thread of its own: a flood of payments keeps only that thread busy. */
 import { Tinypool } from "tinypool"
 import type { Recover } from "../../shared/values/evm.ts"
-import { type Logger, Overloaded } from "../ports/runtime.ts"
+import { type Logger, Overloaded, ThreadFailed } from "../ports/runtime.ts"
 import { threadModule } from "../ports/thread-module.ts"
 import type { SignatureTask } from "./signature-thread.ts"
 
@@ -9,18 +9,19 @@ export type SignaturePoolOptions = {
   readonly threads?: number
   /** Checks that may wait; at about 2 ms each, an honest payer behind all of them still waits less than a second. */
   readonly waiting?: number
-  /** A thread that was lost without a word is given up after this long. */
+  /** A check whose thread does not answer fails after this long. */
   readonly timeoutMs?: number
-  /** What the threads run, as a URL; for tests. */
+  /** The program of the threads, as a URL; for tests. */
   readonly module?: string
 }
 
 export type SignaturePool = {
-  /** Throws {@link Overloaded} when it cannot tell now. */
+  /** Throws {@link Overloaded} while too many checks wait, and {@link ThreadFailed}. */
   readonly recover: Recover
   close(): Promise<void>
 }
 
+/** Throws ThreadMissing. */
 export function createSignaturePool(log: Logger, options: SignaturePoolOptions = {}): SignaturePool {
   const { threads = 1, waiting = 256, timeoutMs = 10_000 } = options
   const pool = new Tinypool({
@@ -42,8 +43,8 @@ export function createSignaturePool(log: Logger, options: SignaturePoolOptions =
         const task: SignatureTask = { digest, signature }
         return await pool.run(task, { signal: AbortSignal.timeout(timeoutMs) })
       } catch (error) {
-        // What is wrong with a signature is an answer, not an error: here the thread has failed.
-        throw new Overloaded("signature checks", { cause: error })
+        // A wrong signature is an answer and not an error, so the thread has failed.
+        throw new ThreadFailed("signature checks", { cause: error })
       }
     },
     async close() {

@@ -4,6 +4,7 @@ import { BrokenBooks } from "../books/audit.ts"
 import { ConfigError, type ConfigInput } from "../config/config.ts"
 import { KeyFileError } from "../keys/index.ts"
 import { ChainMismatch } from "../ports/chain.ts"
+import { ThreadMissing } from "../ports/runtime.ts"
 import { StoreFileError } from "../ports/store.ts"
 import { MissingPackage, UnknownStore } from "../stores/index.ts"
 
@@ -28,9 +29,14 @@ export async function readConfig(file: string): Promise<ConfigInput> {
 /** Problems a person can mend before the next start; undefined for a failure of the program. */
 export function mendableProblems(error: unknown): readonly string[] | undefined {
   if (error instanceof ConfigError || error instanceof BrokenBooks) return error.problems
-  const isMendable = [KeyFileError, StoreFileError, MissingPackage, UnknownStore, ChainMismatch].some(
-    (kind) => error instanceof kind,
-  )
+  const isMendable = [
+    KeyFileError,
+    StoreFileError,
+    MissingPackage,
+    ThreadMissing,
+    UnknownStore,
+    ChainMismatch,
+  ].some((kind) => error instanceof kind)
   return isMendable && error instanceof Error ? [error.message] : undefined
 }
 

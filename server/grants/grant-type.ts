@@ -3,6 +3,7 @@
 import type { PendingResponse, TokenResponse } from "../../shared/oauth/messages.ts"
 import type { Hex, Recover } from "../../shared/values/evm.ts"
 import type { SettlementResponse } from "../../shared/x402/messages.ts"
+import type { ClockSkew } from "../core/clock-skew.ts"
 import type { ExposureLimits } from "../core/exposure.ts"
 import type { TokenLives } from "../core/grant.ts"
 import type { GatedRoute, OfferBoard } from "../core/offers.ts"
@@ -33,6 +34,8 @@ export type TokenDeps = {
   readonly recover: Recover
   /** Payments by payer. */
   readonly payers: Rate
+  /** How far this server's clock is from the chain's. */
+  readonly clockSkew: () => ClockSkew
   /** Of buyers whose payment is settled first. */
   readonly waits: Waits
   readonly log: Logger

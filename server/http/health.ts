@@ -1,6 +1,6 @@
-/** Answers the health checks, live and ready, with yes or no and without details. */
-import type { Funding } from "../feeds/gas-funding.ts"
-import type { Chain } from "../ports/chain.ts"
+/** Answers the health checks, live and ready, with yes or no and without a cause but the clock. */
+import { type ClockSkew, isDisabling, isNotable } from "../core/clock-skew.ts"
+import type { SaleCheck } from "../feeds/sale-check.ts"
 import { json } from "./respond.ts"
 import type { Route } from "./router.ts"
 
@@ -8,7 +8,9 @@ export type HealthDeps = {
   readonly draining: () => boolean
   /** Seconds since the store last answered. */
   readonly storeAge: () => number
-  readonly networks: readonly { readonly chain: Pick<Chain, "ready">; readonly funding: Funding }[]
+  /** One a network. */
+  readonly sales: readonly SaleCheck[]
+  readonly clockSkew: () => ClockSkew
 }
 
 /** The gate's feed reads the store every second. */
@@ -17,13 +19,10 @@ const storeMaximumSeconds = 5
 export function healthRoutes(paths: { live: string; ready: string }, deps: HealthDeps): readonly Route[] {
   let asking: Promise<boolean> | undefined
 
-  /** Ready when one network would take a payment; both questions are answered from memory most of the time. */
+  /** One network that would take a payment is enough. Most answers come from memory. */
   async function canSell(): Promise<boolean> {
-    const able = deps.networks.map(async ({ chain, funding }) => {
-      await chain.ready()
-      await funding.check()
-    })
-    return (await Promise.allSettled(able)).some(({ status }) => status === "fulfilled")
+    const sales = await Promise.allSettled(deps.sales.map((sale) => sale.check()))
+    return sales.some(({ status }) => status === "fulfilled")
   }
 
   async function isReady(): Promise<boolean> {
@@ -32,17 +31,20 @@ export function healthRoutes(paths: { live: string; ready: string }, deps: Healt
     asking ??= canSell().finally(() => {
       asking = undefined
     })
-    // Looked at again, because a node that hangs takes seconds.
-    return (await asking) && !deps.draining()
+    // Draining may have begun meanwhile, because a node that hangs takes seconds.
+    return (await asking) && !deps.draining() && !isDisabling(deps.clockSkew())
+  }
+
+  /** No cause is named but the clock, which nobody else can see. */
+  async function answerReady(): Promise<Response> {
+    const ready = await isReady()
+    const skew = deps.clockSkew()
+    const clock = isNotable(skew) && { clock_skew_seconds: skew }
+    return json(ready ? 200 : 503, { status: ready ? "ok" : "unavailable", ...clock })
   }
 
   return [
     { path: paths.live, methods: ["GET"], handle: () => json(200, { status: "ok" }) },
-    {
-      path: paths.ready,
-      methods: ["GET"],
-      handle: async () =>
-        (await isReady()) ? json(200, { status: "ok" }) : json(503, { status: "unavailable" }),
-    },
+    { path: paths.ready, methods: ["GET"], handle: answerReady },
   ]
 }

@@ -12,7 +12,23 @@ export type Logger = {
   error(fields: Record<string, unknown>, message: string): void
 }
 
-/** More work waits than this process takes on, or who does it has just failed. Nothing was done. */
+/** A worker thread failed, or does not start. Nothing was done. */
+export class ThreadFailed extends Error {
+  constructor(what: string, options?: ErrorOptions) {
+    super(`a thread for ${what} failed`, options)
+    this.name = "ThreadFailed"
+  }
+}
+
+/** The program of a worker thread is not beside that of the service, as bundlers leave it out. */
+export class ThreadMissing extends Error {
+  constructor(name: string) {
+    super(`found no ${name}.js beside the program, wanted it there: a bundler has to copy it`)
+    this.name = "ThreadMissing"
+  }
+}
+
+/** More work waits than this process takes on. Nothing was done. */
 export class Overloaded extends Error {
   constructor(what: string, options?: ErrorOptions) {
     super(`no room for more ${what}`, options)

@@ -1,12 +1,19 @@
-/** Where the module of a worker thread is, compiled or from source. */
+/** Finds the module of a worker thread, compiled or from source. */
+import { existsSync } from "node:fs"
+import { ThreadMissing } from "./runtime.ts"
 
 /**
- * Compiled, it is the file beside the one that asks. From source a thread needs a loader of its own, because tsx gives
+ * Compiled, it is the file beside the one that asks. Throws {@link ThreadMissing} where a bundler left it out: every sale
+ * would fail, and only then. From source a thread needs a loader of its own, because tsx gives
  * its hooks to the main thread only (privatenumber/tsx#354): then it is a module that boots tsx first and passes on
  * what `exported` names.
  */
 export function threadModule(name: string, from: string, exported: readonly string[] = []): URL {
-  if (!from.endsWith(".ts")) return new URL(`./${name}.js`, from)
+  if (!from.endsWith(".ts")) {
+    const compiled = new URL(`./${name}.js`, from)
+    if (!existsSync(compiled)) throw new ThreadMissing(name)
+    return compiled
+  }
   const loader = JSON.stringify(import.meta.resolve("tsx/esm/api"))
   const entry = JSON.stringify(new URL(`./${name}.ts`, from).href)
   const boot = `import { register } from ${loader}

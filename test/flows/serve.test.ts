@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { type LocalChain, startLocalChain } from "../support/chain/local-chain.ts"
 import { runCommand } from "../support/command.ts"
 import { configInput, sepoliaId, storedIn } from "../support/offers.ts"
+import { offer } from "../support/service.ts"
 import { freePort } from "../support/spawn-service.ts"
 
 let chain: LocalChain
@@ -27,6 +28,7 @@ async function configFile(name: string, changes: object): Promise<string> {
       listen: `127.0.0.1:${port}`,
       ...storedIn(join(folder, name)),
       networks: { [sepoliaId]: { rpcUrls: [chain.rpcUrl] } },
+      offers: [offer("hour", "movies:read", "0.01"), offer("studio", "movies:write", "0.05")],
     }),
     ...changes,
   }

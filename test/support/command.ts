@@ -19,6 +19,10 @@ export const runCommand = (
   env: NodeJS.ProcessEnv = process.env,
 ): Command => start([bundled(script), ...args], { env })
 
+/** A program that was compiled into a folder. */
+export const runIn = (folder: string, file: string, args: readonly string[]): Command =>
+  start([file, ...args], { cwd: folder })
+
 /** As it is, compiled while it is loaded. */
 export const runFile = (file: URL, args: readonly string[], options: RunOptions = {}): Command =>
   start(["--import", "tsx", fileURLToPath(file), ...args], options)

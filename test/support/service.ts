@@ -9,6 +9,7 @@ import { authorizationServer, gate } from "../../server/adapters/express.ts"
 import { createIssuer, type Issuer } from "../../server/app/issuer.ts"
 import type { IssuerOptions } from "../../server/app/issuer-options.ts"
 import type { ConfigInput } from "../../server/config/config.ts"
+import { scopesOf } from "../../server/core/offers.ts"
 import { commitmentHeader, secretHeader } from "../../shared/oauth/messages.ts"
 import { encodeHeader } from "../../shared/values/codec.ts"
 import { encodeFunctionData, type Hex, parseAbi } from "../../shared/values/evm.ts"
@@ -86,12 +87,15 @@ export async function openService(options: ServiceOptions = {}): Promise<TestSer
   })
   await chain.fund(issuer.relayer)
   app.use(authorizationServer(issuer))
-  app.get("/movies/:id", gate(issuer, "movies:read"), (req, res) => {
-    res.json({ id: req.params.id })
-  })
-  app.post("/movies", gate(issuer, "movies:write"), (_req, res) => {
-    res.status(201).json({})
-  })
+  const scopes = scopesOf([...issuer.config.offers, ...issuer.config.whitelist])
+  if (scopes.includes("movies:read"))
+    app.get("/movies/:id", gate(issuer, "movies:read"), (req, res) => {
+      res.json({ id: req.params.id })
+    })
+  if (scopes.includes("movies:write"))
+    app.post("/movies", gate(issuer, "movies:write"), (_req, res) => {
+      res.status(201).json({})
+    })
   const [first] = issuer.config.offers
   if (!first) throw new Error("the configuration has no offer")
 

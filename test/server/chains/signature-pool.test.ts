@@ -4,7 +4,7 @@ import {
   type SignaturePool,
   type SignaturePoolOptions,
 } from "../../../server/chains/signature-pool.ts"
-import { Overloaded } from "../../../server/ports/runtime.ts"
+import { Overloaded, ThreadFailed } from "../../../server/ports/runtime.ts"
 import { keccak256, lowerAddress, stringToBytes } from "../../../shared/values/evm.ts"
 import { randomAccount } from "../../support/payments.ts"
 
@@ -50,7 +50,7 @@ describe("the signature pool", () => {
   it("replaces a thread that throws, exits or hangs and fails only its own check", async () => {
     const { recover } = open({ module: faultyThread, timeoutMs: 1000 })
     for (const fault of ["0xdead", "0x0e", "0x5100"] as const) {
-      await expect(recover(fault, "0x"), fault).rejects.toBeInstanceOf(Overloaded)
+      await expect(recover(fault, "0x"), fault).rejects.toBeInstanceOf(ThreadFailed)
       await expect
         .poll(() => recover("0x01", "0x").catch(() => undefined), { timeout: 10_000 })
         .toBe("0xgood")
@@ -59,7 +59,7 @@ describe("the signature pool", () => {
 
   it("rejects a check when its thread cannot start", async () => {
     const { recover } = open({ module: "data:text/javascript,throw 1", timeoutMs: 500 })
-    await expect(recover(digest, junk)).rejects.toBeInstanceOf(Overloaded)
+    await expect(recover(digest, junk)).rejects.toBeInstanceOf(ThreadFailed)
   })
 
   it("rejects checks once it is closed", async () => {

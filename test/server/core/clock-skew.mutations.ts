@@ -1,0 +1,14 @@
+/** Removes the defences that clock-skew.test.ts guards. */
+import { at, type Mutation } from "../../mutations/mutation.ts"
+
+export const mutations: readonly Mutation[] = [
+  ...at("server/core/clock-skew.ts", [
+    [
+      "a slow chain is no wrong clock",
+      "age - unseen - blockSeconds",
+      "age - blockSeconds",
+      "is never seen where the clock",
+    ],
+    ["a clock behind is seen", "skew: age < 0 ? age : ahead", "skew: ahead", "of a clock behind or ahead"],
+  ]),
+]
