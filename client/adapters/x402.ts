@@ -6,6 +6,7 @@ import {
   paymentRequiredSchema,
 } from "../../shared/x402/messages.ts"
 import { Ticket402Error } from "../core/errors.ts"
+import { requireKnown } from "../core/option-names.ts"
 import { isTokenEndpoint, parseUrl, resourceOf, tokenEndpointOf } from "../core/origins.ts"
 import { createSingleFlight } from "../core/single-flight.ts"
 import { discard, readJson } from "../wire/bodies.ts"
@@ -42,8 +43,10 @@ const noOtherPlaces = { allowInsecureHttp: false, tokenEndpoints: new Set<string
  */
 export function tokenHook(
   pay: (input: URL, init: RequestInit) => Promise<Response>,
-  { origin, now = () => Date.now() / 1000 }: TokenHookOptions = {},
+  options: TokenHookOptions = {},
 ): TokenHook {
+  requireKnown(options, { origin: true, now: true })
+  const { origin, now = () => Date.now() / 1000 } = options
   /** By what was bought, and where. */
   const heldTokens = new Map<string, HeldToken>()
   const purchases = createSingleFlight<string, void>()

@@ -22,7 +22,7 @@ import { createProvers } from "../wire/dpop.ts"
 import { plainFetch } from "../wire/global-fetch.ts"
 import { createFetch } from "./fetch.ts"
 import type { ClientOptions } from "./options.ts"
-import { recipientOf, requireCount, settingsOf } from "./settings.ts"
+import { recipientOf, requirePlans, settingsOf } from "./settings.ts"
 
 export type Client = {
   /**
@@ -113,7 +113,7 @@ export function createClient(options: ClientOptions): Client {
 /** Checks the plans of each call, as createClient checks its options. */
 function withCheckedPlans<R>(call: (...args: Parameters<Fetch>) => Promise<R>): typeof call {
   return async (input, init, plans) => {
-    if (plans?.expectedCalls !== undefined) requireCount(plans.expectedCalls)
+    requirePlans(plans)
     return call(input, init, plans)
   }
 }

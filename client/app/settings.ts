@@ -6,10 +6,49 @@ import { AmountError } from "../../shared/values/amount.ts"
 import { type Address, parseAddress } from "../../shared/values/evm.ts"
 import type { Limits } from "../core/budget-rules.ts"
 import { parseMicros } from "../core/budget-rules.ts"
+import type { CallPlans } from "../core/call.ts"
 import { Ticket402Error } from "../core/errors.ts"
+import { type OptionNames, requireKnown } from "../core/option-names.ts"
 import { insecure, isOrigin, isPrivateEnough, type PlaceRules, parseUrl } from "../core/origins.ts"
 import type { Policy } from "../core/policy.ts"
 import type { ClientOptions } from "./options.ts"
+
+const clientNames: OptionNames<ClientOptions> = {
+  account: true,
+  budget: true,
+  networks: true,
+  allow: true,
+  approve: true,
+  expectedCalls: true,
+  balances: true,
+  payPerCall: true,
+  tokenEndpoints: true,
+  allowInsecureHttp: true,
+  dpop: true,
+  walletProof: true,
+  store: true,
+  onEvent: true,
+  timeoutMs: true,
+  resendSeconds: true,
+  fetch: true,
+  now: true,
+  random: true,
+  delay: true,
+}
+const budgetNames: OptionNames<ClientOptions["budget"]> = {
+  perPurchase: true,
+  perDay: true,
+  perOriginPerDay: true,
+  perOrigin: true,
+  perOffer: true,
+  total: true,
+  approveAbove: true,
+}
+const allowNames: OptionNames<NonNullable<ClientOptions["allow"]>> = {
+  origins: true,
+  assets: true,
+  recipients: true,
+}
 
 /** A billion dollars: who writes more has mistaken the unit. */
 const mostMicros = parseMicros("1000000000")
@@ -26,6 +65,9 @@ export type Settings = {
 
 /** Throws a {@link Ticket402Error} `option_invalid` that names the option. */
 export function settingsOf(options: ClientOptions): Settings {
+  requireKnown(options, clientNames)
+  requireKnown(options.budget, budgetNames, "budget.")
+  requireKnown(options.allow, allowNames, "allow.")
   const { budget, approve, expectedCalls = 1 } = options
   const payer = parseAddress(options.account?.address ?? "")
   if (!payer) throw wrong("account", "no address", "an account with an address")
@@ -63,7 +105,13 @@ export function recipientOf(origin: string, payTo: string): Address {
   return address
 }
 
-export function requireCount(expectedCalls: number): void {
+/** Checks the plans of a call. */
+export function requirePlans(plans: CallPlans | undefined): void {
+  requireKnown(plans, { expectedCalls: true })
+  if (plans?.expectedCalls !== undefined) requireCount(plans.expectedCalls)
+}
+
+function requireCount(expectedCalls: number): void {
   if (!(Number.isSafeInteger(expectedCalls) && expectedCalls > 0))
     throw wrong("expectedCalls", String(expectedCalls), "a positive whole number")
 }

@@ -54,7 +54,8 @@ export function failureOf(error: unknown, money: Money, reader: Reader = "person
   if (error instanceof Ticket402Error) {
     const { code } = error
     const advice = reader === "person" ? adviceOf(error) : agentAdvice[exitOf(error)]
-    const text = [error.message.replace(/ \[[a-z_]+\]$/, ""), money.sentence(isKept(code)), advice ?? ""]
+    const paid = code === "not_sent" ? "Nothing was paid." : money.sentence(isKept(code))
+    const text = [error.message.replace(/ \[[a-z_]+\]$/, ""), paid, advice ?? ""]
     return { exit: exitOf(error), code, text: text.filter((part) => part !== "").join(" ") }
   }
   // fetch throws this without an answer. Its message is empty of facts, and its cause may contain secrets.
@@ -92,6 +93,8 @@ function exitOf(error: Ticket402Error): Exit {
     case "purchase_overtaken":
     case "refresh_unanswered":
       return "unanswered"
+    case "not_sent":
+      return "unreachable"
     default:
       return "service"
   }

@@ -95,6 +95,8 @@ function report(event: ClientEvent, money: Money, terminal: Terminal): void {
     terminal.progress(
       `paying ${event.amount} ${event.asset} to ${event.origin} for ${quoted(nameOf(event.offer))}`,
     )
+  if (event.type === "waiting" && event.reason !== undefined)
+    terminal.say(`${event.origin} answers ${event.reason}; asking again in ${Math.ceil(event.seconds)} s`)
   if (event.type === "resent") terminal.progress(`asking ${event.origin} once more for its answer`)
   if ((event.type === "purchased" || event.type === "called") && last?.isTaken)
     terminal.say(

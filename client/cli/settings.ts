@@ -1,6 +1,7 @@
 /** Reads `settings.json`, the payer's rules for the commands. The client checks the values, which are its options. */
 import { readFile } from "node:fs/promises"
 import { z } from "zod"
+import { suggestName } from "../../shared/values/option-names.ts"
 import { codeOf } from "../node/private-file.ts"
 import { CommandError } from "./failures.ts"
 
@@ -62,7 +63,16 @@ export async function readSettings(file: string): Promise<CommandSettings> {
   if (parsed.success) return parsed.data
   const issue = parsed.error.issues[0]
   const at = issue?.path.join(".") || "the whole"
-  throw new CommandError(`settings.json: ${at}: ${issue?.message ?? "wrong"}`)
+  const nearest =
+    issue?.code === "unrecognized_keys" ? suggestName(issue.keys[0] ?? "", knownAt(issue.path)) : ""
+  throw new CommandError(`settings.json: ${at}: ${issue?.message ?? "wrong"}${nearest}`)
+}
+
+/** The names of the object in the settings that a path leads to. */
+function knownAt([member]: readonly PropertyKey[]): readonly string[] {
+  if (member === "budget") return Object.keys(settingsSchema.shape.budget.unwrap().shape)
+  if (member === "allow") return Object.keys(settingsSchema.shape.allow.unwrap().shape)
+  return Object.keys(settingsSchema.shape)
 }
 
 async function jsonOf(file: string): Promise<unknown> {

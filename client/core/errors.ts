@@ -62,6 +62,8 @@ export type Ticket402ErrorCode =
   /** 409: the payment belongs to somebody else, or the proof of owning it was not accepted. */
   | "payment_conflict"
   | "signing_failed"
+  /** `fetch` threw at once, so the payment did not leave this machine. It is undone and does not count. */
+  | "not_sent"
   /** While the account was signing, another process took the purchase over. Nothing was sent. */
   | "purchase_overtaken"
   /** The price held until before it was this purchase's turn, twice. Nothing was signed. */
@@ -90,6 +92,8 @@ export type ErrorDetail = {
   readonly reason?: string
   readonly found?: string
   readonly wanted?: string
+  /** What `fetch` threw. Errors of accounts, files and bodies are never passed on: they could hold keys, paths or text. */
+  readonly cause?: unknown
 }
 
 /** The base of all errors of this client. Never holds a key, a token, a secret or a signature, nor a `cause` that could. */
@@ -103,12 +107,14 @@ export class Ticket402Error extends Error {
   constructor(code: Ticket402ErrorCode, sentence: string, detail: ErrorDetail = {}) {
     const found = detail.found === undefined ? undefined : safe(detail.found)
     const wanted = detail.wanted === undefined ? undefined : safe(detail.wanted)
-    const facts = [found && `found ${found}`, wanted && `wanted ${wanted}`].filter(Boolean).join(", ")
-    super(`${sentence}${facts === "" ? "" : ` (${facts})`} [${code}]`)
+    const { reason, cause } = detail
+    const said = reason && `the service said ${safe(reason)}`
+    const facts = [said, found && `found ${found}`, wanted && `wanted ${wanted}`].filter(Boolean).join(", ")
+    super(`${sentence}${facts === "" ? "" : ` (${facts})`} [${code}]`, cause === undefined ? {} : { cause })
     this.name = "Ticket402Error"
     this.code = code
     this.action = detail.action
-    this.reason = detail.reason
+    this.reason = reason
     this.found = found
     this.wanted = wanted
   }

@@ -34,6 +34,14 @@ export type ClientEvent =
       readonly what: "purchase" | "refresh" | "call"
       readonly attempt: number
     }
+  /** The same message will be sent again after a wait; `reason` is the service's, such as `queue_full`. */
+  | {
+      readonly type: "waiting"
+      readonly origin: string
+      readonly what: "purchase" | "refresh" | "call"
+      readonly seconds: number
+      readonly reason?: string
+    }
   /** A call paid by `payPerCall` is answered; `transaction` is the server's own word. */
   | {
       readonly type: "called"
@@ -65,3 +73,9 @@ export function createEmitter(
     }
   }
 }
+
+/** Returns the listener of a wait that tells why a message is not answered yet. */
+export const reportWait =
+  (emit: (event: ClientEvent) => void, origin: string, what: "purchase" | "refresh" | "call") =>
+  ({ seconds, reason }: { readonly seconds: number; readonly reason: string | undefined }): void =>
+    emit({ type: "waiting", origin, what, seconds, ...(reason !== undefined && { reason }) })

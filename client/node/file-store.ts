@@ -2,6 +2,7 @@
 import { resolve } from "node:path"
 import type BetterSqlite3 from "better-sqlite3"
 import { Ticket402Error } from "../core/errors.ts"
+import { requireKnown } from "../core/option-names.ts"
 import type { ClientStore } from "../wallet/store.ts"
 import { codeOf, preparePrivateFile, unavailable } from "./private-file.ts"
 import { prepareDatabase } from "./schema.ts"
@@ -22,6 +23,7 @@ const busyMilliseconds = 5
 
 /** Throws a {@link Ticket402Error} `store_unavailable` for a file that must not be used, and without better-sqlite3. */
 export async function createFileStore(options: FileStoreOptions): Promise<FileStore> {
+  requireKnown(options, { file: true, deadlineMs: true })
   const { deadlineMs = 5_000 } = options
   // An absolute path, because SQLite gives `:memory:` and the empty name meanings of their own.
   const file = resolve(options.file)
@@ -53,6 +55,7 @@ export async function createFileStore(options: FileStoreOptions): Promise<FileSt
     keep: write(verbs.keep),
     findUnanswered: read(verbs.findUnanswered),
     drop: write(verbs.drop),
+    undo: write(verbs.undo),
     add: write(verbs.add),
     listGrants: read(verbs.listGrants),
     change: write(verbs.change),

@@ -50,6 +50,7 @@ const prepareSpendingStatements = (db: Database) => ({
   ),
   voidUnkept: db.prepare("DELETE FROM spendings WHERE kept = 0 AND claim = ? AND holder <> ?"),
   cancel: db.prepare("DELETE FROM spendings WHERE id = ? AND kept = 0"),
+  remove: db.prepare("DELETE FROM spendings WHERE id = ?"),
   markKept: db.prepare("UPDATE spendings SET kept = 1 WHERE id = ?"),
   readCounting: db
     .prepare<[string], bigint>("SELECT micros FROM spendings WHERE id = ? AND counts_until IS NULL")

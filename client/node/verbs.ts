@@ -112,6 +112,10 @@ function recordVerbs(statements: Statements): Pick<Verbs, RecordVerb> {
     },
     findUnanswered: (account, resource) => readPayment(statements.findUnanswered.get(account, resource)),
     drop,
+    undo(payment) {
+      drop(payment)
+      statements.remove.run(payment.reservation)
+    },
 
     add(grant, payment) {
       statements.add.run(keyOf(grant), grant.account, JSON.stringify(grant))

@@ -50,11 +50,16 @@ export const createApproval = (approve: Approve | undefined, above: bigint): App
   async ask(choice, place, reason) {
     const purchase = termsOf(choice, place)
     // An error of the hook counts as a no.
-    const answer = await approve?.({ ...purchase, reason }).catch(() => false)
+    let cause: unknown
+    const ask = async () => approve?.({ ...purchase, reason })
+    const answer = await ask().catch((error: unknown) => {
+      cause = error
+    })
     if (answer !== true)
       throw new PolicyRefusal("approval_denied", "The purchase was not approved.", {
         action: "stop",
         found: `${purchase.price} for ${purchase.offer} of ${purchase.origin}`,
+        cause,
       })
   },
 })

@@ -5,7 +5,7 @@ import type { ClientEvent } from "../core/events.ts"
 import { covers } from "../core/grant-rules.ts"
 import type { ClientStore, Grant, Payment } from "../wallet/store.ts"
 import { grantStateOf, type Wallet } from "../wallet/wallet.ts"
-import type { Answer } from "../wire/token-endpoint.ts"
+import { type Answer, troubleOf } from "../wire/token-endpoint.ts"
 import type { Budget } from "./budget.ts"
 
 export type ConcludeDeps = {
@@ -21,7 +21,7 @@ export async function concludePayment(payment: Payment, answer: Answer, deps: Co
       return takeGrant(payment, answer, deps)
     case "refused":
       // After a lost answer a refusal proves nothing: the first sending may have been taken.
-      if (payment.uncertain) throw await keep("outcome_unknown", payment, deps, answer.reason)
+      if (payment.uncertain) throw await keep("outcome_unknown", payment, deps, answer)
       await deps.store.drop(payment)
       await deps.budget.giveBack(payment.reservation, payment.validBefore)
       throw new Ticket402Error("purchase_refused", sentenceOf(answer.reason), {
@@ -33,7 +33,11 @@ export async function concludePayment(payment: Payment, answer: Answer, deps: Co
     case "pending":
       throw await keep("settlement_pending", payment, deps)
     case "lost":
-      throw await keep("outcome_unknown", payment, deps)
+      throw await keep("outcome_unknown", payment, deps, answer)
+    case "unsent":
+      if (payment.uncertain) throw await keep("outcome_unknown", payment, deps, answer)
+      await deps.store.undo(payment)
+      throw notSent(answer.cause)
   }
 }
 
@@ -76,15 +80,21 @@ async function keep(
   code: Ticket402ErrorCode,
   payment: Payment,
   { store }: ConcludeDeps,
-  reason?: string,
+  answer: Parameters<typeof troubleOf>[0] = { kind: "odd" },
 ): Promise<Ticket402Error> {
   await store.keep(payment)
   return new Ticket402Error(code, `${whyKept[code]} It is kept and sent again before another is signed.`, {
     action: code === "outcome_unknown" || code === "settlement_pending" ? "retry" : "stop",
-    ...(reason !== undefined && { reason }),
+    ...troubleOf(answer),
     found: `a payment good until ${payment.validBefore}`,
   })
 }
+
+export const notSent = (cause: unknown): Ticket402Error =>
+  new Ticket402Error("not_sent", "The payment could not be sent, and does not count.", {
+    action: "retry",
+    cause,
+  })
 
 const whyKept: Partial<Record<Ticket402ErrorCode, string>> = {
   answer_malformed: "The token endpoint's answer to the payment is not readable.",

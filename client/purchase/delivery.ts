@@ -1,6 +1,6 @@
 /** Delivers a signed payment: sends it until its answer is definite, and keeps it while that is unknown (CLI-14). */
 import { daySeconds } from "../core/budget-rules.ts"
-import type { ClientEvent } from "../core/events.ts"
+import { type ClientEvent, reportWait } from "../core/events.ts"
 import { type HeldLock, refreshLockOf, type WithLock } from "../wallet/locks.ts"
 import type { ClientStore, Grant, Payment } from "../wallet/store.ts"
 import type { Wallet } from "../wallet/wallet.ts"
@@ -42,7 +42,8 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
       return withGrantLock(payment, lock, deps, async (held) => {
         const { answer, sent } = await sendPayment({ ...payment, lock: { name, holder } }, held, deps)
         const isOpen = mayStillPay(payment, now()) || answer.kind === "lost" || answer.kind === "pending"
-        if (answer.kind === "token" || isOpen) return concludePayment(sent, answer, deps)
+        if (answer.kind === "token" || answer.kind === "unsent" || isOpen)
+          return concludePayment(sent, answer, deps)
         return abandon(payment)
       })
     },
@@ -87,12 +88,13 @@ async function sendPayment(
     const body = refreshToken === undefined ? undefined : new URLSearchParams({ refresh_token: refreshToken })
     return exchange({ url, headers, prover, ...(body && { body }) }, deps)
   }
-  const { answer, uncertain } = await persist(
+  const attempts = {
     send,
-    Math.min(until, lastSendingAt(payment)),
-    deps,
+    until: Math.min(until, lastSendingAt(payment)),
     // A payment that is taken needs no time to settle: asking for its outcome may go on after its end.
-    until,
-  )
+    pendingUntil: until,
+    onWait: reportWait(deps.emit, origin, "purchase"),
+  }
+  const { answer, uncertain } = await persist(attempts, deps)
   return { answer, sent: { ...payment, sends, uncertain: payment.uncertain || uncertain } }
 }

@@ -1,6 +1,6 @@
 /** Pays a plain x402 server for one call, and shows the same payment again while the call has no answer. */
 import { Ticket402Error } from "../core/errors.ts"
-import type { ClientEvent } from "../core/events.ts"
+import { type ClientEvent, reportWait } from "../core/events.ts"
 import type { Choice } from "../core/policy.ts"
 import { createQueues } from "../core/queues.ts"
 import type { HeldLock, WithLock } from "../wallet/locks.ts"
@@ -9,7 +9,8 @@ import type { Wallet } from "../wallet/wallet.ts"
 import { discard } from "../wire/bodies.ts"
 import { type PlainChallenge, readPlain, readSettlement } from "../wire/plain-x402.ts"
 import { isIdempotent, type RepeatableRequest, send } from "../wire/request.ts"
-import { type ExchangeTools, type Lost, persist } from "../wire/token-endpoint.ts"
+import { type ExchangeTools, type Lost, persist, troubleOf, type Unsent } from "../wire/token-endpoint.ts"
+import { notSent } from "./conclude-payment.ts"
 import type { Offers } from "./offers.ts"
 import { lastSendingAt, mayStillPay } from "./payment.ts"
 import type { PreparePayment } from "./prepare-payment.ts"
@@ -71,17 +72,22 @@ async function showPayment(
   const { origin } = request.url
   const until = Math.min(now() + deps.resendSeconds, lastSendingAt(payment))
   let sends = payment.sends
-  const { answer } = await persist(
-    async () => {
+  const attempts = {
+    async send() {
       await lock.extend()
       if (++sends > 1) emit({ type: "resent", origin, what: "call", attempt: sends })
       return sendOnce({ ...request, headers }, deps)
     },
     // A request that is not idempotent may have reached the handler, which must not run twice (CLI-17).
-    isIdempotent(request) ? until : now(),
-    deps,
-  )
-  if (answer.kind !== "answered") throw kept("outcome_unknown", payment)
+    until: isIdempotent(request) ? until : now(),
+    onWait: reportWait(emit, origin, "call"),
+  }
+  const { answer, uncertain } = await persist(attempts, deps)
+  if (answer.kind === "unsent" && !payment.uncertain && !uncertain) {
+    await store.undo(payment)
+    throw notSent(answer.cause)
+  }
+  if (answer.kind !== "answered") throw kept("outcome_unknown", payment, answer)
   const { response } = answer
   if (response.status === 402) throw await unpaid(payment, response, request.url, deps)
   const settlement = readSettlement(response)
@@ -98,12 +104,19 @@ async function showPayment(
 async function sendOnce(
   request: RepeatableRequest,
   { fetch }: PayForCallDeps,
-): Promise<{ readonly kind: "answered"; readonly response: Response } | Lost> {
+): Promise<{ readonly kind: "answered"; readonly response: Response } | Lost | Unsent> {
+  let isSent = false
+  const noticing: typeof fetch = (...call) => {
+    const sending = fetch(...call)
+    isSent = true
+    return sending
+  }
   try {
-    return { kind: "answered", response: await send(fetch, request, undefined) }
-  } catch (error) {
-    if (request.signal?.aborted) throw error
-    return { kind: "lost", declined: false, retryAfterSeconds: 0 }
+    return { kind: "answered", response: await send(noticing, request, undefined) }
+  } catch (cause) {
+    if (!isSent) return { kind: "unsent", cause }
+    if (request.signal?.aborted) throw cause
+    return { kind: "lost", declined: false, retryAfterSeconds: 0, cause }
   }
 }
 
@@ -115,7 +128,7 @@ async function unpaid(
 ): Promise<Ticket402Error> {
   const again = await readPlain(response, asked, timeoutMs).catch(() => undefined)
   discard(response)
-  return kept("asked_to_pay_again", payment, again?.reason)
+  return kept("asked_to_pay_again", payment, { kind: "answered", reason: again?.reason })
 }
 
 const sentences = {
@@ -124,13 +137,17 @@ const sentences = {
 }
 
 /** The payment was written down before it was sent, and stays there. */
-const kept = (code: keyof typeof sentences, payment: Payment, reason?: string): Ticket402Error =>
+const kept = (
+  code: keyof typeof sentences,
+  payment: Payment,
+  answer: Parameters<typeof troubleOf>[0],
+): Ticket402Error =>
   new Ticket402Error(
     code,
     `${sentences[code]} The payment is kept and shown again before another is signed.`,
     {
       action: "retry",
-      ...(reason !== undefined && { reason }),
+      ...troubleOf(answer),
       found: `a payment good until ${payment.validBefore}`,
     },
   )

@@ -9,7 +9,7 @@ import type { Place } from "../core/origins.ts"
 import type { Choice } from "../core/policy.ts"
 import type { HeldLock } from "../wallet/locks.ts"
 import type { ClientStore, Grant, LockHolder, Payment } from "../wallet/store.ts"
-import { createProofKey } from "../wire/dpop.ts"
+import { createProofKey, type ProofKey, type Provers } from "../wire/dpop.ts"
 import { type Approval, approvalSeconds } from "./approval.ts"
 import type { Budget } from "./budget.ts"
 import { type SigningTools, signPayment } from "./payment.ts"
@@ -20,6 +20,7 @@ export type PreparePaymentDeps = SigningTools & {
   readonly approval: Approval
   /** Whether every purchase is bound to a key, and not only those of offers that ask for it. */
   readonly dpop: boolean
+  readonly provers: Provers
   readonly emit: (event: ClientEvent) => void
 }
 
@@ -52,23 +53,37 @@ export function createPreparePayment(deps: PreparePaymentDeps): PreparePayment {
       await approval.ask(choice, place, reason)
       requireCurrentPrice(choice, deps.now())
     }
+    const proofKey = await prepareProof(plan)
     const isReserved = await budget.reserve(spending)
     if (!isReserved) throw overtaken()
     emit(startedEventOf(plan))
-    const payment = await sign(plan, { reservation: spending.id, lock })
+    const payment = await sign(plan, { reservation: spending.id, lock, proofKey })
     // Before it is sent, and counted as sent: after a crash nobody can tell.
     if (!(await store.keep({ ...payment, sends: 1, uncertain: true }))) throw overtaken()
     return payment
   }
 
-  async function sign(
-    { choice, place, show, topUpOf, key = place.resource.href }: PaymentPlan,
-    reserved: Pick<Payment, "reservation" | "lock">,
-  ): Promise<Payment> {
+  /** Makes the key and a proof before anything is signed: a host without the algorithm fails here, at no cost. */
+  async function prepareProof({ choice, place, show, topUpOf }: PaymentPlan): Promise<ProofKey | undefined> {
     const isBound = !show && !topUpOf && (deps.dpop || choice.terms.dpop === "required")
     try {
       const proofKey = isBound ? await createProofKey(store.isDurable) : topUpOf?.proofKey
-      const record = { ...reserved, proofKey, grant: topUpOf?.id }
+      await deps.provers(proofKey)?.prove({ method: "POST", url: place.tokenEndpoint })
+      return proofKey
+    } catch (cause) {
+      throw new Ticket402Error("not_sent", "The key for the token could not be made. Nothing was signed.", {
+        action: "stop",
+        cause,
+      })
+    }
+  }
+
+  async function sign(
+    { choice, place, show, topUpOf, key = place.resource.href }: PaymentPlan,
+    reserved: Pick<Payment, "reservation" | "lock" | "proofKey">,
+  ): Promise<Payment> {
+    try {
+      const record = { ...reserved, grant: topUpOf?.id }
       return { ...(await signPayment(choice, place, record, deps, show)), resource: key }
     } catch (error) {
       await store.cancel(reserved.reservation)

@@ -1,5 +1,6 @@
 /** Tops up a grant in the wallet by a further payment, instead of buying another grant. */
 import { Ticket402Error } from "../core/errors.ts"
+import { requireKnown } from "../core/option-names.ts"
 import type { Refresh } from "../wallet/refresh.ts"
 import { refreshableFor, urlOf } from "../wallet/refreshable.ts"
 import type { Grant } from "../wallet/store.ts"
@@ -25,7 +26,9 @@ export type TopUpDeps = {
 export function createTopUp(deps: TopUpDeps): TopUp {
   const { wallet, offerReader, purchases, refresh } = deps
 
-  return async (url, { offer }) => {
+  return async (url, order) => {
+    requireKnown(order, { offer: true })
+    const { offer } = order
     const asked = urlOf(url)
     const grant = await refreshableFor(wallet, asked)
     const since = purchases.tick()

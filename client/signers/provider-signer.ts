@@ -3,6 +3,7 @@ import { getTypesForEIP712Domain, numberToHex } from "viem"
 import type { TypedDataSigner } from "../../shared/schemes/scheme.ts"
 import { type Address, type Hex, parseAddress } from "../../shared/values/evm.ts"
 import { Ticket402Error } from "../core/errors.ts"
+import { requireKnown } from "../core/option-names.ts"
 
 /** A wallet as EIP-1193 has it, such as `window.ethereum`. */
 export type Provider = {
@@ -29,6 +30,7 @@ export async function createProviderSigner(
   provider: Provider,
   options: { readonly address?: Address } = {},
 ): Promise<TypedDataSigner> {
+  requireKnown(options, { address: true })
   const ask = (method: string, params?: readonly unknown[]): Promise<unknown> =>
     askWallet(provider, method, params)
   const address = options.address ?? firstOf(await ask("eth_requestAccounts"))

@@ -4,9 +4,11 @@ import type { TypedDataSigner } from "../../shared/schemes/scheme.ts"
 import type { Address } from "../../shared/values/evm.ts"
 import type { Fetch } from "../core/call.ts"
 import { Ticket402Error } from "../core/errors.ts"
+import { requireKnown } from "../core/option-names.ts"
 import { insecure, isPrivateEnough, parseUrl } from "../core/origins.ts"
 import { discard, readJson } from "../wire/bodies.ts"
 import { plainFetch } from "../wire/global-fetch.ts"
+import { timeoutSignal } from "../wire/timeout.ts"
 import { signerOver } from "./provider-signer.ts"
 
 const maxBytes = 65_536
@@ -28,6 +30,7 @@ export type RemoteSignerOptions = {
  * `signer_unreachable`, `signer_refused` or `signer_malformed`.
  */
 export function createRemoteSigner(options: RemoteSignerOptions): TypedDataSigner {
+  requireKnown(options, { url: true, address: true, headers: true, timeoutMs: true, fetch: true })
   const { address, headers = {}, timeoutMs = 30_000 } = options
   const send = options.fetch ?? plainFetch
   const url = parseUrl(options.url)
@@ -58,7 +61,7 @@ export function createRemoteSigner(options: RemoteSignerOptions): TypedDataSigne
       redirect: "manual",
       credentials: "omit",
       cache: "no-store",
-      signal: AbortSignal.timeout(timeoutMs),
+      signal: timeoutSignal(timeoutMs),
     })
   }
 }

@@ -13,6 +13,7 @@ import { parseJson } from "../../shared/values/json.ts"
 import { paymentRequiredHeader } from "../../shared/x402/messages.ts"
 import { isPrivateEnough } from "../core/origins.ts"
 import { readText } from "../wire/bodies.ts"
+import { timeoutSignal } from "../wire/timeout.ts"
 import { createIssuerKeys } from "./issuer-keys.ts"
 
 /** How often the list is asked for; with the issuer's own second the published bound of 5 s holds. */
@@ -72,7 +73,7 @@ export function createIssuerState(issuer: string, tools: IssuerStateTools): Issu
       redirect: "error",
       credentials: "omit",
       cache: "no-store",
-      signal: AbortSignal.timeout(5000),
+      signal: timeoutSignal(5000),
     })
   }
 

@@ -11,6 +11,7 @@ import { readCredential, whyRefused } from "../../shared/oauth/token-check.ts"
 import type { GateReason } from "../../shared/refusals.ts"
 import { encodeHeader } from "../../shared/values/codec.ts"
 import { Ticket402Error } from "../core/errors.ts"
+import { requireKnown } from "../core/option-names.ts"
 import { isPrivateEnough, parseUrl } from "../core/origins.ts"
 import { plainFetch } from "../wire/global-fetch.ts"
 import { createIssuerState } from "./issuer-state.ts"
@@ -44,6 +45,7 @@ const staleSeconds = 15
 
 /** Throws {@link Ticket402Error} `option_invalid`. */
 export function createVerifier(options: VerifierOptions): Verifier {
+  requireKnown(options, { issuer: true, resource: true, allowInsecureHttp: true, fetch: true, now: true })
   const { issuer, resource = issuer, allowInsecureHttp = false } = options
   for (const each of [issuer, resource]) requireIdentifier(each, allowInsecureHttp)
   const now = options.now ?? (() => Math.floor(Date.now() / 1000))

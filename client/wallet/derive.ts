@@ -1,8 +1,9 @@
 /** Handing on less than one has: a token derived from a grant in the wallet (RFC 8693), for a sub-agent. */
 import { tokenExchangeGrantType, tokenTypes } from "../../shared/oauth/messages.ts"
 import { Ticket402Error } from "../core/errors.ts"
+import { requireKnown } from "../core/option-names.ts"
 import type { Provers } from "../wire/dpop.ts"
-import { type ExchangeTools, exchange, persist } from "../wire/token-endpoint.ts"
+import { type ExchangeTools, exchange, persist, troubleOf } from "../wire/token-endpoint.ts"
 import type { Refresh } from "./refresh.ts"
 import { refreshableFor, urlOf } from "./refreshable.ts"
 import type { Grant } from "./store.ts"
@@ -42,6 +43,7 @@ export function createDerive(deps: DeriveDeps): Derive {
   const { wallet, refresh, now } = deps
 
   return async (url, plans = {}) => {
+    requireKnown(plans, { scope: true, calls: true, seconds: true, keyThumbprint: true })
     const grant = await refreshableFor(wallet, urlOf(url))
     const first = await deriveFrom(grant, plans)
     // Another process has refreshed it meanwhile.
@@ -63,7 +65,10 @@ export function createDerive(deps: DeriveDeps): Derive {
         action: answer.action,
         ...(answer.reason !== undefined && { reason: answer.reason }),
       })
-    throw new Ticket402Error("derive_unanswered", "No token could be derived now.", { action: "retry" })
+    throw new Ticket402Error("derive_unanswered", "No token could be derived now.", {
+      action: "retry",
+      ...troubleOf(answer),
+    })
   }
 
   async function deriveFrom(grant: Grant, { scope, calls, seconds, keyThumbprint }: DeriveOptions) {
@@ -82,7 +87,10 @@ export function createDerive(deps: DeriveDeps): Derive {
       body,
       prover: deps.provers(grant.proofKey),
     }
-    const { answer } = await persist(() => exchange(message, deps), now() + deps.resendSeconds, deps)
+    const { answer } = await persist(
+      { send: () => exchange(message, deps), until: now() + deps.resendSeconds },
+      deps,
+    )
     return answer
   }
 }

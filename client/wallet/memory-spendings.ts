@@ -63,6 +63,7 @@ export function createMemorySpendings() {
     cancel(reservation: string): void {
       if (entries.get(reservation)?.isKept === false) entries.delete(reservation)
     },
+    remove: (reservation: string): void => void entries.delete(reservation),
     voidUnkept({ name, holder }: Lock): void {
       for (const [id, { lock, isKept }] of entries)
         if (lock.name === name && lock.holder !== holder && !isKept) entries.delete(id)

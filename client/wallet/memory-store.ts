@@ -53,6 +53,10 @@ export function createMemoryStore(): ClientStore {
     async drop(payment) {
       if (payments.get(placeOf(payment))?.header === payment.header) payments.delete(placeOf(payment))
     },
+    async undo(payment) {
+      await this.drop(payment)
+      spendings.remove(payment.reservation)
+    },
 
     async add(grant, payment) {
       grants = [grant, ...without(grant)]

@@ -1,10 +1,10 @@
 /** Refreshes a grant: one rotation for any number of calls, repeated with the secret when its answer is lost. */
 import { refreshGrantType, secretHeader } from "../../shared/oauth/messages.ts"
 import { Ticket402Error } from "../core/errors.ts"
-import type { ClientEvent } from "../core/events.ts"
+import { type ClientEvent, reportWait } from "../core/events.ts"
 import { createSingleFlight } from "../core/single-flight.ts"
 import type { Provers } from "../wire/dpop.ts"
-import { type Answer, type ExchangeTools, exchange, persist } from "../wire/token-endpoint.ts"
+import { type Answer, type ExchangeTools, exchange, persist, troubleOf } from "../wire/token-endpoint.ts"
 import { type HeldLock, refreshLockOf, type WithLock } from "./locks.ts"
 import { type ClientStore, type Grant, keyOf } from "./store.ts"
 import { grantStateOf, type Wallet } from "./wallet.ts"
@@ -49,9 +49,10 @@ async function refreshUnderLock(grant: Grant, lock: HeldLock, deps: RefreshDeps)
     emit({ type: "refreshed", origin, grant: grant.id, settlement: state.settlement })
     return { ...grant, ...state }
   }
-  if (answer.kind === "lost" || answer.kind === "pending")
+  if (answer.kind === "lost" || answer.kind === "pending" || answer.kind === "unsent")
     throw new Ticket402Error("refresh_unanswered", "The token could not be refreshed now.", {
       action: "retry",
+      ...troubleOf(answer),
     })
   // A service that ends grants before their first use could sell one for each call.
   if (grant.network !== "") await store.recordRefusal(new URL(grant.resource).origin, deps.now(), grant)
@@ -86,5 +87,6 @@ async function sendRefresh(
     const body = new URLSearchParams({ grant_type: refreshGrantType, refresh_token: refreshToken })
     return exchange({ url, headers: { ...proof }, body, prover }, deps)
   }
-  return (await persist(send, deps.now() + deps.resendSeconds, deps)).answer
+  const until = deps.now() + deps.resendSeconds
+  return (await persist({ send, until, onWait: reportWait(deps.emit, origin, "refresh") }, deps)).answer
 }

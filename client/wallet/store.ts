@@ -40,6 +40,8 @@ export type ClientStore = {
   /** The payment of this account for this resource whose outcome is unknown. */
   findUnanswered(account: Address, resource: string): Promise<Payment | undefined>
   drop(payment: Payment): Promise<void>
+  /** Drops a payment that never left this machine, and its spending. */
+  undo(payment: Payment): Promise<void>
 
   /** Adds a grant as the most recently used one, and drops the payment that bought it. */
   add(grant: Grant, payment?: Payment): Promise<void>

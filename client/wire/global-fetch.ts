@@ -2,6 +2,7 @@
 
 import type { Fetch } from "../core/call.ts"
 import { Ticket402Error } from "../core/errors.ts"
+import { requireKnown } from "../core/option-names.ts"
 import { originsOf, parseUrl } from "../core/origins.ts"
 
 /** What was there before a client was installed; undefined while none is. */
@@ -29,6 +30,7 @@ export type InstallOptions = {
 export function installFetch(client: { readonly fetch: Fetch }, options: InstallOptions = {}): () => void {
   if (typeof globalThis.fetch !== "function")
     throw new Ticket402Error("option_invalid", "This runtime has no global fetch.")
+  requireKnown(options, { origins: true })
   const origins = originsOf(options.origins)
   const before = globalThis.fetch
   let active = true

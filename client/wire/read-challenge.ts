@@ -10,6 +10,7 @@ import {
 import type { Challenge } from "../core/challenge.ts"
 import { Ticket402Error } from "../core/errors.ts"
 import { readText } from "./bodies.ts"
+import { timeoutSignal } from "./timeout.ts"
 
 const maxBytes = 65_536
 
@@ -43,7 +44,7 @@ export async function readBodyChallenge(
 export async function readBody(response: Response, timeoutMs: number): Promise<unknown> {
   if (response.body === null || response.bodyUsed || !isJson(response)) return undefined
   // A copy, because a 402 that turns out to be none of ours goes to the caller whole.
-  const text = await readText(response.clone(), maxBytes, AbortSignal.timeout(timeoutMs))
+  const text = await readText(response.clone(), maxBytes, timeoutSignal(timeoutMs))
   if (text === undefined)
     throw malformed(`a body of more than ${maxBytes} bytes or ${timeoutMs} ms, or not UTF-8`)
   return text === "" ? undefined : parsed(() => parseJson(text))

@@ -9,10 +9,13 @@ import {
 import type { NextAction } from "../../shared/refusals.ts"
 import { discard, readJson } from "./bodies.ts"
 import type { Prover } from "./dpop.ts"
+import { timeoutSignal } from "./timeout.ts"
 
 const maxBytes = 65_536
 const firstWaitSeconds = 0.25
 const longestWaitSeconds = 8
+/** A service that did nothing and asks for a longer wait, as without gas, is reported at once. */
+const longestDeclinedSeconds = 10
 
 export type Answer =
   | { readonly kind: "token"; readonly token: TokenResponse; readonly askedAt: number }
@@ -25,6 +28,10 @@ export type Answer =
       readonly code: "answer_malformed" | "answer_redirected" | "asked_to_pay_again" | "payment_conflict"
     }
   | Lost
+  | Unsent
+
+/** `fetch` threw at once, so nothing left this machine. */
+export type Unsent = { readonly kind: "unsent"; readonly cause: unknown }
 
 /** The payment is taken and the token follows once its money is in; to be asked for again. */
 type Pending = { readonly kind: "pending"; readonly retryAfterSeconds: number }
@@ -33,6 +40,10 @@ export type Lost = {
   readonly kind: "lost"
   readonly declined: boolean
   readonly retryAfterSeconds: number
+  /** The service's reason, if it gave one. */
+  readonly reason?: string | undefined
+  /** What `fetch` threw. */
+  readonly cause?: unknown
 }
 
 export type ExchangeTools = {
@@ -65,7 +76,7 @@ export const exchangeInit = (timeoutMs: number) =>
     credentials: "omit",
     cache: "no-store",
     referrerPolicy: "no-referrer",
-    signal: AbortSignal.timeout(timeoutMs),
+    signal: timeoutSignal(timeoutMs),
   }) as const satisfies RequestInit
 
 /** Sends one message. Never throws: trouble on the way is an answer like the others. */
@@ -78,18 +89,24 @@ export async function exchange(message: Message, tools: ExchangeTools): Promise<
 
 async function sendOnce(message: Message, tools: ExchangeTools): Promise<Answer | NonceWanted> {
   const askedAt = tools.now()
+  const { url, prover } = message
+  let sending: Promise<Response>
   try {
-    const { url, prover } = message
     const proof = prover && { [dpopHeader]: await prover.prove({ method: "POST", url }) }
-    const response = await tools.fetch(url, {
+    sending = tools.fetch(url, {
       ...exchangeInit(tools.timeoutMs),
       headers: { accept: "application/json", ...message.headers, ...proof },
       ...(message.body && { body: message.body }),
     })
+  } catch (cause) {
+    return { kind: "unsent", cause }
+  }
+  try {
+    const response = await sending
     prover?.learn(url, response)
     return await interpret(response, askedAt)
-  } catch {
-    return { kind: "lost", declined: false, retryAfterSeconds: 0 }
+  } catch (cause) {
+    return { kind: "lost", declined: false, retryAfterSeconds: 0, cause }
   }
 }
 
@@ -124,6 +141,7 @@ async function interpret(response: Response, askedAt: number): Promise<Answer | 
       kind: "lost",
       // 429 and 503 in the service's own words mean that nothing was taken (wire.md §2).
       declined: (status === 429 || status === 503) && next?.action === "retry",
+      reason: body.success ? codeOf(body.data.reason ?? body.data.error) : undefined,
       retryAfterSeconds: waitOf(response, askedAt, next?.retryAfterSeconds),
     }
   if ((status === 400 || status === 401 || status === 403) && body.success && next)
@@ -134,27 +152,47 @@ async function interpret(response: Response, askedAt: number): Promise<Answer | 
 const waitOf = (response: Response, now: number, wanted = 0): number =>
   Math.max(retryAfter(response.headers.get("retry-after"), now), wanted)
 
+export type Attempts<A> = {
+  readonly send: () => Promise<A | Pending | Lost>
+  /** The last instant, in seconds, at which the next sending may come. */
+  readonly until: number
+  /** The same once the service has taken the payment. */
+  readonly pendingUntil?: number
+  /** Called before each wait. */
+  readonly onWait?: (wait: { readonly seconds: number; readonly reason: string | undefined }) => void
+}
+
 /**
- * Sends until the answer is definite or the next sending would come after its end (seconds): `until`, or `pendingUntil`
- * when the service has said that the payment is taken.
+ * Sends until the answer is definite, until the time is up, or until the service asks for a wait that is too long for a
+ * call. The answer carries the service's last reason, and what `fetch` threw last.
  */
 export async function persist<A extends { readonly kind: string }>(
-  send: () => Promise<A | Pending | Lost>,
-  until: number,
+  { send, until, pendingUntil = until, onWait }: Attempts<A>,
   tools: Pick<ExchangeTools, "now" | "random" | "delay">,
-  pendingUntil = until,
 ): Promise<{ readonly answer: A | Pending | Lost; readonly uncertain: boolean }> {
   let uncertain = false
+  let last: Pick<Lost, "reason" | "cause"> = {}
   for (let attempt = 0; ; attempt++) {
-    const answer = await send()
-    if (!isOpen(answer)) return { answer, uncertain }
-    if (answer.kind === "lost") uncertain ||= !answer.declined
-    const wait = Math.max(answer.retryAfterSeconds, backoff(attempt, tools.random))
+    const sent = await send()
+    if (!isOpen(sent)) return { answer: sent, uncertain }
+    const answer = sent.kind === "lost" ? { ...sent, ...mergeTrouble(last, sent) } : sent
+    if (answer.kind === "lost") {
+      uncertain ||= !answer.declined
+      last = answer
+    }
+    const seconds = Math.max(answer.retryAfterSeconds, backoff(attempt, tools.random))
     const end = answer.kind === "pending" ? pendingUntil : until
-    if (tools.now() + wait >= end) return { answer, uncertain }
-    await tools.delay(wait)
+    const isTooLong = answer.kind === "lost" && answer.declined && seconds > longestDeclinedSeconds
+    if (isTooLong || tools.now() + seconds >= end) return { answer, uncertain }
+    onWait?.({ seconds, reason: answer.kind === "lost" ? answer.reason : undefined })
+    await tools.delay(seconds)
   }
 }
+
+const mergeTrouble = (before: Pick<Lost, "reason" | "cause">, now: Lost): Pick<Lost, "reason" | "cause"> => ({
+  reason: now.reason ?? before.reason,
+  cause: now.cause ?? before.cause,
+})
 
 const isOpen = (answer: { readonly kind: string }): answer is Pending | Lost =>
   answer.kind === "lost" || answer.kind === "pending"
@@ -176,3 +214,13 @@ function retryAfter(text: string | null, now: number): number {
 /** A reason is a code; free text of a stranger does not get into errors that an agent reads (CLI-21). */
 export const codeOf = (text: string): string | undefined =>
   /^[a-z][a-z0-9_]{0,63}$/.test(text) ? text : undefined
+
+/** What an error about an unanswered message says of its cause. */
+export const troubleOf = (answer: {
+  readonly kind: string
+  readonly reason?: string | undefined
+  readonly cause?: unknown
+}): { readonly reason?: string; readonly cause?: unknown } => ({
+  ...(answer.reason !== undefined && { reason: answer.reason }),
+  ...(answer.cause !== undefined && { cause: answer.cause }),
+})

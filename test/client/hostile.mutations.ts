@@ -5,7 +5,7 @@ export const mutations: readonly Mutation[] = [
   ...at("client/wire/read-challenge.ts", [
     [
       "a 402 is read within its time limit",
-      ", AbortSignal.timeout(timeoutMs))",
+      ", timeoutSignal(timeoutMs))",
       ")",
       ": no overspending, no leak",
     ],
