@@ -1,11 +1,11 @@
-/** Looks through the books: whether every invariant that the store tells by itself holds. */
+/** Checks the invariants of the books that need no chain. */
 import { type Broken, judgeDoubles, judgeExposure, judgeRow } from "../core/invariants.ts"
 import type { Store } from "../ports/store.ts"
 
 /** Grants in one read, so that sales go on between two. */
 const pageSize = 500
 
-/** Answers what is broken. `grants` bounds how many are looked at, beside all that are unsettled; default: all. */
+/** Returns the broken invariants. `grants` limits the number of settled grants that are read; default: all. */
 export async function auditBooks(
   store: Pick<Store, "books" | "exposure" | "doubles">,
   { grants = Number.POSITIVE_INFINITY }: { readonly grants?: number } = {},

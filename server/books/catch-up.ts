@@ -1,4 +1,4 @@
-/** Brings the books of a network up to the chain: what was paid and is in no book is taken in before anything is sold. */
+/** Imports payments that are on the chain and missing in the books, before anything is sold. */
 import type { Address } from "../../shared/values/evm.ts"
 import { importedPayment } from "../core/imported.ts"
 import { type Chain, ChainUnavailable } from "../ports/chain.ts"
@@ -27,7 +27,7 @@ export type CatchUpOptions = {
 
 export type CatchUp = {
   readonly network: string
-  /** Throws what the chain or the store throws; what was noted until then need not be looked at again. */
+  /** Throws the errors of chain and store. Blocks that were noted before are not read again. */
   run(): Promise<void>
 }
 

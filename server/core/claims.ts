@@ -1,4 +1,4 @@
-/** The claims of an access token: a function of the grant's stored row (RFC 9068, wire.md §5). */
+/** Derives the claims of an access token from the stored row of its grant (RFC 9068). */
 import { z } from "zod"
 import type { Claims } from "../../shared/oauth/access-token.ts"
 import type { IssuedGrant } from "./grant.ts"

@@ -1,4 +1,4 @@
-/** Credit: what a further payment gives to a grant, and what its failure takes back. Integers only, and never more than was paid. */
+/** Computes the effect of a top-up on a grant, and of its failure. All in integers, and never more than was paid. */
 
 import type { GrantEnd } from "../../shared/oauth/revocation.ts"
 import type { Reason } from "../../shared/refusals.ts"
@@ -12,8 +12,8 @@ import { includesScope } from "./whitelist.ts"
 export const stands = ({ topUp }: Redemption): boolean => topUp === null || topUp.gave !== null
 
 /**
- * The value of what is unused: that share of what was paid which the limit that ends first leaves, rounded down. What gates
- * hold counts as used.
+ * Returns the value of the unused share of the price, by the limit that ends first, rounded down. Units that gates hold
+ * count as used.
  */
 export function unusedValue(grant: Grant, current: Redemption, now: number): bigint {
   const { value, since, until, units } = basisOf(grant, current)
@@ -24,7 +24,7 @@ export function unusedValue(grant: Grant, current: Redemption, now: number): big
   return byTime
 }
 
-/** A first payment has given what the grant began with. */
+/** The first payment gave the initial limits of the grant. */
 const basisOf = (grant: Grant, { topUp, nominal }: Redemption): Basis =>
   topUp?.gave?.basis ?? {
     value: nominal,
@@ -42,20 +42,20 @@ function share(value: bigint, rest: number, whole: number): bigint {
 export type TopUpRedemption = Redemption & { readonly topUp: TopUp }
 export const isTopUp = (redemption: Redemption): redemption is TopUpRedemption => redemption.topUp !== null
 
-/** What a further payment, or its failure, makes of its grant. */
+/** The effect of a top-up, or of its failure, on its grant. */
 export type TopUpEffect = {
   readonly grant: Grant
   readonly topUp: TopUp
   readonly entry: "topped_up" | "taken_back"
-  /** In millionths of the currency: what was carried over. */
+  /** The value that was carried over, in millionths of the currency. */
   readonly credit: bigint
   /** Tokens issued before may say, or open, what no longer holds: none issued earlier is good. Null when all are. */
   readonly tokensFrom: number | null
-  /** What gates and derived grants hold was counted as spent. */
+  /** True when units of gates and derived grants were counted as spent. */
   readonly dropsSlices: boolean
 }
 
-/** Carries out what a further payment promised. `standing`: the payment the grant has been standing on. */
+/** Applies a top-up. `standing` is the payment on which the grant stood before. */
 export function topUpGrant(
   grant: Grant,
   current: Redemption,
@@ -100,10 +100,10 @@ export function topUpGrant(
   }
 }
 
-/** Later than every token of the grant: what is issued from then on cannot be mistaken for what was issued before. */
+/** Returns an instant later than every token of the grant, so that new tokens differ from older ones. */
 const afterAll = ({ token }: Grant, now: number): number => Math.max(now, token?.issuedAt ?? 0) + 1
 
-/** How much of an offer the credit is worth, beside what is paid for it. */
+/** Returns the part of an offer that the credit buys, beside the payment. */
 const credited = (whole: number, credit: bigint, price: bigint): number =>
   price === 0n ? 0 : Number((BigInt(whole) * credit) / price)
 
@@ -124,7 +124,7 @@ function tokenOf(
   from: number,
 ): TokenRecord | null {
   const issuedAt = Math.max(from, grant.token?.issuedAt ?? 0)
-  // Without a token of its own what is there has ended, and the next refresh brings one.
+  // Without a token of its own, present tokens end and the next refresh brings a new one.
   if (!topUp.token) return grant.token && { ...grant.token, issuedAt, expiresAt: issuedAt }
   const { jti, seconds } = topUp.token
   const settled = settlementState(state) === "settled"
@@ -132,8 +132,8 @@ function tokenOf(
 }
 
 /**
- * Takes back what a further payment gave, and no more: the grant is what it would be without it. It ends when what was given
- * is spent already, or when it has moved on since. `newest`: the grant stands on this payment.
+ * Withdraws the gains of a failed top-up, and no more: the grant becomes what it would be without it. The grant ends when
+ * the gains are already spent, or when it has moved on since. `newest` means that the grant stands on this payment.
  */
 export function takeBack(grant: Grant, bought: TopUpRedemption, newest: boolean, now: number): TopUpEffect {
   const { topUp } = bought
@@ -165,7 +165,7 @@ function meterWithout(meter: Meter | null, { before, units }: Gave): Meter | nul
   return without(meter, units)
 }
 
-/** What the chain's verdict on a further payment makes of its grant; null when nothing. */
+/** Returns the effect of the chain's verdict on a top-up; null without one. */
 export function topUpVerdict(
   grant: Grant,
   current: Redemption | null,
@@ -186,7 +186,7 @@ export type TopUpRequest = {
   readonly keyThumbprint: string | null
   /** The offer is sold to holders of a key only. */
   readonly needsKey: boolean
-  /** The offer of the grant by which `kind` was told. */
+  /** The offer of the grant, from which `kind` follows. */
   readonly from: string
 }
 
@@ -205,7 +205,7 @@ export function whyNoTopUp(
     return "dpop_key_mismatch"
   if (request.needsKey && grant.keyThumbprint === null) return "dpop_required"
   if (request.generation !== grant.generation) return "refresh_token_stale"
-  // One at a time: what one of them gave could not be told from what another did.
+  // One top-up at a time: otherwise their gains could not be distinguished.
   const isPending = payments.some(({ state }) => settlementState(state) === "pending")
   if (isPending || !isIssued(grant) || grant.offer !== request.from) return "top_up_pending"
   const { kind, offer } = bought.topUp

@@ -1,4 +1,4 @@
-/** Whether a proof of possession fits its request (RFC 9449 §4.3), and what it may be used for only once. */
+/** Checks that a proof of possession matches its request (RFC 9449 §4.3), and names its single use. */
 import { type ProofClaims, readProofAddress } from "../../shared/oauth/dpop.ts"
 import { sha256, stringToBytes } from "../../shared/values/evm.ts"
 
@@ -40,7 +40,7 @@ export function whyUnfit(
   return undefined
 }
 
-/** What names a use: the same `jti` of another key, or for another address, is another proof (§11.1). */
+/** Names the use of a proof. The same `jti` by another key or for another address is another proof (§11.1). */
 export const useOf = ({ claims, thumbprint }: Proof): string =>
   sha256(stringToBytes(JSON.stringify(["dpop", thumbprint, claims.htu, claims.jti])))
 

@@ -1,4 +1,4 @@
-/** What a buyer compares offers by: what a unit comes to, and from how many calls on an offer is the cheaper one. */
+/** Computes the figures by which buyers compare offers: unit price, and calls at which an offer breaks even. */
 import type { OfferTerms } from "../../shared/x402/messages.ts"
 import type { SetPrice } from "./offers.ts"
 import type { PricedOffer } from "./pricing.ts"
@@ -24,7 +24,7 @@ export function economicsOf(offer: PricedOffer, others: readonly PricedOffer[]):
   }
 }
 
-/** Good for one call of the usual cost. */
+/** An offer for one call of the usual cost. */
 const isSingle = ({ units }: PricedOffer): boolean => units === 1
 
 const isLike =

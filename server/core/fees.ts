@@ -1,4 +1,4 @@
-/** What a transaction may pay for gas (EIP-1559): the first offer, and by how much a replacement must raise it. */
+/** Computes gas prices (EIP-1559): the first bid of a transaction, and the raise of a replacement. */
 
 /** Wei per gas. */
 export type GasPrice = { readonly maxFeePerGas: bigint; readonly maxPriorityFeePerGas: bigint }

@@ -1,17 +1,17 @@
-/** What settlement costs, and how long the relayers' gas lasts at that. */
+/** Computes the cost of settlement, and forecasts the relayers' gas. */
 import { most } from "./fees.ts"
 
 /**
- * Gas of one payment among fifty, measured with Circle's contract on a local chain through the Settler (settlement.md);
- * alone it takes 78,480. The cheaper figure, because what is refused for it could not pay for itself at any time.
+ * Gas of one payment among fifty, measured with Circle's contract on a local chain through the Settler; alone it takes
+ * 78,480. The lower figure decides, because a payment below it could never pay for its settlement.
  */
 export const gasPerPayment = 45_146n
-/** What one payment may take at most, alone in its transaction. */
+/** The most gas of one payment alone in its transaction. */
 const gasAtMost = 150_000n
 
 const weiPerCoin = 10n ** 18n
 
-/** In millionths of a currency, rounded up; `nativePrice` is what one coin costs, in the same. */
+/** Returns millionths of a currency, rounded up. `nativePrice` is the price of one coin, in the same unit. */
 export function costInCurrency(gas: bigint, weiPerGas: bigint, nativePrice: bigint): bigint {
   return (gas * weiPerGas * nativePrice + weiPerCoin - 1n) / weiPerCoin
 }
@@ -50,7 +50,7 @@ export function forecastGas(purses: readonly Purse[], richest: bigint, weiPerGas
   return { wei, level, payments, hours }
 }
 
-/** Gas that was sent to a relayer meanwhile is not counted against what it spent. */
+/** Gas that arrives at a relayer meanwhile is not offset against its spending. */
 function hoursLeft(purses: readonly Purse[], wei: bigint): number | null {
   const [first] = purses
   const last = purses.at(-1)

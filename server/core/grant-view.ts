@@ -1,11 +1,11 @@
-/** A grant and its settlement as token responses and statuses show them (wire.md §2, §6). */
+/** Shows a grant and its settlement as in token responses and statuses. */
 import type { SettlementState, TokenResponse } from "../../shared/oauth/messages.ts"
 import type { Address, Hex } from "../../shared/values/evm.ts"
 import type { Grant } from "./grant.ts"
 import { type Redemption, settlementState } from "./redemption.ts"
 import { remaining } from "./units.ts"
 
-/** How far the money of a grant is, as the buyer is told. */
+/** The state of settlement that a buyer sees. */
 export type SettlementView = {
   readonly state: SettlementState
   readonly network?: string

@@ -1,4 +1,4 @@
-/** What must hold of the books whatever happened to the processes (security.md §4.3, I1 to I6 and I8; I10: units), judged over rows. */
+/** Judges rows by the invariants that hold after every crash (I1 to I6, I8, and I10 for units). */
 import { schemes } from "../../shared/schemes/index.ts"
 import type { Grant } from "./grant.ts"
 import type { LedgerKind } from "./ledger-facts.ts"
@@ -12,13 +12,13 @@ export type BookRow = {
   readonly entries: Readonly<Partial<Record<LedgerKind, number>>>
   /** The last of them that says how far its money is: `settled`, `imported`, `reopened` or `failed`; null before the first. */
   readonly news: LedgerKind | null
-  /** What became of the relayer's transaction it rides in; null when it rides in none. */
+  /** The state of its transaction; null without one. */
   readonly ride: "in_flight" | "done" | null
-  /** Units of the grant, and of what was derived from it, in slices of gates. */
+  /** Units of the grant and of its derived grants, in slices of gates. */
   readonly lent: number
 }
 
-/** What is owed, row by row, beside the totals that are kept of it; read at one moment. */
+/** The unsettled value by row and the stored totals of it, read at one moment. */
 export type Exposure = {
   /** In millionths of the nominal currency. */
   readonly unsettled: bigint
@@ -29,7 +29,7 @@ export type Exposure = {
   readonly open: readonly BookRow[]
 }
 
-/** What may be there once and is there twice, and transactions without the bytes that were sent. */
+/** Duplicates of unique values, and transactions without their sent bytes. */
 export type Doubles = {
   readonly keys: readonly string[]
   /** Each as network, transaction and log. */
@@ -39,15 +39,15 @@ export type Doubles = {
   readonly unsigned: readonly string[]
 }
 
-/** A broken invariant: its number, what is wrong, and the row that shows it. */
+/** A broken invariant: its number, the fault, and the row that shows it. */
 export type Broken = { readonly invariant: string; readonly what: string; readonly row: string }
 
 export const judgeRow = (row: BookRow): readonly Broken[] => [...judgeUnits(row), ...judgeMoney(row)]
 
-/** I10: what was given is left, held by gates or spent, and what is held is in their slices. */
+/** I10: given units are left, held by gates or spent, and held units are in their slices. */
 function judgeUnits({ grant: { id, meter }, lent }: BookRow): readonly Broken[] {
   const { given, left, held, spent } = meter ?? { given: 0, left: 0, held: 0, spent: 0 }
-  // What is left may be owed by what is held, once a payment was taken back.
+  // After a withdrawn payment, `left` may be negative by up to the held units.
   const isSound = [held, spent, left + held].every((count) => count >= 0) && left + held + spent === given
   return [
     ...when(!isSound, "I10", "units were made or lost", `grant ${id}`),
@@ -57,7 +57,7 @@ function judgeUnits({ grant: { id, meter }, lent }: BookRow): readonly Broken[] 
 
 function judgeMoney({ grant, redemption, entries, news, ride }: BookRow): readonly Broken[] {
   if (!redemption)
-    // What a derived grant spends was paid for its parent.
+    // The units of a derived grant were paid for by its parent.
     return when(
       grant.paid && grant.parent === null,
       "I2",

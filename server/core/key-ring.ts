@@ -1,6 +1,6 @@
-/** A ring of keys for one purpose: each is published first, then signs, then is only checked with, and then is gone. */
+/** Defines a ring of keys for one purpose. A key is published, signs, only verifies, and is removed. */
 
-/** Instants in seconds; what a key does at a moment is a function of them, so every process changes over together. */
+/** Instants in seconds. They alone decide the state of a key, so all processes change over together. */
 export type RingKey = {
   readonly id: string
   readonly publishedAt: number
@@ -12,7 +12,7 @@ export type RingKey = {
 
 export type KeyState = "next" | "active" | "retiring" | "gone"
 
-/** Until then every process on the folder has read of a new key, so none signs with what another would refuse. */
+/** After this time every process on the folder knows a new key, so none signs with a key that another refuses. */
 const settleSeconds = 5
 /** For how long a key is published before it may sign in due course: outside verifiers keep the key set for 30 s. */
 const publishSeconds = 60
@@ -21,14 +21,14 @@ const publishSeconds = 60
 const isPast = (instant: number | null, now: number): boolean =>
   instant !== null && (instant <= now || instant > now + settleSeconds)
 
-/** `overlapSeconds`: how long what a key signed is worth something. */
+/** `overlapSeconds` is the longest life of anything that a key signed. */
 export function stateOf(key: RingKey, overlapSeconds: number, now: number): KeyState {
   if (!isPast(key.activeAt, now)) return "next"
   if (key.retiredAt === null || !isPast(key.retiredAt, now)) return "active"
   return now < key.retiredAt + overlapSeconds ? "retiring" : "gone"
 }
 
-/** The one that signs, or will within seconds, until another is told to. */
+/** Returns the key that signs, or will sign within seconds. */
 export const activeKey = <K extends RingKey>(keys: readonly K[]): K | undefined =>
   keys.find((key) => key.activeAt !== null && key.retiredAt === null)
 
@@ -45,7 +45,7 @@ export function rotated<K extends RingKey>(keys: readonly K[], make: () => K, no
   return [...replaced(keys, heir, Math.max(now, heir.publishedAt + settleSeconds)), make()]
 }
 
-/** The key signs from now on, and nothing waits: its holder names its successor himself. */
+/** Makes the key sign from now on, without a next key: its holder provides the successor. */
 export function adopted<K extends RingKey>(keys: readonly K[], key: K, now: number): readonly K[] {
   if (activeKey(keys)?.id === key.id) return keys
   const heir = keys.find(({ id }) => id === key.id) ?? key
@@ -59,7 +59,7 @@ export const founded = <K extends RingKey>(make: () => K, now: number): readonly
   make(),
 ]
 
-/** The ring with a key in office and one that waits. */
+/** Completes the ring to an active key and a next key. */
 export function completed<K extends RingKey>(keys: readonly K[], make: () => K, now: number): readonly K[] {
   if (!activeKey(keys)) return rotated(keys, make, now)
   return nextOf(keys) ? keys : [...keys, make()]

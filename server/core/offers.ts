@@ -1,4 +1,4 @@
-/** Offers: what is on sale, each under a reference that is also the quote of its fixed prices. */
+/** Keeps the offers on sale. The reference of an offer covers its content and fixed prices. */
 import { hasScope } from "../../shared/oauth/access-token.ts"
 import type { Address } from "../../shared/values/evm.ts"
 import type { QuotedAmount } from "./price-quote.ts"
@@ -11,7 +11,7 @@ export type Price = {
   readonly scheme: string
   /** Lower-case address. */
   readonly asset: Address
-  /** Atomic units; null where a function tells it, and a quote says what it told. */
+  /** Atomic units; null for a price from a function, which a price quote promises. */
   readonly amount: bigint | null
   readonly payTo: Address
   readonly maxTimeoutSeconds: number
@@ -21,7 +21,7 @@ export type Price = {
 export type SetPrice = Price & {
   /** Atomic units. */
   readonly amount: bigint
-  /** What shows that the amount was promised, where the offer does not fix it. */
+  /** The price quote that promises the amount, where the offer does not fix it. */
   readonly quote?: string
 }
 
@@ -31,18 +31,18 @@ export type OfferContent = {
   readonly id: string
   readonly scope: string
   readonly durationSeconds: number
-  /** How many units it is good for; null when only time ends it. */
+  /** The number of units it sells; null when only time ends it. */
   readonly units: number | null
-  /** What those units are called where they are sold as money: a decimal string of the currency. */
+  /** The units in money, for offers that sell `value`: a decimal string of the currency. */
   readonly value: string | null
   readonly settle: SettlePolicy
-  /** Whether its tokens are bound to a key of the buyer (RFC 9449) by his wish, or always. */
+  /** Binds its tokens to a key of the buyer (RFC 9449): on request, or always. */
   readonly dpop: "optional" | "required"
   readonly prices: readonly Price[]
 }
 
 export type Offer = OfferContent & {
-  /** The id, `@`, and 8 hex digits of the SHA-256 of the canonical content (wire.md §1). */
+  /** The id, `@`, and 8 hex digits of the SHA-256 of the canonical content. */
   readonly ref: string
 }
 
@@ -79,14 +79,14 @@ export const canonicalContent = (offer: OfferContent): string =>
     ]),
   ])
 
-/** A route at which payments are taken, too: what it wants of a token. */
+/** A route that also accepts payments, with its requirements for a token. */
 export type GatedRoute = {
   readonly scope: string
   /** In units, where they are counted. */
   readonly cost: number
 }
 
-/** Whether the plain bearer token that the offer sells is let through at the door. */
+/** Checks whether a plain bearer token of the offer opens the route. */
 export const opens = (offer: Pick<Offer, "scope" | "units" | "dpop">, gatedRoute: GatedRoute): boolean =>
   hasScope(offer.scope, gatedRoute.scope) &&
   (offer.units === null || offer.units >= gatedRoute.cost) &&
@@ -96,15 +96,15 @@ export const opens = (offer: Pick<Offer, "scope" | "units" | "dpop">, gatedRoute
 export const payeesOf = (offers: readonly Offer[]): readonly Pick<Price, "network" | "asset" | "payTo">[] =>
   offers.flatMap(({ prices }) => prices)
 
-/** What a quote says of an offer's price; undefined for one that this service did not make for it. */
+/** Reads a price quote for a price of an offer; undefined when this service did not make it for that price. */
 export type OpenQuote = (quote: string, offer: Offer, price: Price) => QuotedAmount | undefined
 
 /** The server's own table of current and replaced offers, by reference. */
 export type OfferBoard = {
   readonly current: readonly Offer[]
   /**
-   * Finds what a payment refers to. A replaced offer is honoured for `quoteSeconds`, judged at `signedAt`, the moment the
-   * payer must have read it: `validBefore − maxTimeoutSeconds`.
+   * Finds the offer of a payment. A replaced offer is honoured for `quoteSeconds`, judged at `signedAt`: the payer read the
+   * offer at `validBefore − maxTimeoutSeconds` at the latest.
    */
   find(ref: string, signedAt: (offer: Offer) => number): Offer | "unknown" | "expired"
   readonly openQuote: OpenQuote

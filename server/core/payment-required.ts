@@ -1,4 +1,4 @@
-/** The quote: the x402 `PaymentRequired` that tells what is on sale, at which price and where. */
+/** Builds the x402 `PaymentRequired`: the offers on sale, their prices and the token endpoint. */
 
 import { networks } from "../../shared/networks/index.ts"
 import { findAsset } from "../../shared/networks/network.ts"
@@ -29,8 +29,8 @@ export type PaymentRequiredTerms = {
   /** The audience of tokens. */
   readonly resource: string
   /**
-   * At the gate a value no stock client knows, so that it refuses before it signs instead of paying a door that sells
-   * nothing. At the token endpoint it is left out: each offer says how it is settled (wire.md §1, §2).
+   * At the gate, a value that no stock client knows, so that such a client refuses before it signs and pays no gate that
+   * sells nothing. At the token endpoint it is absent: each offer names its settlement.
    */
   readonly paymentFlow?: "access-token"
   /** Which offers may be paid at the gate all the same. */

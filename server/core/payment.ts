@@ -1,4 +1,4 @@
-/** A payment: what a payload claims, matched against the server's own offers (wire.md §2). Pure; refuses by throwing. */
+/** Matches the claims of a payment payload with the offers of the service. It refuses by throwing. */
 
 import { networks } from "../../shared/networks/index.ts"
 import { type AssetInfo, findAsset, type NetworkInfo } from "../../shared/networks/network.ts"
@@ -96,7 +96,7 @@ export function matchPayment(payment: LocatedPayment, board: OfferBoard, now: nu
   return { ...payment, offer, price }
 }
 
-/** When the payer must have read the price (wire.md §2). */
+/** Returns the latest moment at which the payer can have read the price. */
 const signedAt = ({ validBefore }: SignedTransfer, price: Price | undefined): number =>
   Number(validBefore) - (price?.maxTimeoutSeconds ?? 0)
 
@@ -128,5 +128,5 @@ export function nominalValue(value: bigint, asset: AssetInfo): bigint {
   return (value * 1_000_000n + unit - 1n) / unit
 }
 
-/** What exposure and worth count of a payment. */
+/** Returns the value of a payment for limits and costs. */
 export const nominalOf = ({ transfer, asset }: LocatedPayment): bigint => nominalValue(transfer.value, asset)

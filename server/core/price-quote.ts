@@ -1,9 +1,9 @@
-/** The compact quote of a price that is not fixed, `extra.quote`: key id, end, amount and seal, 57 characters or so (wire.md §3). */
+/** Reads and writes price quotes, `extra.quote`: key id, end, amount and seal in some 57 characters. */
 import type { Address } from "../../shared/values/evm.ts"
 
-/** What a quote is for. It is not written in the quote: the payment names it, and the seal covers it. */
+/** The subject of a price quote. The payment names it and the seal covers it; the quote does not contain it. */
 export type QuoteSubject = {
-  /** Whose quote it is: two services may share their keys, and not their prices. */
+  /** The issuer of the quote: two services may share keys, but not prices. */
   readonly issuer: string
   /** Reference of the offer, which names its content. */
   readonly offer: string
@@ -28,7 +28,7 @@ export type SealedQuote = QuotedAmount & {
 /** Every part in its one spelling, so that a quote has one spelling too. */
 const form = /^([0-9a-f]{16})\.([1-9][0-9]{0,10})\.([1-9][0-9]{0,77})\.([A-Za-z0-9_-]{22})$/
 
-/** What is sealed; as JSON, so that no two subjects give the same text. */
+/** Returns the text under the seal. It is JSON, so that no two subjects have the same text. */
 export const sealedText = (subject: QuoteSubject, { amount, expiresAt }: QuotedAmount): string =>
   JSON.stringify([
     subject.issuer,

@@ -1,4 +1,4 @@
-/** What offers cost now: prices of the configuration, and those that functions of the seller's have told. */
+/** Computes present prices: fixed prices of the configuration, and prices of the seller's functions. */
 
 import { networks } from "../../shared/networks/index.ts"
 import { type AssetInfo, findAsset } from "../../shared/networks/network.ts"
@@ -12,7 +12,7 @@ export const longestQuoteSeconds = 86_400
 /** Verifiers elsewhere show a price for a minute after they have read it, and its reader then needs time to sign. */
 export const shortestQuoteSeconds = 120
 
-/** What a price function is asked. */
+/** The argument of a price function. */
 export type PriceQuestion = {
   /** Id of the offer. */
   readonly offer: string
@@ -24,13 +24,13 @@ export type PriceQuestion = {
   readonly signal: AbortSignal
 }
 
-/** Tells a price as a decimal string of the asset, such as `"0.02"`. */
+/** Returns a price as a decimal string of the asset, such as `"0.02"`. */
 export type PriceFunction = (question: PriceQuestion) => string | Promise<string>
 
 /** By id of the offer, for its prices without an amount. */
 export type PriceFunctions = Readonly<Record<string, PriceFunction>>
 
-/** A price with the function that tells it. */
+/** A price with the function that returns it. */
 export type Pricing = {
   readonly offer: Offer
   readonly price: Price
@@ -38,7 +38,7 @@ export type Pricing = {
   readonly tell: PriceFunction
 }
 
-/** The prices that functions tell. */
+/** Returns the prices that come from functions. */
 export const pricingOf = (offers: readonly Offer[], functions: PriceFunctions): readonly Pricing[] =>
   offers.flatMap((offer) => {
     const tell = Object.hasOwn(functions, offer.id) ? functions[offer.id] : undefined
@@ -56,7 +56,7 @@ export type PricedOffer = Omit<Offer, "prices"> & {
   readonly priceExpiresAt?: number
 }
 
-/** Atomic units of what a price function has told. Throws {@link AmountError} for anything that is no price. */
+/** Reads the answer of a price function into atomic units. Throws {@link AmountError} for anything but a price. */
 export function parsePriceAnswer(answer: unknown, { decimals }: Pick<AssetInfo, "decimals">): bigint {
   if (typeof answer !== "string")
     throw new AmountError(
@@ -69,10 +69,10 @@ export function parsePriceAnswer(answer: unknown, { decimals }: Pick<AssetInfo, 
   return amount
 }
 
-/** What a function told, promised by a quote. */
+/** A price of a function, promised by a price quote. */
 export type Promised = QuotedAmount & { readonly quote: string }
 
-/** What can be bought at fixed prices and at those that are promised; an offer without any price is left out. */
+/** Returns the offers with a fixed or promised price; an offer without any price is omitted. */
 export const pricedOffers = (
   offers: readonly Offer[],
   promisedOf: (offer: Offer, price: Price) => Promised | null | undefined,
@@ -96,7 +96,7 @@ export const pricedOffers = (
     ]
   })
 
-/** Nobody is told of a token at once that the limit would never let him have. `perPayment` in millionths of the currency. */
+/** Never promises a token at once that the limit would always delay. `perPayment` is in millionths of the currency. */
 export const settleOf = (offer: Pick<Offer, "settle" | "prices">, perPayment: bigint): Offer["settle"] =>
   offer.prices.some((price) => isSet(price) && isDear(price, perPayment)) ? "first" : offer.settle
 

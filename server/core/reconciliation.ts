@@ -1,4 +1,4 @@
-/** The books against the chain: what was booked as paid beside what arrived, compared transfer by transfer. */
+/** Compares the books with the chain, transfer by transfer. */
 import type { Address, Hex } from "../../shared/values/evm.ts"
 import type { Redemption, RedemptionState } from "./redemption.ts"
 
@@ -12,14 +12,14 @@ export type Paid = Place & {
   readonly payTo: Address
   /** Atomic units. */
   readonly value: bigint
-  /** What the books say of the payment, asked after the chain was; null when they do not know it. */
+  /** The row of the payment, read after the chain; null when the books do not have it. */
   readonly row: Redemption | null
 }
 
 /**
- * - `paid_without_transfer`  the books call it paid, and the chain has no such transfer
- * - `transfer_without_row`   it was paid by authorization, and the books do not know it
- * - `transfer_without_proof` it was paid, and the books call it open or failed, or paid elsewhere
+ * - `paid_without_transfer`  paid in the books, and the chain has no such transfer
+ * - `transfer_without_row`   paid by authorization on chain, and missing in the books
+ * - `transfer_without_proof` paid on chain; in the books open, failed or paid elsewhere
  */
 export type Difference = Place & {
   readonly kind: "paid_without_transfer" | "transfer_without_row" | "transfer_without_proof"

@@ -1,4 +1,4 @@
-/** A further payment for a grant that is there: what it was for, and what it gave. */
+/** Defines a top-up: a further payment for an existing grant, with its purpose and its gains. */
 import type { Hex } from "../../shared/values/evm.ts"
 import type { Grant } from "./grant.ts"
 
@@ -6,7 +6,7 @@ import type { Grant } from "./grant.ts"
 export type TopUp = {
   /** sha256 of the secret of this payment: it has one of its own. */
   readonly opening: Hex
-  /** `extends`: more of the same. `moves`: to a larger offer, with credit for what is unused. */
+  /** `extends` adds more of the same. `moves` changes to a larger offer, with credit for the unused share. */
   readonly kind: "extends" | "moves"
   readonly offer: {
     readonly ref: string
@@ -16,23 +16,23 @@ export type TopUp = {
   }
   /** The token that comes with it; null once that was issued. */
   readonly token: { readonly jti: string; readonly seconds: number } | null
-  /** What it gave; null before its time, and after it was taken back. */
+  /** Its gains; null before they are given, and after they are withdrawn. */
   readonly gave: Gave | null
 }
 
 export type Gave = {
-  /** What the grant was. */
+  /** The grant before the top-up. */
   readonly before: Pick<Grant, "offer" | "scope" | "meter">
   /** By how much its end moved. */
   readonly seconds: number
-  /** By how much what is left grew; null where it counted nothing before, or does not since. */
+  /** The growth of the remaining units; null where the grant counts none, before or after. */
   readonly units: number | null
   readonly basis: Basis
 }
 
-/** What a grant's unused part is reckoned from. */
+/** The basis for the value of the unused share of a grant. */
 export type Basis = {
-  /** What is in it, in millionths of the currency. */
+  /** Its value in millionths of the currency. */
   readonly value: bigint
   readonly since: number
   readonly until: number

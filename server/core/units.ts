@@ -1,20 +1,20 @@
-/** Units: what a grant that ends with its use has left, lent to gates in slices so that nothing is spent twice. */
+/** Counts the units of a grant, and lends them to gates in slices, so that no unit is spent twice. */
 
-/** Sold, and what became of it: `given` is always `left + held + spent`. */
+/** The sold units and their use: `given` is always `left + held + spent`. */
 export type Meter = {
   /** Sold with the grant, and added to it since. */
   readonly given: number
   /**
-   * What a gate may take. Below zero when a payment was taken back while gates held units of it: what they bring back goes
-   * there first. Never below what they hold.
+   * Units that gates may take. It is negative when a payment was withdrawn while gates held its units; returned units fill
+   * the gap first. It is never below the negative of the held units.
    */
   readonly left: number
-  /** Taken by gates that have not yet said what became of it. */
+  /** Units of gates that have not reported their use yet. */
   readonly held: number
   readonly spent: number
 }
 
-/** What one gate took at once. */
+/** The units that one gate took at once. */
 export type Slice = {
   readonly id: number
   readonly grantId: string
@@ -27,7 +27,7 @@ export type Slice = {
   readonly takenAt: number
 }
 
-/** What a gate says of a slice: totals since it was taken, so that a report that arrives twice changes nothing. */
+/** The report of a gate on a slice: totals since it was taken, so that a repeated report changes nothing. */
 export type SliceReport = { readonly sliceId: number; readonly spent: number; readonly unused: number }
 
 /** Every count of units fits a safe integer with room to add. */
@@ -40,7 +40,7 @@ const sharesOfRest = 4
 export const openMeter = (units: number | null): Meter | null =>
   units === null ? null : { given: units, left: units, held: 0, spent: 0 }
 
-/** What is left, and what gates may bring back. */
+/** Returns the units left, with those that gates may return. */
 export const remaining = ({ left, held }: Meter): number => left + held
 
 /** Of units spent before their payment was taken back nothing is owed: no gate can bring them back. */
@@ -58,14 +58,14 @@ export function sliceSize(left: number, cost: number): number {
   return Math.max(cost, 1, Math.min(largestSlice, Math.floor(left / sharesOfRest)))
 }
 
-/** What counts against a call: a derived grant draws on its parent, too. */
+/** A meter that a call draws on; a derived grant draws on its parent, too. */
 export type Draw = {
   readonly meter: Meter
   /** In slices of other processes that are not late. */
   readonly elsewhere: number
 }
 
-/** What all of them allow: never more than the least. */
+/** Returns the units that all meters allow: the least of them. */
 export function allowance(draws: readonly Draw[]): { readonly left: number; readonly elsewhere: number } {
   const left = Math.max(0, Math.min(...draws.map(({ meter }) => meter.left)))
   const all = Math.min(...draws.map(({ meter, elsewhere }) => meter.left + elsewhere))
@@ -78,7 +78,7 @@ export const take = (meter: Meter, units: number): Meter => ({
   held: meter.held + units,
 })
 
-/** What was not told before. Throws for more than was taken, and for less than was said before. */
+/** Applies the new part of a report. Throws for more units than were taken, and for fewer than reported before. */
 export function report(meter: Meter, slice: Slice, { spent, unused }: SliceReport): Meter {
   const isSound = spent >= slice.spent && unused >= slice.unused && spent + unused <= slice.units
   if (!isSound) throw new Error(`a report on slice ${slice.id} does not fit what was taken`)
@@ -93,7 +93,7 @@ export function report(meter: Meter, slice: Slice, { spent, unused }: SliceRepor
 
 export const noted = (slice: Slice, { spent, unused }: SliceReport): Slice => ({ ...slice, spent, unused })
 
-/** What a slice still owes a word about. */
+/** Returns the units of a slice without a report. */
 export const openUnits = ({ units, spent, unused }: Pick<Slice, "units" | "spent" | "unused">): number =>
   units - spent - unused
 

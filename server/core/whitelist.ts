@@ -1,4 +1,4 @@
-/** The whitelist: who is let in without paying, what changes about it, and what the ledger says of a change. */
+/** Decides about the whitelist: its entries, their changes, and the ledger entries of a change. */
 
 export type WhitelistMember = {
   /** A lower-case address, or a client id; neither can look like the other, and no client id like a CAIP-10 account. */
@@ -8,12 +8,12 @@ export type WhitelistMember = {
   readonly scope: string
 }
 
-/** Who made a change: the configuration at a start, or the command at run time. */
+/** The author of a change: the configuration at a start, or the command at run time. */
 export type WhitelistAuthor = "configuration" | "command"
 
 export type WhitelistEntry = WhitelistMember & {
   readonly by: WhitelistAuthor
-  /** Seconds; what was issued before it does not count, so that nothing revives with an entry that comes back. */
+  /** Seconds; tokens from before it are invalid, so that no token revives with a returning entry. */
   readonly listedAt: number
 }
 
@@ -32,7 +32,7 @@ export const clientIdPattern = /^[A-Za-z][A-Za-z0-9._-]{0,63}$/
 /** The id under which the subject of a grant would be listed: an account's address on whatever network, or a client id. */
 export const memberOf = (subject: string): string => subject.slice(subject.lastIndexOf(":") + 1)
 
-/** Whether an entry stands behind what was issued at that time without a payment. */
+/** Checks whether an entry covers a token that was issued at that time without a payment. */
 export const standsFor = (
   entry: (WhitelistEntry & { readonly removedAt?: number | null }) | null | undefined,
   issuedAt: number,
@@ -68,8 +68,8 @@ export function removed(
 }
 
 /**
- * What a start changes: the configuration's members are listed, and those it no longer has are removed. A removal by
- * command holds against the configuration until a command adds the entry again; such members are held back.
+ * Computes the changes of a start: it lists the members of the configuration, and removes former ones. A removal by
+ * command overrides the configuration until a command adds the entry again; such members are held back.
  */
 export function published(
   rows: readonly WhitelistRow[],
