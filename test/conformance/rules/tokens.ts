@@ -102,10 +102,17 @@ export const tokenRules: readonly Rule[] = [
         "another aud": { aud: `${aud}/other` },
         "several aud": { aud: [aud, "https://elsewhere.example"] },
         "no exp": { exp: undefined },
-        "from the future": { iat: now() + 3600, exp: now() + 3900 },
       }
       for (const [what, change] of Object.entries(wrong))
         await requireRefused(subject, what, await key.sign({ ...claims, ...change }))
+      // One of two clocks is wrong: a retry is a fair answer, and a 402 would make the buyer pay again.
+      const ahead = await key.sign({ ...claims, iat: now() + 3600, exp: now() + 3900 })
+      requireStatus(
+        "issued an hour ahead",
+        await subject.atGate([["authorization", `Bearer ${ahead}`]]),
+        401,
+        503,
+      )
       // An x402 client reacts to 402 only, and a new purchase is the remedy (wire.md §1).
       const expired = await key.sign({ ...claims, iat: now() - 300, exp: now() - 61 })
       requireStatus(
