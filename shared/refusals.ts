@@ -244,6 +244,10 @@ export const refusals = {
   ),
   chain_unavailable: away(2, "The service cannot read the chain now. Send the same payment again."),
   signer_unavailable: away(2, "The service cannot sign tokens now. Send the same payment again."),
+  contract_payers_paused: away(
+    600,
+    "Payments of contract wallets that have not paid here before wait for an hour. Send the same payment again later.",
+  ),
   relayer_unfunded: away(30, "The service cannot settle payments now. Send the same payment again later."),
   price_unavailable: away(5, "The offer has no price now. Nothing was charged. Ask again."),
   recovering: away(

@@ -97,7 +97,7 @@ export function orderOf(
     policy: "background",
     retryHash: null,
     blockSeconds: network.blockSeconds,
-    intake: { blockNumber: reading.blockNumber, balance: reading.balance },
+    intake: { blockNumber: reading.blockNumber, balance: reading.balance, payerCode: null },
     limits: {
       queue: 1e9,
       perPayment: plenty,

@@ -70,10 +70,8 @@ export function createAgreement(options: AgreementOptions): Pick<Chain, "readTra
 }
 
 /** The facts that a verdict depends on. */
-const gist = (
-  { payerHasCode, used, balance, transferred, received }: TransferReading,
-  value: bigint,
-): string => [payerHasCode, used, balance >= value, transferred && received >= value].join()
+const gist = ({ payerCode, used, balance, transferred, received }: TransferReading, value: bigint): string =>
+  [payerCode, used, balance >= value, transferred && received >= value].join()
 
 const substance = ({ blockHash, success, logs }: Receipt): string =>
   JSON.stringify([blockHash, success, logs])

@@ -107,6 +107,7 @@ export function createEvmChain(options: EvmChainOptions): Chain {
     fees: () => nodes.ask("for fees", ask.fees),
     estimateGas: (transaction) => orNull(nodes.ask("for gas", ask.estimateGas(transaction))),
     dryRun: (call) => orNull(nodes.ask("what a call would do", ask.dryRun(call))),
+    wasPaused: (asset, block) => nodes.ask("whether an asset was paused", ask.wasPaused(asset, block)),
     hasCode: (address) => nodes.ask("for code", ask.hasCode(address)),
     send: (raw) => nodes.ask("to take a transaction", ask.send(raw)),
     receipt: (hash) => nodes.ask("for a receipt", ask.receipt(hash)),

@@ -5,10 +5,12 @@ import {
   encodeDeployData,
   numberToHex,
   TransactionReceiptNotFoundError,
+  zeroHash,
 } from "viem"
+import { pausedSelector } from "../../shared/schemes/erc20.ts"
 import { type Address, type Hex, lowerAddress } from "../../shared/values/evm.ts"
 import type { TransferReading } from "../core/verdict.ts"
-import type { Receipt, SendResult, TransferQuery } from "../ports/chain.ts"
+import type { Fees, Receipt, SendResult, SimulatedCall, TransferQuery } from "../ports/chain.ts"
 import { intakeReadAbi, intakeReadCode, intakeReadResult } from "./contracts/intake-read.ts"
 import type { NodeClient } from "./node.ts"
 import { causes, isRefusal, isRevert, MalformedAnswer, sendResultOf } from "./node-errors.ts"
@@ -41,11 +43,13 @@ export const readTransfer =
       bytecode: intakeReadCode,
       args: [asset, payer, payTo, used, settlement],
     })
-    const [payerCodeLength, balance, usedWord, transferred, received, blockNumber, blockTime] =
-      decodeAbiParameters(intakeReadResult, await call(client, data))
+    const [payerCode, balance, usedWord, transferred, received, blockNumber, blockTime] = decodeAbiParameters(
+      intakeReadResult,
+      await call(client, data),
+    )
     return {
       value: {
-        payerHasCode: payerCodeLength > 0n,
+        payerCode: payerCode === zeroHash ? null : lower(payerCode),
         balance,
         used: scheme.isUsed(usedWord, transfer),
         transferred,
@@ -107,7 +111,7 @@ export const estimateGas =
   async (client) => {
     try {
       return {
-        value: BigInt(hexOf(await client.request({ method: "eth_estimateGas", params: [transaction] }))),
+        value: quantityOf(await client.request({ method: "eth_estimateGas", params: [transaction] })),
       }
     } catch (error) {
       if (isRevert(error)) return { value: null }
@@ -116,13 +120,32 @@ export const estimateGas =
   }
 
 export const dryRun =
-  ({ from, to, data, gas }: { from: Address; to: Address; data: Hex; gas: bigint }): Question<Hex | null> =>
+  ({ from, to, data, gas, fees }: SimulatedCall): Question<Hex | null> =>
   async (client) => {
     try {
-      const transaction = { from, to, data, gas: numberToHex(gas) }
+      const transaction = { from, to, data, gas: numberToHex(gas), ...(fees && hexFees(fees)) }
       return { value: hexOf(await client.request({ method: "eth_call", params: [transaction, "latest"] })) }
     } catch (error) {
       if (isRevert(error)) return { value: null }
+      throw error
+    }
+  }
+
+const hexFees = ({ maxFeePerGas, maxPriorityFeePerGas }: Fees) => ({
+  maxFeePerGas: numberToHex(maxFeePerGas),
+  maxPriorityFeePerGas: numberToHex(maxPriorityFeePerGas),
+})
+
+/** Whether the asset was paused as of a block; false for an asset without such a switch. */
+export const wasPaused =
+  (asset: Address, blockNumber: bigint): Question<boolean> =>
+  async (client) => {
+    try {
+      const params = [{ to: asset, data: pausedSelector }, numberToHex(blockNumber)] as const
+      const answer = await client.request({ method: "eth_call", params: [...params] })
+      return { value: /^0x0{63}1$/.test(answer) }
+    } catch (error) {
+      if (isRefusal(error)) return { value: false }
       throw error
     }
   }
@@ -155,6 +178,7 @@ export const receipt =
           blockNumber: found.blockNumber,
           blockHash: lower(found.blockHash),
           success: found.status === "success",
+          gasUsed: found.gasUsed,
           logs: found.logs.map((log) => ({
             address: lowerAddress(log.address),
             topics: log.topics.map(lower),
@@ -178,10 +202,16 @@ const call = (client: NodeClient, data: Hex, to?: Hex): Promise<Hex> =>
   // Not `pending`: exposure counts rows as pending after block N, which must be a mined block.
   client.request({ method: "eth_call", params: [to ? { to, data } : { data }, "latest"] })
 
-/** `BigInt` would read many shapes as 0. */
 function hexOf(answer: unknown): Hex {
-  if (typeof answer !== "string" || !/^0x[0-9a-fA-F]+$/.test(answer)) throw new MalformedAnswer("hex")
+  if (typeof answer !== "string" || !/^0x[0-9a-fA-F]*$/.test(answer)) throw new MalformedAnswer("hex")
   return answer as Hex
+}
+
+/** `BigInt` alone would read many shapes as 0. */
+function quantityOf(answer: unknown): bigint {
+  const hex = hexOf(answer)
+  if (hex === "0x") throw new MalformedAnswer("a quantity")
+  return BigInt(hex)
 }
 
 const lower = (hex: Hex): Hex => hex.toLowerCase() as Hex

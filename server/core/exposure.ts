@@ -60,7 +60,10 @@ export type ExposureRequest = {
 }
 
 export type Admission =
-  | { readonly kind: "refused"; readonly reason: "queue_full" | "insufficient_funds" }
+  | {
+      readonly kind: "refused"
+      readonly reason: "queue_full" | "insufficient_funds" | "contract_payers_paused"
+    }
   /** `limit`: what turned `background` into `first`. `breaker`: replaces the stored one, when it changed. */
   | {
       readonly kind: "admitted"

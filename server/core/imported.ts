@@ -55,6 +55,7 @@ export function importedPayment(found: Found): { readonly grant: Grant; readonly
       nominal: nominalValue(value, found.asset),
       // Should a reorg take it away, nothing is lost that anybody enjoyed.
       policy: "first",
+      payerCode: null,
       state: "paid",
       fromBlock: evidence.blockNumber,
       acceptedAt: now,

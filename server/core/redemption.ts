@@ -78,6 +78,8 @@ export type Redemption = {
   readonly nominal: bigint
   /** Decided when it was accepted. */
   readonly policy: SettlePolicy
+  /** Hash of the payer's code at the sale; null for a plain account. */
+  readonly payerCode: Hex | null
   readonly state: RedemptionState
   /** Block of the read that accepted it: nothing about the nonce can be older. */
   readonly fromBlock: bigint

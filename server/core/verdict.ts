@@ -1,11 +1,13 @@
 /** Decides the next state of a redemption from the evidence on the chain (security.md §4.3). */
 import type { TransferOutcome } from "../../shared/schemes/scheme.ts"
+import type { Hex } from "../../shared/values/evm.ts"
 import type { Evidence, FailureReason, Move, Redemption } from "./redemption.ts"
 import { retryDelay } from "./retry.ts"
 
 /** One read of everything that matters about a payment, at one block (settlement.md, chain reads at intake). */
 export type TransferReading = {
-  readonly payerHasCode: boolean
+  /** Hash of the payer's code; null without any. */
+  readonly payerCode: Hex | null
   /** Atomic units of the asset. */
   readonly balance: bigint
   /** The once-only key was used, or cancelled. */
@@ -39,6 +41,10 @@ export type Examined = {
   readonly reading: TransferReading
   /** Receipts with a log of the nonce; looked for once the nonce is used. */
   readonly findings: readonly Finding[]
+  /** A transaction that carried it was mined and did not pay, though the asset was not paused. */
+  readonly tried: boolean
+  /** A simulation with the sender, gas and fees of a transaction failed: stronger evidence than the reading. */
+  readonly refused: boolean
   /** From the look before, if there was one. */
   readonly doubt: Doubt | null
   readonly confirmations: number
@@ -62,7 +68,10 @@ export function judge(examined: Examined): Verdict {
     return wait(examined.blockSeconds)
   }
   if (redemption.failure) return wait(Number(validBefore) - reading.blockTime + lastLookSeconds)
-  if (reading.transferred && reading.received >= value) return { kind: "send" }
+  // Code can pass a simulation and refuse in a transaction, so it gets one try: a second would only cost more gas.
+  if (examined.tried && hasCode(examined))
+    return fail("contract_payer", Number(validBefore) + lastLookSeconds)
+  if (reading.transferred && reading.received >= value && !examined.refused) return { kind: "send" }
   return judgeRefused(examined)
 }
 
@@ -88,11 +97,12 @@ function judgeUsed({ redemption, reading, findings, confirmations, chance }: Exa
 /** The transfer does not go through though its nonce is free; one look proves nothing, so the first is a doubt. */
 function judgeRefused({ redemption, reading, doubt, confirmations, chance }: Examined): Verdict {
   const { value, validBefore } = redemption.transfer
-  const failure = reading.payerHasCode
-    ? "contract_payer"
-    : reading.balance < value
-      ? "insufficient_funds"
-      : "refused_by_asset"
+  const failure =
+    reading.payerCode !== null
+      ? "contract_payer"
+      : reading.balance < value
+        ? "insufficient_funds"
+        : "refused_by_asset"
   const before = doubt?.failure === failure ? doubt : null
   const deep = before !== null && depthOf(before.sinceBlock, reading.blockNumber) >= confirmations
   const patient = failure === "refused_by_asset"
@@ -101,6 +111,10 @@ function judgeRefused({ redemption, reading, doubt, confirmations, chance }: Exa
   const seconds = retryDelay(redemption.attempts, chance, patient ? 60 : 8)
   return wait(seconds, before ?? { failure, sinceBlock: reading.blockNumber })
 }
+
+/** Code at the sale counts as well: a delegation can be switched off for the moment of a read. */
+const hasCode = ({ redemption, reading }: Examined): boolean =>
+  redemption.payerCode !== null || reading.payerCode !== null
 
 /** The first block too late for the transfer is confirmed, judged by the usual time between blocks. */
 const isExpired = ({ redemption, reading, confirmations, blockSeconds }: Examined): boolean =>

@@ -43,6 +43,7 @@ export type Receipt = {
   readonly blockNumber: bigint
   readonly blockHash: Hex
   readonly success: boolean
+  readonly gasUsed: bigint
   readonly logs: readonly ChainLog[]
 }
 
@@ -71,6 +72,15 @@ export type FoundLog = { readonly transactionHash: Hex; readonly blockNumber: bi
 
 export type Fees = { readonly maxFeePerGas: bigint; readonly maxPriorityFeePerGas: bigint }
 
+/** A call to be simulated; with fees, code can see the same gas price as in a transaction. */
+export type SimulatedCall = {
+  readonly from: Address
+  readonly to: Address
+  readonly data: Hex
+  readonly gas: bigint
+  readonly fees?: Fees
+}
+
 export type SendResult = "taken" | "nonce_too_low" | "underpriced" | "unfunded"
 
 /** A live connection to one network. Every verb throws {@link ChainUnavailable} when the node does not answer in time. */
@@ -93,7 +103,9 @@ export type Chain = {
   /** Gas the call needs; null when it reverts or no node simulates it. */
   estimateGas(call: { from: Address; to: Address; data: Hex }): Promise<bigint | null>
   /** The result of the call with that much gas; null when it reverts or no node simulates it. */
-  dryRun(call: { from: Address; to: Address; data: Hex; gas: bigint }): Promise<Hex | null>
+  dryRun(call: SimulatedCall): Promise<Hex | null>
+  /** Whether the asset was paused as of the block. */
+  wasPaused(asset: Address, blockNumber: bigint): Promise<boolean>
   /** Whether there is code at the address, EIP-7702 delegations included. */
   hasCode(address: Address): Promise<boolean>
   /** Throws {@link RequestRefused} when every node refuses for another reason. */

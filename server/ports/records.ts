@@ -22,8 +22,13 @@ export type PaymentOrder = {
   readonly nominal: bigint
   /** `background` may become `first` by a limit; then no token exists before the money is in. */
   readonly policy: SettlePolicy
-  /** What the chain read said: the payer's balance as of a block. */
-  readonly intake: { readonly blockNumber: bigint; readonly balance: bigint }
+  /** The result of the chain read, as of a block. */
+  readonly intake: {
+    readonly blockNumber: bigint
+    readonly balance: bigint
+    /** Hash of the payer's code; null for a plain account. */
+    readonly payerCode: Hex | null
+  }
   /** Usual time between blocks of the network. */
   readonly blockSeconds: number
   readonly limits: ExposureLimits
@@ -70,7 +75,12 @@ export type RedeemOutcome =
   | ({ readonly kind: "repeated" } & Redeemed)
   | {
       readonly kind: "refused"
-      readonly reason: "insufficient_funds" | "queue_full" | "idempotency_conflict" | "access_denied"
+      readonly reason:
+        | "insufficient_funds"
+        | "queue_full"
+        | "contract_payers_paused"
+        | "idempotency_conflict"
+        | "access_denied"
     }
 
 export type TopUpOutcome =

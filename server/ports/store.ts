@@ -241,9 +241,12 @@ export type Store = {
     done?: number
     /** The transaction's block went away: its bytes are to be sent again. */
     reopened?: number
-    moves: readonly { key: string; move: Move }[]
+    /** `gas`: the cost of a try that did not pay. */
+    moves: readonly { key: string; move: Move; gas?: bigint }[]
     now: number
   }): Promise<void>
+  /** Gas that failed tries cost within the last hour. */
+  failedGas(input: { now: number }): Promise<bigint>
 
   /** Grants by id, each with all that the books say of its money, to look through them in pieces; begins after `""`. */
   books(input: { after: string; limit: number }): Promise<readonly BookRow[]>

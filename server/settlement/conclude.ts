@@ -1,10 +1,12 @@
 /** Writes the results of settlement to the store, then logs them and wakes those who wait for them. */
+import { failedGasBudget } from "../core/failed-gas.ts"
 import type { Move } from "../core/redemption.ts"
 import type { SettlementDeps } from "./deps.ts"
 import { createFailureAlarm } from "./failures.ts"
 import type { Hints } from "./hints.ts"
 
-export type KeyedMove = { readonly key: string; readonly move: Move }
+/** `gas`: the cost of a try that did not pay. */
+export type KeyedMove = { readonly key: string; readonly move: Move; readonly gas?: bigint }
 
 export function createConclude(deps: SettlementDeps, hints: Hints) {
   const { store, now, log, onStep, onEnded, onConcluded } = deps
@@ -26,6 +28,14 @@ export function createConclude(deps: SettlementDeps, hints: Hints) {
     }
   }
 
+  /** Logs the gas that failed tries cost in an hour; payers with code are refused once the budget is spent. */
+  async function reportGas(): Promise<void> {
+    const gas = await store.failedGas({ now: now() })
+    const fields = { network, gas: gas.toString(), budget: failedGasBudget.toString() }
+    if (gas >= failedGasBudget) log.error(fields, "failed settlements have spent the gas budget of an hour")
+    else log.warn(fields, "a settlement cost gas and did not pay")
+  }
+
   /** One write of the store: the moves, and the transaction that is done with them or in flight again. */
   return async function conclude(
     fence: number,
@@ -36,6 +46,7 @@ export function createConclude(deps: SettlementDeps, hints: Hints) {
     hints.written += 1
     if (transaction.done !== undefined) hints.forget(transaction.done)
     for (const each of moves) report(each)
+    if (moves.some(({ gas }) => gas !== undefined)) await reportGas()
     onStep?.("concluded")
     if (moves.some(({ move }) => move.to === "failed")) onEnded?.()
     const concluded = moves.filter(({ move }) => move.to === "paid" || move.to === "failed")

@@ -38,12 +38,19 @@ export function createConfirmer(context: SettlementContext, { examine, paidBy, w
           moves.push({ key: row.key, move: { to: counts ? "paid" : "mined", evidence } })
         }
         // Until the block is deep, a reorg may still let the transaction pay in another one.
-        else if (deep) moves.push(moveFor(row, await examine(row)))
+        else if (deep) moves.push(await judgeTry(row, receipt, riding.length))
       }
       // The transaction stays in flight while one of its payments is undecided.
       if (moves.length === riding.length) await conclude(fence, moves, { done: transaction.id })
       else if (moves.length > 0) await conclude(fence, moves)
     })
+  }
+
+  /** The transaction is mined and did not pay this row. A pause of the asset is no fault of the payer. */
+  async function judgeTry(row: Redemption, receipt: Receipt, riders: number): Promise<KeyedMove> {
+    const paused = await chain.wasPaused(row.asset, receipt.blockNumber)
+    const move = moveFor(row, await examine(row, { tried: !paused }))
+    return move.move.to === "paid" ? move : { ...move, gas: receipt.gasUsed / BigInt(riders) }
   }
 
   async function receiptOfAny({ versions }: RelayTransaction): Promise<Receipt | null> {

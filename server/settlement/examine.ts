@@ -3,12 +3,15 @@
 import type { Scheme } from "../../shared/schemes/scheme.ts"
 import type { Evidence, Redemption } from "../core/redemption.ts"
 import { retryDelay } from "../core/retry.ts"
-import { type Finding, judge, type Verdict } from "../core/verdict.ts"
+import { type Examined, type Finding, judge, type Verdict } from "../core/verdict.ts"
 import { type Chain, type Receipt, Unwitnessed } from "../ports/chain.ts"
 import type { SettlementContext } from "./context.ts"
 
 /** One node, or two that must agree. */
 type Source = Pick<Chain, "readTransfer" | "receipt">
+
+/** Evidence from before the read. */
+type Seen = Partial<Pick<Examined, "tried" | "refused">>
 
 type Testimony = "confirmed" | "denied" | "unknown"
 
@@ -17,16 +20,16 @@ export type Examiner = ReturnType<typeof createExaminer>
 export function createExaminer(context: SettlementContext) {
   const { chain, confirmations, now, chance, noticed, schemeOf } = context
 
-  async function examine(row: Redemption): Promise<Verdict> {
+  async function examine(row: Redemption, seen: Seen = {}): Promise<Verdict> {
     try {
-      return await look(row, chain.agreed(row.nominal) ?? chain)
+      return await look(row, seen, chain.agreed(row.nominal) ?? chain)
     } catch (error) {
       if (!(error instanceof Unwitnessed)) throw error
       return { kind: "wait", seconds: retryDelay(row.attempts, chance()), doubt: null }
     }
   }
 
-  async function look(row: Redemption, source: Source): Promise<Verdict> {
+  async function look(row: Redemption, seen: Seen, source: Source): Promise<Verdict> {
     const scheme = schemeOf(row)
     const { asset, transfer, key } = row
     const reading = await source.readTransfer({ scheme, asset, transfer })
@@ -37,6 +40,8 @@ export function createExaminer(context: SettlementContext) {
       redemption: row,
       reading,
       findings,
+      tried: seen.tried ?? false,
+      refused: seen.refused ?? false,
       doubt,
       confirmations,
       blockSeconds,

@@ -131,9 +131,10 @@ export function createResender(context: SettlementContext) {
     if (!relayers.some((other) => other.address !== address && !isParked(other.address))) return
     await each(waiting, async (each) => {
       if (now() - each.transaction.storedAt < limits.rescueAfterSeconds) return
-      const moves = ridersOf(each).map((row) =>
-        moveFor(row, { kind: "send" }, "the relayer it was given to can send nothing"),
-      )
+      // Two transactions of a payer with code could both fail and cost gas twice.
+      const moves = ridersOf(each)
+        .filter((row) => row.payerCode === null)
+        .map((row) => moveFor(row, { kind: "send" }, "the relayer it was given to can send nothing"))
       if (moves.length > 0) await conclude(fence, moves)
     })
   }

@@ -2,7 +2,7 @@
 import { capFees, least, most } from "../core/fees.ts"
 import type { Redemption } from "../core/redemption.ts"
 import type { Verdict } from "../core/verdict.ts"
-import type { Fees } from "../ports/chain.ts"
+import type { Fees, SimulatedCall } from "../ports/chain.ts"
 import type { RelayTransaction } from "../ports/records.ts"
 import { createBatcher, type Group, type Ready } from "./batch.ts"
 import { newestOf, type SettlementContext } from "./context.ts"
@@ -67,21 +67,39 @@ export function createSender(context: SettlementContext, { examine }: Examiner, 
 
   /** The call of a payment whose simulation succeeds. Any other payment is examined and its verdict written. */
   async function simulate(fence: number, row: Redemption): Promise<Ready | undefined> {
-    const { to, data } = schemeOf(row).settlementCall(row.asset, row.transfer)
-    // An asset may accept a used nonce silently (security.md SET-13), so a payment that failed once is read first.
-    let verdict: Verdict | undefined
-    if (row.state === "failed" || row.attempts > 0) verdict = await examine(row)
-    if (!verdict || verdict.kind === "send") {
-      const gas = await chain.estimateGas({ from: relayers[0].address, to, data })
-      onStep("simulated")
-      if (gas !== null && gas <= limits.maxGas) {
-        const roomy = most((gas * 13n) / 10n, limits.minGas)
-        return { row, call: { to, data, gas: least(roomy, limits.maxGas) } }
-      }
-      verdict ??= await examine(row)
-    }
+    const call = schemeOf(row).settlementCall(row.asset, row.transfer)
+    const gas = await findGas(row, { from: relayers[0].address, ...call })
+    onStep("simulated")
+    // An asset may accept a used nonce silently (security.md SET-13), so a payment that failed once is read as well.
+    const isFirst = row.state === "accepted" && row.attempts === 0
+    const verdict: Verdict =
+      gas !== null && isFirst
+        ? { kind: "send" }
+        : await examine(row, { refused: gas === null && row.payerCode !== null })
+    if (gas !== null && verdict.kind === "send") return { row, call: { ...call, gas } }
     await conclude(fence, [moveFor(row, verdict)])
     return undefined
+  }
+
+  /** The gas limit of a call whose simulation succeeds; null for any other call. */
+  async function findGas(row: Redemption, call: Omit<SimulatedCall, "gas">): Promise<bigint | null> {
+    if (row.payerCode !== null) return findGasOfCode(call)
+    const gas = await chain.estimateGas(call)
+    if (gas === null || gas > limits.maxGas) return null
+    return least(most((gas * 13n) / 10n, limits.minGas), limits.maxGas)
+  }
+
+  /**
+   * Code can see sender, gas and gas price, so its simulation has those of the transaction. The limit is the largest, so
+   * that the one try cannot fail for lack of gas.
+   */
+  async function findGasOfCode(call: Omit<SimulatedCall, "gas">): Promise<bigint | null> {
+    const fees = capFees(await chain.fees(), limits.maxFeePerGas)
+    // Without gas the node would refuse the simulation, and the payer would look guilty.
+    if ((await chain.gasBalance(call.from)) < limits.maxGas * fees.maxFeePerGas)
+      throw new Error("the relayer cannot pay for the simulation")
+    const passes = (await chain.dryRun({ ...call, gas: limits.maxGas, fees })) !== null
+    return passes ? limits.maxGas : null
   }
 
   async function build(

@@ -19,6 +19,9 @@ export const eventTopic = (event: string): Hex => keccak256(stringToBytes(event)
 
 const transferred = eventTopic("Transfer(address,address,uint256)")
 
+/** `paused()`, which assets with a switch for all transfers have. */
+export const pausedSelector: Hex = "0x5c975abb"
+
 /** Finds every transfer to these accounts, by a signed payment or not. */
 export const incomeTopics = (payTos: readonly Address[]): LogTopics => [
   transferred,

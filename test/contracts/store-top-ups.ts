@@ -117,7 +117,7 @@ export function topUpContract(name: string, open: () => Promise<OpenedStore>): v
         top_up_pending: topUpOf(id, { request: { from: "other@00000000" } }),
         grant_over: topUpOf(id, { now: start + 3600 }),
         grant_full: topUpOf(id, { offer: { durationSeconds: 11 * 365 * 86_400 } }),
-        insufficient_funds: { ...topUpOf(id), intake: { blockNumber: 100n, balance: 0n } },
+        insufficient_funds: { ...topUpOf(id), intake: { blockNumber: 100n, balance: 0n, payerCode: null } },
       }
       for (const [reason, order] of Object.entries(refused)) expect(await buy(order), reason).toBe(reason)
       expect(await buy(larger(id, { nominal: 10_000n }))).toBe("offer_smaller")

@@ -70,7 +70,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
         const order = await redeem({
           transfer: { value, validBefore: 2n ** 255n },
           nominal: value,
-          intake: { balance: value },
+          intake: { balance: value, payerCode: `0x${"c0".repeat(32)}` },
           limits: { perPayment: value, perPayer: value, total: value },
           grant: { idempotencyHash: "ab".repeat(32), opening: null },
         })
@@ -84,6 +84,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
             transfer: order.transfer,
             nominal: value,
             policy: "background",
+            payerCode: order.intake.payerCode,
             state: "accepted",
             fromBlock: 100n,
             acceptedAt: start,

@@ -5,7 +5,7 @@ export const mutations: readonly Mutation[] = [
   ...at("server/grants/payment/redeem.ts", [
     [
       "payers with code are settled first",
-      'reading.payerHasCode ? "first" : payment.offer.settle',
+      'reading.payerCode ? "first" : payment.offer.settle',
       "payment.offer.settle",
       "a delegated account",
     ],

@@ -82,7 +82,7 @@ export function orderOf(changes: OrderChanges = {}): RedeemOrder {
       ...transfer,
     },
     limits: { ...noLimits, ...limits },
-    intake: { blockNumber: 100n, balance: 10n ** 12n, ...intake },
+    intake: { blockNumber: 100n, balance: 10n ** 12n, payerCode: null, ...intake },
   }
 }
 

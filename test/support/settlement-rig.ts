@@ -89,7 +89,7 @@ export async function openSettlementRig(node: LocalChain) {
         payer,
         transfer,
         now: clock,
-        intake: { blockNumber: number, balance: price * 1000n },
+        intake: { blockNumber: number, balance: price * 1000n, payerCode: null },
         ...order,
       }),
     )
@@ -156,6 +156,16 @@ export async function openSettlementRig(node: LocalChain) {
     async received(): Promise<bigint> {
       const call = { to: asset, data: ofAsset("balanceOf", [payTo]) }
       return BigInt((await node.request("eth_call", [call])) as Hex)
+    },
+    /** Pauses the asset for everybody, or ends the pause, before our transactions of the next block. */
+    async switchAsset(functionName: "pause" | "unpause"): Promise<void> {
+      const data = encodeFunctionData({ abi: testUsdc.abi, functionName })
+      const tip = {
+        maxFeePerGas: numberToHex(100_000_000_000n),
+        maxPriorityFeePerGas: numberToHex(50_000_000_000n),
+      }
+      await node.request("eth_sendTransaction", [{ from: minter, to: asset, data, ...tip }])
+      await mine()
     },
     setCode: (address: Hex, code: Hex) => node.request("anvil_setCode", [address, code]),
   }

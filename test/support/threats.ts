@@ -97,6 +97,8 @@ export const sections: readonly Section[] = [
         "A remote facilitator reports a settlement that the chain does not have: the receipt is checked.",
       "SET-50":
         "A node answers oddly about one payment, in words, code or shape: it decides nothing and stops no other payment.",
+      "SET-51":
+        "A wallet contract agrees in a simulation and refuses on chain: it gets one try, and the gas of failed tries has a budget.",
     },
   },
   {

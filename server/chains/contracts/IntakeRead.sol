@@ -41,7 +41,12 @@ contract IntakeRead {
         // Nothing is received where payer and payee are one account, or where the asset takes from the payee.
         uint256 received = transferred && afterwards > before ? afterwards - before : 0;
         return
-            abi.encode(payer.code.length, balance, usedWord, transferred, received, block.number, block.timestamp);
+            abi.encode(_codeOf(payer), balance, usedWord, transferred, received, block.number, block.timestamp);
+    }
+
+    /// Hash of the code at an account; 0 without code, whether the account exists or not.
+    function _codeOf(address account) private view returns (bytes32) {
+        return account.code.length > 0 ? account.codehash : bytes32(0);
     }
 
     function _balanceOf(address asset, address account) private view returns (uint256) {

@@ -44,7 +44,7 @@ async function readTransfer({ payment, byKey, free }: Signed, deps: TokenDeps): 
  */
 function refusalOf({ payment, free }: Signed, reading: TransferReading): Reason | undefined {
   if (reading.used) return "authorization_used"
-  if (free) return reading.payerHasCode ? "payer_unacceptable" : undefined
+  if (free) return reading.payerCode ? "payer_unacceptable" : undefined
   if (reading.balance < payment.transfer.value) return "insufficient_funds"
   const arrives = reading.transferred && reading.received === payment.transfer.value
   return arrives ? undefined : "simulation_failed"

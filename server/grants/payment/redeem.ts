@@ -54,8 +54,8 @@ const orderOf = ({ payment, reading }: Checked, now: number, { limits }: TokenOp
   transfer: payment.transfer,
   nominal: nominalOf(payment),
   // A contract can revoke its signature before settlement, so settle first.
-  policy: reading.payerHasCode ? "first" : payment.offer.settle,
-  intake: { blockNumber: reading.blockNumber, balance: reading.balance },
+  policy: reading.payerCode ? "first" : payment.offer.settle,
+  intake: { blockNumber: reading.blockNumber, balance: reading.balance, payerCode: reading.payerCode },
   blockSeconds: payment.network.blockSeconds,
   limits,
   now,

@@ -1,6 +1,7 @@
 /** The migrations in their order; adding one is a file and a line here. */
 import { migration as books } from "./0001-books.ts"
 import { migration as rotations } from "./0002-rotations.ts"
+import { migration as failedTries } from "./0003-failed-tries.ts"
 import type { Migration } from "./migration.ts"
 
-export const migrations: readonly Migration[] = [books, rotations]
+export const migrations: readonly Migration[] = [books, rotations, failedTries]

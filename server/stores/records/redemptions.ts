@@ -17,10 +17,10 @@ export const redemptionQueries = {
   insert: `
     INSERT INTO redemptions (key, grant_id, network, scheme, asset, payer, pay_to, value, valid_after, valid_before,
       nonce, signature, nominal, policy, state, from_block, accepted_at, due_at, attempts, transaction_id, transaction_hash,
-      log_index, block_number, block_hash, failure, last_error, top_up, opening, stands)
+      log_index, block_number, block_hash, failure, last_error, top_up, opening, stands, payer_code)
     VALUES (:key, :grant_id, :network, :scheme, :asset, :payer, :pay_to, :value, :valid_after, :valid_before,
       :nonce, :signature, :nominal, :policy, :state, :from_block, :accepted_at, :due_at, :attempts, :transaction_id,
-      :transaction_hash, :log_index, :block_number, :block_hash, :failure, :last_error, :top_up, :opening, :stands)`,
+      :transaction_hash, :log_index, :block_number, :block_hash, :failure, :last_error, :top_up, :opening, :stands, :payer_code)`,
   update: `
     UPDATE redemptions SET state = :state, due_at = :due_at, attempts = :attempts, transaction_id = :transaction_id,
       transaction_hash = :transaction_hash, log_index = :log_index, block_number = :block_number,
@@ -81,6 +81,7 @@ export const redemptionFrom = (row: Row): Redemption => ({
   },
   nominal: amount(row.nominal),
   policy: text<SettlePolicy>(row.policy),
+  payerCode: textOrNull<Hex>(row.payer_code),
   state: text<RedemptionState>(row.state),
   fromBlock: block(row.from_block),
   acceptedAt: integer(row.accepted_at),
@@ -125,6 +126,7 @@ const fixedColumnsOf = (redemption: Redemption) => ({
   signature: redemption.transfer.signature,
   nominal: redemption.nominal.toString(),
   policy: redemption.policy,
+  payer_code: redemption.payerCode,
   from_block: redemption.fromBlock,
   accepted_at: redemption.acceptedAt,
   opening: redemption.topUp?.opening ?? null,

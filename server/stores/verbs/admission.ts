@@ -1,9 +1,11 @@
 /** Whether a paying order is admitted, and the row it becomes. */
 import { type Admission, admit } from "../../core/exposure.ts"
+import { isCodePayerPaused } from "../../core/failed-gas.ts"
 import { type Redemption, type SettlePolicy, voidStates } from "../../core/redemption.ts"
 import type { PaymentOrder } from "../../ports/records.ts"
 import { amount, listOf } from "../records/columns.ts"
 import { forgetLosses, readBreaker, readPayer, readTotals } from "../records/exposure.ts"
+import { readFailedTries } from "../records/failed-tries.ts"
 import type { Rows } from "../records/rows.ts"
 
 const pendingOf = (condition: string) => `
@@ -21,6 +23,15 @@ export async function admitOrder(rows: Rows, order: PaymentOrder): Promise<Admis
   const { payer } = transfer
   const pending = await rows.all(q.pending, { network, asset, payer, block: intake.blockNumber })
   await forgetLosses(rows, order.now)
+  const standing = await readPayer(rows, payer)
+  if (
+    isCodePayerPaused(
+      await readFailedTries(rows, order.now),
+      { payer, payerCode: intake.payerCode },
+      standing.settled,
+    )
+  )
+    return { kind: "refused", reason: "contract_payers_paused" }
   return admit(
     {
       policy: order.policy,
@@ -35,7 +46,7 @@ export async function admitOrder(rows: Rows, order: PaymentOrder): Promise<Admis
       ...(await readTotals(rows)),
       // Summed here and not in SQL: SQLite's SUM goes through floats.
       pending: pending.reduce((total, row) => total + amount(row.value), 0n),
-      payer: await readPayer(rows, payer),
+      payer: standing,
       breaker: await readBreaker(rows),
     },
     order.limits,
@@ -51,6 +62,7 @@ export const redemptionOf = (order: PaymentOrder, grantId: string, policy: Settl
   transfer: order.transfer,
   nominal: order.nominal,
   policy,
+  payerCode: order.intake.payerCode,
   state: "accepted",
   fromBlock: order.intake.blockNumber,
   acceptedAt: order.now,

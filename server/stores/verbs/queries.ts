@@ -1,5 +1,6 @@
 /** Every statement of the verbs, for engines and tests that look at all of them. */
 import { exposureQueries } from "../records/exposure.ts"
+import { failedTryQueries } from "../records/failed-tries.ts"
 import { grantQueries } from "../records/grants.ts"
 import { ledgerQueries } from "../records/ledger.ts"
 import { moveQueries } from "../records/moves.ts"
@@ -24,6 +25,7 @@ import { whitelistQueries } from "./whitelist.ts"
 /** The statements of `bookQueries` look through whole tables; all others must find their rows by an index. */
 export const queries: readonly string[] = [
   exposureQueries,
+  failedTryQueries,
   grantQueries,
   ledgerQueries,
   moveQueries,

@@ -1,8 +1,10 @@
 /** Lists the rows that settlement must look at, and records what it found out about them. */
 import type { Hex } from "../../../shared/values/evm.ts"
+import { failedGasOf } from "../../core/failed-gas.ts"
 import { applyMove, type Move, type Redemption } from "../../core/redemption.ts"
 import type { PaidBlock } from "../../ports/records.ts"
 import { block, text } from "../records/columns.ts"
+import { addFailedTry, readFailedTries } from "../records/failed-tries.ts"
 import { saveMove } from "../records/moves.ts"
 import { readRedemption, redemptionFrom } from "../records/redemptions.ts"
 import type { Rows } from "../records/rows.ts"
@@ -73,21 +75,26 @@ export async function conclude(
     fence: number
     done?: number
     reopened?: number
-    moves: readonly { key: string; move: Move }[]
+    moves: readonly { key: string; move: Move; gas?: bigint }[]
     now: number
   },
 ): Promise<void> {
   await requireFence(rows, fence)
   if (done !== undefined) await finishTransaction(rows, done)
   if (reopened !== undefined) await reopenTransaction(rows, reopened, now)
-  for (const { key, move } of moves) {
+  for (const { key, move, gas } of moves) {
     const before = await readRedemption(rows, key)
     if (!before) throw new Error(`there is no redemption ${key}`)
     const effect = applyMove(before, move)
     if (await isEvidenceOfOther(rows, effect.redemption))
       throw new Error("this transfer already pays for another redemption")
     await saveMove(rows, before, effect, now)
+    if (gas !== undefined) await addFailedTry(rows, before, gas, now)
   }
+}
+
+export async function failedGas(rows: Rows, { now }: { now: number }): Promise<bigint> {
+  return failedGasOf(await readFailedTries(rows, now))
 }
 
 /** Whether the Transfer that would pay for this row already pays for another. */

@@ -9,7 +9,7 @@ import { entries, history, redemptions, retry } from "./ledger.ts"
 import { publishOffers } from "./offers.ts"
 import { recall, redeem } from "./redeem.ts"
 import { revocations, revoke } from "./revocations.ts"
-import { conclude, due, mined, paidBlocks, paidIn } from "./settlement.ts"
+import { conclude, due, failedGas, mined, paidBlocks, paidIn } from "./settlement.ts"
 import { payments, topUp } from "./top-ups.ts"
 import { broadcast, inFlight, nextNonce, prepare, replace, transactionAt } from "./transactions.ts"
 import { creditUnits, reportUnits, takeUnits } from "./units.ts"
@@ -37,6 +37,7 @@ const readingVerbs = {
   redemptions,
   history,
   due,
+  failedGas,
   inFlight,
   transactionAt,
   mined,

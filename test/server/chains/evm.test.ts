@@ -174,7 +174,7 @@ describe("readTransfer()", () => {
     const transfer = await pay(await richAccount())
     const reading = await read(transfer)
     expect(reading).toMatchObject({
-      payerHasCode: false,
+      payerCode: null,
       balance: 30_000n,
       used: false,
       transferred: true,
@@ -208,7 +208,10 @@ describe("readTransfer()", () => {
   it("reports that the payer has code", async () => {
     const account = await richAccount()
     await node.request("anvil_setCode", [account.address, `0xef0100${"11".repeat(20)}`])
-    expect(await read(await pay(account))).toMatchObject({ payerHasCode: true, transferred: false })
+    expect(await read(await pay(account))).toMatchObject({
+      payerCode: expect.stringMatching(/^0x[0-9a-f]{64}$/),
+      transferred: false,
+    })
   })
 
   it("reports a payment of a paused asset as not transferred", async () => {

@@ -32,6 +32,7 @@ const redemption: Redemption = {
     signature: "0x",
   },
   policy: "background",
+  payerCode: null,
   nominal: 10_000n,
   state: "accepted",
   fromBlock: 90n,
@@ -46,7 +47,7 @@ const redemption: Redemption = {
 }
 
 const good: TransferReading = {
-  payerHasCode: false,
+  payerCode: null,
   balance: value,
   used: false,
   transferred: true,
@@ -62,6 +63,8 @@ const examined = (change: Partial<Examined> = {}): Examined => ({
   redemption,
   reading: good,
   findings: [],
+  tried: false,
+  refused: false,
   doubt: null,
   confirmations: 1,
   blockSeconds: 12,
@@ -81,7 +84,9 @@ const failedRow = at("failed", { failure: "insufficient_funds" })
 describe("an unused nonce", () => {
   it("sends a payment whose simulation succeeds", () => {
     expect(judge(examined())).toEqual({ kind: "send" })
-    expect(judge(examined({ reading: { ...good, payerHasCode: true } }))).toEqual({ kind: "send" })
+    expect(judge(examined({ reading: { ...good, payerCode: `0x${"c0".repeat(32)}` } }))).toEqual({
+      kind: "send",
+    })
   })
 
   it("fails as expired once a block is too late for the payment", () => {
@@ -102,7 +107,7 @@ describe("an unused nonce", () => {
 
   it.each([
     ["insufficient_funds", { balance: value - 1n }, 0],
-    ["contract_payer", { payerHasCode: true }, 0],
+    ["contract_payer", { payerCode: `0x${"c0".repeat(32)}` }, 0],
     ["refused_by_asset", {}, 3],
     ["refused_by_asset", { transferred: true, received: value - 1n }, 3],
   ] as const)(

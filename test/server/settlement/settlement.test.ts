@@ -161,7 +161,7 @@ async function sell(account?: Account, scheme = "exact"): Promise<Sale> {
     policy: "background",
     retryHash: null,
     blockSeconds: sepolia.blockSeconds,
-    intake: { blockNumber: reading.blockNumber, balance: reading.balance },
+    intake: reading,
     limits: noLimits,
     now: clock,
   })

@@ -8,6 +8,7 @@ export type Artifact = { abi: Abi; bytecode: Hex }
 export type Artifacts = {
   testUsdc: Artifact
   testWallet: Artifact
+  twoFacedWallet: Artifact
   multicall3: Artifact
   intakeRead: Artifact
   settler: Artifact
@@ -22,7 +23,7 @@ type CompilerOutput = {
 
 /** A constructor that answers by assembly has no outputs in its ABI: this is the order of its abi.encode. */
 const intakeReadResult: readonly AbiParameter[] = [
-  { name: "payerCodeLength", type: "uint256" },
+  { name: "payerCode", type: "bytes32" },
   { name: "balance", type: "uint256" },
   { name: "usedWord", type: "uint256" },
   { name: "transferred", type: "bool" },
@@ -38,6 +39,7 @@ const create2Deployer: Hex = "0x4e59b44847b379578588920ca78fbf26c0b4956c"
 const folders = {
   TestUSDC: "./",
   TestWallet: "./",
+  TwoFacedWallet: "./",
   Multicall3: "./",
   IntakeRead: "../../../server/chains/contracts/",
   Settler: "../../../server/chains/contracts/",
@@ -72,6 +74,7 @@ export function compileContracts(): Artifacts {
   return {
     testUsdc: artifact(output, "TestUSDC"),
     testWallet: artifact(output, "TestWallet"),
+    twoFacedWallet: artifact(output, "TwoFacedWallet"),
     multicall3: artifact(output, "Multicall3"),
     intakeRead: artifact(output, "IntakeRead"),
     settler: artifact(output, "Settler"),
@@ -79,7 +82,7 @@ export function compileContracts(): Artifacts {
 }
 
 export function generatedFiles(artifacts: Artifacts): GeneratedFile[] {
-  const { testUsdc, testWallet, multicall3, intakeRead, settler } = artifacts
+  const { testUsdc, testWallet, twoFacedWallet, multicall3, intakeRead, settler } = artifacts
   return [
     {
       url: new URL("./artifacts/test-usdc.ts", import.meta.url),
@@ -88,6 +91,10 @@ export function generatedFiles(artifacts: Artifacts): GeneratedFile[] {
     {
       url: new URL("./artifacts/test-wallet.ts", import.meta.url),
       text: module("TestWallet", [`export const testWallet = ${json(testWallet)} as const`]),
+    },
+    {
+      url: new URL("./artifacts/two-faced-wallet.ts", import.meta.url),
+      text: module("TwoFacedWallet", [`export const twoFacedWallet = ${json(twoFacedWallet)} as const`]),
     },
     {
       url: new URL("./artifacts/multicall3.ts", import.meta.url),

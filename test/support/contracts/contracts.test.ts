@@ -9,12 +9,13 @@ import {
   encodeFunctionData,
   erc20Abi,
   http,
+  keccak256,
   parseEventLogs,
   parseSignature,
   serializeCompactSignature,
   signatureToCompactSignature,
-  size,
   toFunctionSelector,
+  zeroHash,
 } from "viem"
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts"
 import { sepolia } from "viem/chains"
@@ -177,7 +178,7 @@ async function intakeRead(message: Authorization, transferCall: Hex, token: Addr
   const answer = (await chain.request("eth_call", [{ data }, "pending"])) as Hex
   const values = decodeAbiParameters(intakeReadResult, answer)
   return {
-    payerCodeLength: values[0],
+    payerCode: values[0],
     balance: values[1],
     used: values[2] !== 0n,
     transferred: values[3],
@@ -363,7 +364,7 @@ test("the intake read tells a good payment, moves nothing, and names its block",
   const { message, data } = await signed()
   const pending = await reader().getBlock({ blockTag: "pending" })
   const read = await intakeRead(message, data)
-  expect(read).toMatchObject({ payerCodeLength: 0n, balance: 1_000_000_000n, used: false })
+  expect(read).toMatchObject({ payerCode: zeroHash, balance: 1_000_000_000n, used: false })
   expect(read).toMatchObject({ transferred: true, received: 10_000n, blockNumber: pending.number })
   expect(Number(read.blockTime - pending.timestamp)).toBeLessThanOrEqual(1)
   expect(await state(message.nonce)).toBe(false)
@@ -402,7 +403,7 @@ test("the intake read tells a contract payer by its code length", async () => {
   await placeCode(payer.address, yesWallet)
   const read = await intakeRead(message, data)
   expect(read).toMatchObject({
-    payerCodeLength: BigInt(size(yesWallet)),
+    payerCode: keccak256(yesWallet),
     transferred: true,
     received: 10_000n,
   })
@@ -416,7 +417,7 @@ test("the intake read tells an account delegated by EIP-7702, whose own signatur
   await reader().waitForTransactionReceipt({ hash })
   expect(await reader().getCode({ address: payer.address })).toBe(`0xef0100${asset.slice(2).toLowerCase()}`)
   expect(await intakeRead(message, data)).toMatchObject({
-    payerCodeLength: 23n,
+    payerCode: keccak256(`0xef0100${asset.slice(2).toLowerCase()}` as Hex),
     transferred: false,
     received: 0n,
   })
