@@ -78,7 +78,10 @@ export type ClientOptions = {
    * store in a file, which outlives the process and which several processes share.
    */
   readonly store?: ClientStore
-  /** Called with each event: `purchase_started`, `purchased`, `called`, `refreshed`, `resent`, `refused`, `ignored`. */
+  /**
+   * Called with each event: `purchase_started`, `purchased`, `called`, `refreshed`, `resent`, `waiting`, `not_accepted`,
+   * `refused`, `ignored`.
+   */
   readonly onEvent?: (event: ClientEvent) => void
   /** The most milliseconds for one exchange with a token endpoint, and for reading one 402; 30,000 by default. */
   readonly timeoutMs?: number
