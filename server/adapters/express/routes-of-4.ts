@@ -1,4 +1,4 @@
-/** Finds routes under express 4, which keeps the patterns of routes and forgets those of mounts. */
+/** Finds routes under express 4 and the first routers of express 5, which forget the patterns of mounts. */
 import type { Application, Request } from "express"
 import type { NamedRoute, RoutePaths } from "../../gate/route-costs.ts"
 import { nameOf } from "./route-names.ts"
@@ -9,8 +9,16 @@ type Route = {
   readonly methods: Record<string, boolean>
 }
 type Layer = { readonly name: string; readonly handle: unknown; readonly route?: Route }
+type Stack = readonly Layer[]
 
-export const isExpress4 = (app: Application | undefined): boolean => app !== undefined && "lazyrouter" in app
+const stackOf = (app: Application): Stack => {
+  const { _router, router } = app as unknown as Record<"_router" | "router", { stack: Stack } | undefined>
+  return (_router ?? router)?.stack ?? []
+}
+
+/** The router of express 5 keeps them since its version 2.3. */
+export const forgetsMounts = (app: Application | undefined): boolean =>
+  app !== undefined && ("lazyrouter" in app || !stackOf(app).some((layer) => "rawPath" in layer))
 
 /**
  * Undefined below a mount: a caller chooses how it spells the path of one, so a cost must not depend on it. A gate there
@@ -26,7 +34,7 @@ export function listRoutesOf4(
   app: Application,
   isGate: (handle: unknown) => boolean,
 ): { readonly routes: readonly (NamedRoute & { isGated: boolean })[]; readonly isWhole: boolean } {
-  const { stack } = (app as unknown as { _router: { stack: readonly Layer[] } })._router
+  const stack = stackOf(app)
   return {
     routes: stack.flatMap(({ route }) => {
       if (!route) return []

@@ -2,7 +2,7 @@
 import type { Application, Request } from "express"
 import type { NamedRoute, RoutePaths } from "../../gate/route-costs.ts"
 import { nameOf, namesOf, namesWith } from "./route-names.ts"
-import { findRouteOf4, isExpress4, listRoutesOf4 } from "./routes-of-4.ts"
+import { findRouteOf4, forgetsMounts, listRoutesOf4 } from "./routes-of-4.ts"
 
 type Path = string | RegExp
 type Matched = { readonly path: string; readonly pattern: Path; readonly params: object }
@@ -30,7 +30,7 @@ type Step = { readonly matched: Matched; readonly layer: Layer }
 
 /** The route at which the gate stands that now handles the request; undefined where the gate is called in another way. */
 export function findRoute(req: Request, gate: unknown): FoundRoute | undefined {
-  if (isExpress4(req.app)) return findRouteOf4(req)
+  if (forgetsMounts(req.app)) return findRouteOf4(req)
   const apps = appsOf(req.app)
   const [root] = apps
   if (!root) return undefined
@@ -82,7 +82,7 @@ export function listRoutes(
   app: Application,
   isGate: (handle: unknown) => boolean,
 ): { readonly routes: readonly ListedRoute[]; readonly isWhole: boolean } {
-  if (isExpress4(app)) return listRoutesOf4(app, isGate)
+  if (forgetsMounts(app)) return listRoutesOf4(app, isGate)
   const apps = appsOf(app)
   const routes: ListedRoute[] = []
   let isWhole = true

@@ -7,7 +7,7 @@ export const mutations: readonly Mutation[] = [
       "a slow chain is no wrong clock",
       "age - unseen - blockSeconds",
       "age - blockSeconds",
-      "is never seen where the clock",
+      "blocks come now and then",
     ],
     ["a clock behind is seen", "skew: age < 0 ? age : ahead", "skew: ahead", "of a clock behind or ahead"],
   ]),

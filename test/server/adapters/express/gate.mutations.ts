@@ -10,6 +10,14 @@ export const mutations: readonly Mutation[] = [
       "comes from the layers",
     ],
   ]),
+  ...at("server/adapters/express/routes-of-4.ts", [
+    [
+      "no cost from a router without patterns",
+      '!stackOf(app).some((layer) => "rawPath" in layer)',
+      "false",
+      "is known by the route alone",
+    ],
+  ]),
   ...at("server/gate/route-costs.ts", [
     [
       "no cheaper path to a dear route",

@@ -229,6 +229,19 @@ describe("the cost of a call at an express route", () => {
     expect(warned).toContain("costs were not found at a route with a gate on it")
   })
 
+  it("is known by the route alone where a router keeps no patterns of mounts", async () => {
+    const app = express()
+    const issuer = issuerWith({ "GET /films/{id}": 5 })
+    const router = Router()
+    router.get("/films/:id", guard(issuer), end)
+    app.get("/films/:id", guard(issuer), end)
+    app.use("/more", router)
+    for (const layer of (app.router as unknown as { stack: { rawPath?: unknown }[] }).stack)
+      delete layer.rawPath
+    const ask = await open(app)
+    expect([await ask("/FILMS/7"), await ask("/more/films/7")]).toEqual([5, 503])
+  })
+
   it("is not guessed where no route can be found", async () => {
     const issuer = issuerWith({ "GET /films": 5 })
     const app = express()
