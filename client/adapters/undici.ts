@@ -8,13 +8,13 @@ import { discard } from "../wire/bodies.ts"
 import { isRedirect, targetOf } from "../wire/request.ts"
 
 export type DispatcherOptions = Omit<ClientOptions, "fetch"> & {
-  /** What carries the requests in the end; an `Agent` of its own by default. */
+  /** The dispatcher that sends the requests; a new `Agent` by default. */
   readonly dispatcher?: Dispatcher
   /** The origins whose requests go through the client, such as `"https://api.example.com"`; all by default. */
   readonly origins?: readonly string[]
 }
 
-/** Of one connection, and what fetch decides anew for its own; the answer arrives unpacked. */
+/** Headers of one connection, which fetch sets again for its own. */
 const unsent = [
   "accept-encoding",
   "connection",
@@ -25,8 +25,8 @@ const unsent = [
 ]
 
 /**
- * A dispatcher that pays, and the client that does it: made here, because what it sends must go beneath this dispatcher
- * and never through it, even when it is the global one.
+ * Returns a dispatcher that pays, and the client that it uses. The client is created here, because its requests must
+ * bypass this dispatcher, even when it is the global one.
  *
  * The client's promises hold for every request: bodies are kept in memory, a refusal is a `Ticket402Error` (behind a fetch,
  * the `cause` of its TypeError), and a redirect to another origin is an error. Redirects within the origin are answers,
@@ -59,7 +59,7 @@ async function carry(
   request: Dispatcher.DispatchOptions,
   handler: Dispatcher.DispatchHandler,
 ): Promise<void> {
-  const { controller, signal, goingOn } = createController()
+  const { controller, signal, whileRunning } = createController()
   let response: Response | undefined
   let reader: ReadableStreamDefaultReader<Uint8Array> | undefined
   try {
@@ -69,7 +69,7 @@ async function carry(
     handler.onResponseStart?.(controller, response.status, headersOf(response), response.statusText)
     reader = response.body?.getReader()
     for (;;) {
-      await goingOn()
+      await whileRunning()
       signal.throwIfAborted()
       const { done = true, value } = (await reader?.read()) ?? {}
       if (done) break
@@ -77,14 +77,14 @@ async function carry(
     }
     handler.onResponseEnd?.(controller, {})
   } catch (error) {
-    // What is being read is left by its reader; until then the answer itself can be.
+    // A body that is being read must be cancelled by its reader.
     reader?.cancel().catch(() => {})
     if (response) discard(response)
     handler.onResponseError?.(controller, error as Error)
   }
 }
 
-/** The handler's hand on the request; `goingOn` resolves while it does not pause. */
+/** Controls the request for its handler; `whileRunning` resolves as soon as the handler does not pause. */
 function createController() {
   const abort = new AbortController()
   let pause: { readonly over: Promise<void>; end(): void } | undefined
@@ -116,10 +116,10 @@ function createController() {
     },
     resume,
   }
-  return { controller, signal: abort.signal, goingOn: async () => pause?.over }
+  return { controller, signal: abort.signal, whileRunning: async () => pause?.over }
 }
 
-/** Put together and not resolved: `//evil.example` is a path here. Undefined for the absolute form that proxies take. */
+/** Concatenated and not resolved: `//evil.example` is a path here. Undefined for the absolute form that proxies take. */
 function urlOf({ origin, path, query }: Dispatcher.DispatchOptions): URL | undefined {
   if (origin === undefined || !path.startsWith("/")) return undefined
   const url = new URL(`${new URL(origin).origin}${path}`)

@@ -1,4 +1,4 @@
-/** `ticket402/client/x402`: a hook for stock x402 clients, by which one payment at the ticket office is good for many calls. */
+/** `ticket402/client/x402`: a hook for stock x402 clients, with which one payment covers many calls. */
 import { tokenResponseSchema } from "../../shared/oauth/messages.ts"
 import {
   type AccessTokenInfo,
@@ -13,15 +13,15 @@ import { discard, readJson } from "../wire/bodies.ts"
 
 export type TokenHookOptions = {
   /**
-   * The one origin that the client calls, such as `https://api.example.com`: for clients that do not tell a hook which URL
-   * was refused (`@x402/axios` 2.11). A token is shown to nobody but the origin that sold it.
+   * The one origin that the client calls, such as `https://api.example.com`: for clients that give a hook no URL of the
+   * refused request (`@x402/axios` 2.11). Only the origin that sold a token receives it.
    */
   readonly origin?: string
   /** Seconds since the epoch. */
   readonly now?: () => number
 }
 
-/** As stock clients have it: the headers to try before the call itself is paid for, or nothing. */
+/** The hook of stock clients: returns headers to try before the call itself is paid, or nothing. */
 export type TokenHook = (context: {
   readonly paymentRequired: unknown
   readonly requestUrl?: string
@@ -35,11 +35,11 @@ const maxBytes = 65_536
 const noOtherPlaces = { allowInsecureHttp: false, tokenEndpoints: new Set<string>() }
 
 /**
- * For `x402HTTPClient.onPaymentRequired`. `pay` is the paying `fetch` of the same client, without the hook: what may be
- * spent is its business. Buys the first offer of a 402 that opens the call, and shows its token until it is over; the 402
- * of any other server is left to the client.
+ * For `x402HTTPClient.onPaymentRequired`. `pay` is the paying `fetch` of the same client, without the hook: it decides
+ * about the money. Buys the first offer of a 402 that opens the call, and sends its token until the token expires. Leaves
+ * the 402 of any other server to the client.
  *
- * Throws a {@link Ticket402Error} when the 402 sends the payment to another origin, or the office does not sell.
+ * Throws a {@link Ticket402Error} when the 402 sends the payment to another origin, or the token endpoint does not sell.
  */
 export function tokenHook(
   pay: (input: URL, init: RequestInit) => Promise<Response>,
@@ -47,7 +47,7 @@ export function tokenHook(
 ): TokenHook {
   requireKnown(options, { origin: true, now: true })
   const { origin, now = () => Date.now() / 1000 } = options
-  /** By what was bought, and where. */
+  /** By token endpoint, resource and offer. */
   const heldTokens = new Map<string, HeldToken>()
   const purchases = createSingleFlight<string, void>()
 
@@ -87,21 +87,21 @@ export function tokenHook(
     const response = await pay(url, { method: "POST", redirect: "error" })
     if (response.status !== 200) {
       discard(response)
-      throw new Ticket402Error("purchase_refused", "The ticket office sold no token.", {
+      throw new Ticket402Error("purchase_refused", "The token endpoint sold no token.", {
         found: `status ${response.status}`,
         wanted: "status 200",
       })
     }
     const parsed = tokenResponseSchema.safeParse(await readJson(response, maxBytes))
     if (!parsed.success || parsed.data.token_type !== "Bearer")
-      throw new Ticket402Error("answer_malformed", "The ticket office answered without a bearer token.")
+      throw new Ticket402Error("answer_malformed", "The token endpoint answered without a bearer token.")
     const { access_token: token, expires_in, grant } = parsed.data
     const heldToken = { token, expiresAt: askedAt + expires_in, callsLeft: grant.calls_remaining ?? Infinity }
     // Otherwise the call would buy another, and then another.
     if (!isGood(heldToken, cost))
       throw new Ticket402Error(
         "answer_malformed",
-        "The ticket office sold a token that does not open the call.",
+        "The token endpoint sold a token that does not open the call.",
       )
     return heldToken
   }
@@ -118,7 +118,7 @@ function placeOf(
   return parseUrl(parseUrl(info.resource)?.pathname ?? "/", new URL(origin))
 }
 
-/** The first that opens the call, those with a token at once before others; none that wants proofs of possession. */
+/** The first offer that opens the call, with an immediate token if possible; none that requires DPoP. */
 function choose({ offers }: AccessTokenInfo, cost: number): string | undefined {
   const [first] = Object.entries(offers)
     .filter(([, terms]) => terms.dpop !== "required" && (terms.calls ?? cost) >= cost)

@@ -1,63 +1,17 @@
 /** Does the steps of a call: requests, reads, refreshes and buys, and reports each outcome. */
 import type { CallState, Outcome, Step } from "../core/call-state.ts"
-import { type Challenge, scopesOf } from "../core/challenge.ts"
+import { scopesOf } from "../core/challenge.ts"
 import { Ticket402Error } from "../core/errors.ts"
-import type { ClientEvent } from "../core/events.ts"
 import { covers } from "../core/grant-rules.ts"
-import { isWithin, parseUrl } from "../core/origins.ts"
+import { parseUrl } from "../core/origins.ts"
 import { waitFor } from "../core/waiting.ts"
-import type { OfferReader, Offers } from "../purchase/offers.ts"
-import type { PayForCall } from "../purchase/pay-per-call.ts"
-import type { Purchases } from "../purchase/purchase.ts"
-import type { RequestFreeGrant } from "../purchase/wallet-proof.ts"
-import type { Refresh } from "../wallet/refresh.ts"
-import type { Renewals } from "../wallet/renewal.ts"
-import { type ClientStore, type Grant, keyOf } from "../wallet/store.ts"
-import type { Wallet } from "../wallet/wallet.ts"
+import type { Offers } from "../purchase/offers.ts"
+import { type Grant, keyOf } from "../wallet/store.ts"
 import { discard } from "../wire/bodies.ts"
-import { secondsAhead } from "../wire/clock.ts"
-import type { Provers } from "../wire/dpop.ts"
-import { isPlain, type PlainChallenge } from "../wire/plain-x402.ts"
-import { type FollowRedirect, isIdempotent, type RepeatableRequest, send } from "../wire/request.ts"
-
-export type CallStepDeps = {
-  readonly fetch: typeof globalThis.fetch
-  readonly now: () => number
-  readonly delay: (seconds: number) => Promise<void>
-  readonly store: ClientStore
-  readonly wallet: Wallet
-  readonly provers: Provers
-  readonly offerReader: OfferReader
-  readonly purchases: Purchases
-  readonly payForCall: PayForCall
-  readonly refresh: Refresh
-  readonly renewals: Renewals
-  /** Absent for an account that no seller has whitelisted. */
-  readonly requestFreeGrant: RequestFreeGrant | undefined
-  readonly emit: (event: ClientEvent) => void
-}
-
-/** One call under way. */
-export type Call = {
-  /** The present hop of a redirect chain: a repetition never starts the chain anew (CLI-17). */
-  request: RepeatableRequest
-  grant: Grant | undefined
-  response?: Response
-  /** Of the last 402. */
-  challenge?: Challenge | PlainChallenge
-  /** The same, at a place that may be paid. */
-  offers?: Offers
-  /** The error of the last purchase. */
-  error?: unknown
-  /** How far the issue time of a refused token is ahead of the gate's clock. */
-  secondsAhead: number
-  readonly followRedirect: FollowRedirect
-  readonly expectedCalls: number
-  /** When the call began, on the counter of {@link Purchases.tick}. */
-  readonly since: number
-  /** Keys of the grants that a 402 of this call refused. */
-  readonly unsuitable: Set<string>
-}
+import { isPlain } from "../wire/plain-x402.ts"
+import { send } from "../wire/request.ts"
+import { type Call, type CallStepDeps, present, use } from "./call.ts"
+import { receive } from "./receive-answer.ts"
 
 type StepWork = (call: Call, deps: CallStepDeps, state: CallState) => Promise<Outcome>
 
@@ -178,54 +132,11 @@ async function recordRefusal(grant: Grant, { store, now }: CallStepDeps): Promis
   if (grant.network !== "") await store.recordRefusal(new URL(grant.resource).origin, now(), grant)
 }
 
-/** Takes over an answer of the gate, or of the handler behind it. */
-async function receive(call: Call, response: Response, deps: CallStepDeps): Promise<Outcome> {
-  call.response = response
-  const target = call.followRedirect(call.request, response)
-  if (target) {
-    const { grant } = call
-    call.request = target
-    if (!grant || !isWithin(new URL(grant.resource), target.url))
-      call.grant = (await deps.wallet.grantsFor(target))[0]
-    return { kind: "redirected", token: deps.renewals.ageOf(call.grant) }
-  }
-  if (call.grant?.openedAt === undefined && call.grant && response.status < 400)
-    await deps.store.recordAccess(call.request.url.origin, deps.now(), call.grant)
-  if (response.status === 401) return unauthorized(call, response)
-  return { kind: response.status === 402 ? "payment_required" : "answered" }
-}
-
-function unauthorized(call: Call, response: Response): Outcome {
-  const { grant, request } = call
-  call.secondsAhead = grant ? secondsAhead(grant.accessToken, response) : 0
-  const isRepeatable = isIdempotent(request)
-  return {
-    kind: "unauthorized",
-    byGate: isByGate(response),
-    isRepeatable,
-    secondsAhead: call.secondsAhead,
-  }
-}
-
-function use(call: Call, grant: Grant | undefined, { renewals }: CallStepDeps): Outcome {
-  call.grant = grant
-  return grant ? { kind: "granted", token: renewals.ageOf(grant) } : { kind: "ended" }
-}
-
 function enter(call: Call, { offerReader }: CallStepDeps): Offers {
   return offerReader.requirePayable(present(call.challenge), call.request.url, present(call.response))
 }
-
-const isByGate = ({ headers }: Response): boolean =>
-  /\berror="invalid_token"/.test(headers.get("www-authenticate") ?? "")
 
 const isCorrectable = (error: unknown): boolean =>
   error instanceof Ticket402Error &&
   (error.code === "purchase_refused" || error.code === "price_expired") &&
   (error.action === "fix" || error.action === "buy")
-
-/** A step that comes out of order is a defect of call-state.ts. */
-function present<T>(value: T | undefined): T {
-  if (value === undefined) throw new Error("a step of a call came out of order")
-  return value
-}

@@ -35,7 +35,7 @@ export type Client = {
   readonly fetch: Fetch
   /**
    * Prices a call: makes the request without a token, and returns the purchase that it would need, or the rule that would
-   * refuse it. Signs nothing. A service that asks for no money does what the request says.
+   * refuse it. Signs nothing. A service that asks for no money handles the request.
    */
   readonly dryRun: DryRunCall
   /**

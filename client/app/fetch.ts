@@ -4,7 +4,8 @@ import { advance, beginCall } from "../core/call-state.ts"
 import { Ticket402Error } from "../core/errors.ts"
 import { discard } from "../wire/bodies.ts"
 import { createRedirects, type RepeatableRequest, repeatable } from "../wire/request.ts"
-import { type Call, type CallStepDeps, callSteps } from "./call-steps.ts"
+import type { Call, CallStepDeps } from "./call.ts"
+import { callSteps } from "./call-steps.ts"
 
 export type FetchDeps = CallStepDeps & { readonly expectedCalls: number }
 

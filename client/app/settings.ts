@@ -1,5 +1,4 @@
-/** How the options of the client are read: what is wrong with one is said by its name. */
-
+/** Reads the options of the client; an error names the wrong option. */
 import { networks as knownNetworks } from "../../shared/networks/index.ts"
 import type { NetworkInfo } from "../../shared/networks/network.ts"
 import { AmountError } from "../../shared/values/amount.ts"
@@ -8,52 +7,16 @@ import type { Limits } from "../core/budget-rules.ts"
 import { parseMicros } from "../core/budget-rules.ts"
 import type { CallPlans } from "../core/call.ts"
 import { Ticket402Error } from "../core/errors.ts"
-import { type OptionNames, requireKnown } from "../core/option-names.ts"
+import { requireKnown } from "../core/option-names.ts"
 import { insecure, isOrigin, isPrivateEnough, type PlaceRules, parseUrl } from "../core/origins.ts"
 import type { Policy } from "../core/policy.ts"
+import { allowNames, budgetNames, clientNames } from "./option-lists.ts"
 import type { ClientOptions } from "./options.ts"
 
-const clientNames: OptionNames<ClientOptions> = {
-  account: true,
-  budget: true,
-  networks: true,
-  allow: true,
-  approve: true,
-  expectedCalls: true,
-  balances: true,
-  payPerCall: true,
-  tokenEndpoints: true,
-  allowInsecureHttp: true,
-  dpop: true,
-  walletProof: true,
-  store: true,
-  onEvent: true,
-  timeoutMs: true,
-  resendSeconds: true,
-  fetch: true,
-  now: true,
-  random: true,
-  delay: true,
-}
-const budgetNames: OptionNames<ClientOptions["budget"]> = {
-  perPurchase: true,
-  perDay: true,
-  perOriginPerDay: true,
-  perOrigin: true,
-  perOffer: true,
-  total: true,
-  approveAbove: true,
-}
-const allowNames: OptionNames<NonNullable<ClientOptions["allow"]>> = {
-  origins: true,
-  assets: true,
-  recipients: true,
-}
-
-/** A billion dollars: who writes more has mistaken the unit. */
+/** A billion dollars: a higher limit is most likely a mistake of the unit. */
 const mostMicros = parseMicros("1000000000")
 
-/** The rules among the options, in the terms of those who hold them. */
+/** The rules among the options, as the modules that apply them need them. */
 export type Settings = {
   readonly limits: Limits
   readonly policy: Policy

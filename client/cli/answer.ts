@@ -14,12 +14,12 @@ export type AnswerOptions = {
   readonly json?: boolean
 }
 
-/** What one line of JSON holds of a body. */
+/** The longest body that a line of JSON contains. */
 const mostBytes = 10 * 1024 * 1024
 
 export type Answer = {
   write(response: Response, paid: readonly Paid[]): Promise<void>
-  /** Nothing will be written: a file that was made for it is taken away. */
+  /** Removes the file that was created for an answer that does not come. */
   abandon(): Promise<void>
 }
 
@@ -84,7 +84,7 @@ async function drain({ body }: Response, handle: FileHandle): Promise<void> {
 
 const marked = (text: string): string => text.replace(/(?![\t\n])\p{Cc}/gu, "\ufffd")
 
-/** Text of a stranger on a terminal: what would move the cursor or set a title is shown as a mark. */
+/** Marks control characters in a text of a stranger: a terminal would move its cursor or set its title. */
 async function* harmless(chunks: AsyncIterable<Uint8Array>): AsyncIterable<string> {
   const decoder = new TextDecoder()
   for await (const chunk of chunks) {

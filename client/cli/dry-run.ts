@@ -1,4 +1,4 @@
-/** `fetch --dry-run`: what a call would cost, in a line or as JSON. */
+/** `fetch --dry-run`: prints the price of a call, in a line or as JSON. */
 import type { DryRun } from "../purchase/dry-run.ts"
 import type { Exit } from "./failures.ts"
 import { costOf, quoted } from "./purchase-text.ts"
@@ -15,7 +15,7 @@ export function printDryRun(
   return dryRun.kind === "sale" && dryRun.refusal ? "rule" : "answered"
 }
 
-/** A quote without its error, which is no JSON. */
+/** The result without its error object, as JSON can carry it. */
 export function plain(dryRun: DryRun): Record<string, unknown> {
   if (dryRun.kind !== "sale") return { ...dryRun }
   const { purchase = null, refusal, approval = null } = dryRun

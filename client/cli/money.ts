@@ -1,4 +1,4 @@
-/** What one command paid, as the client's events tell it. */
+/** Collects the payments of one command from the client's events. */
 import type { ClientEvent } from "../core/events.ts"
 
 type Purchase = Pick<
@@ -35,7 +35,7 @@ export function createMoney(): Money {
       if (!last) return
       if (event.type === "purchased") {
         hasToken = true
-        // What a whitelist lets in free is given back by the client, and was never paid.
+        // A whitelisted account signed a payment that the service did not take.
         all.splice(-1, 1, ...(event.settlement === "none" ? [] : [{ ...last, isTaken: true }]))
       }
       if (event.type === "called" && (event.status < 400 || event.transaction !== undefined))

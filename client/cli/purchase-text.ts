@@ -1,4 +1,4 @@
-/** A purchase in a line, for whoever decides on it. */
+/** Describes a purchase in a line, for the person who decides on it. */
 import { printable } from "../../shared/refusals.ts"
 import type { Approve, PurchaseTerms } from "../purchase/approval.ts"
 import { nameOf } from "../purchase/prepare-payment.ts"
@@ -14,5 +14,5 @@ export function costOf(purchase: PurchaseTerms): string {
   return `${amount} ${asset} (${network}) to ${origin} for ${quoted(nameOf(offer))}: ${quoted(scope)}, ${durationSeconds} s${limit}`
 }
 
-/** What is the seller's own word is cut and in quotes: it could say that it was agreed to, or move the cursor. */
+/** Cuts and quotes a text of the seller: it could pretend to be approved, or move the cursor. */
 export const quoted = (text: string): string => `"${printable(text).slice(0, 60)}"`

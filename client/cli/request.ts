@@ -8,14 +8,14 @@ import type { Terminal } from "./terminal.ts"
 
 export type RequestOptions = {
   readonly request?: string
-  /** Text, `@` and a file, or `@-` for what is piped in. */
+  /** A text, `@` and a file name, or `@-` for stdin. */
   readonly data?: string
   readonly header?: readonly string[]
 }
 
 export type CommandRequest = { readonly url: URL; readonly init: RequestInit }
 
-/** Throws a {@link CommandError} for what is no request. */
+/** Throws a {@link CommandError} for arguments that make no request. */
 export async function requestOf(
   text: string,
   options: RequestOptions,
@@ -57,7 +57,7 @@ async function dataOf(data: string, { stdin }: Terminal): Promise<Uint8Array<Arr
   }
 }
 
-/** What curl would call a form, unless it is JSON. */
+/** JSON if it parses as JSON, else a form, as curl sends it. */
 function mediaTypeOf(body: Uint8Array): string {
   try {
     JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body))

@@ -1,4 +1,4 @@
-/** What every command works with: the account, locked until something is signed, and the client on the shared store. */
+/** Opens the session of a command: the account, locked until it signs, and a client on the shared store. */
 import type { TypedDataSigner } from "../../shared/schemes/scheme.ts"
 import { type Client, createClient } from "../app/client.ts"
 import type { ClientEvent } from "../core/events.ts"

@@ -1,30 +1,30 @@
-/** The terminal a command runs in. Questions and progress go to stderr: stdout is the answer's. */
+/** The terminal of a command. Questions and progress go to stderr, because stdout belongs to the answer. */
 import { CommandError } from "./failures.ts"
 
 /** `process` fits. */
 export type Streams = Pick<NodeJS.Process, "env" | "stdin" | "stdout" | "stderr">
 
 export type Terminal = Streams & {
-  /** Somebody is there who can be asked. */
+  /** Whether a person can be asked. */
   readonly isAttended: boolean
-  /** A line for whoever watches. */
+  /** Prints a line to stderr. */
   say(line: string): void
-  /** A line of the answer. */
+  /** Prints a line to stdout. */
   printJson(value: object): void
-  /** Shows what goes on now, where somebody watches. */
+  /** Shows the present activity on a terminal. */
   progress(text: string): void
   confirm(question: string): Promise<boolean>
-  /** What is typed is not shown. */
+  /** Does not show the typed text. */
   askSecret(question: string): Promise<string>
-  /** Takes the progress away. */
+  /** Clears the progress. */
   close(): void
 }
 
 export async function createTerminal({ env, stdin, stdout, stderr }: Streams): Promise<Terminal> {
-  // On a terminal that says it has no columns the spinner would never come to an end of its lines.
+  // On a terminal without columns the spinner would loop for ever over its lines.
   const isWide = stderr.isTTY && stderr.columns > 0
   const { default: ora } = isWide ? await import("ora") : { default: undefined }
-  // It would otherwise swallow Ctrl-C, and what is typed into a question.
+  // Otherwise it swallows Ctrl-C and the answers to questions.
   const spinner = ora?.({ stream: stderr, discardStdin: false })
 
   const question = async <T>(ask: (context: object) => Promise<T>): Promise<T> => {

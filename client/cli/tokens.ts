@@ -1,4 +1,4 @@
-/** `tokens list|show|remove` and `budget`: what is held, and what was spent. Neither shows what opens a door. */
+/** `tokens list|show|remove` and `budget`: prints grants and spending, never a token or a secret. */
 import { CommandError } from "./failures.ts"
 import { openSession, type SessionOptions } from "./session.ts"
 import type { Terminal } from "./terminal.ts"

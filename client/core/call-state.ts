@@ -1,6 +1,6 @@
 /** Decides the next step of a call from the outcome of the last one. Pure: client/app/call-steps.ts does the steps. */
 
-/** What a call does next. `return` and `refuse` end it. */
+/** The next step of a call. `return` and `refuse` end it. */
 export type Step =
   /** Requests the resource, with the grant's token if there is a grant. */
   | "send"
@@ -66,7 +66,7 @@ export type CallState = {
   readonly step: Step
   /** Whether the request carries a token. */
   readonly hasToken: boolean
-  /** What the refusal that the call is answering sells; undefined before one. */
+  /** The access that the last refusal sells; undefined before a refusal. */
   readonly sells: "token" | "call" | "nothing" | undefined
   readonly isRefreshed: boolean
   readonly hasWaited: boolean

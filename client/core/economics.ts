@@ -12,8 +12,8 @@ export type Plan = {
 }
 
 /**
- * The first of one or more entries by these rules: a known recipient before one that needs approval; an asset with enough
- * balance; the lowest price for all planned calls; the fewest purchases; the longest duration.
+ * Ranks one or more entries. A known recipient comes before one that needs approval, then an asset with enough balance,
+ * then the lowest price for all planned calls, then the fewest purchases, then the longest duration.
  */
 export function chooseBest(entries: readonly Acceptable[], { expectedCalls, cost, funds }: Plan): Choice {
   const ranked = entries.map((entry) => {

@@ -1,4 +1,4 @@
-/** Every refusal of the client, by stable code: what a program acts on, and a sentence that is safe to log. */
+/** The errors of the client: a stable code for programs, and a sentence that is safe to log. */
 import { type NextAction, printable } from "../../shared/refusals.ts"
 
 /** Rules of the payer's own policy: broken before anything was signed, so nothing was sent. */
@@ -86,13 +86,13 @@ export type Ticket402ErrorCode =
   | "refresh_unanswered"
 
 export type ErrorDetail = {
-  /** What the one who reads the error does next, where the service said so. */
+  /** The next step of the caller, where the service named it. */
   readonly action?: NextAction
   /** The service's reason, a code such as `insufficient_funds`. */
   readonly reason?: string
   readonly found?: string
   readonly wanted?: string
-  /** What `fetch` threw. Errors of accounts, files and bodies are never passed on: they could hold keys, paths or text. */
+  /** The error of `fetch` or of a hook. Errors of accounts, files and bodies are never passed on: they could hold keys, paths or text. */
   readonly cause?: unknown
 }
 
@@ -120,7 +120,7 @@ export class Ticket402Error extends Error {
   }
 }
 
-/** What is on sale, or where it is sold, breaks a rule of the payer. */
+/** An offer, or the place that sells it, breaks a rule of the payer. */
 export class PolicyRefusal extends Ticket402Error {
   constructor(rule: PolicyRule, sentence: string, detail?: ErrorDetail) {
     super(rule, sentence, detail)
@@ -128,7 +128,7 @@ export class PolicyRefusal extends Ticket402Error {
   }
 }
 
-/** What is on sale costs more than the payer allows. */
+/** An offer costs more than the payer allows. */
 export class BudgetRefusal extends Ticket402Error {
   constructor(rule: BudgetRule, sentence: string, detail?: ErrorDetail) {
     super(rule, sentence, detail)
@@ -136,5 +136,5 @@ export class BudgetRefusal extends Ticket402Error {
   }
 }
 
-/** Text of a stranger, cut to what a log line and a reader of it can stand. */
+/** Cuts and cleans a text of a stranger for a log line. */
 const safe = (text: string): string => printable(text).slice(0, 120)

@@ -74,7 +74,7 @@ export function createEmitter(
   }
 }
 
-/** Returns the listener of a wait that tells why a message is not answered yet. */
+/** Returns a listener that emits each wait with its reason. */
 export const reportWait =
   (emit: (event: ClientEvent) => void, origin: string, what: "purchase" | "refresh" | "call") =>
   ({ seconds, reason }: { readonly seconds: number; readonly reason: string | undefined }): void =>

@@ -1,4 +1,4 @@
-/** Which addresses may be paid or be shown a token: the URL rules of the client, all in one place. */
+/** The URL rules of the client: which addresses may be paid or may receive a token. */
 import { PolicyRefusal, Ticket402Error } from "./errors.ts"
 
 /** Hosts that cannot leave this machine, where plain http loses nothing. */
@@ -31,7 +31,7 @@ export function isWithin(resource: URL, url: URL): boolean {
   return path === "" || url.pathname === path || url.pathname.startsWith(`${path}/`)
 }
 
-/** Where a 402 sells, after the checks below. */
+/** The place that a 402 sells at, after the checks below. */
 export type Place = {
   readonly resource: URL
   /** As the 402 spelled it; the nonce commits to these bytes. */
@@ -78,7 +78,7 @@ export function tokenEndpointOf(text: string, asked: URL, rules: PlaceRules): UR
   return url
 }
 
-/** Whether `asked` is the token endpoint that its 402 names: whoever goes there buys there himself. */
+/** Whether `asked` is the token endpoint that its 402 names: such a caller buys its token itself. */
 export function isTokenEndpoint(tokenEndpoint: string, asked: URL): boolean {
   const endpoint = tokenEndpoint === "" ? undefined : parseUrl(tokenEndpoint, asked)
   return endpoint?.origin === asked.origin && endpoint.pathname === asked.pathname

@@ -1,4 +1,4 @@
-/** What may be bought: every entry of a 402 against the payer's own table and rules, before anything is signed. */
+/** Checks every entry of a 402 against the payer's own table and rules, before anything is signed. */
 
 import { type AssetInfo, findAsset, type NetworkInfo } from "../../shared/networks/network.ts"
 import { findScheme, schemeNames, transferMethodsOf } from "../../shared/schemes/index.ts"
@@ -23,15 +23,15 @@ export type Policy = {
   readonly networks: ReadonlyMap<string, NetworkInfo>
   /** Millionths of the currency; not given where a price is only asked for. */
   readonly perPurchase: bigint | undefined
-  /** What is not given is not restricted. Assets by their address on their network. */
+  /** An absent list restricts nothing. Assets by their address on their network. */
   readonly origins: ReadonlySet<string> | undefined
   readonly assets: ReadonlySet<AssetInfo> | undefined
   readonly payTos: ReadonlySet<Address> | undefined
-  /** Whether somebody can be asked about a recipient that is not known. */
+  /** Whether an unknown recipient can be approved. */
   readonly canApprove: boolean
 }
 
-/** The rules, with whom the seller was paid at before. */
+/** The rules, with the recipients that the seller was paid at before. */
 export type Rules = Policy & { readonly recipients: readonly Address[] }
 
 /** An entry that passed every rule, in the payer's own terms. */
@@ -41,19 +41,19 @@ export type Choice = {
   readonly network: NetworkInfo
   readonly asset: AssetInfo
   readonly offer: string
-  /** What the nonce commits to: the offer, and its quote if there is one (wire.md §4). */
+  /** The text that the nonce commits to: the offer, and its quote if there is one (wire.md §4). */
   readonly offerRef: string
   readonly terms: OfferTerms
   readonly payTo: Address
-  /** `known`: paid before or the first; `listed` by the payer himself; `new`: somebody has to be asked. */
+  /** `known`: paid before or the first; `listed` in `allow.recipients`; `new`: approval is needed. */
   readonly recipient: "known" | "listed" | "new"
-  /** Of all entries that passed: whom the seller names. */
+  /** The recipients of all entries that passed. */
   readonly recipients: readonly Address[]
   /** Atomic units. */
   readonly amount: bigint
   /** Millionths of the currency, rounded up. */
   readonly micros: bigint
-  /** How long the signature stays good: the seller's wish, at most 600 s (CLI-10). */
+  /** How long the signature is valid: as the seller asks, at most 600 s (CLI-10). */
   readonly windowSeconds: number
 }
 
@@ -70,7 +70,7 @@ export function requireAcceptable(challenge: Challenge, rules: Rules): readonly 
   return passed
 }
 
-/** In the order the rules are applied, so that the last one broken tells most. */
+/** In the order of the checks: the last broken rule belongs to the entry that came furthest. */
 const order = [
   "nothing_on_offer",
   "entry_malformed",
@@ -90,7 +90,7 @@ const order = [
   "amount_over_limit",
 ] as const satisfies readonly (PolicyRule | "amount_over_limit")[]
 type Rule = (typeof order)[number]
-/** What passed, before one of several is chosen. */
+/** An entry that passed, before one of several is chosen. */
 export type Acceptable = Omit<Choice, "recipients">
 type Refused = { readonly rule: Rule; readonly found: string; readonly wanted: string }
 

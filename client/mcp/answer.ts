@@ -1,10 +1,10 @@
-/** What a tool call brings back: what is known for certain apart from what a stranger has written. */
+/** The result of a tool call: certain facts apart from the text of a stranger. */
 import { z } from "zod"
 import { printable } from "../../shared/refusals.ts"
 import type { Paid } from "../cli/money.ts"
 import { readPrefix } from "../wire/bodies.ts"
 
-/** Of a body; more would fill the mind of whoever reads it. */
+/** The longest body that a model gets; more would fill its context. */
 const mostBytes = 65_536
 
 const paidSchema = z.object({
@@ -42,7 +42,7 @@ export async function answerOf(response: Response, paid: readonly Paid[]): Promi
   return {
     status: response.status,
     contentType: contentType === null ? null : contentType.slice(0, 100),
-    paid: paid.map(worded),
+    paid: paid.map(withCutTexts),
     untrusted: { body: textOf(bytes, isWhole), bytes: bytes.byteLength, isWhole },
   }
 }
@@ -60,8 +60,8 @@ export function blocksOf({ untrusted, ...known }: ToolAnswer): { type: "text"; t
   ]
 }
 
-/** What a seller calls his goods, cut: it is read by a model. */
-export const worded = <T extends { readonly scope: string; readonly offer?: string }>(goods: T): T => ({
+/** Cuts the texts of the seller, because a model reads them. */
+export const withCutTexts = <T extends { readonly scope: string; readonly offer?: string }>(goods: T): T => ({
   ...goods,
   scope: cut(goods.scope),
   ...(goods.offer !== undefined && { offer: cut(goods.offer) }),

@@ -1,4 +1,4 @@
-/** Tool calls side by side on one client: each knows what it has paid itself, and how it failed. */
+/** Runs tool calls side by side on one client; each reports its own payments and its failure. */
 import { AsyncLocalStorage } from "node:async_hooks"
 import type { CallToolResult } from "@modelcontextprotocol/sdk/types.js"
 import { failureOf } from "../cli/failures.ts"
@@ -10,7 +10,7 @@ import { text } from "./answer.ts"
 const callMilliseconds = 300_000
 
 export type Calls = {
-  /** Does the work of a tool call. A failure is an answer too: the agent is to know what became of the money. */
+  /** Does the work of a tool call. A failure is an answer too, so that the agent learns about its payments. */
   answer(signal: AbortSignal, work: ToolWork): Promise<CallToolResult>
   readonly onEvent: (event: ClientEvent) => void
 }
@@ -28,8 +28,8 @@ export function createCalls(): Calls {
         return await running.run(money, () => work(money, ending))
       } catch (error) {
         const { code, message } = failed(error, money, ending)
-        const told = JSON.stringify({ error: { code, message }, paid: money.paid() })
-        return { isError: true, content: [text(told)] }
+        const report = JSON.stringify({ error: { code, message }, paid: money.paid() })
+        return { isError: true, content: [text(report)] }
       }
     },
     // In the context of the call that made the purchase, so that calls which share it do not all count it.

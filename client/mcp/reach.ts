@@ -1,10 +1,10 @@
-/** Where an agent may send requests from this machine: what it is told to fetch may be a stranger's idea. */
+/** Limits the URLs that an agent may fetch from this machine: a stranger's text may have asked for them. */
 import { lookup } from "node:dns/promises"
 import { BlockList, isIPv6 } from "node:net"
 import { CommandError } from "../cli/failures.ts"
 import { parseUrl } from "../core/origins.ts"
 
-/** Of this machine, of its network, or of nobody (RFC 6890). */
+/** Addresses of this machine, of its network, or of no host (RFC 6890). */
 const inside = new BlockList()
 for (const [network, prefix] of [
   ["0.0.0.0", 8],
@@ -19,7 +19,7 @@ for (const [network, prefix] of [
   ["224.0.0.0", 3],
 ] as const)
   inside.addSubnet(network, prefix)
-/** All of IPv6 but 2000::/3 is none of the public internet's; within it, what only wraps IPv4 addresses. */
+/** Only 2000::/3 is public, without its parts that wrap IPv4 addresses. */
 const outside6 = new BlockList()
 outside6.addSubnet("2000::", 3, "ipv6")
 const wrapping6 = new BlockList()

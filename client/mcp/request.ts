@@ -1,7 +1,7 @@
-/** The request of a tool call: with such headers only as describe what is sent and wanted. */
+/** Builds the request of a tool call, with headers that describe its content only. */
 import { CommandError } from "../cli/failures.ts"
 
-/** None that carries credentials or payments, or that tells proxies and services who is calling. */
+/** No header with credentials or payments, and none that identifies the caller to proxies and services. */
 const allowed: ReadonlySet<string> = new Set([
   "accept",
   "accept-language",

@@ -7,7 +7,7 @@ import { plain } from "../cli/dry-run.ts"
 import { questionOf } from "../cli/purchase-text.ts"
 import type { Session } from "../cli/session.ts"
 import type { Approve } from "../purchase/approval.ts"
-import { answerOf, answerSchema, blocksOf, text, worded } from "./answer.ts"
+import { answerOf, answerSchema, blocksOf, text, withCutTexts } from "./answer.ts"
 import { type Calls, createCalls } from "./calls.ts"
 import { reachable } from "./reach.ts"
 import { initOf, methods } from "./request.ts"
@@ -101,10 +101,10 @@ export function addTools(mcp: McpServer, { client, settings }: Session, calls: C
       calls.answer(given, async (_money, signal) => {
         const init = { ...initOf({ method }), signal }
         const dryRun = await client.dryRun(await reachable(url, origins), init, plansOf(expectedCalls))
-        if (dryRun.kind === "held") return told({ ...dryRun, grant: worded(dryRun.grant) })
+        if (dryRun.kind === "held") return resultOf({ ...dryRun, grant: withCutTexts(dryRun.grant) })
         const purchase =
-          dryRun.kind === "sale" && dryRun.purchase ? { purchase: worded(dryRun.purchase) } : {}
-        return told({ ...plain(dryRun), ...purchase })
+          dryRun.kind === "sale" && dryRun.purchase ? { purchase: withCutTexts(dryRun.purchase) } : {}
+        return resultOf({ ...plain(dryRun), ...purchase })
       }),
   )
 
@@ -115,7 +115,8 @@ export function addTools(mcp: McpServer, { client, settings }: Session, calls: C
       description: "What is paid for already, by origin and scope, and until when. No token itself is shown.",
       annotations: { readOnlyHint: true, openWorldHint: false },
     },
-    ({ signal }) => calls.answer(signal, async () => told({ tokens: (await client.grants()).map(worded) })),
+    ({ signal }) =>
+      calls.answer(signal, async () => resultOf({ tokens: (await client.grants()).map(withCutTexts) })),
   )
 
   mcp.registerTool(
@@ -127,14 +128,14 @@ export function addTools(mcp: McpServer, { client, settings }: Session, calls: C
     },
     ({ signal }) =>
       calls.answer(signal, async () =>
-        told({ spent: await client.spent(), budget: settings.budget, networks: settings.networks }),
+        resultOf({ spent: await client.spent(), budget: settings.budget, networks: settings.networks }),
       ),
   )
 }
 
 const plansOf = (expectedCalls: number | undefined) => (expectedCalls === undefined ? {} : { expectedCalls })
 
-const told = (structuredContent: Record<string, unknown>): CallToolResult => ({
+const resultOf = (structuredContent: Record<string, unknown>): CallToolResult => ({
   content: [text(JSON.stringify(structuredContent))],
   structuredContent,
 })

@@ -1,9 +1,9 @@
-/** A file that only its owner can read: what the client keeps is money. */
+/** Prepares a file that only its owner can read, because the client keeps money in it. */
 import { closeSync, constants, lstatSync, mkdirSync, openSync, type Stats, statfsSync } from "node:fs"
 import { dirname } from "node:path"
 import { Ticket402Error } from "../core/errors.ts"
 
-/** Errors name no path: they are read by whoever reads what an agent logs. */
+/** Errors name no path, because logs of agents have many readers. */
 export const unavailable = (found: string, wanted: string): Ticket402Error =>
   new Ticket402Error("store_unavailable", "The file of the client's store cannot be used.", {
     action: "stop",
@@ -11,7 +11,7 @@ export const unavailable = (found: string, wanted: string): Ticket402Error =>
     wanted,
   })
 
-/** `linux/magic.h`; what is behind FUSE and 9p cannot be told. */
+/** Numbers of `linux/magic.h`. File systems behind FUSE and 9p cannot be recognised. */
 const networkFileSystems: ReadonlySet<number> = new Set([
   0x6969, 0xff534d42, 0xfe534d42, 0x517b, 0x5346414f, 0x73757245, 0x564c, 0x00c36400,
 ])
@@ -43,7 +43,7 @@ export function flawOf(stats: Stats): { readonly found: string; readonly wanted:
   return { found: `mode 0${mode.toString(8)}`, wanted: "0600 (chmod 600)" }
 }
 
-/** Before SQLite would do it with a wider mode; what it puts beside the file inherits the mode. */
+/** Creates the file before SQLite does, which uses a wider mode; its side files inherit the mode. */
 function createOnce(file: string): void {
   try {
     closeSync(openSync(file, constants.O_CREAT | constants.O_EXCL | constants.O_RDWR, 0o600))

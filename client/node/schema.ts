@@ -2,7 +2,7 @@
 import type { Database } from "better-sqlite3"
 import { unavailable } from "./private-file.ts"
 
-/** "tkt4" as a number: tells our files from those of other programs. */
+/** "tkt4" as a number: marks our files among those of other programs. */
 const applicationId = 0x746b7434
 
 /** One step a version, forward only. A step never changes once a file has it. */

@@ -5,7 +5,8 @@ import type { ClientEvent } from "../core/events.ts"
 import { covers } from "../core/grant-rules.ts"
 import type { ClientStore, Grant, Payment } from "../wallet/store.ts"
 import { grantStateOf, type Wallet } from "../wallet/wallet.ts"
-import { type Answer, troubleOf } from "../wire/token-endpoint.ts"
+import { troubleOf } from "../wire/persist.ts"
+import type { Answer } from "../wire/token-endpoint.ts"
 import type { Budget } from "./budget.ts"
 
 export type ConcludeDeps = {

@@ -115,7 +115,7 @@ async function readAcceptable({ challenge, response }: Offers, rules: Rules, tim
   }
 }
 
-/** A fetch that follows redirects by itself may bring the 402 of another origin (CLI-06). */
+/** A fetch that ignores `redirect: "manual"` may bring the 402 of another origin (CLI-06). */
 function requireSameOrigin(response: Response, asked: URL): void {
   if (response.url === "" || new URL(response.url).origin === asked.origin) return
   throw new PolicyRefusal("foreign_challenge", "The 402 comes from another origin than the one asked.", {

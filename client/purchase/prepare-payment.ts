@@ -58,7 +58,7 @@ export function createPreparePayment(deps: PreparePaymentDeps): PreparePayment {
     if (!isReserved) throw overtaken()
     emit(startedEventOf(plan))
     const payment = await sign(plan, { reservation: spending.id, lock, proofKey })
-    // Before it is sent, and counted as sent: after a crash nobody can tell.
+    // Written down before it is sent, and as sent once: after a crash the payment may be on its way.
     if (!(await store.keep({ ...payment, sends: 1, uncertain: true }))) throw overtaken()
     return payment
   }

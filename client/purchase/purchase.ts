@@ -33,7 +33,7 @@ export type Bought = { readonly grant: Grant; readonly isNew: boolean }
 export type Purchases = {
   /** A grant for the order, or a {@link Ticket402Error}. Calls that order the same thing at the same time share one. */
   buy(order: Order): Promise<Bought>
-  /** A counter that tells calls from before a failure from calls after it. */
+  /** A counter that orders calls and failures. */
   tick(): number
 }
 

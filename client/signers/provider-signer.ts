@@ -46,7 +46,7 @@ export async function createProviderSigner(
 
 type Ask = (method: string, params?: readonly unknown[]) => Promise<unknown>
 
-/** Throws a {@link Ticket402Error} `option_invalid` for what is no address. */
+/** Throws a {@link Ticket402Error} `option_invalid` for a text that is no address. */
 export function signerOver(ask: Ask, given: string): TypedDataSigner {
   const address = parseAddress(given)
   if (!address)
@@ -75,7 +75,7 @@ async function switchTo(chainId: number, ask: Ask): Promise<void> {
   await ask("wallet_switchEthereumChain", [{ chainId: wanted }])
 }
 
-/** Wallets spell v as 0 or 1 or the hex in capitals; the chain takes one spelling (security.md §0.1). */
+/** Wallets spell v as 0 or 1 or the hex in capitals; the chain takes one spelling . */
 function canonical(signature: unknown): Hex {
   if (typeof signature !== "string" || !/^0x(?:[0-9a-f]{2})+$/i.test(signature))
     throw new Ticket402Error("signing_failed", "The wallet's answer is no signature.", { action: "stop" })
@@ -88,7 +88,7 @@ async function askWallet(provider: Provider, method: string, params?: readonly u
   try {
     return await provider.request(params === undefined ? { method } : { method, params })
   } catch (error) {
-    // Its text is not passed on: whatever it holds is the wallet's business.
+    // Its text is not passed on, because it may contain a secret of the wallet.
     const code = (error as { code?: unknown } | null)?.code
     throw new Ticket402Error("signing_failed", "The wallet did not do what signing takes.", {
       action: "stop",

@@ -18,7 +18,7 @@ export type RemoteSignerOptions = {
   readonly url: string
   /** Of the account that signs. */
   readonly address: Address
-  /** What the service lets us in for, such as `authorization`; they go to that URL and nowhere else. */
+  /** Credentials for the signer, such as `authorization`; no other URL receives them. */
   readonly headers?: Readonly<Record<string, string>>
   /** For one signature; 30,000 by default. */
   readonly timeoutMs?: number
@@ -57,7 +57,7 @@ export function createRemoteSigner(options: RemoteSignerOptions): TypedDataSigne
       method: "POST",
       headers: { ...headers, "content-type": "application/json", accept: "application/json" },
       body: JSON.stringify(body),
-      // The headers open the signer to whoever has them.
+      // A redirect would carry the credentials elsewhere.
       redirect: "manual",
       credentials: "omit",
       cache: "no-store",

@@ -16,7 +16,7 @@ type TrustedKey = { readonly kid: string; readonly alg: TokenAlgorithm; readonly
 export type IssuerKeys = {
   /** Whether the key that the text's header names is known and trusted. */
   has(text: string, typ: string): boolean
-  /** What that key signed; undefined for a text that no trusted key has signed in its one spelling. */
+  /** The content that a trusted key signed in its one spelling; undefined for any other text. */
   open(text: string, typ: string): Promise<unknown>
   /** Throws when the issuer does not answer. */
   readIfDue(): Promise<void>

@@ -1,4 +1,4 @@
-/** What a verifier knows of an issuer: its keys, what it has taken back, and its prices; fetched ahead, never per token. */
+/** The state of an issuer for a verifier: keys, revocations and prices, fetched ahead and never per token. */
 import * as z from "zod"
 import { accessTokenType, type Claims } from "../../shared/oauth/access-token.ts"
 import { wellKnown } from "../../shared/oauth/messages.ts"
@@ -38,14 +38,14 @@ export type IssuerStateTools = {
   readonly allowInsecureHttp: boolean
 }
 
-/** The issuer did not answer, or not with what it claims to be. */
+/** The issuer did not answer, or not in the form of its own documents. */
 class IssuerUnavailable extends Error {}
 
 /** The 402 of the issuer's own gate for a scope: what fits a header, and all of it. */
 export type Price = { readonly header: object; readonly body: object }
 
 export type IssuerState = {
-  /** What the key of that header signed; undefined for a text that no trusted key has signed in its one spelling. */
+  /** The content that a trusted key signed in its one spelling; undefined for any other token. */
   open(token: string): Promise<unknown>
   reasonFor(claims: Claims): ReturnType<RevocationSet["reasonFor"]>
   /** Seconds since the list was last known to be whole. */
@@ -84,7 +84,7 @@ export function createIssuerState(issuer: string, tools: IssuerStateTools): Issu
     return parseJson(text)
   }
 
-  /** An address of the issuer's metadata may not lead elsewhere: its answers decide who is let in. */
+  /** An address in the issuer's metadata must be of its origin: the answers decide about access. */
   function place(text: string): string {
     const url = new URL(text)
     if (url.origin !== new URL(issuer).origin || !isPrivateEnough(url, tools.allowInsecureHttp))
@@ -139,11 +139,11 @@ export function createIssuerState(issuer: string, tools: IssuerStateTools): Issu
       await keys.readIfDue()
       while (await readPage());
     } catch {
-      // What is known stays; that it grows old is what the verdicts go by.
+      // The known state stays, and verdicts look at its age.
     }
   }
 
-  /** One reading at a time; whoever comes meanwhile waits for it. */
+  /** One reading at a time: later callers wait for the first. */
   function refresh(): Promise<void> {
     reading ??= readAll().finally(() => {
       reading = undefined
@@ -151,7 +151,7 @@ export function createIssuerState(issuer: string, tools: IssuerStateTools): Issu
     return reading
   }
 
-  /** From the first question on the news are kept fresh. */
+  /** The first check starts the regular readings. */
   async function begin(): Promise<void> {
     if (timer === undefined) {
       timer = setInterval(refresh, listSeconds * 1000)

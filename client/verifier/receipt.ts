@@ -4,7 +4,7 @@ import { type Receipt, receiptSchema, receiptType } from "../../shared/oauth/rec
 import { parseJson } from "../../shared/values/json.ts"
 import { Ticket402Error } from "../core/errors.ts"
 
-/** What receipts are signed with; each key has its own, and a receipt does not choose. */
+/** The algorithms of receipts. The key decides which one applies, never the receipt. */
 const algorithms = new Set(["ES256", "EdDSA"])
 
 /**

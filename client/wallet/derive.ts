@@ -1,15 +1,16 @@
-/** Handing on less than one has: a token derived from a grant in the wallet (RFC 8693), for a sub-agent. */
+/** Derives a token with less access from a grant in the wallet (RFC 8693), for a sub-agent. */
 import { tokenExchangeGrantType, tokenTypes } from "../../shared/oauth/messages.ts"
 import { Ticket402Error } from "../core/errors.ts"
 import { requireKnown } from "../core/option-names.ts"
 import type { Provers } from "../wire/dpop.ts"
-import { type ExchangeTools, exchange, persist, troubleOf } from "../wire/token-endpoint.ts"
+import { persist, troubleOf } from "../wire/persist.ts"
+import { type ExchangeTools, exchange } from "../wire/token-endpoint.ts"
 import type { Refresh } from "./refresh.ts"
 import { refreshableFor, urlOf } from "./refreshable.ts"
 import type { Grant } from "./store.ts"
 import type { Wallet } from "./wallet.ts"
 
-/** What is not given is as much as the grant has, and for the time, as long as a usual token. */
+/** An absent option means as much as the grant has; for the time, as long as a usual token. */
 export type DeriveOptions = {
   readonly scope?: string
   readonly calls?: number
@@ -19,7 +20,7 @@ export type DeriveOptions = {
   readonly keyThumbprint?: string
 }
 
-/** Opens doors: to be given to whom it is for, and to nobody else. */
+/** A secret: only the sub-agent may get it. */
 export type DerivedToken = {
   readonly accessToken: string
   readonly tokenType: "Bearer" | "DPoP"

@@ -127,7 +127,7 @@ export type GrantState = {
   readonly refusedAt?: number
 }
 
-/** Tells a grant from all others: sellers choose its id, and two sellers may choose the same. */
+/** Identifies a grant. Sellers choose its id, and two sellers may choose the same, so the id alone does not. */
 export const keyOf = ({ account, resource, id }: Pick<Grant, "account" | "resource" | "id">): string =>
   JSON.stringify([account, resource, id])
 

@@ -3,7 +3,7 @@ import * as z from "zod"
 
 const claimsSchema = z.object({ iat: z.number() })
 
-/** How many seconds after the gate's own time the token was issued; 0 when neither tells. */
+/** How many seconds after the gate's own time the token was issued; 0 when that is unknown. */
 export function secondsAhead(accessToken: string, response: Response): number {
   const date = Date.parse(response.headers.get("date") ?? "")
   const issuedAt = issuedAtOf(accessToken)

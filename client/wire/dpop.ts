@@ -1,4 +1,4 @@
-/** The client's side of DPoP (RFC 9449): a key for one purchase, and proofs made with it. */
+/** Creates DPoP keys and proofs (RFC 9449), one key a purchase. */
 import { base64url, exportJWK, generateKeyPair, type JWK, SignJWT } from "jose"
 import { dpopNonceHeader, proofAddress, proofType } from "../../shared/oauth/dpop.ts"
 import { setBounded } from "../core/bounded.ts"
@@ -7,7 +7,7 @@ import { setBounded } from "../core/bounded.ts"
 export type ProofKey = { readonly privateKey: CryptoKey | JWK; readonly publicKey: JWK }
 
 export type Prover = {
-  /** The DPoP header of a request; `token` when it shows one. Good for one sending. */
+  /** The DPoP header of a request; `token` when it shows one. Valid for one sending. */
   prove(request: { readonly method: string; readonly url: URL }, token?: string): Promise<string>
   /** Keeps the nonce that an answer brings for the next proofs to its origin. */
   learn(url: URL, answer: Response): void
@@ -25,7 +25,7 @@ export async function createProofKey(isWritten: boolean): Promise<ProofKey> {
   }
 }
 
-/** Gives who has a key what makes its proofs. `now` in seconds. */
+/** Returns a prover for the owner of a key. `now` in seconds. */
 export type Provers = (key: ProofKey | undefined) => Prover | undefined
 
 export function createProvers(tools: {

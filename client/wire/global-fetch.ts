@@ -1,17 +1,15 @@
-/** The global `fetch`: what clients send with, and, for a program that wants it, one that pays. */
-
+/** The global `fetch`: the default of clients, and, when installed, one that pays. */
 import type { Fetch } from "../core/call.ts"
 import { Ticket402Error } from "../core/errors.ts"
 import { requireKnown } from "../core/option-names.ts"
 import { originsOf, parseUrl } from "../core/origins.ts"
 
-/** What was there before a client was installed; undefined while none is. */
+/** The fetch from before a client was installed; undefined while none is. */
 let beneath: Fetch | undefined
 let installed = 0
 
 /**
- * Never that of an installed client: it would take a ticket office's answer to another client's payment for one to itself,
- * and a look at a price for a purchase.
+ * Never the fetch of an installed client, which would pay for the 402 that another client or a verifier asks for.
  */
 export const plainFetch: Fetch = (input, init) => (beneath ?? globalThis.fetch)(input, init)
 
@@ -45,7 +43,7 @@ export function installFetch(client: { readonly fetch: Fetch }, options: Install
     if (!active) return
     active = false
     if (--installed === 0) beneath = undefined
-    // Who has wrapped it meanwhile calls it still; then it does nothing but pass calls on.
+    // A later wrapper may still call it; then it only passes calls on.
     if (globalThis.fetch === paying) globalThis.fetch = before
   }
 }

@@ -1,4 +1,4 @@
-/** The 402 of a plain x402 server, v2 or v1: the call itself is on sale, told in the words of our own offers. */
+/** Reads the 402 of a plain x402 server, v2 or v1, which sells the call itself, as one of our own challenges. */
 import * as z from "zod"
 import { networks } from "../../shared/networks/index.ts"
 import { decodeHeader, encodeHeader } from "../../shared/values/codec.ts"
@@ -11,10 +11,10 @@ import {
   paymentSignatureHeader,
 } from "../../shared/x402/messages.ts"
 import type { Challenge, Show } from "../core/challenge.ts"
-import { readBody, readHeader, wanted } from "./read-challenge.ts"
+import { readBody, readHeader, requireShape } from "./read-challenge.ts"
 import { codeOf } from "./token-endpoint.ts"
 
-/** The one offer of a plain server, however many entries it names. */
+/** The one offer of a plain server, for all its entries. */
 const offer = "single call"
 const terms: OfferTerms = { scope: "", durationSeconds: 0, calls: 1, reusable: false, settle: "background" }
 
@@ -24,7 +24,7 @@ export type PlainChallenge = Challenge & { readonly show: Show; readonly reason:
 export const isPlain = (challenge: Challenge): challenge is PlainChallenge => challenge.show !== undefined
 
 /**
- * What the 402 of `asked` wants for the call: v2 in the header, else v1 in the body. Undefined where it is neither; throws
+ * Reads the price of the call from the 402 of `asked`: v2 in the header, else v1 in the body. Undefined where it is neither; throws
  * `challenge_malformed` where it claims to be one and is not.
  */
 export async function readPlain(
@@ -49,14 +49,14 @@ export async function readPlain(
 
 type Read = {
   readonly error: string | null | undefined
-  /** From what the rules of policy.ts read to what the server wrote. */
+  /** Maps an entry as policy.ts reads it to the entry as the server wrote it. */
   readonly entries: ReadonlyMap<unknown, unknown>
   readonly show: Show
 }
 
 function readV2(json: unknown): Read | undefined {
   if (versionOf(json) !== 2) return undefined
-  const { accepts, error, resource } = wanted(paymentRequiredSchema, json)
+  const { accepts, error, resource } = requireShape(paymentRequiredSchema, json)
   return {
     error,
     entries: new Map(accepts.map((entry) => [named(entry), entry])),
@@ -84,7 +84,7 @@ const idsByV1Name = new Map([...networks.values()].map(({ id, v1Name }) => [v1Na
 
 function readV1(json: unknown): Read | undefined {
   if (versionOf(json) !== 1) return undefined
-  const { accepts, error } = wanted(requiredV1Schema, json)
+  const { accepts, error } = requireShape(requiredV1Schema, json)
   return {
     error,
     entries: new Map(accepts.map((entry) => [named(inV2(entry)), entry])),
@@ -125,7 +125,7 @@ const settlementSchema = z.object({
     .catch(undefined),
 })
 
-/** What the server says became of the payment. Its word only: nothing is decided by it that costs money. */
+/** Reads the server's own statement about the payment. It decides nothing that costs money. */
 export function readSettlement(response: Response): z.infer<typeof settlementSchema> | undefined {
   const { headers } = response
   const text = headers.get(paymentResponseHeader) ?? headers.get(paymentResponseHeaderV1)

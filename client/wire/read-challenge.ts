@@ -1,4 +1,4 @@
-/** Reading a 402: what is on sale, where, and for what audience; or that this 402 is none of ours. */
+/** Reads the challenge of a 402: its offers, token endpoint and audience. */
 import type * as z from "zod"
 import { decodeHeader } from "../../shared/values/codec.ts"
 import { parseJson } from "../../shared/values/json.ts"
@@ -24,7 +24,7 @@ export async function readChallenge(response: Response, timeoutMs: number): Prom
   return json === undefined ? readBodyChallenge(response, timeoutMs) : interpret(json)
 }
 
-/** What the header of a 402 says; undefined when it has none. */
+/** Reads the header of a 402; undefined when it has none. */
 export function readHeader(response: Response): unknown {
   const header = response.headers.get(paymentRequiredHeader)
   if (header === null) return undefined
@@ -43,7 +43,7 @@ export async function readBodyChallenge(
 /** The JSON in the body of a 402, which can still be read by others; undefined when there is none. */
 export async function readBody(response: Response, timeoutMs: number): Promise<unknown> {
   if (response.body === null || response.bodyUsed || !isJson(response)) return undefined
-  // A copy, because a 402 that turns out to be none of ours goes to the caller whole.
+  // A copy, because a 402 of another kind goes to the caller whole.
   const text = await readText(response.clone(), maxBytes, timeoutSignal(timeoutMs))
   if (text === undefined)
     throw malformed(`a body of more than ${maxBytes} bytes or ${timeoutMs} ms, or not UTF-8`)
@@ -63,21 +63,21 @@ function parsed(read: () => unknown): unknown {
 
 function interpret(json: unknown): Challenge | undefined {
   if (!isOurs(json)) return undefined
-  const { accepts, error, extensions } = wanted(paymentRequiredSchema, json)
+  const { accepts, error, extensions } = requireShape(paymentRequiredSchema, json)
   const info = extensions?.[accessTokenExtension]?.info
   if (!info) return undefined
   return { accepts, info, insufficientGrant: error === "insufficient_scope" || error === "token_exhausted" }
 }
 
-/** What the schema reads in it; throws `challenge_malformed`. */
-export function wanted<T>(schema: z.ZodType<T>, json: unknown): T {
+/** Parses with the schema; throws `challenge_malformed`. */
+export function requireShape<T>(schema: z.ZodType<T>, json: unknown): T {
   const result = schema.safeParse(json)
   if (result.success) return result.data
   const issue = result.error.issues[0]
   throw malformed(`${issue?.message ?? "another form"} at ${issue?.path.join(".") || "the top"}`)
 }
 
-/** x402 v2 with our extension; anything else is somebody else's 402. */
+/** x402 v2 with our extension. */
 function isOurs(json: unknown): boolean {
   if (typeof json !== "object" || json === null) return false
   const { x402Version, extensions } = json as { x402Version?: unknown; extensions?: unknown }

@@ -12,10 +12,6 @@ import type { Prover } from "./dpop.ts"
 import { timeoutSignal } from "./timeout.ts"
 
 const maxBytes = 65_536
-const firstWaitSeconds = 0.25
-const longestWaitSeconds = 8
-/** A service that did nothing and asks for a longer wait, as without gas, is reported at once. */
-const longestDeclinedSeconds = 10
 
 export type Answer =
   | { readonly kind: "token"; readonly token: TokenResponse; readonly askedAt: number }
@@ -34,7 +30,7 @@ export type Answer =
 export type Unsent = { readonly kind: "unsent"; readonly cause: unknown }
 
 /** The payment is taken and the token follows once its money is in; to be asked for again. */
-type Pending = { readonly kind: "pending"; readonly retryAfterSeconds: number }
+export type Pending = { readonly kind: "pending"; readonly retryAfterSeconds: number }
 /** To be sent again. `declined`: the service said that it did nothing. */
 export type Lost = {
   readonly kind: "lost"
@@ -42,7 +38,7 @@ export type Lost = {
   readonly retryAfterSeconds: number
   /** The service's reason, if it gave one. */
   readonly reason?: string | undefined
-  /** What `fetch` threw. */
+  /** The error of `fetch`. */
   readonly cause?: unknown
 }
 
@@ -66,8 +62,8 @@ export type Message = {
 type NonceWanted = { readonly kind: "nonce_wanted" }
 
 /**
- * What goes to a ticket office goes to the one address that was checked, and no further (security.md §0.9): neither a
- * payment nor a refresh token follows a redirect, and nothing of the page goes with it.
+ * A message goes to the one address that was checked, and no further: neither a payment nor a refresh token follows a
+ * redirect, and no cookie or referrer of the page goes with it.
  */
 export const exchangeInit = (timeoutMs: number) =>
   ({
@@ -79,7 +75,7 @@ export const exchangeInit = (timeoutMs: number) =>
     signal: timeoutSignal(timeoutMs),
   }) as const satisfies RequestInit
 
-/** Sends one message. Never throws: trouble on the way is an answer like the others. */
+/** Sends one message. Never throws: a failure on the way is an answer like the others. */
 export async function exchange(message: Message, tools: ExchangeTools): Promise<Answer> {
   const first = await sendOnce(message, tools)
   if (first.kind !== "nonce_wanted") return first
@@ -152,57 +148,6 @@ async function interpret(response: Response, askedAt: number): Promise<Answer | 
 const waitOf = (response: Response, now: number, wanted = 0): number =>
   Math.max(retryAfter(response.headers.get("retry-after"), now), wanted)
 
-export type Attempts<A> = {
-  readonly send: () => Promise<A | Pending | Lost>
-  /** The last instant, in seconds, at which the next sending may come. */
-  readonly until: number
-  /** The same once the service has taken the payment. */
-  readonly pendingUntil?: number
-  /** Called before each wait. */
-  readonly onWait?: (wait: { readonly seconds: number; readonly reason: string | undefined }) => void
-}
-
-/**
- * Sends until the answer is definite, until the time is up, or until the service asks for a wait that is too long for a
- * call. The answer carries the service's last reason, and what `fetch` threw last.
- */
-export async function persist<A extends { readonly kind: string }>(
-  { send, until, pendingUntil = until, onWait }: Attempts<A>,
-  tools: Pick<ExchangeTools, "now" | "random" | "delay">,
-): Promise<{ readonly answer: A | Pending | Lost; readonly uncertain: boolean }> {
-  let uncertain = false
-  let last: Pick<Lost, "reason" | "cause"> = {}
-  for (let attempt = 0; ; attempt++) {
-    const sent = await send()
-    if (!isOpen(sent)) return { answer: sent, uncertain }
-    const answer = sent.kind === "lost" ? { ...sent, ...mergeTrouble(last, sent) } : sent
-    if (answer.kind === "lost") {
-      uncertain ||= !answer.declined
-      last = answer
-    }
-    const seconds = Math.max(answer.retryAfterSeconds, backoff(attempt, tools.random))
-    const end = answer.kind === "pending" ? pendingUntil : until
-    const isTooLong = answer.kind === "lost" && answer.declined && seconds > longestDeclinedSeconds
-    if (isTooLong || tools.now() + seconds >= end) return { answer, uncertain }
-    onWait?.({ seconds, reason: answer.kind === "lost" ? answer.reason : undefined })
-    await tools.delay(seconds)
-  }
-}
-
-const mergeTrouble = (before: Pick<Lost, "reason" | "cause">, now: Lost): Pick<Lost, "reason" | "cause"> => ({
-  reason: now.reason ?? before.reason,
-  cause: now.cause ?? before.cause,
-})
-
-const isOpen = (answer: { readonly kind: string }): answer is Pending | Lost =>
-  answer.kind === "lost" || answer.kind === "pending"
-
-/** Doubling, between half and the whole of it, so that many clients do not come back together. */
-function backoff(attempt: number, random: (length: number) => Uint8Array): number {
-  const full = Math.min(firstWaitSeconds * 2 ** attempt, longestWaitSeconds)
-  return full * (0.5 + (random(1)[0] ?? 0) / 512)
-}
-
 /** Seconds, or an HTTP date (RFC 9110 §10.2.3). */
 function retryAfter(text: string | null, now: number): number {
   if (text === null) return 0
@@ -214,13 +159,3 @@ function retryAfter(text: string | null, now: number): number {
 /** A reason is a code; free text of a stranger does not get into errors that an agent reads (CLI-21). */
 export const codeOf = (text: string): string | undefined =>
   /^[a-z][a-z0-9_]{0,63}$/.test(text) ? text : undefined
-
-/** What an error about an unanswered message says of its cause. */
-export const troubleOf = (answer: {
-  readonly kind: string
-  readonly reason?: string | undefined
-  readonly cause?: unknown
-}): { readonly reason?: string; readonly cause?: unknown } => ({
-  ...(answer.reason !== undefined && { reason: answer.reason }),
-  ...(answer.cause !== undefined && { cause: answer.cause }),
-})

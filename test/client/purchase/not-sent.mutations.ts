@@ -24,7 +24,7 @@ export const mutations: readonly Mutation[] = [
       "CLI-14: a host that cannot make DPoP keys",
     ],
   ]),
-  ...at("client/wire/token-endpoint.ts", [
+  ...at("client/wire/persist.ts", [
     [
       "a long wait is the caller's choice",
       "if (isTooLong || tools.now() + seconds >= end)",
