@@ -248,6 +248,10 @@ export const refusals = {
     600,
     "Payments of contract wallets that have not paid here before wait for an hour. Send the same payment again later.",
   ),
+  asset_unavailable: away(
+    30,
+    "The asset does not accept payments to this service now. Nothing was charged. Send the same payment again later.",
+  ),
   relayer_unfunded: away(30, "The service cannot settle payments now. Send the same payment again later."),
   price_unavailable: away(5, "The offer has no price now. Nothing was charged. Ask again."),
   recovering: away(

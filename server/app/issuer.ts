@@ -103,8 +103,13 @@ async function compose(
 
   const books = await openBooks(config, runtime)
   const { store } = books
-  const feeds = await openFeeds(config, { keys, functions: options.prices ?? {} }, books, runtime)
-  const { board, keyFeed, prices, revocations, whitelist, noteEnded } = feeds
+  const feeds = await openFeeds(
+    config,
+    { keys, functions: options.prices ?? {}, chains, relayers },
+    books,
+    runtime,
+  )
+  const { board, assets, keyFeed, prices, revocations, whitelist, noteEnded } = feeds
   const settling = { store, chains, relayers, holder, onEnded: noteEnded }
   const { worker, waits } = createSettling(config, settling, options, runtime)
   const bookkeeper = createBookkeeping(config, books, { chains, relayers, holding: worker.holding }, runtime)
@@ -113,7 +118,7 @@ async function compose(
   const shops = createShops(
     config,
     chains,
-    { relayers, checkBooks: bookkeeper.check, keys, recover: signatures.recover },
+    { relayers, checkBooks: bookkeeper.check, keys, assets, recover: signatures.recover },
     runtime,
   )
   const funding = new Map([...shops].map(([id, shop]) => [id, shop.funding]))
@@ -126,7 +131,7 @@ async function compose(
   const endpoint = createSales(
     config,
     {
-      ...{ store, keys, board, whitelist, waits, shops, budgets, signatures, checkProof },
+      ...{ store, keys, board, assets, whitelist, waits, shops, budgets, signatures, checkProof },
       onRedeemed: worker.wake,
       onEnded: noteEnded,
       clockSkew: clock.skew,
@@ -147,7 +152,15 @@ async function compose(
   // A relayer's key may have been used elsewhere: the books learn of that before the worker takes a nonce.
   own(bookkeeper, { start: () => startBooks(bookkeeper), stop: bookkeeper.stop })
   own(worker, worker)
-  for (const each of [keyFeed, gateParts.metering, prices, revocations, whitelist, ...funding.values()])
+  for (const each of [
+    keyFeed,
+    gateParts.metering,
+    assets,
+    prices,
+    revocations,
+    whitelist,
+    ...funding.values(),
+  ])
     own(each, each)
   own(waits, waits)
   for (const [at, { created }] of relayerKeys.entries())

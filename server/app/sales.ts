@@ -5,6 +5,7 @@ import { withReadBudget } from "../chains/read-budget.ts"
 import type { RequestBudget } from "../chains/request-budget.ts"
 import type { SignaturePool } from "../chains/signature-pool.ts"
 import type { Config } from "../config/config.ts"
+import type { AssetWatch } from "../feeds/asset-watch.ts"
 import { createFunding, type Funding } from "../feeds/gas-funding.ts"
 import { createSaleCheck, type SaleCheck } from "../feeds/sale-check.ts"
 import type { CheckProof } from "../gate/proof-check.ts"
@@ -26,12 +27,13 @@ export function createShops(
   deps: {
     readonly relayers: readonly Pick<Relayer, "address">[]
     readonly checkBooks: (network: string) => void
+    readonly assets: Pick<AssetWatch, "checkAny">
     readonly keys: Keys
     readonly recover: Recover
   },
   { now, log }: Runtime,
 ): ReadonlyMap<string, Shop> {
-  const { relayers, checkBooks, keys, recover } = deps
+  const { relayers, checkBooks, assets, keys, recover } = deps
   const shops = [...chains].map(([id, chain]): [string, Shop] => {
     const nativePrice = config.networks[id]?.nativePrice
     const ready = async () => {
@@ -41,7 +43,8 @@ export function createShops(
     const funding = createFunding({ chain, relayers, nativePrice, now, log })
     const shop = { ...chain, ready }
     const sold = soldOn(id, config)
-    const sale = createSaleCheck({ chain: shop, funding, keys, recover, sold, now, log })
+    const checkAssets = () => assets.checkAny(id)
+    const sale = createSaleCheck({ chain: shop, funding, checkAssets, keys, recover, sold, now, log })
     return [id, { chain: shop, funding, sale }]
   })
   return new Map(shops)
@@ -61,7 +64,7 @@ export function createSales(
   config: Config,
   deps: Pick<
     TokenDeps,
-    "store" | "keys" | "board" | "whitelist" | "waits" | "onRedeemed" | "onEnded" | "clockSkew"
+    "store" | "keys" | "board" | "assets" | "whitelist" | "waits" | "onRedeemed" | "onEnded" | "clockSkew"
   > & {
     readonly shops: ReadonlyMap<string, Shop>
     readonly budgets: ReadonlyMap<string, RequestBudget>

@@ -5,6 +5,7 @@ import { domainSeparator } from "../../shared/values/evm.ts"
 import { type Chain, ChainMismatch, type LocatedLog, type LogFilter, RequestRefused } from "../ports/chain.ts"
 import type { Logger } from "../ports/runtime.ts"
 import { createAgreement } from "./agreement.ts"
+import { readAsset } from "./asset-question.ts"
 import { createHeads, type HeadOptions } from "./heads.ts"
 import { createLogReader, type LogPage } from "./log-reader.ts"
 import { createNode } from "./node.ts"
@@ -98,6 +99,7 @@ export function createEvmChain(options: EvmChainOptions): Chain {
     },
 
     isDevelopment: () => nodes.ask("what it is", ask.isDevelopment),
+    readAsset: (query) => nodes.ask("about an asset", readAsset(query)),
     readTransfer: (input) => nodes.ask("about a payment", ask.readTransfer(input)),
     head: () => nodes.ask("for the newest block", ask.head),
     blockHash: (number) => nodes.ask("for a block", ask.blockHash(number)),

@@ -13,6 +13,8 @@ export type SaleCheck = {
 export type SaleCheckDeps = {
   readonly chain: Pick<Chain, "network" | "ready" | "readTransfer">
   readonly funding: Pick<Funding, "check">
+  /** Throws while every asset of the network is closed. */
+  readonly checkAssets: () => void
   readonly keys: Pick<Keys, "check">
   readonly recover: Recover
   /** The reads of a sale: one for each asset and scheme on sale. */
@@ -38,7 +40,7 @@ const emptyTransfer: TransferQuery["transfer"] = {
 }
 
 export function createSaleCheck(deps: SaleCheckDeps): SaleCheck {
-  const { chain, funding, keys, recover, sold, now, log } = deps
+  const { chain, funding, checkAssets, keys, recover, sold, now, log } = deps
   let last: { readonly at: number; readonly error?: unknown } | undefined
   let asking: Promise<void> | undefined
 
@@ -65,6 +67,7 @@ export function createSaleCheck(deps: SaleCheckDeps): SaleCheck {
     async check() {
       keys.check()
       await chain.ready()
+      checkAssets()
       await funding.check()
       const isFresh = last && Math.abs(now() - last.at) < (last.error ? 1 : goodForSeconds)
       if (!isFresh)

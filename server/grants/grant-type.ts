@@ -7,6 +7,7 @@ import type { ClockSkew } from "../core/clock-skew.ts"
 import type { ExposureLimits } from "../core/exposure.ts"
 import type { TokenLives } from "../core/grant.ts"
 import type { GatedRoute, OfferBoard } from "../core/offers.ts"
+import type { AssetWatch } from "../feeds/asset-watch.ts"
 import type { Funding } from "../feeds/gas-funding.ts"
 import type { Whitelist } from "../feeds/whitelist-feed.ts"
 import type { Chain } from "../ports/chain.ts"
@@ -29,6 +30,7 @@ export type TokenDeps = {
   /** The same with a small budget of their own, for payments that no key has signed: anybody can make such up. */
   readonly contracts: ReadonlyMap<string, Chain>
   readonly funding: ReadonlyMap<string, Funding>
+  readonly assets: Pick<AssetWatch, "check" | "look">
   readonly now: Now
   readonly random: Random
   readonly recover: Recover

@@ -3,6 +3,7 @@
 import type { NetworkInfo } from "../../shared/networks/network.ts"
 import type { ChainLog, LogTopics, Scheme, SignedTransfer } from "../../shared/schemes/scheme.ts"
 import type { Address, Hex } from "../../shared/values/evm.ts"
+import type { AssetReading } from "../core/asset-state.ts"
 import type { TransferReading } from "../core/verdict.ts"
 import type { SignedBytes } from "./records.ts"
 
@@ -83,6 +84,9 @@ export type SimulatedCall = {
 
 export type SendResult = "taken" | "nonce_too_low" | "underpriced" | "unfunded"
 
+/** An asset, and the accounts about which its contract is asked. */
+export type AssetQuery = { readonly asset: Address; readonly accounts: readonly Address[] }
+
 /** A live connection to one network. Every verb throws {@link ChainUnavailable} when the node does not answer in time. */
 export type Chain = {
   readonly network: NetworkInfo
@@ -91,6 +95,7 @@ export type Chain = {
   /** Whether the node is one for development, such as anvil, whose accounts everybody knows. */
   isDevelopment(): Promise<boolean>
   readTransfer(query: TransferQuery): Promise<TransferReading>
+  readAsset(query: AssetQuery): Promise<AssetReading>
   head(): Promise<{ number: bigint; hash: Hex; time: number }>
   blockHash(number: bigint): Promise<Hex | null>
   /** Number of the newest block that no reorg takes back; `finalityBlocks` behind the head where a node cannot tell. */

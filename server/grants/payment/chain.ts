@@ -21,6 +21,8 @@ export async function checkChain(signed: Signed, deps: TokenDeps): Promise<Check
     // A copy of this request may have been redeemed, and even settled, since the first look.
     const meanwhile = await recall(payment.key, deps)
     if (meanwhile) return meanwhile
+    // A paused asset refuses everybody, and this buyer may come again.
+    if (refused === "simulation_failed") await deps.assets.look(payment.network.id, payment.price.asset)
     throw new Refusal(refused)
   }
   // Only the chain proved this signature, so only now does it count against the payer.
@@ -32,6 +34,7 @@ export async function checkChain(signed: Signed, deps: TokenDeps): Promise<Check
 async function readTransfer({ payment, byKey, free }: Signed, deps: TokenDeps): Promise<TransferReading> {
   const chain = requireChain(byKey ? deps.chains : deps.contracts, payment.network.id)
   await chain.ready()
+  if (!free) deps.assets.check(payment.network.id, payment.price.asset)
   if (!free) await deps.funding.get(payment.network.id)?.check()
   const transfer = free ? { ...payment.transfer, signature: noSignature } : payment.transfer
   const source = chain.agreed(nominalOf(payment)) ?? chain
