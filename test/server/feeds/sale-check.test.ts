@@ -17,6 +17,7 @@ const log = { debug: () => {}, info: note, warn: note, error: note }
 const open = () =>
   createSaleCheck({
     chain: { network: baseSepolia, ready: async () => {}, readTransfer: async () => ({}) as never },
+    checkAssets() {},
     funding: { check: async () => {} },
     keys: { check: () => {} },
     recover: async () => {
