@@ -11,9 +11,10 @@ type Route = {
 type Layer = { readonly name: string; readonly handle: unknown; readonly route?: Route }
 type Stack = readonly Layer[]
 
+/** Express 4 throws for `app.router`. */
 const stackOf = (app: Application): Stack => {
-  const { _router, router } = app as unknown as Record<"_router" | "router", { stack: Stack } | undefined>
-  return (_router ?? router)?.stack ?? []
+  const { _router } = app as unknown as { _router?: { stack: Stack } }
+  return (_router ?? (app.router as unknown as { stack: Stack })).stack
 }
 
 /** The router of express 5 keeps them since its version 2.3. */
