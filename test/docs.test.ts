@@ -8,6 +8,7 @@ import { fileURLToPath, pathToFileURL } from "node:url"
 import ts from "typescript"
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { parseConfig } from "../server/config/config.ts"
 import { secretHeader } from "../shared/oauth/messages.ts"
 import { gateRefusals, refusals } from "../shared/refusals.ts"
 import type { Hex } from "../shared/values/evm.ts"
@@ -95,6 +96,12 @@ describe("the documents", () => {
       if (!builtIn.includes(name)) expect(Object.keys(manifest.scripts)).toContain(name)
     for (const name of ["demo", "chain", "serve", "bench", "check"]) expect([...names]).toContain(name)
   })
+})
+
+it("the configuration of go-live is accepted with an address in place of the placeholder", () => {
+  const input = JSON.parse(example("confirmations", "json"))
+  expect(() => parseConfig(input)).toThrow("payTo: found")
+  expect(parseConfig({ ...input, payTo }).offers.map(({ id }) => id)).toEqual(["hour"])
 })
 
 describe("the documents' examples", () => {
