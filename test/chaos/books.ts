@@ -1,4 +1,4 @@
-/** Enters into the table what is wrong with the books of a service after a run. */
+/** Enters the flaws of a service's books into the table after a run. */
 import type { Findings } from "../support/invariants.ts"
 import type { Tally } from "./table.ts"
 

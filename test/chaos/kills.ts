@@ -98,7 +98,7 @@ async function kill(
     await delay(random() * longestLifeMs)
     await service.kill("SIGKILL")
     tally.tried()
-  } else if ((await Promise.race([service.gone, delay(reachSeconds * 1000, "alive")])) === "SIGKILL") {
+  } else if ((await Promise.race([service.ended, delay(reachSeconds * 1000, "alive")])) === "SIGKILL") {
     tally.tried()
   } else {
     tally.flaw({ kind: "stuckJobs", line: "the step was not reached" })

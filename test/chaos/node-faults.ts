@@ -96,7 +96,7 @@ export function nodeFaults(foreign: (call: RpcCall) => Promise<RpcReply>): reado
 const word = (text: string, at: number, value: bigint): string =>
   `${text.slice(0, 2 + at * 64)}${value.toString(16).padStart(64, "0")}${text.slice(2 + (at + 1) * 64)}`
 
-/** Changes one word of the result of the intake read: code length, balance, used, transferred, received. */
+/** Changes one word of the result of the intake read: hash of the code, balance, used, transferred, received. */
 const reading =
   (at: number, value: bigint) =>
   (result: unknown): unknown =>

@@ -61,7 +61,7 @@ export const scenarios: readonly Scenario[] = [
 /** Seconds of real time: more than four minutes of the chain's. */
 const longestSeconds = 25
 
-/** Runs a scenario on a lane, with or without a fault, and returns what is wrong with its end. */
+/** Runs a scenario on a lane, with or without a fault, and returns the flaws of its end. */
 export async function runScenario(lane: Lane, scenario: Scenario): Promise<readonly Flaw[]> {
   const { service, fastChain } = lane
   const customer = await lane.customer()

@@ -10,12 +10,12 @@ import { testUsdc } from "../support/contracts/artifacts/test-usdc.ts"
 import { answers } from "./hostile/answers.ts"
 import { challenges } from "./hostile/challenges.ts"
 import { controls } from "./hostile/controls.ts"
+import { places } from "./hostile/endpoints.ts"
 import { identities } from "./hostile/identities.ts"
-import { places } from "./hostile/places.ts"
+import { payPerCall } from "./hostile/pay-per-call.ts"
 import { prices } from "./hostile/prices.ts"
 import { redirects } from "./hostile/redirects.ts"
-import { payPerCall } from "./hostile/single-calls.ts"
-import { play, type Scenario, type Signed } from "./hostile/world.ts"
+import { play, type Scenario, type Signed } from "./hostile/scenario.ts"
 
 const key = generatePrivateKey()
 const account = privateKeyToAccount(key)

@@ -1,4 +1,4 @@
-/** `npm run conformance -- URL`: looks from outside for every rule of the standards, and prints what is kept. */
+/** `npm run conformance -- URL`: checks every rule of the standards from outside, and prints the outcomes. */
 import { Command, InvalidArgumentError } from "commander"
 import { type AccessOptions, OptionError, readAccess } from "./access-options.ts"
 import { rules } from "./rules/index.ts"

@@ -1,6 +1,6 @@
 /** The outcomes of a check beside a pass: a deviation, or a rule that cannot be checked. */
 
-/** A broken rule; the message says what was found and what was wanted. */
+/** A broken rule; the message names the found and the wanted value. */
 export class Deviation extends Error {
   override readonly name = "Deviation"
 }

@@ -51,7 +51,7 @@ export function render({ title, findings }: Table): string {
 }
 
 function sumOf(findings: readonly Finding[]): string {
-  const count = (wanted: Finding["outcome"]) => findings.filter(({ outcome }) => outcome === wanted).length
+  const count = (kind: Finding["outcome"]) => findings.filter(({ outcome }) => outcome === kind).length
   const [passed, notRun] = [count("passed"), count("not run")]
   return `${passed}/${findings.length - notRun} passed${notRun > 0 ? `, ${notRun} of ${findings.length} not run` : ""}`
 }

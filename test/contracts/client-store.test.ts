@@ -11,8 +11,8 @@ clientStoreContract("memory", async () => {
 })
 
 clientStoreContract("file", async () => {
-  const folder = await mkdtemp(join(tmpdir(), "purse-"))
-  const file = join(folder, "purse.db")
+  const folder = await mkdtemp(join(tmpdir(), "store-"))
+  const file = join(folder, "store.db")
   const [one, two] = await Promise.all([createFileStore({ file }), createFileStore({ file })])
   return {
     one,

@@ -89,10 +89,10 @@ export function clientStoreContract(
     }
     const counted = (store: ClientStore, now = start) => store.sumSpending({ origin, offer: "hour" }, now)
     const buy = async (store: ClientStore, changes: Partial<Spending> = {}, now = start) => {
-      const wanted = spending(changes)
-      const { kind } = await store.reserve(wanted, limits, now)
-      if (kind === "reserved") await store.keep(paymentFor(wanted.id))
-      return { kind, id: wanted.id }
+      const order = spending(changes)
+      const { kind } = await store.reserve(order, limits, now)
+      if (kind === "reserved") await store.keep(paymentFor(order.id))
+      return { kind, id: order.id }
     }
 
     it("gives the lock to one holder, and to the next after release or expiry", async () => {
@@ -110,8 +110,8 @@ export function clientStoreContract(
     it("CLI-02: refuses a reservation over a limit, names the figures, stores nothing", async () => {
       const { one, two } = await setup()
       for (let i = 0; i < 3; i++) expect(await buy(i % 2 ? two : one)).toMatchObject({ kind: "reserved" })
-      const refused = async (changes: Partial<Limits>, wanted: Partial<Spending> = {}) =>
-        two.reserve(spending({ origin: "https://b.example", ...wanted }), { ...limits, ...changes }, start)
+      const refused = async (changes: Partial<Limits>, order: Partial<Spending> = {}) =>
+        two.reserve(spending({ origin: "https://b.example", ...order }), { ...limits, ...changes }, start)
       const over = (rule: string, counted: bigint, limit: bigint) => ({ kind: "over", rule, counted, limit })
       expect(await refused({ perPurchase: 49n })).toEqual(over("amount_over_limit", 0n, 49n))
       expect(await refused({ perDay: 199n })).toEqual(over("day_budget_spent", 150n, 199n))
@@ -146,9 +146,9 @@ export function clientStoreContract(
 
     it("cancels an unsigned reservation and keeps a signed one", async () => {
       const { one, two } = await setup()
-      const wanted = spending()
-      await one.reserve(wanted, limits, start)
-      await two.cancel(wanted.id)
+      const order = spending()
+      await one.reserve(order, limits, start)
+      await two.cancel(order.id)
       expect(await counted(one)).toMatchObject({ day: 0n, total: 0n })
       const { id } = await buy(one)
       await one.cancel(id)
@@ -157,17 +157,17 @@ export function clientStoreContract(
 
     it("CLI-14: refuses reserve and keep after losing the lock, voids the reservation", async () => {
       const { one, two } = await setup()
-      const wanted = spending()
-      await one.reserve(wanted, limits, start)
+      const order = spending()
+      await one.reserve(order, limits, start)
       expect(await two.lock({ ...lock, holder: "b", until: start + 120 }, start + 60)).toBe(true)
       expect(await counted(two)).toMatchObject({ day: 0n })
-      expect(await one.keep(paymentFor(wanted.id))).toBe(false)
+      expect(await one.keep(paymentFor(order.id))).toBe(false)
       expect(await one.reserve(spending(), limits, start + 61)).toEqual({ kind: "lock_lost" })
       expect(await two.findUnanswered(account, `${origin}/`)).toBeUndefined()
       // The reservation stays void even after the second holder has released the lock.
       await two.unlock({ ...lock, holder: "b" })
       await one.lock(lock, start + 62)
-      expect(await one.keep(paymentFor(wanted.id))).toBe(false)
+      expect(await one.keep(paymentFor(order.id))).toBe(false)
     })
 
     it("counts a signed payment across lock holders until it is dropped or granted", async () => {
@@ -246,8 +246,8 @@ export function clientStoreContract(
             now += wait
             await store.lock({ ...lock, until: now + 60 }, now)
             const before = await counted(store, now)
-            const wanted = spending({ micros })
-            if ((await store.reserve(wanted, limits, now)).kind !== "reserved") {
+            const order = spending({ micros })
+            if ((await store.reserve(order, limits, now)).kind !== "reserved") {
               // A refusal must be justified by one of the two limits.
               expect(micros > limits.perPurchase || before.day + micros > limits.perDay).toBe(true)
               continue
@@ -255,14 +255,14 @@ export function clientStoreContract(
             expect(micros <= limits.perPurchase).toBe(true)
             expect((await counted(store, now)).day <= limits.perDay).toBe(true)
             if (end === "cancelled") {
-              await store.cancel(wanted.id)
+              await store.cancel(order.id)
               continue
             }
-            await store.keep(paymentFor(wanted.id))
+            await store.keep(paymentFor(order.id))
             signed.push({ at: now, micros, end })
             const terms = { countsUntil: now + 600, most: limits.perPurchase, now }
             if (end === "refused")
-              for (let twice = 0; twice < 2; twice++) await store.giveBack(wanted.id, terms)
+              for (let twice = 0; twice < 2; twice++) await store.giveBack(order.id, terms)
             const total = (of: typeof signed) => of.reduce((sum, entry) => sum + entry.micros, 0n)
             const inDay = signed.filter((entry) => entry.at > now - day)
             expect(total(inDay.filter((entry) => entry.end === "accepted")) <= limits.perDay).toBe(true)

@@ -5,10 +5,10 @@ import { delimiter, join } from "node:path"
 import { type Browser, chromium, type Page } from "playwright-core"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { browserBundle } from "../support/browser-bundle.ts"
+import type { Order } from "../support/buyer-page.ts"
 import { example } from "../support/documents.ts"
 import type { Account } from "../support/payments.ts"
 import { eventually, offer, openService, type TestService } from "../support/service.ts"
-import type { Order } from "../support/shop-page.ts"
 
 const programs = ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"]
 const program = (process.env.PATH ?? "")
@@ -41,7 +41,7 @@ describe.skipIf(!program)("a page of another origin in Chromium (from scripts/sy
   let chainId = "0x1"
 
   beforeAll(async () => {
-    scripts.set("/shop.js", await browserBundle("test/support/shop-page.ts", { minify: true }))
+    scripts.set("/shop.js", await browserBundle("test/support/buyer-page.ts", { minify: true }))
     pages = createServer(({ url = "" }, response) => {
       const script = scripts.get(url)
       response.writeHead(200, { "content-type": script ? "text/javascript" : "text/html; charset=utf-8" })

@@ -13,13 +13,13 @@ import {
   type TestService,
   watch,
 } from "../support/service.ts"
-import { spawnMate } from "../support/spawn-service.ts"
+import { spawnSecond } from "../support/spawn-service.ts"
 
 const seconds = () => Math.floor(Date.now() / 1000)
 const secret = "n0t-guessable-0123456789"
 let service: TestService
 /** Another process of the same service. */
-let other: Awaited<ReturnType<typeof spawnMate>>
+let other: Awaited<ReturnType<typeof spawnSecond>>
 
 beforeAll(async () => {
   service = await openService({
@@ -38,7 +38,7 @@ beforeAll(async () => {
       introspection: [{ clientId: "api", secretSha256: createHash("sha256").update(secret).digest("hex") }],
     },
   })
-  other = await spawnMate(service.config)
+  other = await spawnSecond(service.config)
 })
 afterAll(async () => {
   await other.kill("SIGTERM")

@@ -14,7 +14,7 @@ import {
 } from "../../shared/x402/messages.ts"
 import { type LocalChain, startLocalChain } from "../support/chain/local-chain.ts"
 import { gateFacts } from "../support/gate-facts.ts"
-import { reconciled } from "../support/ledger.ts"
+import { runReconcile } from "../support/ledger.ts"
 import { pricedByFunction, sepoliaId } from "../support/offers.ts"
 import { type RpcProxy, startRpcProxy } from "../support/rpc-proxy.ts"
 import {
@@ -74,8 +74,8 @@ async function read(): Promise<PaymentRequirements | undefined> {
 async function setPrice(next: string): Promise<PaymentRequirements | undefined> {
   price = next
   ahead += 10
-  const wanted = /^0\.\d+$/.test(next) ? String(Math.round(Number(next) * 1_000_000)) : undefined
-  return eventually(read, (entry) => entry?.amount === wanted)
+  const amount = /^0\.\d+$/.test(next) ? String(Math.round(Number(next) * 1_000_000)) : undefined
+  return eventually(read, (entry) => entry?.amount === amount)
 }
 
 /** An entry at any price that is valid by the service's clock. */
@@ -136,7 +136,7 @@ describe("a price from a function", () => {
     } finally {
       await store.close()
     }
-    expect((await reconciled(service)).at(-1)).toMatchObject({ differences: 0 })
+    expect((await runReconcile(service)).at(-1)).toMatchObject({ differences: 0 })
   })
 
   it("QTE-04, RPL-24: stays valid after a change until its quote expires", async () => {
@@ -226,7 +226,7 @@ describe("a price from a function", () => {
     await onSale()
     // Waits until the earlier purchases are settled and checked for the last time.
     await eventually(
-      async () => (await reconciled(service)).at(-1),
+      async () => (await runReconcile(service)).at(-1),
       (line) => line?.differences === 0,
     )
     const [rows, calls, questions] = [rowsNow(), callsNow(), asked]

@@ -7,12 +7,12 @@ import type { ConfigInput } from "../../server/config/config.ts"
 import { StoreUnavailable } from "../../server/ports/store.ts"
 import { secretHeader } from "../../shared/oauth/messages.ts"
 import { type LocalChain, startLocalChain } from "../support/chain/local-chain.ts"
-import { reconciled } from "../support/ledger.ts"
+import { runReconcile } from "../support/ledger.ts"
 import { storedIn } from "../support/offers.ts"
 import { randomAccount } from "../support/payments.ts"
 import {
   askStatus,
-  drain,
+  emptyBalance,
   eventually,
   openService,
   postToken,
@@ -82,7 +82,7 @@ describe("two instances on one database", () => {
     )
     expect(retried.status).toBe(200)
     expect(retried.headers.get("idempotent-replayed")).toBe("true")
-    expect((await reconciled(a)).at(-2)).toMatchObject({ booked: "10000", arrived: "10000" })
+    expect((await runReconcile(a)).at(-2)).toMatchObject({ booked: "10000", arrived: "10000" })
   })
 
   it("MI-06: refuse a token within 5 s after the other ended its grant", async () => {
@@ -116,7 +116,7 @@ describe("two instances on one database", () => {
     const { body: sold } = await postToken(a.url, purchase.headers)
     const { body: next } = await refresh(b.url, sold.refresh_token)
     for (const { url } of [a, b]) expect((await watch(url, next.access_token)).status).toBe(200)
-    await drain(a, account)
+    await emptyBalance(a, account)
     await chain.request("evm_setAutomine", [true])
 
     await eventually(
@@ -157,8 +157,8 @@ describe("two instances on one database", () => {
         30,
       )
     expect(await nonces()).toBeLessThanOrEqual(purchases.length)
-    expect((await reconciled(a)).at(-1)).toMatchObject({ difference: "0", code: 0 })
-    expect((await reconciled(a)).at(-2)).toMatchObject({ arrived: "60000" })
+    expect((await runReconcile(a)).at(-1)).toMatchObject({ difference: "0", code: 0 })
+    expect((await runReconcile(a)).at(-2)).toMatchObject({ arrived: "60000" })
   })
 
   it("MI-10: share the limit on unsettled value", async () => {

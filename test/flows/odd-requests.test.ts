@@ -46,7 +46,7 @@ describe("the payment-required answer", () => {
   it("QTE-12: carries a route's name as data and never as a header", async () => {
     const pattern = 'films "noir"\r\nSet-Cookie: a=b, 🎬'
     const outcome = await service.issuer.handleGate(gateFacts({ pattern: () => pattern }))
-    if (outcome.kind !== "answer") throw new Error("somebody got in")
+    if (outcome.kind !== "answer") throw new Error("the gate accepted the request")
     const { headers, body } = outcome
     for (const value of Object.values(headers)) expect(value).toMatch(/^[\x20-\x7e]+$/)
     const quote = paymentRequiredSchema.parse(decodeHeader(headers[paymentRequiredHeader]!))

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { createIssuer } from "../../server/app/issuer.ts"
 import { mendableProblems } from "../../server/commands/config-file.ts"
 import { exactEip3009 } from "../../shared/schemes/exact-eip3009.ts"
-import { reconciled } from "../support/ledger.ts"
+import { runReconcile } from "../support/ledger.ts"
 import { signPayment } from "../support/payments.ts"
 import {
   eventually,
@@ -31,11 +31,11 @@ async function sell(): Promise<string> {
 async function submitElsewhere(): Promise<void> {
   const { chain, accepted } = service
   const { transfer } = await signPayment({ accepted, account: await service.customer() })
-  const [somebody] = chain.accounts
-  await chain.request("anvil_impersonateAccount", [somebody?.address])
+  const [sender] = chain.accounts
+  await chain.request("anvil_impersonateAccount", [sender?.address])
   await chain.request("eth_sendTransaction", [
     {
-      from: somebody?.address,
+      from: sender?.address,
       to: chain.asset,
       data: exactEip3009.settlementCall(chain.asset, transfer).data,
     },
@@ -57,7 +57,7 @@ afterAll(() => service.close())
 
 describe("ticket402 reconcile", () => {
   it("SET-45: finds paid rows equal to the chain's transfers while the service runs", async () => {
-    const [account, summary] = await reconciled(service)
+    const [account, summary] = await runReconcile(service)
     expect(account).toMatchObject({ kind: "account", booked: "30000", arrived: "30000", difference: "0" })
     expect(summary).toEqual({
       kind: "summary",
@@ -70,7 +70,7 @@ describe("ticket402 reconcile", () => {
 
   it("lists transfers without an authorization as other income", async () => {
     await service.chain.mint(service.payTo.address, 77n)
-    const [other, account, summary] = await reconciled(service)
+    const [other, account, summary] = await runReconcile(service)
     expect(other).toMatchObject({ kind: "other_income", value: "77" })
     expect(account).toMatchObject({ arrived: "30000", difference: "0" })
     expect(summary.code).toBe(0)
@@ -78,7 +78,7 @@ describe("ticket402 reconcile", () => {
 
   it("SET-45: names a row without its transfer and a transfer without its row", async () => {
     tamper("UPDATE redemptions SET log_index = log_index + 7 WHERE key = ?", keys[0])
-    const lines = await reconciled(service)
+    const lines = await runReconcile(service)
     expect(lines.filter(({ key }) => key === keys[0])).toMatchObject([
       { kind: "paid_without_transfer", state: expect.stringMatching(/paid|final/) },
       { kind: "transfer_without_proof" },
@@ -89,7 +89,7 @@ describe("ticket402 reconcile", () => {
 
   it("SET-45: names money that arrived by authorization and is in no row", async () => {
     await submitElsewhere()
-    const lines = await reconciled(service)
+    const lines = await runReconcile(service)
     expect(kindsOf(lines)).toEqual(["transfer_without_row", "other_income", "account", "summary"])
     expect(lines[0]).toMatchObject({ value: "10000", transactionHash: expect.stringMatching(/^0x/) })
     expect(lines.at(-1)).toMatchObject({ difference: "10000", differences: 1, code: 1 })
@@ -97,15 +97,15 @@ describe("ticket402 reconcile", () => {
 
   it("starts at the given block and refuses another value", async () => {
     const head = BigInt((await service.chain.request("eth_blockNumber")) as string)
-    expect((await reconciled(service, `${head + 1n}`))[0]).toMatchObject({ booked: "0", arrived: "0" })
-    expect(await reconciled(service, "latest")).toEqual([
+    expect((await runReconcile(service, `${head + 1n}`))[0]).toMatchObject({ booked: "0", arrived: "0" })
+    expect(await runReconcile(service, "latest")).toEqual([
       expect.stringContaining("--from-block: wanted a block's number"),
     ])
   })
 
   it("names every invariant that the store violates", async () => {
     tamper("UPDATE totals SET unsettled = '5'")
-    expect((await reconciled(service))[0]).toMatchObject({ kind: "broken_invariant", invariant: "I3" })
+    expect((await runReconcile(service))[0]).toMatchObject({ kind: "broken_invariant", invariant: "I3" })
     // The service refuses to start on such a store.
     const start = createIssuer(service.config)
     await expect(start).rejects.toThrow("I3: the total of unsettled value is 5, the rows' 0")

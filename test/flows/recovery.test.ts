@@ -5,7 +5,7 @@ import Sqlite from "better-sqlite3"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import type { ConfigInput } from "../../server/config/config.ts"
 import { type LocalChain, startLocalChain } from "../support/chain/local-chain.ts"
-import { reconciled } from "../support/ledger.ts"
+import { runReconcile } from "../support/ledger.ts"
 import { randomAccount } from "../support/payments.ts"
 import { type RpcProxy, startRpcProxy } from "../support/rpc-proxy.ts"
 import {
@@ -146,7 +146,7 @@ describe("a store restored from a backup", () => {
     expect((await refresh(after.url, early.refreshToken)).status).toBe(200)
     await sell(after)
     expect(ledger().filter(({ kind }) => kind === "imported")).toHaveLength(2)
-    expect((await reconciled(after)).at(-1)).toEqual({
+    expect((await runReconcile(after)).at(-1)).toEqual({
       kind: "summary",
       difference: "0",
       differences: 0,

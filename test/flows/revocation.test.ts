@@ -16,13 +16,13 @@ import {
   type TestService,
   watch,
 } from "../support/service.ts"
-import { spawnMate } from "../support/spawn-service.ts"
+import { spawnSecond } from "../support/spawn-service.ts"
 
 const hash = (secret: string) => createHash("sha256").update(secret).digest("hex")
 const introspector = { id: "library", secret: "b7Qm0tVx2LzY9rKd" }
 const billing = { id: "billing", secret: "Ns2fD5mY0tWzq8Xc" }
 let service: TestService
-let other: Awaited<ReturnType<typeof spawnMate>>
+let other: Awaited<ReturnType<typeof spawnSecond>>
 let file: string
 
 beforeAll(async () => {
@@ -34,7 +34,7 @@ beforeAll(async () => {
   })
   file = join(service.folder, "config.json")
   await writeFile(file, JSON.stringify(service.config))
-  other = await spawnMate(service.config)
+  other = await spawnSecond(service.config)
 })
 afterAll(async () => {
   await other.kill("SIGTERM")

@@ -112,9 +112,9 @@ describe("ticket402 serve", () => {
         /networks\.eip155:8453\.rpcUrls: .*(11155111|chain)/,
       ],
     ]
-    for (const [name, changes, wanted] of cases) {
+    for (const [name, changes, message] of cases) {
       const { code, stdout, stderr } = await serve("--config", await configFile(name, changes)).ended
-      expect(stderr, name).toMatch(wanted)
+      expect(stderr, name).toMatch(message)
       expect(code, name).toBe(78)
       expect(stdout, name).toBe("")
       expect(stderr, name).not.toContain("    at ")

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import {
-  drain,
+  emptyBalance,
   eventually,
   openService,
   postToken,
@@ -26,7 +26,7 @@ describe("failed settlement", () => {
     const bought = await postToken(service.url, purchase.headers)
     expect(bought.status).toBe(200)
     expect((await watch(service.url, bought.body.access_token)).status).toBe(200)
-    await drain(service, customer)
+    await emptyBalance(service, customer)
     await service.chain.request("evm_setAutomine", [true])
 
     const refused = await eventually(

@@ -15,7 +15,7 @@ import { checkLedger } from "../support/invariants.ts"
 import { type Account, acceptedOf, randomHex32, signPayment } from "../support/payments.ts"
 import {
   askStatus,
-  drain,
+  emptyBalance,
   eventually,
   offer,
   openService,
@@ -188,7 +188,7 @@ describe("a top-up", () => {
       const sent = await send(payment)
       expect(sent).toMatchObject({ status: 200 })
       expect(await write(sent.body.access_token)).toBe(201)
-      await drain(service, account)
+      await emptyBalance(service, account)
       return sent
     })
     await eventually(

@@ -19,10 +19,10 @@ import {
   type TestService,
   watch,
 } from "../support/service.ts"
-import { spawnMate } from "../support/spawn-service.ts"
+import { spawnSecond } from "../support/spawn-service.ts"
 
 let service: TestService
-let second: Awaited<ReturnType<typeof spawnMate>>
+let second: Awaited<ReturnType<typeof spawnSecond>>
 let broken = 500
 
 beforeAll(async () => {
@@ -38,7 +38,7 @@ beforeAll(async () => {
       costs: { "POST /movies": "0.005", "GET /dear/{id}": 7 },
     },
   })
-  second = await spawnMate({ ...service.config, costs: {} })
+  second = await spawnSecond({ ...service.config, costs: {} })
   service.app.get("/broken", gate(service.issuer, "movies:read"), (_req, res) => {
     res.sendStatus(broken)
   })

@@ -4,11 +4,11 @@ import { walletProof } from "../../shared/oauth/wallet-proof.ts"
 import type { Hex } from "../../shared/values/evm.ts"
 import { type Account, randomAccount } from "../support/payments.ts"
 import { type Answer, openService, postToken, type TestService, watch } from "../support/service.ts"
-import { spawnMate } from "../support/spawn-service.ts"
+import { spawnSecond } from "../support/spawn-service.ts"
 
 const staff = randomAccount()
 let service: TestService
-let other: Awaited<ReturnType<typeof spawnMate>>
+let other: Awaited<ReturnType<typeof spawnSecond>>
 let time = Math.floor(Date.now() / 1000)
 
 beforeAll(async () => {
@@ -16,7 +16,7 @@ beforeAll(async () => {
     issuer: { now: () => time },
     config: { whitelist: [{ address: staff.address, scope: "movies:read movies:list" }] },
   })
-  other = await spawnMate(service.config)
+  other = await spawnSecond(service.config)
 })
 afterAll(async () => {
   await other.kill("SIGTERM")

@@ -3,10 +3,10 @@ import { fileURLToPath } from "node:url"
 import { type BuildOptions, build } from "esbuild"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
-/** Packages for Node, and words that only Node knows. */
-const foreign =
+/** Packages for Node, and identifiers that exist only in Node. */
+const forbidden =
   /better-sqlite3|\b(?:express|pino|undici|axios|commander|env-paths)\b|@modelcontextprotocol|node:|\bBuffer\.|\bprocess\.|\brequire\(/
-/** An entry of the client with everything it brings, as one module. */
+/** An entry point of the client with all its dependencies, as one module. */
 export async function browserBundle(entry: string, options: BuildOptions = {}): Promise<string> {
   const { outputFiles } = await build({
     absWorkingDir: root,
@@ -15,7 +15,7 @@ export async function browserBundle(entry: string, options: BuildOptions = {}): 
     write: false,
     format: "esm",
     platform: "browser",
-    // What must not be there is found in the text, with the name of the module that wants it.
+    // These modules stay external, so that an import of one remains visible in the text of the bundle.
     external: ["node:*", "better-sqlite3", "express"],
     nodePaths: [fileURLToPath(new URL("../../node_modules", import.meta.url))],
     legalComments: "none",
@@ -25,11 +25,11 @@ export async function browserBundle(entry: string, options: BuildOptions = {}): 
   return outputFiles?.[0]?.text ?? ""
 }
 
-/** Each line that must not be in a bundle, behind the name of its module. */
+/** Each forbidden line of a bundle, after the name of its module. */
 export function leaks(bundle: string): string[] {
   let module = ""
   return bundle.split("\n").flatMap((line) => {
     if (/^\/\/ \S+\.[mc]?[jt]s$/.test(line)) module = line.slice(3)
-    return foreign.test(line) ? [`${module}: ${line.trim().slice(0, 80)}`] : []
+    return forbidden.test(line) ? [`${module}: ${line.trim().slice(0, 80)}`] : []
   })
 }

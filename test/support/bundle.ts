@@ -1,4 +1,7 @@
-/** Programs of this project as plain JavaScript, for tests that start many processes: compiled at each start they cost seven times as much. */
+/**
+ * Bundles programs of this project as JavaScript for tests that start many processes; compilation at each
+ * start takes seven times as long.
+ */
 import { createHash, randomUUID } from "node:crypto"
 import {
   existsSync,
@@ -13,21 +16,21 @@ import {
 import { basename, join } from "node:path"
 import { buildSync } from "esbuild"
 
-/** Not by this file's own place, which is another one when it is bundled itself. */
+/** The working directory, because a bundle of this file lies in another folder. */
 const root = process.cwd()
-/** Below `node_modules`, so that what is not bundled is found. */
+/** Below `node_modules`, so that imports of packages outside the bundle are resolved. */
 const cache = join(root, "node_modules/.cache/ticket402")
-/** Threads are files of their own, beside the program that starts them. */
+/** Thread programs are separate files beside the program that starts them. */
 export const threads = ["server/stores/sqlite/sqlite-thread.ts", "server/chains/signature-thread.ts"]
-/** One is native, the others find files by their own place. */
+/** One package is native; the others find their files relative to their own location. */
 const external = ["better-sqlite3", "esbuild", "tinypool"]
 
-const known = new Map<string, string>()
+const folders = new Map<string, string>()
 
-/** The file to run in place of a program, which is given by its path from the project's root. */
+/** The file to run instead of a program, given by its path from the project's root. */
 export function bundled(script: string): string {
-  const folder = known.get(script) ?? remembered(script) ?? bundle(script)
-  known.set(script, folder)
+  const folder = folders.get(script) ?? findFresh(script) ?? bundle(script)
+  folders.set(script, folder)
   return join(folder, basename(script).replace(/\.ts$/, ".js"))
 }
 
@@ -37,12 +40,15 @@ export function compileInto(folder: string, script: string): void {
     writeFileSync(join(folder, basename(path)), contents)
 }
 
-/** What a bundle was made of: while none of it has changed, it need not be made again by every process that runs it. */
+/**
+ * The inputs of a bundle with their versions: while none has changed, no process needs to build the bundle
+ * again.
+ */
 type Recipe = { readonly folder: string; readonly inputs: Readonly<Record<string, string>> }
 
 const recipeOf = (script: string): string => join(cache, `${script.replaceAll("/", "-")}.json`)
 
-function remembered(script: string): string | undefined {
+function findFresh(script: string): string | undefined {
   const file = recipeOf(script)
   if (!existsSync(file)) return undefined
   const { folder, inputs } = JSON.parse(readFileSync(file, "utf8")) as Recipe
@@ -50,7 +56,7 @@ function remembered(script: string): string | undefined {
   return isFresh && existsSync(folder) ? folder : undefined
 }
 
-/** By time of change and size, as make does. */
+/** Time of change and size, as make compares them. */
 function versionOf(path: string): string {
   const stat = statSync(join(root, path), { throwIfNoEntry: false })
   return stat ? `${stat.mtimeMs} ${stat.size}` : "gone"
@@ -93,7 +99,7 @@ const compile = (script: string) =>
     platform: "node",
     format: "esm",
     external,
-    // For packages inside that still call it.
+    // Some bundled packages still call `require`.
     banner: {
       js: 'import { createRequire as requireOf } from "node:module"; const require = requireOf(import.meta.url);',
     },

@@ -1,4 +1,7 @@
-/** A buyer in a process of its own, on a store that others share; it may kill itself at a step. Says "ready", waits for a line, and says how its calls ended. */
+/**
+ * Runs a buyer in a process of its own on a shared store; prints "ready", waits for a line, and prints how
+ * its calls ended.
+ */
 import { once } from "node:events"
 import { privateKeyToAccount } from "viem/accounts"
 import { type Client, createClient, Ticket402Error } from "../../client/index.ts"
@@ -7,35 +10,35 @@ import type { BuyerOrder, BuyerStep } from "./buyers.ts"
 
 const order = JSON.parse(process.argv[2] ?? "{}") as BuyerOrder
 
-const dieAt = (step: BuyerStep): void => {
+const killSelfAt = (step: BuyerStep): void => {
   if (order.dieAt === step) process.kill(process.pid, "SIGKILL")
 }
-const dying =
+const killAfter =
   <A extends unknown[], R>(step: BuyerStep, act: (...args: A) => Promise<R>) =>
   async (...args: A): Promise<R> => {
     const result = await act(...args)
-    dieAt(step)
+    killSelfAt(step)
     return result
   }
 
 const store = await createFileStore({ file: order.file })
 const account = privateKeyToAccount(order.key)
 const client: Client = createClient({
-  account: { address: account.address, signTypedData: dying("signed", account.signTypedData as never) },
+  account: { address: account.address, signTypedData: killAfter("signed", account.signTypedData as never) },
   budget: order.budget,
   networks: ["eip155:11155111"],
   dpop: order.dpop === true,
   store: {
     ...store,
-    reserve: dying("reserved", store.reserve),
-    keep: dying("kept", store.keep),
-    add: dying("added", store.add),
+    reserve: killAfter("reserved", store.reserve),
+    keep: killAfter("kept", store.keep),
+    add: killAfter("added", store.add),
   },
   now: () => Date.now() / 1000 + (order.aheadSeconds ?? 0),
   async fetch(input, init) {
     const response = await fetch(input, init)
-    if (init?.body instanceof URLSearchParams) dieAt("refreshed")
-    else if (new Headers(init?.headers).has("payment-signature")) dieAt("sent")
+    if (init?.body instanceof URLSearchParams) killSelfAt("refreshed")
+    else if (new Headers(init?.headers).has("payment-signature")) killSelfAt("sent")
     return response
   },
 })

@@ -5,7 +5,7 @@ import type { ClientOptions } from "../../client/index.ts"
 import type { Hex } from "../../shared/values/evm.ts"
 import { bundled } from "./bundle.ts"
 
-/** Where a buyer may die: right after this. */
+/** The steps after which a buyer may kill itself. */
 export type BuyerStep = "reserved" | "signed" | "kept" | "sent" | "added" | "refreshed"
 
 export type BuyerOrder = {
@@ -16,11 +16,14 @@ export type BuyerOrder = {
   readonly calls?: number
   readonly dpop?: boolean
   readonly dieAt?: BuyerStep
-  /** How far the buyer's clock is ahead. */
+  /** Seconds by which the buyer's clock is ahead. */
   readonly aheadSeconds?: number
 }
 
-/** How each call of each buyer ended, a status or an error's code; undefined for a buyer who was killed. They start together. */
+/**
+ * Starts all buyers at once. Returns a status or an error code for each call of each buyer; undefined for a
+ * buyer that was killed.
+ */
 export async function runBuyers(...orders: BuyerOrder[]): Promise<(string[] | undefined)[]> {
   const script = bundled("test/support/buyer-child.ts")
   const buyers = orders.map((order) => {

@@ -1,4 +1,7 @@
-/** A copy of this checkout and empty folders beside it, in which a document's steps run as a reader types them. */
+/**
+ * Copies this checkout and makes empty folders beside it, in which a document's steps run as a reader types
+ * them.
+ */
 import { spawn } from "node:child_process"
 import { chmod, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
@@ -12,11 +15,11 @@ const copied = [
 ]
 
 export type Shell = {
-  /** Resolves with everything that the commands printed; rejects with it when one of them fails. */
+  /** Resolves with the output of the commands; rejects with it when one of them fails. */
   readonly ended: Promise<string>
-  /** Resolves with the first line that starts with a text, once it is there. */
+  /** Resolves with the first line that starts with this text, when it has been printed. */
   lineWith(start: string): Promise<string>
-  /** Ends the commands and all that they started. */
+  /** Ends the commands and every process that they started. */
   stop(): Promise<void>
 }
 
@@ -28,7 +31,10 @@ export type Checkout = {
   remove(): Promise<void>
 }
 
-/** The shells use the real npm, except that `npm i` takes what `npm ci` installed: a registry may be out of reach. */
+/**
+ * The shells use the real npm, but `npm i` installs from this checkout's packages, because a registry may be
+ * unreachable.
+ */
 export async function copyCheckout(): Promise<Checkout> {
   const folder = await mkdtemp(join(tmpdir(), "checkout-"))
   const checkout = join(folder, "ticket402")
@@ -51,7 +57,7 @@ export async function copyCheckout(): Promise<Checkout> {
   }
 }
 
-/** `npm run check` checks the types; without them the package is built in seconds. */
+/** `npm run check` checks the types; without that check the build takes seconds. */
 async function buildUnchecked(file: string): Promise<void> {
   const config = JSON.parse(await readFile(file, "utf8")) as { compilerOptions: Record<string, unknown> }
   config.compilerOptions.noCheck = true
@@ -74,32 +80,34 @@ function openShell(commands: string, cwd: string, env: NodeJS.ProcessEnv): Shell
     detached: true,
     stdio: ["ignore", "pipe", "pipe"],
   })
-  let said = ""
+  let output = ""
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding("utf8").on("data", (text: string) => {
-      said += text
+      output += text
     })
   const ended = new Promise<string>((resolve, reject) => {
     child.once("error", reject)
-    child.once("close", (code) => (code === 0 ? resolve(said) : reject(new Error(`${commands}\n${said}`))))
+    child.once("close", (code) =>
+      code === 0 ? resolve(output) : reject(new Error(`${commands}\n${output}`)),
+    )
   })
   ended.catch(() => {})
   return {
     ended,
     async lineWith(start) {
       const find = () =>
-        said
+        output
           .split("\n")
           .slice(0, -1)
           .find((line) => line.startsWith(start))
       return new Promise((resolve, reject) => {
-        const look = () => {
+        const check = () => {
           const line = find()
           if (line !== undefined) resolve(line)
         }
-        child.stdout.on("data", look)
-        child.once("close", () => reject(new Error(`the commands ended without ${start}: ${said}`)))
-        look()
+        child.stdout.on("data", check)
+        child.once("close", () => reject(new Error(`the commands ended without ${start}: ${output}`)))
+        check()
       })
     },
     async stop() {

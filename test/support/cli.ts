@@ -1,4 +1,4 @@
-/** Commands of the client without a process: on streams of a test, in a folder of their own. */
+/** Runs commands of the client in this process, on streams of a test and in a folder of their own. */
 import { mkdir, mkdtemp, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { PassThrough, Readable } from "node:stream"
@@ -17,7 +17,7 @@ export type AgentHome = {
   readonly key: Hex
 }
 
-/** A home with an account whose password is cheap to check, and settings. */
+/** A folder with settings and an account whose password is cheap to check. */
 export async function agentHome(parent: string, settings: object = {}): Promise<AgentHome> {
   await mkdir(parent, { recursive: true })
   const home = await mkdtemp(join(parent, "agent-"))
@@ -29,7 +29,7 @@ export async function agentHome(parent: string, settings: object = {}): Promise<
   return { home, passwordFile, key, address: privateKeyToAddress(key).toLowerCase() as Hex }
 }
 
-/** As another wallet would have written it. */
+/** A keystore in the form in which another wallet writes it. */
 export function cheapKeystore(key: Hex): string {
   const [derived, options] = Keystore.scrypt({ password, n: 2, r: 8, p: 1 })
   const address = privateKeyToAddress(key).slice(2).toLowerCase()
@@ -38,7 +38,7 @@ export function cheapKeystore(key: Hex): string {
 
 export type Ended = { readonly code: number; readonly stdout: Buffer; readonly stderr: string }
 
-/** Nobody sits at this terminal. */
+/** Runs a command without a terminal. */
 export async function runHere(
   command: Command,
   options: { readonly json?: boolean; readonly input?: string; readonly env?: NodeJS.ProcessEnv } = {},

@@ -1,4 +1,6 @@
-/** What every test of the client starts from: sellers that are closed afterwards, a clock that only waiting moves. */
+/**
+ * The common setup of client tests: sellers that are closed afterwards, and a clock that only waiting moves.
+ */
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts"
 import { afterEach } from "vitest"
 import {
@@ -35,7 +37,7 @@ export function buyer(clock: { now: number }, changes: Partial<ClientOptions> = 
   return { client, ...customer }
 }
 
-/** What a buyer's client is made with. */
+/** The options of a buyer's client. */
 export function terms(clock: { now: number }, changes: Partial<ClientOptions> = {}) {
   const key = generatePrivateKey()
   const account = privateKeyToAccount(key)
@@ -46,7 +48,7 @@ export function terms(clock: { now: number }, changes: Partial<ClientOptions> = 
     budget: { perPurchase: "0.05", perDay: "1.00" },
     networks: ["eip155:11155111"],
     now: () => clock.now,
-    // Waiting is what moves the clock, so that no test sleeps.
+    // Waiting moves the clock, so that no test sleeps.
     delay: async (seconds) => {
       delays.push(seconds)
       clock.now += seconds
@@ -57,7 +59,7 @@ export function terms(clock: { now: number }, changes: Partial<ClientOptions> = 
   return { options, account, key, events, delays }
 }
 
-/** The typed error a call must end with. */
+/** The typed error with which a call must end. */
 export async function failure(call: Promise<unknown>): Promise<Ticket402Error> {
   const error = await call.then(
     (value) => new Error(`expected a refusal, found ${value instanceof Response ? value.status : value}`),

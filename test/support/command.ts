@@ -1,11 +1,11 @@
-/** Runs the project's commands as a user would, as processes of their own. */
+/** Runs the project's commands as processes, as a user does. */
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { fileURLToPath } from "node:url"
 import { bundled } from "./bundle.ts"
 
 export type Command = {
-  /** Resolves with what was printed until now, once it contains a whole line. */
+  /** Resolves with the first line of the output, when it is complete. */
   firstLine(): Promise<string>
   /** Resolves when the process has ended. */
   readonly ended: Promise<{ code: number | null; stdout: string; stderr: string }>
@@ -19,11 +19,11 @@ export const runCommand = (
   env: NodeJS.ProcessEnv = process.env,
 ): Command => start([bundled(script), ...args], { env })
 
-/** A program that was compiled into a folder. */
+/** Runs a program that was compiled into a folder. */
 export const runIn = (folder: string, file: string, args: readonly string[]): Command =>
   start([file, ...args], { cwd: folder })
 
-/** As it is, compiled while it is loaded. */
+/** Runs a file directly, compiled at its start. */
 export const runFile = (file: URL, args: readonly string[], options: RunOptions = {}): Command =>
   start(["--import", "tsx", fileURLToPath(file), ...args], options)
 

@@ -12,15 +12,15 @@ const paths = [
     .map((file) => `docs/${file}`),
 ]
 
-/** Their texts, by their paths from the root. */
+/** The texts by their paths from the root. */
 export const documents: ReadonlyMap<string, string> = new Map(
   paths.map((path) => [path, readFileSync(new URL(path, root), "utf8")]),
 )
 
-/** All of them as one text. */
+/** All documents as one text. */
 export const prose = [...documents.values()].join("\n")
 
-/** A code block, with the line above it; the indentation of a list is removed. */
+/** A code block with the line above it; the indentation of a list is removed. */
 type Fence = { readonly language: string; readonly lead: string; readonly body: string }
 
 const readFences = (text: string): readonly Fence[] =>
@@ -41,7 +41,8 @@ export const fences = (language: string): string[] =>
 /** The one example of a language that contains a text. */
 export function example(part: string, language = "ts"): string {
   const [found = "", ...others] = fences(language).filter((body) => body.includes(part))
-  if (found === "" || others.length > 0) throw new Error(`found not one example with ${part}`)
+  if (found === "" || others.length > 0)
+    throw new Error(`expected one example with ${part}, found ${found === "" ? "none" : "several"}`)
   return found
 }
 

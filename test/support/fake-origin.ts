@@ -1,4 +1,7 @@
-/** A seller for tests of the client: gate and ticket office over real HTTP, whose every answer a test can replace. */
+/**
+ * A seller for tests of the client: gate and token endpoint over real HTTP, with answers that a test can
+ * replace.
+ */
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 import { domainOf } from "../../shared/networks/network.ts"
@@ -28,9 +31,9 @@ export type FakeOffer = {
   durationSeconds: number
   amount: string
   ref: string
-  /** Of an offer whose price is quoted: for how long each quote holds. */
+  /** Seconds for which a quote is valid; absent for a fixed price. */
   quoteSeconds?: number
-  /** What else the 402 says of it. */
+  /** Further terms of the offer in the 402. */
   terms?: Partial<OfferTerms>
 }
 type FakeGrant = {
@@ -45,8 +48,8 @@ type FakeGrant = {
 export type FakeOrigin = Awaited<ReturnType<typeof createFakeOrigin>>
 
 const payTo = "0x209693Bc6afc0C5328bA36FaF03C514EF312287C"
-/** Another address that a seller may want his money at. */
-export const elsewhere = "0x857b06519E91e3A54538791bDbb0E22373e36b66"
+/** Another payTo of the seller. */
+export const otherPayTo = "0x857b06519E91e3A54538791bDbb0E22373e36b66"
 export const [usdc] = sepolia.assets
 export const hour: FakeOffer = { ref: "hour@9f3c2a71", scope: "read", durationSeconds: 3600, amount: "10000" }
 
@@ -54,8 +57,8 @@ export const json = (response: ServerResponse, status: number, body: unknown, he
   response.writeHead(status, { "content-type": "application/json", ...headers }).end(JSON.stringify(body))
 }
 /** Cuts the connection without an answer. */
-export const hangUp: Handler = (_request, _response, socket) => void socket.destroy()
-/** A refusal of the ticket office, by its table. */
+export const cutConnection: Handler = (_request, _response, socket) => void socket.destroy()
+/** A refusal of the token endpoint, from its table of refusals. */
 export const refuse =
   (reason: Reason, headers = {}): Handler =>
   (_request, response) =>
@@ -92,7 +95,7 @@ export async function createFakeOrigin(clock: { now: number }) {
   const self = {
     url,
     requests,
-    /** Every distinct valid payment the office has seen, taken or not. */
+    /** Every distinct valid payment that the token endpoint received, accepted or not. */
     transfers,
     /** Requests that reached the handler behind the gate. */
     handled,
@@ -101,20 +104,20 @@ export async function createFakeOrigin(clock: { now: number }) {
     tokenEndpoint: `${url}/token`,
     offers: [hour] as FakeOffer[],
     payTo,
-    /** How many of an offer's calls one takes. */
+    /** The number of calls that one request uses up. */
     cost: undefined as number | undefined,
     tokenLifeSeconds: 300,
-    /** What a new grant says of its money. */
+    /** The settlement state of a new grant. */
     settlement: "pending" as FakeGrant["state"],
-    /** Changes an entry of `accepts` on its way out. */
-    dress: (entry: Record<string, unknown>): unknown => entry,
-    /** The scope a path wants. */
+    /** Changes an entry of `accepts` before it is sent. */
+    changeEntry: (entry: Record<string, unknown>): unknown => entry,
+    /** The scope that a path requires. */
     scopeOf: (path: string): string => (path.startsWith("/write") ? "write" : "read"),
-    /** The next answers to `"POST /token"` and the like, instead of the built-in ones. */
+    /** Sets the next answers to a route such as `"POST /token"`, in place of the built-in ones. */
     script: (key: string, ...handlers: Handler[]) =>
       scripts.set(key, [...(scripts.get(key) ?? []), ...handlers]),
     always: (key: string, handler: Handler) => routes.set(key, handler),
-    seen: (key: string) => requests.filter((r) => `${r.method} ${r.path.split("?")[0]}` === key),
+    requestsTo: (key: string) => requests.filter((r) => `${r.method} ${r.path.split("?")[0]}` === key),
     challenge,
     gate,
     router,
@@ -135,7 +138,7 @@ export async function createFakeOrigin(clock: { now: number }) {
       error,
       resource: { url: `${self.resource}/` },
       accepts: offers.map((offer) =>
-        self.dress({
+        self.changeEntry({
           scheme: "exact",
           network: sepolia.id,
           amount: offer.amount,
@@ -184,7 +187,7 @@ export async function createFakeOrigin(clock: { now: number }) {
 
   function gate(request: Recorded, response: ServerResponse): void {
     const scope = self.scopeOf(request.path)
-    const reason = judge(request, scope)
+    const reason = reasonToRefuse(request, scope)
     if (reason === undefined) {
       handled.push(request)
       json(response, 200, { path: request.path, method: request.method, body: request.body })
@@ -194,7 +197,7 @@ export async function createFakeOrigin(clock: { now: number }) {
     } else json(response, gateRefusals[reason].status, { error: reason })
   }
 
-  function judge(request: Recorded, scope: string): GateReason | undefined {
+  function reasonToRefuse(request: Recorded, scope: string): GateReason | undefined {
     const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? "")?.[1]
     if (token === undefined) return "token_missing"
     const grant = grants.find((candidate) => candidate.tokens.has(token))
@@ -207,18 +210,18 @@ export async function createFakeOrigin(clock: { now: number }) {
   async function router(request: Recorded, response: ServerResponse): Promise<void> {
     const secret = parseHex32(String(request.headers["ticket402-secret"] ?? ""))
     const payment = request.headers["payment-signature"]
-    const no = (reason: Reason) => json(response, refusals[reason].status, errorBody(reason))
+    const refuseWith = (reason: Reason) => json(response, refusals[reason].status, errorBody(reason))
     if (payment === undefined) {
       const form = new URLSearchParams(request.body)
       const [id, generation] = (form.get("refresh_token") ?? "").split(".")
       const grant = grants.find((candidate) => candidate.id === id)
-      if (!grant) return no("refresh_token_invalid")
-      if (grant.state === "failed") return no("settlement_failed")
-      if (grant.endsAt <= clock.now) return no("grant_over")
+      if (!grant) return refuseWith("refresh_token_invalid")
+      if (grant.state === "failed") return refuseWith("settlement_failed")
+      if (grant.endsAt <= clock.now) return refuseWith("grant_over")
       const proven = secret !== undefined && openingOf(secret) === grant.opening
       const current = Number(generation) === grant.generation
       if (!current && !(Number(generation) === grant.generation - 1 && proven))
-        return no("refresh_token_reused")
+        return refuseWith("refresh_token_reused")
       if (current) grant.generation++
       return answer(grant, response)
     }
@@ -227,7 +230,7 @@ export async function createFakeOrigin(clock: { now: number }) {
     const transfer = exactEip3009.parse(payload.payload)
     const domain = domainOf(sepolia, usdc)
     if ((await exactEip3009.verify(transfer, domain, recoverSigner)) !== "valid")
-      return no("signature_invalid")
+      return refuseWith("signature_invalid")
     const key = exactEip3009.redemptionKey(sepolia.chainId, usdc.address, transfer)
     if (!transfers.some((other) => other.nonce === transfer.nonce)) transfers.push(transfer)
     const opening = parseHex32(String(request.headers["ticket402-commitment"] ?? "")) ?? openingOf(secret!)
@@ -235,18 +238,19 @@ export async function createFakeOrigin(clock: { now: number }) {
     if (known)
       return secret !== undefined && openingOf(secret) === known.opening
         ? answer(known, response)
-        : no("authorization_conflict")
+        : refuseWith("authorization_conflict")
     const offer = self.offers.find((candidate) => candidate.ref === payload.accepted.extra?.offer)
-    if (!offer) return no("offer_unknown")
+    if (!offer) return refuseWith("offer_unknown")
     const { quote } = payload.accepted.extra ?? {}
     const isQuoted = offer.quoteSeconds !== undefined
-    if (isQuoted !== (quote !== undefined)) return no("quote_invalid")
-    if (isQuoted && Number(transfer.validBefore) - 600 > Number(quote?.slice(6))) return no("quote_expired")
+    if (isQuoted !== (quote !== undefined)) return refuseWith("quote_invalid")
+    if (isQuoted && Number(transfer.validBefore) - 600 > Number(quote?.slice(6)))
+      return refuseWith("quote_expired")
     const offerRef = committedOffer(offer.ref, quote)
     if (commitmentNonce(opening, { offerRef, resource: self.resource }) !== transfer.nonce)
-      return no("commitment_mismatch")
-    if (transfer.value !== BigInt(offer.amount)) return no("amount_mismatch")
-    if (transfer.payTo !== self.payTo.toLowerCase()) return no("recipient_mismatch")
+      return refuseWith("commitment_mismatch")
+    if (transfer.value !== BigInt(offer.amount)) return refuseWith("amount_mismatch")
+    if (transfer.payTo !== self.payTo.toLowerCase()) return refuseWith("recipient_mismatch")
     const grant: FakeGrant = {
       id: `grant${grants.length}x${url.slice(-5).replace(":", "")}`,
       scope: offer.scope,

@@ -1,4 +1,4 @@
-/** The command serve with a bug: on SIGUSR2 something nobody expected is thrown, or rejected. */
+/** Runs the command serve with a bug: on SIGUSR2 an unexpected error is thrown or rejected. */
 import { serve } from "../../server/commands/serve.ts"
 
 const [config = "", kind] = process.argv.slice(2)

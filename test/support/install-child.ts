@@ -27,20 +27,20 @@ async function unpack(tarball: string): Promise<readonly string[]> {
 }
 
 async function link(name: string): Promise<void> {
-  const place = join(target, name)
-  await mkdir(dirname(place), { recursive: true })
-  await symlink(await realpath(join(installed, name)), place).catch(ignoreExisting)
-  const { bin = {} } = await manifestOf(place)
+  const destination = join(target, name)
+  await mkdir(dirname(destination), { recursive: true })
+  await symlink(await realpath(join(installed, name)), destination).catch(ignoreExisting)
+  const { bin = {} } = await manifestOf(destination)
   const commands = typeof bin === "string" ? { [name]: bin } : bin
   await mkdir(join(target, ".bin"), { recursive: true })
   for (const [command, file] of Object.entries(commands))
-    await symlink(join(place, file), join(target, ".bin", command)).catch(ignoreExisting)
+    await symlink(join(destination, file), join(target, ".bin", command)).catch(ignoreExisting)
 }
 
 function ignoreExisting(error: unknown): void {
   if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error
 }
 
-const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith("-"))
-for (const argument of wanted)
+const packages = process.argv.slice(2).filter((argument) => !argument.startsWith("-"))
+for (const argument of packages)
   for (const name of argument.endsWith(".tgz") ? await unpack(argument) : [argument]) await link(name)

@@ -1,4 +1,7 @@
-/** What must hold of a database and its chain whatever happened to the processes (security.md §4.3, I1 to I9). */
+/**
+ * Checks the invariants of a database and its chain, which must hold after any kill (security.md §4.3, I1 to
+ * I9).
+ */
 import Database from "better-sqlite3"
 import { brokenLine, judgeDoubles, judgeExposure, judgeRow } from "../../server/core/invariants.ts"
 import { isSettled, isUnsettled, type RedemptionState } from "../../server/core/redemption.ts"
@@ -12,9 +15,9 @@ export type Findings = {
   readonly broken: readonly string[]
   readonly redemptions: number
   readonly paid: number
-  /** Redemptions of which it is not known yet whether they are paid. */
+  /** Redemptions whose settlement has no final state yet. */
   readonly open: number
-  /** Atomic units: of what the ledger calls settled, and of what arrived. */
+  /** Atomic units: the sum that the ledger calls settled, and the sum that arrived. */
   readonly owed: bigint
   readonly received: bigint
   /** Transfers to payTo beyond one for each redemption. */
@@ -26,14 +29,14 @@ type Row = Record<string, string | number | null>
 const isPaid = (row: Row): boolean => isSettled(row.state as RedemptionState)
 
 /**
- * Reads the file as it is, also while services work on it, but no sale should begin meanwhile. `payTo` must get nothing
- * but payments of this database.
+ * Reads the file, also while services write to it, but no sale may begin meanwhile. `payTo` must receive
+ * payments of this database only.
  */
 export async function checkInvariants(file: string, chain: LocalChain, payTo: Hex): Promise<Findings> {
   const db = new Database(file, { readonly: true, fileMustExist: true })
   try {
     const rows: Rows = (sql) => db.prepare<[], Row>(sql).all()
-    // The database before the chain: what it calls paid must be there already.
+    // The database is read before the chain: a transfer that it calls paid must then be on the chain.
     const redemptions = rows("SELECT * FROM redemptions")
     const transfers = await transfersTo(chain, payTo)
     const paid = redemptions.filter(isPaid)
@@ -57,7 +60,7 @@ export async function checkInvariants(file: string, chain: LocalChain, payTo: He
   }
 }
 
-/** Judges the invariants that need no chain, as the product does; they hold at every moment. */
+/** Checks the invariants that need no chain, with the product's own code; they hold at every moment. */
 export async function checkLedger(file: string): Promise<readonly string[]> {
   const db = new Database(file, { readonly: true, fileMustExist: true })
   db.defaultSafeIntegers(true)
@@ -86,7 +89,7 @@ type Transfer = {
   readonly logIndex: number
 }
 
-/** Every row called paid has its own Transfer on the chain, and no Transfer is without a row. */
+/** Every paid row has its own Transfer on the chain, and every Transfer has a row. */
 function ofChain(redemptions: readonly Row[], transfers: readonly Transfer[]): string[] {
   const paid = redemptions.filter(isPaid)
   const byLog = new Map(transfers.map((transfer) => [`${transfer.hash} ${transfer.logIndex}`, transfer]))
@@ -95,14 +98,14 @@ function ofChain(redemptions: readonly Row[], transfers: readonly Transfer[]): s
     return transfer?.payer !== row.payer || transfer?.value !== BigInt(row.value ?? 0)
   })
   const payers = new Set(redemptions.map((row) => String(row.payer)))
-  const strangers = transfers.filter((transfer) => !payers.has(transfer.payer))
+  const unknown = transfers.filter((transfer) => !payers.has(transfer.payer))
   return [
     ...unproven.map((row) => `I4: ${row.key} is called paid without its transfer`),
-    ...strangers.map((transfer) => `I9: ${transfer.hash} paid for nothing that was sold`),
+    ...unknown.map((transfer) => `I9: ${transfer.hash} pays for no sale`),
   ]
 }
 
-/** A payer may buy often, but is never charged more often than he bought. */
+/** Counts the transfers of each payer beyond the payer's purchases. */
 function surplus(redemptions: readonly Row[], transfers: readonly Transfer[]): number {
   const left = new Map<string, number>()
   for (const row of redemptions) left.set(String(row.payer), (left.get(String(row.payer)) ?? 0) + 1)
@@ -110,9 +113,10 @@ function surplus(redemptions: readonly Row[], transfers: readonly Transfer[]): n
   return [...left.values()].reduce((total, each) => total + Math.max(0, -each), 0)
 }
 
-/** Every nonce that a relayer has used on the chain was used by bytes that were stored before. */
+/** Every nonce that a relayer used on the chain belongs to a transaction that was stored first. */
 async function ofRelayer(rows: Rows, chain: LocalChain): Promise<string[]> {
-  // The chain before the database, and the receipts last: what was used by then was stored and is in a block.
+  // The chain is read before the database, and the receipts last: every nonce used by then is stored and in a
+  // block.
   const used = new Map<string, number>()
   for (const { relayer } of rows("SELECT DISTINCT relayer FROM transactions"))
     used.set(String(relayer), Number(await chain.request("eth_getTransactionCount", [relayer, "latest"])))
@@ -124,7 +128,7 @@ async function ofRelayer(rows: Rows, chain: LocalChain): Promise<string[]> {
   return [...used].flatMap(([relayer, count]) =>
     Array.from({ length: count }, (_, nonce) => nonce)
       .filter((nonce) => !mined.has(`${relayer} ${nonce}`))
-      .map((nonce) => `I5: nonce ${nonce} of ${relayer} was used by what was not stored`),
+      .map((nonce) => `I5: nonce ${nonce} of ${relayer} was used by a transaction that was not stored`),
   )
 }
 

@@ -1,16 +1,22 @@
-/** Many texts of one JSON value, and many spellings of one payment: what changes nothing about what was signed. */
+/**
+ * Writes one JSON value in many ways, and one payment in many spellings that do not change its signed
+ * content.
+ */
 import { checksumAddress, type Hex } from "../../shared/values/evm.ts"
 
 /** The next of a series of choices: a whole number below `sides`. */
 export type Roll = (sides: number) => number
 
-/** Choices from bytes, over and over, so that a generator of bytes is a generator of choices (and shrinks like one). */
+/**
+ * Choices from bytes, repeated from the start, so that a generator of bytes is a generator of choices (and
+ * shrinks like one).
+ */
 export function rollOf(bytes: Uint8Array): Roll {
   let at = 0
   return (sides) => (bytes.length === 0 ? 0 : (bytes[at++ % bytes.length] ?? 0) % sides)
 }
 
-/** A text that every JSON reader reads as this value: order of keys, white space, escapes. */
+/** A text that every JSON reader reads as this value, with random order of keys, white space and escapes. */
 export function spellJson(value: unknown, roll: Roll): string {
   const space = () => ["", "", "", " ", "\n", "\t ", "\r\n"][roll(7)] ?? ""
   const write = (item: unknown): string => {
@@ -51,7 +57,10 @@ export type PaymentJson = {
   readonly payload: { readonly signature: Hex; readonly authorization: Record<string, Hex> }
 }
 
-/** The same authorization with other cases of its hex digits, and members that nobody asked for where they are ignored. */
+/**
+ * The same authorization with other cases of its hex digits, and with unknown members where readers ignore
+ * them.
+ */
 export function spellPayment(payment: Record<string, unknown>, roll: Roll): Record<string, unknown> {
   const { accepted, payload } = payment as PaymentJson
   const { from = "0x", to = "0x", nonce = "0x", ...rest } = payload.authorization
@@ -90,7 +99,7 @@ const mixed = (digits: string, roll: Roll): string =>
     .map((digit) => (roll(2) === 0 ? digit.toUpperCase() : digit))
     .join("")
 
-/** Lower, upper, or with the one right checksum: any other mixture is a typing error. */
+/** All lower, all upper, or with the correct checksum: any other mixture is a typing error. */
 function spellAddress(address: Hex, roll: Roll): Hex {
   const digits = address.slice(2)
   return [

@@ -1,4 +1,4 @@
-/** Key folders for tests: made ready to rotate, looked into, and a signer that shows nothing but signatures. */
+/** Key folders for tests: opens, ages and reads them, and creates an external signer. */
 import { createHash, generateKeyPairSync, randomUUID, sign as signBytes } from "node:crypto"
 import { readdir, readFile } from "node:fs/promises"
 import { join } from "node:path"
@@ -6,18 +6,18 @@ import type { JWK } from "jose"
 import { openKeys, type Signer } from "../../server/keys/index.ts"
 import type { KeyRing } from "../../server/keys/ring-file.ts"
 
-/** The ring as it lies in the folder, private halves included. */
+/** The ring as the folder holds it, private keys included. */
 export async function readRing(folder: string): Promise<KeyRing> {
   const [name] = (await readdir(folder)).filter((file) => /^ring-\d+\.json$/.test(file))
   return JSON.parse(await readFile(join(folder, name ?? ""), "utf8"))
 }
 
-/** A ring whose next key was published long enough ago, as after any minute of service. */
+/** Opens a ring whose next key was published long enough ago to become active. */
 export async function openAgedKeys(folder: string, seconds = 3600): Promise<void> {
   await openKeys(folder, { now: () => Math.floor(Date.now() / 1000) - seconds })
 }
 
-/** What a KMS is: a name, a public half, and a function. */
+/** A signer with the interface of a KMS: a key id, a public key and a function that signs. */
 export function createExternalSigner(
   alg: Signer["alg"] = "ES256",
 ): Signer & { signed: number; fault?: Error } {

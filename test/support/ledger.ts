@@ -1,4 +1,4 @@
-/** What the command `reconcile` says of a cinema's books. */
+/** Runs the command `reconcile` on a service's books and returns its output. */
 import { rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -9,8 +9,8 @@ import type { TestService } from "./service.ts"
 // biome-ignore lint/suspicious/noExplicitAny: lines are looked into freely in tests
 export type Line = any
 
-/** Every line it prints; the last of them says how it ended, too. */
-export async function reconciled(
+/** Every printed line; the last one also has the exit code. */
+export async function runReconcile(
   service: Pick<TestService, "config">,
   fromBlock?: string,
 ): Promise<readonly Line[]> {

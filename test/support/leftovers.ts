@@ -1,17 +1,22 @@
-/** Finds the threads, timers, sockets and open files that code of the service has left behind in this process. */
+/**
+ * Finds the threads, timers, sockets and open files that code of the service has left behind in this process.
+ */
 import { createHook } from "node:async_hooks"
 import { readdir, readlink } from "node:fs/promises"
 import type { Worker } from "node:worker_threads"
 import { Agent, getGlobalDispatcher, setGlobalDispatcher } from "undici"
 
-/** Set by this code, directly or through a package: undici and vitest have timers of their own. */
+/**
+ * True for timers set by this code, directly or through a package: undici and vitest have timers of their
+ * own.
+ */
 const isOurs = (stack: string): boolean => /\/(?:server|shared)\//.test(stack)
 /** Node.js holds such a timer weakly, and offers no way to clear it. */
 const isWeak = (stack: string): boolean => stack.includes("AbortSignal.timeout")
 
 /**
- * Runs the work, closes the connections that `fetch` keeps for later, and describes everything that is still there: one line
- * each. Open files are looked for below the folder.
+ * Runs the work, closes the connections that `fetch` keeps for later, and describes each resource that
+ * remains in one line. Open files are searched for below the folder.
  */
 export async function leftoversOf(folder: string, work: () => Promise<unknown>): Promise<readonly string[]> {
   const timers = new Map<number, string>()
@@ -23,7 +28,7 @@ export async function leftoversOf(folder: string, work: () => Promise<unknown>):
     },
     destroy: (id) => void timers.delete(id),
   })
-  const noteThread = (thread: Worker) => {
+  const addThread = (thread: Worker) => {
     threads.add(thread)
     thread.once("exit", () => threads.delete(thread))
   }
@@ -31,7 +36,7 @@ export async function leftoversOf(folder: string, work: () => Promise<unknown>):
   const before = getGlobalDispatcher()
   const connections = new Agent()
   setGlobalDispatcher(connections)
-  process.on("worker", noteThread)
+  process.on("worker", addThread)
   hook.enable()
   try {
     await work()
@@ -46,7 +51,7 @@ export async function leftoversOf(folder: string, work: () => Promise<unknown>):
     ]
   } finally {
     hook.disable()
-    process.off("worker", noteThread)
+    process.off("worker", addThread)
     setGlobalDispatcher(before)
   }
 }

@@ -1,4 +1,7 @@
-/** A real nginx (scripts/system-packages.sh installs it) with the sample configuration, on a port of its own. */
+/**
+ * Starts a real nginx (scripts/system-packages.sh installs it) with the sample configuration, on a port of
+ * its own.
+ */
 import { execFileSync, spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
@@ -12,11 +15,11 @@ export const hasNginx = spawnSync("nginx", ["-v"]).error === undefined
 export type Nginx = { readonly url: string; stop(): Promise<void> }
 
 export type NginxOptions = {
-  /** Host and port of the ticket office, and of the service whose films are sold. */
+  /** Host and port of the token endpoint, and of the protected service. */
   readonly router: string
   readonly movies: string
   readonly port?: number
-  /** Paths of the office that the sample keeps to the inside, and are served all the same. */
+  /** Paths of the token endpoint that the sample does not forward, and that this nginx forwards. */
   readonly paths?: readonly string[]
 }
 
@@ -33,12 +36,12 @@ export async function startNginx({ router, movies, port, paths = [] }: NginxOpti
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
     .map((kind) => `${kind}_temp_path ${join(folder, kind)};`)
     .join("\n")
-  const whole = `daemon off; master_process off; pid ${join(folder, "pid")};
+  const configuration = `daemon off; master_process off; pid ${join(folder, "pid")};
 events { worker_connections 64; }
 http { access_log off; ${temporary}
 ${sample} }`
   const file = join(folder, "nginx.conf")
-  await writeFile(file, whole)
+  await writeFile(file, configuration)
   execFileSync("nginx", ["-t", "-q", "-e", join(folder, "error.log"), "-p", folder, "-c", file])
   const nginx = spawn("nginx", ["-e", join(folder, "error.log"), "-p", folder, "-c", file], {
     stdio: "ignore",

@@ -5,14 +5,14 @@ import type { ConfigInput } from "../../server/config/config.ts"
 export const payTo = "0x209693Bc6afc0C5328bA36FaF03C514EF312287C"
 export const sepoliaId = "eip155:11155111"
 
-/** Where a service keeps what is its own. */
+/** The paths of a service's database and keys in a folder. */
 export const storedIn = (folder: string) => ({
   database: `sqlite:${join(folder, "ticket402.db")}`,
   keys: join(folder, "keys"),
   relayer: { privateKeyFile: join(folder, "relayer.key") },
 })
 
-/** A configuration that is complete but for what a test changes. */
+/** A complete configuration with the changes of a test. */
 export const configInput = (changes: Partial<ConfigInput> = {}): ConfigInput => ({
   issuer: "http://127.0.0.1:8402",
   payTo,
@@ -29,7 +29,7 @@ export const configInput = (changes: Partial<ConfigInput> = {}): ConfigInput => 
   ...changes,
 })
 
-/** An offer whose price a function tells. */
+/** An offer whose price comes from a function. */
 export const pricedByFunction = (id: string, scope: string) => ({
   id,
   scope,

@@ -1,4 +1,4 @@
-/** Orders, versions and evidence for tests of the store: random where nothing is said. */
+/** Orders, versions and evidence for tests of the store; values that a test does not set are random. */
 import { randomBytes } from "node:crypto"
 import type { ExposureLimits } from "../../server/core/exposure.ts"
 import type { Evidence } from "../../server/core/redemption.ts"
@@ -6,7 +6,7 @@ import type { RedeemOrder, SignedBytes, TopUpOrder } from "../../server/ports/re
 import type { SignedTransfer } from "../../shared/schemes/scheme.ts"
 import type { Address, Hex } from "../../shared/values/evm.ts"
 
-/** When tests of the store begin, in seconds. */
+/** The time at which tests of the store begin, in seconds. */
 export const start = 1_700_000_000
 export const network = "eip155:84532"
 export const relayer: Address = `0x${"ee".repeat(20)}`
@@ -24,7 +24,7 @@ export type OrderChanges = Partial<Omit<RedeemOrder, "grant" | "transfer" | "lim
   readonly intake?: Partial<RedeemOrder["intake"]>
 }
 
-/** Limits that do not bite. */
+/** Limits that refuse nothing. */
 export const noLimits: ExposureLimits = {
   queue: 1000,
   perPayment: 10n ** 80n,
@@ -34,7 +34,10 @@ export const noLimits: ExposureLimits = {
   dailyLoss: 10n ** 80n,
 }
 
-/** An order of a payer who has plenty, for 0.01 of an asset with 6 decimals, with limits that do not bite. */
+/**
+ * An order of 0.01 of an asset with 6 decimals, by a payer with a large balance, under limits that refuse
+ * nothing.
+ */
 export function orderOf(changes: OrderChanges = {}): RedeemOrder {
   const { payer = randomAddress(), grant, transfer, limits, intake, ...rest } = changes
   const now = rest.now ?? start
@@ -94,7 +97,7 @@ export type TopUpChanges = Partial<Omit<TopUpOrder, "topUp" | "request" | "trans
   readonly limits?: Partial<TopUpOrder["limits"]>
 }
 
-/** A further payment for a grant of {@link orderOf}: another of the same, unless told. */
+/** A further payment for a grant of {@link orderOf}; default: one that extends it. */
 export function topUpOf(grantId: string, changes: TopUpChanges = {}): TopUpOrder {
   const { offer, kind = "extends", opening = randomHex(32), request, limits, ...rest } = changes
   const value = rest.nominal ?? 10_000n
@@ -131,7 +134,7 @@ export const evidenceOf = (changes: Partial<Evidence> = {}): Evidence => ({
   ...changes,
 })
 
-/** A transaction to prepare, but for the fence and the nonce. */
+/** A transaction to prepare, without the fence and the nonce. */
 export const preparation = (redemptions: readonly string[], now = start) => ({
   network,
   relayer,

@@ -1,4 +1,4 @@
-/** Signed x402 payments for tests, of throw-away accounts. */
+/** Signed x402 payments for tests, from random accounts. */
 import { randomBytes } from "node:crypto"
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts"
 import type { Offer } from "../../server/core/offers.ts"
@@ -15,7 +15,7 @@ export type Account = ReturnType<typeof privateKeyToAccount>
 export const randomAccount = (): Account => privateKeyToAccount(generatePrivateKey())
 export const randomHex32 = (): Hex => `0x${randomBytes(32).toString("hex")}`
 
-/** The entry of `accepts` that an offer's first price makes at the token endpoint. */
+/** The entry of `accepts` for an offer's first price at the token endpoint. */
 export function acceptedOf(offer: Offer): PaymentRequirements {
   const price = offer.prices[0]
   if (!price || price.amount === null) throw new Error("the offer has no fixed price")
@@ -34,14 +34,14 @@ export type SignOptions = {
   readonly accepted: PaymentRequirements
   readonly account: Account
   readonly now?: number
-  /** Makes the nonce a commitment to it, for this audience. */
+  /** Makes the nonce a commitment to this secret, for this resource. */
   readonly secret?: Hex
   readonly resource?: string
-  /** Overrides what is signed. */
+  /** Replaces parts of the signed terms. */
   readonly terms?: Partial<TransferTerms>
 }
 
-/** A payment as the payer of `@x402/evm` signs it: validAfter 0, validBefore now + maxTimeoutSeconds. */
+/** A payment as `@x402/evm` signs it: validAfter 0, validBefore now + maxTimeoutSeconds. */
 export async function signPayment(options: SignOptions): Promise<{
   payload: Record<string, unknown>
   transfer: SignedTransfer

@@ -1,4 +1,4 @@
-/** A plain x402 door for a fake origin: v2 or v1, one payment for each call, each taken once. */
+/** A plain x402 gate for a fake origin: v2 or v1, one payment for each call, each accepted once. */
 
 import { baseSepolia } from "../../shared/networks/base-sepolia.ts"
 import { domainOf } from "../../shared/networks/network.ts"
@@ -14,21 +14,21 @@ const transaction = `0x${"12".repeat(32)}`
 
 type Entry = Record<string, unknown>
 
-/** On Base Sepolia, which is the test network that v1 has a name for. */
+/** Uses Base Sepolia, the test network for which v1 has a name. */
 export function createPlainGate(version: 1 | 2) {
   const [header, answered] =
     version === 2 ? ["payment-signature", "payment-response"] : ["x-payment", "x-payment-response"]
   const self = {
     amount: "10000",
-    /** Changes an entry on its way out. */
-    dress: (entry: Entry): unknown => entry,
-    /** What the sold thing answers. */
+    /** Changes an entry of `accepts` before it is sent. */
+    changeEntry: (entry: Entry): unknown => entry,
+    /** The answer to a paid call. */
     handler: ((_request, response) => json(response, 200, { film: 7 })) as Handler,
-    /** Instead of the answer that was paid for, once for each. */
+    /** Answers that replace the next paid answers, one each. */
     script: [] as Handler[],
     settled: [] as SignedTransfer[],
-    /** Payment headers as they came. */
-    shown: [] as string[],
+    /** Payment headers as received. */
+    paymentHeaders: [] as string[],
     /** Calls that reached the handler. */
     handled: [] as Recorded[],
     challenge,
@@ -37,8 +37,8 @@ export function createPlainGate(version: 1 | 2) {
   return self
 
   function challenge(error: string) {
-    const place = { network: baseSepolia.id, amount: self.amount }
-    const placeV1 = {
+    const terms = { network: baseSepolia.id, amount: self.amount }
+    const termsV1 = {
       network: baseSepolia.v1Name,
       maxAmountRequired: self.amount,
       resource: "http://seller.example/movies/7",
@@ -51,10 +51,10 @@ export function createPlainGate(version: 1 | 2) {
       payTo,
       maxTimeoutSeconds: 60,
       extra: usdc.eip712,
-      ...(version === 2 ? place : placeV1),
+      ...(version === 2 ? terms : termsV1),
     }
     const resource = version === 2 ? { resource: { url: "http://seller.example/movies/7" } } : {}
-    return { x402Version: version, error, ...resource, accepts: [self.dress(entry)] }
+    return { x402Version: version, error, ...resource, accepts: [self.changeEntry(entry)] }
   }
 
   async function gate(...[request, response, socket]: Parameters<Handler>): Promise<void> {
@@ -64,16 +64,16 @@ export function createPlainGate(version: 1 | 2) {
       json(response, 402, body, version === 2 ? { "payment-required": encodeHeader(body) } : {})
     }
     if (typeof text !== "string") return refuse("payment header is required")
-    self.shown.push(text)
+    self.paymentHeaders.push(text)
     const { payload, ...envelope } = decodeHeader(text) as Entry
     const transfer = exactEip3009.parse(payload)
-    const isMeant =
+    const isAccepted =
       version === 2
         ? JSON.stringify(envelope.accepted) ===
-          JSON.stringify(self.dress((challenge("").accepts as Entry[])[0]!))
+          JSON.stringify(self.changeEntry((challenge("").accepts as Entry[])[0]!))
         : envelope.network === baseSepolia.v1Name
     const verdict = await exactEip3009.verify(transfer, domainOf(baseSepolia, usdc), recoverSigner)
-    if (verdict !== "valid" || !isMeant) return refuse("invalid_payload")
+    if (verdict !== "valid" || !isAccepted) return refuse("invalid_payload")
     if (transfer.value < BigInt(self.amount)) return refuse("insufficient_amount")
     const scripted = self.script.shift()
     if (scripted) return scripted(request, response, socket)

@@ -1,4 +1,4 @@
-/** DPoP proofs for tests: good ones, and ones that are wrong in exactly one way. */
+/** DPoP proofs for tests: valid ones, and ones with exactly one error. */
 import { createHash, randomUUID } from "node:crypto"
 import {
   base64url,
@@ -30,7 +30,7 @@ export type ProofTerms = {
   readonly nonce?: string | undefined
   readonly at: number
   readonly jti?: string
-  /** Members of the header and claims that replace the right ones. */
+  /** Members of the header and claims that replace the correct ones. */
   readonly header?: Record<string, unknown>
   readonly claims?: Record<string, unknown>
 }
@@ -48,7 +48,7 @@ export const proofOf = (key: ProofKey, terms: ProofTerms): Promise<string> =>
     .setProtectedHeader({ typ: "dpop+jwt", alg: key.alg, jwk: key.jwk, ...terms.header })
     .sign(key.privateKey)
 
-/** Sends a proof, and once more with the nonce that is asked for. */
+/** Sends a proof, and again with the nonce if the answer names one. */
 export async function withProof<T extends { readonly headers: Headers }>(
   send: (proof: string) => Promise<T>,
   prove: (nonce?: string) => Promise<string>,

@@ -1,7 +1,10 @@
-/** Bytes to a server over a socket of their own, for requests that no HTTP client would make. */
+/** Sends bytes to a server over a socket, for requests that no HTTP client would make. */
 import { connect } from "node:net"
 
-/** Sends the bytes, says that no more will come, and answers all that came back. Rejects when nothing ends within `seconds`. */
+/**
+ * Sends the bytes, ends the sending side, and returns all bytes of the answer. Rejects when the answer does
+ * not end within `seconds`.
+ */
 export function sendRaw(port: number, bytes: string | Uint8Array, seconds = 15): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, "127.0.0.1")
@@ -13,7 +16,7 @@ export function sendRaw(port: number, bytes: string | Uint8Array, seconds = 15):
     socket.setEncoding("latin1").on("data", (text: string) => {
       answer += text
     })
-    // A server that has seen enough may reset the connection: what it said before that counts.
+    // A server may reset the connection after its answer; the bytes before the reset count.
     socket.on("error", () => undefined)
     socket.on("close", () => {
       clearTimeout(timer)

@@ -1,4 +1,4 @@
-/** A JSON-RPC proxy between the service and its node that can fail in the ways nodes do. */
+/** A JSON-RPC proxy between the service and its node, which can fail as nodes do. */
 import { createServer, type IncomingMessage } from "node:http"
 import type { AddressInfo, Socket } from "node:net"
 
@@ -12,29 +12,29 @@ export type RpcFault =
   /** Changes the result of a method, or of those that match, before it is handed on. */
   | { kind: "lie"; method: string | RegExp; change: (result: unknown, params: unknown[]) => unknown }
 
-/** One HTTP request of the service, which may ask several things at once. */
+/** One HTTP request of the service, which may contain several calls. */
 export type RpcCall = {
   readonly asked: readonly RpcRequest[]
   readonly text: string
 }
 
-/** What the service gets: an answer, or a connection that ends before or, by `partly`, within it. */
+/** The answer to the service, or a connection that ends before the answer or, by `partly`, within it. */
 export type RpcReply =
   | { readonly status: number; readonly body: string; readonly partly?: true }
   | { readonly cut: "closed" | "reset" }
 
-/** Asks the node: what the service asked when nothing is given. */
+/** Sends a request to the node; default: the request of the service. */
 export type Forward = (text?: string) => Promise<{ status: number; body: string }>
 
-/** Stands between a call and its answer. */
+/** Replaces the answer to a call. */
 export type Intercept = (call: RpcCall, forward: Forward) => Promise<RpcReply>
 
 export type RpcProxy = {
   readonly url: string
-  /** How often each method was asked for. */
+  /** Number of requests for each method. */
   readonly calls: Map<string, number>
   fault: RpcFault | undefined
-  /** Decides on every call instead of `fault`. */
+  /** Handles every call instead of `fault`. */
   intercept: Intercept | undefined
   close(): Promise<void>
 }
@@ -81,22 +81,22 @@ export async function startRpcProxy(target: string): Promise<RpcProxy> {
   return proxy
 }
 
-const isOf = (method: string, wanted: string | RegExp): boolean =>
-  typeof wanted === "string" ? method === wanted : wanted.test(method)
+const isOf = (method: string, target: string | RegExp): boolean =>
+  typeof target === "string" ? method === target : target.test(method)
 
 async function fail(fault: RpcFault, call: RpcCall, forward: Forward): Promise<RpcReply> {
   if (fault.kind === "down") return { status: 503, body: "unavailable" }
-  const isMeant = call.asked.some(({ method }) => isOf(method, fault.method))
-  if (fault.kind === "hold" && isMeant) await fault.until
+  const isTargeted = call.asked.some(({ method }) => isOf(method, fault.method))
+  if (fault.kind === "hold" && isTargeted) await fault.until
   if (fault.kind === "lie") return lie(call, fault.method, fault.change, forward)
   const reply = await forward()
-  return fault.kind === "lose-answer" && isMeant ? { cut: "closed" } : reply
+  return fault.kind === "lose-answer" && isTargeted ? { cut: "closed" } : reply
 }
 
 /** The node's answer with the results of one method changed. */
 export async function lie(
   { asked, text }: RpcCall,
-  wanted: string | RegExp,
+  target: string | RegExp,
   change: (result: unknown, params: unknown[]) => unknown,
   forward: Forward,
 ): Promise<RpcReply> {
@@ -104,13 +104,13 @@ export async function lie(
   const parsed: unknown = JSON.parse(body)
   const results = [parsed].flat() as { id: unknown; result?: unknown }[]
   for (const result of results) {
-    const question = asked.find(({ id, method }) => id === result.id && isOf(method, wanted))
+    const question = asked.find(({ id, method }) => id === result.id && isOf(method, target))
     if (question && "result" in result) result.result = change(result.result, question.params ?? [])
   }
   return { status, body: JSON.stringify(text.trimStart().startsWith("[") ? results : results[0]) }
 }
 
-/** Asks a node directly. */
+/** Sends a request to a node directly. */
 export async function ask(target: string, text: string): Promise<{ status: number; body: string }> {
   const answer = await fetch(target, {
     method: "POST",

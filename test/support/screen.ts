@@ -1,9 +1,9 @@
-/** What a command shows a person: numbered steps with timings; colours only on a terminal. */
+/** Prints numbered steps with timings for a person; uses colours only on a terminal. */
 import pc from "picocolors"
 
 export type Screen = {
   title(text: string): void
-  /** Announces a step, runs it, and says how long it took. */
+  /** Announces a step, runs it, and prints its duration. */
   step<T>(text: string, run: () => Promise<T>): Promise<T>
   fact(label: string, value: string): void
   good(text: string): void

@@ -1,4 +1,6 @@
-/** The service in a process of its own, which ends or stops itself by a signal at a named step when told to. */
+/**
+ * Runs the service in a process of its own, which kills, stops or starves itself at a named step on request.
+ */
 import { execFileSync } from "node:child_process"
 import express from "express"
 import { authorizationServer, gate } from "../../server/adapters/express.ts"
@@ -8,13 +10,16 @@ import type { ConfigInput } from "../../server/config/config.ts"
 export type ProcessOrder = {
   readonly config: ConfigInput
   readonly port: number
-  /** Dies at the `count`-th time the step is reached. */
+  /** Sends itself SIGKILL at the `count`-th time the step is reached. */
   readonly killAt?: { readonly step: string; readonly count: number }
-  /** Stands still from the first time the step is reached until it gets SIGCONT. */
+  /** Stops at the first time the step is reached, until it receives SIGCONT. */
   readonly stopAt?: string
-  /** Finds no room on the disk from when a step is reached, until it is given room; one step after the other. */
+  /**
+   * Removes all room on the disk when a step is reached, until a test gives room again; one step after the
+   * other.
+   */
   readonly fullAt?: readonly string[]
-  /** Shorter than the default where a test starts one process after the other. */
+  /** Shorter than the default in tests that start one process after the other. */
   readonly leaseSeconds?: number
 }
 
@@ -22,7 +27,7 @@ const order: ProcessOrder = JSON.parse(process.argv[2] ?? "")
 let seen = 0
 let { stopAt } = order
 
-/** From now on the system refuses whatever this process writes to a file. */
+/** From now on the system refuses every write of this process to a file. */
 const fillDisk = () => execFileSync("prlimit", [`--pid=${process.pid}`, "--fsize=0:"])
 const fullAt = [...(order.fullAt ?? [])]
 

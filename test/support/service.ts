@@ -21,9 +21,9 @@ import { type Account, acceptedOf, randomAccount, randomHex32, signPayment } fro
 
 export type ServiceOptions = {
   readonly chain?: LocalChain
-  /** CAIP-2 id of the network the chain passes for; Sepolia unless told. */
+  /** CAIP-2 id of the network that the chain imitates; default: Sepolia. */
   readonly network?: string
-  /** Where the service reaches the chain; default: the chain itself. */
+  /** RPC address for the service; default: the chain's own. */
   readonly rpcUrl?: string
   readonly config?: Partial<ConfigInput>
   readonly issuer?: IssuerOptions
@@ -40,18 +40,18 @@ export type TestService = {
   readonly issuer: Issuer
   readonly app: Express
   readonly config: ConfigInput
-  /** What `accepts` says of the first offer. */
+  /** The entry of `accepts` for the first offer. */
   readonly accepted: PaymentRequirements
   /** A new account with 1 USDC. */
   customer(usdc?: bigint): Promise<Account>
-  /** USDC of an address, in atomic units. */
+  /** USDC balance of an address, in atomic units. */
   balanceOf(address: Hex): Promise<bigint>
   close(): Promise<void>
 }
 
 export async function openService(options: ServiceOptions = {}): Promise<TestService> {
   const chain = options.chain ?? (await startLocalChain({ blockTimeSeconds: options.blockTimeSeconds ?? 0 }))
-  const folder = await mkdtemp(join(tmpdir(), "cinema-"))
+  const folder = await mkdtemp(join(tmpdir(), "service-"))
   const payTo = randomAccount()
   const app = (options.framework ?? express)()
   const server: Server = createServer(app)
@@ -74,7 +74,7 @@ export async function openService(options: ServiceOptions = {}): Promise<TestSer
     logLevel: "silent",
     ...options.config,
   }
-  const leave = async (running?: Issuer) => {
+  const closeAll = async (running?: Issuer) => {
     server.closeAllConnections()
     await new Promise((resolve) => server.close(resolve))
     await running?.close()
@@ -82,7 +82,7 @@ export async function openService(options: ServiceOptions = {}): Promise<TestSer
     await rm(folder, { recursive: true, force: true })
   }
   const issuer = await createIssuer(config, options.issuer).catch(async (error: unknown) => {
-    await leave()
+    await closeAll()
     throw error
   })
   await chain.fund(issuer.relayer)
@@ -114,7 +114,7 @@ export async function openService(options: ServiceOptions = {}): Promise<TestSer
       return account
     },
     balanceOf: (address) => balanceOf(chain, address),
-    close: () => leave(issuer),
+    close: () => closeAll(issuer),
   }
 }
 
@@ -130,8 +130,8 @@ async function balanceOf(chain: LocalChain, address: Hex): Promise<bigint> {
   return BigInt((await chain.request("eth_call", [{ to: chain.asset, data }, "latest"])) as string)
 }
 
-/** Moves everything away in a transaction of the payer's own, which goes before any other of its block. */
-export async function drain(service: Pick<TestService, "chain">, account: Account): Promise<void> {
+/** Moves the whole balance away in a transaction of the payer, which comes before any other in its block. */
+export async function emptyBalance(service: Pick<TestService, "chain">, account: Account): Promise<void> {
   const { chain } = service
   const data = encodeFunctionData({
     abi: parseAbi(["function transfer(address to, uint256 value)"]),
@@ -150,10 +150,10 @@ export async function drain(service: Pick<TestService, "chain">, account: Accoun
   })
   await chain.request("eth_sendRawTransaction", [raw])
   await chain.request("evm_mine", [])
-  if ((await balanceOf(chain, account.address)) !== 0n) throw new Error("the purse is not empty")
+  if ((await balanceOf(chain, account.address)) !== 0n) throw new Error("the account still holds USDC")
 }
 
-/** While no block is mined nothing settles, so what is accepted stays owed. */
+/** Without new blocks nothing settles, so accepted payments stay open. */
 export async function withoutBlocks<T>(chain: LocalChain, work: () => Promise<T>): Promise<T> {
   await chain.request("evm_setAutomine", [false])
   try {
@@ -228,12 +228,12 @@ export const watch = async (url: string, token?: string, path = "/movies/1"): Pr
     }),
   )
 
-/** Seconds for which the token of an answer was issued; the answer may be a moment younger, never older. */
+/** Seconds for which the token of an answer was issued; expires_in may be up to 2 s less, never more. */
 export function lifeOf({ access_token, expires_in }: { access_token: string; expires_in: number }): number {
   const { iat, exp } = JSON.parse(Buffer.from(access_token.split(".")[1] ?? "", "base64url").toString())
   const life = exp - iat
   if (expires_in > life || expires_in < life - 2)
-    throw new Error(`expires_in ${expires_in}, of a life of ${life} s`)
+    throw new Error(`expires_in is ${expires_in}, the token lives ${life} s`)
   return life
 }
 
@@ -246,17 +246,18 @@ async function read(response: Response): Promise<Answer> {
   }
 }
 
-/** Asks until the answer is as wanted; fails after `seconds` with the last answer. */
+/** Polls until an answer is accepted; throws after `seconds` with the last answer. */
 export async function eventually<T>(
   ask: () => Promise<T>,
-  wanted: (answer: T) => boolean,
+  accepts: (answer: T) => boolean,
   seconds = 15,
 ): Promise<T> {
   const deadline = Date.now() + seconds * 1000
   for (;;) {
     const answer = await ask()
-    if (wanted(answer)) return answer
-    if (Date.now() > deadline) throw new Error(`not as wanted after ${seconds} s: ${JSON.stringify(answer)}`)
+    if (accepts(answer)) return answer
+    if (Date.now() > deadline)
+      throw new Error(`no accepted answer within ${seconds} s; the last: ${JSON.stringify(answer)}`)
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
 }

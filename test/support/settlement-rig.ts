@@ -1,4 +1,7 @@
-/** A settlement on a chain whose blocks come when asked for, with as many payments as wanted; for tests of the worker's steps. */
+/**
+ * A settlement on a chain that mines on request, with any number of payments; for tests of the worker's
+ * steps.
+ */
 import { encodeFunctionData, numberToHex } from "viem"
 import { generatePrivateKey } from "viem/accounts"
 import { createEvmChain } from "../../server/chains/evm.ts"
@@ -25,7 +28,7 @@ export const price = 10_000n
 export type Sale = { readonly key: string; readonly payer: Hex; readonly account: Account }
 export type SettlementRig = Awaited<ReturnType<typeof openSettlementRig>>
 
-/** `node` must not mine by itself. Every till has a store, a relayer and a payTo of its own. */
+/** `node` must not mine on its own. Every rig has its own store, relayer and payTo. */
 export async function openSettlementRig(node: LocalChain) {
   const chain = createEvmChain({ network: sepolia, assets: sepolia.assets, rpcUrls: [node.rpcUrl] })
   const relayer = createRelayer(generatePrivateKey())
@@ -35,14 +38,14 @@ export async function openSettlementRig(node: LocalChain) {
   const logged: string[] = []
   let clock = (await chain.head()).time
   const lease = await store.lease({ holder: "test", seconds: 1_000_000, now: clock })
-  if (!lease) throw new Error("somebody else holds the lease")
+  if (!lease) throw new Error("another holder has the lease")
   const { fence } = lease
   await node.fund(relayer.address)
   await node.fund(minter)
   await node.request("anvil_impersonateAccount", [minter])
 
-  const note = (_fields: Record<string, unknown>, message: string) => void logged.push(message)
-  const log: Logger = { debug: () => {}, info: () => {}, warn: note, error: note }
+  const record = (_fields: Record<string, unknown>, message: string) => void logged.push(message)
+  const log: Logger = { debug: () => {}, info: () => {}, warn: record, error: record }
 
   const open = (
     change: Partial<SettlementDeps> = {},
@@ -67,7 +70,7 @@ export async function openSettlementRig(node: LocalChain) {
   const send = (from: Hex, data: Hex) =>
     node.request("eth_sendTransaction", [{ from, to: asset, data, gas: numberToHex(200_000) }])
 
-  /** Sold a moment ago, for settlement in the background unless told. */
+  /** A sale a moment ago; default: for settlement in the background. */
   async function redeem(account: Account, order: Partial<RedeemOrder> = {}): Promise<Sale> {
     const payer = lowerAddress(account.address)
     const terms = {
@@ -104,7 +107,7 @@ export async function openSettlementRig(node: LocalChain) {
   }
 
   /** New payers, each with the price of one payment; mines a block. */
-  async function customers(count: number): Promise<readonly Account[]> {
+  async function payers(count: number): Promise<readonly Account[]> {
     const accounts = Array.from({ length: count }, randomAccount)
     for (const { address } of accounts) await send(minter, ofAsset("mint", [address, price]))
     await mine()
@@ -123,17 +126,17 @@ export async function openSettlementRig(node: LocalChain) {
     open,
     mine,
     redeem,
-    pass(seconds: number) {
+    advanceClock(seconds: number) {
       clock += seconds
     },
-    customers,
-    /** One payment by each of so many new payers, who then have nothing left. */
+    payers: payers,
+    /** One payment by each of this many new payers, who then have no balance left. */
     async sell(count: number): Promise<readonly Sale[]> {
-      return redeemAll(await customers(count))
+      return redeemAll(await payers(count))
     },
     redeemAll,
-    /** Takes everything away from a payer, in a transaction before the next one of ours. */
-    async drain({ payer }: Sale): Promise<void> {
+    /** Empties a payer's balance by a transaction before the relayer's next one. */
+    async emptyBalance({ payer }: Sale): Promise<void> {
       await node.request("anvil_impersonateAccount", [payer])
       await node.fund(payer)
       await send(payer, ofAsset("transfer", [minter, price]))
@@ -143,8 +146,8 @@ export async function openSettlementRig(node: LocalChain) {
       await send(minter, ofAsset("mint", [payer, price]))
       await mine()
     },
-    /** Until nothing more can be done without another block or a later time. */
-    async settle(by: Settlement): Promise<void> {
+    /** Works until only another block or a later time allows further steps. */
+    async settleAll(by: Settlement): Promise<void> {
       while ((await by.advance(fence)).busy);
     },
     async row({ key }: Sale): Promise<Redemption> {
@@ -152,7 +155,7 @@ export async function openSettlementRig(node: LocalChain) {
       if (!found) throw new Error("there is no such redemption")
       return found.redemption
     },
-    flying: (): Promise<readonly InFlight[]> => store.inFlight({ fence, network: sepolia.id }),
+    inFlight: (): Promise<readonly InFlight[]> => store.inFlight({ fence, network: sepolia.id }),
     async received(): Promise<bigint> {
       const call = { to: asset, data: ofAsset("balanceOf", [payTo]) }
       return BigInt((await node.request("eth_call", [call])) as Hex)

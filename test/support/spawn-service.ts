@@ -10,13 +10,13 @@ import type { ProcessOrder } from "./service-process.ts"
 export type ServiceProcess = {
   readonly relayer: Hex
   readonly pid: number
-  /** Resolves with the signal or code when the process is gone. */
-  readonly gone: Promise<string | number | null>
+  /** Resolves with the signal or code when the process has ended. */
+  readonly ended: Promise<string | number | null>
   kill(signal: NodeJS.Signals): Promise<void>
 }
 
 export type SpawnOptions = {
-  /** The size from which on no file may grow, until it is allowed to. */
+  /** The size beyond which no file of the process may grow. */
   readonly fileBytes?: number
 }
 
@@ -25,36 +25,36 @@ export async function spawnService(order: ProcessOrder, options: SpawnOptions = 
   const limits = options.fileBytes === undefined ? [] : ["prlimit", `--fsize=${options.fileBytes}:`]
   const [command = "", ...args] = [...limits, ...node]
   const child: ChildProcess = spawn(command, args, {
-    // One that cannot write may die of it, and says so.
+    // A process that cannot write may end with an error on stderr, which is expected.
     stdio: ["ignore", "pipe", limits.length > 0 ? "ignore" : "inherit"],
   })
-  const gone = once(child, "exit").then(([code, signal]) => (signal ?? code) as string | number | null)
+  const ended = once(child, "exit").then(([code, signal]) => (signal ?? code) as string | number | null)
   const line = await Promise.race([
     once(child.stdout as NodeJS.ReadableStream, "data").then(([data]) => String(data)),
-    gone.then((why) => {
+    ended.then((why) => {
       throw new Error(`the service ended before it listened: ${why}`)
     }),
   ])
   return {
     relayer: JSON.parse(line).relayer,
     pid: child.pid ?? 0,
-    gone,
+    ended: ended,
     async kill(signal) {
       child.kill(signal)
-      await gone
+      await ended
     },
   }
 }
 
-/** One more process of a service, at an address of its own. */
-export async function spawnMate(
+/** Starts one more process of a service, at its own address. */
+export async function spawnSecond(
   config: ProcessOrder["config"],
 ): Promise<ServiceProcess & { readonly url: string }> {
   const port = await freePort()
   return { ...(await spawnService({ config, port })), url: `http://127.0.0.1:${port}` }
 }
 
-/** A port nobody listens on at the moment. */
+/** A port on which nobody listens at the moment. */
 export async function freePort(): Promise<number> {
   const server = createServer()
   server.listen(0, "127.0.0.1")

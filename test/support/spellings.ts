@@ -3,7 +3,7 @@ import type { Hex } from "../../shared/values/evm.ts"
 
 const order = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n
 
-/** Canonical first, then v 0/1, then the high-s twin in both forms. */
+/** The canonical form, the same with v 0/1, and the high-s form with both kinds of v. */
 export function spellings(signature: Hex): readonly [Hex, Hex, Hex, Hex] {
   const r = signature.slice(2, 66)
   const s = signature.slice(66, 130)

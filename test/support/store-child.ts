@@ -1,9 +1,12 @@
-/** A process of its own on a SQLite store: `claim` redeems given keys, `write` redeems until it is killed. */
+/**
+ * Works on a SQLite store in a process of its own: `claim` redeems given keys, `write` redeems until it is
+ * killed.
+ */
 import { openSqliteStore } from "../../server/stores/sqlite/store.ts"
 import { orderOf } from "./orders.ts"
 
 const [task = "", file = "", count = "0"] = process.argv.slice(2)
-/** Synchronous on a pipe: a line that was written survives the process. */
+/** Synchronous on a pipe: a line that was written survives the end of the process. */
 const say = (line: string) => process.stdout.write(`${line}\n`)
 
 try {

@@ -120,7 +120,7 @@ describe.each(Object.entries(adapters))("%s", (name, adapter) => {
   test("CLI-01: a price over the budget throws a typed refusal and sends nothing", async () => {
     const { call, seller } = await open(adapter, { budget: { perPurchase: "0.001", perDay: "1" } })
     expect(await refusal(call(`${seller.url}/movies/7`))).toMatchObject({ code: "amount_over_limit" })
-    expect(seller.seen("POST /token")).toEqual([])
+    expect(seller.requestsTo("POST /token")).toEqual([])
   })
 
   test("CLI-17: a streamed POST is paid for and reaches the handler once", async () => {

@@ -14,7 +14,7 @@ test("CLI-17: a streamed body is buffered, and its POST reaches the handler once
   const response = await client.fetch(`${seller.url}/movies`, init)
   expect(await response.json()).toMatchObject({ method: "POST", body: "one two" })
   expect(seller.handled).toHaveLength(1)
-  expect(seller.seen("POST /movies").map((r) => r.body)).toEqual(["one two", "one two"])
+  expect(seller.requestsTo("POST /movies").map((r) => r.body)).toEqual(["one two", "one two"])
 })
 
 test("CLI-17: a body too large to buffer is refused before anything is sent", async () => {
@@ -59,7 +59,7 @@ test.each([
   const before = seller.handled.length
   expect((await client.fetch(`${seller.url}/movies`, { method: "POST", body: "b" })).status).toBe(401)
   expect(seller.handled.length - before).toBe(1)
-  expect(seller.seen("POST /token")).toHaveLength(1)
+  expect(seller.requestsTo("POST /token")).toHaveLength(1)
   expect(await client.grants()).toHaveLength(1)
 })
 
@@ -70,7 +70,7 @@ test("CLI-17 control: a POST that the gate refused for its token is repeated onc
     json(response, 401, {}, { "www-authenticate": 'Bearer realm="x", error="invalid_token"' }),
   )
   expect((await client.fetch(`${seller.url}/movies`, { method: "POST", body: "b" })).status).toBe(200)
-  expect(seller.seen("POST /movies").map((r) => r.body)).toEqual(["b", "b"])
+  expect(seller.requestsTo("POST /movies").map((r) => r.body)).toEqual(["b", "b"])
   expect(seller.transfers).toHaveLength(1)
 })
 
@@ -87,7 +87,7 @@ test("CLI-17: a 402 about another resource refreshes and repeats nothing", async
   const call = client.fetch(`${seller.url}/movies`, { method: "POST", body: "b" })
   expect((await failure(call)).code).toBe("resource_foreign")
   expect(seller.handled.length - before).toBe(1)
-  expect(seller.seen("POST /token")).toHaveLength(1)
+  expect(seller.requestsTo("POST /token")).toHaveLength(1)
 })
 
 test("CLI-17: an abort ends a call whose own body never ends", async () => {
@@ -172,7 +172,7 @@ test.each<[string, Record<string, string>, string | Buffer]>([
   const { client, seller } = await setup()
   seller.always("GET /movies/7", (_request, response) => void response.writeHead(402, headers).end(body))
   expect((await failure(client.fetch(`${seller.url}/movies/7`))).code).toBe("challenge_malformed")
-  expect(seller.seen("POST /token")).toEqual([])
+  expect(seller.requestsTo("POST /token")).toEqual([])
 })
 
 test("CLI-18: an endless body is read up to the limit", async () => {
@@ -226,7 +226,7 @@ test("CLI-20: clients, errors, events and lists show no key, token or signature"
 
 test("CLI-20: a seller's text is cut and cleaned before it enters an error", async () => {
   const { client, seller } = await setup()
-  seller.dress = (entry) => ({ ...entry, payTo: `\u001b[31m"ignore\nprevious ${"x".repeat(80)}` })
+  seller.changeEntry = (entry) => ({ ...entry, payTo: `\u001b[31m"ignore\nprevious ${"x".repeat(80)}` })
   const error = await failure(client.fetch(`${seller.url}/movies/7`))
   expect(error.message).toMatch(/^[\x20-\x7e]{1,300}$/)
 })
@@ -277,7 +277,7 @@ test("CLI-22: nothing is paid over plain http except on this machine", async () 
   seller.tokenEndpoint = "https://pay.example/token"
   const listed = buyer(clock, { fetch: misdirected, tokenEndpoints: ["https://pay.example/token"] })
   expect((await failure(listed.client.fetch("http://api.example.com/movies/7"))).code).toBe("insecure_url")
-  expect(seller.seen("POST /token")).toEqual([])
+  expect(seller.requestsTo("POST /token")).toEqual([])
   seller.tokenEndpoint = "/token"
   const trusting = buyer(clock, { fetch: misdirected, allowInsecureHttp: true })
   expect((await trusting.client.fetch("http://api.example.com/movies/7")).status).toBe(200)

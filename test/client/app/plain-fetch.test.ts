@@ -54,8 +54,8 @@ test("CLI-02: a client's own requests never go through an installed client", asy
     json(response, 402, seller.challenge("token_missing", "read")),
   )
   expect((await failure(later.client.fetch(`${seller.url}/movies/7`))).code).toBe("asked_to_pay_again")
-  expect(seller.seen("POST /token")).toHaveLength(1)
-  expect(seller.seen("POST /token")[0]?.headers["payment-signature"]).toBeDefined()
+  expect(seller.requestsTo("POST /token")).toHaveLength(1)
+  expect(seller.requestsTo("POST /token")[0]?.headers["payment-signature"]).toBeDefined()
   seller.always("POST /token", seller.router)
   expect((await fetch(`${seller.url}/movies/7`)).status).toBe(200)
   expect(seller.transfers).toHaveLength(1)

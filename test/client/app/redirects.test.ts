@@ -85,7 +85,7 @@ test("CLI-17: a POST redirected to a priced page is not repeated", async () => {
   const { client, seller } = await setup()
   seller.always("POST /order", redirect("/movies/7", 303))
   expect((await client.fetch(`${seller.url}/order`, { method: "POST", body: "one" })).status).toBe(200)
-  expect(seller.seen("POST /order")).toHaveLength(1)
+  expect(seller.requestsTo("POST /order")).toHaveLength(1)
   expect(seller.transfers).toHaveLength(1)
 })
 
@@ -109,7 +109,7 @@ test("CLI-06: a 402 with another origin as its resource is not paid", async () =
   const { client, a, b } = await setupThree()
   a.resource = b.url
   expect((await failure(client.fetch(`${a.url}/movies/7`))).code).toBe("resource_foreign")
-  expect(a.seen("POST /token")).toEqual([])
+  expect(a.requestsTo("POST /token")).toEqual([])
   expect(b.requests).toEqual([])
 })
 
@@ -128,7 +128,7 @@ test.each([
   const { client, a, b } = await setupThree()
   a.tokenEndpoint = spell(b.url)
   expect((await failure(client.fetch(`${a.url}/movies/7`))).code).toBe("token_endpoint_foreign")
-  expect(a.seen("POST /token")).toEqual([])
+  expect(a.requestsTo("POST /token")).toEqual([])
   expect(b.requests).toEqual([])
 })
 

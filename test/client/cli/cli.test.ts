@@ -18,7 +18,7 @@ import { bundled } from "../../support/bundle.ts"
 import { type AgentHome, agentHome, cheapKeystore, type Ended, password, runHere } from "../../support/cli.ts"
 import { origin } from "../../support/client-setup.ts"
 import { runCommand } from "../../support/command.ts"
-import { elsewhere, hangUp, hour, json, refuse } from "../../support/fake-origin.ts"
+import { cutConnection, hour, json, otherPayTo, refuse } from "../../support/fake-origin.ts"
 
 let folder: string
 beforeAll(async () => {
@@ -230,7 +230,7 @@ describe("ticket402 fetch", () => {
     expect(Buffer.from(JSON.parse(outcomeAfter.stdout.toString()).bodyBase64, "base64").equals(bytes)).toBe(
       true,
     )
-    seller.always("GET /gone", hangUp)
+    seller.always("GET /gone", cutConnection)
     const gone = join(agent.home, "gone.bin")
     expect(await fetchHere(agent, `${seller.url}/gone`, { output: gone })).toMatchObject({ code: 69 })
     expect(await readdir(agent.home)).not.toContain("gone.bin")
@@ -287,7 +287,7 @@ describe("ticket402 fetch", () => {
     const seller = await origin(clock)
     const agent = await agentHome(folder)
     await fetchHere(agent, `${seller.url}/movies/1`)
-    seller.payTo = elsewhere
+    seller.payTo = otherPayTo
     seller.offers = [{ ...hour, scope: "write", ref: "studio@9f3c2a71" }]
     const moved = await fetchHere(agent, `${seller.url}/write`, { yes: true })
     expect(moved.code).toBe(77)

@@ -1,4 +1,4 @@
-/** Random outcomes in random order: no gate, wallet or seller makes a call pay twice or repeat what it must not. */
+/** Random outcomes in random order: no gate, wallet or seller makes a call pay twice or repeat a forbidden step. */
 import fc from "fast-check"
 import { expect, test } from "vitest"
 import {

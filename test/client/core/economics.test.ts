@@ -60,7 +60,7 @@ describe("a network is chosen by the payer's balance", () => {
       { ...hour, ref: "there@0000002", amount: "20000" },
     ]
     const there = { network: baseSepolia.id, asset: baseSepolia.assets[0].address }
-    seller.dress = (entry) => ({ ...entry, ...(entry.amount === "20000" && there) })
+    seller.changeEntry = (entry) => ({ ...entry, ...(entry.amount === "20000" && there) })
     await client.fetch(`${seller.url}/movies/7`).catch(() => undefined)
     return events.find((event) => event.type === "purchase_started")?.network
   }

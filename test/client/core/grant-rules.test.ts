@@ -11,7 +11,7 @@ const grant = (scope: string, expiresAt: number, callsRemaining: number | null) 
   callsRemaining,
 })
 
-test("a time pass comes before counted calls, then the narrowest scope, then the earliest end", () => {
+test("prefers time passes, then the narrowest scope, then the earliest end", () => {
   const wide = grant("read write", 50, null)
   const late = grant("read", 200, null)
   const soon = grant("read", 100, null)

@@ -42,13 +42,13 @@ test.each<[string, string, (entry: Entry) => unknown]>([
   ["policy", "entry_malformed", () => null],
 ])("%s: %s is refused before anything is signed or sent (%#)", async (_id, rule, dress) => {
   const { client, seller, events, account } = await setup()
-  seller.dress = dress as never
+  seller.changeEntry = dress as never
   const error = await failure(client.fetch(`${seller.url}/movies/7`))
   expect(error.code).toBe(rule)
   expect(error).toBeInstanceOf(rule === "amount_over_limit" ? BudgetRefusal : PolicyRefusal)
   expect(error.found).toBeTruthy()
   expect(error.wanted).toBeTruthy()
-  expect(seller.seen("POST /token")).toEqual([])
+  expect(seller.requestsTo("POST /token")).toEqual([])
   expect((await client.spent()).day).toBe("0")
   expect(events).toEqual([{ type: "refused", origin: seller.url, code: rule }])
   expect(account).toBeDefined()
@@ -56,7 +56,7 @@ test.each<[string, string, (entry: Entry) => unknown]>([
 
 test("a payTo that is the payer is refused", async () => {
   const { client, seller, account } = await setup()
-  seller.dress = (entry) => ({ ...entry, payTo: account.address })
+  seller.changeEntry = (entry) => ({ ...entry, payTo: account.address })
   expect((await failure(client.fetch(`${seller.url}/movies/7`))).code).toBe("pay_to_invalid")
 })
 
@@ -72,7 +72,7 @@ test.each<[string, (entry: Entry) => unknown]>([
 ])("control: an entry with %s is paid", async (_name, dress) => {
   const { client, seller } = await setup()
   seller.offers = [{ ...hour, amount: String((dress({ amount: hour.amount }) as Entry).amount) }]
-  seller.dress = dress as never
+  seller.changeEntry = dress as never
   expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(200)
   expect(seller.transfers).toHaveLength(1)
 })
@@ -89,7 +89,7 @@ test("CLI-01: the policy limits one purchase without the budget", async () => {
 
 test("CLI-10: a validity of 10^9 seconds is cut to 600", async () => {
   const { client, seller } = await setup()
-  seller.dress = (entry) => ({ ...entry, maxTimeoutSeconds: 1_000_000_000 })
+  seller.changeEntry = (entry) => ({ ...entry, maxTimeoutSeconds: 1_000_000_000 })
   await client.fetch(`${seller.url}/movies/7`)
   expect(seller.transfers[0]?.validBefore).toBe(BigInt(startedAt + 600))
 })

@@ -1,6 +1,6 @@
 /** Token endpoints with false, stalled, oversized or looping answers. */
 import { type Handler, json, refuse } from "../../support/fake-origin.ts"
-import { impatient, type Scenario, type Setting, watch } from "./world.ts"
+import { impatient, type Scenario, type Setting, watch } from "./scenario.ts"
 
 const answering = (name: string, ends: string | number, handler: Handler): Scenario => ({
   name,
@@ -102,20 +102,20 @@ export const answers: readonly Scenario[] = [
       seller.always("GET /movies/7", (_request, response) =>
         json(response, 402, seller.challenge("token_expired", "read")),
       ),
-    async act(world) {
-      for (let call = 0; call < 9; call++) await watch(world)
-      return watch(world)
+    async act(setting) {
+      for (let call = 0; call < 9; call++) await watch(setting)
+      return watch(setting)
     },
   },
   {
     name: "a 401 every time (CLI-16)",
     ends: 401,
     fair: 10_000n,
-    async act(world) {
-      await watch(world)
-      world.seller.always("GET /movies/7", (_request, response) => json(response, 401, {}))
-      await watch(world)
-      return watch(world)
+    async act(setting) {
+      await watch(setting)
+      setting.seller.always("GET /movies/7", (_request, response) => json(response, 401, {}))
+      await watch(setting)
+      return watch(setting)
     },
   },
   {
@@ -140,11 +140,11 @@ export const answers: readonly Scenario[] = [
     name: "a refresh that always answers buy: one purchase a call, no loop (CLI-02)",
     ends: 200,
     fair: 20_000n,
-    async act(world: Setting) {
-      await watch(world)
-      world.clock.now += 400
-      world.seller.script("POST /token", refuse("grant_over"))
-      return watch(world)
+    async act(setting: Setting) {
+      await watch(setting)
+      setting.clock.now += 400
+      setting.seller.script("POST /token", refuse("grant_over"))
+      return watch(setting)
     },
   },
 ]

@@ -1,7 +1,7 @@
 /** Hostile 402 answers: oversized or malformed ones, and text addressed to an agent. */
 import { encodeHeader } from "../../../shared/values/codec.ts"
 import { type Handler, json } from "../../support/fake-origin.ts"
-import { impatient, type Scenario, watch } from "./world.ts"
+import { impatient, type Scenario, watch } from "./scenario.ts"
 
 const page = (name: string, ends: string | number, handler: Handler): Scenario => ({
   name,
@@ -104,8 +104,10 @@ export const challenges: readonly Scenario[] = [
   {
     name: "a 402 for a call with its own Authorization",
     ends: 402,
-    act: (world) =>
-      world.client.fetch(`${world.seller.url}/movies/7`, { headers: { authorization: "Basic bWU6bWU=" } }),
+    act: (setting) =>
+      setting.client.fetch(`${setting.seller.url}/movies/7`, {
+        headers: { authorization: "Basic bWU6bWU=" },
+      }),
     arrange: ({ seller }) =>
       seller.always("GET /movies/7", (_request, response) =>
         json(response, 402, seller.challenge("token_missing", "read")),
@@ -115,10 +117,10 @@ export const challenges: readonly Scenario[] = [
     name: "instructions in a 402, which no error repeats in full",
     ends: "amount_over_limit",
     arrange: ({ seller }) => {
-      seller.dress = (entry) => ({ ...entry, amount: "90000", description: prose })
+      seller.changeEntry = (entry) => ({ ...entry, amount: "90000", description: prose })
     },
-    act: (world) =>
-      watch(world).catch((error: Error) => {
+    act: (setting) =>
+      watch(setting).catch((error: Error) => {
         if (error.message.includes("0x7777")) throw new Error("the error repeats the seller's instructions")
         throw error
       }),

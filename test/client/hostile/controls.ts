@@ -1,7 +1,7 @@
 /** Honest sellers that must be paid: a client that never pays would pass every other table. */
 import { encodeHeader } from "../../../shared/values/codec.ts"
-import { hangUp, json, redirect } from "../../support/fake-origin.ts"
-import { film, type Scenario, watch } from "./world.ts"
+import { cutConnection, json, redirect } from "../../support/fake-origin.ts"
+import { film, type Scenario, watch } from "./scenario.ts"
 
 const fair = 10_000n
 
@@ -11,22 +11,22 @@ export const controls: readonly Scenario[] = [
     name: "five calls make one payment",
     ends: 200,
     fair,
-    async act(world) {
-      for (let call = 0; call < 4; call++) await watch(world)
-      return watch(world)
+    async act(setting) {
+      for (let call = 0; call < 4; call++) await watch(setting)
+      return watch(setting)
     },
   },
   {
     name: "twenty concurrent calls make one payment (CLI-13)",
     ends: 200,
     fair,
-    act: async (world) => (await Promise.all(Array.from({ length: 20 }, () => watch(world))))[19],
+    act: async (setting) => (await Promise.all(Array.from({ length: 20 }, () => watch(setting))))[19],
   },
   {
     name: "a token endpoint that loses two answers gets one payment (CLI-14)",
     ends: 200,
     fair,
-    arrange: ({ seller }) => void seller.script("POST /token", hangUp, hangUp),
+    arrange: ({ seller }) => void seller.script("POST /token", cutConnection, cutConnection),
   },
   {
     name: "a listed token endpoint on another origin (CLI-05)",
@@ -43,7 +43,7 @@ export const controls: readonly Scenario[] = [
     ends: 200,
     fair,
     arrange: ({ seller }) => seller.always("GET /old", redirect("/movies/7", 308)),
-    act: (world) => world.client.fetch(`${world.seller.url}/old`),
+    act: (setting) => setting.client.fetch(`${setting.seller.url}/old`),
   },
   {
     name: "entries in the body only",
@@ -77,10 +77,10 @@ export const controls: readonly Scenario[] = [
     name: "an expired token is refreshed and not bought again",
     ends: 200,
     fair,
-    async act(world) {
-      await watch(world)
-      world.clock.now += 400
-      return world.client.fetch(film(world))
+    async act(setting) {
+      await watch(setting)
+      setting.clock.now += 400
+      return setting.client.fetch(film(setting))
     },
   },
 ]

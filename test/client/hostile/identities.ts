@@ -2,7 +2,7 @@
 
 import { baseSepolia } from "../../../shared/networks/base-sepolia.ts"
 import { zeroAddress } from "../../../shared/values/evm.ts"
-import { film, type Scenario, watch } from "./world.ts"
+import { film, type Scenario, watch } from "./scenario.ts"
 
 type Entry = Record<string, unknown> & { extra?: Record<string, unknown> }
 
@@ -16,7 +16,7 @@ const dressed = (
   ends,
   fair,
   arrange: ({ seller }) => {
-    seller.dress = change as never
+    seller.changeEntry = change as never
   },
 })
 const extra = (more: Record<string, unknown>) => (entry: Entry) => ({
@@ -44,19 +44,19 @@ export const identities: readonly Scenario[] = [
     name: "payTo of the payer",
     ends: "pay_to_invalid",
     arrange({ seller, payer }) {
-      seller.dress = (entry) => ({ ...entry, payTo: payer })
+      seller.changeEntry = (entry) => ({ ...entry, payTo: payer })
     },
   },
   {
     name: "another recipient than last time",
     ends: "recipient_changed",
     fair: 10_000n,
-    async act(world) {
-      await watch(world)
-      world.seller.grants.length = 0
-      world.clock.now += 10_000
-      world.seller.dress = member("payTo", `0x${"77".repeat(20)}`) as never
-      return watch(world)
+    async act(setting) {
+      await watch(setting)
+      setting.seller.grants.length = 0
+      setting.clock.now += 10_000
+      setting.seller.changeEntry = member("payTo", `0x${"77".repeat(20)}`) as never
+      return watch(setting)
     },
   },
   dressed("a signing domain of another name (CLI-08)", "domain_mismatch", extra({ name: "Evil Coin" })),
@@ -87,7 +87,7 @@ export const identities: readonly Scenario[] = [
     ends: "600",
     fair: 10_000n,
     arrange({ seller }) {
-      seller.dress = member("maxTimeoutSeconds", 1_000_000_000) as never
+      seller.changeEntry = member("maxTimeoutSeconds", 1_000_000_000) as never
     },
     async act({ client, seller, signed, clock }) {
       await client.fetch(film({ seller }))

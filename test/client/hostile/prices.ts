@@ -1,7 +1,7 @@
 /** Hostile prices: over the limit, in other units, or in ambiguous spellings. */
 import { encodeHeader } from "../../../shared/values/codec.ts"
 import { json, refuse } from "../../support/fake-origin.ts"
-import { type Scenario, type Setting, watch } from "./world.ts"
+import { type Scenario, type Setting, watch } from "./scenario.ts"
 
 type Entry = Record<string, unknown> & { extra?: Record<string, unknown> }
 
@@ -9,14 +9,14 @@ const dressed = (name: string, ends: string, change: (entry: Entry) => unknown):
   name,
   ends,
   arrange: ({ seller }) => {
-    seller.dress = change as never
+    seller.changeEntry = change as never
   },
 })
 const amount = (text: unknown) => (entry: Entry) => ({ ...entry, amount: text })
 
-const watchTimes = (times: number) => async (world: Setting) => {
+const watchTimes = (times: number) => async (setting: Setting) => {
   let last: Response | undefined
-  for (let call = 0; call < times; call++) last = await watch(world)
+  for (let call = 0; call < times; call++) last = await watch(setting)
   return last
 }
 
@@ -66,9 +66,9 @@ export const prices: readonly Scenario[] = [
         socket.destroy()
       })
     },
-    async act(world) {
-      for (let call = 0; call < 3; call++) await watch(world).catch(() => {})
-      return watch(world)
+    async act(setting) {
+      for (let call = 0; call < 3; call++) await watch(setting).catch(() => {})
+      return watch(setting)
     },
   },
   {
@@ -84,12 +84,12 @@ export const prices: readonly Scenario[] = [
     ends: "origin_total_spent",
     fair: 20_000n,
     options: () => ({ budget: { perPurchase: "0.05", perDay: "1", perOrigin: "0.02", perOffer: "0.01" } }),
-    arrange(world) {
-      sellsNothing(world)
+    arrange(setting) {
+      sellsNothing(setting)
       let named = 0
-      world.seller.always("POST /token", async (request, response) => {
-        await world.seller.router(request, response)
-        world.seller.offers = world.seller.offers.map((offer) => ({
+      setting.seller.always("POST /token", async (request, response) => {
+        await setting.seller.router(request, response)
+        setting.seller.offers = setting.seller.offers.map((offer) => ({
           ...offer,
           ref: `offer${++named}@00000000`,
         }))

@@ -1,6 +1,6 @@
 /** Redirects that would carry a token, payment, body or header to another origin. */
 import { redirect } from "../../support/fake-origin.ts"
-import { film, type Scenario, watch } from "./world.ts"
+import { film, type Scenario, watch } from "./scenario.ts"
 
 const mine = { cookie: "session=mine", "x-payment": "mine" }
 
@@ -9,7 +9,7 @@ const away = (status: number): Scenario => ({
   ends: "redirect_origin",
   arrange: ({ seller, foreign }) =>
     seller.always("POST /movies/7", redirect(`${foreign.url}/movies/7`, status)),
-  act: (world) => world.client.fetch(film(world), { method: "POST", body: "mine", headers: mine }),
+  act: (setting) => setting.client.fetch(film(setting), { method: "POST", body: "mine", headers: mine }),
 })
 
 const to = (name: string, ends: string, location: string): Scenario => ({
@@ -36,10 +36,10 @@ export const redirects: readonly Scenario[] = [
     name: "a redirect of a call with a token (CLI-12)",
     ends: "redirect_origin",
     fair: 10_000n,
-    async act(world) {
-      await watch(world)
-      world.seller.always("GET /movies/7", redirect(`${world.foreign.url}/movies/7`, 308))
-      return watch(world)
+    async act(setting) {
+      await watch(setting)
+      setting.seller.always("GET /movies/7", redirect(`${setting.foreign.url}/movies/7`, 308))
+      return watch(setting)
     },
   },
   {
@@ -52,11 +52,11 @@ export const redirects: readonly Scenario[] = [
     name: "a redirected refresh (CLI-04)",
     ends: "refresh_refused",
     fair: 10_000n,
-    async act(world) {
-      await watch(world)
-      world.clock.now += 400
-      world.seller.always("POST /token", redirect(`${world.foreign.url}/token`, 308))
-      return watch(world)
+    async act(setting) {
+      await watch(setting)
+      setting.clock.now += 400
+      setting.seller.always("POST /token", redirect(`${setting.foreign.url}/token`, 308))
+      return watch(setting)
     },
   },
   {

@@ -55,7 +55,7 @@ test("a purchase's nonce commits to its secret, offer and resource", async () =>
 
 test("a quote is part of the nonce's commitment", async () => {
   const { client, seller } = await setup({ random: (length) => new Uint8Array(length).fill(0x11) })
-  seller.dress = (entry) => ({ ...entry, extra: { ...(entry.extra as object), quote: "AQIDBA" } })
+  seller.changeEntry = (entry) => ({ ...entry, extra: { ...(entry.extra as object), quote: "AQIDBA" } })
   // The fake token endpoint knows no quotes and rejects the nonce.
   await client.fetch(`${seller.url}/movies/7`).catch(() => {})
   expect(seller.transfers[0]?.nonce).toBe(

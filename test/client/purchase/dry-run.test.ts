@@ -12,7 +12,7 @@ test("QTE-04: a quoted price is bought with its quote under a committed nonce", 
   seller.offers = [quoted]
   // The seller checks the commitment.
   expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(200)
-  const [purchase] = seller.seen("POST /token")
+  const [purchase] = seller.requestsTo("POST /token")
   const { accepted } = paymentPayloadSchema.parse(
     decodeHeader(String(purchase?.headers["payment-signature"])),
   )
@@ -43,14 +43,14 @@ test("a price that expired while the purchase waited is read again before signin
     return seller.router(request, response)
   })
   const reading = client.fetch(`${seller.url}/movies/7`)
-  await until(() => seller.seen("POST /token").length === 1)
+  await until(() => seller.requestsTo("POST /token").length === 1)
   const writing = client.fetch(`${seller.url}/write`)
-  await until(() => seller.seen("GET /write").length === 1)
+  await until(() => seller.requestsTo("GET /write").length === 1)
   // The second purchase has read its price and waits behind the first.
   await new Promise((resolve) => setImmediate(resolve))
   answerFirst()
   expect([(await reading).status, (await writing).status]).toEqual([200, 200])
-  expect(seller.seen("GET /write")).toHaveLength(3)
+  expect(seller.requestsTo("GET /write")).toHaveLength(3)
   expect(seller.transfers).toHaveLength(2)
   expect((await client.spent()).day).toBe("0.02")
 })
@@ -62,7 +62,7 @@ test("a seller whose prices are always expired gets no signature", async () => {
     code: "price_expired",
     action: "buy",
   })
-  expect(seller.seen("GET /movies/7")).toHaveLength(2)
+  expect(seller.requestsTo("GET /movies/7")).toHaveLength(2)
   expect(seller.transfers).toHaveLength(0)
   expect((await client.spent()).day).toBe("0")
 })
@@ -72,7 +72,7 @@ test("a refused quote is read again and one new signature made", async () => {
   seller.offers = [quoted]
   seller.script("POST /token", refuse("quote_expired"))
   expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(200)
-  expect(seller.seen("POST /token")).toHaveLength(2)
+  expect(seller.requestsTo("POST /token")).toHaveLength(2)
 })
 
 async function until(isTrue: () => boolean): Promise<void> {

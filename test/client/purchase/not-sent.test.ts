@@ -1,7 +1,7 @@
 /** Failures before the network cost nothing, and errors keep their cause and the service's reason. */
 import { expect, test } from "vitest"
 import { failure, setup } from "../../support/client-setup.ts"
-import { hangUp, refuse } from "../../support/fake-origin.ts"
+import { cutConnection, refuse } from "../../support/fake-origin.ts"
 
 /** A fetch that throws at once for requests to a path, as a host does that lacks a feature. */
 const throwing = (path: string, thrown: unknown, first = Number.POSITIVE_INFINITY): typeof fetch => {
@@ -34,7 +34,7 @@ test("CLI-14: a fetch that throws at once after a lost answer leaves the payment
     return fetch(input, init)
   }
   const { client, seller } = await setup({ fetch: flaky })
-  seller.script("POST /token", hangUp)
+  seller.script("POST /token", cutConnection)
   expect(await failure(client.fetch(`${seller.url}/movies/7`))).toMatchObject({
     code: "outcome_unknown",
     cause: thrown,
@@ -84,7 +84,7 @@ test("a service without gas is reported at once, with its reason", async () => {
 test("an event names the reason of a wait, and the error keeps the last one", async () => {
   const { client, seller, events } = await setup()
   seller.script("POST /token", refuse("queue_full"))
-  seller.always("POST /token", hangUp)
+  seller.always("POST /token", cutConnection)
   const error = await failure(client.fetch(`${seller.url}/movies/7`))
   expect(error).toMatchObject({ code: "outcome_unknown", reason: "queue_full" })
   expect(error.cause).toBeInstanceOf(TypeError)
@@ -100,7 +100,7 @@ test("an unanswered refresh keeps the cause and the reason", async () => {
     code: "refresh_unanswered",
     reason: "store_unavailable",
   })
-  seller.always("POST /token", hangUp)
+  seller.always("POST /token", cutConnection)
   expect((await failure(client.fetch(`${seller.url}/movies/7`))).cause).toBeInstanceOf(TypeError)
 })
 

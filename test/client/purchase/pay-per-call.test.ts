@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest"
 import { createMemoryStore } from "../../../client/index.ts"
 import { decodeHeader, encodeHeader } from "../../../shared/values/codec.ts"
 import { buyer, failure, setup } from "../../support/client-setup.ts"
-import { hangUp, json, redirect } from "../../support/fake-origin.ts"
+import { cutConnection, json, redirect } from "../../support/fake-origin.ts"
 import { createPlainGate } from "../../support/plain-gate.ts"
 
 const base = { payPerCall: true, networks: ["eip155:84532"] }
@@ -39,67 +39,67 @@ describe.each([2, 1] as const)("a plain x402 v%i server", (version) => {
   test("is not paid without payPerCall; its 402 is returned to the caller", async () => {
     const { client, gate, film, events } = await setupRoute(version, { payPerCall: false })
     const response = await client.fetch(film)
-    expect([response.status, gate.shown]).toEqual([402, []])
+    expect([response.status, gate.paymentHeaders]).toEqual([402, []])
     if (version === 1) expect(await response.json()).toMatchObject({ x402Version: 1 })
     expect(events).toEqual([{ type: "ignored", origin: new URL(film).origin }])
   })
 
   test("IDM-02: gets the same payment again after a lost answer", async () => {
     const { client, gate, film, events } = await setupRoute(version)
-    gate.script.push(hangUp, hangUp)
+    gate.script.push(cutConnection, cutConnection)
     expect((await client.fetch(film)).status).toBe(200)
-    expect(gate.shown).toHaveLength(3)
-    expect(new Set(gate.shown).size).toBe(1)
+    expect(gate.paymentHeaders).toHaveLength(3)
+    expect(new Set(gate.paymentHeaders).size).toBe(1)
     expect(events.filter(({ type }) => type === "resent")).toMatchObject([{ what: "call" }, { what: "call" }])
     expect((await client.spent()).day).toBe("0.01")
   })
 
   test("CLI-14: gets an unanswered payment at each call until it expires", async () => {
     const { client, clock, gate, film } = await setupRoute(version)
-    gate.script.push(...Array(200).fill(hangUp))
+    gate.script.push(...Array(200).fill(cutConnection))
     expect(await failure(client.fetch(film))).toMatchObject({ code: "outcome_unknown", action: "retry" })
     expect((await failure(client.fetch(film))).code).toBe("outcome_unknown")
-    expect(new Set(gate.shown).size).toBe(1)
+    expect(new Set(gate.paymentHeaders).size).toBe(1)
     expect((await client.spent()).day).toBe("0.01")
     gate.script.length = 0
     clock.now += 60 + 61
     expect((await client.fetch(film)).status).toBe(200)
-    expect(new Set(gate.shown).size).toBe(2)
+    expect(new Set(gate.paymentHeaders).size).toBe(2)
   })
 
   test("CLI-14: gets a payment left unanswered by another process", async () => {
     const store = createMemoryStore()
     const { client, clock, gate, film, account } = await setupRoute(version, { store, resendSeconds: 1 })
-    gate.script.push(...Array(20).fill(hangUp))
+    gate.script.push(...Array(20).fill(cutConnection))
     await failure(client.fetch(film))
     gate.script.length = 0
     const second = buyer(clock, { ...base, store, account })
     expect((await second.client.fetch(film)).status).toBe(200)
-    expect(new Set(gate.shown).size).toBe(1)
+    expect(new Set(gate.paymentHeaders).size).toBe(1)
     expect(gate.settled).toHaveLength(1)
   })
 
   test("CLI-17: gets a POST that may have reached its handler only from the caller", async () => {
     const { client, gate, film } = await setupRoute(version)
-    gate.script.push(hangUp)
+    gate.script.push(cutConnection)
     const order = { method: "POST", body: "one film" }
     expect((await failure(client.fetch(film, order))).code).toBe("outcome_unknown")
-    expect(gate.shown).toHaveLength(1)
+    expect(gate.paymentHeaders).toHaveLength(1)
     // The caller's repeated request carries the payment that is already signed.
     expect((await client.fetch(film, order)).status).toBe(200)
-    expect(new Set(gate.shown).size).toBe(1)
+    expect(new Set(gate.paymentHeaders).size).toBe(1)
     expect(gate.handled.map(({ body }) => body)).toEqual(["one film"])
   })
 
   test("IDM-08: gets no second payment after a 402 in answer to the first", async () => {
     const { client, gate, film } = await setupRoute(version)
     // The call is sold once and its answer lost, so the resent payment is used already.
-    gate.handler = hangUp
+    gate.handler = cutConnection
     const error = await failure(client.fetch(film))
     expect(error).toMatchObject({ code: "asked_to_pay_again", action: "retry", reason: "nonce_already_used" })
     for (let call = 0; call < 3; call++)
       expect((await failure(client.fetch(film))).code).toBe("asked_to_pay_again")
-    expect(new Set(gate.shown).size).toBe(1)
+    expect(new Set(gate.paymentHeaders).size).toBe(1)
     expect([gate.settled.length, (await client.spent()).day]).toEqual([1, "0.01"])
   })
 
@@ -108,7 +108,7 @@ describe.each([2, 1] as const)("a plain x402 v%i server", (version) => {
     gate.script.push((_request, response) => json(response, 500, {}))
     expect((await client.fetch(film)).status).toBe(500)
     expect((await client.fetch(film)).status).toBe(200)
-    expect(new Set(gate.shown).size).toBe(1)
+    expect(new Set(gate.paymentHeaders).size).toBe(1)
   })
 
   test.each([200, 404])(
@@ -127,7 +127,7 @@ describe.each([2, 1] as const)("a plain x402 v%i server", (version) => {
       )
       expect((await client.fetch(film)).status).toBe(status)
       expect((await client.fetch(film)).status).toBe(200)
-      expect(new Set(gate.shown).size).toBe(1)
+      expect(new Set(gate.paymentHeaders).size).toBe(1)
     },
   )
 
@@ -136,7 +136,7 @@ describe.each([2, 1] as const)("a plain x402 v%i server", (version) => {
     gate.handler = redirect("/seat", 302)
     seller.always("GET /seat", (_request, response) => json(response, 200, { grant: 1 }))
     expect(await (await client.fetch(film)).json()).toEqual({ grant: 1 })
-    const [grant] = seller.seen("GET /seat")
+    const [grant] = seller.requestsTo("GET /seat")
     expect([grant?.headers["payment-signature"], grant?.headers["x-payment"]]).toEqual([undefined, undefined])
     expect(gate.settled).toHaveLength(1)
   })
@@ -147,7 +147,7 @@ describe.each([2, 1] as const)("a plain x402 v%i server", (version) => {
     seller.always("GET /seat", other.gate)
     gate.handler = redirect("/seat", 302)
     expect((await client.fetch(film)).status).toBe(402)
-    expect([gate.settled.length, other.shown]).toEqual([1, []])
+    expect([gate.settled.length, other.paymentHeaders]).toEqual([1, []])
   })
 
   test("is paid in sequence for one URL and in parallel for several", async () => {
@@ -169,14 +169,14 @@ describe.each([2, 1] as const)("a plain x402 v%i server", (version) => {
       purchase: { offer: "single call", resource: film, price: "0.01", calls: 1, network: "eip155:84532" },
       approval: "price",
     })
-    expect(gate.shown).toEqual([])
+    expect(gate.paymentHeaders).toEqual([])
     expect((await client.fetch(film)).status).toBe(200)
     expect(asked).toMatchObject([{ reason: "price", price: "0.01", resource: film }])
     expect((await failure(client.fetch(film))).code).toBe("offer_total_spent")
-    gate.dress = (entry) => ({ ...entry, payTo: `0x${"77".repeat(20)}` })
+    gate.changeEntry = (entry) => ({ ...entry, payTo: `0x${"77".repeat(20)}` })
     const strict = await setupRoute(version)
     await strict.client.fetch(strict.film)
-    strict.gate.dress = gate.dress
+    strict.gate.changeEntry = gate.changeEntry
     expect((await failure(strict.client.fetch(strict.film))).code).toBe("recipient_changed")
   })
 
@@ -186,21 +186,21 @@ describe.each([2, 1] as const)("a plain x402 v%i server", (version) => {
     gate.script.push(() => stop.abort())
     await expect(client.fetch(film, { signal: stop.signal })).rejects.toThrow(/abort/i)
     expect((await client.fetch(film)).status).toBe(200)
-    expect(new Set(gate.shown).size).toBe(1)
+    expect(new Set(gate.paymentHeaders).size).toBe(1)
   })
 })
 
 test("payments repeat their entry in v2 and name their network in v1", async () => {
   const two = await setupRoute(2)
   await two.client.fetch(two.film)
-  expect(decodeHeader(two.gate.shown[0]!)).toMatchObject({
+  expect(decodeHeader(two.gate.paymentHeaders[0]!)).toMatchObject({
     x402Version: 2,
     resource: { url: "http://seller.example/movies/7" },
     accepted: two.gate.challenge("").accepts[0],
   })
   const one = await setupRoute(1)
   await one.client.fetch(one.film)
-  expect(Object.keys(decodeHeader(one.gate.shown[0]!) as object)).toEqual([
+  expect(Object.keys(decodeHeader(one.gate.paymentHeaders[0]!) as object)).toEqual([
     "x402Version",
     "scheme",
     "network",

@@ -2,7 +2,7 @@ import { expect, test } from "vitest"
 import { sepolia } from "../../../shared/networks/sepolia.ts"
 import { openingOf } from "../../../shared/x402/commitment.ts"
 import { buyer, failure, setup, startedAt } from "../../support/client-setup.ts"
-import { hangUp, hour, json, redirect, refuse } from "../../support/fake-origin.ts"
+import { cutConnection, hour, json, redirect, refuse } from "../../support/fake-origin.ts"
 
 test("a 402 leads to one payment, and its token serves the next calls", async () => {
   const { client, seller, events } = await setup()
@@ -42,7 +42,7 @@ test("a 402 leads to one payment, and its token serves the next calls", async ()
 test("the purchase sends its nonce's opening and never the secret", async () => {
   const { client, seller } = await setup()
   await client.fetch(`${seller.url}/movies/7`)
-  const [purchase] = seller.seen("POST /token")
+  const [purchase] = seller.requestsTo("POST /token")
   expect(purchase?.headers["ticket402-commitment"]).toMatch(/^[0-9a-f]{64}$/)
   expect(purchase?.headers["ticket402-secret"]).toBeUndefined()
   expect(purchase?.body).toBe("")
@@ -63,7 +63,7 @@ test("CLI-13: 20 parallel calls make one payment and get 20 answers", async () =
   const answers = await Promise.all(calls)
   expect(answers.map((answer) => answer.status)).toEqual(Array(20).fill(200))
   expect(seller.transfers).toHaveLength(1)
-  expect(seller.seen("POST /token")).toHaveLength(1)
+  expect(seller.requestsTo("POST /token")).toHaveLength(1)
 })
 
 test("CLI-14: a lost answer resends the same payment, now with its secret", async () => {
@@ -74,7 +74,7 @@ test("CLI-14: a lost answer resends the same payment, now with its secret", asyn
     await seller.router(request, response)
   })
   expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(200)
-  const [first, second] = seller.seen("POST /token")
+  const [first, second] = seller.requestsTo("POST /token")
   expect(second?.headers["payment-signature"]).toBe(first?.headers["payment-signature"])
   expect(first?.headers["ticket402-secret"]).toBeUndefined()
   expect(openingOf(`0x${second?.headers["ticket402-secret"]}`)).toBe(
@@ -95,34 +95,34 @@ test.each([
   ["429 with Retry-After", refuse("queue_full", { "retry-after": "7" }), 7],
   ["503", refuse("store_unavailable"), 1],
   ["an empty 500", ((_q, r) => void r.writeHead(500).end("oops")) as ReturnType<typeof refuse>, 0.1],
-  ["202", ((_q, r) => json(r, 202, pendingAnswer, { "retry-after": "7" })) as typeof hangUp, 7],
-  ["a cut connection", hangUp, 0.1],
+  ["202", ((_q, r) => json(r, 202, pendingAnswer, { "retry-after": "7" })) as typeof cutConnection, 7],
+  ["a cut connection", cutConnection, 0.1],
 ])("CLI-14: the same payment is sent again after %s", async (_name, trouble, wait) => {
   const { client, seller, delays } = await setup()
   seller.script("POST /token", trouble, trouble)
   expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(200)
-  expect(seller.seen("POST /token")).toHaveLength(3)
-  expect(new Set(seller.seen("POST /token").map((r) => r.headers["payment-signature"])).size).toBe(1)
+  expect(seller.requestsTo("POST /token")).toHaveLength(3)
+  expect(new Set(seller.requestsTo("POST /token").map((r) => r.headers["payment-signature"])).size).toBe(1)
   expect(delays).toHaveLength(2)
   for (const delay of delays) expect(delay).toBeGreaterThanOrEqual(wait)
 })
 
 test("CLI-14, IDM-02: an unanswered payment is kept and resent by the next call", async () => {
   const { client, seller, clock } = await setup()
-  seller.always("POST /token", hangUp)
+  seller.always("POST /token", cutConnection)
   const error = await failure(client.fetch(`${seller.url}/movies/7`))
   expect(error).toMatchObject({ code: "outcome_unknown", action: "retry" })
   expect(clock.now - startedAt).toBeLessThanOrEqual(60)
-  const sent = seller.seen("POST /token").length
+  const sent = seller.requestsTo("POST /token").length
   expect(sent).toBeGreaterThan(2)
   // Still unavailable: the second call sends the same payment and signs none.
   expect((await failure(client.fetch(`${seller.url}/movies/7`))).code).toBe("outcome_unknown")
   seller.always("POST /token", seller.router)
   expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(200)
-  expect(new Set(seller.seen("POST /token").map((r) => r.headers["payment-signature"])).size).toBe(1)
+  expect(new Set(seller.requestsTo("POST /token").map((r) => r.headers["payment-signature"])).size).toBe(1)
   expect(
     seller
-      .seen("POST /token")
+      .requestsTo("POST /token")
       .slice(1)
       .every((r) => r.headers["ticket402-secret"]),
   ).toBe(true)
@@ -131,13 +131,13 @@ test("CLI-14, IDM-02: an unanswered payment is kept and resent by the next call"
 
 test("CLI-14: a new payment is signed once the old one expired unknown to the seller", async () => {
   const { client, seller, clock } = await setup()
-  seller.always("POST /token", hangUp)
+  seller.always("POST /token", cutConnection)
   await failure(client.fetch(`${seller.url}/movies/7`))
   clock.now = startedAt + 700
   seller.always("POST /token", seller.router)
   seller.script("POST /token", refuse("validity_too_short"))
   expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(200)
-  expect(seller.seen("POST /token").at(-1)?.headers["ticket402-secret"]).toBeUndefined()
+  expect(seller.requestsTo("POST /token").at(-1)?.headers["ticket402-secret"]).toBeUndefined()
   expect((await client.spent()).day).toBe("0.02")
 })
 
@@ -156,13 +156,13 @@ test("CLI-14: an expired payment that the seller redeemed still yields its grant
 
 test("CLI-14: a refusal after a lost answer leads to no new signature", async () => {
   const { client, seller } = await setup()
-  seller.script("POST /token", hangUp, refuse("offer_expired"), refuse("offer_expired"))
+  seller.script("POST /token", cutConnection, refuse("offer_expired"), refuse("offer_expired"))
   expect(await failure(client.fetch(`${seller.url}/movies/7`))).toMatchObject({
     code: "outcome_unknown",
     reason: "offer_expired",
   })
   await failure(client.fetch(`${seller.url}/movies/7`))
-  const sent = seller.seen("POST /token").map((r) => r.headers["payment-signature"])
+  const sent = seller.requestsTo("POST /token").map((r) => r.headers["payment-signature"])
   expect(sent).toHaveLength(3)
   expect(new Set(sent).size).toBe(1)
 })
@@ -175,11 +175,11 @@ test.each([
   seller.script("POST /token", firstAnswer, refuse("offer_expired"))
   await failure(client.fetch(`${seller.url}/movies/7`))
   expect((await failure(client.fetch(`${seller.url}/movies/7`))).code).toBe("outcome_unknown")
-  expect(new Set(seller.seen("POST /token").map((r) => r.headers["payment-signature"])).size).toBe(1)
+  expect(new Set(seller.requestsTo("POST /token").map((r) => r.headers["payment-signature"])).size).toBe(1)
 })
 
 const empty =
-  (status: number): typeof hangUp =>
+  (status: number): typeof cutConnection =>
   (_request, response) =>
     void response.writeHead(status).end()
 
@@ -218,7 +218,7 @@ test("CLI-14: no other offer of a resource is signed while a payment is unanswer
   }
   const { client, seller } = await setup({ account: slow as never })
   seller.offers = [hour, { ...hour, ref: "write@00000001", scope: "write" }]
-  seller.always("POST /token", hangUp)
+  seller.always("POST /token", cutConnection)
   seller.always("GET /free", (_request, response) => json(response, 200, {}))
   const first = failure(client.fetch(`${seller.url}/movies/7`))
   const second = failure(client.fetch(`${seller.url}/write`))
@@ -228,13 +228,13 @@ test("CLI-14: no other offer of a resource is signed while a payment is unanswer
   })
   expect([(await first).code, (await second).code]).toEqual(["outcome_unknown", "outcome_unknown"])
   expect(signatures).toBe(1)
-  expect(new Set(seller.seen("POST /token").map((r) => r.headers["payment-signature"])).size).toBe(1)
+  expect(new Set(seller.requestsTo("POST /token").map((r) => r.headers["payment-signature"])).size).toBe(1)
 })
 
 test("CLI-14: a payment is not resent shortly before it expires", async () => {
   const { client, seller, clock } = await setup()
-  seller.dress = (entry) => ({ ...entry, maxTimeoutSeconds: 20 })
-  seller.always("POST /token", hangUp)
+  seller.changeEntry = (entry) => ({ ...entry, maxTimeoutSeconds: 20 })
+  seller.always("POST /token", cutConnection)
   await failure(client.fetch(`${seller.url}/movies/7`))
   expect(clock.now).toBeLessThan(startedAt + 15)
 })
@@ -267,7 +267,7 @@ test("after 400 fix the offers are read again and one new signature is made", as
     return refuse("offer_unknown")(_request, response, null as never)
   })
   expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(200)
-  expect(seller.seen("POST /token")).toHaveLength(2)
+  expect(seller.requestsTo("POST /token")).toHaveLength(2)
   expect(seller.grants).toHaveLength(1)
   // Both payments count while the first could still be settled.
   expect((await client.spent()).day).toBe("0.03")
@@ -281,7 +281,7 @@ test("a seller that always answers fix gets two signatures per call", async () =
     reason: "not_yet_valid",
     action: "fix",
   })
-  expect(seller.seen("POST /token")).toHaveLength(2)
+  expect(seller.requestsTo("POST /token")).toHaveLength(2)
 })
 
 test("CLI-02: 20 parallel calls share a refusal and sign at most twice", async () => {
@@ -289,7 +289,7 @@ test("CLI-02: 20 parallel calls share a refusal and sign at most twice", async (
   seller.always("POST /token", refuse("not_yet_valid"))
   const calls = Array.from({ length: 20 }, (_, i) => failure(client.fetch(`${seller.url}/movies/${i}`)))
   expect((await Promise.all(calls)).map((error) => error.code)).toEqual(Array(20).fill("purchase_refused"))
-  expect(seller.seen("POST /token")).toHaveLength(2)
+  expect(seller.requestsTo("POST /token")).toHaveLength(2)
 })
 
 test("CLI-02: a call that reads its 402 after a shared failure signs nothing", async () => {
@@ -311,35 +311,39 @@ test("CLI-02: a call that reads its 402 after a shared failure signs nothing", a
   const first = await failure(client.fetch(`${seller.url}/movies/7`))
   release()
   expect(await second).toBe(first)
-  expect(seller.seen("POST /token")).toHaveLength(2)
+  expect(seller.requestsTo("POST /token")).toHaveLength(2)
   // Control: a later call starts a new purchase.
   await failure(client.fetch(`${seller.url}/movies/7`))
-  expect(seller.seen("POST /token")).toHaveLength(4)
+  expect(seller.requestsTo("POST /token")).toHaveLength(4)
 })
 
 test.each([
   ["400 stop", refuse("insufficient_funds"), "purchase_refused"],
   [
     "403",
-    ((_q, r) => json(r, 403, { error: "access_denied", next: { action: "stop" } })) as typeof hangUp,
+    ((_q, r) => json(r, 403, { error: "access_denied", next: { action: "stop" } })) as typeof cutConnection,
     "purchase_refused",
   ],
   ["409", refuse("authorization_conflict"), "payment_conflict"],
-  ["402", ((_q, r) => json(r, 402, { x402Version: 2 })) as typeof hangUp, "asked_to_pay_again"],
+  ["402", ((_q, r) => json(r, 402, { x402Version: 2 })) as typeof cutConnection, "asked_to_pay_again"],
   ["a redirect", redirect("/elsewhere", 307), "answer_redirected"],
-  ["200 without a token", ((_q, r) => json(r, 200, { ok: true })) as typeof hangUp, "answer_malformed"],
+  [
+    "200 without a token",
+    ((_q, r) => json(r, 200, { ok: true })) as typeof cutConnection,
+    "answer_malformed",
+  ],
   [
     "200 of 50 MB",
-    ((_q, r) => void r.writeHead(200).end(Buffer.alloc(50_000_000, 32))) as typeof hangUp,
+    ((_q, r) => void r.writeHead(200).end(Buffer.alloc(50_000_000, 32))) as typeof cutConnection,
     "answer_malformed",
   ],
 ])("CLI-02: no second payment is signed after %s from the token endpoint", async (_name, handler, code) => {
   const { client, seller } = await setup()
   seller.always("POST /token", handler)
   expect((await failure(client.fetch(`${seller.url}/movies/7`))).code).toBe(code)
-  expect(seller.seen("POST /token")).toHaveLength(1)
-  expect(seller.seen("GET /movies/7")).toHaveLength(1)
-  expect(seller.seen("POST /elsewhere")).toHaveLength(0)
+  expect(seller.requestsTo("POST /token")).toHaveLength(1)
+  expect(seller.requestsTo("GET /movies/7")).toHaveLength(1)
+  expect(seller.requestsTo("POST /elsewhere")).toHaveLength(0)
 })
 
 test("CLI-02: a gate that answers 402 to the bought token is not paid twice", async () => {
@@ -348,7 +352,7 @@ test("CLI-02: a gate that answers 402 to the bought token is not paid twice", as
   const response = await client.fetch(`${seller.url}/movies/7`)
   expect(response.status).toBe(402)
   expect(await response.json()).toMatchObject({ x402Version: 2 })
-  expect(seller.seen("POST /token")).toHaveLength(1)
+  expect(seller.requestsTo("POST /token")).toHaveLength(1)
 })
 
 test("CLI-02: a gate that finds every scope insufficient is paid once", async () => {
@@ -357,12 +361,12 @@ test("CLI-02: a gate that finds every scope insufficient is paid once", async ()
     json(response, 402, seller.challenge("insufficient_scope", "read")),
   )
   expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(402)
-  expect(seller.seen("POST /token")).toHaveLength(1)
+  expect(seller.requestsTo("POST /token")).toHaveLength(1)
   expect(await failure(client.fetch(`${seller.url}/movies/7`))).toMatchObject({
     code: "paid_without_access",
     found: expect.stringContaining(seller.grants[0]!.id),
   })
-  expect(seller.seen("POST /token")).toHaveLength(1)
+  expect(seller.requestsTo("POST /token")).toHaveLength(1)
 })
 
 test("a token of another scope is refused and its payment kept", async () => {
@@ -391,7 +395,7 @@ test("an account that fails to sign costs nothing and sends nothing", async () =
   expect(error.code).toBe("signing_failed")
   expect(`${error.message}${error.stack}${error.cause}`).not.toMatch(/deadbeef/)
   expect(key).toBeDefined()
-  expect(seller.seen("POST /token")).toHaveLength(0)
+  expect(seller.requestsTo("POST /token")).toHaveLength(0)
   expect((await client.spent()).day).toBe("0")
 })
 
@@ -408,5 +412,5 @@ test("an account that signs for another address sends nothing", async () => {
     code: "signing_failed",
     found: "signature_invalid",
   })
-  expect(seller.seen("POST /token")).toHaveLength(0)
+  expect(seller.requestsTo("POST /token")).toHaveLength(0)
 })

@@ -7,7 +7,7 @@ import {
   PolicyRefusal,
 } from "../../../client/index.ts"
 import { buyer, failure, origin, setup, startedAt } from "../../support/client-setup.ts"
-import { elsewhere, hour } from "../../support/fake-origin.ts"
+import { hour, otherPayTo } from "../../support/fake-origin.ts"
 
 const day = 86_400
 const budget = { perPurchase: "0.05", perDay: "1.00" }
@@ -61,23 +61,23 @@ describe("the allow lists", () => {
   test.each<[string, NonNullable<ClientOptions["allow"]>, string]>([
     ["an origin", { origins: ["https://api.example"] }, "origin_not_allowed"],
     ["an asset", { assets: [] }, "asset_not_allowed"],
-    ["a recipient", { recipients: [elsewhere] }, "recipient_not_allowed"],
+    ["a recipient", { recipients: [otherPayTo] }, "recipient_not_allowed"],
   ])("CLI-08: refuse %s that is not listed before anything is signed", async (_name, allow, rule) => {
     const { client, seller } = await setup({ allow })
     const error = await failure(client.fetch(`${seller.url}/movies/7`))
     expect(error).toBeInstanceOf(PolicyRefusal)
     expect(error.code).toBe(rule)
-    expect(seller.seen("POST /token")).toEqual([])
+    expect(seller.requestsTo("POST /token")).toEqual([])
   })
 
   test("control: permit listed values at any listed recipient", async () => {
     const { clock, seller } = await setup()
-    const allow = { origins: [seller.url], assets: ["USDC"], recipients: [seller.payTo, elsewhere] }
+    const allow = { origins: [seller.url], assets: ["USDC"], recipients: [seller.payTo, otherPayTo] }
     const { client } = buyer(clock, { allow })
     seller.offers = [minute]
     expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(200)
     clock.now += 2000
-    seller.payTo = elsewhere
+    seller.payTo = otherPayTo
     expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(200)
   })
 })
@@ -89,15 +89,15 @@ describe("recipients", () => {
     await client.fetch(`${seller.url}/movies/7`)
     clock.now += 2000
     const known = seller.payTo
-    seller.payTo = elsewhere
+    seller.payTo = otherPayTo
     const error = await failure(client.fetch(`${seller.url}/movies/7`))
     expect(error).toBeInstanceOf(PolicyRefusal)
-    expect(error).toMatchObject({ code: "recipient_changed", found: elsewhere.toLowerCase() })
+    expect(error).toMatchObject({ code: "recipient_changed", found: otherPayTo.toLowerCase() })
     expect(error.wanted).toContain(known.toLowerCase())
     expect(seller.transfers).toHaveLength(1)
-    await client.approveRecipient(seller.url, elsewhere)
+    await client.approveRecipient(seller.url, otherPayTo)
     expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(200)
-    expect(seller.transfers[1]?.payTo).toBe(elsewhere.toLowerCase())
+    expect(seller.transfers[1]?.payTo).toBe(otherPayTo.toLowerCase())
   })
 
   test("are approved interactively and remembered", async () => {
@@ -105,7 +105,7 @@ describe("recipients", () => {
     const { client, seller, clock } = await setup({ approve, budget: { ...budget, approveAbove: "0.05" } })
     seller.offers = [minute]
     await client.fetch(`${seller.url}/movies/7`)
-    seller.payTo = elsewhere
+    seller.payTo = otherPayTo
     clock.now += 2000
     expect((await failure(client.fetch(`${seller.url}/movies/7`))).code).toBe("approval_denied")
     for (let purchases = 0; purchases < 2; purchases++) {
@@ -122,7 +122,7 @@ describe("recipients", () => {
     await client.fetch(`${seller.url}/movies/7`)
     clock.now += 2000
     seller.offers = [minute, { ...minute, ref: "dear@00000002", amount: "20000" }]
-    seller.dress = (entry) => ({ ...entry, ...(entry.amount === "10000" && { payTo: elsewhere }) })
+    seller.changeEntry = (entry) => ({ ...entry, ...(entry.amount === "10000" && { payTo: otherPayTo }) })
     expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(200)
     expect(seller.transfers.map(({ value }) => value)).toEqual([10_000n, 20_000n])
     expect(asked).toEqual([])
@@ -167,7 +167,7 @@ describe("approval", () => {
     const error = await failure(client.fetch(`${seller.url}/movies/7`))
     expect(error).toMatchObject({ code: "approval_denied", action: "stop" })
     expect(error.message).not.toContain("deadbeef")
-    expect(seller.seen("POST /token")).toEqual([])
+    expect(seller.requestsTo("POST /token")).toEqual([])
     expect((await client.spent()).total).toBe("0")
   })
 

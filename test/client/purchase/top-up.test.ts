@@ -47,7 +47,7 @@ function gate() {
 const offers = { offer: hour.ref }
 const shown = (seller: FakeOrigin) =>
   seller
-    .seen("POST /token")
+    .requestsTo("POST /token")
     .filter(({ headers }) => headers["payment-signature"] !== undefined)
     .map(({ body }) => new URLSearchParams(body).get("refresh_token"))
 
@@ -77,7 +77,7 @@ test("CLI-12: a top-up goes to the grant's token endpoint and to no other", asyn
   await expect(client.topUp(`${seller.url}/movies/7`, offers)).rejects.toMatchObject({
     code: "purchase_refused",
   })
-  expect(seller.seen("POST /elsewhere")).toEqual([])
+  expect(seller.requestsTo("POST /elsewhere")).toEqual([])
 })
 
 test("a refresh waits for a running top-up, whose answer would restore an old token", async () => {

@@ -21,7 +21,7 @@ export const mutations: readonly Mutation[] = [
       "three payments an hour without access",
       "if (refusals >= mostRefusals) return",
       "if (refusals < 0) return",
-      "CLI-02: a token endpoint that ends",
+      "CLI-02: pays three times at most",
     ],
   ]),
   ...at("client/core/call-state.ts", [
@@ -29,7 +29,7 @@ export const mutations: readonly Mutation[] = [
       "a token from the gate's future waits",
       'if (mayWait && !state.hasWaited) return { ...state, step: "wait", hasWaited: true }',
       "",
-      "CLI-16: a token from the gate's future",
+      "CLI-16: sends a token again",
     ],
   ]),
 ]

@@ -105,7 +105,7 @@ test("CLI-16: forgetting a refused grant allows one more purchase", async () => 
   expect(seller.transfers).toHaveLength(2)
 })
 
-test("CLI-02: grants of one second are bought three times an hour when none opens a route", async () => {
+test("CLI-02: buys one-second grants that open no route three times an hour at most", async () => {
   const { client, seller, clock } = await setup()
   seller.offers = [{ ...hour, durationSeconds: 1 }]
   seller.tokenLifeSeconds = 600
@@ -123,7 +123,7 @@ test("CLI-02: grants of one second are bought three times an hour when none open
   expect(Math.min(...hourly)).toBeGreaterThanOrEqual(1)
 })
 
-test("CLI-02: a token endpoint that ends each grant before its use is paid three times an hour", async () => {
+test("CLI-02: pays three times at most for grants that end before their first use", async () => {
   const { client, seller } = await setup()
   answering(seller, "/movies/7", () => "token_expired")
   for (let call = 0; call < 12; call++) {
@@ -173,14 +173,14 @@ async function late(behindSeconds: number) {
   return world
 }
 
-test("CLI-16: a token from the gate's future is sent again when its clock has caught up", async () => {
+test("CLI-16: sends a token again when the clock of a slow gate has caught up", async () => {
   const { client, seller, delays } = await late(8)
   expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(200)
   expect(delays).toEqual([9])
   expect(seller.transfers).toHaveLength(1)
 })
 
-test("CLI-16: a gate whose clock is minutes behind is named, not waited for", async () => {
+test("CLI-16: reports a gate whose clock is minutes behind, and does not wait", async () => {
   const { client, seller, delays, events } = await late(300)
   expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(401)
   expect(delays).toEqual([])

@@ -101,7 +101,7 @@ test.each([
   const error = await failure(call)
   expect(error).toMatchObject({ code: "signing_failed", action: "stop", reason })
   expect(inspect(error, { depth: Infinity })).not.toContain("secret")
-  expect(seller.seen("POST /token")).toEqual([])
+  expect(seller.requestsTo("POST /token")).toEqual([])
 })
 
 test("a signature by another account, or an empty one, is never sent", async () => {
@@ -111,7 +111,7 @@ test("a signature by another account, or an empty one, is never sent", async () 
     state.format = format
     const { seller, call } = await paying(signer)
     expect((await failure(call)).code).toBe("signing_failed")
-    expect(seller.seen("POST /token")).toEqual([])
+    expect(seller.requestsTo("POST /token")).toEqual([])
   }
 })
 
@@ -148,7 +148,7 @@ test("CLI-04: a remote signer's redirect is not followed", async () => {
   const { seller, call } = await paying(createRemoteSigner({ url, address: account.address }))
   expect(await failure(call)).toMatchObject({ code: "signing_failed", reason: "signer_refused" })
   expect(thief.seen).toEqual([])
-  expect(seller.seen("POST /token")).toEqual([])
+  expect(seller.requestsTo("POST /token")).toEqual([])
 })
 
 test.each([

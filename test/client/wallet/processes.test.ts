@@ -12,7 +12,7 @@ import { hour } from "../../support/fake-origin.ts"
 
 let folder: string
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "purse-"))
+  folder = await mkdtemp(join(tmpdir(), "store-"))
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
@@ -35,7 +35,7 @@ describe("buyers that share a file", () => {
     const ends = await runBuyers(order, order, order, order)
     expect(ends.flat()).toEqual(Array(100).fill("200"))
     expect(seller.transfers).toHaveLength(1)
-    expect(seller.seen("POST /token")).toHaveLength(1)
+    expect(seller.requestsTo("POST /token")).toHaveLength(1)
   })
 
   it("CLI-02: make one purchase when two race for the last $0.10 of the budget", async () => {
@@ -65,14 +65,14 @@ describe("buyers that share a file", () => {
     await runBuyers(order)
     const late = { ...order, aheadSeconds: 298, calls: 10 }
     expect((await runBuyers(late, late, late, late)).flat()).toEqual(Array(40).fill("200"))
-    expect(seller.seen("POST /token")).toHaveLength(2)
+    expect(seller.requestsTo("POST /token")).toHaveLength(2)
     expect(seller.transfers).toHaveLength(1)
   })
 })
 
 describe("the client's file", () => {
   it("is private to its owner and refused otherwise", async () => {
-    const file = join(folder, "deep/own/purse.db")
+    const file = join(folder, "deep/own/store.db")
     const store = await createFileStore({ file })
     await store.approveRecipient("https://api.example", "0x209693bc6afc0c5328ba36faf03c514ef312287c")
     for (const beside of ["", "-wal", "-shm"]) expect((await stat(file + beside)).mode & 0o777).toBe(0o600)

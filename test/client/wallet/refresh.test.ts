@@ -1,6 +1,6 @@
 import { expect, test } from "vitest"
 import { buyer, failure, setup } from "../../support/client-setup.ts"
-import { hangUp, hour, json, refuse } from "../../support/fake-origin.ts"
+import { cutConnection, hour, json, refuse } from "../../support/fake-origin.ts"
 
 const isRefresh = (r: { body: string }) => r.body.startsWith("grant_type=refresh_token")
 
@@ -10,7 +10,7 @@ test("a token about to expire is refreshed before it is sent", async () => {
   clock.now += 296
   expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(200)
   expect(seller.transfers).toHaveLength(1)
-  const [, refresh] = seller.seen("POST /token")
+  const [, refresh] = seller.requestsTo("POST /token")
   expect(refresh).toMatchObject({ body: expect.stringMatching(/^grant_type=refresh_token&refresh_token=/) })
   expect(refresh?.headers).toMatchObject({
     "content-type": expect.stringContaining("application/x-www-form-urlencoded"),
@@ -27,7 +27,7 @@ test("a token in the last fifth of its lifetime is refreshed in the background",
   await client.fetch(`${seller.url}/movies/7`)
   clock.now += 239
   await client.fetch(`${seller.url}/movies/7`)
-  expect(seller.seen("POST /token")).toHaveLength(1)
+  expect(seller.requestsTo("POST /token")).toHaveLength(1)
   clock.now += 2
   let answer = (): void => {}
   const answered = new Promise<void>((resolve) => {
@@ -42,9 +42,9 @@ test("a token in the last fifth of its lifetime is refreshed in the background",
   expect(events.filter(({ type }) => type === "refreshed")).toEqual([])
   answer()
   await expect.poll(() => events.at(-1)?.type).toBe("refreshed")
-  expect(seller.seen("POST /token").filter(isRefresh)).toHaveLength(1)
+  expect(seller.requestsTo("POST /token").filter(isRefresh)).toHaveLength(1)
   expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(200)
-  const shown = seller.seen("GET /movies/7").map(({ headers }) => headers.authorization)
+  const shown = seller.requestsTo("GET /movies/7").map(({ headers }) => headers.authorization)
   expect(shown.at(-1)).not.toBe(shown.at(-2))
 })
 
@@ -56,8 +56,8 @@ test("a grant that is not in use is never refreshed", async () => {
   clock.now += 270
   // The grant of the last call is in use, and only that one is refreshed.
   await client.fetch(`${seller.url}/write`)
-  await expect.poll(() => seller.seen("POST /token").filter(isRefresh).length).toBe(1)
-  expect(seller.seen("POST /token").find(isRefresh)?.body).toContain(seller.grants[1]?.id)
+  await expect.poll(() => seller.requestsTo("POST /token").filter(isRefresh).length).toBe(1)
+  expect(seller.requestsTo("POST /token").find(isRefresh)?.body).toContain(seller.grants[1]?.id)
 })
 
 test("a refused background refresh fails the next call before it pays", async () => {
@@ -82,7 +82,7 @@ test("CLI-13: 20 parallel calls with an expired token refresh once and pay nothi
   clock.now += 400
   const calls = Array.from({ length: 20 }, (_, i) => client.fetch(`${seller.url}/movies/${i}`))
   expect((await Promise.all(calls)).map((answer) => answer.status)).toEqual(Array(20).fill(200))
-  expect(seller.seen("POST /token").filter(isRefresh)).toHaveLength(1)
+  expect(seller.requestsTo("POST /token").filter(isRefresh)).toHaveLength(1)
   expect(seller.transfers).toHaveLength(1)
 })
 
@@ -92,7 +92,7 @@ test("CLI-13: 20 parallel calls refused for an expired token refresh once", asyn
   for (const grant of seller.grants) for (const token of grant.tokens.keys()) grant.tokens.set(token, 0)
   const calls = Array.from({ length: 20 }, (_, i) => client.fetch(`${seller.url}/movies/${i}`))
   expect((await Promise.all(calls)).map((answer) => answer.status)).toEqual(Array(20).fill(200))
-  expect(seller.seen("POST /token").filter(isRefresh)).toHaveLength(1)
+  expect(seller.requestsTo("POST /token").filter(isRefresh)).toHaveLength(1)
   expect(seller.transfers).toHaveLength(1)
 })
 
@@ -105,7 +105,7 @@ test("a lost refresh is repeated with the secret, which the first one omits", as
     await seller.router(request, response)
   })
   expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(200)
-  const [first, second] = seller.seen("POST /token").filter(isRefresh)
+  const [first, second] = seller.requestsTo("POST /token").filter(isRefresh)
   expect(second?.body).toBe(first?.body)
   expect(first?.headers["ticket402-secret"]).toBeUndefined()
   expect(second?.headers["ticket402-secret"]).toMatch(/^[0-9a-f]{64}$/)
@@ -124,7 +124,7 @@ test("an unanswered refresh is a typed error, not a payment; the next has the se
   })
   seller.always("POST /token", seller.router)
   expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(200)
-  expect(seller.seen("POST /token").at(-1)?.headers["ticket402-secret"]).toBeDefined()
+  expect(seller.requestsTo("POST /token").at(-1)?.headers["ticket402-secret"]).toBeDefined()
   expect(seller.transfers).toHaveLength(1)
 })
 
@@ -178,7 +178,7 @@ test("CLI-16: a repeated 401 is refreshed once, keeps the grant and never pays a
     json(response, 401, { error: "invalid_token" })
   seller.always("GET /movies/7", refused)
   expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(401)
-  expect(seller.seen("POST /token").filter(isRefresh)).toHaveLength(1)
+  expect(seller.requestsTo("POST /token").filter(isRefresh)).toHaveLength(1)
   expect(seller.transfers).toHaveLength(1)
   expect(await client.grants()).toHaveLength(1)
 })
@@ -210,7 +210,7 @@ test("a missing scope is served by another grant before a purchase", async () =>
   expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(200)
   expect((await client.fetch(`${seller.url}/write`, { method: "POST", body: "b" })).status).toBe(200)
   expect(seller.transfers).toHaveLength(2)
-  expect(seller.seen("POST /token").filter(isRefresh)).toHaveLength(0)
+  expect(seller.requestsTo("POST /token").filter(isRefresh)).toHaveLength(0)
   expect(seller.handled.filter((r) => r.method === "POST").map((r) => r.body)).toEqual(["a", "b"])
   expect((await client.grants()).map((grant) => grant.scope).sort()).toEqual(["read", "write"])
 })
@@ -218,7 +218,7 @@ test("a missing scope is served by another grant before a purchase", async () =>
 test("a call whose connection is cut is not repeated by the client", async () => {
   const { client, seller } = await setup()
   await client.fetch(`${seller.url}/movies/7`)
-  seller.always("GET /movies/8", hangUp)
+  seller.always("GET /movies/8", cutConnection)
   await expect(client.fetch(`${seller.url}/movies/8`)).rejects.toThrow(TypeError)
-  expect(seller.seen("GET /movies/8").length).toBeLessThanOrEqual(1)
+  expect(seller.requestsTo("GET /movies/8").length).toBeLessThanOrEqual(1)
 })

@@ -60,7 +60,7 @@ export const metadataRules: readonly Rule[] = [
     clause: "RFC 9728 §5.1",
     promise: "the challenges of 402 and 401 name the resource's metadata",
     async check(subject) {
-      const wanted = wellKnown((await subject.readOffers()).info.resource, "oauth-protected-resource")
+      const metadataUrl = wellKnown((await subject.readOffers()).info.resource, "oauth-protected-resource")
       for (const [status, headers] of [
         [402, []],
         [401, [["authorization", "Bearer a.b.c"]]],
@@ -68,9 +68,13 @@ export const metadataRules: readonly Rule[] = [
         const answer = await subject.atGate(headers)
         requireStatus("the gate", answer, status)
         const [challenge] = challengesIn(answer.fields("www-authenticate"))
-        requireEqual(`resource_metadata of ${status}`, attributeOf(challenge, "resource_metadata"), wanted)
+        requireEqual(
+          `resource_metadata of ${status}`,
+          attributeOf(challenge, "resource_metadata"),
+          metadataUrl,
+        )
       }
-      requireStatus("the metadata", await send(wanted), 200)
+      requireStatus("the metadata", await send(metadataUrl), 200)
     },
   },
 ]

@@ -150,7 +150,7 @@ describe("a start that fails", () => {
     expect(left).toEqual([])
   })
 
-  it("leaves nothing open, and the books unlocked, whichever reading of the clock fails", async () => {
+  it("releases all resources and the books after any failed reading of the clock", async () => {
     let readings = 0
     const now = (failing: number) => () => {
       readings += 1

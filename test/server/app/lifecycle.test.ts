@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest"
 import { Closed, createLifecycle, type Lifecycle } from "../../../server/app/lifecycle.ts"
 
 const said: string[] = []
-/** Owns three resources that note what is done to them; the second one fails as asked. */
+/** Owns three resources that record their calls; the second one fails on request. */
 function ownThree({ own }: Lifecycle, failing: { start?: true; stop?: true } = {}): void {
   said.length = 0
   for (const name of ["first", "second", "third"]) {

@@ -21,7 +21,7 @@ afterAll(async () => {
 
 type Line = { readonly level: string; readonly message: string; readonly fields: Record<string, unknown> }
 
-/** Starts and stops a service; the relayer of all of them is the same. */
+/** Starts and stops a service; all of them share one relayer key. */
 async function startOf(changes: Partial<ConfigInput>): Promise<{ relayer: string; lines: readonly Line[] }> {
   const lines: Line[] = []
   const note = (level: string) => (fields: Record<string, unknown>, message: string) =>
@@ -41,7 +41,7 @@ const saleIn = (lines: readonly Line[]) => lines.filter(({ message }) => message
 const aboutPayTo = (lines: readonly Line[]) => lines.filter(({ message }) => message.startsWith("payTo is"))
 
 describe("the start of a service", () => {
-  it("logs once which offers are sold, their price and recipient, and the relayer's gas", async () => {
+  it("logs once the offers on sale, the price, the recipient and the relayer's gas", async () => {
     const payTo = randomAccount().address
     const { relayer } = await startOf({ payTo })
     await chain.request("anvil_setBalance", [relayer, "0x6f05b59d3b20000"])
@@ -60,7 +60,7 @@ describe("the start of a service", () => {
     expect(aboutPayTo(lines)).toEqual([])
   })
 
-  it("does not wait for a node that is down to say what is sold", async () => {
+  it("logs the offers without waiting for a node that is down", async () => {
     const { lines } = await startOf({ networks: { [sepoliaId]: { rpcUrls: ["http://127.0.0.1:9"] } } })
     expect(saleIn(lines)).toMatchObject([{ fields: { gas: [{ coins: null }] } }])
   })

@@ -52,9 +52,9 @@ const open = (rpcUrls: readonly string[]): Chain =>
     log: { ...quiet, error: (_fields, message) => void alarms.push(message) },
   })
 
-async function pay(purse = 30_000n): Promise<SignedTransfer> {
+async function pay(balance = 30_000n): Promise<SignedTransfer> {
   const account = randomAccount()
-  if (purse > 0n) await node.mint(account.address, purse)
+  if (balance > 0n) await node.mint(account.address, balance)
   const { time: now } = await chain.head()
   const terms = {
     payer: lowerAddress(account.address),

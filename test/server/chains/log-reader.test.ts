@@ -18,7 +18,7 @@ let fromBlock: bigint
 let toBlock: bigint
 /** Lengths of the ranges that were asked for. */
 let lengths: number[] = []
-/** What the node says to a range that is too long; undefined while it has no limit. */
+/** The node's error for a range that is too long; undefined for a node without a limit. */
 let limit: { readonly blocks: number; readonly status: number; readonly body: object } | undefined
 const lines: { readonly message: string; readonly fields: Record<string, unknown> }[] = []
 const note = (fields: Record<string, unknown>, message: string) => void lines.push({ fields, message })

@@ -253,7 +253,7 @@ describe("the configuration", () => {
   it("derives units from calls or from money and reads route costs", () => {
     const { offers, costs } = parseConfig(
       configInput({
-        offers: [offer, { ...offer, id: "ten", calls: 10 }, { ...offer, id: "purse", value: "0.5" }],
+        offers: [offer, { ...offer, id: "ten", calls: 10 }, { ...offer, id: "credit", value: "0.5" }],
         unitValue: "0.001",
         costs: { "POST /movies": 5, "GET /movies/{id}": "0.002" },
       }),

@@ -170,7 +170,7 @@ describe("a used nonce", () => {
     )
   })
 
-  it("SET-12: counts a matching transfer as paid, whoever sent it", () => {
+  it("SET-12: counts a matching transfer as paid, whatever its sender", () => {
     const findings = [finding({ kind: "paid", logIndex: 7 })]
     const evidence = { ...block, logIndex: 7 }
     expect(judge(examined({ reading: used, findings }))).toEqual({

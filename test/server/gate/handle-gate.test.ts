@@ -88,13 +88,13 @@ describe("handleGate", () => {
     expect(asked.map(({ queryToken }) => queryToken)).toEqual([false, false, false, false])
   })
 
-  it("HTP-20: a paid answer is private, whatever the handler set", async () => {
+  it("HTP-20: a paid answer is private, for any headers of the handler", async () => {
     const outcome = await open()(gateFacts({ authorization }))
     if (outcome.kind !== "pass") throw new Error("refused")
     expect(finalHeaders(outcome, 200)).toEqual({ "cache-control": "private, no-store" })
   })
 
-  it("HTP-25, CLI-14: a gate that fails answers 503 and still hands over a bought token", async () => {
+  it("HTP-25, CLI-14: a failing gate answers 503 and still delivers a bought token", async () => {
     const payAtRoutes: PayAtRoutes = {
       enter: async () => ({
         kind: "token",
@@ -112,7 +112,7 @@ describe("handleGate", () => {
     expect(logged).toEqual(["the gate failed"])
   })
 
-  it("HTP-04: every answer says which listed page may read it", async () => {
+  it("HTP-04: every answer names the listed page that may read it", async () => {
     const rawHeaders = ["Origin", page]
     const handleGate = open({ cors: createCors([page]) })
     for (const method of ["GET", "OPTIONS", "TRACE"])

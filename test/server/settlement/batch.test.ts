@@ -25,7 +25,7 @@ beforeEach(async () => {
 const states = (sales: readonly Sale[]) => Promise.all(sales.map(async (sale) => (await rig.row(sale)).state))
 /** The target of each transaction in flight and the number of its payments. */
 const routes = async () =>
-  (await rig.flying()).map(({ transaction, redemptions }) => [transaction.to, redemptions.length])
+  (await rig.inFlight()).map(({ transaction, redemptions }) => [transaction.to, redemptions.length])
 const gasUsed = async (hash: string) =>
   BigInt(((await node.request("eth_getTransactionReceipt", [hash])) as { gasUsed: string }).gasUsed)
 
@@ -33,15 +33,15 @@ describe("payments that are due together", () => {
   it("SET-20: settle fifty in one transaction, each by a Transfer of its own", async () => {
     const settlement = rig.open()
     const [alone] = await rig.sell(1)
-    await rig.settle(settlement)
+    await rig.settleAll(settlement)
     await rig.mine()
-    await rig.settle(settlement)
+    await rig.settleAll(settlement)
     const sales = await rig.sell(50)
-    await rig.settle(settlement)
+    await rig.settleAll(settlement)
     expect(await routes()).toEqual([[settler, 50]])
     await rig.mine()
-    await rig.settle(settlement)
-    expect(await rig.flying()).toEqual([])
+    await rig.settleAll(settlement)
+    expect(await rig.inFlight()).toEqual([])
     const rows = await Promise.all(sales.map(rig.row))
     expect(new Set(rows.map(({ state }) => state))).toEqual(new Set(["paid"]))
     expect(new Set(rows.map(({ evidence }) => evidence?.transactionHash)).size).toBe(1)
@@ -54,26 +54,26 @@ describe("payments that are due together", () => {
   it("fill as many transactions as needed, most urgent first", async () => {
     const settlement = rig.open({}, { batchSize: 4 })
     const sales = await rig.sell(9)
-    await rig.settle(settlement)
+    await rig.settleAll(settlement)
     expect(await routes()).toEqual([
       [settler, 4],
       [settler, 4],
       [rig.asset, 1],
     ])
     await rig.mine()
-    await rig.settle(settlement)
+    await rig.settleAll(settlement)
     expect(new Set(await states(sales))).toEqual(new Set(["paid"]))
   })
 
   it("SET-25: settle although one payer in the batch turns into an endless loop", async () => {
     const settlement = rig.open()
     const sales = await rig.sell(50)
-    await rig.settle(settlement)
-    const [batch] = await rig.flying()
+    await rig.settleAll(settlement)
+    const [batch] = await rig.inFlight()
     const [hostile, ...others] = [sales[20]!, ...sales.slice(0, 20), ...sales.slice(21)]
     await rig.setCode(hostile.payer, endlessLoop)
     await rig.mine()
-    await rig.settle(settlement)
+    await rig.settleAll(settlement)
     for (const sale of others)
       expect(await rig.row(sale)).toMatchObject({
         state: "paid",
@@ -82,8 +82,8 @@ describe("payments that are due together", () => {
     expect(await rig.received()).toBe(49n * price)
     for (let round = 0; round < 4; round += 1) {
       await rig.mine()
-      rig.pass(10)
-      await rig.settle(settlement)
+      rig.advanceClock(10)
+      await rig.settleAll(settlement)
     }
     expect(await rig.row(hostile)).toMatchObject({ state: "failed", failure: "contract_payer" })
     expect(await rig.chain.nonceOf(rig.relayer.address)).toBe(1)
@@ -92,19 +92,19 @@ describe("payments that are due together", () => {
   it("are settled although one fails inside the batch; that one is retried alone", async () => {
     const settlement = rig.open()
     const [poor, ...others] = (await rig.sell(3)) as [Sale, Sale, Sale]
-    await rig.settle(settlement)
-    const raw = (await rig.flying())[0]!.transaction.versions[0]!
+    await rig.settleAll(settlement)
+    const raw = (await rig.inFlight())[0]!.transaction.versions[0]!
     await node.request("anvil_dropTransaction", [raw.hash])
-    await rig.drain(poor)
+    await rig.emptyBalance(poor)
     await rig.chain.send(raw.raw)
     await rig.mine()
-    await rig.settle(settlement)
+    await rig.settleAll(settlement)
     expect(await states(others)).toEqual(["paid", "paid"])
     expect(await rig.row(poor)).toMatchObject({ state: "accepted", attempts: 1 })
     await rig.refill(poor)
     const later = await rig.sell(2)
-    rig.pass(60)
-    await rig.settle(settlement)
+    rig.advanceClock(60)
+    await rig.settleAll(settlement)
     expect((await routes()).sort()).toEqual(
       [
         [rig.asset, 1],
@@ -112,20 +112,20 @@ describe("payments that are due together", () => {
       ].sort(),
     )
     await rig.mine()
-    await rig.settle(settlement)
+    await rig.settleAll(settlement)
     expect(await states([poor, ...later])).toEqual(["paid", "paid", "paid"])
   })
 
   it("are retried one by one when a batch reverts as a whole", async () => {
     const settlement = rig.open()
     const sales = await rig.sell(3)
-    await rig.settle(settlement)
+    await rig.settleAll(settlement)
     await rig.setCode(settler!, "0x5f5ffd")
     await rig.mine()
-    await rig.settle(settlement)
+    await rig.settleAll(settlement)
     expect(await routes()).toEqual([1, 1, 1].map((count) => [rig.asset, count]))
     await rig.mine()
-    await rig.settle(settlement)
+    await rig.settleAll(settlement)
     expect(await states(sales)).toEqual(["paid", "paid", "paid"])
     expect((await rig.row(sales[0]!)).attempts).toBe(1)
   })
@@ -135,8 +135,8 @@ describe("payments that are due together", () => {
     await rig.sell(5)
     const { maxFeePerGas } = await rig.chain.fees()
     await node.fund(rig.relayer.address, 450_000n * maxFeePerGas)
-    await rig.settle(settlement)
-    const gas = (await rig.flying()).map(({ transaction }) => transaction.gas)
+    await rig.settleAll(settlement)
+    const gas = (await rig.inFlight()).map(({ transaction }) => transaction.gas)
     expect(gas.length).toBeGreaterThan(1)
     for (const each of gas) expect(each).toBeLessThanOrEqual(450_000n)
   })
@@ -145,31 +145,31 @@ describe("payments that are due together", () => {
 describe("payments that arrive one after the other", () => {
   it("send the first at once and batch the rest until it is mined", async () => {
     const settlement = rig.open()
-    const [first, ...later] = await rig.customers(4)
+    const [first, ...later] = await rig.payers(4)
     await rig.redeemAll([first!])
-    await rig.settle(settlement)
+    await rig.settleAll(settlement)
     const sales = await rig.redeemAll(later)
-    await rig.settle(settlement)
+    await rig.settleAll(settlement)
     expect(await routes()).toEqual([[rig.asset, 1]])
     await rig.mine()
-    await rig.settle(settlement)
+    await rig.settleAll(settlement)
     expect(await routes()).toEqual([[settler, 3]])
     await rig.mine()
-    await rig.settle(settlement)
+    await rig.settleAll(settlement)
     expect(await states(sales)).toEqual(["paid", "paid", "paid"])
   })
 
   it("wait no longer than a block", async () => {
     const settlement = rig.open()
-    const [first, ...later] = await rig.customers(3)
+    const [first, ...later] = await rig.payers(3)
     await rig.redeemAll([first!])
-    await rig.settle(settlement)
+    await rig.settleAll(settlement)
     await rig.redeemAll(later)
-    rig.pass(sepolia.blockSeconds - 1)
-    await rig.settle(settlement)
+    rig.advanceClock(sepolia.blockSeconds - 1)
+    await rig.settleAll(settlement)
     expect(await routes()).toHaveLength(1)
-    rig.pass(1)
-    await rig.settle(settlement)
+    rig.advanceClock(1)
+    await rig.settleAll(settlement)
     expect(await routes()).toEqual([
       [rig.asset, 1],
       [settler, 2],
@@ -178,22 +178,22 @@ describe("payments that arrive one after the other", () => {
 
   it("do not wait when one of them is settled first", async () => {
     const settlement = rig.open()
-    const [first, second, third] = await rig.customers(3)
+    const [first, second, third] = await rig.payers(3)
     await rig.redeemAll([first!])
-    await rig.settle(settlement)
+    await rig.settleAll(settlement)
     await rig.redeemAll([second!])
     await rig.redeem(third!, { policy: "first" })
-    await rig.settle(settlement)
+    await rig.settleAll(settlement)
     expect(await routes()).toHaveLength(2)
   })
 
   it("do not wait when the batch is full", async () => {
     const settlement = rig.open({}, { batchSize: 3 })
-    const [first, ...later] = await rig.customers(4)
+    const [first, ...later] = await rig.payers(4)
     await rig.redeemAll([first!])
-    await rig.settle(settlement)
+    await rig.settleAll(settlement)
     await rig.redeemAll(later)
-    await rig.settle(settlement)
+    await rig.settleAll(settlement)
     expect(await routes()).toEqual([
       [rig.asset, 1],
       [settler, 3],
@@ -207,10 +207,10 @@ describe("without the Settler", () => {
   it("batches go through Multicall3", async () => {
     const settlement = rig.open()
     const sales = await rig.sell(5)
-    await rig.settle(settlement)
+    await rig.settleAll(settlement)
     expect(await routes()).toEqual([[multicall3, 5]])
     await rig.mine()
-    await rig.settle(settlement)
+    await rig.settleAll(settlement)
     expect(new Set(await states(sales))).toEqual(new Set(["paid"]))
   })
 
@@ -227,7 +227,7 @@ describe("without the Settler", () => {
         },
       },
     })
-    await rig.settle(settlement)
+    await rig.settleAll(settlement)
     expect((await routes()).toSorted()).toEqual(
       [
         [rig.asset, 1],
@@ -240,9 +240,9 @@ describe("without the Settler", () => {
     const chain = { ...rig.chain, estimateGas: async () => 21_000n }
     const settlement = rig.open({ chain })
     const sales = [...(await rig.sell(1))]
-    await rig.settle(settlement)
+    await rig.settleAll(settlement)
     await rig.mine()
-    await rig.settle(settlement)
+    await rig.settleAll(settlement)
     expect(await states(sales)).toEqual(["paid"])
   })
 
@@ -251,10 +251,10 @@ describe("without the Settler", () => {
     const [rich, ...others] = (await rig.sell(4)) as [Sale, Sale, Sale, Sale]
     // The balance covers either payment, but not both.
     const twice = await rig.redeem(rich.account)
-    await rig.settle(settlement)
+    await rig.settleAll(settlement)
     expect((await routes()).map(([, count]) => count)).toEqual([3, 2])
     await rig.mine()
-    await rig.settle(settlement)
+    await rig.settleAll(settlement)
     expect(await states([rich, ...others])).toEqual(["paid", "paid", "paid", "paid"])
     expect(await rig.row(twice)).toMatchObject({ state: "accepted", attempts: 1 })
   })
@@ -263,10 +263,10 @@ describe("without the Settler", () => {
     await rig.setCode(multicall3!, "0x")
     const settlement = rig.open()
     const sales = await rig.sell(3)
-    await rig.settle(settlement)
+    await rig.settleAll(settlement)
     expect(await routes()).toEqual([1, 1, 1].map((count) => [rig.asset, count]))
     await rig.mine()
-    await rig.settle(settlement)
+    await rig.settleAll(settlement)
     expect(await states(sales)).toEqual(["paid", "paid", "paid"])
   })
 
@@ -274,13 +274,13 @@ describe("without the Settler", () => {
     const settlement = rig.open()
     const code = await node.request("eth_getCode", [multicall3, "latest"])
     await rig.sell(2)
-    await rig.settle(settlement)
+    await rig.settleAll(settlement)
     expect(await routes()).toEqual([[multicall3, 2]])
     await rig.mine()
     await rig.setCode(settler!, code as `0x${string}`)
     await rig.sell(2)
-    rig.pass(30)
-    await rig.settle(settlement)
+    rig.advanceClock(30)
+    await rig.settleAll(settlement)
     expect(await routes()).toEqual([[settler, 2]])
   })
 })

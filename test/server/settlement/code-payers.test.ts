@@ -35,7 +35,7 @@ const payerCode = () => keccak256(code)
 
 /** A payment of a new wallet whose code refuses where the property is above the threshold. */
 async function sellTo(property: number, threshold: bigint, codeHash = payerCode()): Promise<Sale> {
-  const [account] = await rig.customers(1)
+  const [account] = await rig.payers(1)
   if (!account) throw new Error("there is no customer")
   await rig.setCode(account.address, code)
   const slots = [BigInt(property), threshold]
@@ -53,11 +53,11 @@ async function sellTo(property: number, threshold: bigint, codeHash = payerCode(
 /** Settles until nothing is left to do for the payment. */
 async function finish(sale: Sale): Promise<void> {
   for (let round = 0; round < 12; round += 1) {
-    await rig.settle(settlement)
+    await rig.settleAll(settlement)
     await rig.mine()
-    rig.pass(5)
+    rig.advanceClock(5)
     const { state } = await rig.row(sale)
-    if (state === "failed" || state === "paid") return rig.settle(settlement)
+    if (state === "failed" || state === "paid") return rig.settleAll(settlement)
   }
 }
 
@@ -89,11 +89,11 @@ describe("SET-51: a payer with code", () => {
 
   it("is tried again after a pause of the asset, which is no fault of the payer", async () => {
     const sale = await sellTo(properties.gasPrice, always)
-    await rig.settle(settlement)
+    await rig.settleAll(settlement)
     await rig.switchAsset("pause")
-    await rig.settle(settlement)
+    await rig.settleAll(settlement)
     await rig.switchAsset("unpause")
-    rig.pass(60)
+    rig.advanceClock(60)
     await finish(sale)
     expect((await rig.row(sale)).state).toBe("paid")
     expect(await sent()).toBe(2)

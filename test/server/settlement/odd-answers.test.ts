@@ -70,10 +70,10 @@ const states = async (sales: readonly Sale[]) =>
 
 async function settleAndMine(rounds = 2): Promise<void> {
   for (let round = 0; round < rounds; round += 1) {
-    await rig.settle(settlement)
+    await rig.settleAll(settlement)
     await rig.mine()
   }
-  await rig.settle(settlement)
+  await rig.settleAll(settlement)
 }
 
 describe("SET-50: odd answers about some payments", () => {
@@ -85,7 +85,7 @@ describe("SET-50: odd answers about some payments", () => {
     expect(await states(others)).toEqual(new Set(["paid"]))
     expect(await states(odd)).toEqual(new Set(["accepted"]))
     proxy.intercept = undefined
-    rig.pass(60)
+    rig.advanceClock(60)
     await settleAndMine()
     expect(await states(odd)).toEqual(new Set(["paid"]))
     expect(await rig.received()).toBe(BigInt(odd.length + others.length) * price)
@@ -99,18 +99,18 @@ describe("SET-50: odd answers about some payments", () => {
     expect(await states(others)).toEqual(new Set(["paid"]))
     expect(await states(odd)).toEqual(new Set(["accepted"]))
     proxy.intercept = undefined
-    rig.pass(60)
+    rig.advanceClock(60)
     await settleAndMine()
     expect(await states(odd)).toEqual(new Set(["paid"]))
   })
 
   it("to the simulation of cheats leave the verdict to the chain read", async () => {
     const cheats = await rig.sell(3)
-    for (const cheat of cheats) await rig.drain(cheat)
+    for (const cheat of cheats) await rig.emptyBalance(cheat)
     const others = await rig.sell(1)
     answerOddly(["eth_estimateGas"], payersOf(cheats))
     await settleAndMine()
-    rig.pass(60)
+    rig.advanceClock(60)
     await settleAndMine()
     expect(await states(others)).toEqual(new Set(["paid"]))
     for (const cheat of cheats) expect((await rig.row(cheat)).failure).toBe("insufficient_funds")
@@ -118,10 +118,10 @@ describe("SET-50: odd answers about some payments", () => {
 
   it("to the search for their logs stop no other payment", async () => {
     const used = await rig.sell(oddAnswers.length)
-    await rig.settle(rig.open({}, { batchSize: 1 }))
+    await rig.settleAll(rig.open({}, { batchSize: 1 }))
     await rig.mine()
     const others = await rig.sell(3)
-    const hashes = (await rig.flying()).map(({ transaction }) => transaction.versions[0]?.hash ?? "0x")
+    const hashes = (await rig.inFlight()).map(({ transaction }) => transaction.versions[0]?.hash ?? "0x")
     answerOddly(["eth_getTransactionReceipt"], hashes)
     await settleAndMine()
     expect(await states(others)).toEqual(new Set(["paid"]))
@@ -146,12 +146,12 @@ describe("SET-50: odd answers about some payments", () => {
       return { status: 200, body: JSON.stringify({ jsonrpc: "2.0", id: request.id, ...reply }) }
     }
     await settleAndMine()
-    expect((await rig.flying()).length).toBeGreaterThan(0)
+    expect((await rig.inFlight()).length).toBeGreaterThan(0)
     expect(await rig.chain.nonceOf(rig.relayer.address)).toBe(3)
     expect(rig.logged).not.toContain("the relayer has no gas")
     proxy.intercept = undefined
     for (let round = 0; round < 4; round += 1) {
-      rig.pass(31)
+      rig.advanceClock(31)
       await settleAndMine()
     }
     expect(await states(sales)).toEqual(new Set(["paid"]))

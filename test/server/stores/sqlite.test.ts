@@ -98,7 +98,7 @@ describe("durability", () => {
   it("a handle whose synchronous is not FULL is refused", () => {
     const answers: Record<string, string> = { journal_mode: "wal", synchronous: "1" }
     const lowered = { pragma: (text: string) => answers[text] }
-    expect(() => applyPragmas(lowered, "shop.db")).toThrow("shop.db: found synchronous=1, wanted 2")
+    expect(() => applyPragmas(lowered, "books.db")).toThrow("books.db: found synchronous=1, wanted 2")
   })
 
   it("acknowledged writes survive a kill of the process while it writes", async () => {

@@ -1,4 +1,4 @@
-/** A private chain that passes for a testnet: the same chain id, the same USDC address, the same EIP-712 domain. */
+/** Starts a private chain that imitates a testnet: the same chain id, USDC address and EIP-712 domain. */
 import type { ChildProcessByStdio } from "node:child_process"
 import { spawn } from "node:child_process"
 import { createRequire } from "node:module"
@@ -17,20 +17,23 @@ import { testUsdc } from "../contracts/artifacts/test-usdc.ts"
 
 export type LocalAccount = { address: Address; privateKey: Hex }
 
-/** What a local chain may pass for. The USDC of both signs as "USDC", version "2", as the test asset does. */
+/**
+ * The testnets that a local chain can imitate. The USDC of both has the name "USDC" and the version "2", as
+ * the test asset has.
+ */
 export const localNetworks = { sepolia, "base-sepolia": baseSepolia } as const
 
 export type LocalChainOptions = {
-  /** Sepolia unless told; Base Sepolia for clients that pay in no asset but those of a table of their own. */
+  /** Default: Sepolia. Base Sepolia serves clients that pay only in assets of their own table. */
   network?: keyof typeof localNetworks
   /** 0 or absent: any free port. */
   port?: number
   /** Whole seconds between blocks; 0 mines each transaction at once. */
   blockTimeSeconds?: number
   accounts?: number
-  /** Accounts whose random keys the node has, to sign for whoever asks it; none unless told. */
+  /** Number of accounts whose keys the node holds and signs with for any caller; default 0. */
   nodeAccounts?: number
-  /** Contracts for batches that are there, by name; both unless told. */
+  /** Contracts for batches to deploy, by name; default: both. */
   aggregators?: readonly (keyof typeof aggregatorCodes)[]
 }
 
@@ -38,16 +41,16 @@ export type LocalChain = {
   rpcUrl: string
   chainId: number
   asset: Address
-  /** Throw-away keys, each with 100 ETH and 1,000 USDC. */
+  /** New random keys, each with 100 ETH and 1,000 USDC. */
   accounts: readonly LocalAccount[]
-  /** Adds to the USDC of an address; resolves once the block is there. */
+  /** Adds to the USDC balance of an address; resolves when the block is mined. */
   mint(address: Address, amount: bigint): Promise<void>
-  /** Sets the ETH of an address, 100 unless told. */
+  /** Sets the ETH balance of an address; default 100. */
   fund(address: Address, wei?: bigint): Promise<void>
   request(method: string, params?: readonly unknown[]): Promise<unknown>
-  /** Ends the node; resolves when the process is gone, however often it is called. */
+  /** Ends the node; resolves when the process has ended, also when called again. */
   stop(): Promise<void>
-  /** Resolves when the node is gone, whether asked to or not. */
+  /** Resolves when the node has ended for any reason. */
   ended: Promise<void>
 }
 
@@ -56,9 +59,10 @@ const aggregatorCodes = { Settler: settlerCode, Multicall3: multicall3.bytecode 
 
 type Node = ChildProcessByStdio<null, Readable, Readable>
 type Request = LocalChain["request"]
-type Place = { chainId: number; asset: Address; request: Request }
+type ChainAccess = { chainId: number; asset: Address; request: Request }
 
-// Named, because "latest" moves with anvil while Sepolia and the contracts' evmVersion do not.
+// A named hardfork, because "latest" changes with anvil's version, while Sepolia and the contracts'
+// evmVersion do not.
 const hardfork = "osaka"
 const startSeconds = 20
 const stopSeconds = 5
@@ -73,7 +77,7 @@ export async function startLocalChain(options: LocalChainOptions = {}): Promise<
   requireWhole("blockTimeSeconds", blockTimeSeconds, 86_400)
   requireWhole("accounts", accountCount, 1_000)
   requireWhole("nodeAccounts", nodeAccounts, 1_000)
-  const wanted = new Set<string>(options.aggregators ?? Object.keys(aggregatorCodes))
+  const deployed = new Set<string>(options.aggregators ?? Object.keys(aggregatorCodes))
 
   const { chainId, assets } = localNetworks[network]
   const asset = assets[0].address
@@ -85,20 +89,20 @@ export async function startLocalChain(options: LocalChainOptions = {}): Promise<
   try {
     const rpcUrl = `http://127.0.0.1:${await listeningPort(node, port)}`
     const request: Request = (method, params = []) => requestJson(rpcUrl, method, params)
-    const place = { chainId, asset, request }
+    const access = { chainId, asset, request }
     const accounts = Array.from({ length: accountCount }, newAccount)
     await request("anvil_setLoggingEnabled", [false])
     await putCode(request, asset, testUsdc.bytecode)
     for (const { name, address } of aggregators)
-      if (wanted.has(name)) await putCode(request, address, aggregatorCodes[name])
-    await endow(place, accounts)
+      if (deployed.has(name)) await putCode(request, address, aggregatorCodes[name])
+    await fundAccounts(access, accounts)
     await startMining(request, blockTimeSeconds)
     return {
       rpcUrl,
       chainId,
       asset,
       accounts,
-      mint: async (address, amount) => waitForSuccess(request, await sendMint(place, address, amount)),
+      mint: async (address, amount) => waitForSuccess(request, await sendMint(access, address, amount)),
       fund: (address, wei = defaultWei) => setBalance(request, address, wei),
       request,
       stop,
@@ -120,19 +124,19 @@ function newAccount(): LocalAccount {
   return { address: privateKeyToAddress(privateKey), privateKey }
 }
 
-// A call without `to` runs the constructor and returns the code: nothing is mined and no sender is needed.
+// A call without `to` runs the constructor and returns the code: it mines nothing and needs no sender.
 async function putCode(request: Request, address: Address, creationCode: Hex): Promise<void> {
   const code = hex(await request("eth_call", [{ data: creationCode }, "latest"]))
   await request("anvil_setCode", [address, code])
 }
 
-// Nothing is mined until startMining, so all of them share one block.
-async function endow(place: Place, accounts: readonly LocalAccount[]): Promise<void> {
-  const { request } = place
+// Nothing is mined before startMining, so all of them share one block.
+async function fundAccounts(access: ChainAccess, accounts: readonly LocalAccount[]): Promise<void> {
+  const { request } = access
   const hashes = await Promise.all(
     accounts.map(async ({ address }) => {
       await setBalance(request, address, defaultWei)
-      return sendMint(place, address, defaultUsdc)
+      return sendMint(access, address, defaultUsdc)
     }),
   )
   await request("evm_mine")
@@ -148,8 +152,8 @@ async function setBalance(request: Request, address: Address, wei: bigint): Prom
   await request("anvil_setBalance", [address, numberToHex(wei)])
 }
 
-/** Each mint comes from a sender of its own, so that mints at the same time never share a nonce. */
-async function sendMint({ chainId, asset, request }: Place, to: Address, amount: bigint): Promise<Hex> {
+/** Each mint has a sender of its own, so that mints at the same time never share a nonce. */
+async function sendMint({ chainId, asset, request }: ChainAccess, to: Address, amount: bigint): Promise<Hex> {
   const sender = privateKeyToAccount(generatePrivateKey())
   await setBalance(request, sender.address, defaultWei)
   const transaction = await sender.signTransaction({
@@ -199,10 +203,10 @@ async function requestJson(rpcUrl: string, method: string, params: readonly unkn
 
 function spawnNode(port: number, chainId: number, accounts: number): Node {
   const flags = ["--host", "127.0.0.1", "--port", String(port), "--chain-id", String(chainId)]
-  // No dev accounts: their keys are public, and a signature made here is valid on the testnet.
+  // Without dev accounts: their keys are public, and a signature made here is valid on the testnet.
   flags.push("--hardfork", hardfork, "--accounts", String(accounts), "--no-mining", "--no-request-size-limit")
   if (accounts > 0) flags.push("--mnemonic-random")
-  // A chain left running keeps its states in memory and leaves none on the disk.
+  // A chain that runs for long keeps its states in memory and writes none to the disk.
   flags.push("--prune-history", "1000", "--color", "never")
   const { command, first } = anvilCommand()
   const node = spawn(command, [...first, ...flags], { stdio: ["ignore", "pipe", "pipe"] })
@@ -210,7 +214,7 @@ function spawnNode(port: number, chainId: number, accounts: number): Node {
   return node
 }
 
-/** The platform's binary itself: killing the package's wrapper by force would leave the node behind. */
+/** The platform's binary itself: a SIGKILL to the package's wrapper would leave the node running. */
 function anvilCommand(): { command: string; first: string[] } {
   const manifest = resolveFrom(import.meta.url, "@foundry-rs/anvil/package.json")
   if (manifest === undefined) {
@@ -231,37 +235,37 @@ function resolveFrom(from: string, specifier: string): string | undefined {
   }
 }
 
-/** Anvil says where it listens; asking the port instead might reach somebody else's node on it. */
+/** Anvil prints its port; a request to the port instead might reach another node. */
 function listeningPort(node: Node, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
-    let said = ""
-    let complained = ""
+    let output = ""
+    let errors = ""
     const timer = setTimeout(() => fail(`did not listen within ${startSeconds} s`), startSeconds * 1000)
     const fail = (what: string) => {
       clearTimeout(timer)
-      const taken = /address (already )?in use/i.test(complained)
+      const taken = /address (already )?in use/i.test(errors)
       const why = taken ? `port ${port} is taken` : `anvil ${what}`
-      reject(new Error(`the local chain did not start: ${why}${taken ? "" : tail(complained)}`))
+      reject(new Error(`the local chain did not start: ${why}${taken ? "" : tail(errors)}`))
     }
     node.once("error", (error) => fail(`could not be run (${error.message})`))
     node.once("close", (code, signal) => fail(`ended with ${signal ?? code}`))
     node.stderr.setEncoding("utf8").on("data", (text: string) => {
-      complained = (complained + text).slice(-2000)
+      errors = (errors + text).slice(-2000)
     })
     node.stdout.setEncoding("utf8").on("data", function listen(text: string) {
-      said += text
-      const found = /Listening on \S+:(\d+)\s/.exec(said)
+      output += text
+      const found = /Listening on \S+:(\d+)\s/.exec(output)
       if (found === null) return
       clearTimeout(timer)
-      // Read on without keeping: a full pipe would stop the node.
+      // The stream is read further and discarded: a full pipe would stop the node.
       node.stdout.off("data", listen).resume()
       resolve(Number(found[1]))
     })
   })
 }
 
-function tail(complaint: string): string {
-  return complaint.trim() === "" ? "" : `: ${complaint.trim()}`
+function tail(errors: string): string {
+  return errors.trim() === "" ? "" : `: ${errors.trim()}`
 }
 
 async function stopNode(node: Node, ended: Promise<void>): Promise<void> {
@@ -274,11 +278,11 @@ async function stopNode(node: Node, ended: Promise<void>): Promise<void> {
 const running = new Set<Node>()
 const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const
 
-/** One set of handlers for all nodes: whatever ends this process, short of SIGKILL, ends them first. */
+/** One set of handlers for all nodes: any end of this process except SIGKILL ends them first. */
 function endTogether(node: Node): void {
   if (running.size === 0) {
     process.on("exit", endAll)
-    // First in line, to see whoever else listens before a once-listener takes itself off the list.
+    // The handler runs first, so that it still counts once-listeners, which remove themselves when they run.
     for (const signal of signals) process.prependListener(signal, endBySignal)
   }
   running.add(node)
@@ -299,6 +303,6 @@ function endAll(): void {
 function endBySignal(signal: NodeJS.Signals): void {
   endAll()
   process.off(signal, endBySignal)
-  // Listening took away the default, which is to die; whoever else listens decides for himself.
+  // The handler replaced the default action, which ends the process; any other listener decides instead.
   if (process.listenerCount(signal) === 0) process.kill(process.pid, signal)
 }

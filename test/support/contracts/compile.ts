@@ -21,7 +21,10 @@ type CompilerOutput = {
   contracts?: Record<string, Record<string, Compiled>>
 }
 
-/** A constructor that answers by assembly has no outputs in its ABI: this is the order of its abi.encode. */
+/**
+ * The order of the values in the answer of IntakeRead. Its constructor returns them by assembly, so its ABI
+ * names no outputs.
+ */
 const intakeReadResult: readonly AbiParameter[] = [
   { name: "payerCode", type: "bytes32" },
   { name: "balance", type: "uint256" },
@@ -32,10 +35,14 @@ const intakeReadResult: readonly AbiParameter[] = [
   { name: "blockTime", type: "uint256" },
 ]
 
-/** Arachnid's deployer, at this address on nearly every network: `to` of a creation by CREATE2, salt first. */
+/**
+ * Arachnid's deployer, at this address on nearly every network: `to` of a creation by CREATE2, salt first.
+ */
 const create2Deployer: Hex = "0x4e59b44847b379578588920ca78fbf26c0b4956c"
 
-/** Contracts whose bytecode ships stand beside the code that uses them; the others serve tests and the local chain. */
+/**
+ * Contracts in the package lie beside the code that uses them; the others serve tests and the local chain.
+ */
 const folders = {
   TestUSDC: "./",
   TestWallet: "./",
@@ -48,7 +55,7 @@ type ContractName = keyof typeof folders
 
 const sourceOf = (name: ContractName): URL => new URL(`${folders[name]}${name}.sol`, import.meta.url)
 
-// No metadata hash and no trailer, so that the same source gives the same bytes in every checkout.
+// Without metadata hash and trailer, so that the same source gives the same bytes in every checkout.
 const settings = {
   optimizer: { enabled: true, runs: 200 },
   evmVersion: "cancun",
@@ -68,7 +75,8 @@ export function compileContracts(): Artifacts {
     settings,
   }
   const output: CompilerOutput = JSON.parse(solc.compile(JSON.stringify(input), { import: readPackage }))
-  // A warning fails as well: a contract that nobody but us reads has no reason to keep one.
+  // A warning fails as well: nobody outside this project reads these contracts, so no warning needs to
+  // remain.
   const complaints = output.errors ?? []
   if (complaints.length > 0) throw new Error(complaints.map((each) => each.formattedMessage).join("\n"))
   return {
@@ -119,7 +127,7 @@ export function generatedFiles(artifacts: Artifacts): GeneratedFile[] {
   ]
 }
 
-/** Where the deployer puts this creation code, with a salt of zero. */
+/** The address at which the deployer puts this creation code, with a salt of zero. */
 const addressOf = (bytecode: Hex): string =>
   getContractAddress({
     opcode: "CREATE2",
@@ -148,7 +156,7 @@ function module(source: ContractName, declarations: string[]): string {
   return `${[header, ...declarations].join("\n\n")}\n`
 }
 
-/** Solidity's own type names say nothing that viem reads. */
+/** Solidity's internal type names are not used by viem. */
 function json(value: unknown): string {
   return JSON.stringify(value, (key, each) => (key === "internalType" ? undefined : each), 2)
 }

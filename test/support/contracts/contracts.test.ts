@@ -34,7 +34,7 @@ const { abi } = testUsdc
 const asset: Address = "0x1c7D4B196Cb0C7B01d743Fbc6116a902379C7238"
 const domain = { name: "USDC", version: "2", chainId: 11155111, verifyingContract: asset } as const
 const never = 2n ** 256n - 1n
-// secp256k1's group order: s and order - s are the two twins of one signature.
+// The group order of secp256k1: s and order - s are the two forms of one signature.
 const order = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n
 
 const fields = [
@@ -58,7 +58,7 @@ type Authorization = {
   validBefore: bigint
   nonce: Hex
 }
-type Spelling = { v: number; r: Hex; s: Hex }
+type SignatureParts = { v: number; r: Hex; s: Hex }
 
 let chain: LocalChain
 let payer: ReturnType<typeof privateKeyToAccount>
@@ -109,26 +109,26 @@ function signCancel(nonce: Hex): Promise<Hex> {
   return payer.signTypedData({ domain, types, primaryType: "CancelAuthorization", message })
 }
 
-function listed({ from, to, value, validAfter, validBefore, nonce }: Authorization) {
+function valuesOf({ from, to, value, validAfter, validBefore, nonce }: Authorization) {
   return [from, to, value, validAfter, validBefore, nonce] as const
 }
 
 function bytesCall(message: Authorization, signature: Hex): Hex {
-  const args = [...listed(message), signature] as const
+  const args = [...valuesOf(message), signature] as const
   return encodeFunctionData({ abi, functionName: "transferWithAuthorization", args })
 }
 
-function vrsCall(message: Authorization, { v, r, s }: Spelling): Hex {
-  const args = [...listed(message), v, r, s] as const
+function vrsCall(message: Authorization, { v, r, s }: SignatureParts): Hex {
+  const args = [...valuesOf(message), v, r, s] as const
   return encodeFunctionData({ abi, functionName: "transferWithAuthorization", args })
 }
 
-function spelled(signature: Hex): Spelling {
+function partsOf(signature: Hex): SignatureParts {
   const { r, s, yParity } = parseSignature(signature)
   return { v: 27 + yParity, r, s }
 }
 
-function bytesOf({ v, r, s }: Spelling): Hex {
+function bytesOf({ v, r, s }: SignatureParts): Hex {
   return `${r}${s.slice(2)}${v.toString(16).padStart(2, "0")}`
 }
 
@@ -142,7 +142,7 @@ async function send(data: Hex) {
   return reader().waitForTransactionReceipt({ hash })
 }
 
-/** The reason a call would revert with, or undefined if it would pass. */
+/** The revert reason of a call, or undefined if the call would succeed. */
 async function refusal(data: Hex, account: Address = relayer.address): Promise<string | undefined> {
   try {
     await reader().call({ account, to: asset, data })
@@ -193,19 +193,19 @@ async function placeCode(address: Address, code: Hex): Promise<void> {
 }
 
 // Answers every call with ERC-1271's magic value.
-const yesWallet: Hex = "0x631626ba7e60e01b5f5260205ff3"
+const acceptingWallet: Hex = "0x631626ba7e60e01b5f5260205ff3"
 
-test("the committed artifacts are what the sources compile to", () => {
+test("the committed artifacts equal the compiled sources", () => {
   for (const { url, text } of generatedFiles(compileContracts())) {
     expect(readFileSync(url, "utf8"), url.pathname).toBe(text)
   }
 })
 
-test("the selectors are FiatToken's", () => {
+test("the test asset has the selectors of FiatToken", () => {
   const selectors = new Set(
     abi.filter((item) => item.type === "function").map((item) => toFunctionSelector(item)),
   )
-  const wanted = {
+  const expected = {
     "transferWithAuthorization, v r s": "0xe3ee160e",
     "transferWithAuthorization, bytes": "0xcf092995",
     "receiveWithAuthorization, v r s": "0xef55bec6",
@@ -214,10 +214,10 @@ test("the selectors are FiatToken's", () => {
     "cancelAuthorization, bytes": "0xb7b72899",
     authorizationState: "0xe94a0102",
   }
-  for (const [name, selector] of Object.entries(wanted)) expect(selectors, name).toContain(selector)
+  for (const [name, selector] of Object.entries(expected)) expect(selectors, name).toContain(selector)
 })
 
-test("the stand-in introduces itself as Sepolia's USDC does", async () => {
+test("the test asset has the name, version and domain of Sepolia's USDC", async () => {
   const read = { address: asset, abi } as const
   expect(await reader().readContract({ ...read, functionName: "name" })).toBe("USDC")
   expect(await reader().readContract({ ...read, functionName: "symbol" })).toBe("USDC")
@@ -227,11 +227,11 @@ test("the stand-in introduces itself as Sepolia's USDC does", async () => {
   expect(separator).toBe(domainSeparator({ domain }))
 })
 
-test("a payment emits AuthorizationUsed and then the Transfer, in both overloads", async () => {
+test("a payment emits AuthorizationUsed and then Transfer, in both overloads", async () => {
   const first = authorization()
   expect(await eventsOf(bytesCall(first, await sign(first)))).toEqual(["AuthorizationUsed", "Transfer"])
   const second = authorization()
-  const data = vrsCall(second, spelled(await sign(second)))
+  const data = vrsCall(second, partsOf(await sign(second)))
   const { logs } = await send(data)
   const [used, transfer] = parseEventLogs({ abi, logs })
   expect(used).toMatchObject({ eventName: "AuthorizationUsed", args: { nonce: second.nonce } })
@@ -243,12 +243,12 @@ test("a payment emits AuthorizationUsed and then the Transfer, in both overloads
   expect(await refusal(data)).toContain("FiatTokenV2: authorization is used or canceled")
 })
 
-test("one signature has one spelling the contract accepts", async () => {
+test("the test asset accepts exactly one of the four forms of a signature", async () => {
   const message = authorization()
-  const { v, r, s } = spelled(await sign(message))
+  const { v, r, s } = partsOf(await sign(message))
   const twin = `0x${(order - BigInt(s)).toString(16).padStart(64, "0")}` as const
   const flipped = 27 + 28 - v
-  const spellings: Spelling[] = [
+  const spellings: SignatureParts[] = [
     { v, r, s },
     { v: v - 27, r, s },
     { v: flipped, r, s: twin },
@@ -262,7 +262,7 @@ test("one signature has one spelling the contract accepts", async () => {
   }
 })
 
-test("a signature of any length but 65 bytes is refused", async () => {
+test("a signature whose length is not 65 bytes is refused", async () => {
   const message = authorization()
   const signature = await sign(message)
   const compact = serializeCompactSignature(signatureToCompactSignature(parseSignature(signature)))
@@ -280,20 +280,20 @@ test("an authorization is valid strictly between its two times", async () => {
   expect(await passes(timestamp - 1n, timestamp)).toContain("FiatTokenV2: authorization is expired")
 })
 
-test("no bit turns the times into block numbers", async () => {
+test("bit 47 does not turn the times into block numbers", async () => {
   const flag = 2n ** 47n
   const { data } = await signed({ validAfter: flag, validBefore: flag + 1_000_000n })
   expect(await refusal(data)).toContain("FiatTokenV2: authorization is not yet valid")
 })
 
-test("only the payee may receive with authorization, in both overloads", async () => {
+test("only the payee can call receiveWithAuthorization, in both overloads", async () => {
   const message = authorization()
   const signature = await sign(message, "ReceiveWithAuthorization")
-  const { v, r, s } = spelled(signature)
+  const { v, r, s } = partsOf(signature)
   const functionName = "receiveWithAuthorization"
   const calls = [
-    encodeFunctionData({ abi, functionName, args: [...listed(message), signature] }),
-    encodeFunctionData({ abi, functionName, args: [...listed(message), v, r, s] }),
+    encodeFunctionData({ abi, functionName, args: [...valuesOf(message), signature] }),
+    encodeFunctionData({ abi, functionName, args: [...valuesOf(message), v, r, s] }),
   ]
   for (const data of calls) {
     expect(await refusal(data)).toContain("FiatTokenV2: caller must be the payee")
@@ -302,11 +302,11 @@ test("only the payee may receive with authorization, in both overloads", async (
   expect(await refusal(bytesCall(message, signature))).toContain("FiatTokenV2: invalid signature")
 })
 
-test("a cancelled authorization reads as used and was never paid, in both overloads", async () => {
+test("a cancelled authorization reads as used and cannot be paid, in both overloads", async () => {
   for (const overload of ["bytes", "v r s"]) {
     const { message, data } = await signed()
     const signature = await signCancel(message.nonce)
-    const { v, r, s } = spelled(signature)
+    const { v, r, s } = partsOf(signature)
     const functionName = "cancelAuthorization"
     const cancel =
       overload === "bytes"
@@ -318,7 +318,7 @@ test("a cancelled authorization reads as used and was never paid, in both overlo
   }
 })
 
-test("a silent asset lets a used nonce pass with status 1 and without a Transfer", async () => {
+test("a silent asset accepts a used nonce with status 1 and without a Transfer", async () => {
   const { data } = await signed()
   await send(data)
   await send(encodeFunctionData({ abi, functionName: "setSilent", args: [true] }))
@@ -331,7 +331,7 @@ test("a silent asset lets a used nonce pass with status 1 and without a Transfer
   expect(await balance(payTo)).toBe(before)
 })
 
-test("nothing moves while paused, and moves again after", async () => {
+test("a paused asset transfers nothing, and transfers again when unpaused", async () => {
   const { data } = await signed()
   const plain = encodeFunctionData({ abi: erc20Abi, functionName: "transfer", args: [payTo, 1n] })
   await send(setting("pause"))
@@ -342,7 +342,7 @@ test("nothing moves while paused, and moves again after", async () => {
   expect(await refusal(plain, payer.address)).toBeUndefined()
 })
 
-test("a blacklisted payer or payee is refused until taken off the list", async () => {
+test("a blacklisted payer or payee is refused until removed from the list", async () => {
   const { data } = await signed()
   for (const account of [payer.address, payTo]) {
     await send(encodeFunctionData({ abi, functionName: "blacklist", args: [account] }))
@@ -352,15 +352,15 @@ test("a blacklisted payer or payee is refused until taken off the list", async (
   }
 })
 
-test("a payer with code is asked by ERC-1271 alone, whoever signed", async () => {
+test("a payer with code is checked by ERC-1271 only, whatever key signed", async () => {
   const { message, data } = await signed()
   await placeCode(payer.address, "0x00")
   expect(await refusal(data)).toContain("FiatTokenV2: invalid signature")
-  await placeCode(payer.address, yesWallet)
+  await placeCode(payer.address, acceptingWallet)
   expect(await refusal(bytesCall(message, "0x"))).toBeUndefined()
 })
 
-test("the intake read tells a good payment, moves nothing, and names its block", async () => {
+test("the intake read confirms a valid payment, moves nothing, and names its block", async () => {
   const { message, data } = await signed()
   const pending = await reader().getBlock({ blockTag: "pending" })
   const read = await intakeRead(message, data)
@@ -371,14 +371,14 @@ test("the intake read tells a good payment, moves nothing, and names its block",
   expect(await balance(payer.address)).toBe(1_000_000_000n)
 })
 
-test("the intake read tells a drained balance", async () => {
+test("the intake read reports an insufficient balance", async () => {
   const { message, data } = await signed()
   await send((await signed({ value: 1_000_000_000n - 9_999n })).data)
   const read = await intakeRead(message, data)
   expect(read).toMatchObject({ balance: 9_999n, used: false, transferred: false, received: 0n })
 })
 
-test("the intake read tells a used nonce, also where the asset keeps silent about it", async () => {
+test("the intake read reports a used nonce, also if the asset is silent about it", async () => {
   const { message, data } = await signed()
   await send(data)
   expect(await intakeRead(message, data)).toMatchObject({ used: true, transferred: false, received: 0n })
@@ -386,32 +386,32 @@ test("the intake read tells a used nonce, also where the asset keeps silent abou
   expect(await intakeRead(message, data)).toMatchObject({ used: true, transferred: true, received: 0n })
 })
 
-test("the intake read tells a wrong signature", async () => {
+test("the intake read reports a wrong signature", async () => {
   const message = authorization()
   const data = bytesCall(message, await sign({ ...message, value: 9_999n }))
   expect(await intakeRead(message, data)).toMatchObject({ used: false, transferred: false, received: 0n })
 })
 
-test("the intake read tells a paused asset", async () => {
+test("the intake read reports a paused asset", async () => {
   const { message, data } = await signed()
   await send(setting("pause"))
   expect(await intakeRead(message, data)).toMatchObject({ used: false, transferred: false, received: 0n })
 })
 
-test("the intake read tells a contract payer by its code length", async () => {
+test("the intake read reports the hash of the code of a contract payer", async () => {
   const { message, data } = await signed()
-  await placeCode(payer.address, yesWallet)
+  await placeCode(payer.address, acceptingWallet)
   const read = await intakeRead(message, data)
   expect(read).toMatchObject({
-    payerCode: keccak256(yesWallet),
+    payerCode: keccak256(acceptingWallet),
     transferred: true,
     received: 10_000n,
   })
 })
 
-test("the intake read tells an account delegated by EIP-7702, whose own signature no longer counts", async () => {
+test("the intake read reports an EIP-7702 delegation, which voids the key's signature", async () => {
   const { message, data } = await signed()
-  // Delegated to the asset: code that knows no ERC-1271.
+  // Delegated to the asset, whose code does not implement ERC-1271.
   const delegation = await payer.signAuthorization({ chainId: sepolia.id, contractAddress: asset, nonce: 0 })
   const hash = await writer().sendTransaction({ authorizationList: [delegation], to: relayer.address })
   await reader().waitForTransactionReceipt({ hash })
@@ -423,18 +423,18 @@ test("the intake read tells an account delegated by EIP-7702, whose own signatur
   })
 })
 
-test("the intake read receives nothing where payer and payee are one", async () => {
+test("the intake read reports nothing received if payer and payee are equal", async () => {
   const { message, data } = await signed({ to: payer.address })
   expect(await intakeRead(message, data)).toMatchObject({ transferred: true, received: 0n })
 })
 
-test("the intake read calls nothing a transfer at an address without code", async () => {
+test("the intake read reports no transfer at an address without code", async () => {
   const { message, data } = await signed()
   const read = await intakeRead(message, data, privateKeyToAccount(generatePrivateKey()).address)
   expect(read).toMatchObject({ balance: 0n, used: false, transferred: false, received: 0n })
 })
 
-test("the intake read outlives an asset that misbehaves", async () => {
+test("the intake read returns its block for every kind of misbehaving asset", async () => {
   const { message, data } = await signed()
   const misbehaviours: Record<string, Hex> = {
     reverts: "0x5f5ffd",
@@ -446,9 +446,9 @@ test("the intake read outlives an asset that misbehaves", async () => {
   }
   const { blockNumber } = await intakeRead(message, data)
   for (const [behaviour, code] of Object.entries(misbehaviours)) {
-    const stranger = privateKeyToAccount(generatePrivateKey()).address
-    await placeCode(stranger, code)
-    const read = await intakeRead(message, data, stranger)
+    const badAsset = privateKeyToAccount(generatePrivateKey()).address
+    await placeCode(badAsset, code)
+    const read = await intakeRead(message, data, badAsset)
     expect(read, behaviour).toMatchObject({ balance: 0n, used: false, received: 0n, blockNumber })
   }
 })

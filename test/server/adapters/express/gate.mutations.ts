@@ -15,7 +15,7 @@ export const mutations: readonly Mutation[] = [
       "no cost from a router without patterns",
       '!stackOf(app).some((layer) => "rawPath" in layer)',
       "false",
-      "is known by the route alone",
+      "matches the route alone",
     ],
   ]),
   ...at("server/gate/route-costs.ts", [
@@ -31,7 +31,7 @@ export const mutations: readonly Mutation[] = [
       "no cost without a route",
       'if (problems.length > 0 && isWhole) throw new Error(problems.join("; "))',
       "",
-      "names no route",
+      "fits no route",
     ],
   ]),
   ...at("server/adapters/express/gate.ts", [
@@ -39,7 +39,7 @@ export const mutations: readonly Mutation[] = [
       "an unknown cost keeps the gate shut",
       "if (!route) throw",
       "if (!route) return 1\n    if (!route) throw",
-      "is not guessed",
+      "finds no route",
     ],
   ]),
   ...at("server/gate/gate-options.ts", [

@@ -168,13 +168,13 @@ describe("the cost of a call at an express route", () => {
       { "GET /films/{id}": 2, "POST /films/{id}": 9, "GET /films/{id}/cut": 4 },
       { "/films/7": 2, "/films/7/cut": 4, "/films/7/CUT/": 4 },
     ],
-  ])("comes from the layers of the router: %s", async (_name, mount, costs, wanted) => {
+  ])("comes from the layers of the router: %s", async (_name, mount, costs, expected) => {
     const app = express()
     mount(app, issuerWith(costs))
     const ask = await open(app)
     const seen: Record<string, number> = {}
-    for (const path of Object.keys(wanted)) seen[path] = await ask(path)
-    expect(seen).toEqual(wanted)
+    for (const path of Object.keys(expected)) seen[path] = await ask(path)
+    expect(seen).toEqual(expected)
   })
 
   it("is one for every spelling of a URL that reaches the route", async () => {
@@ -206,7 +206,7 @@ describe("the cost of a call at an express route", () => {
     expect([await ask("/films/1", "HEAD"), await ask("/films/1", "POST")]).toEqual([2, 9])
   })
 
-  it("is an error where it names no route: the gate stays shut and the log names the nearest", async () => {
+  it("refuses requests when the name fits no route, and logs the nearest route", async () => {
     for (const key of ["GET /film/{id}", "POST /films/{id}", "HEAD /films/{id}", "GET /films/{name}"]) {
       failed = []
       const app = express()
@@ -220,7 +220,7 @@ describe("the cost of a call at an express route", () => {
     }
   })
 
-  it("is warned about where the gate is not on the route that has the name", async () => {
+  it("logs a warning when the gate is not on the named route", async () => {
     const app = express()
     const issuer = issuerWith({ "GET /films/{id}": 5 })
     app.use("/films", guard(issuer))
@@ -229,7 +229,7 @@ describe("the cost of a call at an express route", () => {
     expect(warned).toContain("costs were not found at a route with a gate on it")
   })
 
-  it("is known by the route alone where a router keeps no patterns of mounts", async () => {
+  it("matches the route alone below a router without mount patterns", async () => {
     const app = express()
     const issuer = issuerWith({ "GET /films/{id}": 5 })
     const router = Router()
@@ -242,7 +242,7 @@ describe("the cost of a call at an express route", () => {
     expect([await ask("/FILMS/7"), await ask("/more/films/7")]).toEqual([5, 503])
   })
 
-  it("is not guessed where no route can be found", async () => {
+  it("refuses requests when the gate finds no route", async () => {
     const issuer = issuerWith({ "GET /films": 5 })
     const app = express()
     const inner = guard(issuer)
@@ -280,7 +280,7 @@ describe("gate()", () => {
     ["half a unit", [issuer, "movies:read", { units: 1.5 }], "found 1.5 units"],
     ["units in text", [issuer, "movies:read", { units: "5" }], 'found "5" units'],
     ["too many units", [issuer, "movies:read", { units: 1e13 }], "found 10000000000000 units"],
-  ])("throws for %s and says what it wanted", (_name, parameters, sentence) => {
+  ])("throws for %s and names the expected value", (_name, parameters, sentence) => {
     expect(() => call(...parameters)).toThrow(sentence)
   })
 

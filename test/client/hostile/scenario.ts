@@ -21,10 +21,10 @@ export type Signed = SignedTransfer & { readonly chainId: number }
 
 export type Scenario = {
   readonly name: string
-  readonly arrange?: (world: Setting) => void
-  readonly options?: (world: Pick<Setting, "seller" | "foreign">) => Partial<ClientOptions>
+  readonly arrange?: (setting: Setting) => void
+  readonly options?: (setting: Pick<Setting, "seller" | "foreign">) => Partial<ClientOptions>
   /** Default: one call of the seller's route. */
-  readonly act?: (world: Setting) => Promise<unknown>
+  readonly act?: (setting: Setting) => Promise<unknown>
   /** The code of the last call's typed error, or the status of its answer. */
   readonly ends: string | number
   /** Atomic units that a careful buyer would have signed away; zero by default. */
@@ -46,8 +46,8 @@ export const impatient = (): Partial<ClientOptions> => ({ timeoutMs: 100 })
 const credentials = ["authorization", "cookie", "payment-signature", "x-payment", "dpop"]
 const isCredential = (name: string): boolean => credentials.includes(name) || name.startsWith("ticket402-")
 
-export const film = (world: Pick<Setting, "seller">): string => `${world.seller.url}/movies/7`
-export const watch = (world: Setting): Promise<Response> => world.client.fetch(film(world))
+export const film = (setting: Pick<Setting, "seller">): string => `${setting.seller.url}/movies/7`
+export const watch = (setting: Setting): Promise<Response> => setting.client.fetch(film(setting))
 
 /** `account` signs for real, so that its signatures can be submitted on chain afterwards. */
 export async function play(
@@ -87,9 +87,9 @@ export async function play(
       onEvent: (event) => void reported.push(event),
       ...scenario.options?.({ seller, foreign }),
     })
-    const world = { clock, seller, foreign, client, payer: account.address, signed }
-    scenario.arrange?.(world)
-    const end = await endOf((scenario.act ?? watch)(world), reported)
+    const setting = { clock, seller, foreign, client, payer: account.address, signed }
+    scenario.arrange?.(setting)
+    const end = await endOf((scenario.act ?? watch)(setting), reported)
     const tokens = seller.grants.flatMap((grant) => [...grant.tokens.keys()])
     const secrets = [key, ...drawn, ...tokens, ...signed.map(({ signature }) => signature)]
     const spent = signed.reduce((sum, { value }) => sum + BigInt(value), 0n)

@@ -1,6 +1,6 @@
 /** Token endpoints and resources that look like the seller's and are not. */
 import { json, type Recorded } from "../../support/fake-origin.ts"
-import type { Scenario, Setting } from "./world.ts"
+import type { Scenario, Setting } from "./scenario.ts"
 
 const endpoint = (name: string, spell: (foreign: URL, seller: URL) => string): Scenario => ({
   name,

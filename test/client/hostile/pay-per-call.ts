@@ -1,9 +1,9 @@
 /** Plain x402 servers without a token endpoint: the hostile answers again, for paid calls. */
 import { encodeHeader } from "../../../shared/values/codec.ts"
 import { zeroAddress } from "../../../shared/values/evm.ts"
-import { type Handler, hangUp, json, redirect } from "../../support/fake-origin.ts"
+import { cutConnection, type Handler, json, redirect } from "../../support/fake-origin.ts"
 import { createPlainGate } from "../../support/plain-gate.ts"
-import { impatient, type Scenario, type Setting, watch } from "./world.ts"
+import { impatient, type Scenario, type Setting, watch } from "./scenario.ts"
 
 type Entry = Record<string, unknown> & { extra?: Record<string, unknown> }
 type Gate = ReturnType<typeof createPlainGate>
@@ -14,23 +14,23 @@ const route = (
   version: 1 | 2,
   name: string,
   ends: string | number,
-  prepare: (gate: Gate, world: Setting) => void,
+  prepare: (gate: Gate, setting: Setting) => void,
   more: Partial<Scenario> = {},
 ): Scenario => ({
   name: `v${version}: ${name}`,
   ends,
   options: payingPerCall,
-  arrange(world) {
+  arrange(setting) {
     const gate = createPlainGate(version)
-    for (const method of ["GET", "POST"]) world.seller.always(`${method} /movies/7`, gate.gate)
-    prepare(gate, world)
+    for (const method of ["GET", "POST"]) setting.seller.always(`${method} /movies/7`, gate.gate)
+    prepare(gate, setting)
   },
   ...more,
 })
 
-const again = (times: number) => async (world: Setting) => {
-  for (let call = 1; call < times; call++) await watch(world).catch(() => {})
-  return watch(world)
+const again = (times: number) => async (setting: Setting) => {
+  for (let call = 1; call < times; call++) await watch(setting).catch(() => {})
+  return watch(setting)
 }
 /** The price of one call. */
 const fair = 10_000n
@@ -39,7 +39,7 @@ const both = ([1, 2] as const).flatMap((version) => {
   const price = version === 2 ? "amount" : "maxAmountRequired"
   const dressed = (name: string, ends: string, change: (entry: Entry) => unknown): Scenario =>
     route(version, name, ends, (gate) => {
-      gate.dress = change as never
+      gate.changeEntry = change as never
     })
   const scripted = (name: string, ends: string | number, handler: Handler, times = 1): Scenario =>
     route(version, name, ends, (gate) => gate.script.push(...Array(200).fill(handler)), {
@@ -81,7 +81,12 @@ const both = ([1, 2] as const).flatMap((version) => {
       },
       10,
     ),
-    scripted("no answer to any payment, ten times: one signature (IDM-02)", "outcome_unknown", hangUp, 10),
+    scripted(
+      "no answer to any payment, ten times: one signature (IDM-02)",
+      "outcome_unknown",
+      cutConnection,
+      10,
+    ),
     scripted(
       "an error for every payment, ten times: one signature",
       500,
@@ -128,7 +133,8 @@ const both = ([1, 2] as const).flatMap((version) => {
       },
       {
         fair,
-        act: (world) => world.client.fetch(`${world.seller.url}/movies/7`, { method: "POST", body: "mine" }),
+        act: (setting) =>
+          setting.client.fetch(`${setting.seller.url}/movies/7`, { method: "POST", body: "mine" }),
       },
     ),
     route(
@@ -153,12 +159,12 @@ const both = ([1, 2] as const).flatMap((version) => {
     ),
     route(version, "another recipient than last time", "recipient_changed", () => {}, {
       fair,
-      async act(world) {
-        await watch(world)
+      async act(setting) {
+        await watch(setting)
         const gate = createPlainGate(version)
-        gate.dress = member("payTo", `0x${"77".repeat(20)}`)
-        world.seller.always("GET /movies/7", gate.gate)
-        return watch(world)
+        gate.changeEntry = member("payTo", `0x${"77".repeat(20)}`)
+        setting.seller.always("GET /movies/7", gate.gate)
+        return watch(setting)
       },
     }),
     route(version, "the daily budget (CLI-02)", "day_budget_spent", () => {}, {
@@ -177,7 +183,7 @@ const both = ([1, 2] as const).flatMap((version) => {
       version,
       "control: an answer lost twice, one payment",
       200,
-      (gate) => gate.script.push(hangUp, hangUp),
+      (gate) => gate.script.push(cutConnection, cutConnection),
       { fair },
     ),
   ]

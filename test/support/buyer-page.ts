@@ -1,4 +1,4 @@
-/** The script of a page in a browser that buys with the wallet of the page; bundled, it gives the test a `buy`. */
+/** The script of a browser page that buys with the page's wallet; in the bundle it gives the test a `buy`. */
 import { createClient, createProviderSigner, type Provider, Ticket402Error } from "../../client/index.ts"
 
 export type Order = { readonly url: string; readonly perPurchase: string; readonly method: string }
@@ -13,13 +13,13 @@ declare global {
   }
 }
 
-/** Three calls at once. */
+/** Makes three calls at once. */
 window.buy = async ({ url, perPurchase, method }) => {
   const client = createClient({
     account: await createProviderSigner(window.ethereum),
     budget: { perPurchase, perDay: "1.00" },
     networks: ["eip155:11155111"],
-    // A browser's fetch refuses to be a method of anything else than its window.
+    // A browser's fetch works only as a method of its window.
     fetch: window.fetch,
     resendSeconds: 1,
   })
