@@ -63,6 +63,7 @@ export function createIssuerState(issuer: string, tools: IssuerStateTools): Issu
   let listAt = Number.NEGATIVE_INFINITY
   let etag: string | undefined
   let cursor = 0
+  let generation: string | undefined
   let timer: ReturnType<typeof setInterval> | undefined
   let reading: Promise<void> | undefined
   const keys = createIssuerKeys(now, async () => json((await discover()).jwks_uri))
@@ -109,7 +110,8 @@ export function createIssuerState(issuer: string, tools: IssuerStateTools): Issu
   async function readPage(): Promise<boolean> {
     const [askedAt, since] = [now(), cursor]
     const { revocations_uri } = await discover()
-    const url = `${revocations_uri}?since=${since}`
+    const named = generation === undefined ? "" : `&generation=${encodeURIComponent(generation)}`
+    const url = `${revocations_uri}?since=${since}${named}`
     const response = await ask(url, etag === undefined ? {} : { "if-none-match": etag })
     const text = await readText(response, maxBytes)
     const isUnchanged = response.status === 304 && etag !== undefined
@@ -127,10 +129,13 @@ export function createIssuerState(issuer: string, tools: IssuerStateTools): Issu
   }
 
   function take(list: RevocationList, askedAt: number): void {
-    const isAnswer = list.iss === issuer && list.since === cursor && list.next >= cursor
+    // Of other books, restored or begun anew: what was revoked there came before any cursor of the old ones.
+    const since = list.generation === generation ? cursor : 0
+    const isAnswer = list.iss === issuer && list.since === since && list.next >= since
     if (!isAnswer || Math.abs(list.iat - askedAt) > clockSeconds) throw new IssuerUnavailable()
     set.add(list.revocations)
     keys.remove(list.removedKeys)
+    generation = list.generation
     cursor = list.next
   }
 

@@ -119,6 +119,7 @@ export function orderOf(
       idempotencyHash: null,
       meter: null,
       keyThumbprint: null,
+      resource: null,
       token: { jti: id(), issuedAt: now, expiresAt: now + 60, settled: false },
     },
   }

@@ -10,7 +10,8 @@ import { brokenLine } from "../core/invariants.ts"
 import { type OfferRecord, payeesOf } from "../core/offers.ts"
 import { differenceLine } from "../core/reconciliation.ts"
 import type { Chain, Relayer } from "../ports/chain.ts"
-import type { Store } from "../ports/store.ts"
+import type { Keys } from "../ports/keys.ts"
+import { type Store, StoreFileError } from "../ports/store.ts"
 import { openStore } from "../stores/index.ts"
 import type { Runtime } from "./runtime.ts"
 
@@ -22,10 +23,15 @@ const grantsAtStart = 25_000
 const catchUpMilliseconds = 2000
 const daySeconds = 86_400
 
-/** Throws StoreUnavailable or BrokenBooks. */
-export async function openBooks(config: Config, { own, now, log }: Runtime): Promise<Books> {
+/** Throws StoreUnavailable, StoreFileError or BrokenBooks. */
+export async function openBooks(
+  config: Config,
+  keys: Pick<Keys, "ringId">,
+  { own, now, random, log }: Runtime,
+): Promise<Books> {
   const opened = await openStore(config.database)
   const store = own(opened, { stop: opened.close })
+  await enterService(store, config, keys, { now, random, log })
   const broken = await auditBooks(store, { grants: grantsAtStart })
   if (broken.length > 0) throw new BrokenBooks(broken.map(brokenLine))
   const records = await store.publishOffers({ offers: config.offers, now: now() })
@@ -33,6 +39,29 @@ export async function openBooks(config: Config, { own, now, log }: Runtime): Pro
   for (const entry of heldBack)
     log.warn({ entry }, "a command removed this entry of the configuration from the whitelist; it stays out")
   return { store, records }
+}
+
+/** Two services on the same books would accept each other's tokens, and processes with other keys refuse their own. */
+async function enterService(
+  store: Store,
+  { database, issuer, payTo }: Config,
+  keys: Pick<Keys, "ringId">,
+  { now, random, log }: Pick<Runtime, "now" | "random" | "log">,
+): Promise<void> {
+  const generation = Buffer.from(random(16)).toString("hex")
+  const ring = keys.ringId()
+  const known = await store.identify({ issuer, ring, payTo, generation, now: now() })
+  if (known && known.issuer !== issuer)
+    throw new StoreFileError(`${database}: found the books of ${known.issuer}, wanted those of ${issuer}`)
+  if (known && known.ring !== ring)
+    throw new StoreFileError(
+      `${database}: found the books of the keys ${known.ring}, wanted those of ${ring}; use the folder of keys that these books were made with`,
+    )
+  if (known && known.payTo !== payTo)
+    log.warn(
+      { before: known.payTo, after: payTo },
+      "payTo has changed; payments go to another account from now on",
+    )
 }
 
 export function createBookkeeping(

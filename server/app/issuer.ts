@@ -101,7 +101,7 @@ async function compose(
   await checkAccounts(config, relayers, chains)
   await warnOfRecipient(config, relayers, chains, log)
 
-  const books = await openBooks(config, runtime)
+  const books = await openBooks(config, keys, runtime)
   const { store } = books
   const feeds = await openFeeds(
     config,

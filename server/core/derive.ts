@@ -3,7 +3,15 @@
 import type { SettlementState } from "../../shared/oauth/messages.ts"
 import { longestTokenSeconds } from "../../shared/oauth/revocation.ts"
 import type { Reason } from "../../shared/refusals.ts"
-import { type Grant, type IssuedGrant, isIssued, openGrant, plainTokenSeconds, whyOver } from "./grant.ts"
+import {
+  type Grant,
+  type IssuedGrant,
+  isIssued,
+  isOf,
+  openGrant,
+  plainTokenSeconds,
+  whyOver,
+} from "./grant.ts"
 import { type Meter, openMeter, remaining } from "./units.ts"
 import { includesScope } from "./whitelist.ts"
 
@@ -15,6 +23,8 @@ export type DeriveRequest = {
   readonly generation: number | null
   /** When the token that was shown ends: who has stolen it gets nothing that lives longer. Null for a refresh token. */
   readonly shownUntil: number | null
+  /** The service at which the token was shown. */
+  readonly resource: string
   /** Of the key the request proved to have, if it did. */
   readonly keyThumbprint: string | null
   /** Of the child. */
@@ -44,6 +54,7 @@ export function derive(
   request: DeriveRequest,
 ): DeriveDecision {
   const { now } = request
+  if (!isOf(parent, request)) return refused("subject_token_invalid")
   if (parent.parent !== null) return refused("token_derived")
   const over = whyOver(parent, settlement, now)
   if (over) return refused(over)
@@ -63,8 +74,18 @@ export function derive(
     parent.expiresAt,
     request.shownUntil ?? parent.expiresAt,
   )
-  const { offer, subject, paid, startsAt } = parent
-  const terms = { offer, subject, paid, startsAt, scope, expiresAt, opening: null, idempotencyHash: null }
+  const { offer, subject, paid, startsAt, resource } = parent
+  const terms = {
+    offer,
+    subject,
+    paid,
+    startsAt,
+    resource,
+    scope,
+    expiresAt,
+    opening: null,
+    idempotencyHash: null,
+  }
   return {
     kind: "derived",
     grant: {

@@ -48,6 +48,8 @@ export type Grant = {
   readonly keyThumbprint: string | null
   /** The grant it was derived from: it spends from that one, and ends with it. */
   readonly parent: string | null
+  /** The service its tokens open; null for a grant of before this was kept, which any resource of the books may serve. */
+  readonly resource: string | null
   /** Of the refresh token that is valid now. */
   readonly generation: number
   /** The last rotation; null before the first. */
@@ -127,6 +129,8 @@ export type RotateRequest = {
   readonly opening: Hex | null
   /** Of the key the request proved to have, if it did. */
   readonly keyThumbprint: string | null
+  /** The service at which the token was shown. */
+  readonly resource: string
   /** The peer of the request, sealed: equal for equal peers, and readable by nobody. */
   readonly peer: string
   readonly jti: string
@@ -143,6 +147,7 @@ export type RotateDecision =
 /** Decides what a refresh token of `request.generation` yields (wire.md §5, RFC 9700 §4.14.2). */
 export function rotate(grant: Grant, settlement: SettlementState, request: RotateRequest): RotateDecision {
   const { now, generation, opening } = request
+  if (!isOf(grant, request)) return { kind: "refused", reason: "refresh_token_invalid" }
   const over = whyOver(grant, settlement, now)
   if (over) return { kind: "refused", reason: over }
   // A refresh token comes with the first access token, and none with a derived one, so this one was never given out.
@@ -187,6 +192,10 @@ export function rotate(grant: Grant, settlement: SettlementState, request: Rotat
     grant: { ...grant, ended: { reason: "refresh_token_reused", at: now } },
   }
 }
+
+/** Several services may share their books; a grant of the cheap one must not open the dear one. */
+export const isOf = (grant: Pick<Grant, "resource">, { resource }: { readonly resource: string }): boolean =>
+  grant.resource === null || grant.resource === resource
 
 /** Tabs that refresh at the same time show the same token within so many seconds; later it counts as stolen. */
 const repeatSeconds = 10

@@ -40,6 +40,7 @@ export function importedPayment(found: Found): { readonly grant: Grant; readonly
       meter: null,
       keyThumbprint: null,
       parent: null,
+      resource: null,
       generation: 0,
       rotation: null,
       token: { jti: grantId, issuedAt: now, expiresAt: now, settled: true },

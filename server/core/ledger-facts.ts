@@ -74,6 +74,8 @@ type FactsOf = {
   }
   /** Units given to a grant by command. */
   credited: { readonly units: Decimal; readonly note?: string }
+  /** A start with another `payTo`. */
+  payee_changed: { readonly before: Address; readonly after: Address }
   whitelist_added: WhitelistFacts
   whitelist_removed: WhitelistFacts
 }
@@ -89,7 +91,7 @@ export type LedgerEntry = LedgerFact & {
   /** Ascending, without duplicates; gaps mean nothing. */
   readonly sequence: number
   readonly at: number
-  /** Null for a change of the whitelist, and for a revocation of many grants at once. */
+  /** Null for changes of the whitelist and of `payTo`, and for a revocation of many grants at once. */
   readonly grantId: string | null
   readonly redemptionKey: string | null
 }
@@ -211,6 +213,11 @@ export const whitelistFact = (
 ): Fact<"whitelist_added"> | Fact<"whitelist_removed"> => ({
   kind,
   facts: { entry: row.id, scope: row.scope, by: row.by },
+})
+
+export const payeeChangedFact = (before: Address, after: Address): Fact<"payee_changed"> => ({
+  kind: "payee_changed",
+  facts: { before, after },
 })
 
 const noteOf = (note: string | null): { readonly note?: string } => (note === null ? {} : { note })

@@ -13,6 +13,8 @@ export type Revocations = Feed &
   Pick<RevocationSet, "reasonFor"> & {
     /** Returns the revocations after the cursor that may still concern a token, oldest first. */
     after(cursor: number, limit: number): readonly NumberedRevocation[]
+    /** Of the books that the list was read from. */
+    generation(): string
   }
 
 /** Read from the store at once. */
@@ -22,24 +24,31 @@ export function createRevocations(deps: { store: Store; now: Now; log: Logger })
   const set = createRevocationSet()
   let known: readonly NumberedRevocation[] = []
   let cursor = 0
+  let generation = ""
 
   async function read(startedAt: number): Promise<void> {
+    const found = await deps.store.generation()
+    const isSame = found === generation
+    let list = isSame ? known : []
+    let from = isSame ? cursor : 0
     for (;;) {
-      const page = await deps.store.revocations({ cursor, limit: pageSize, now: startedAt })
+      const page = await deps.store.revocations({ cursor: from, limit: pageSize, now: startedAt })
       set.add(page.map(({ revocation }) => revocation))
-      if (page.length > 0) known = [...known, ...page]
-      cursor = page.at(-1)?.sequence ?? cursor
+      list = [...list, ...page]
+      from = page.at(-1)?.sequence ?? from
       if (page.length < pageSize) break
     }
     set.forget(startedAt)
-    const isOver = ({ revocation }: NumberedRevocation) =>
-      revocation.expiresAt + revocationSlackSeconds < startedAt
-    if (known.some(isOver)) known = known.filter((each) => !isOver(each))
+    // Exchanged at once: a reader of the new generation must not take the beginning of the list for all of it.
+    known = list.filter(({ revocation }) => revocation.expiresAt + revocationSlackSeconds >= startedAt)
+    cursor = from
+    generation = found
   }
 
   return {
     ...createFeed(deps, { name: "revocations", read }),
     reasonFor: set.reasonFor,
+    generation: () => generation,
     after(wanted, limit) {
       // A regular reader asks for the end of the list.
       const from = known.findLastIndex(({ sequence }) => sequence <= wanted) + 1

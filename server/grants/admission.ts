@@ -34,6 +34,7 @@ export async function admit(
   const outcome = await deps.store.admit({
     grant: {
       ...terms,
+      resource: options.resource,
       id: freshId(deps.random),
       scope,
       subject,

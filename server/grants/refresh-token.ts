@@ -29,6 +29,7 @@ export async function handle(
     generation: read.generation,
     opening: request.secret === undefined ? null : openingOf(request.secret),
     keyThumbprint: request.keyThumbprint,
+    resource: options.resource,
     peer,
     jti: freshId(deps.random),
     now: deps.now(),

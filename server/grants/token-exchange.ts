@@ -42,6 +42,7 @@ export async function handle(
   deps.keys.check()
   const outcome = await deps.store.derive({
     ...shown,
+    resource: options.resource,
     keyThumbprint: request.keyThumbprint,
     id: freshId(deps.random),
     jti: freshId(deps.random),

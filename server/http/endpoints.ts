@@ -28,7 +28,7 @@ export type EndpointParts = {
   readonly status: (proof: Proof) => Promise<object>
   readonly receipt: (proof: Proof) => Promise<object>
   readonly keys: Pick<Keys, "jwks" | "receiptJwks" | "signRevocations" | "removed">
-  readonly revocations: Pick<Revocations, "age" | "after">
+  readonly revocations: Pick<Revocations, "age" | "after" | "generation">
   readonly now: Now
   readonly walletNonce: () => WalletNonce
   readonly introspection: Introspection

@@ -18,7 +18,7 @@ const staleSeconds = 5
  */
 export function createRevocationsHandler(deps: {
   readonly issuer: string
-  readonly revocations: Pick<Revocations, "age" | "after">
+  readonly revocations: Pick<Revocations, "age" | "after" | "generation">
   readonly keys: Pick<Keys, "signRevocations" | "removed">
   readonly peers: Rate
   readonly now: Now
@@ -27,22 +27,27 @@ export function createRevocationsHandler(deps: {
 
   return async (request, { peer }) => {
     await peers.take(peerKey(peer))
-    const since = readCursor(new URL(request.url).searchParams.get("since"))
+    const { searchParams } = new URL(request.url)
+    const asked = readCursor(searchParams.get("since"))
     const age = revocations.age()
     if (age > staleSeconds) throw new Refusal("store_unavailable")
+    const generation = revocations.generation()
+    // In restored books a cursor of before may be past revocations that its reader never saw.
+    const since = (searchParams.get("generation") ?? generation) === generation ? asked : 0
     const page = revocations.after(since, revocationPage)
     const removed = keys.removed()
     const next = page.at(-1)?.sequence ?? since
     const headers = {
       ...noStore,
       "cache-control": "public, max-age=1",
-      etag: `"${since}-${next}-${page.length}-${removed.length}"`,
+      etag: `"${generation}-${since}-${next}-${page.length}-${removed.length}"`,
     }
     if (request.headers.get("if-none-match") === headers.etag)
       return new Response(null, { status: 304, headers })
     const list = await keys.signRevocations({
       iss: issuer,
       iat: now() - Math.max(0, age),
+      generation,
       since,
       next,
       more: page.length === revocationPage,

@@ -32,6 +32,11 @@ export type SignerKey = Pick<AccessKey, "id" | "alg" | "jwk">
 
 /** A ring from which this process can sign: of its own keys, or with the signer's. */
 export function prepared(ring: KeyRing, signer: SignerKey | undefined, custody: Custody): KeyRing {
+  const named = ring.id === undefined ? { ...ring, id: randomBytes(16).toString("hex") } : ring
+  return withKeys(named, signer, custody)
+}
+
+function withKeys(ring: KeyRing, signer: SignerKey | undefined, custody: Custody): KeyRing {
   const make = makers(custody)
   const { now } = custody
   if (ring.access.length === 0 && ring.refresh.length === 0 && ring.quote.length === 0)

@@ -28,6 +28,11 @@ const secretKeySchema = z.strictObject({
 })
 
 const ringSchema = z.strictObject({
+  /** Random, made with the first keys; the books remember it. */
+  id: z
+    .string()
+    .regex(/^[0-9a-f]{32}$/)
+    .optional(),
   access: z.array(accessKeySchema),
   refresh: z.array(secretKeySchema),
   quote: z.array(secretKeySchema),

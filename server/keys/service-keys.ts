@@ -54,6 +54,7 @@ export async function openKeys(folder: string, options: KeyOptions = {}): Promis
   return {
     ...tokens.verbs,
     ...secrets.verbs,
+    ringId: () => held.ring.id ?? "",
     check() {
       tokens.requireKey()
       secrets.requireKey()

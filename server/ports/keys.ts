@@ -18,6 +18,8 @@ export type KeySet = { readonly keys: readonly Readonly<Record<string, unknown>>
 
 /** Verbs that sign, derive or seal throw {@link SignerUnavailable}. */
 export type Keys = {
+  /** Random, made with the first keys of the ring, and the same as long as the ring lasts. */
+  ringId(): string
   sign(claims: Claims): Promise<string>
   signReceipt(receipt: PaymentReceipt): Promise<string>
   signRevocations(list: RevocationList): Promise<string>

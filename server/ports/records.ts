@@ -65,6 +65,14 @@ export type GrantHandle =
   | { readonly by: "id" | "idempotencyHash"; readonly value: string }
   | { readonly by: "opening"; readonly value: Hex }
 
+/** The service that the books belong to. */
+export type BooksIdentity = {
+  readonly issuer: string
+  /** Names the ring of keys that its tokens are signed with. */
+  readonly ring: string
+  readonly payTo: Address
+}
+
 /** A redemption with the grant it bought. */
 export type Redeemed = { readonly redemption: Redemption; readonly grant: Grant }
 

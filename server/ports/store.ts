@@ -17,6 +17,7 @@ import type { Move, Redemption, RedemptionState } from "../core/redemption.ts"
 import type { Meter, SliceReport } from "../core/units.ts"
 import type { WhitelistMember } from "../core/whitelist.ts"
 import type {
+  BooksIdentity,
   GrantHandle,
   InFlight,
   NumberedRevocation,
@@ -65,6 +66,14 @@ export class Fenced extends Error {
  * newer lease was given out. All throw {@link StoreUnavailable} when they could not be carried out.
  */
 export type Store = {
+  /**
+   * Enters a service that starts, and the generation of the books, which is new with every start: a backup that was
+   * restored must not pass for the books that went on. Books of another issuer or of other keys are left alone. Resolves to
+   * the service entered before; null for books without one.
+   */
+  identify(input: BooksIdentity & { generation: string; now: number }): Promise<BooksIdentity | null>
+  /** Readers with a cursor of another generation start anew. */
+  generation(): Promise<string>
   /** Puts these offers on sale and marks all others as replaced; answers every offer remembered. */
   publishOffers(input: { offers: readonly Offer[]; now: number }): Promise<readonly OfferRecord[]>
 

@@ -28,7 +28,9 @@ export const revocationListSchema = z.object({
   iss: id,
   /** Time of the list in seconds. */
   iat: seconds,
-  /** The cursor of the request, and the cursor of the next request. */
+  /** Generation of the books; every start makes a new one. A reader of another one starts anew. */
+  generation: id,
+  /** The cursor of the request, or 0 for a reader of another generation; and the cursor of the next request. */
   since: seconds,
   next: seconds,
   /** True when another page exists already. */

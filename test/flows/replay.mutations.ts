@@ -6,7 +6,7 @@ export const mutations: readonly Mutation[] = [
     ["the signature is checked", 'if (verdict === "valid") return true', "return true", "RPL-09, RPL-10"],
   ]),
   ...at("server/grants/payment/recall.ts", [
-    ["a replay must have equal content", "if (!same || !provesOwner(", "if (!provesOwner(", "N-3009-2"],
+    ["a replay must have equal content", "if (!same || !isOf(", "if (!isOf(", "N-3009-2"],
   ]),
   ...at("server/grants/payment/locate.ts", [
     [

@@ -24,6 +24,7 @@ const grant = openGrant({
   idempotencyHash: null,
   meter: null,
   keyThumbprint: null,
+  resource: null,
   token: { jti: "0123456789", issuedAt: now, expiresAt: now + 300, settled: true },
 })
 const claims = claimsOf(grant, issuer, issuer)

@@ -66,6 +66,7 @@ export function orderOf(changes: OrderChanges = {}): RedeemOrder {
       idempotencyHash: null,
       meter: null,
       keyThumbprint: null,
+      resource: null,
       token: {
         jti: randomBytes(16).toString("base64url"),
         issuedAt: now,

@@ -132,6 +132,8 @@ export const sections: readonly Section[] = [
         "Five tabs refresh with one token at the same time: all get the same answer, and the grant lives on.",
       "TOK-32": "Twice the bought number of calls arrives at once: exactly the bought number passes.",
       "TOK-33": "A handler fails with 5xx: the call is not charged.",
+      "TOK-34":
+        "A grant of one resource is shown to another on the same books: no token is refreshed or repeated.",
     },
   },
   {
@@ -267,6 +269,8 @@ export const sections: readonly Section[] = [
       "KEY-12": "An id contains SQL: it is a bound parameter.",
       "KEY-13": "The configuration has keys such as `__proto__`: they change nothing.",
       "KEY-14": "A key file is swapped while it is read: it is opened once.",
+      "KEY-15":
+        "A service starts on the books of another issuer or of other keys: it exits with 78 and names both.",
     },
   },
   {

@@ -18,7 +18,7 @@ export async function answer(
   deps: TokenDeps,
   options: TokenOptions,
 ): Promise<TokenAnswer> {
-  if (outcome.kind === "repeated") requireOwner(outcome, located, deps)
+  if (outcome.kind === "repeated") requireOwner(outcome, located, deps, options)
   const { grant, redemption } = isGiven(outcome) ? outcome : await awaitToken(outcome, signal, deps, options)
   const over = whyOver(grant, settlementState(redemption.state), deps.now())
   if (over) throw new Refusal(over)

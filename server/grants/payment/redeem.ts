@@ -66,13 +66,14 @@ function createGrant(
   { keyThumbprint }: TokenRequest,
   now: number,
   { random }: Pick<TokenDeps, "random">,
-  { lives }: TokenOptions,
+  { lives, resource }: TokenOptions,
 ): NewGrant {
   const paid = !free
   const { offer } = payment
   const terms = { offer: offer.ref, paid, expiresAt: now + offer.durationSeconds, opening, keyThumbprint }
   return {
     ...terms,
+    resource,
     id: freshId(random),
     scope: free?.scope ?? offer.scope,
     subject: accountId(payment.network.id, payment.transfer.payer),

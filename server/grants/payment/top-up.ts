@@ -3,6 +3,7 @@ import { networks } from "../../../shared/networks/index.ts"
 import { findAsset } from "../../../shared/networks/network.ts"
 import { Refusal } from "../../../shared/refusals.ts"
 import type { Hex } from "../../../shared/values/evm.ts"
+import { isOf } from "../../core/grant.ts"
 import type { Offer } from "../../core/offers.ts"
 import type { Payment } from "../../core/payment.ts"
 import type { TopUp } from "../../core/top-up.ts"
@@ -31,12 +32,13 @@ export async function createTopUpOrder(
   { target, payment, opening }: { target: Target; payment: Payment; opening: Hex | null },
   { keyThumbprint }: TokenRequest,
   deps: TokenDeps,
-  { lives }: TokenOptions,
+  { lives, resource }: TokenOptions,
 ): Promise<TopUpOrder> {
   if (opening === null) throw new Refusal("commitment_mismatch", "A payment for a grant commits to it.")
   const found = await deps.store.findGrant({ by: "id", value: target.grantId })
   if (!found) throw new Refusal("grant_lost")
   const { grant, redemption } = found
+  if (!isOf(grant, { resource })) throw new Refusal("refresh_token_invalid")
   const from = grant.offer === null ? "unknown" : deps.board.find(grant.offer, () => 0)
   if (typeof from === "string" || !redemption) throw new Refusal("top_up_refused")
   // The unused part of a grant has no value in another currency.

@@ -12,10 +12,10 @@ export const grantQueries = {
   byId: "SELECT * FROM grants WHERE id = :id",
   insert: `
     INSERT INTO grants (id, offer, scope, subject, paid, starts_at, expires_at, opening, idempotency_hash, key_thumbprint,
-      parent, generation, units_given, units_left, units_held, units_spent,
+      parent, resource, generation, units_given, units_left, units_held, units_spent,
       token_jti, token_issued_at, token_expires_at, token_settled, end_reason, ended_at)
     VALUES (:id, :offer, :scope, :subject, :paid, :starts_at, :expires_at, :opening, :idempotency_hash, :key_thumbprint,
-      :parent, :generation, :units_given, :units_left, :units_held, :units_spent,
+      :parent, :resource, :generation, :units_given, :units_left, :units_held, :units_spent,
       :token_jti, :token_issued_at, :token_expires_at, :token_settled, :end_reason, :ended_at)`,
   update: `
     UPDATE grants SET starts_at = :starts_at, expires_at = :expires_at, generation = :generation,
@@ -70,6 +70,7 @@ export const grantFrom = (row: Row): Grant => ({
         },
   keyThumbprint: textOrNull(row.key_thumbprint),
   parent: textOrNull(row.parent),
+  resource: textOrNull(row.resource),
   generation: integer(row.generation),
   rotation:
     row.rotated_at === null
@@ -104,6 +105,7 @@ const columnsOf = (grant: Grant) => ({
   units_spent: grant.meter?.spent ?? null,
   key_thumbprint: grant.keyThumbprint,
   parent: grant.parent,
+  resource: grant.resource,
   generation: grant.generation,
   rotated_at: grant.rotation?.at ?? null,
   rotated_by: grant.rotation?.by ?? null,

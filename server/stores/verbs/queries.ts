@@ -11,6 +11,7 @@ import { admissionQueries } from "./admission.ts"
 import { bookQueries } from "./books.ts"
 import { catchUpQueries } from "./catch-up.ts"
 import { grantVerbQueries } from "./grants.ts"
+import { identityQueries } from "./identity.ts"
 import { leaseQueries } from "./lease.ts"
 import { ledgerVerbQueries } from "./ledger.ts"
 import { offerQueries } from "./offers.ts"
@@ -36,6 +37,7 @@ export const queries: readonly string[] = [
   bookQueries,
   catchUpQueries,
   grantVerbQueries,
+  identityQueries,
   leaseQueries,
   ledgerVerbQueries,
   offerQueries,

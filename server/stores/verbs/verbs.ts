@@ -4,6 +4,7 @@ import type { Rows } from "../records/rows.ts"
 import { books, doubles, exposure } from "./books.ts"
 import { catchUp, progress, unbooked } from "./catch-up.ts"
 import { derive, findGrant, issue, rotate } from "./grants.ts"
+import { generation, identify } from "./identity.ts"
 import { lease, release } from "./lease.ts"
 import { entries, history, redemptions, retry } from "./ledger.ts"
 import { publishOffers } from "./offers.ts"
@@ -48,6 +49,7 @@ const readingVerbs = {
   doubles,
   progress,
   unbooked,
+  generation,
 }
 
 const verbs: { readonly [V in Verb]: VerbFunction<V> } = {
@@ -76,6 +78,7 @@ const verbs: { readonly [V in Verb]: VerbFunction<V> } = {
   broadcast,
   conclude,
   catchUp,
+  identify,
 }
 
 export const isReading = (verb: Verb): boolean => Object.hasOwn(readingVerbs, verb)

@@ -32,6 +32,20 @@ export const mutations: readonly Mutation[] = [
     ["removed keys are not trusted", "!removed.has(kid) &&", "", "TOK-26"],
   ]),
   ...at("client/verifier/issuer-state.ts", [
+    [
+      "a reader of other books starts anew",
+      "list.generation === generation ? cursor : 0",
+      "cursor",
+      "starts the revocation list anew",
+    ],
     ["the issuer's own origin", "url.origin !== new URL(issuer).origin || ", "", "calls only the issuer's"],
+  ]),
+  ...at("server/http/revocations.ts", [
+    [
+      "a cursor of other books is not used",
+      "=== generation ? asked : 0",
+      "=== generation ? asked : asked",
+      "returns each revocation once",
+    ],
   ]),
 ]

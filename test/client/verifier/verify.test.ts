@@ -210,6 +210,7 @@ describe("the verifier of another resource server", () => {
       await foreign.signRevocations({
         iss: service.url,
         iat: Math.floor(Date.now() / 1000),
+        generation: "g",
         since: 0,
         next: 10_000,
         more: false,
@@ -230,12 +231,53 @@ describe("the verifier of another resource server", () => {
     }
   })
 
+  it("MI-06: starts the revocation list anew when the books have another generation", async () => {
+    const ours = await openKeys(join(service.folder, "keys"))
+    const { grant } = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString())
+    const time = Math.floor(Date.now() / 1000)
+    const listOf = (generation: string, since: number, next: number, grants: readonly string[]) =>
+      ours.signRevocations({
+        iss: service.url,
+        iat: time,
+        generation,
+        since,
+        next,
+        more: false,
+        revocations: grants.map((grantId) => ({
+          kind: "grant",
+          grantId,
+          reason: "revoked",
+          expiresAt: time + 3600,
+        })),
+        removedKeys: [],
+      })
+    const asked: string[] = []
+    let list = await listOf("old", 0, 90, [])
+    const verifier = verifierOf({
+      fetch: async (input, init) => {
+        if (!String(input).includes("/revocations")) return fetch(input, init)
+        asked.push(new URL(String(input)).search)
+        return new Response(list)
+      },
+    })
+    expect(await reasonOf(verifier)).toBe("pass")
+    // Restored from a backup: what ended there has a lower number than the cursor.
+    list = await listOf("new", 0, 7, [grant])
+    await eventually(
+      () => reasonOf(verifier),
+      (reason) => reason !== "pass",
+    )
+    expect(await reasonOf(verifier)).toBe("token_revoked")
+    expect(asked.slice(0, 2)).toEqual(["?since=0", "?since=90&generation=old"])
+  })
+
   it("TOK-26: trusts no key that the revocation list names as removed", async () => {
     const ours = await openKeys(join(service.folder, "keys"))
     const kid = JSON.parse(Buffer.from(token.split(".")[0] ?? "", "base64url").toString()).kid
     const removal = await ours.signRevocations({
       iss: service.url,
       iat: Math.floor(Date.now() / 1000),
+      generation: "g",
       since: 0,
       next: 0,
       more: false,
@@ -297,6 +339,9 @@ describe("GET /revocations", () => {
     expect(news.revocations).toMatchObject([{ kind: "grant", reason: "revoked" }])
     expect((await ask(`?since=${next}`, { "if-none-match": etag })).status).toBe(200)
     expect(payloadOf(await (await ask(`?since=${news.next}`)).text()).revocations).toEqual([])
+    const { generation } = news
+    const restored = await ask(`?since=${news.next + 1000}&generation=other`)
+    expect(payloadOf(await restored.text())).toMatchObject({ generation, since: 0, next: news.next })
     for (const since of ["-1", "1e3", "", "0x1", "9".repeat(16)])
       expect((await ask(`?since=${since}`)).status).toBe(400)
   })

@@ -19,6 +19,7 @@ const grant = openGrant({
   idempotencyHash: null,
   meter: null,
   keyThumbprint: null,
+  resource: null,
   token: { jti: "j", issuedAt: now, expiresAt: now + 300, settled: true },
 })
 const entry = (kind: LedgerEntry["kind"], sequence: number) =>

@@ -25,6 +25,7 @@ const grantOf = (units: number | null, seconds: number): Grant =>
     idempotencyHash: null,
     meter: openMeter(units),
     keyThumbprint: null,
+    resource: null,
     token: { jti: "first", issuedAt: 0, expiresAt: Math.min(60, seconds), settled: true },
   })
 const first = (nominal: bigint) => ({ key: "first", nominal, topUp: null, state: "paid" }) as Redemption

@@ -15,12 +15,14 @@ const grant: Grant = openGrant({
   idempotencyHash: null,
   meter: null,
   keyThumbprint: null,
+  resource: null,
   token: { jti: "first", issuedAt: 1000, expiresAt: 1060, settled: false },
 })
 const at = (now: number, generation: number, shown: typeof opening | null = null) => ({
   generation,
   opening: shown,
   keyThumbprint: null,
+  resource: "https://shop.test",
   peer: "peer",
   jti: `jti-${now}`,
   now,

@@ -62,6 +62,7 @@ const grant = openGrant({
   idempotencyHash: null,
   meter: null,
   keyThumbprint: null,
+  resource: null,
   token: { jti: "j", issuedAt: now, expiresAt: now + 300, settled: true },
 })
 const claims: Claims = claimsOf(grant, issuer, issuer)

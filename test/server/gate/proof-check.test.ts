@@ -39,6 +39,7 @@ const tokenFor = (keyThumbprint: string | null) =>
         opening: null,
         idempotencyHash: null,
         keyThumbprint,
+        resource: null,
         meter: null,
         token: { jti: "j", issuedAt: start, expiresAt: start + 600, settled: true },
       }),

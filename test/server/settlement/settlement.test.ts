@@ -150,6 +150,7 @@ async function sell(account?: Account, scheme = "exact"): Promise<Sale> {
       idempotencyHash: null,
       meter: null,
       keyThumbprint: null,
+      resource: null,
       token: { jti: randomHex32(), issuedAt: clock, expiresAt: clock + 60, settled: false },
     },
     network: sepolia.id,
