@@ -4,7 +4,7 @@ import { type Reason, Refusal } from "../../shared/refusals.ts"
 /** Seconds; positive where this server's clock is ahead. */
 export type ClockSkew = number
 
-/** What was seen of a network's newest block. */
+/** The newest block of a network, and when it was last seen. */
 export type SeenBlock = { readonly number: bigint; readonly lastSeenAt: number; readonly skew: ClockSkew }
 
 type Observation = { readonly number: bigint; readonly time: number; readonly now: number }
@@ -30,7 +30,7 @@ export const leastSkew = (skews: readonly ClockSkew[]): ClockSkew =>
 const notableSkewSeconds = 30
 export const isNotable = (skew: ClockSkew): boolean => Math.abs(skew) >= notableSkewSeconds
 
-/** Above this, the ten minutes of an ordinary payment are over, or begin too late, by this server's clock. */
+/** Above this, an ordinary payment of ten minutes has expired by this server's clock, or seems to last too long. */
 const disablingSkewSeconds = 540
 export const isDisabling = (skew: ClockSkew): boolean => Math.abs(skew) >= disablingSkewSeconds
 

@@ -1,4 +1,4 @@
-/** Asks of a network and of this process what a sale asks, so that readiness is no promise that every sale breaks. */
+/** Checks that a sale can succeed: asks the network, the keys and the signature thread as a sale does. */
 import type { Hex, Recover } from "../../shared/values/evm.ts"
 import type { Chain, TransferQuery } from "../ports/chain.ts"
 import type { Keys } from "../ports/keys.ts"

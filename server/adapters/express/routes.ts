@@ -7,7 +7,7 @@ import { findRouteOf4, forgetsMounts, listRoutesOf4 } from "./routes-of-4.ts"
 type Path = string | RegExp
 type Matched = { readonly path: string; readonly pattern: Path; readonly params: object }
 
-/** What express 5 keeps of `app.use` and `app.get`; its router names patterns since 2.3. */
+/** A layer that express 5 makes of `app.use` or `app.get`; its router names patterns since 2.3. */
 type Layer = {
   readonly name: string
   readonly handle: unknown
