@@ -132,7 +132,7 @@ function tokenOf(
 }
 
 /**
- * Withdraws the gains of a failed top-up, and no more: the grant becomes what it would be without it. The grant ends when
+ * Withdraws the gains of a failed top-up, and no more: the grant becomes as it would be without it. The grant ends when
  * the gains are already spent, or when it has moved on since. `newest` means that the grant stands on this payment.
  */
 export function takeBack(grant: Grant, bought: TopUpRedemption, newest: boolean, now: number): TopUpEffect {

@@ -1,4 +1,4 @@
-/** A redemption: one signed payment, claimed once, on its way from acceptance to money (settlement.md, security.md §4.3). */
+/** Defines a redemption: one signed payment, claimed once, from its acceptance to its settlement. */
 
 import type { SettlementState } from "../../shared/oauth/messages.ts"
 import type { SignedTransfer } from "../../shared/schemes/scheme.ts"
@@ -6,14 +6,14 @@ import type { Address, Hex } from "../../shared/values/evm.ts"
 import type { TopUp } from "./top-up.ts"
 
 /**
- * - `accepted`  claimed; waits for a transaction (or for its next try)
+ * - `accepted`  claimed; waits for a transaction, or for the next attempt
  * - `sent`      in a stored transaction that may be in a mempool or a block
  * - `mined`     the promised Transfer is in a block, not yet deep enough
- * - `paid`      the Transfer is deep enough to count; its block is looked at until it is final
- * - `final`     paid, and the chain says that its block stays
- * - `failed`    proven not to be paid
- * - `dead`      tried so often without proof of anything that only an operator has it tried again
- * - `free`      a whitelisted caller's: never settled
+ * - `paid`      the Transfer is deep enough to count; its block is watched until it is final
+ * - `final`     paid, in a block that the chain calls final
+ * - `failed`    proven to be unpaid
+ * - `dead`      tried too often without evidence; only an operator tries it again
+ * - `free`      of a whitelisted caller; never settled
  */
 export const redemptionStates = [
   "accepted",
@@ -66,7 +66,7 @@ export type Evidence = {
 }
 
 export type Redemption = {
-  /** The once-only key: scheme, chain, asset, payer, nonce (wire.md §4). */
+  /** The once-only key: scheme, chain, asset, payer, nonce. */
   readonly key: string
   readonly grantId: string
   readonly network: string
@@ -94,11 +94,11 @@ export type Redemption = {
   readonly failure: FailureReason | null
   /** Why the last try led nowhere, in words for the operator; null before the first. */
   readonly lastError: string | null
-  /** What it was to add to a grant that was there; null when it opened one. */
+  /** Its top-up of an existing grant; null when it opened one. */
   readonly topUp: TopUp | null
 }
 
-/** What the worker found out about a redemption. */
+/** A finding of the worker about a redemption. */
 export type Move =
   | { readonly to: "mined"; readonly evidence: Evidence }
   | { readonly to: "paid"; readonly evidence: Evidence }
@@ -150,7 +150,7 @@ export function applyMove(redemption: Redemption, move: Move): MoveEffect {
     case "mined":
       return effect(
         { ...redemption, state: "mined", evidence: move.evidence, dueAt: null },
-        // In another block: what the ledger called settled is taken back until that one is deep enough.
+        // In another block: the ledger reopens the payment until that block is deep enough.
         redemption.state === "paid" ? "reopened" : null,
       )
     case "paid":
@@ -204,7 +204,7 @@ export function applyMove(redemption: Redemption, move: Move): MoveEffect {
   }
 }
 
-/** What an operator makes of a dead redemption: tried again at once, as if for the first time. Null for any other. */
+/** Lets a dead redemption be tried again at once, as if for the first time. Null for any other state. */
 export const retryDead = (redemption: Redemption): MoveEffect | null =>
   redemption.state === "dead"
     ? effect({ ...redemption, state: "accepted", dueAt: 0, attempts: 0 }, "retried")
@@ -216,7 +216,7 @@ const effect = (redemption: Redemption, entry: MoveEntry | null, endsGrant = fal
   endsGrant,
 })
 
-/** What the outside is told of a redemption's state. */
+/** Returns the public state of settlement of a redemption. */
 export function settlementState(state: RedemptionState): SettlementState {
   if (isSettled(state)) return "settled"
   if (state === "failed") return "failed"

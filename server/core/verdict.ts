@@ -1,10 +1,10 @@
-/** Decides the next state of a redemption from the evidence on the chain (security.md §4.3). */
+/** Decides the next state of a redemption from the evidence on the chain. */
 import type { TransferOutcome } from "../../shared/schemes/scheme.ts"
 import type { Hex } from "../../shared/values/evm.ts"
 import type { Evidence, FailureReason, Move, Redemption } from "./redemption.ts"
 import { retryDelay } from "./retry.ts"
 
-/** One read of everything that matters about a payment, at one block (settlement.md, chain reads at intake). */
+/** One read of all facts about a payment, at one block. */
 export type TransferReading = {
   /** Hash of the payer's code; null without any. */
   readonly payerCode: Hex | null
