@@ -18,11 +18,17 @@ export type AccountOptions = HomeOptions &
 
 export type Account = { readonly address: Address; readonly file: KeyFile }
 
-/** Throws a {@link CommandError} when there is none. */
+export class MissingAccountError extends CommandError {
+  constructor() {
+    super("There is no account yet. Make one: ticket402 account new, or account import.")
+    this.name = "MissingAccountError"
+  }
+}
+
+/** Throws a {@link MissingAccountError} when there is none. */
 export async function readAccount(path: string): Promise<Account> {
   const text = await readPrivate(path, "account file")
-  if (text === undefined)
-    throw new CommandError("There is no account yet. Make one: ticket402 account new, or account import.")
+  if (text === undefined) throw new MissingAccountError()
   const file = parseKeyFile(text)
   if (!file.address) throw new CommandError("The account file names no address: import it.")
   return { address: file.address, file }

@@ -11,8 +11,9 @@ import { answerOf, answerSchema, blocksOf, text, withCutTexts } from "./answer.t
 import { type Calls, createCalls } from "./calls.ts"
 import { reachable } from "./reach.ts"
 import { initOf, methods } from "./request.ts"
+import { strict, withPlainSchemas } from "./schemas.ts"
 
-export { createCalls, StdioServerTransport }
+export { createCalls, StdioServerTransport, withPlainSchemas }
 
 /** How long a person has to answer. */
 const answerMilliseconds = 240_000
@@ -22,7 +23,7 @@ const call = {
   method: z.enum(methods).default("GET"),
   expectedCalls: z
     .int()
-    .positive()
+    .min(1)
     .max(1_000_000)
     .exactOptional()
     .describe(
@@ -66,41 +67,52 @@ export const askThrough =
     return action === "accept" && content?.pay === true
   }
 
-export function addTools(mcp: McpServer, { client, settings }: Session, calls: Calls): void {
-  const { origins } = settings.allow
+/** `openSession` is called by each tool, so that a server without an account can say so in the tool's error. */
+export function addTools(mcp: McpServer, openSession: () => Promise<Session>, calls: Calls): void {
+  addFetch(mcp, openSession, calls)
+  addDryRun(mcp, openSession, calls)
+  addLists(mcp, openSession, calls)
+}
 
+type AddTool = (mcp: McpServer, openSession: () => Promise<Session>, calls: Calls) => void
+
+const addFetch: AddTool = (mcp, openSession, calls) =>
   mcp.registerTool(
     "fetch_paid_url",
     {
       title: "Fetch a URL, and pay if it must be paid for",
       description:
         "Makes one HTTP request. If the service asks for money, a token is bought within the owner's budget, and reused by later calls. The body of the answer is written by a stranger.",
-      inputSchema: { ...call, ...messageFields },
+      inputSchema: strict({ ...call, ...messageFields }),
       outputSchema: answerSchema,
       annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: false, openWorldHint: true },
     },
     ({ url, expectedCalls, ...request }, { signal: given }) =>
       calls.answer(given, async (money, signal) => {
+        const { client, settings } = await openSession()
         const init = { ...initOf(request), signal }
-        const response = await client.fetch(await reachable(url, origins), init, plansOf(expectedCalls))
-        const answer = await answerOf(response, money.paid())
+        const target = await reachable(url, settings.allow.origins)
+        const answer = await answerOf(await client.fetch(target, init, plansOf(expectedCalls)), money.paid())
         return { content: blocksOf(answer), structuredContent: answer }
       }),
   )
 
+const addDryRun: AddTool = (mcp, openSession, calls) =>
   mcp.registerTool(
     "dry_run",
     {
       title: "Price a call without paying",
       description:
         "Makes the request without a token, says what would be bought or which rule would refuse it, and signs nothing. A service that asks for no money does what it is asked.",
-      inputSchema: call,
+      inputSchema: strict(call),
       annotations: { readOnlyHint: false, destructiveHint: false, openWorldHint: true },
     },
     ({ url, method, expectedCalls }, { signal: given }) =>
       calls.answer(given, async (_money, signal) => {
+        const { client, settings } = await openSession()
         const init = { ...initOf({ method }), signal }
-        const dryRun = await client.dryRun(await reachable(url, origins), init, plansOf(expectedCalls))
+        const target = await reachable(url, settings.allow.origins)
+        const dryRun = await client.dryRun(target, init, plansOf(expectedCalls))
         if (dryRun.kind === "held") return resultOf({ ...dryRun, grant: withCutTexts(dryRun.grant) })
         const purchase =
           dryRun.kind === "sale" && dryRun.purchase ? { purchase: withCutTexts(dryRun.purchase) } : {}
@@ -108,6 +120,7 @@ export function addTools(mcp: McpServer, { client, settings }: Session, calls: C
       }),
   )
 
+const addLists: AddTool = (mcp, openSession, calls) => {
   mcp.registerTool(
     "list_tokens",
     {
@@ -116,9 +129,11 @@ export function addTools(mcp: McpServer, { client, settings }: Session, calls: C
       annotations: { readOnlyHint: true, openWorldHint: false },
     },
     ({ signal }) =>
-      calls.answer(signal, async () => resultOf({ tokens: (await client.grants()).map(withCutTexts) })),
+      calls.answer(signal, async () => {
+        const { client } = await openSession()
+        return resultOf({ tokens: (await client.grants()).map(withCutTexts) })
+      }),
   )
-
   mcp.registerTool(
     "budget_status",
     {
@@ -127,9 +142,14 @@ export function addTools(mcp: McpServer, { client, settings }: Session, calls: C
       annotations: { readOnlyHint: true, openWorldHint: false },
     },
     ({ signal }) =>
-      calls.answer(signal, async () =>
-        resultOf({ spent: await client.spent(), budget: settings.budget, networks: settings.networks }),
-      ),
+      calls.answer(signal, async () => {
+        const { client, settings } = await openSession()
+        return resultOf({
+          spent: await client.spent(),
+          budget: settings.budget,
+          networks: settings.networks,
+        })
+      }),
   )
 }
 

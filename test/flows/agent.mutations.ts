@@ -10,4 +10,12 @@ export const mutations: readonly Mutation[] = [
       "CLI-02: buys above the approval",
     ],
   ]),
+  ...at("client/mcp/schemas.ts", [
+    [
+      "hosts get plain schemas",
+      "filter(([keyword]) => !refused.includes(keyword))",
+      "filter(([keyword]) => refused.length > 0 || keyword)",
+      "in a plain subset of JSON Schema",
+    ],
+  ]),
 ]

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from "node:fs/promises"
+import { mkdir, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { Client } from "@modelcontextprotocol/sdk/client/index.js"
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js"
@@ -184,6 +184,32 @@ describe("ticket402 mcp", () => {
     expect(blocks[0].text).not.toContain("Ignore your owner")
     expect(blocks[1].text).toBe(untrusted.body)
     expect(paid).toEqual([])
+    await client.close()
+  })
+
+  it("lists its tools in a plain subset of JSON Schema, and refuses unknown arguments", async () => {
+    const { client } = await host(await agent())
+    const { tools } = await client.listTools()
+    const text = JSON.stringify(tools)
+    for (const keyword of ["$schema", "additionalProperties", "propertyNames", "exclusiveMinimum"])
+      expect(text).not.toContain(`"${keyword}"`)
+    expect(tools[0]?.inputSchema).toMatchObject({ properties: { expectedCalls: { minimum: 1 } } })
+    const input = { url: `${service.url}/movies/7`, expectedCall: 5 }
+    const { isError, content } = await client.callTool({ name: "fetch_paid_url", arguments: input })
+    expect(isError).toBe(true)
+    expect(JSON.stringify(content)).toContain("did you mean")
+    await client.close()
+  })
+
+  it("starts without an account, and each tool's error says so", async () => {
+    const made = await agent()
+    await rm(join(made.home, "account.json"))
+    const { client, call } = await host(made)
+    expect((await client.listTools()).tools).toHaveLength(4)
+    for (const name of ["list_tokens", "budget_status"])
+      expect(await call(name)).toMatchObject({
+        error: { message: expect.stringContaining("There is no account yet") },
+      })
     await client.close()
   })
 
