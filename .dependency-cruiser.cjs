@@ -99,7 +99,7 @@ module.exports = {
     home("express", "^server/(adapters|commands)/"),
     home("pino", "^server/app/"),
     home("axios", "^client/adapters/axios\\.ts$"),
-    home("undici", "^client/adapters/undici\\.ts$"),
+    home("undici", "^client/(adapters/undici|cli/proxy)\\.ts$"),
     home("jose", "^(server/keys/|client/)"),
     home("ox", "^client/cli/"),
     home("ora", "^client/cli/"),

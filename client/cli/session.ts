@@ -8,6 +8,7 @@ import { readAccount } from "./account.ts"
 import { type HomeOptions, homeOf } from "./home.ts"
 import { openKey } from "./keystore.ts"
 import { type PasswordOptions, passwordOf } from "./password.ts"
+import { proxiedFetch } from "./proxy.ts"
 import { type CommandSettings, readSettings } from "./settings.ts"
 import type { Terminal } from "./terminal.ts"
 
@@ -62,10 +63,12 @@ export async function openSession(
     },
   }
 
+  const fetch = await proxiedFetch(terminal.env)
   const store = await createFileStore({ file: home.store })
   const { approve = async () => false, onEvent } = conduct
   try {
-    const client = createClient({ ...settings, account, store, approve, ...(onEvent && { onEvent }) })
+    const optional = { ...(onEvent && { onEvent }), ...(fetch && { fetch }) }
+    const client = createClient({ ...settings, account, store, approve, ...optional })
     return {
       client,
       settings,

@@ -16,7 +16,7 @@ export const strict = <S extends z.ZodRawShape>(shape: S) =>
 const refused = ["$schema", "additionalProperties", "propertyNames", "exclusiveMinimum", "exclusiveMaximum"]
 
 /** A schema without those keywords; the server itself goes on checking them. */
-export function plainSchema(schema: unknown): unknown {
+function plainSchema(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(plainSchema)
   if (typeof schema !== "object" || schema === null) return schema
   return Object.fromEntries(
