@@ -54,7 +54,22 @@ describe("the public exports", () => {
     const exported = Object.entries(packageJson.exports).flatMap(([name, entry]) =>
       typeof entry === "string" ? [] : [[name, entry.default]],
     )
-    expect(new Map(built as [string, string][])).toEqual(new Map(exported as [string, string][]))
+    const noEntry = [".", "./dist/shared/no-entry.js"]
+    expect(new Map([noEntry, ...built] as [string, string][])).toEqual(
+      new Map(exported as [string, string][]),
+    )
+    // For projects whose compiler reads no exports.
+    const older = Object.entries(packageJson.typesVersions["*"]).map(([name, [file]]) => [name, file])
+    const types = Object.entries(packageJson.exports).flatMap(([name, entry]) =>
+      typeof entry === "string" || name === "." ? [] : [[name.slice(2), entry.types]],
+    )
+    expect(older).toEqual(types)
+  })
+
+  it("are listed by an import of plain ticket402, which has none of its own", async () => {
+    const error = await import("../shared/no-entry.ts").catch((failure: Error) => failure)
+    const listed = (error as Error).message.match(/ticket402\/[a-z0-9/]+/g)
+    expect(listed).toEqual(Object.keys(entries).sort())
   })
 
   it("of ticket402/server", () => {

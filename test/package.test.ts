@@ -4,6 +4,7 @@ import { cp, mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from "
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
+import ts from "typescript"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { browserBundle, leaks } from "./support/browser-bundle.ts"
 import { configInput } from "./support/offers.ts"
@@ -75,6 +76,25 @@ async function evaluate(app: string, code: string) {
   await writeFile(join(app, "code.js"), code)
   return run(app, ["code.js"])
 }
+
+const commonJs: ts.CompilerOptions = {
+  module: ts.ModuleKind.CommonJS,
+  moduleResolution: ts.ModuleResolutionKind.Node10,
+  ignoreDeprecations: "6.0",
+}
+const bundler: ts.CompilerOptions = {
+  module: ts.ModuleKind.ESNext,
+  moduleResolution: ts.ModuleResolutionKind.Bundler,
+}
+
+async function entriesOf(app: string): Promise<readonly string[]> {
+  const { exports } = JSON.parse(await readFile(join(app, "node_modules/ticket402/package.json"), "utf8"))
+  return Object.keys(exports).filter((name) => name !== "." && !name.endsWith(".json"))
+}
+
+const importsOf = (entries: readonly string[]): string =>
+  entries.map((name, at) => `import * as entry${at} from "ticket402${name.slice(1)}"\n`).join("") +
+  entries.map((_, at) => `console.log(entry${at})\n`).join("")
 
 const bin = "node_modules/ticket402/dist/scripts/ticket402.js"
 
@@ -152,6 +172,34 @@ describe("the npm package", () => {
     expect((await fetch(`${listening}/movies/1`)).status).toBe(402)
     service.kill("SIGTERM")
     expect(await once(service, "close")).toEqual([0, null])
+  })
+
+  it.each([
+    ["an ESM project", "module", { module: ts.ModuleKind.NodeNext }],
+    ["a CommonJS project", "commonjs", { module: ts.ModuleKind.NodeNext }],
+    ["an older CommonJS project", "commonjs", commonJs],
+    ["a project with a bundler", "module", bundler],
+  ] as const)("type-checks in %s without the types of a browser", async (name, type, options) => {
+    const app = await install(
+      name.replaceAll(" ", "-"),
+      "express",
+      "better-sqlite3",
+      "axios",
+      "undici",
+      "@types",
+    )
+    await writeFile(join(app, "package.json"), JSON.stringify({ type }))
+    const main = join(app, "main.ts")
+    await writeFile(main, importsOf(await entriesOf(app)))
+    const program = ts.createProgram([main], {
+      ...{ ...options, strict: true, noEmit: true, types: ["node"], lib: ["lib.es2023.d.ts"] },
+      target: ts.ScriptTarget.ES2023,
+      typeRoots: [join(root, "node_modules/@types")],
+    })
+    const found = ts
+      .getPreEmitDiagnostics(program)
+      .filter(({ file }) => !file || file.fileName.startsWith(app))
+    expect(found.map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, " "))).toEqual([])
   })
 
   it("keeps Node and server code out of the client", async () => {

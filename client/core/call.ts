@@ -6,4 +6,8 @@ export type CallPlans = {
   readonly expectedCalls?: number
 }
 
-export type Fetch = (input: RequestInfo | URL, init?: RequestInit, plans?: CallPlans) => Promise<Response>
+export type Fetch = (
+  input: string | URL | Request,
+  init?: RequestInit,
+  plans?: CallPlans,
+) => Promise<Response>

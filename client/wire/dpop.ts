@@ -1,5 +1,5 @@
 /** Creates DPoP keys and proofs (RFC 9449), one key a purchase. */
-import { base64url, exportJWK, generateKeyPair, type JWK, SignJWT } from "jose"
+import { base64url, type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from "jose"
 import { dpopNonceHeader, proofAddress, proofType } from "../../shared/oauth/dpop.ts"
 import { setBounded } from "../core/bounded.ts"
 

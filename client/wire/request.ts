@@ -27,7 +27,10 @@ export type RepeatableRequest = {
  * Reads the arguments of a fetch, and its body once, whatever it is. A body of more than 10 MiB is refused before
  * anything is sent: it could not be sent twice (CLI-17). Throws the TypeErrors of `Request` for what is no request.
  */
-export async function repeatable(input: RequestInfo | URL, init?: RequestInit): Promise<RepeatableRequest> {
+export async function repeatable(
+  input: string | URL | Request,
+  init?: RequestInit,
+): Promise<RepeatableRequest> {
   // A stream as body wants `duplex`, which the type does not know yet.
   const request = new Request(input, { ...init, duplex: "half" } as RequestInit)
   const signal = init?.signal ?? (input instanceof Request ? input.signal : undefined)
