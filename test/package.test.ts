@@ -77,15 +77,11 @@ async function evaluate(app: string, code: string) {
   return run(app, ["code.js"])
 }
 
-const commonJs: ts.CompilerOptions = {
-  module: ts.ModuleKind.CommonJS,
+/** As `module: commonjs` had it before TypeScript 6: it reads no `exports`. */
+const olderResolution = {
   moduleResolution: ts.ModuleResolutionKind.Node10,
   ignoreDeprecations: "6.0",
-}
-const bundler: ts.CompilerOptions = {
-  module: ts.ModuleKind.ESNext,
-  moduleResolution: ts.ModuleResolutionKind.Bundler,
-}
+} as const
 
 async function entriesOf(app: string): Promise<readonly string[]> {
   const { exports } = JSON.parse(await readFile(join(app, "node_modules/ticket402/package.json"), "utf8"))
@@ -175,32 +171,28 @@ describe("the npm package", () => {
   })
 
   it.each([
-    ["an ESM project", "module", { module: ts.ModuleKind.NodeNext }],
-    ["a CommonJS project", "commonjs", { module: ts.ModuleKind.NodeNext }],
-    ["an older CommonJS project", "commonjs", commonJs],
-    ["a project with a bundler", "module", bundler],
-  ] as const)("type-checks in %s without the types of a browser", async (name, type, options) => {
-    const app = await install(
-      name.replaceAll(" ", "-"),
-      "express",
-      "better-sqlite3",
-      "axios",
-      "undici",
-      "@types",
-    )
-    await writeFile(join(app, "package.json"), JSON.stringify({ type }))
-    const main = join(app, "main.ts")
-    await writeFile(main, importsOf(await entriesOf(app)))
-    const program = ts.createProgram([main], {
-      ...{ ...options, strict: true, noEmit: true, types: ["node"], lib: ["lib.es2023.d.ts"] },
-      target: ts.ScriptTarget.ES2023,
-      typeRoots: [join(root, "node_modules/@types")],
-    })
-    const found = ts
-      .getPreEmitDiagnostics(program)
-      .filter(({ file }) => !file || file.fileName.startsWith(app))
-    expect(found.map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, " "))).toEqual([])
-  })
+    ["a CommonJS project", { module: ts.ModuleKind.NodeNext }],
+    ["an older CommonJS project", { module: ts.ModuleKind.CommonJS, ...olderResolution }],
+  ] as const)(
+    "type-checks in %s without the types of a browser",
+    async (name, options) => {
+      const app = await install(name, "express", "better-sqlite3", "axios", "undici", "@types")
+      await writeFile(join(app, "package.json"), "{}")
+      const main = join(app, "main.ts")
+      await writeFile(main, importsOf(await entriesOf(app)))
+      const program = ts.createProgram([main], {
+        ...{ ...options, strict: true, noEmit: true, types: ["node"], lib: ["lib.es2023.d.ts"] },
+        target: ts.ScriptTarget.ES2023,
+        typeRoots: [join(root, "node_modules/@types")],
+      })
+      // The declarations of other packages are theirs to check.
+      const files = program.getSourceFiles().filter(({ fileName }) => fileName.startsWith(app))
+      expect(files.length).toBeGreaterThan(100)
+      const found = files.flatMap((file) => program.getSemanticDiagnostics(file))
+      expect(found.map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, " "))).toEqual([])
+    },
+    120_000,
+  )
 
   it("keeps Node and server code out of the client", async () => {
     const bundled = await browserBundle(join(folder, "package/dist/client/index.js"))

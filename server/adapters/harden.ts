@@ -6,7 +6,7 @@ export type HardenOptions = {
   readonly headersTimeoutMs?: number
   /** Until the whole request is there. */
   readonly requestTimeoutMs?: number
-  /** How long an idle connection is kept. */
+  /** How long an idle connection is kept: longer than balancers keep theirs (60 s), or they send into a closed one. */
   readonly keepAliveTimeoutMs?: number
   /** Connections beyond this are closed unread. */
   readonly maxConnections?: number
@@ -19,7 +19,7 @@ export const hardServerOptions = { connectionsCheckingInterval: 1000 } as const 
 export function hardenServer<S extends Server>(server: S, options: HardenOptions = {}): S {
   server.headersTimeout = options.headersTimeoutMs ?? 10_000
   server.requestTimeout = options.requestTimeoutMs ?? 30_000
-  server.keepAliveTimeout = options.keepAliveTimeoutMs ?? 5_000
+  server.keepAliveTimeout = options.keepAliveTimeoutMs ?? 65_000
   server.maxConnections = options.maxConnections ?? 10_000
   // By default Node drops header lines beyond 2,000 in silence, a second Authorization among them; 16 kB bound them anyway.
   server.maxHeadersCount = 0

@@ -46,6 +46,7 @@ async function run(options: ServeOptions): Promise<number> {
     const [, host = "", port = ""] = /^(.+):([0-9]+)$/.exec(issuer.config.listen) ?? []
     const server = hardenServer(createServer(hardServerOptions, app), {
       maxConnections: issuer.config.limits.connections,
+      keepAliveTimeoutMs: issuer.config.keepAliveSeconds * 1000,
     })
     server.listen(Number(port), host.replace(/^\[|\]$/g, ""))
     await listening(server, issuer.config.listen)

@@ -1,7 +1,9 @@
 /** `whitelist add|remove|list`: changes the callers that need not pay, while the service runs. */
 import { createHash, randomBytes } from "node:crypto"
+import { suggestName } from "../../shared/values/option-names.ts"
 import { type Config, ConfigError } from "../config/config.ts"
 import { memberSchema } from "../config/whitelist.ts"
+import { scopesOf } from "../core/offers.ts"
 import type { WhitelistEntry, WhitelistMember } from "../core/whitelist.ts"
 import type { Store } from "../ports/store.ts"
 import { type CommandIo, nowSeconds, onStore, printJson } from "./with-store.ts"
@@ -30,6 +32,7 @@ async function add(store: Store, config: Config, options: WhitelistOptions, io: 
   const configured = config.whitelist.find((member) => member.id === idOf(options))
   const secret = needsSecret(options, configured) ? randomBytes(32).toString("base64url") : undefined
   const member = configured ? readConfigured(options, configured) : readMember(options, secret)
+  requireKnownScopes(member, config)
   const { changed } = await store.addToWhitelist({ member, now: nowSeconds() })
   if (!changed) io.warn("nothing changed: it was on the whitelist like that already")
   // Printed once and kept nowhere: the store has its hash only.
@@ -70,6 +73,19 @@ const readMember = (options: WhitelistOptions, secret: string | undefined): Whit
   const { address, clientId, scope, secretSha256 } = options
   const hash = secret === undefined ? secretSha256 : createHash("sha256").update(secret).digest("hex")
   return parse({ address, clientId, scope, secretSha256: hash })
+}
+
+/** Throws a {@link ConfigError} for a misspelt scope, which would open no route. */
+function requireKnownScopes({ scope }: WhitelistMember, { offers, whitelist }: Config): void {
+  const known = scopesOf([...offers, ...whitelist])
+  const problems = scope
+    .split(" ")
+    .filter((name) => !known.includes(name))
+    .map(
+      (name) =>
+        `--scope: found ${JSON.stringify(name)}, wanted one that an offer or the whitelist names${suggestName(name, known)}`,
+    )
+  if (problems.length > 0) throw new ConfigError(problems)
 }
 
 /** Reads an entry of the configuration, which `add` can only restore after a removal. Changes belong in the file. */

@@ -67,7 +67,9 @@ export function parseConfig(input: unknown, environment: Record<string, string |
     return value === undefined ? [] : [[key, value]]
   })
   const parsed = configSchema.safeParse({ ...input, ...Object.fromEntries(overrides) })
-  if (!parsed.success) throw new ConfigError(parsed.error.issues.flatMap((issue) => explain(issue, input)))
+  // A value of the wrong type fails several checks with one message.
+  if (!parsed.success)
+    throw new ConfigError([...new Set(parsed.error.issues.flatMap((issue) => explain(issue, input)))])
   return complete(parsed.data)
 }
 

@@ -17,8 +17,9 @@ export function explain(issue: z.core.$ZodIssue, input: unknown): string[] {
     (value, key) => (typeof value === "object" && value !== null ? Reflect.get(value, key) : undefined),
     input,
   )
-  // A secret that stands in place of its hash must not reach the log.
-  const shown = issue.path.at(-1) === "secretSha256" ? hide(found) : show(found)
+  // A secret in place of its hash, or the key in the URL of a node, must not reach the log.
+  const isSecret = issue.path.some((key) => key === "secretSha256" || key === "rpcUrls")
+  const shown = isSecret ? hide(found) : show(found)
   return [`${path}: found ${shown}, ${issue.message.replace(/^Invalid input: expected/, "wanted")}`]
 }
 
@@ -32,5 +33,7 @@ const knownKeys = [
   memberShape,
 ].flatMap((schema) => Object.keys(schema.shape))
 
-const hide = (value: unknown): string =>
-  typeof value === "string" ? `${value.length} characters` : show(value)
+function hide(value: unknown): string {
+  if (typeof value === "string") return `${value.length} characters`
+  return typeof value === "object" ? (Array.isArray(value) ? "a list" : "an object") : show(value)
+}

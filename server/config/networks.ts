@@ -5,7 +5,9 @@ import { AmountError, parseAmount } from "../../shared/values/amount.ts"
 
 export const networkShape = z.strictObject({
   rpcUrls: z
-    .array(z.url({ protocol: /^https?$/ }))
+    .array(z.url({ protocol: /^https?$/, error: "wanted an http(s) URL" }), {
+      error: 'wanted a list of URLs, such as ["https://node.example"]',
+    })
     .min(1)
     .max(8),
   confirmations: z.number().int().min(1).max(1000).default(1),

@@ -12,7 +12,10 @@ import { clientSchema, whitelistSchema } from "./whitelist.ts"
 const seconds = (minimum: number, maximum: number) => z.number().int().min(minimum).max(maximum)
 const count = (fallback: number) => z.number().int().min(1).max(1_000_000).default(fallback)
 const amount = z.string().regex(/^[0-9.]{1,80}$/, 'wanted a decimal string such as "0.01"')
-const listen = z.string().regex(/^[^\s:]+:[0-9]{1,5}$|^\[[0-9a-fA-F:]+\]:[0-9]{1,5}$/, "wanted host:port")
+const listen = z
+  .string()
+  .regex(/^[^\s:]+:[0-9]{1,5}$|^\[[0-9a-fA-F:]+\]:[0-9]{1,5}$/, "wanted host:port")
+  .refine((address) => Number(/[0-9]+$/.exec(address)?.[0] ?? 0) <= 65_535, "wanted a port of at most 65535")
 
 export const priceSchema = z.strictObject({
   network: z.string().describe("CAIP-2 id of one of `networks`"),
@@ -103,6 +106,11 @@ export const configSchema = z.strictObject({
   pendingLifeSeconds: seconds(10, longestTokenSeconds)
     .default(60)
     .describe("life of an access token while settlement is pending"),
+  keepAliveSeconds: seconds(1, 3600)
+    .default(65)
+    .describe(
+      "how long `serve` keeps an idle connection; longer than the balancer in front keeps it, or that sends into a closed one",
+    ),
   dpopNonces: z
     .boolean()
     .default(true)

@@ -86,7 +86,8 @@ export function createFunding({ chain, relayers, nativePrice, now, log }: Fundin
 
   const fieldsOf = ({ wei, level, payments, hours }: GasForecast) => ({
     network,
-    level,
+    // Not "level": a log line has one of its own, and a second hides it.
+    funding: level,
     wei: wei.toString(),
     payments: payments.toString(),
     hours: hours === null ? null : Math.floor(hours),

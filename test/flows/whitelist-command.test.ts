@@ -179,6 +179,10 @@ it("WL-12: an invalid entry exits with 78 and changes nothing", async () => {
     [["add", "--client-id", "new"], /--scope: wanted/],
     [["add", "--client-id", "new", "--scope", "a", "--secret-sha256", "hunter2"], /--secret-sha256: wanted/],
     [["add", "--client-id", "mail", "--scope", "everything"], /in the configuration with other terms/],
+    [
+      ["add", "--client-id", "new", "--scope", "movies:reed"],
+      /--scope: found "movies:reed", wanted one that an offer or the whitelist names, did you mean "movies:read"/,
+    ],
     [["remove", "--client-id", "nobody"], /not on the whitelist/],
     [["remove", "--nobody"], /unknown option/],
   ]

@@ -79,10 +79,12 @@ describe("a hardened server", () => {
 
   it("has default timeouts and a default maximum of connections", async () => {
     await start()
-    const { headersTimeout, requestTimeout, maxConnections } = server
-    expect({ headersTimeout, requestTimeout, maxConnections }).toEqual({
+    const { headersTimeout, requestTimeout, keepAliveTimeout, maxConnections } = server
+    expect({ headersTimeout, requestTimeout, keepAliveTimeout, maxConnections }).toEqual({
       headersTimeout: 10_000,
       requestTimeout: 30_000,
+      // Balancers keep idle connections for 60 s.
+      keepAliveTimeout: 65_000,
       maxConnections: 10_000,
     })
   })

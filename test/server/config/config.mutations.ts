@@ -16,4 +16,7 @@ export const mutations: readonly Mutation[] = [
       "refuses a payTo from which nobody can move",
     ],
   ]),
+  ...at("server/config/explain.ts", [
+    ["no URL of a node in an error", ' || key === "rpcUrls"', "", "and never the key in a URL"],
+  ]),
 ]

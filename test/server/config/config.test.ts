@@ -115,6 +115,23 @@ describe("the configuration", () => {
     for (const input of [null, [], "x", 1]) expect(problems(input)).toEqual(["wanted a JSON object"])
   })
 
+  it("names a list, a port and a URL that are wrong, and never the key in a URL", () => {
+    const secret = "https://node.example/v2/0123456789abcdef"
+    const nodes = (rpcUrls: unknown) => problems({ ...configInput(), networks: { [sepoliaId]: { rpcUrls } } })
+    const key = `networks.${sepoliaId}.rpcUrls`
+    expect(nodes(secret)).toEqual([
+      `${key}: found 40 characters, wanted a list of URLs, such as ["https://node.example"]`,
+    ])
+    expect(nodes([secret.replace("https", "wss")])).toEqual([
+      `${key}.0: found 38 characters, wanted an http(s) URL`,
+    ])
+    expect(nodes([[secret]])[0]).toContain(`${key}.0: found a list`)
+    expect(nodes([secret, secret]).join()).not.toContain("0123")
+    expect(problems(configInput({ listen: "127.0.0.1:99999" }))).toEqual([
+      'listen: found "127.0.0.1:99999", wanted a port of at most 65535',
+    ])
+  })
+
   it("SET-29: refuses an agreement of two nodes when there is one, or one twice", () => {
     const networks = (...rpcUrls: string[]) => ({ [sepoliaId]: { rpcUrls } })
     const [one, two] = ["http://127.0.0.1:1", "http://127.0.0.1:2"]

@@ -20,8 +20,11 @@ beforeEach(() => {
   logged = []
 })
 
-const logAt = (level: string) => (_fields: object, message: string) =>
-  void logged.push(`${level}: ${message}`)
+const logAt = (level: string) => (fields: object, message: string) => {
+  // A log line has a level of its own.
+  expect(fields).not.toHaveProperty("level")
+  logged.push(`${level}: ${message}`)
+}
 const open = (change: Partial<FundingDeps> = {}) =>
   createFunding({
     chain: {
