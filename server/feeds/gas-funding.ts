@@ -6,6 +6,7 @@ import {
   forecastGas,
   type GasForecast,
   gasPerPayment,
+  learnGas,
   type Purse,
   rateSeconds,
 } from "../core/gas.ts"
@@ -27,6 +28,8 @@ export type Funding = {
   /** Logs the forecast every hour until it is stopped. */
   start(): void
   stop(): void
+  /** Learns the gas of a payment from a mined batch. Payers with code are never in one, so none can raise the figure. */
+  noteBatch(gas: bigint, payments: number): void
 }
 
 export type FundingDeps = {
@@ -50,6 +53,7 @@ export function createFunding({ chain, relayers, nativePrice, now, log }: Fundin
   let last: Reading | undefined
   let reading: Promise<Reading> | undefined
   let purses: readonly Purse[] = []
+  let gasEach = gasPerPayment
   let timer: NodeJS.Timeout | undefined
 
   async function read(): Promise<Reading> {
@@ -60,7 +64,7 @@ export function createFunding({ chain, relayers, nativePrice, now, log }: Fundin
     const at = now()
     remember({ at, wei: balances.reduce((sum, balance) => sum + balance, 0n) })
     const richest = balances.reduce(most, 0n)
-    const forecast = forecastGas(purses, richest, fees.maxFeePerGas)
+    const forecast = forecastGas(purses, richest, fees.maxFeePerGas, gasEach)
     report(forecast)
     last = { at, forecast, weiPerGas: fees.maxFeePerGas }
     return last
@@ -104,7 +108,7 @@ export function createFunding({ chain, relayers, nativePrice, now, log }: Fundin
 
   async function cost(): Promise<bigint | null> {
     if (nativePrice === undefined) return null
-    return costInCurrency(gasPerPayment, (await current()).weiPerGas, nativePrice)
+    return costInCurrency(gasEach, (await current()).weiPerGas, nativePrice)
   }
 
   return {
@@ -118,6 +122,11 @@ export function createFunding({ chain, relayers, nativePrice, now, log }: Fundin
     },
 
     cost,
+
+    noteBatch(gas, payments) {
+      gasEach = learnGas(gasEach, gas, payments)
+    },
+
     forecast: async () => (await current()).forecast,
 
     start() {

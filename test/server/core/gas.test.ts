@@ -7,7 +7,7 @@ const gwei = 10n ** 9n
 
 describe("SET-24: the cost of a settlement", () => {
   it("is the gas at the current fee, in millionths of the currency", () => {
-    expect(costInCurrency(gasPerPayment, 10n * gwei, 3_000_000_000n)).toBe(1_354_380n)
+    expect(costInCurrency(gasPerPayment, 10n * gwei, 3_000_000_000n)).toBe(1_480_200n)
     expect(costInCurrency(1_000_000n, gwei, 1_000_000n)).toBe(1000n)
   })
 

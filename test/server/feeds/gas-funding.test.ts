@@ -57,6 +57,14 @@ describe("gas funding", () => {
     await funding.check()
   })
 
+  it("learns the gas of a payment from mined batches", async () => {
+    const funding = open()
+    const before = await funding.cost()
+    for (let batch = 0; batch < 50; batch += 1) funding.noteBatch(60_000n * 50n, 50)
+    const after = await funding.cost()
+    expect(Number(after) / Number(before)).toBeCloseTo(60_000 / 49_340, 2)
+  })
+
   it("logs once each that gas is low, is gone and is back", async () => {
     const funding = open()
     for (const wei of [ether, 10n ** 15n, 10n ** 15n - 1n, 0n, 0n, ether]) {
@@ -85,7 +93,7 @@ describe("gas funding", () => {
   it("SET-24: refuses a payment below its settlement cost at current fees, to the unit", async () => {
     const funding = open()
     const cost = (await funding.cost())!
-    expect(cost).toBe(135_438n)
+    expect(cost).toBe(148_020n)
     await funding.requireWorth(cost)
     await expect(funding.requireWorth(cost - 1n)).rejects.toMatchObject({ reason: "amount_below_minimum" })
     maxFeePerGas *= 2n

@@ -31,7 +31,8 @@ const gasUsed = async (hash: string) =>
 
 describe("payments that are due together", () => {
   it("SET-20: settle fifty in one transaction, each by a Transfer of its own", async () => {
-    const settlement = rig.open()
+    const batches: [bigint, number][] = []
+    const settlement = rig.open({ onBatchMined: (...batch) => void batches.push(batch) })
     const [alone] = await rig.sell(1)
     await rig.settleAll(settlement)
     await rig.mine()
@@ -48,7 +49,9 @@ describe("payments that are due together", () => {
     expect(new Set(rows.map(({ evidence }) => evidence?.logIndex)).size).toBe(50)
     expect(await rig.received()).toBe(51n * price)
     const gasAlone = await gasUsed((await rig.row(alone!)).evidence!.transactionHash)
-    expect((await gasUsed(rows[0]!.evidence!.transactionHash)) * 100n).toBeLessThan(gasAlone * 50n * 70n)
+    const gasTogether = await gasUsed(rows[0]!.evidence!.transactionHash)
+    expect(gasTogether * 100n).toBeLessThan(gasAlone * 50n * 70n)
+    expect(batches).toEqual([[gasTogether, 50]])
   })
 
   it("fill as many transactions as needed, most urgent first", async () => {
