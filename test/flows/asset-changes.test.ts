@@ -133,7 +133,7 @@ describe("an asset on sale", () => {
     expect((await postToken(service.url, purchase.headers)).status).toBe(200)
   })
 
-  it("closes for one reading after its contract was replaced, and opens when the next one is the same", async () => {
+  it("closes for one reading after its contract changed, and opens at an equal reading", async () => {
     await setImplementation("3")
     await seen(alarms, /has just been replaced/)
     await opened()

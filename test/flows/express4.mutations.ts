@@ -6,6 +6,6 @@ export const mutations: readonly Mutation[] = [
     ["failures reach express 4", ".catch(next)", "", "hands a failure"],
   ]),
   ...at("server/adapters/express/routes-of-4.ts", [
-    ["no cost by the spelling of a mount", 'baseUrl === "" && ', "", "stays shut where a mount"],
+    ["no cost by the spelling of a mount", 'baseUrl === "" && ', "", "answers 503 if a mount"],
   ]),
 ]

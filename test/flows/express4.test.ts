@@ -35,7 +35,7 @@ describe("express 4", () => {
     expect([seen.status, seen.body]).toEqual([200, { id: "1" }])
   })
 
-  it("charges the cost of a route by its name, and stays shut where a mount hides the name", async () => {
+  it("charges the cost of a named route, and answers 503 if a mount hides the name", async () => {
     const counted = await openService({
       chain: service.chain,
       framework: express4,

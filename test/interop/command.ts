@@ -1,5 +1,5 @@
 /**
- * `npm run interop`: prints which clients reach the content of which servers, and what they paid by the
+ * `npm run interop`: prints which clients reach the content of which servers, and their payments on the
  * chain.
  */
 import { startLocalChain } from "../support/chain/local-chain.ts"

@@ -102,7 +102,7 @@ async function paymentsOf(chain: LocalChain, payer: `0x${string}`): Promise<numb
   return logs.length
 }
 
-/** Returns the last answer if none is accepted in time: the table then shows what is missing. */
+/** Returns the last answer if none is accepted in time: the table then shows the gap. */
 async function poll<T>(ask: () => Promise<T>, accepts: (answer: T) => boolean): Promise<T> {
   const deadline = Date.now() + longestSeconds * 1000
   for (;;) {

@@ -21,7 +21,7 @@ it("accepts the Node.js versions that package.json promises", () => {
     expect(checkNode(version)).toBe(`found Node.js ${version}, ${wanted}`)
 })
 
-it("accepts the better-sqlite3 versions that package.json promises, each on its Node.js", () => {
+it("accepts the better-sqlite3 versions of package.json, each on its Node.js", () => {
   expect(packageJson.peerDependencies["better-sqlite3"]).toBe("^12.11.0 || ^13.0.0")
   for (const [sqlite, node] of [
     ["12.11.1", "20.20.2"],

@@ -64,7 +64,7 @@ describe("the skew of this server's clock", () => {
     )
   })
 
-  it("is the least of all networks, because one wrong network says nothing about this clock", () => {
+  it("is the least of all networks, because one wrong network proves nothing", () => {
     expect(leastSkew([])).toBe(0)
     expect(leastSkew([-3600, 4, 700])).toBe(4)
     expect(leastSkew([-3600])).toBe(-3600)
