@@ -24,14 +24,13 @@ export async function admitOrder(rows: Rows, order: PaymentOrder): Promise<Admis
   const pending = await rows.all(q.pending, { network, asset, payer, block: intake.blockNumber })
   await forgetLosses(rows, order.now)
   const standing = await readPayer(rows, payer)
-  if (
-    isCodePayerPaused(
-      await readFailedTries(rows, order.now),
-      { payer, payerCode: intake.payerCode },
-      standing.settled,
-    )
-  )
-    return { kind: "refused", reason: "contract_payers_paused" }
+  const { payerCode } = intake
+  // Only payers with code are paused, so nobody else pays for the look at failed tries.
+  if (payerCode !== null) {
+    const tries = await readFailedTries(rows, order.now)
+    if (isCodePayerPaused(tries, { payer, payerCode }, standing.settled))
+      return { kind: "refused", reason: "contract_payers_paused" }
+  }
   return admit(
     {
       policy: order.policy,
