@@ -17,7 +17,7 @@ export type ExposureLimits = {
   readonly dailyLoss: bigint
 }
 
-export const limitNames = ["perPayment", "perPayer", "newPayer", "total", "dailyLoss"] as const
+export const limitNames = ["perPayment", "failedPayer", "perPayer", "newPayer", "total", "dailyLoss"] as const
 export type LimitName = (typeof limitNames)[number]
 
 /** What a loss leaves behind: it opens the breaker while the losses of 24 hours are not below their limit. */
@@ -39,7 +39,13 @@ export type Exposure = {
   /** Atomic units the payer's balance must still cover, as seen from the payment's intake block. */
   readonly pending: bigint
   /** On all networks; `open` counts the payments of `unsettled`, `settled` those that were ever paid. */
-  readonly payer: { readonly unsettled: bigint; readonly open: number; readonly settled: number }
+  readonly payer: {
+    readonly unsettled: bigint
+    readonly open: number
+    readonly settled: number
+    /** Payments whose token was issued and that never arrived. One that arrives later is not counted any more. */
+    readonly failed: number
+  }
   readonly unsettled: bigint
   /** Of the last {@link lossWindowSeconds}. */
   readonly lost: bigint
@@ -108,6 +114,8 @@ function limitReached(
   const { nominal } = request
   const { payer, unsettled, lost } = exposure
   if (nominal > limits.perPayment) return "perPayment"
+  // A loss is charged to its payer first, so that no single wallet opens the breaker for everybody.
+  if (payer.failed > 0) return "failedPayer"
   if (payer.unsettled + nominal > limits.perPayer) return "perPayer"
   if (payer.settled === 0 && payer.open >= limits.newPayer) return "newPayer"
   if (unsettled + nominal > limits.total) return "total"
@@ -139,6 +147,7 @@ export type Weight = {
   readonly unsettled: bigint
   readonly open: number
   readonly settled: number
+  readonly failed: number
   readonly lost: bigint
 }
 
@@ -152,6 +161,7 @@ function weightOf(row: Redemption | null): Weight {
     unsettled: isOwed ? onCredit : 0n,
     open: isOwed ? 1 : 0,
     settled: outcome === "settled" ? 1 : 0,
+    failed: outcome === "failed" && onCredit > 0n ? 1 : 0,
     lost: outcome === "failed" ? onCredit : 0n,
   }
 }
@@ -163,6 +173,7 @@ export function changeOf(before: Redemption | null, after: Redemption): Weight {
     unsettled: is.unsettled - was.unsettled,
     open: is.open - was.open,
     settled: is.settled - was.settled,
+    failed: is.failed - was.failed,
     lost: is.lost - was.lost,
   }
 }

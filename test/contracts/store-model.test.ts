@@ -354,7 +354,7 @@ function checkInvariants(db: Sqlite.Database): void {
     queued: BigInt(queued.length),
   })
   const kept = db.prepare<[], Record<string, string | bigint>>(
-    "SELECT * FROM payers WHERE open + settled > 0",
+    "SELECT * FROM payers WHERE open + settled + failed > 0",
   )
   for (const payer of kept.all()) {
     const mine = rows.filter((row) => row.payer === payer.address)
@@ -364,6 +364,7 @@ function checkInvariants(db: Sqlite.Database): void {
       unsettled: owed.reduce((total, row) => total + BigInt(row.nominal ?? 0), 0n).toString(),
       open: BigInt(owed.length),
       settled: BigInt(mine.filter((row) => isSettled(row.state as RedemptionState)).length),
+      failed: BigInt(mine.filter((row) => row.policy === "background" && row.state === "failed").length),
     })
   }
 

@@ -3,6 +3,7 @@ import { migration as books } from "./0001-books.ts"
 import { migration as rotations } from "./0002-rotations.ts"
 import { migration as failedTries } from "./0003-failed-tries.ts"
 import { migration as identity } from "./0004-identity.ts"
+import { migration as failedPayers } from "./0005-failed-payers.ts"
 import type { Migration } from "./migration.ts"
 
-export const migrations: readonly Migration[] = [books, rotations, failedTries, identity]
+export const migrations: readonly Migration[] = [books, rotations, failedTries, identity, failedPayers]

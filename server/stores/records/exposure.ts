@@ -7,10 +7,12 @@ import type { Rows } from "./rows.ts"
 export const exposureQueries = {
   totals: "SELECT unsettled, lost, queued FROM totals",
   setTotals: "UPDATE totals SET unsettled = :unsettled, lost = :lost, queued = :queued",
-  payer: "SELECT unsettled, open, settled FROM payers WHERE address = :address",
+  payer: "SELECT unsettled, open, settled, failed FROM payers WHERE address = :address",
   setPayer: `
-    INSERT INTO payers (address, unsettled, open, settled) VALUES (:address, :unsettled, :open, :settled)
-    ON CONFLICT (address) DO UPDATE SET unsettled = excluded.unsettled, open = excluded.open, settled = excluded.settled`,
+    INSERT INTO payers (address, unsettled, open, settled, failed)
+    VALUES (:address, :unsettled, :open, :settled, :failed)
+    ON CONFLICT (address) DO UPDATE SET unsettled = excluded.unsettled, open = excluded.open,
+      settled = excluded.settled, failed = excluded.failed`,
   breaker: "SELECT last_loss_at, minute, probes FROM breaker",
   setBreaker: "UPDATE breaker SET last_loss_at = :lastLossAt, minute = :minute, probes = :probes",
   addLoss: "INSERT INTO losses (redemption_key, at, nominal) VALUES (:key, :at, :nominal)",
@@ -29,8 +31,13 @@ export async function readTotals(rows: Rows): Promise<Totals> {
 
 export async function readPayer(rows: Rows, address: string): Promise<Exposure["payer"]> {
   const row = await rows.get(q.payer, { address })
-  if (!row) return { unsettled: 0n, open: 0, settled: 0 }
-  return { unsettled: amount(row.unsettled), open: integer(row.open), settled: integer(row.settled) }
+  if (!row) return { unsettled: 0n, open: 0, settled: 0, failed: 0 }
+  return {
+    unsettled: amount(row.unsettled),
+    open: integer(row.open),
+    settled: integer(row.settled),
+    failed: integer(row.failed),
+  }
 }
 
 export async function readBreaker(rows: Rows): Promise<Breaker> {
@@ -58,9 +65,9 @@ export async function countRedemption(
   after: Redemption,
   at: number,
 ): Promise<void> {
-  const { unsettled, queued, open, settled, lost } = changeOf(before, after)
+  const { unsettled, queued, open, settled, failed, lost } = changeOf(before, after)
   if (unsettled !== 0n || queued !== 0) await changeTotals(rows, { unsettled, lost: 0n, queued })
-  if (unsettled !== 0n || open !== 0 || settled !== 0) {
+  if (unsettled !== 0n || open !== 0 || settled !== 0 || failed !== 0) {
     const { payer: address } = after.transfer
     const mine = await readPayer(rows, address)
     await rows.run(q.setPayer, {
@@ -68,6 +75,7 @@ export async function countRedemption(
       unsettled: (mine.unsettled + unsettled).toString(),
       open: mine.open + open,
       settled: mine.settled + settled,
+      failed: mine.failed + failed,
     })
   }
   if (lost > 0n) await addLoss(rows, after.key, lost, at)

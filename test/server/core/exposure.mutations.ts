@@ -4,6 +4,12 @@ import { at, type Mutation } from "../../mutations/mutation.ts"
 export const mutations: readonly Mutation[] = [
   ...at("server/core/exposure.ts", [
     [
+      "a loss is charged to its payer first",
+      'if (payer.failed > 0) return "failedPayer"',
+      "",
+      "a payer whose payment failed pays first",
+    ],
+    [
       "a payment that would expire in the queue is refused",
       " || isTooLate(request, exposure.queued)",
       "",

@@ -33,7 +33,7 @@ const claim: ExposureRequest = {
 const idle: Exposure = {
   queued: 0,
   pending: 0n,
-  payer: { unsettled: 0n, open: 0, settled: 0 },
+  payer: { unsettled: 0n, open: 0, settled: 0, failed: 0 },
   unsettled: 0n,
   lost: 0n,
   breaker: closedBreaker,
@@ -66,7 +66,7 @@ describe("exposure limits", () => {
 
   it("a payer with three settled payments keeps its limit while the breaker is open", () => {
     const lost = limits.dailyLoss
-    const payer = { unsettled: 0n, open: 0, settled: 2 }
+    const payer = { unsettled: 0n, open: 0, settled: 2, failed: 0 }
     const open = { lost, breaker: { ...closedBreaker, lastLossAt: start } }
     expect(verdict({}, { ...open, payer })).toBe("dailyLoss")
     const trusted = { ...payer, settled: 3 }
@@ -75,7 +75,7 @@ describe("exposure limits", () => {
   })
 
   it("SET-04: no payer is trusted beyond the daily loss limit plus the total", () => {
-    const payer = { unsettled: 0n, open: 0, settled: 100 }
+    const payer = { unsettled: 0n, open: 0, settled: 100, failed: 0 }
     const lost = 20_000_000n
     expect(verdict({}, { lost, unsettled: 34_990_000n, payer })).toBe("background")
     expect(verdict({}, { lost, unsettled: 34_990_001n, payer })).toBe("dailyLoss")
@@ -86,6 +86,26 @@ describe("exposure limits", () => {
     expect(verdict({}, { lost: limits.dailyLoss, breaker })).toBe("dailyLoss")
     expect(verdict({}, { lost: limits.dailyLoss - 1n, breaker })).toBe("background")
   })
+})
+
+it("a payer whose payment failed pays first, on its own account, until the money arrives", async () => {
+  const store = await openStore("memory:")
+  const fence = (await store.lease({ holder: "a", seconds: 600, now: start }))?.fence ?? 0
+  const [cheat, other] = [`0x${"c".repeat(40)}`, `0x${"d".repeat(40)}`] as const
+  const policyOf = async (payer: `0x${string}`) => {
+    const order = orderOf({ payer })
+    const outcome = await store.redeem(order)
+    if (outcome.kind !== "redeemed") throw new Error(outcome.kind)
+    return { key: order.key, limit: outcome.limit, policy: outcome.redemption.policy }
+  }
+  const { key } = await policyOf(cheat)
+  const conclude = (move: Move) => store.conclude({ fence, moves: [{ key, move }], now: start })
+  await conclude({ to: "failed", failure: "expired", dueAt: start })
+  expect(await policyOf(cheat)).toMatchObject({ policy: "first", limit: "failedPayer" })
+  expect(await policyOf(other)).toMatchObject({ policy: "background", limit: null })
+  await conclude({ to: "paid", evidence: evidenceOf() })
+  expect(await policyOf(cheat)).toMatchObject({ policy: "background", limit: null })
+  await store.close()
 })
 
 it("a settle-first payment counts neither as exposure nor as a loss", async () => {
@@ -140,8 +160,8 @@ describe("the bound on losses", () => {
         const store = await openStore("memory:")
         const lease = await store.lease({ holder: "a", seconds: 10 ** 9, now: start })
         const fence = lease?.fence ?? 0
-        const open: { key: string; value: bigint }[] = []
-        const lost: { key: string; value: bigint; at: number }[] = []
+        const open: { key: string; value: bigint; wallet: number }[] = []
+        const lost: { key: string; value: bigint; wallet: number; at: number }[] = []
         let now = start
         const conclude = (key: string, move: Move) => store.conclude({ fence, moves: [{ key, move }], now })
         for (const step of steps) {
@@ -152,7 +172,7 @@ describe("the bound on losses", () => {
             const order = orderOf({ payer, now, limits: small, transfer: { value } })
             const outcome = await store.redeem(order)
             if (outcome.kind === "redeemed" && outcome.redemption.policy === "background")
-              open.push({ key: order.key, value })
+              open.push({ key: order.key, value, wallet: step.wallet })
           }
           if (step.what === "pay" || step.what === "fail") {
             const [row] = open.splice(step.which % (open.length || 1), 1)
@@ -169,6 +189,11 @@ describe("the bound on losses", () => {
           const recent = lost.filter(({ at }) => at > now - lossWindowSeconds)
           const sum = recent.reduce((total, { value }) => total + value, 0n)
           if (sum > worst) worst = sum
+          // A wallet keeps at most what it had unsettled when its first payment failed: N wallets lose N times that.
+          for (let wallet = 0; wallet < 8; wallet++) {
+            const losses = lost.filter((row) => row.wallet === wallet)
+            expect(losses.reduce((total, { value }) => total + value, 0n) <= small.perPayer).toBe(true)
+          }
           expect(sum <= small.dailyLoss + small.total).toBe(true)
         }
         await store.close()
