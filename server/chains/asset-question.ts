@@ -1,5 +1,6 @@
 /** Asks a node about an asset's contract: its domain, its switches and the code that answers. */
 import { keccak256 } from "viem"
+import { pausedSelector } from "../../shared/schemes/erc20.ts"
 import { type Address, type Hex, lowerAddress } from "../../shared/values/evm.ts"
 import type { AssetReading } from "../core/asset-state.ts"
 import type { AssetQuery } from "../ports/chain.ts"
@@ -8,8 +9,7 @@ import { isRefusal } from "./node-errors.ts"
 import type { Question } from "./nodes.ts"
 import { domainSeparatorOf } from "./questions.ts"
 
-/** Selectors that Circle's FiatToken has. An asset without them cannot be paused, or blocks nobody. */
-const pausedCall = "0x5c975abb"
+/** A function of Circle's FiatToken. An asset without it blocks nobody. */
 const isBlacklistedCall = "0xfe575a87"
 /** Storage slots of a proxy's implementation: ZeppelinOS, which Circle uses, and ERC-1967. */
 const implementationSlots = [
@@ -22,7 +22,7 @@ export const readAsset =
   async (client) => {
     const [domain, paused, blocked, code, ...implementations] = await Promise.all([
       domainSeparatorOf(asset)(client),
-      isTrue(client, asset, pausedCall),
+      isTrue(client, asset, pausedSelector),
       Promise.all(accounts.map((account) => isTrue(client, asset, blacklistCall(account)))),
       client.getCode({ address: asset }),
       ...implementationSlots.map((slot) => client.getStorageAt({ address: asset, slot })),

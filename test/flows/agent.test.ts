@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { bundled } from "../support/bundle.ts"
 import { type AgentHome, agentHome, password } from "../support/cli.ts"
 import { runCommand } from "../support/command.ts"
-import { example } from "../support/documents.ts"
+import { example, stepsOf } from "../support/documents.ts"
 import { openService, type TestService } from "../support/service.ts"
 
 const command = "scripts/ticket402.ts"
@@ -41,7 +41,11 @@ it("the documented commands create an account, price a call, pay once, and repor
   const passwordFile = join(home, "password")
   await writeFile(passwordFile, password, { mode: 0o600 })
   const outputs: Record<string, string> = {}
-  for (const line of example("ticket402 account new", "sh").trim().split("\n")) {
+  const lines = stepsOf("docs/agents.md", "From the shell").flatMap((step) =>
+    step.kind === "run" ? step.commands.trim().split("\n") : [],
+  )
+  // The first step installs the package, which test/package.test.ts does.
+  for (const line of lines.filter((each) => each.startsWith("ticket402 "))) {
     const [, ...args] = line.replace("http://127.0.0.1:8402", service.url).split(" ")
     const needsPassword = ["account", "fetch"].includes(args[0] ?? "")
     const env = { ...process.env, TICKET402_HOME: home }
