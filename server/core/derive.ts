@@ -1,4 +1,4 @@
-/** Deriving: a child grant with less scope, units and life than its parent, for a sub-agent; what it spends, its parent has spent. */
+/** Derives a child grant for a sub-agent, with less scope, units and life; it spends from its parent. */
 
 import type { SettlementState } from "../../shared/oauth/messages.ts"
 import { longestTokenSeconds } from "../../shared/oauth/revocation.ts"
@@ -15,13 +15,13 @@ import {
 import { type Meter, openMeter, remaining } from "./units.ts"
 import { includesScope } from "./whitelist.ts"
 
-/** From one grant, so that a holder can neither fill the books nor hide behind a crowd. */
+/** Limit of one parent, so that a holder can neither fill the books nor hide behind a crowd of tokens. */
 export const derivedPerHour = 100
 
 export type DeriveRequest = {
   /** Generation of the refresh token that was shown; null when it was an access token. */
   readonly generation: number | null
-  /** When the token that was shown ends: who has stolen it gets nothing that lives longer. Null for a refresh token. */
+  /** End of the token that was shown: a thief gets nothing that lives longer. Null for a refresh token. */
   readonly shownUntil: number | null
   /** The service at which the token was shown. */
   readonly resource: string
@@ -39,7 +39,7 @@ export type DeriveRequest = {
   readonly now: number
 }
 
-/** An access token that a holder shows for what it is to yield. */
+/** An access token that a holder presents in exchange for another. */
 export type PresentedToken = { readonly jti: string; readonly issuedAt: number }
 
 export type DeriveDecision =
@@ -67,7 +67,7 @@ export function derive(
   if (!includesScope(parent.scope, scope)) return refused("invalid_scope")
   if (recent >= derivedPerHour) return refused("too_many_derived")
 
-  // It cannot be refreshed, so while the money is not in it lives as long as what a plain client gets.
+  // It cannot be refreshed, so while the payment is pending it lives no longer than a plain client's token.
   const longest = settlement === "pending" ? plainTokenSeconds : longestTokenSeconds
   const expiresAt = Math.min(
     now + Math.min(request.lifeSeconds, longest),
@@ -106,7 +106,7 @@ export function derive(
   }
 }
 
-/** A derived grant as it is worth: never more, nor longer, than its parent. */
+/** A derived grant within its parent: never more units, and never a longer life. */
 export const withinParent = (child: Grant, parent: Grant): Grant => ({
   ...child,
   expiresAt: Math.min(child.expiresAt, parent.expiresAt),

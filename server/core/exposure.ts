@@ -1,4 +1,4 @@
-/** The limits on optimism: how much may be owed before the money is in, and what happens when a limit bites (settlement.md). */
+/** Limits the value that may be unsettled, and decides on a payment when a limit is reached. */
 import { isQueued, isUnsettled, type Redemption, type SettlePolicy, settlementState } from "./redemption.ts"
 
 /** Values in millionths of the assets' nominal currency. */
@@ -20,19 +20,19 @@ export type ExposureLimits = {
 export const limitNames = ["perPayment", "failedPayer", "perPayer", "newPayer", "total", "dailyLoss"] as const
 export type LimitName = (typeof limitNames)[number]
 
-/** What a loss leaves behind: it opens the breaker while the losses of 24 hours are not below their limit. */
+/** State of the loss breaker. The breaker is open while the losses of 24 hours are not below their limit. */
 export type Breaker = {
   readonly lastLossAt: number
-  /** Minutes since the breaker half-opened, of the payment let through last; and how many were in that minute. */
+  /** Minute after half-opening in which the last payment was let through, and the number let through in it. */
   readonly minute: number
   readonly probes: number
 }
 
 export const closedBreaker: Breaker = { lastLossAt: 0, minute: 0, probes: 0 }
-/** A new loss trips it again, and the trial begins anew. */
+/** A new loss trips the breaker again and restarts the trial. */
 export const trippedAt = (now: number): Breaker => ({ lastLossAt: now, minute: 0, probes: 0 })
 
-/** How much is under way, and was lost, when a payment arrives. */
+/** Unsettled and lost value at the arrival of a payment. */
 export type Exposure = {
   /** Rows that wait for settlement or ride in a transaction not yet mined. */
   readonly queued: number
@@ -52,7 +52,7 @@ export type Exposure = {
   readonly breaker: Breaker
 }
 
-/** What a payment asks for. */
+/** A payment that asks for admission. */
 export type ExposureRequest = {
   /** `first` when the offer or the payer leaves no choice. */
   readonly policy: SettlePolicy
@@ -70,7 +70,9 @@ export type Admission =
       readonly kind: "refused"
       readonly reason: "queue_full" | "insufficient_funds" | "contract_payers_paused"
     }
-  /** `limit`: what turned `background` into `first`. `breaker`: replaces the stored one, when it changed. */
+  /**
+   * `limit`: the limit that turned `background` into `first`. `breaker`: replaces the stored one, when it changed.
+   */
   | {
       readonly kind: "admitted"
       readonly policy: SettlePolicy
@@ -81,12 +83,15 @@ export type Admission =
 export const lossWindowSeconds = 24 * 3600
 const halfOpenAfterSeconds = 3600
 const probeSeconds = 60
-/** Payments settled before, by which a payer is trusted within his own limit while the breaker is open. */
+/** A payer with so many settled payments is trusted within `perPayer` while the breaker is open. */
 const trustedAfter = 3
-/** What settlement manages in one block at the least: five batches of 50, a quarter of a block of Ethereum. */
+/** Settlement manages at least so many payments in one block: five batches of 50, a quarter of an Ethereum block. */
 const settledPerBlock = 250
 
-/** Decides on a payment; it must be carried out in the transaction that read the standing. */
+/**
+ * Decides on a payment. Run it in the transaction that read `exposure`: otherwise two payments could use the same
+ * room.
+ */
 export function admit(request: ExposureRequest, exposure: Exposure, limits: ExposureLimits): Admission {
   if (exposure.queued >= limits.queue || isTooLate(request, exposure.queued))
     return { kind: "refused", reason: "queue_full" }
@@ -119,7 +124,7 @@ function limitReached(
   if (payer.unsettled + nominal > limits.perPayer) return "perPayer"
   if (payer.settled === 0 && payer.open >= limits.newPayer) return "newPayer"
   if (unsettled + nominal > limits.total) return "total"
-  // Whoever it is: what was lost in a day and all that may still be lost never exceed the two limits together.
+  // For every payer: a day's losses and all value that may still be lost never exceed the two limits together.
   if (lost + unsettled + nominal > limits.dailyLoss + limits.total) return "dailyLoss"
   return undefined
 }
@@ -141,7 +146,7 @@ function isTooLate({ now, blockSeconds, validBefore }: ExposureRequest, queued: 
   return now + blocks * blockSeconds > Number(validBefore)
 }
 
-/** What a row adds to the counters; they change by the difference between the row after and before. */
+/** The share of a row in the counters. They change by the difference between the row after and before. */
 export type Weight = {
   readonly queued: number
   readonly unsettled: bigint
@@ -151,7 +156,7 @@ export type Weight = {
   readonly lost: bigint
 }
 
-/** Only what was sold before it was paid is exposed or lost. */
+/** Only payments accepted before they settled (`background`) are exposed or lost. */
 function weightOf(row: Redemption | null): Weight {
   const onCredit = row?.policy === "background" ? row.nominal : 0n
   const isOwed = row !== null && row.policy === "background" && isUnsettled(row.state)

@@ -1,4 +1,4 @@
-/** A grant, the paid seat: what access tokens are issued from, and the rules by which its refresh tokens rotate. */
+/** Defines a grant, the source of access tokens, and decides how its refresh tokens rotate. */
 
 import type { SettlementState } from "../../shared/oauth/messages.ts"
 import type { GrantEnd } from "../../shared/oauth/revocation.ts"
@@ -12,7 +12,7 @@ export type TokenRecord = {
   readonly jti: string
   readonly issuedAt: number
   readonly expiresAt: number
-  /** Whether the money was in when it was issued. */
+  /** Whether the payment had settled when the token was issued. */
   readonly settled: boolean
 }
 
@@ -21,7 +21,7 @@ export type Rotation = {
   readonly at: number
   /** The sealed peer that asked for it. */
   readonly by: string
-  /** How often the predecessor was shown again meanwhile and got the same answer. */
+  /** How often the previous refresh token was shown again since then and got the same answer. */
   readonly repeats: number
 }
 
@@ -35,7 +35,9 @@ export type Grant = {
   readonly subject: string
   /** False for whitelisted callers. */
   readonly paid: boolean
-  /** While nothing is issued yet these two only hold the duration: both move when it is. */
+  /**
+   * Before the first token of a settle-first purchase these two only hold the duration: both move when it is issued.
+   */
   readonly startsAt: number
   readonly expiresAt: number
   /** sha256 of the buyer's secret; null for a plain client, which cannot refresh. */
@@ -48,7 +50,7 @@ export type Grant = {
   readonly keyThumbprint: string | null
   /** The grant it was derived from: it spends from that one, and ends with it. */
   readonly parent: string | null
-  /** The service its tokens open; null for a grant of before this was kept, which any resource of the books may serve. */
+  /** The service that its tokens open; null for older grants, which every service of these books accepts. */
   readonly resource: string | null
   /** Of the refresh token that is valid now. */
   readonly generation: number
@@ -59,7 +61,7 @@ export type Grant = {
   readonly ended: { readonly reason: GrantEnd; readonly at: number } | null
 }
 
-/** A grant with a token; what answers are made of. */
+/** A grant with a token: answers are built from it. */
 export type IssuedGrant = Grant & { readonly token: TokenRecord }
 export const isIssued = (grant: Grant): grant is IssuedGrant => grant.token !== null
 
@@ -86,21 +88,21 @@ export type TokenLives = {
   readonly pending: number
 }
 
-/** What a plain client, which cannot refresh, gets at most (wire.md §5). */
+/** Longest token life for a plain client, which cannot refresh. */
 export const plainTokenSeconds = 600
 /** How long an Idempotency-Key proves a retry. */
 export const idempotencySeconds = 24 * 3600
 
 /**
- * Whether a lost answer to a refresh could be proven to be its owner's; only then there is a refresh token. A derived grant
- * has none: its one token is its whole life.
+ * Whether the buyer can prove ownership when the answer to a refresh is lost; only then there is a refresh token. A
+ * derived grant has none: its one token lasts as long as the grant.
  */
 export const isRefreshable = (
   grant: Pick<Grant, "offer" | "opening" | "keyThumbprint"> & Partial<Pick<Grant, "parent">>,
 ): boolean =>
   !grant.parent && grant.offer !== null && (grant.opening !== null || grant.keyThumbprint !== null)
 
-/** The first token of a grant: short while the money is not in, longer once for a client that cannot refresh. */
+/** The first token of a grant: short while its payment is pending, longer for a client that cannot refresh. */
 export function firstToken(
   grant: Pick<Grant, "offer" | "opening" | "keyThumbprint" | "expiresAt" | "paid">,
   jti: string,
@@ -113,7 +115,9 @@ export function firstToken(
 
 export type IssueRequest = { readonly jti: string; readonly now: number; readonly lives: TokenLives }
 
-/** The first token of a settle-first purchase: its time runs from now, and whoever asks again gets the same. */
+/**
+ * Issues the first token of a settle-first purchase. Its time runs from now; a repeated request gets the same token.
+ */
 export function issue(grant: Grant, settlement: SettlementState, request: IssueRequest): Grant {
   if (isIssued(grant) || grant.ended || settlement !== "settled") return grant
   const { jti, now, lives } = request
@@ -144,7 +148,7 @@ export type RotateDecision =
   /** `grant`, when given, replaces the row (it has ended). */
   | { readonly kind: "refused"; readonly reason: Reason; readonly grant?: Grant }
 
-/** Decides what a refresh token of `request.generation` yields (wire.md §5, RFC 9700 §4.14.2). */
+/** Decides the answer to a refresh token of `request.generation` (RFC 9700 §4.14.2). */
 export function rotate(grant: Grant, settlement: SettlementState, request: RotateRequest): RotateDecision {
   const { now, generation, opening } = request
   if (!isOf(grant, request)) return { kind: "refused", reason: "refresh_token_invalid" }
@@ -152,14 +156,15 @@ export function rotate(grant: Grant, settlement: SettlementState, request: Rotat
   if (over) return { kind: "refused", reason: over }
   // A refresh token comes with the first access token, and none with a derived one, so this one was never given out.
   if (!isIssued(grant) || grant.parent !== null) return { kind: "refused", reason: "refresh_token_invalid" }
-  // Before anything else is told: who has the token and not the key can neither use it up nor end the grant.
+  // Checked before the generation: a thief with the token but without the key can neither use it up nor end the
+  // grant.
   const isBound = grant.keyThumbprint !== null
   if (isBound && request.keyThumbprint !== grant.keyThumbprint)
     return { kind: "refused", reason: "dpop_key_mismatch" }
   const life = settlement === "pending" ? request.lives.pending : request.lives.full
   const token: TokenRecord = {
     jti: request.jti,
-    // A change of the grant may have let go of every token issued up to this second.
+    // A change of the grant may have revoked every token issued up to this second.
     issuedAt: Math.max(now, grant.token.issuedAt),
     expiresAt: Math.min(now + life, grant.expiresAt),
     settled: settlement !== "pending",
@@ -199,7 +204,7 @@ export const isOf = (grant: Pick<Grant, "resource">, { resource }: { readonly re
 
 /** Tabs that refresh at the same time show the same token within so many seconds; later it counts as stolen. */
 const repeatSeconds = 10
-/** More tabs than that are a thief who tries. */
+/** More repeats than that count as theft. */
 const mostRepeats = 20
 
 /** Counted from the rotation, so that repeats do not prolong the window. */
@@ -214,7 +219,7 @@ const endReasons = {
   lost: "grant_lost",
 } as const satisfies Record<GrantEnd, Reason>
 
-/** Why nothing more comes out of a grant, or undefined while it lives. */
+/** The reason why a grant yields no more tokens; undefined while it is alive. */
 export function whyOver(grant: Grant, settlement: SettlementState, now: number): Reason | undefined {
   if (settlement === "failed") return "settlement_failed"
   if (grant.ended) return endReasons[grant.ended.reason]
@@ -223,7 +228,7 @@ export function whyOver(grant: Grant, settlement: SettlementState, now: number):
   return undefined
 }
 
-/** Whether a repeated payment is proven to come from its buyer (wire.md §4). */
+/** Whether a repeated payment is proven to come from its buyer. */
 export function provesOwner(
   grant: Grant,
   shown: Pick<Grant, "opening" | "idempotencyHash" | "keyThumbprint">,

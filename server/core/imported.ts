@@ -1,4 +1,4 @@
-/** A payment that was found on the chain and is in no book, as the row it becomes: paid, with a grant that is over. */
+/** Makes the rows of a payment found on the chain and in no book: paid, with an ended grant. */
 
 import type { AssetInfo, NetworkInfo } from "../../shared/networks/network.ts"
 import type { Scheme, SeenPayment } from "../../shared/schemes/scheme.ts"
@@ -18,9 +18,9 @@ export type Found = {
 }
 
 /**
- * What was bought, and for how long, went with the books. So the grant has ended: whoever sends the payment again is
- * answered, and it is not sold a second time. The signature and its window are not known either: should a reorg take the
- * payment away, it expires and is never sent.
+ * The offer and its duration were lost with the books, so the grant has ended. A repetition of the payment gets an
+ * answer and is not sold a second time. The signature and its window are unknown too: if a reorg removes the payment,
+ * it expires and is never sent.
  */
 export function importedPayment(found: Found): { readonly grant: Grant; readonly redemption: Redemption } {
   const { network, scheme, payment, evidence, grantId, now } = found
@@ -54,7 +54,7 @@ export function importedPayment(found: Found): { readonly grant: Grant; readonly
       asset,
       transfer: { payer, payTo, value, validAfter: 0n, validBefore: BigInt(now), nonce, signature: "0x" },
       nominal: nominalValue(value, found.asset),
-      // Should a reorg take it away, nothing is lost that anybody enjoyed.
+      // Not on credit: a reorg that removes the payment causes no loss.
       policy: "first",
       payerCode: null,
       state: "paid",

@@ -1,4 +1,4 @@
-/** Ledger facts: the one public shape of what happened, a union discriminated by `kind`. */
+/** Defines ledger facts: the public record of events, a union discriminated by `kind`. */
 import type { GrantEnd } from "../../shared/oauth/revocation.ts"
 import type { Address, Hex } from "../../shared/values/evm.ts"
 import type { TopUpEffect, TopUpRedemption } from "./credit.ts"
@@ -6,7 +6,7 @@ import type { Grant } from "./grant.ts"
 import type { FailureReason, MoveEntry, Redemption, SettlePolicy } from "./redemption.ts"
 import type { WhitelistAuthor, WhitelistChange } from "./whitelist.ts"
 
-/** Whoever shows a token of the grant, or the command. */
+/** `holder`: a request that showed a token of the grant. `operator`: the command. */
 export type Revoker = "holder" | "operator"
 
 /** An amount, a count or an instant; a string, because the ledger keeps facts as JSON. */
@@ -63,7 +63,7 @@ type FactsOf = {
   /** Many grants ended at once, by a rule. */
   revoked: RevokedFacts & { readonly offer?: string; readonly before: Decimal; readonly grants: Decimal }
   topped_up: TopUpFacts
-  /** A further payment failed, and its grant lost what that gave. */
+  /** A further payment failed, and its grant lost the time and units from it. */
   taken_back: TopUpFacts
   /** A grant with less than another, which it spends from. */
   derived: {
@@ -139,7 +139,7 @@ export const importedFact = (row: Redemption): Fact<"imported"> => ({
 const placeOf = (evidence: Redemption["evidence"]): PlaceFacts =>
   evidence ? { transaction: evidence.transactionHash, block: evidence.blockNumber.toString() } : {}
 
-/** `before`: the further payment as it was, with what it gave. */
+/** `before`: the row of the further payment before this event, with the time and units it gave. */
 export function toppedFact(
   before: TopUpRedemption,
   { entry, topUp, credit }: TopUpEffect,

@@ -1,4 +1,4 @@
-/** A network, as the use cases see it, and the account that pays gas there. */
+/** Defines the port to a network, and the account that pays gas there. */
 
 import type { NetworkInfo } from "../../shared/networks/network.ts"
 import type { ChainLog, LogTopics, Scheme, SignedTransfer } from "../../shared/schemes/scheme.ts"
@@ -7,7 +7,7 @@ import type { AssetReading } from "../core/asset-state.ts"
 import type { TransferReading } from "../core/verdict.ts"
 import type { SignedBytes } from "./records.ts"
 
-/** The node does not answer, or not with an answer. Says nothing about the payment. */
+/** The node does not answer, or its answer is unusable. This is no evidence about the payment. */
 export class ChainUnavailable extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options)
@@ -15,7 +15,7 @@ export class ChainUnavailable extends Error {
   }
 }
 
-/** The nodes answer, but every one of them refused this request: it says something about this request only. */
+/** Every node answered but refused this request: the fault concerns this request only. */
 export class RequestRefused extends ChainUnavailable {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options)
@@ -31,7 +31,7 @@ export class ChainMismatch extends Error {
   }
 }
 
-/** Two different nodes did not say the same, or only one answered: nothing is decided about this payment. */
+/** Two different nodes disagree, or only one answered: nothing is decided about this payment. */
 export class Unwitnessed extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options)
@@ -98,7 +98,10 @@ export type Chain = {
   readAsset(query: AssetQuery): Promise<AssetReading>
   head(): Promise<{ number: bigint; hash: Hex; time: number }>
   blockHash(number: bigint): Promise<Hex | null>
-  /** Number of the newest block that no reorg takes back; `finalityBlocks` behind the head where a node cannot tell. */
+  /**
+   * Number of the newest block that no reorg removes; `finalityBlocks` behind the head when the node does not report
+   * one.
+   */
   finalized(): Promise<bigint>
   /** Transactions of the account in blocks (`latest`). */
   nonceOf(address: Address): Promise<number>
@@ -117,8 +120,8 @@ export type Chain = {
   send(raw: Hex): Promise<SendResult>
   receipt(hash: Hex): Promise<Receipt | null>
   /**
-   * The same answers, but only where two different nodes give them; else {@link Unwitnessed}. Null for a payment of a
-   * nominal value that one node's word is enough for, and where there is one node only.
+   * The same reads, answered only when two different nodes agree; otherwise they throw {@link Unwitnessed}. Null when
+   * one node is enough for the nominal value, and when only one node is configured.
    */
   agreed(nominal: bigint): Pick<Chain, "readTransfer" | "receipt"> | null
   findLogs(filter: LogFilter): Promise<readonly FoundLog[]>

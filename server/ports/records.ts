@@ -1,4 +1,4 @@
-/** What the store keeps and answers, in the words of the field. */
+/** Defines the inputs and results of the store. */
 
 import type { Revocation } from "../../shared/oauth/revocation.ts"
 import type { Reason } from "../../shared/refusals.ts"
@@ -20,7 +20,7 @@ export type PaymentOrder = {
   readonly transfer: SignedTransfer
   /** In millionths of the asset's nominal currency. */
   readonly nominal: bigint
-  /** `background` may become `first` by a limit; then no token exists before the money is in. */
+  /** A limit may turn `background` into `first`; then no token exists before the payment settles. */
   readonly policy: SettlePolicy
   /** The result of the chain read, as of a block. */
   readonly intake: {
@@ -43,23 +43,26 @@ export type RedeemOrder = PaymentOrder & {
    * when the payer is not on the list any more.
    */
   readonly settle: boolean
-  /** SHA-256 (hex) of the secret made up for a buyer who brought nothing to prove himself by; kept only when he has to wait. */
+  /**
+   * SHA-256 (hex) of the secret made for a buyer without a proof of ownership; stored only when the buyer has to
+   * wait.
+   */
   readonly retryHash: string | null
 }
 
-/** A payment for a grant that is there. */
+/** A payment for an existing grant. */
 export type TopUpOrder = PaymentOrder & {
   readonly grantId: string
   readonly topUp: Omit<TopUp, "token" | "gave">
   readonly request: TopUpRequest
-  /** Of the token that comes with it. */
+  /** Id of the token that is issued with it. */
   readonly jti: string
   readonly lives: TokenLives
 }
 
 /**
- * By what a grant may be asked for: its id (from a token), the opening of its secret or of that of a further payment, or
- * its idempotency key's hash.
+ * Names a grant: by its id (from a token), by the opening of its secret or of a further payment's secret, or by the
+ * hash of its idempotency key.
  */
 export type GrantHandle =
   | { readonly by: "id" | "idempotencyHash"; readonly value: string }
@@ -77,7 +80,7 @@ export type BooksIdentity = {
 export type Redeemed = { readonly redemption: Redemption; readonly grant: Grant }
 
 export type RedeemOutcome =
-  /** `limit` is what made it settle-first although the order did not ask for that. */
+  /** `limit`: the limit that made the payment settle first although the order did not ask for that. */
   | ({ readonly kind: "redeemed"; readonly limit: LimitName | null } & Redeemed)
   /** The key was claimed before; nothing changed. */
   | ({ readonly kind: "repeated" } & Redeemed)
@@ -102,13 +105,13 @@ export type UnitsTaken = {
   /** Null when the grant has not so many left, has ended, or counts nothing. */
   readonly slice: { readonly id: number; readonly units: number } | null
   readonly given: number
-  /** What anybody may still take. */
+  /** Units that any gate may still take. */
   readonly left: number
-  /** In slices of other processes that are not late: it may come back. */
+  /** Units in slices of other processes that are not late: they may come back. */
   readonly elsewhere: number
 }
 
-/** What is to be taken back. What has ended already is left as it is. */
+/** The target of a revocation. A target that has already ended stays unchanged. */
 export type RevocationTarget =
   | { readonly kind: "grant"; readonly grantId: string }
   /** One access token; its grant lives on. */
@@ -118,7 +121,7 @@ export type RevocationTarget =
   /** Every grant of an offer (its id or reference; null: every grant there is) that began before. */
   | { readonly kind: "rule"; readonly offer: string | null; readonly before: number }
 
-/** The sequence is that of its ledger entry: a cursor. */
+/** The sequence of its ledger entry serves as a cursor. */
 export type NumberedRevocation = { readonly sequence: number; readonly revocation: Revocation }
 
 /** How far the books are complete on a network, and how far they have used the nonces of its relayers. */

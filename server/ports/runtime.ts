@@ -1,4 +1,4 @@
-/** What a use case may ask of the process it runs in: time, chance, words for the operator, room. */
+/** Defines the services a use case receives from its process: clock, randomness, log and rate limits. */
 
 /** Seconds since the epoch. */
 export type Now = () => number
@@ -28,7 +28,7 @@ export class ThreadMissing extends Error {
   }
 }
 
-/** More work waits than this process takes on. Nothing was done. */
+/** Too much work is waiting in this process. Nothing was done. */
 export class Overloaded extends Error {
   constructor(what: string, options?: ErrorOptions) {
     super(`no room for more ${what}`, options)
@@ -36,10 +36,10 @@ export class Overloaded extends Error {
   }
 }
 
-/** How often somebody may come. Both throw the refusal `rate_limited`. */
+/** Limits the requests of a key. Both verbs throw the refusal `rate_limited`. */
 export type Rate = {
   /** Counts one more request of the key. */
   take(key: string): Promise<void>
-  /** Only looks. */
+  /** Checks without counting. */
   check(key: string): Promise<void>
 }

@@ -1,4 +1,4 @@
-/** The store: every verb one transaction, durable when it resolves. */
+/** Defines the store port: every verb is one transaction and is durable when it resolves. */
 import type { Address, Hex } from "../../shared/values/evm.ts"
 import type { Call } from "../core/batch.ts"
 import type { DeriveDecision, DeriveRequest, PresentedToken } from "../core/derive.ts"
@@ -67,9 +67,9 @@ export class Fenced extends Error {
  */
 export type Store = {
   /**
-   * Enters a service that starts, and the generation of the books, which is new with every start: a backup that was
-   * restored must not pass for the books that went on. Books of another issuer or of other keys are left alone. Resolves to
-   * the service entered before; null for books without one.
+   * Records the service that starts and a new generation of the books. Every start has a new generation: a restored
+   * backup must not pass for the books that went on. Books of another issuer or of other keys stay unchanged.
+   * Resolves to the service recorded before; null for books without one.
    */
   identify(input: BooksIdentity & { generation: string; now: number }): Promise<BooksIdentity | null>
   /** Readers with a cursor of another generation start anew. */
@@ -80,22 +80,25 @@ export type Store = {
   /** Claims the key, opens the grant, books the entry and queues the settlement, or does nothing. */
   redeem(order: RedeemOrder): Promise<RedeemOutcome>
   /**
-   * Claims the key for a grant that is there, as `core/credit.ts` decides: what it gives the grant has at once, or, settled
-   * first, with the verdict of the chain. What turns out unpaid is taken back with that.
+   * Claims the key for an existing grant, as `core/credit.ts` decides. The grant gets the purchased time and units at
+   * once, or after the chain's verdict if the payment settles first. If the payment fails, the grant loses them
+   * again.
    */
   topUp(order: TopUpOrder): Promise<TopUpOutcome>
-  /** What was ever claimed for a grant, oldest first. */
+  /** Every payment ever claimed for a grant, oldest first. */
   payments(input: { grantId: string }): Promise<readonly Redemption[]>
-  /** What is stored under a key; for answering repeats, never for deciding whether to claim. */
+  /**
+   * The redemption stored under a key, with its grant. For answering repeats, never for deciding whether to claim.
+   */
   recall(input: { key: string }): Promise<Redeemed | null>
   /**
-   * The grant a handle names, the newest if several, with the payment it stands on, or the one whose secret was shown; null
-   * when there is none. A derived one as it is worth within its parent, with what that stands on.
+   * Finds the newest grant that a handle names, with the payment that opened it or whose secret was shown; null when
+   * there is none. A derived grant comes with the limits of its parent, and with the parent's payment.
    */
   findGrant(input: GrantHandle): Promise<{ grant: Grant; redemption: Redemption | null } | null>
   /**
-   * Gives the grant of a settle-first purchase its first token once its payment is in, as `core/grant.ts` decides, exactly
-   * once; answers what is stored afterwards. Null for an unknown key.
+   * Issues the first token of a settle-first purchase once its payment has settled, as `core/grant.ts` decides,
+   * exactly once. Resolves to the rows stored afterwards; null for an unknown key.
    */
   issue(input: { key: string } & IssueRequest): Promise<Redeemed | null>
   /** Rotates the refresh token of a grant as `core/grant.ts` decides; null when there is no such grant. */
@@ -104,16 +107,16 @@ export type Store = {
   ): Promise<{ decision: RotateDecision; redemption: Redemption | null } | null>
 
   /**
-   * Opens a grant that spends from another, as `core/derive.ts` decides, and books it; null when there is no such parent.
-   * `shown`: the access token that was shown, if it was one; it must be good still.
+   * Opens a grant that spends from another, as `core/derive.ts` decides, and books it; null when there is no such
+   * parent. `shown`: the access token that the request presented, if any; it must still be valid.
    */
   derive(
     input: { grantId: string; shown: PresentedToken | null } & DeriveRequest,
   ): Promise<{ decision: DeriveDecision; redemption: Redemption | null } | null>
 
   /**
-   * Notes what became of earlier slices, and takes a slice of at least `cost` units. Units are lent once: a process that
-   * does not say what became of them has spent them.
+   * Records the use of earlier slices, and lends a slice of at least `cost` units. Units are lent once: a slice that
+   * its process never reports counts as spent.
    */
   takeUnits(input: {
     grantId: string
@@ -122,9 +125,9 @@ export type Store = {
     reports: readonly SliceReport[]
     now: number
   }): Promise<UnitsTaken>
-  /** Notes what became of slices; a report that was noted before changes nothing. */
+  /** Records the use of slices. A repeated report changes nothing. */
   reportUnits(input: { reports: readonly SliceReport[] }): Promise<void>
-  /** By command; gives a grant units and books it. Null for a grant that is not there or counts nothing. */
+  /** Gives a grant units by command, and books it. Null for an unknown grant or one that counts no units. */
   creditUnits(input: {
     grantId: string
     units: number
@@ -132,7 +135,10 @@ export type Store = {
     now: number
   }): Promise<Meter | null>
 
-  /** Ends what the target names, for refreshes and gates alike, and books it; answers how many grants or tokens that was. */
+  /**
+   * Ends the target for refreshes and gates alike, and books it. Resolves to the number of grants or tokens that
+   * ended.
+   */
   revoke(input: {
     target: RevocationTarget
     by: Revoker
@@ -140,13 +146,13 @@ export type Store = {
     note: string | null
     now: number
   }): Promise<{ revoked: number }>
-  /** What was taken back after the cursor and may still concern a token, oldest first; start with cursor 0. */
+  /** Revocations after the cursor that may still concern a token, oldest first; start with cursor 0. */
   revocations(input: { cursor: number; limit: number; now: number }): Promise<readonly NumberedRevocation[]>
   entries(input: { after: number; limit: number }): Promise<readonly LedgerEntry[]>
 
   /**
-   * Uses up a key, such as that of a proof, until it would be of no use any more; `used` when it was before, `full` when
-   * more are remembered than a service of this size has use for.
+   * Consumes a key, such as that of a proof, and remembers it until a repeat would be useless anyway. `used`: the key
+   * was consumed before. `full`: more keys are remembered than a service of this size needs.
    */
   useOnce(input: { key: string; until: number; now: number }): Promise<"taken" | "used" | "full">
 
@@ -183,8 +189,9 @@ export type Store = {
   retry(input: { key: string; now: number }): Promise<{ retried: boolean }>
 
   /**
-   * Takes, or renews for the same holder, the one lease to settle; null while another's is alive. A lease given further
-   * in the future than it is long is of a clock since set back, and not waited for.
+   * Takes the settlement lease, or renews it for the same holder; null while another holder's lease is alive. A lease
+   * that ends later than a lease can last was given before the clock was set back, and is ignored: settlement would
+   * stand still until then.
    */
   lease(input: { holder: string; seconds: number; now: number }): Promise<{ fence: number } | null>
   release(input: { fence: number }): Promise<void>
@@ -192,8 +199,8 @@ export type Store = {
   /** Accepted rows that are due, the one that expires first first; and failed rows due for a last look. */
   due(input: { fence: number; network: string; now: number; limit: number }): Promise<readonly Redemption[]>
   /**
-   * The nonce the next transaction of this relayer must have; `chainNonce` is what the chain has counted (latest).
-   * `skipped`: so many nonces after our last one were used by somebody else who has the key.
+   * The nonce that the next transaction of this relayer must have; `chainNonce` is the chain's count (latest).
+   * `skipped`: the number of nonces after our last one that somebody else with the key has used.
    */
   nextNonce(input: {
     fence: number
@@ -230,7 +237,7 @@ export type Store = {
   broadcast(input: { fence: number; transactionId: number; now: number }): Promise<void>
   /** Transactions whose nonce is not known to be used up, lowest nonce first, with what rides in them. */
   inFlight(input: { fence: number; network: string }): Promise<readonly InFlight[]>
-  /** What was stored for a nonce, whatever became of it; null for a nonce that never was ours. */
+  /** The transaction stored for a nonce, in any state; null for a nonce that this service never used. */
   transactionAt(input: {
     fence: number
     network: string
@@ -243,7 +250,7 @@ export type Store = {
   paidBlocks(input: { fence: number; network: string; limit: number }): Promise<readonly PaidBlock[]>
   /** Rows in state `paid` by a Transfer in this block. */
   paidIn(input: { fence: number; network: string } & PaidBlock): Promise<readonly Redemption[]>
-  /** Records what was found out: all moves, and the transaction's end, together or not at all. */
+  /** Records the findings of settlement: all moves and the transaction's end, together or not at all. */
   conclude(input: {
     fence: number
     /** The transaction's nonce is used up on chain. */
@@ -259,16 +266,16 @@ export type Store = {
 
   /** Grants by id, each with all that the books say of its money, to look through them in pieces; begins after `""`. */
   books(input: { after: string; limit: number }): Promise<readonly BookRow[]>
-  /** What is unsettled, and what the running totals say of it. */
+  /** The unsettled value of the rows, and the running totals that should equal it. */
   exposure(): Promise<Exposure>
   doubles(): Promise<Doubles>
   progress(input: { network: string }): Promise<Progress>
   /** Those of the transfers that pay for nothing in the books. */
   unbooked(input: { network: string; transfers: readonly TransferId[] }): Promise<readonly TransferId[]>
   /**
-   * Takes in payments that were found on the chain and never sold by these books, with grants that have ended, and notes
-   * that the books are complete up to `done`. What is known already is left as it is. `since` counts at the first look
-   * only; blocks and nonces never go back. Answers the keys taken in.
+   * Imports payments that were found on the chain and that these books never sold, with grants that have ended.
+   * Records that the books are complete up to `done`. Payments already in the books stay unchanged. `since` counts at
+   * the first call only; blocks and nonces never go back. Resolves to the imported keys.
    */
   catchUp(input: {
     network: string
