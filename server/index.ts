@@ -1,4 +1,4 @@
-/** The server's public surface: what a seller needs to charge for an API. */
+/** Exports the server's public surface: everything a seller needs to charge for an API. */
 export { createIssuer, type Issuer } from "./app/issuer.ts"
 export type { IssuerOptions } from "./app/issuer-options.ts"
 export { ConfigError, type ConfigInput } from "./config/config.ts"

@@ -122,7 +122,7 @@ export function advance(state: CallState, outcome: Outcome): CallState {
     case "bought":
       return sendWith(outcome.token, { ...state, isPaid: state.isPaid || outcome.isNew })
     case "offers_changed":
-      // Read once more and signed once more (wire.md §8), so that no seller collects signatures.
+      // Read once more and signed once more, so that no seller collects signatures.
       return state.isSecondAttempt
         ? { ...state, step: "refuse" }
         : sendWith("none", { ...state, isSecondAttempt: true })

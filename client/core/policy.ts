@@ -41,7 +41,7 @@ export type Choice = {
   readonly network: NetworkInfo
   readonly asset: AssetInfo
   readonly offer: string
-  /** The text that the nonce commits to: the offer, and its quote if there is one (wire.md §4). */
+  /** The text that the nonce commits to: the offer, and its quote if there is one. */
   readonly offerRef: string
   readonly terms: OfferTerms
   readonly payTo: Address

@@ -29,7 +29,7 @@ export async function mcpCommand(
   }
   try {
     // At the start, because nobody can type a password once stdin is the host's. Without an account the server starts
-    // all the same: the host shows the tools, and each call says what is missing.
+    // all the same: the host shows the tools, and each call reports the missing account.
     await unlockSession().catch((error: unknown) => {
       if (!(error instanceof MissingAccountError)) throw error
       terminal.say(`ticket402: ${error.message}`)

@@ -107,7 +107,7 @@ async function readAcceptable({ challenge, response }: Offers, rules: Rules, tim
   try {
     return requireAcceptable(challenge, rules)
   } catch (error) {
-    // The header may hold fewer entries than the body (wire.md §1). The place is the header's in any case.
+    // The header may hold fewer entries than the body. The place is the header's in any case.
     const whole = await readBodyChallenge(response, timeoutMs).catch(() => undefined)
     if (!whole || whole.accepts.length <= challenge.accepts.length) throw error
     const info = { ...challenge.info, offers: whole.info.offers }

@@ -129,7 +129,8 @@ export function createIssuerState(issuer: string, tools: IssuerStateTools): Issu
   }
 
   function take(list: RevocationList, askedAt: number): void {
-    // Of other books, restored or begun anew: what was revoked there came before any cursor of the old ones.
+    // A list of other books (restored or begun anew) is read from 0: a cursor of the old books would skip
+    // revocations.
     const since = list.generation === generation ? cursor : 0
     const isAnswer = list.iss === issuer && list.since === since && list.next >= since
     if (!isAnswer || Math.abs(list.iat - askedAt) > clockSeconds) throw new IssuerUnavailable()

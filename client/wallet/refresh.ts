@@ -78,7 +78,7 @@ async function sendRefresh(
   const prover = deps.provers(grant.proofKey)
   let sends = grant.refreshSends
   const send = async (): Promise<Answer> => {
-    // With the secret, the service accepts the previous refresh token once more (wire.md §5).
+    // With the secret, the service accepts the previous refresh token once more.
     const proof = sends > 0 && grant.secret ? { [secretHeader]: grant.secret.slice(2) } : undefined
     sends++
     await lock.extend()

@@ -48,7 +48,10 @@ export function installFetch(client: { readonly fetch: Fetch }, options: Install
   }
 }
 
-/** Of what fetch is given; relative references are the page's. Undefined for what is no URL: fetch itself complains. */
+/**
+ * The origin of fetch's argument; relative references are the page's. Undefined for an invalid URL: fetch itself
+ * reports it.
+ */
 function originOf(input: string | URL | Request): string | undefined {
   const page = parseUrl((globalThis as { location?: { href?: string } }).location?.href ?? "")
   return parseUrl(input instanceof Request ? input.url : String(input), page)?.origin

@@ -106,7 +106,7 @@ function inV2(entry: unknown): unknown {
   return { ...same, network: idsByV1Name.get(network) ?? network, amount: maxAmountRequired }
 }
 
-/** A copy that names the one offer; what is no entry stays none. */
+/** A copy that names the one offer; a malformed entry stays malformed. */
 function named(entry: unknown): unknown {
   const parsed = z.looseObject({ extra: z.looseObject({}).nullish() }).safeParse(entry)
   if (!parsed.success) return { entry }

@@ -32,7 +32,7 @@ export function readHeader(response: Response): unknown {
   return parsed(() => decodeHeader(header))
 }
 
-/** The challenge in the body, where the entries are that did not fit the header (wire.md §1). */
+/** Reads the challenge in the body, which has the entries that did not fit into the header. */
 export async function readBodyChallenge(
   response: Response,
   timeoutMs: number,

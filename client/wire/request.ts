@@ -24,8 +24,8 @@ export type RepeatableRequest = {
 }
 
 /**
- * Reads the arguments of a fetch, and its body once, whatever it is. A body of more than 10 MiB is refused before
- * anything is sent: it could not be sent twice (CLI-17). Throws the TypeErrors of `Request` for what is no request.
+ * Reads the arguments of a fetch, and its body once, whatever its type. A body of more than 10 MiB is refused before
+ * anything is sent: it could not be sent twice (CLI-17). Throws the TypeErrors of `Request` for invalid arguments.
  */
 export async function repeatable(
   input: string | URL | Request,

@@ -54,7 +54,7 @@ export type Message = {
   readonly url: URL
   readonly headers: Record<string, string>
   readonly body?: URLSearchParams
-  /** Proves with every sending that what comes back goes to the owner of its key. */
+  /** Proves possession of a key with every request, so that the issued tokens are bound to that key. */
   readonly prover: Prover | undefined
 }
 
@@ -115,7 +115,7 @@ async function interpret(response: Response, askedAt: number): Promise<Answer | 
   const json = await readJson(response, maxBytes)
   if (status === 200) {
     const parsed = tokenResponseSchema.safeParse(json)
-    // b64token, RFC 6750 §2.1: what a header can carry.
+    // b64token, RFC 6750 §2.1: other characters do not fit into a header.
     return parsed.success && /^[A-Za-z0-9\-._~+/]+=*$/.test(parsed.data.access_token)
       ? { kind: "token", token: parsed.data, askedAt }
       : { kind: "odd", code: "answer_malformed" }
@@ -135,7 +135,7 @@ async function interpret(response: Response, askedAt: number): Promise<Answer | 
   if (status === 408 || status === 429 || status >= 500 || next?.action === "retry")
     return {
       kind: "lost",
-      // 429 and 503 in the service's own words mean that nothing was taken (wire.md §2).
+      // 429 and 503 with `next` mean that nothing was taken (docs/wire.md, "Refusals of the token endpoint").
       declined: (status === 429 || status === 503) && next?.action === "retry",
       reason: body.success ? codeOf(body.data.reason ?? body.data.error) : undefined,
       retryAfterSeconds: waitOf(response, askedAt, next?.retryAfterSeconds),

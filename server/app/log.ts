@@ -1,8 +1,8 @@
-/** Structured logs on stderr, one JSON object a line; stdout belongs to what a command was asked for. */
+/** Writes structured logs to stderr, one JSON object a line; stdout is for the results of commands. */
 import pino from "pino"
 import type { Logger } from "../ports/runtime.ts"
 
-/** Library errors carry URLs and request bodies in their messages and causes: of a cause only its name is written. */
+/** Library errors carry URLs and request bodies in their messages and causes: only the name of a cause is written. */
 function describe(error: unknown): Record<string, unknown> {
   if (!(error instanceof Error)) return { type: typeof error }
   const cause = error.cause instanceof Error ? error.cause.name : undefined

@@ -1,4 +1,4 @@
-/** Asks two nodes about a large payment and accepts only answers that agree (security.md SET-29). */
+/** Asks two nodes about a large payment and accepts only answers that agree (SET-29). */
 import { least } from "../core/fees.ts"
 import type { TransferReading } from "../core/verdict.ts"
 import { type Chain, type Receipt, Unwitnessed } from "../ports/chain.ts"

@@ -1,4 +1,4 @@
-/** Remembers how far a network has come, so that a node that lags behind is not believed (security.md SET-28). */
+/** Remembers how far a network has come, so that a node that lags behind is not believed (SET-28). */
 
 export type HeadOptions = {
   /** Milliseconds of a clock that nobody sets. */

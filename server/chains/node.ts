@@ -28,7 +28,7 @@ export type NodeOptions = {
   readonly log: Logger
 }
 
-/** What puts questions to one node. */
+/** The client that sends requests to one node. */
 export type NodeClient = PublicClient<HttpTransport, Chain>
 
 export type Node = {
@@ -42,7 +42,7 @@ export type Node = {
   isRested(): boolean
   /** In trouble, yet may be asked when no other node answers: unless it has just made somebody wait in vain. */
   mayBeKnockedAt(): boolean
-  /** What put it in trouble. */
+  /** The last error that put the node in trouble. */
   lastTrouble(): unknown
 }
 

@@ -11,7 +11,7 @@ export type ReadBudgetOptions = {
   readonly waiting?: number
   /** Reads in a second; unbounded when not given. */
   readonly perSecond?: number
-  /** Whether what may be asked of the nodes now is left for settlement. */
+  /** Whether the remaining requests of this second are reserved for settlement. */
   readonly isTight?: () => Promise<boolean>
 }
 

@@ -1,14 +1,14 @@
-/** So many requests per second to the nodes of a network: providers bill them, and refuse more (DOS-02). */
+/** Limits the requests per second to the nodes of a network: providers bill them, and refuse more (DOS-02). */
 import { RateLimiterMemory, RateLimiterQueue } from "rate-limiter-flexible"
 
 export type RequestBudget = {
   /** Resolves when one more request may be made; first come, first served. */
   spend(): Promise<void>
-  /** The rest of this second is for settlement: what is sold already comes before what is to be sold. */
+  /** Whether the rest of this second is reserved for settlement: accepted payments come before new sales. */
   isTight(): Promise<boolean>
 }
 
-/** Of each second, for settlement alone. */
+/** The share of each second for settlement alone. */
 const reservedShare = 0.2
 
 export function createRequestBudget(requestsPerSecond: number): RequestBudget {

@@ -1,4 +1,4 @@
-/** What a signature thread does: one recovery at a time. */
+/** Recovers one signer per task in a signature thread. */
 import { type Address, type Hex, recoverSigner } from "../../shared/values/evm.ts"
 
 export type SignatureTask = { readonly digest: Hex; readonly signature: Hex }

@@ -17,9 +17,9 @@ export type Paid = Place & {
 }
 
 /**
- * - `paid_without_transfer`  paid in the books, and the chain has no such transfer
- * - `transfer_without_row`   paid by authorization on chain, and missing in the books
- * - `transfer_without_proof` paid on chain; in the books open, failed or paid elsewhere
+ * `paid_without_transfer`: paid in the books, and the chain has no such transfer.
+ * `transfer_without_row`: paid by authorization on the chain, and missing in the books.
+ * `transfer_without_proof`: paid on the chain; open, failed or paid elsewhere in the books.
  */
 export type Difference = Place & {
   readonly kind: "paid_without_transfer" | "transfer_without_row" | "transfer_without_proof"

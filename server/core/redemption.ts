@@ -5,24 +5,22 @@ import type { SignedTransfer } from "../../shared/schemes/scheme.ts"
 import type { Address, Hex } from "../../shared/values/evm.ts"
 import type { TopUp } from "./top-up.ts"
 
-/**
- * - `accepted`  claimed; waits for a transaction, or for the next attempt
- * - `sent`      in a stored transaction that may be in a mempool or a block
- * - `mined`     the promised Transfer is in a block, not yet deep enough
- * - `paid`      the Transfer is deep enough to count; its block is watched until it is final
- * - `final`     paid, in a block that the chain calls final
- * - `failed`    proven to be unpaid
- * - `dead`      tried too often without evidence; only an operator tries it again
- * - `free`      of a whitelisted caller; never settled
- */
 export const redemptionStates = [
+  /** Claimed; waits for a transaction, or for the next attempt. */
   "accepted",
+  /** In a stored transaction that may be in a mempool or a block. */
   "sent",
+  /** The promised Transfer is in a block, not yet deep enough. */
   "mined",
+  /** The Transfer is deep enough to count; its block is watched until it is final. */
   "paid",
+  /** Paid, in a block that the chain calls final. */
   "final",
+  /** Proven to be unpaid. */
   "failed",
+  /** Tried too often without evidence; only an operator tries it again. */
   "dead",
+  /** Of a whitelisted caller; never settled. */
   "free",
 ] as const
 export type RedemptionState = (typeof redemptionStates)[number]

@@ -1,4 +1,4 @@
-/** Answers a request that the gate refuses: status, challenge and, where paying helps, the offers (wire.md §1). */
+/** Answers a request that the gate refuses: status, challenge and, where paying helps, the offers. */
 import { LRUCache } from "lru-cache"
 import { proofAlgorithms } from "../../shared/oauth/dpop.ts"
 import {

@@ -1,4 +1,4 @@
-/** Names the pages that may call the service: an exact list of origins, and the headers they may send and read (wire.md §1). */
+/** Names the pages that may call the service: an exact list of origins, and the headers they may send and read. */
 import { dpopHeader, dpopNonceHeader } from "../../shared/oauth/dpop.ts"
 import {
   commitmentHeader,

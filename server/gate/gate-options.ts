@@ -20,7 +20,7 @@ export function requireIssuer(issuer: unknown, caller: string): void {
     throw new TypeError(`${caller}: found no issuer, wanted the result of await createIssuer(…)`)
 }
 
-/** Throws a TypeError or RangeError that says what was found and what is wanted. */
+/** Throws a TypeError or RangeError that names the value found and the value wanted. */
 export function requireGateOptions(
   scope: unknown,
   options: unknown,

@@ -1,4 +1,7 @@
-/** Decides whether the token of a request opens the route (wire.md §1). Sells nothing, and reads the store for counted calls and proofs only. */
+/**
+ * Decides whether the token of a request opens the route. Sells nothing, and reads the store for counted calls and
+ * proofs only.
+ */
 import { type Claims, hasScope } from "../../shared/oauth/access-token.ts"
 import { requestAddress } from "../../shared/oauth/dpop.ts"
 import { readCredential, type ShownTokens, whyRefused } from "../../shared/oauth/token-check.ts"

@@ -1,4 +1,4 @@
-/** The grant of a caller who is on the whitelist and pays nothing. */
+/** Opens a grant without payment for a whitelisted caller. */
 import { Refusal } from "../../shared/refusals.ts"
 import { firstToken } from "../core/grant.ts"
 import { includesScope, type WhitelistEntry } from "../core/whitelist.ts"
@@ -7,14 +7,14 @@ import type { IssuedAnswer, TokenDeps, TokenOptions, TokenRequest } from "./gran
 
 type Caller = {
   readonly entry: WhitelistEntry
-  /** As tokens name him. */
+  /** The name of the caller in tokens. */
   readonly subject: string
   readonly scope: string
 }
 
 /**
- * The answer to a caller who has shown that the entry is his; undefined for one who was taken off the list, or given another
- * secret, since this process read it.
+ * Answers a caller that has proven to own the entry. Undefined if the entry was removed, or got another secret, since
+ * this process read the list.
  */
 export async function admit(
   { entry, subject, scope }: Caller,
@@ -24,7 +24,7 @@ export async function admit(
 ): Promise<IssuedAnswer | undefined> {
   const now = deps.now()
   const terms = {
-    // Without an offer there is no refresh token: the caller shows again who he is (RFC 6749 §4.4.3).
+    // Without an offer there is no refresh token: the caller authenticates again (RFC 6749 §4.4.3).
     offer: null,
     paid: false,
     expiresAt: now + options.lives.full,
@@ -51,7 +51,7 @@ export async function admit(
   return answerFrom(outcome.grant, { state: "none" }, false, deps, options)
 }
 
-/** All that the entry has, or the part of it that is asked for (RFC 6749 §3.3). */
+/** The scope of the entry, or the requested part of it (RFC 6749 §3.3). */
 export function scopeFor(entry: WhitelistEntry, { parameters }: TokenRequest): string {
   const wanted = parameters.get("scope")
   if (wanted === undefined) return entry.scope

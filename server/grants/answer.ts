@@ -1,4 +1,4 @@
-/** The 200 of the token endpoint, the same for every grant type. */
+/** Builds the 200 answer of the token endpoint, the same for every grant type. */
 import type { PendingResponse } from "../../shared/oauth/messages.ts"
 import { claimsOf } from "../core/claims.ts"
 import { type IssuedGrant, isRefreshable } from "../core/grant.ts"
@@ -6,7 +6,9 @@ import { grantBody, type SettlementView, settlementBody } from "../core/grant-vi
 import type { Random } from "../ports/runtime.ts"
 import type { IssuedAnswer, PendingAnswer, TokenDeps, TokenOptions } from "./grant-type.ts"
 
-/** How soon a buyer who waits for his money to arrive may ask again: he would wait again, for as long as there is room. */
+/**
+ * Delay before a buyer with a pending payment asks again: that request is held open too, as long as there is room.
+ */
 const askAgainSeconds = 5
 
 export const pendingAnswer = (

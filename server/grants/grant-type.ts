@@ -1,4 +1,4 @@
-/** What a grant type of the token endpoint is: one module with a name, its parameters and a handler. */
+/** Defines a grant type of the token endpoint: a module with a name, its parameters and a handler. */
 
 import type { PendingResponse, TokenResponse } from "../../shared/oauth/messages.ts"
 import type { Hex, Recover } from "../../shared/values/evm.ts"
@@ -27,7 +27,10 @@ export type TokenDeps = {
   readonly whitelist: Whitelist
   /** By CAIP-2 id. */
   readonly chains: ReadonlyMap<string, Chain>
-  /** The same with a small budget of their own, for payments that no key has signed: anybody can make such up. */
+  /**
+   * The same chains with a small budget of their own, for payments without a key's signature: anybody can invent
+   * those.
+   */
   readonly contracts: ReadonlyMap<string, Chain>
   readonly funding: ReadonlyMap<string, Funding>
   readonly assets: Pick<AssetWatch, "check" | "look">
@@ -51,7 +54,7 @@ export type TokenDeps = {
 export type TokenOptions = {
   readonly issuer: string
   readonly resource: string
-  /** Where somebody who has to wait may look. */
+  /** Status endpoint for a buyer with a pending payment. */
   readonly statusEndpoint: string
   readonly lives: TokenLives
   /** CAIP-2 id of the first network. */
@@ -70,13 +73,13 @@ export type TokenRequest = {
   /** The secret itself, shown with a retry. */
   readonly secret: Hex | undefined
   readonly idempotencyKey: string | undefined
-  /** Aborts when nobody is there any more to hear the answer. */
+  /** Aborts when the client has gone. */
   readonly signal: AbortSignal
   /** The peer as its requests are counted. */
   readonly peer: string
-  /** Thumbprint of the key whose possession the request proved (RFC 9449): what it yields is bound to it. */
+  /** Thumbprint of the key that the request proved to have (RFC 9449); tokens issued for it are bound to that key. */
   readonly keyThumbprint: string | null
-  /** The route at which the payment came: what it buys must open it. */
+  /** The route that received the payment: the purchase must open it. */
   readonly gatedRoute?: GatedRoute | undefined
 }
 
@@ -90,11 +93,11 @@ export type IssuedAnswer = {
   readonly body: TokenResponse
   /** The answer repeats an earlier one. */
   readonly replayed: boolean
-  /** Present only when the money is in. */
+  /** Present only when the payment has settled. */
   readonly settlement: SettlementResponse | undefined
 }
 
-/** An answer with what the client's next proof needs. */
+/** An answer, with the nonce that the client's next proof needs. */
 export type TokenEndpointAnswer = TokenAnswer & { readonly freshNonce: string | undefined }
 
 export type GrantType = {

@@ -1,4 +1,4 @@
-/** The refresh grant (RFC 6749 §6): another token from a living grant, by rotation of its refresh token. */
+/** Issues another token from a living grant by rotating its refresh token (RFC 6749 §6). */
 
 import { refreshGrantType } from "../../shared/oauth/messages.ts"
 import { Refusal } from "../../shared/refusals.ts"
@@ -21,7 +21,7 @@ export async function handle(
   const read = deps.keys.readRefreshToken(token)
   if (!read) throw new Refusal("refresh_token_invalid")
 
-  // A rotation without an answer would look like a stolen token when the buyer comes again.
+  // A rotation without an answer would look like a stolen token when the buyer refreshes again.
   deps.keys.check()
   const peer = deps.keys.seal(`peer ${request.peer}`)
   const outcome = await deps.store.rotate({
@@ -35,7 +35,7 @@ export async function handle(
     now: deps.now(),
     lives: options.lives,
   })
-  // It is genuine, so its grant was here: the books were restored, or begun anew.
+  // The token is genuine, so its grant existed: the books were restored or begun anew.
   if (!outcome) throw new Refusal("grant_lost")
   const { decision, redemption } = outcome
   if (decision.kind === "refused") {
@@ -47,7 +47,7 @@ export async function handle(
   return answerFrom(decision.grant, settlementView(redemption), decision.kind === "repeated", deps, options)
 }
 
-/** A thief who is as quick as the owner looks like a second tab, but for its address. */
+/** Logs a repeat from another address: a thief as quick as the owner otherwise looks like a second tab. */
 function logRepeat({ id, rotation }: IssuedGrant, peer: string, { log }: Pick<TokenDeps, "log">): void {
   if (rotation && rotation.by !== peer)
     log.warn(

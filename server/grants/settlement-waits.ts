@@ -1,4 +1,4 @@
-/** The waits of buyers whose payment is settled first: bounded in time and number, and woken when their money is in. */
+/** Holds requests of settle-first buyers until their payments settle, bounded in time and number. */
 import { settlementState } from "../core/redemption.ts"
 import type { Redeemed } from "../ports/records.ts"
 import type { Store } from "../ports/store.ts"
@@ -6,16 +6,18 @@ import type { Store } from "../ports/store.ts"
 export type WaitOptions = {
   /** How long one request is held open; proxies and clients usually give up after 30. */
   readonly seconds?: number
-  /** Requests held open at once: beyond that the answer is at once that it takes longer. */
+  /** Requests held open at once; any more are answered as pending without a wait. */
   readonly atOnce?: number
-  /** How often to look unasked: another process may settle. */
+  /** How often a wait reads the store without being woken: another process may settle. */
   readonly pollSeconds?: number
 }
 
 export type Waits = {
-  /** What became of the payment; null when that is not known in time, when too many wait, or when nobody listens any more. */
+  /**
+   * The payment with its verdict; null when there is none in time, when too many wait, or when the client has gone.
+   */
   outcome(key: string, signal: AbortSignal): Promise<Redeemed | null>
-  /** This process has settled these, or seen them fail. */
+  /** This process has settled these payments, or seen them fail. */
   wake(keys: readonly string[]): void
   /** Ends all waits, those under way and those to come. */
   stop(): void
@@ -23,9 +25,9 @@ export type Waits = {
 
 type Wait = {
   readonly key: string
-  /** Has it look again. */
+  /** Makes the wait read the store again. */
   ring(): void
-  /** Has it give up. */
+  /** Makes the wait give up. */
   end(): void
 }
 
@@ -36,7 +38,7 @@ export function createWaits(deps: { store: Pick<Store, "recall"> }, options: Wai
 
   async function look(wait: Wait, isOver: () => boolean): Promise<Redeemed | null> {
     while (!isOver()) {
-      // Listens before it looks: what happens between the two rings.
+      // Listens before it reads: a change between the two still wakes the wait.
       const rung = new Promise<void>((resolve) => {
         wait.ring = resolve
       })

@@ -1,4 +1,4 @@
-/** The token exchange (RFC 8693): a token with less scope, units and life, derived from a holder's own for a sub-agent. */
+/** Derives a token with less scope, units and life from a holder's own, for a sub-agent (RFC 8693). */
 import { isMeantFor } from "../../shared/oauth/access-token.ts"
 import { tokenExchangeGrantType, tokenTypes } from "../../shared/oauth/messages.ts"
 import { longestTokenSeconds } from "../../shared/oauth/revocation.ts"
@@ -24,7 +24,7 @@ export const parameters = [
   "dpop_jkt",
 ] as const
 
-/** Whose grant it is, and until when what shows that is good. */
+/** The grant of the presented token, and the end of that token's life. */
 type Presented = {
   readonly grantId: string
   readonly generation: number | null
@@ -58,7 +58,7 @@ export async function handle(
   const { grant } = decision
   deps.log.info({ grant: grant.id, parent: grant.parent }, "token derived")
   const answer = await answerFrom(grant, settlementView(redemption), false, deps, options)
-  // The money is its parent's business.
+  // Only the parent's answers report a settlement.
   return { ...answer, body: { ...answer.body, issued_token_type: tokenTypes.access }, settlement: undefined }
 }
 

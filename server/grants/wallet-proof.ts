@@ -1,4 +1,4 @@
-/** The wallet proof grant: a whitelisted address gets a token for a signed statement over a nonce of the service. */
+/** Gives a whitelisted address a token for a signed statement over a nonce of the service. */
 
 import { walletProofGrantType } from "../../shared/oauth/messages.ts"
 import { walletProofDigest } from "../../shared/oauth/wallet-proof.ts"
@@ -28,7 +28,8 @@ export async function handle(
   const { account, nonce, signature } = read(request)
   const now = deps.now()
   const until = endOf(nonce, deps.keys, now)
-  // Before the signature, which is dear to check: without a nonce of ours nobody has it checked.
+  // Checked before the signature, which is costly to verify: a request without a nonce of ours must not cause that
+  // work.
   if (until === undefined || !isCanonicalSignature(signature)) throw new Refusal("wallet_proof_refused")
   const entry = await authenticate(account, nonce, signature, deps, options)
   const scope = scopeFor(entry, request)
@@ -50,7 +51,10 @@ function read({ parameters }: TokenRequest): { account: Address; nonce: string; 
   return { account: address, nonce, signature: signature as Hex }
 }
 
-/** Whoever is not on the list is refused after the same work, and with the same words, as a wrong signature (WL-13). */
+/**
+ * Refuses an unlisted account after the same work and with the same words as a wrong signature, so that nobody can
+ * probe the list (WL-13).
+ */
 async function authenticate(
   account: Address,
   nonce: string,

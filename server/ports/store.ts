@@ -92,8 +92,8 @@ export type Store = {
    */
   recall(input: { key: string }): Promise<Redeemed | null>
   /**
-   * Finds the newest grant that a handle names, with the payment that opened it or whose secret was shown; null when
-   * there is none. A derived grant comes with the limits of its parent, and with the parent's payment.
+   * Finds the newest grant that a handle names, with its current payment or the one whose secret was shown; null when
+   * there is none. A derived grant comes with the limits and the payment of its parent.
    */
   findGrant(input: GrantHandle): Promise<{ grant: Grant; redemption: Redemption | null } | null>
   /**
@@ -266,7 +266,7 @@ export type Store = {
 
   /** Grants by id, each with all that the books say of its money, to look through them in pieces; begins after `""`. */
   books(input: { after: string; limit: number }): Promise<readonly BookRow[]>
-  /** The unsettled value of the rows, and the running totals that should equal it. */
+  /** The unsettled payments, and the running totals that must agree with them. */
   exposure(): Promise<Exposure>
   doubles(): Promise<Doubles>
   progress(input: { network: string }): Promise<Progress>

@@ -3,10 +3,9 @@ import { existsSync } from "node:fs"
 import { ThreadMissing } from "./runtime.ts"
 
 /**
- * Compiled, it is the file beside the one that asks. Throws {@link ThreadMissing} where a bundler left it out: every sale
- * would fail, and only then. From source a thread needs a loader of its own, because tsx gives
- * its hooks to the main thread only (privatenumber/tsx#354): then it is a module that boots tsx first and passes on
- * what `exported` names.
+ * Compiled, the module is the file beside the caller. Throws {@link ThreadMissing} where a bundler left it out:
+ * otherwise every sale would fail, and only then. From source a thread has to boot tsx, whose hooks reach the main
+ * thread only (privatenumber/tsx#354). Such a module then passes on the exports named in `exported`.
  */
 export function threadModule(name: string, from: string, exported: readonly string[] = []): URL {
   if (!from.endsWith(".ts")) {

@@ -1,7 +1,7 @@
-/** Logs an alarm when a large share of settlements fails. It decides nothing else (settlement.md). */
+/** Logs an alarm when a large share of settlements fails. It decides nothing else. */
 import type { Logger } from "../ports/runtime.ts"
 
-/** Of so many of the newest outcomes, this share is alarming. */
+/** The alarm looks at so many of the newest outcomes, and goes off when this share has failed. */
 const watched = 100
 const alarmingShare = 0.1
 

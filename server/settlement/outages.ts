@@ -1,4 +1,4 @@
-/** Tells an outage of node or store from a fault of one payment, and words both for the log. */
+/** Distinguishes an outage of node or store from a fault of one payment, and words both for the log. */
 import { ChainMismatch, ChainUnavailable, RequestRefused } from "../ports/chain.ts"
 import { Fenced, StoreUnavailable } from "../ports/store.ts"
 

@@ -70,7 +70,7 @@ export function createSender(context: SettlementContext, { examine }: Examiner, 
     const call = schemeOf(row).settlementCall(row.asset, row.transfer)
     const gas = await findGas(row, { from: relayers[0].address, ...call })
     onStep("simulated")
-    // An asset may accept a used nonce silently (security.md SET-13), so a payment that failed once is read as well.
+    // An asset may accept a used nonce silently (SET-13), so a payment that failed once is read as well.
     const isFirst = row.state === "accepted" && row.attempts === 0
     const verdict: Verdict =
       gas !== null && isFirst

@@ -1,4 +1,4 @@
-/** The payment grant: exchanges a signed x402 payment for a token, once (wire.md §2). */
+/** Exchanges a signed x402 payment for a token, once. */
 import { paymentGrantType } from "../../../shared/oauth/messages.ts"
 import type { TokenAnswer, TokenDeps, TokenOptions, TokenRequest } from "../grant-type.ts"
 import { answer } from "./answer.ts"

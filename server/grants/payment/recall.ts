@@ -36,7 +36,9 @@ export function requireOwner(
   if (isDelisted) throw new Refusal("access_denied")
 }
 
-/** Compares everything but the signature: a free redemption stores none, and the other fields say what was signed. */
+/**
+ * Compares every field but the signature: a free redemption stores none, and the other fields are the signed content.
+ */
 function isSameTransfer(a: Payment["transfer"], b: Payment["transfer"]): boolean {
   return (
     a.payer === b.payer &&

@@ -24,7 +24,7 @@ export async function checkSignature(
   await deps.payers.check(payer)
   const byKey = await isSignedByKey(matched.payment, deps)
   if (byKey) await deps.payers.take(payer)
-  // A contract's signature admits nobody free of charge (security.md WL-08).
+  // A contract's signature admits nobody free of charge (WL-08).
   return { ...matched, byKey, free: byKey ? entry : undefined }
 }
 

@@ -1,4 +1,4 @@
-/** Refuses a payment that is worth less than the gas of its settlement (security.md SET-24). */
+/** Refuses a payment that is worth less than the gas of its settlement (SET-24). */
 import { nominalOf, type Payment } from "../../core/payment.ts"
 import type { TokenDeps } from "../grant-type.ts"
 

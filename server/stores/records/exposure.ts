@@ -1,4 +1,4 @@
-/** Counters of what is owed and what was lost, in total and of each payer; they change with the rows. */
+/** Keeps counters of unsettled and lost value, in total and of each payer; they change with the rows. */
 import { type Breaker, changeOf, type Exposure, lossWindowSeconds, trippedAt } from "../../core/exposure.ts"
 import type { Redemption } from "../../core/redemption.ts"
 import { amount, integer, text } from "./columns.ts"

@@ -39,12 +39,12 @@ export async function addGrant(rows: Rows, grant: Grant): Promise<void> {
   await rows.run(q.insert, columnsOf(grant))
 }
 
-/** Saves what refreshes, ends and further payments change. */
+/** Saves the changes of refreshes, ends and further payments. */
 export async function updateGrant(rows: Rows, grant: Grant): Promise<void> {
   await rows.run(q.update, columnsOf(grant))
 }
 
-/** Saves what a further payment changes beside that: the offer, its scope and its units. */
+/** Saves the other changes of a further payment: the offer, its scope and its units. */
 export async function updateTerms(rows: Rows, grant: Grant): Promise<void> {
   await rows.run(q.updateTerms, columnsOf(grant))
 }

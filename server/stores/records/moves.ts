@@ -60,7 +60,7 @@ export async function saveMove(
     await saveGrant(rows, grant, { ...grant, ended: { reason: "settlement_failed", at } }, after.key, at)
 }
 
-/** Tokens issued before no longer say what the grant is. */
+/** Revokes the tokens issued before a change: their claims no longer describe the grant. */
 const changeOfTokens = (grantId: string, before: number, at: number): Revocation => ({
   kind: "tokens",
   grantId,

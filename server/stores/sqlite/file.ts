@@ -58,8 +58,9 @@ export function openMemory(Sqlite: typeof BetterSqlite3): BetterSqlite3.Database
 }
 
 /**
- * SQLite forgets every pragma but the journal mode with the handle, and a build of better-sqlite3 lowers `synchronous`
- * to NORMAL in WAL mode: a redemption, and the lock against its replay with it, could vanish at power loss.
+ * Sets and verifies the pragmas of a new connection. SQLite keeps only the journal mode in the file, and a build of
+ * better-sqlite3 lowers `synchronous` to NORMAL in WAL mode. Then a redemption, and with it the replay lock, could
+ * vanish at power loss.
  */
 export function applyPragmas(db: Pick<BetterSqlite3.Database, "pragma">, file: string): void {
   const wanted = [
@@ -90,7 +91,7 @@ function preparePrivateFile(file: string, fileSystemOf: FileSystemOf): void {
   }
 }
 
-/** `linux/magic.h`; FUSE and 9p are not among them, because what is behind them cannot be told. */
+/** Magic numbers of `linux/magic.h`. FUSE and 9p are not listed: the file system behind them is unknown. */
 const networkFileSystems: ReadonlyMap<number, string> = new Map([
   [0x6969, "NFS"],
   [0xff534d42, "CIFS"],

@@ -21,7 +21,7 @@ export function migrate(
   migrations: readonly Migration[] = all,
 ): void {
   if (missing(db, file, migrations).length === 0) return
-  // A migration may rebuild a table that others refer to; what it leaves is checked before COMMIT.
+  // A migration may rebuild a table that others refer to; foreign keys are checked before COMMIT.
   db.pragma("foreign_keys = OFF")
   try {
     while (migrateOnce(db, file, migrations));

@@ -38,7 +38,7 @@ async function open(): Promise<BetterSqlite3.Database> {
   }
 }
 
-/** Answers every letter in groups; resolves when it is told to close and has answered all that came before. */
+/** Answers every letter in groups; resolves after a `close` message, once all earlier letters are answered. */
 function serve(group: Group): Promise<void> {
   const mailbox: (Letter & { readonly deadline: number })[] = []
   let closing = false
@@ -47,7 +47,7 @@ function serve(group: Group): Promise<void> {
   async function work(done: () => void): Promise<void> {
     working = true
     while (mailbox.length > 0) {
-      // What arrives in the same turn rides in the same transaction.
+      // Letters of one turn share one transaction.
       await nextTurn()
       const letters = mailbox.slice(0, groupSize)
       const outcome = await group(letters)
@@ -63,7 +63,7 @@ function serve(group: Group): Promise<void> {
     if (closing) done()
   }
 
-  /** Judged only after a try has failed, so that every letter has had one. */
+  /** Called only after a try has failed, so that every letter has had one. */
   function giveUpLate(): void {
     const now = performance.now()
     const late = mailbox.filter((letter) => letter.deadline <= now)
@@ -86,7 +86,7 @@ function shut(db: BetterSqlite3.Database): void {
   try {
     db.pragma("wal_checkpoint(TRUNCATE)")
   } catch {
-    // Somebody else reads or writes: they, or the next start, will do it.
+    // Another process reads or writes: it, or the next start, will do the checkpoint.
   }
   db.close()
 }
@@ -97,7 +97,8 @@ try {
   await serve(createGroup(db))
   shut(db)
 } catch (error) {
-  // Before the opening was answered this is its answer; later nobody waits under this id, and the thread's end tells.
+  // While the parent waits for the opening, this is its answer. Later nobody waits under id 0, and the thread's exit
+  // reports the failure.
   post({ id: 0, error: sendError(error) })
 }
 port.close()

@@ -1,4 +1,4 @@
-/** Looks through the whole books: every grant with its money, the totals, and what is there twice. */
+/** Reads the whole books: every grant with its money, the totals, and duplicates. */
 import type { Grant } from "../../core/grant.ts"
 import type { BookRow, Doubles, Exposure } from "../../core/invariants.ts"
 import { type LedgerKind, outcomeKinds } from "../../core/ledger-facts.ts"

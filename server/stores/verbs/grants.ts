@@ -1,4 +1,4 @@
-/** Finds a grant, and issues, rotates or derives what comes out of it. */
+/** Finds a grant, and issues, rotates or derives its tokens. */
 import { longestTokenSeconds } from "../../../shared/oauth/revocation.ts"
 import {
   type DeriveDecision,

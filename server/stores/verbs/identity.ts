@@ -1,4 +1,4 @@
-/** Keeps whose the books are, and the generation that tells a reader with an old cursor to start anew. */
+/** Keeps the owner of the books, and their generation: a reader with a cursor of an older one starts anew. */
 import type { Address } from "../../../shared/values/evm.ts"
 import { payeeChangedFact } from "../../core/ledger-facts.ts"
 import type { BooksIdentity } from "../../ports/records.ts"

@@ -1,4 +1,4 @@
-/** The one lease to settle: given, renewed, released, and proven by its fence. */
+/** Grants, renews and releases the settlement lease, and checks its fence. */
 import { Fenced } from "../../ports/store.ts"
 import { integer, text } from "../records/columns.ts"
 import type { Rows } from "../records/rows.ts"

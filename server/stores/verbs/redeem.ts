@@ -1,4 +1,4 @@
-/** Claims a payment once and opens its grant; recalls what a key was claimed for. */
+/** Claims a payment once and opens its grant; recalls the claim of a key. */
 import { idempotencySeconds, openGrant } from "../../core/grant.ts"
 import { redeemedFact } from "../../core/ledger-facts.ts"
 import type { SettlePolicy } from "../../core/redemption.ts"

@@ -1,4 +1,4 @@
-/** Lists the rows that settlement must look at, and records what it found out about them. */
+/** Lists the rows that settlement must look at, and records its findings. */
 import type { Hex } from "../../../shared/values/evm.ts"
 import { failedGasOf } from "../../core/failed-gas.ts"
 import { applyMove, type Move, type Redemption } from "../../core/redemption.ts"

@@ -1,4 +1,4 @@
-/** Lends the units of counted grants to gates in slices, and notes what became of them. */
+/** Lends the units of counted grants to gates in slices, and records their use. */
 import type { Grant } from "../../core/grant.ts"
 import { creditedFact } from "../../core/ledger-facts.ts"
 import {
