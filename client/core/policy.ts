@@ -133,7 +133,7 @@ function judge(entry: unknown, { info, show }: Challenge, policy: Rules): Accept
       : undefined
   if (extra.offer === undefined || !terms)
     return no("offer_unlisted", extra.offer, "an offer the 402 describes")
-  // Paid for nothing: it would be used up before it lets one call pass.
+  // Too few calls for the cost of this one: the grant would be used up before a single call passes.
   if (terms.calls != null && terms.calls < (info.cost ?? 1))
     return no("offer_too_small", `${terms.calls} calls`, `${info.cost}, which this call takes`)
   // The domain that is signed comes from the own table in any case; a seller who names another one expects a

@@ -1,4 +1,4 @@
-/** The state of an issuer for a verifier: keys, revocations and prices, fetched ahead and never per token. */
+/** Keeps the state of an issuer for a verifier: keys, revocations and prices, fetched ahead and never per token. */
 import * as z from "zod"
 import { accessTokenType, type Claims } from "../../shared/oauth/access-token.ts"
 import { wellKnown } from "../../shared/oauth/messages.ts"
@@ -106,7 +106,7 @@ export function createIssuerState(issuer: string, tools: IssuerStateTools): Issu
     return places
   }
 
-  /** One page of the list; answers whether there are more. */
+  /** Reads one page of the list; resolves to whether there are more. */
   async function readPage(): Promise<boolean> {
     const [askedAt, since] = [now(), cursor]
     const { revocations_uri } = await discover()

@@ -22,8 +22,8 @@ export type InstallOptions = {
 }
 
 /**
- * Lets `globalThis.fetch` be the client's. Returns what puts the former one back, in whatever order several are taken
- * away. Throws a {@link Ticket402Error} `option_invalid`.
+ * Replaces `globalThis.fetch` by the client's. Returns a function that restores the former one, in whatever order
+ * several are removed. Throws a {@link Ticket402Error} `option_invalid`.
  */
 export function installFetch(client: { readonly fetch: Fetch }, options: InstallOptions = {}): () => void {
   if (typeof globalThis.fetch !== "function")

@@ -24,8 +24,8 @@ export type PlainChallenge = Challenge & { readonly show: Show; readonly reason:
 export const isPlain = (challenge: Challenge): challenge is PlainChallenge => challenge.show !== undefined
 
 /**
- * Reads the price of the call from the 402 of `asked`: v2 in the header, else v1 in the body. Undefined where it is neither; throws
- * `challenge_malformed` where it claims to be one and is not.
+ * Reads the price of the call from the 402 of `asked`: v2 in the header, else v1 in the body. Undefined where it is
+ * neither; throws `challenge_malformed` where it claims to be one and is not.
  */
 export async function readPlain(
   response: Response,
@@ -98,7 +98,7 @@ function readV1(json: unknown): Read | undefined {
   }
 }
 
-/** A v1 entry as v2 spells it; null, which no rule lets pass, when it is none. */
+/** A v1 entry in the spelling of v2; null, which no rule accepts, for a malformed one. */
 function inV2(entry: unknown): unknown {
   const parsed = entryV1Schema.safeParse(entry)
   if (!parsed.success) return null

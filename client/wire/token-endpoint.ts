@@ -1,4 +1,4 @@
-/** One exchange with a token endpoint, and its repetition until the answer is definite. */
+/** Sends one request to a token endpoint, and repeats it until the answer is definite. */
 import { dpopHeader } from "../../shared/oauth/dpop.ts"
 import {
   errorBodySchema,
@@ -29,9 +29,9 @@ export type Answer =
 /** `fetch` threw at once, so nothing left this machine. */
 export type Unsent = { readonly kind: "unsent"; readonly cause: unknown }
 
-/** The payment is taken and the token follows once its money is in; to be asked for again. */
+/** The payment is accepted and the token follows when it settles; ask again. */
 export type Pending = { readonly kind: "pending"; readonly retryAfterSeconds: number }
-/** To be sent again. `declined`: the service said that it did nothing. */
+/** Send the same message again. `declined`: the service said that it did nothing. */
 export type Lost = {
   readonly kind: "lost"
   readonly declined: boolean

@@ -4,7 +4,7 @@ import { Refusal } from "../../shared/refusals.ts"
 
 export type Credentials = { readonly id: string; readonly secret: string }
 
-/** By HTTP Basic or in the body, and never both; undefined when there is no secret, as with a public client. */
+/** From HTTP Basic or from the body, never from both; undefined when there is no secret, as with a public client. */
 export function readCredentials(request: {
   /** The Authorization header. */
   readonly authorization: string | undefined
@@ -26,7 +26,7 @@ export function readCredentials(request: {
   return { id, secret }
 }
 
-/** §2.3.1: both parts are form-urlencoded before they are joined by a colon. */
+/** Both parts are form-urlencoded before they are joined by a colon (RFC 6749 §2.3.1). */
 function readBasic(authorization: string): Credentials | undefined {
   const encoded = /^basic +([A-Za-z0-9+/]{1,4096}={0,2})$/i.exec(authorization)?.[1]
   const bytes = encoded === undefined ? undefined : Buffer.from(encoded, "base64")
@@ -50,6 +50,6 @@ export const sha256Hex = (text: string): string => createHash("sha256").update(t
 /** The hash for unknown clients, so that their refusal takes as long as that of a wrong secret (WL-13). */
 const nobodys = "0".repeat(64)
 
-/** Whether the secret has the hash; `hash` is undefined for a client nobody knows. */
+/** Whether the secret matches the hash; `hash` is undefined for an unknown client. */
 export const isSecret = (secret: string, hash: string | null | undefined): boolean =>
   timingSafeEqual(Buffer.from(sha256Hex(secret), "hex"), Buffer.from(hash ?? nobodys, "hex"))

@@ -23,7 +23,7 @@ export type Introspection = (request: IntrospectionRequest) => Promise<Introspec
 /** A service that may introspect. */
 export type IntrospectionClient = { readonly clientId: string; readonly secretSha256: string }
 
-/** §2.2: of a token that is not good the answer says no more, so that nothing can be learned from it. */
+/** The answer for an invalid token says nothing else, so that nobody learns from it (RFC 7662 §2.2). */
 const inactive: IntrospectionResponse = { active: false }
 
 export function createIntrospection(

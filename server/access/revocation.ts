@@ -16,7 +16,7 @@ export type RevocationRequest = {
   readonly parameters: ReadonlyMap<string, unknown>
 }
 
-/** Resolves when the token is good no more, whether it ever was or not (§2.2). */
+/** Resolves when the token is invalid, whether or not it was ever valid (RFC 7009 §2.2). */
 export type Revocation = (request: RevocationRequest) => Promise<void>
 
 export function createRevocation(
@@ -26,7 +26,7 @@ export function createRevocation(
     readonly whitelist: Pick<Whitelist, "find">
     readonly now: Now
     readonly log: Logger
-    /** Something was taken back: the gate need not wait for its next poll. */
+    /** A token or grant was revoked: the gate need not wait for its next poll. */
     readonly onEnded: () => void
   },
   options: { readonly issuer: string; readonly resource: string },
@@ -52,7 +52,8 @@ export function createRevocation(
     const target = await targetOf(token)
     const found = target && (await store.findGrant({ by: "id", value: target.grantId }))
     if (!target || !found) return
-    // Of a payer's grant holding the token is the proof; a client has a secret to show (§2.1).
+    // For a payer's grant, possession of the token is the proof; a client also authenticates with its secret (RFC
+    // 7009 §2.1).
     if (isClients(found.grant) && credentials?.id !== found.grant.subject) throw new Refusal("invalid_client")
     const { revoked } = await store.revoke({ target, by: "holder", note: null, now: now() })
     if (revoked === 0) return

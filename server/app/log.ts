@@ -15,7 +15,7 @@ function describe(error: unknown): Record<string, unknown> {
   }
 }
 
-/** `at work (evm.ts:12:3)`: where the software lives is nobody's business. */
+/** Stack lines such as `at work (evm.ts:12:3)`: the folders of the installation stay private. */
 const withoutFolder = (frame: string): string => frame.trim().replace(/(?:file:\/\/)?(?:[^\s()]*\/)+/g, "")
 
 export function createLogger(

@@ -5,7 +5,7 @@ export type HeadOptions = {
   readonly clock: () => number
   /** How far behind an answer may be: nodes hear of a block one after the other. */
   readonly blocks?: bigint
-  /** For how long nodes must say nothing newer until a lower head is believed: so rare is a reorg that deep. */
+  /** How long nodes must report nothing newer before a lower head is believed: a reorg that deep is rare. */
   readonly believeAfterMs?: number
 }
 

@@ -1,4 +1,4 @@
-/** One node of a network: asked while it is well and says the right chain id, left alone while it is in trouble. */
+/** Asks one node of a network while it is well and on the right chain; rests it while it fails. */
 import {
   type Chain,
   createPublicClient,
@@ -14,7 +14,7 @@ import { isTrouble } from "./node-errors.ts"
 
 export type NodeOptions = {
   readonly url: string
-  /** How logs name it, because its address may hold a secret: its place in the configuration, from 1. */
+  /** The node's name in logs, because its address may hold a secret: its place in the configuration, from 1. */
   readonly place: number
   readonly network: NetworkInfo
   /** Of one request. */
@@ -33,12 +33,12 @@ export type NodeClient = PublicClient<HttpTransport, Chain>
 
 export type Node = {
   readonly place: number
-  /** Puts a question, once the node has proved to be of the chain. Throws what went wrong. */
+  /** Sends a request once the node has proven its chain id. Throws the node's error. */
   use<T>(question: (client: NodeClient) => Promise<T>): Promise<T>
   /** Proves the chain id if it must be proved again; any number of callers ask once. */
   greet(): Promise<void>
   isWell(): boolean
-  /** In trouble and left alone long enough to be looked at again. */
+  /** In trouble, and rested long enough to be asked again. */
   isRested(): boolean
   /** In trouble, yet may be asked when no other node answers: unless it has just made somebody wait in vain. */
   mayBeKnockedAt(): boolean
@@ -46,7 +46,7 @@ export type Node = {
   lastTrouble(): unknown
 }
 
-/** How long a proof of the chain id holds: the address may lead to another machine without an error. */
+/** Lifetime of a proof of the chain id: the address may lead to another machine without an error. */
 const proofMs = 60_000
 const firstRestMs = 500
 const longestRestMs = 30_000

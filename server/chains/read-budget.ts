@@ -1,4 +1,6 @@
-/** A budget for chain reads at intake, so that a flood of payments neither floods the node nor piles up here (DOS-02, DOS-12). */
+/**
+ * Bounds chain reads at intake, so that a flood of payments neither floods the node nor piles up (DOS-02, DOS-12).
+ */
 import pLimit from "p-limit"
 import { RateLimiterMemory } from "rate-limiter-flexible"
 import type { Chain } from "../ports/chain.ts"
@@ -7,7 +9,10 @@ import { Overloaded } from "../ports/runtime.ts"
 export type ReadBudgetOptions = {
   /** Reads of payments at one node at the same time. */
   readonly concurrent?: number
-  /** Payments that may wait for their turn: four rounds, so that even a node that hangs holds nobody for half a minute. */
+  /**
+   * Payments that may wait for their turn: four rounds, so that even a node that hangs delays nobody by half a
+   * minute.
+   */
   readonly waiting?: number
   /** Reads in a second; unbounded when not given. */
   readonly perSecond?: number
@@ -15,7 +20,10 @@ export type ReadBudgetOptions = {
   readonly isTight?: () => Promise<boolean>
 }
 
-/** The chain with `readTransfer` and `hasCode` bounded; they throw {@link Overloaded} beyond that. Everything else is untouched. */
+/**
+ * The chain with bounded `readTransfer` and `hasCode`, which throw {@link Overloaded} beyond the bound. Other verbs
+ * are untouched.
+ */
 export function withReadBudget(chain: Chain, options: ReadBudgetOptions = {}): Chain {
   const { concurrent = 64, waiting = 256, perSecond, isTight = async () => false } = options
   const limit = pLimit(concurrent)

@@ -31,7 +31,10 @@ export type Difference = Place & {
 
 export type Comparison = {
   readonly differences: readonly Difference[]
-  /** Atomic units: of the rows with a transfer, of the transfers by authorization, and the one less the other. */
+  /**
+   * In atomic units: the sum of the rows with a transfer, that of the transfers by authorization, and their
+   * difference.
+   */
   readonly booked: bigint
   readonly arrived: bigint
   readonly difference: bigint
@@ -41,7 +44,7 @@ export type Comparison = {
 export function compare(rows: readonly Redemption[], paid: readonly Paid[]): Comparison {
   const byPlace = new Map(paid.map((each) => [placeOf(each), each]))
   const known = new Map(rows.map((row) => [row.key, row]))
-  // Whatever was proven after the rows were read is as good.
+  // A row that got its evidence after the rows were read counts too.
   for (const { row } of paid) if (row?.evidence) known.set(row.key, row)
   const proven = [...known.values()].filter((row) => row.evidence !== null)
   const missing = proven.filter((row) => !agrees(row, byPlace.get(placeOf(row.evidence))))

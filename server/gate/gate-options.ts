@@ -1,4 +1,4 @@
-/** Refuses calls of `gate()` that make no sense, before a gate that nobody can pass, or that costs too little, meets a request. */
+/** Refuses senseless options of `gate()` at the start, before a route is closed to all buyers or sold too cheaply. */
 import { suggestName, unknownOptions } from "../../shared/values/option-names.ts"
 import { scopesOf } from "../core/offers.ts"
 import { mostUnits } from "../core/units.ts"

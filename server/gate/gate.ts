@@ -69,11 +69,11 @@ export function createGate(
   const { keys, keyFeed, revocations, whitelist, metering, checkProof, now } = deps
   const findToken = createVerifiedTokens(keys, options)
 
-  /** A token that nobody paid for opens no more than the whitelist gives its subject now. */
+  /** An unpaid token opens no more than the whitelist gives its subject now. */
   function whyDelisted(claims: Claims, wanted: string): GateReason | undefined {
     if (whitelist.age() > feedMaximumSeconds) return "gate_unavailable"
     const entry = whitelist.find(claims.sub, claims.iat)
-    // A scope that the token never had is a matter of buying; one that its entry lost is not.
+    // Only a scope that the entry lost revokes the token; a scope that the token never had can be bought.
     const lost = hasScope(claims.scope, wanted) && !hasScope(entry?.scope ?? "", wanted)
     return !entry || lost ? "token_revoked" : undefined
   }

@@ -1,4 +1,4 @@
-/** The client credentials grant (RFC 6749 §4.4): whitelisted internal services get tokens for their secret. */
+/** Gives whitelisted internal services tokens for their secret: client credentials (RFC 6749 §4.4). */
 
 import { clientCredentialsGrantType } from "../../shared/oauth/messages.ts"
 import { Refusal } from "../../shared/refusals.ts"

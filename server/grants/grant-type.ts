@@ -41,7 +41,7 @@ export type TokenDeps = {
   readonly payers: Rate
   /** How far this server's clock is from the chain's. */
   readonly clockSkew: () => ClockSkew
-  /** Of buyers whose payment is settled first. */
+  /** Waits of buyers whose payment is settled first. */
   readonly waits: Waits
   readonly log: Logger
   /** A payment was accepted: the worker need not wait for its next poll. */
@@ -75,7 +75,7 @@ export type TokenRequest = {
   readonly idempotencyKey: string | undefined
   /** Aborts when the client has gone. */
   readonly signal: AbortSignal
-  /** The peer as its requests are counted. */
+  /** The peer's name in the request counters. */
   readonly peer: string
   /** Thumbprint of the key that the request proved to have (RFC 9449); tokens issued for it are bound to that key. */
   readonly keyThumbprint: string | null
@@ -85,7 +85,7 @@ export type TokenRequest = {
 
 export type TokenAnswer = IssuedAnswer | PendingAnswer
 
-/** The payment is taken, and the token follows once the money is in: 202. */
+/** The payment is accepted, and the token follows when it settles: 202. */
 export type PendingAnswer = { readonly kind: "pending"; readonly body: PendingResponse }
 
 export type IssuedAnswer = {

@@ -1,4 +1,4 @@
-/** The grant types of the token endpoint; adding one is a module and a line here. */
+/** Lists the grant types of the token endpoint; a new one is a module and a line here. */
 export * as clientCredentials from "./client-credentials.ts"
 export * as payment from "./payment/payment-grant.ts"
 export * as refreshToken from "./refresh-token.ts"

@@ -1,4 +1,4 @@
-/** The ticket office: checks a proof of possession, and hands the request to the module of its grant type. */
+/** Checks a proof of possession, and hands the request to the module of its grant type. */
 import { proofAddress } from "../../shared/oauth/dpop.ts"
 import { Refusal } from "../../shared/refusals.ts"
 import { type CheckProof, NonceWanted } from "../gate/proof-check.ts"
@@ -16,7 +16,7 @@ const types: ReadonlyMap<string, GrantType> = new Map(
 
 export const supportedGrantTypes: readonly string[] = [...types.keys()]
 
-/** Throws a Refusal for whatever yields no token. */
+/** Throws a Refusal for every request that yields no token. */
 export function createTokenEndpoint(
   deps: TokenDeps & { readonly checkProof: CheckProof },
   options: TokenOptions & { readonly tokenEndpoint: string },

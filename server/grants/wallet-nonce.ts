@@ -1,9 +1,9 @@
-/** Nonces of wallet proofs: made without being stored, so that asking for them costs nothing; used up in the store. */
+/** Makes nonces of wallet proofs without storing them, so that requests for nonces cost nothing. */
 import type { Keys } from "../ports/keys.ts"
 import type { Random } from "../ports/runtime.ts"
 import { freshId } from "./answer.ts"
 
-/** For how long a nonce is good. */
+/** Lifetime of a nonce. */
 export const nonceSeconds = 120
 
 const sealed = (until: string, id: string): string => `wallet ${until} ${id}`
@@ -13,7 +13,7 @@ export function newNonce(keys: Pick<Keys, "seal">, random: Random, now: number):
   return `${until}.${id}.${keys.seal(sealed(until, id))}`
 }
 
-/** Until when the nonce is good; undefined for one that no longer is, or was never ours. */
+/** The end of the nonce's life; undefined for an expired or foreign one. */
 export function endOf(nonce: string, keys: Pick<Keys, "isSealed">, now: number): number | undefined {
   const [, until, id, seal] =
     /^([1-9][0-9]{0,15})\.([A-Za-z0-9_-]{22})\.([A-Za-z0-9_-]{22})$/.exec(nonce) ?? []

@@ -11,7 +11,7 @@ const outages = [ChainUnavailable, ChainMismatch, StoreUnavailable, Fenced]
 export const isOutage = (error: unknown): boolean =>
   outages.some((outage) => error instanceof outage) && !(error instanceof RequestRefused)
 
-/** For the operator: short, and without URLs of nodes, which may hold secrets. */
+/** A short text for the operator, without the URLs of nodes, which may hold secrets. */
 export const lastErrorOf = (error: unknown): string =>
   messageOf(error)
     .replace(/\S+:\/\/\S+/g, "[address]")

@@ -32,7 +32,7 @@ export async function answer(
 const isGiven = ({ grant, redemption: { topUp } }: Redeemed): boolean =>
   topUp ? topUp.gave !== null : isIssued(grant)
 
-/** The stored row with its token once the money arrived, or the row as it was when the wait exceeds a request's limit. */
+/** The stored row with its token once the payment settled, or the row without one when the wait reaches its limit. */
 async function awaitToken(
   known: Redeemed,
   signal: AbortSignal,

@@ -10,7 +10,7 @@ import type { Signed } from "./signature.ts"
 
 export type Checked = Signed & { readonly kind: "checked"; readonly reading: TransferReading }
 
-/** 65 zero bytes: a node does not see a signature that nobody is to submit. */
+/** 65 zero bytes: a node must not see a signature that is not to be submitted. */
 const noSignature: Hex = `0x${"00".repeat(65)}`
 
 export async function checkChain(signed: Signed, deps: TokenDeps): Promise<Checked | Repeated> {

@@ -15,7 +15,7 @@ import { requireWorth } from "./worth.ts"
 export const grantType = paymentGrantType
 export const parameters = ["payment", "refresh_token"] as const
 
-/** The order protects the service: cheap checks precede dear ones, and nothing is used up before it is proven. */
+/** The order protects the service: cheap checks precede costly ones, and nothing is used up before it is proven. */
 export async function handle(
   request: TokenRequest,
   deps: TokenDeps,
@@ -25,7 +25,7 @@ export async function handle(
   const earlier = await recall(located.payment.key, deps)
   if (earlier) return answer(earlier, located, request, deps, options)
 
-  // Without a signature a buyer who brought no proof could not return for the token that was paid for.
+  // Checked first: without a signing key a buyer without a proof could not return for the token that was paid for.
   deps.keys.check()
   const matched = match(located, request, deps)
   requireCommitment(matched, options.resource)

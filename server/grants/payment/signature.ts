@@ -29,8 +29,8 @@ export async function checkSignature(
 }
 
 /**
- * False for a payer with code; throws for any other payer whose signature is wrong. Nonsense costs one look for code at
- * most, out of a budget of its own.
+ * False for a payer with code; throws for any other payer whose signature is wrong. A nonsense signature costs at
+ * most one look for code, from a separate budget.
  */
 async function isSignedByKey(payment: Payment, deps: TokenDeps): Promise<boolean> {
   const domain = domainOf(payment.network, payment.asset)

@@ -1,4 +1,4 @@
-/** Grants as rows: read, added, and saved together with the ledger's entry on their end. */
+/** Reads, adds and saves grants as rows, together with the ledger's entry on their end. */
 import type { GrantEnd } from "../../../shared/oauth/revocation.ts"
 import type { Hex } from "../../../shared/values/evm.ts"
 import type { Grant } from "../../core/grant.ts"
