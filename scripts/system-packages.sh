@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# Installs the programs the tests run that npm does not bring, unless they are there, of Debian and its kin: nginx, and
-# Chromium without a window.
+# Installs nginx and a headless Chromium, which tests run and npm does not bring. Works on Debian and its derivatives.
 set -euo pipefail
 missing=()
 command -v nginx >/dev/null || missing+=(nginx-light)
