@@ -158,15 +158,16 @@ export type Weight = {
 
 /** Only payments accepted before they settled (`background`) are exposed or lost. */
 function weightOf(row: Redemption | null): Weight {
-  const onCredit = row?.policy === "background" ? row.nominal : 0n
-  const isOwed = row !== null && row.policy === "background" && isUnsettled(row.state)
+  const isOnCredit = row?.policy === "background"
+  const onCredit = isOnCredit ? row.nominal : 0n
+  const isOwed = isOnCredit && isUnsettled(row.state)
   const outcome = row && settlementState(row.state)
   return {
     queued: row && isQueued(row.state) ? 1 : 0,
     unsettled: isOwed ? onCredit : 0n,
     open: isOwed ? 1 : 0,
     settled: outcome === "settled" ? 1 : 0,
-    failed: outcome === "failed" && onCredit > 0n ? 1 : 0,
+    failed: isOnCredit && outcome === "failed" ? 1 : 0,
     lost: outcome === "failed" ? onCredit : 0n,
   }
 }

@@ -98,6 +98,7 @@ it("KEY-02: log lines and refusals contain no secret, RPC URL or path", async ()
   expect(renewed.status).toBe(200)
   expect((await post(retryHeaders(purchase))).status).toBe(200)
   expect((await post(purchase.headers)).status).toBe(409)
+  expect((await refresh(renewed.body.refresh_token)).status).toBe(200)
   expect((await refresh(bought.body.refresh_token)).status).toBe(400)
 
   // Refused for the signature, the form, the route.

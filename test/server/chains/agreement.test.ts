@@ -77,6 +77,8 @@ async function settle(transfer: SignedTransfer): Promise<Hex> {
   const fees = await chain.fees()
   const signed = await relayer.sign({ chainId, nonce: 0, to: asset, data, gas: 200_000n, fees })
   await chain.send(signed.raw)
+  // Anvil answers before the receipt exists.
+  await expect.poll(() => chain.receipt(signed.hash)).not.toBeNull()
   return signed.hash
 }
 
