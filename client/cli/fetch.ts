@@ -81,7 +81,7 @@ function budgetOf({ budget }: CommandSettings, { max }: FetchOptions): CommandSe
   }
 }
 
-/** A new recipient is agreed to by nobody in advance: that is how a seller that was taken over looks. */
+/** No option approves a new recipient in advance: it is also the sign of a seller that was taken over. */
 const approvalBy =
   (terminal: Terminal, isAgreed: boolean): Approve =>
   async (purchase) => {

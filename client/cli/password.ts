@@ -1,4 +1,4 @@
-/** Where the password of the account comes from: a file, the environment, or whoever sits at the terminal. */
+/** Reads the password of the account from a file, the environment or the terminal. */
 import { CommandError } from "./failures.ts"
 import { readPrivate } from "./private-text.ts"
 import type { Terminal } from "./terminal.ts"
@@ -8,7 +8,10 @@ export type PasswordOptions = {
   readonly passwordFile?: string
 }
 
-/** A password that is there; undefined when somebody has to be asked. Never taken from arguments, which all can see. */
+/**
+ * A password from a file or the environment; undefined when the person has to be asked. Never from arguments, which
+ * all can see.
+ */
 async function givenPassword(options: PasswordOptions, terminal: Terminal): Promise<string | undefined> {
   if (options.passwordFile !== undefined) {
     const text = await readPrivate(options.passwordFile, "password file")
@@ -21,7 +24,7 @@ async function givenPassword(options: PasswordOptions, terminal: Terminal): Prom
   return password
 }
 
-/** Throws a {@link CommandError} when there is nobody to ask. */
+/** Throws a {@link CommandError} without a person at the terminal. */
 export async function passwordOf(options: PasswordOptions, terminal: Terminal): Promise<string> {
   const given = await givenPassword(options, terminal)
   if (given !== undefined) return given

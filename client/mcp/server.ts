@@ -1,4 +1,4 @@
-/** The MCP server: tools by which an agent calls paid services, within the budget of whoever owns the account. */
+/** Defines the MCP server: tools by which an agent calls paid services, within the account owner's budget. */
 import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js"
 import { StdioServerTransport } from "@modelcontextprotocol/sdk/server/stdio.js"
 import type { CallToolResult } from "@modelcontextprotocol/sdk/types.js"

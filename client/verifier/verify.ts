@@ -1,4 +1,4 @@
-/** Checks tokens of an issuer that runs elsewhere: the gate for a resource server in whatever framework. */
+/** Checks tokens of an issuer that runs elsewhere: the gate for a resource server in any framework. */
 import { type Claims, claimsSchema, isMeantFor } from "../../shared/oauth/access-token.ts"
 import {
   needsPrice,

@@ -1,4 +1,4 @@
-/** A live connection to one EVM network by JSON-RPC, through one node or several. */
+/** Connects to one EVM network by JSON-RPC, through one node or several. */
 
 import { type AssetInfo, domainOf, type NetworkInfo } from "../../shared/networks/network.ts"
 import { domainSeparator } from "../../shared/values/evm.ts"
@@ -28,7 +28,7 @@ export type EvmChainOptions = {
   readonly agreementAbove?: bigint
   /** Waits until one more request may be made; unbounded when not given. */
   readonly spend?: () => Promise<void>
-  /** Milliseconds of a clock that nobody sets. */
+  /** Milliseconds of a monotonic clock. */
   readonly clock?: () => number
   /** In [0, 1). */
   readonly chance?: () => number
@@ -62,7 +62,7 @@ export function createEvmChain(options: EvmChainOptions): Chain {
 
   async function prove(): Promise<void> {
     await nodes.ask("its chain id", async () => ({ value: undefined }))
-    // A stranger among the others is alarmed now, not when it is needed; nobody waits for it.
+    // Greets every node now, without waiting, so that a node of another chain raises its alarm before it is needed.
     for (const node of each) node.greet().catch(() => {})
     await Promise.all(
       assets.map(async (asset) => {
@@ -129,7 +129,7 @@ export function createEvmChain(options: EvmChainOptions): Chain {
   }
 }
 
-/** A node that refuses to simulate a call has answered about this call only, in whatever words. */
+/** A node that refuses to simulate a call has answered about this call only, in any wording. */
 async function orNull<T>(answer: Promise<T>): Promise<T | null> {
   try {
     return await answer

@@ -1,7 +1,7 @@
 /** Remembers how far a network has come, so that a node that lags behind is not believed (SET-28). */
 
 export type HeadOptions = {
-  /** Milliseconds of a clock that nobody sets. */
+  /** Milliseconds of a monotonic clock. */
   readonly clock: () => number
   /** How far behind an answer may be: nodes hear of a block one after the other. */
   readonly blocks?: bigint

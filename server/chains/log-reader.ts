@@ -120,7 +120,7 @@ export function createLogReader(options: {
   }
 }
 
-/** The node answered and refused, in whatever words. A node that is busy, or that does not answer, refuses nothing. */
+/** The node answered and refused, in any wording. A node that is busy, or that does not answer, refuses nothing. */
 function mayAcceptLess(error: unknown): boolean {
   const { code, status } = codesOf(error)
   if (code !== undefined) return code !== 429

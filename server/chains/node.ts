@@ -21,7 +21,7 @@ export type NodeOptions = {
   readonly timeoutMs: number
   /** Waits until one more request may be made. */
   readonly spend: () => Promise<void>
-  /** Milliseconds of a clock that nobody sets. */
+  /** Milliseconds of a monotonic clock. */
   readonly clock: () => number
   /** In [0, 1). */
   readonly chance: () => number
@@ -40,7 +40,7 @@ export type Node = {
   isWell(): boolean
   /** In trouble, and rested long enough to be asked again. */
   isRested(): boolean
-  /** In trouble, yet may be asked when no other node answers: unless it has just made somebody wait in vain. */
+  /** In trouble, but may be asked when no other node answers; a node that failed slowly rests first. */
   mayBeKnockedAt(): boolean
   /** The last error that put the node in trouble. */
   lastTrouble(): unknown
@@ -57,16 +57,16 @@ export function createNode(options: NodeOptions): Node {
   let provenUntil = Number.NEGATIVE_INFINITY
   let greeting: Promise<void> | undefined
   let trouble: { since: number; restUntil: number; slow: boolean; error: unknown } | undefined
-  /** In a row, whatever the chain id said in between. */
+  /** Failures in a row; a proof of the chain id in between does not reset them. */
   let failures = 0
 
-  /** A good answer, or the end of it all for now. */
+  /** Does the work; an error that is the node's fault puts the node in trouble. */
   async function attempt<T>(work: () => Promise<T>): Promise<T> {
     const startedAt = clock()
     try {
       return await work()
     } catch (error) {
-      // Everything under way when a node goes down fails: that is one outage, not many.
+      // All requests under way fail when a node goes down: that is one outage, not many.
       const counted = trouble !== undefined && startedAt < trouble.since
       if (isTrouble(error) && !counted) leaveAlone(error, clock() - startedAt >= timeoutMs / 2)
       throw error

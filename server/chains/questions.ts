@@ -89,7 +89,7 @@ export const finalized =
     }
   }
 
-/** No block is final yet, or the node refuses the tag, in whatever words. */
+/** No block is final yet, or the node refuses the tag, in any wording. */
 const knowsNoTag = (error: unknown): boolean =>
   causes(error).some((cause) => cause instanceof BlockNotFoundError) || isRefusal(error)
 

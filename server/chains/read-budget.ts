@@ -34,7 +34,7 @@ export function withReadBudget(chain: Chain, options: ReadBudgetOptions = {}): C
     <I, O>(read: (input: I) => Promise<O>) =>
     async (input: I): Promise<O> => {
       if (await isSpent()) throw new Overloaded("chain reads in this second")
-      // In this order: whoever waited for the one must not have missed the other.
+      // The queue is checked last, because it may have filled up during the wait for `isTight`.
       if ((await isTight()) || limit.activeCount + limit.pendingCount >= concurrent + waiting)
         throw new Overloaded("chain reads")
       return limit(() => read(input))

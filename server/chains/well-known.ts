@@ -1,4 +1,4 @@
-/** The accounts every Ethereum developer has the keys of: whatever arrives there is swept within seconds (KEY-04). */
+/** Lists accounts whose keys every Ethereum developer has: incoming money is swept within seconds (KEY-04). */
 import type { Address } from "../../shared/values/evm.ts"
 
 /** Accounts 0 to 9 of "test test test test test test test test test test test junk", which anvil and hardhat begin with. */

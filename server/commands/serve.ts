@@ -114,7 +114,7 @@ function endOnBug(log: Logger): void {
   process.on("unhandledRejection", end)
 }
 
-/** Express would show the stack of an error, and the paths in it, to whoever caused it. */
+/** Express would send the stack of an error, and the paths in it, to the caller. */
 const plainErrors =
   (log: Logger): ErrorRequestHandler =>
   (error, _req, res, _next) => {

@@ -25,7 +25,7 @@ export type ProvenRequest = {
 /** How far from now a proof may have been made, in seconds. */
 const proofSeconds = 60
 
-/** Why the proof is not one for the request, in words for whoever made it; undefined when it is. */
+/** The reason why the proof does not fit the request, in words for the client; undefined when it fits. */
 export function whyUnfit(
   { claims, thumbprint }: Proof,
   request: ProvenRequest,

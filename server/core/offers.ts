@@ -58,7 +58,7 @@ export const scopesOf = (scoped: readonly { readonly scope: string }[]): readonl
   ...new Set(scoped.flatMap(({ scope }) => scope.split(" "))),
 ]
 
-/** The text whose hash names the offer; equal content gives equal text, whatever the order of keys in a configuration. */
+/** The text whose hash names the offer; equal content gives equal text, in any order of the configuration's keys. */
 export const canonicalContent = (offer: OfferContent): string =>
   JSON.stringify([
     "ticket402/offer/1",

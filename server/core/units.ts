@@ -34,7 +34,7 @@ export type SliceReport = { readonly sliceId: number; readonly spent: number; re
 export const mostUnits = 1_000_000_000_000
 /** More would only be more to lose with a gate that crashes. */
 export const largestSlice = 16
-/** Several gates that share the last units take them one by one, so that few wait where nobody asks. */
+/** Slices shrink to the rest divided by this, so that few of the last units lie idle at a gate without requests. */
 const sharesOfRest = 4
 
 export const openMeter = (units: number | null): Meter | null =>
@@ -113,7 +113,7 @@ export function without(meter: Meter, units: number): Meter | "spent" {
   return remaining(after) < 0 ? "spent" : after
 }
 
-/** A gate reports every slice sooner, or it has crashed: nobody waits for an older one. */
+/** A gate reports every slice sooner, unless it has crashed: no call waits for an older slice. */
 export const sliceSeconds = 3
 const lateSeconds = 2
 /** Slices taken since then may still come back. */

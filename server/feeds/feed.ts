@@ -5,7 +5,7 @@ import type { Logger, Now } from "../ports/runtime.ts"
 export type Feed = {
   /** Seconds since the store was last read successfully. */
   age(): number
-  /** Reads on; called by the poll, and at once by whoever changed something in this process. */
+  /** Reads on; called by the poll, and at once after a change in this process. */
   refresh(): Promise<void>
   /** Refreshes until stopped. */
   start(): void

@@ -5,7 +5,7 @@ import { type QuoteSubject, readQuote, sealedText, writeQuote } from "../core/pr
 import type { Keys } from "../ports/keys.ts"
 
 export type Quotes = {
-  /** Promises the amount for whatever is signed until `expiresAt`. Throws SignerUnavailable. */
+  /** Promises the amount for payments signed until `expiresAt`. Throws SignerUnavailable. */
   make(offer: Offer, price: Price, told: { readonly amount: bigint; readonly expiresAt: number }): string
   readonly open: OpenQuote
 }

@@ -35,7 +35,7 @@ export function healthRoutes(paths: { live: string; ready: string }, deps: Healt
     return (await asking) && !deps.draining() && !isDisabling(deps.clockSkew())
   }
 
-  /** No cause is named but the clock, which nobody else can see. */
+  /** Names no cause but the clock, whose error is visible nowhere else. */
   async function answerReady(): Promise<Response> {
     const ready = await isReady()
     const skew = deps.clockSkew()

@@ -74,7 +74,7 @@ export function createRingFile(folder: string) {
     throw new KeyFileError(`${folder}: changes faster than it can be read`)
   }
 
-  /** Makes a change on whatever is newest; `change` answers its argument when there is nothing to do. */
+  /** Changes the newest ring; `change` returns its argument when there is nothing to do. */
   async function update(change: (ring: KeyRing) => KeyRing): Promise<RingVersion> {
     for (let tries = 0; tries < mostTries; tries++) {
       const found = await read()

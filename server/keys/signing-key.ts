@@ -23,7 +23,7 @@ export type SigningKey = {
   readonly tokenHeader: string
   /** Throws {@link SignerUnavailable}. */
   sign(kind: keyof typeof types, payload: object): Promise<string>
-  /** Undefined for whatever this key did not sign as an access token. */
+  /** Undefined for every text that this key did not sign as an access token. */
   verify(token: string): Promise<Claims | undefined>
   /** Checks that its public half verifies its signatures. Throws {@link SignerUnavailable}. */
   works(): Promise<boolean>

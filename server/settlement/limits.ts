@@ -13,7 +13,7 @@ export type SettlementLimits = {
   readonly maxVersions: number
   /** Wei per gas that a transaction offers at most. */
   readonly maxFeePerGas: bigint
-  /** Offered for a payment whatever the node says it needs: bytes with too little are never mined, and hold up all later ones. */
+  /** Least gas offered for a payment: a transaction with too little is never mined, and holds up all later ones. */
   readonly minGas: bigint
   /** Gas that a payment may take: a payer's code could burn more. */
   readonly maxGas: bigint

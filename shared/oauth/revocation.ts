@@ -26,7 +26,7 @@ export type Revocation =
   | (Life & { readonly kind: "tokens"; readonly grantId: string; readonly before: number })
   | RevocationRule
 
-/** The longest life of an access token, whatever the configuration. */
+/** The longest life of an access token, in any configuration. */
 export const longestTokenSeconds = 3600
 
 /** The fields of a grant or token that a rule compares. */
