@@ -28,6 +28,8 @@ export type Nodes = {
    * node that answers is of another chain.
    */
   ask<T>(what: string, question: Question<T>): Promise<T>
+  /** As `ask`, but a node that finds nothing has the next one asked; null when that finds nothing either. */
+  find<T>(what: string, question: Question<T | null>): Promise<T | null>
   /** The answers of two different nodes. Throws {@link Unwitnessed} when only one answers. */
   askTwo<T>(what: string, question: Question<T>): Promise<readonly [Reading<T>, Reading<T>]>
 }
@@ -97,6 +99,16 @@ export function createNodes({ network, nodes, heads, behindMs, clock, log }: Nod
 
   return {
     ask: async (what, question) => (await askOne(what, question)).reading.value,
+
+    async find(what, question) {
+      const { reading, by } = await askOne(what, question)
+      if (reading.value !== null) return reading.value
+      // No second node, or none that answers: the first one's answer is the only one.
+      return askOne(what, question, by).then(
+        (other) => other.reading.value,
+        () => null,
+      )
+    },
 
     async askTwo(what, question) {
       const first = await askOne(what, question)

@@ -76,6 +76,14 @@ export const blockHash =
     return block?.hash ? { value: lower(block.hash) } : absent(client)
   }
 
+/** Finds blocks that lost their number in the node's index, and blocks of abandoned branches. */
+export const blockNumberOf =
+  (hash: Hex): Question<bigint | null> =>
+  async (client) => {
+    const block = await client.request({ method: "eth_getBlockByHash", params: [hash, false] })
+    return block?.number ? { value: quantityOf(block.number) } : absent(client)
+  }
+
 export const finalized =
   (finalityBlocks: number): Question<bigint> =>
   async (client) => {

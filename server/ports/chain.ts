@@ -97,7 +97,10 @@ export type Chain = {
   readTransfer(query: TransferQuery): Promise<TransferReading>
   readAsset(query: AssetQuery): Promise<AssetReading>
   head(): Promise<{ number: bigint; hash: Hex; time: number }>
+  /** Null when neither the first node nor another one has a block with this number. */
   blockHash(number: bigint): Promise<Hex | null>
+  /** Number of the block with this hash, even where the chain does not contain it any more. */
+  blockNumberOf(hash: Hex): Promise<bigint | null>
   /**
    * Number of the newest block that no reorg removes; `finalityBlocks` behind the head when the node does not report
    * one.

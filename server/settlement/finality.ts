@@ -6,12 +6,15 @@ import { ChainUnavailable, type Receipt } from "../ports/chain.ts"
 import type { PaidBlock } from "../ports/records.ts"
 import type { SettlementContext } from "./context.ts"
 import type { Examiner } from "./examine.ts"
+import { createHoles } from "./holes.ts"
 
 /** Blocks that one round checks at most; an hour of the slowest network has fewer. */
 const longestList = 4096
 
-export function createFinality(context: SettlementContext, { paidBy, witness }: Examiner) {
+export function createFinality(context: SettlementContext, examiner: Examiner) {
+  const { paidBy, witness } = examiner
   const { store, chain, confirmations, network, now, log, limits, noticed, conclude, each, isAhead } = context
+  const { noteMissing, isProven } = createHoles(context, examiner)
   // The round of looks under way: blocks not looked at yet, and up to where the chain is final.
   let left: PaidBlock[] = []
   let finalNumber = 0n
@@ -21,6 +24,7 @@ export function createFinality(context: SettlementContext, { paidBy, witness }: 
   async function deepen(fence: number, mined: readonly Redemption[], head: bigint): Promise<void> {
     const hashes = new Map<bigint, Promise<Hex | null>>()
     const gone: Redemption[] = []
+    const lost: Redemption[] = []
     await each(mined, async (row) => {
       const { evidence } = row
       if (!evidence) return
@@ -28,9 +32,15 @@ export function createFinality(context: SettlementContext, { paidBy, witness }: 
       const asked = hashes.get(blockNumber) ?? chain.blockHash(blockNumber)
       hashes.set(blockNumber, asked)
       const canonical = await asked
-      // A node without that block lags, or its new chain is still shorter.
-      if (canonical === null) return
-      if (canonical !== evidence.blockHash) return void gone.push(row)
+      if (canonical === null) {
+        // A node without that block lags, or its new chain is still shorter.
+        if (head - blockNumber < limits.lagBlocks) return
+        const isLost = noteMissing(evidence, head)
+        if (!(await isProven(row))) return isLost ? void lost.push(row) : undefined
+      } else {
+        noticed.missing.delete(evidence.blockHash)
+        if (canonical !== evidence.blockHash) return void gone.push(row)
+      }
       if (depthOf(blockNumber, head) < confirmations) return
       const testimony = await witness(row, evidence)
       // One node claimed the payment and two deny it: it never was there.
@@ -38,6 +48,12 @@ export function createFinality(context: SettlementContext, { paidBy, witness }: 
       if (testimony === "confirmed") await conclude(fence, [{ key: row.key, move: { to: "paid", evidence } }])
     })
     await takeBack(fence, gone)
+    await each(lost, async (row) => {
+      log.error({ network, key: row.key }, "the block of a payment stays missing; the payment is sent again")
+      // Where it is found in the same block once more, another wait keeps it from being sent in every step.
+      if (row.evidence) noticed.missing.set(row.evidence.blockHash, head)
+      await sendAgain(fence, row)
+    })
   }
 
   /**
@@ -66,20 +82,27 @@ export function createFinality(context: SettlementContext, { paidBy, witness }: 
 
   async function look(fence: number, block: PaidBlock): Promise<void> {
     const canonical = await chain.blockHash(block.blockNumber)
-    if (canonical === null) return
-    const stays = canonical === block.blockHash
+    const stays = canonical === null || canonical === block.blockHash
     if (stays && block.blockNumber > finalNumber) return
     const rows = await store.paidIn({ fence, network, ...block })
     if (!stays) return takeBack(fence, rows)
-    const moves = rows.map(({ key }) => ({ key, move: { to: "final" } as const }))
-    await conclude(fence, moves)
+    const final = canonical === null ? await provenOf(rows, block) : rows
+    const moves = final.map(({ key }) => ({ key, move: { to: "final" } as const }))
+    if (moves.length > 0) await conclude(fence, moves)
+  }
+
+  /** A settled payment stays settled while its block is only missing: that is no evidence of a reorg. */
+  async function provenOf(rows: readonly Redemption[], block: PaidBlock): Promise<readonly Redemption[]> {
+    noteMissing(block, finalNumber)
+    const proven = await each(rows, async (row) => ((await isProven(row)) ? row : undefined))
+    return proven.flatMap((row) => row ?? [])
   }
 
   /** Looks for payments of a dropped block in another one; without any, their bytes are sent again. */
   async function takeBack(fence: number, gone: readonly Redemption[]): Promise<void> {
     const receipts = new Map<Hex, Promise<Receipt | null>>()
     await each(gone, async (row) => {
-      const { key, evidence: before, transactionId } = row
+      const { key, evidence: before } = row
       if (!before) return
       const asked = receipts.get(before.transactionHash) ?? chain.receipt(before.transactionHash)
       receipts.set(before.transactionHash, asked)
@@ -91,11 +114,15 @@ export function createFinality(context: SettlementContext, { paidBy, witness }: 
       if (isSettled(row.state)) log.error(fields, "a reorg took a settled payment back")
       else log.warn(fields, "a reorg took a payment back")
       if (evidence) return conclude(fence, [{ key, move: { to: "mined", evidence } }])
-      if (transactionId === null) return conclude(fence, [{ key, move: { to: "accepted", dueAt: now() } }])
-      await conclude(fence, [{ key, move: { to: "sent" } }], { reopened: transactionId })
-      // Forces the next step to send it again.
-      noticed.triedAt.set(transactionId, 0)
+      await sendAgain(fence, row)
     })
+  }
+
+  async function sendAgain(fence: number, { key, transactionId }: Redemption): Promise<void> {
+    if (transactionId === null) return conclude(fence, [{ key, move: { to: "accepted", dueAt: now() } }])
+    await conclude(fence, [{ key, move: { to: "sent" } }], { reopened: transactionId })
+    // Forces the next step to send it again.
+    noticed.triedAt.set(transactionId, 0)
   }
 
   return { deepen, watch }

@@ -1,5 +1,5 @@
 /** Keeps in-memory hints of the settlement of one network. Losing them costs only another read. */
-import type { Address } from "../../shared/values/evm.ts"
+import type { Address, Hex } from "../../shared/values/evm.ts"
 import type { Doubt } from "../core/verdict.ts"
 
 export type Hints = ReturnType<typeof createHints>
@@ -8,6 +8,8 @@ export function createHints() {
   const doubts = new Map<string, Doubt>()
   /** Transactions whose nonce is used without a receipt, with the block at which that was first seen. */
   const unfound = new Map<number, bigint>()
+  /** Hashes of blocks that the chain is past and no node has, with the head at which that was first seen. */
+  const missing = new Map<Hex, bigint>()
   /** When bytes were last handed to a node, whether it took them or not. */
   const triedAt = new Map<number, number>()
   /** Transactions that a node refused as underpriced. */
@@ -20,6 +22,7 @@ export function createHints() {
   return {
     doubts,
     unfound,
+    missing,
     triedAt,
     underpriced,
     stuck,

@@ -25,6 +25,8 @@ export type SettlementLimits = {
   readonly dueAtOnce: number
   /** A nonce was used, yet no hash of ours has a receipt: so long until the transaction is given up. */
   readonly lostAfterBlocks: bigint
+  /** Blocks that a node may lag and still be believed; a block so far below the head must be known to every node. */
+  readonly lagBlocks: bigint
   /** How long after one round of looks at blocks with paid payments the next one begins. */
   readonly recheckSeconds: number
   /** Such blocks looked at in one step. */
@@ -45,6 +47,7 @@ export const settlementLimits: SettlementLimits = {
   maxBatchGas: 16_000_000n,
   dueAtOnce: 200,
   lostAfterBlocks: 6n,
+  lagBlocks: 2n,
   recheckSeconds: 10,
   recheckBlocks: 32,
 }

@@ -127,6 +127,12 @@ const lies: readonly NodeFault[] = [
     "eth_getTransactionReceipt",
     receipt((was) => ({ ...was, blockHash: `0x${"ab".repeat(32)}` })),
   ),
+  {
+    ...lying("hole in the chain", "eth_getBlockByNumber", (result, [number]) =>
+      /^0x/.test(String(number)) ? null : result,
+    ),
+    spans: [1, 8],
+  },
   lying("payer without balance", "eth_call", reading(1, 0n)),
   lying("payer with a large balance", "eth_call", reading(1, 10n ** 12n)),
   lying("payer with code", "eth_call", reading(0, 23n)),
