@@ -85,6 +85,7 @@ export function createSales(
       funding: mapValues(shops, ({ funding }) => funding),
       recover: signatures.recover,
       payers: createRate(config.limits.requestsPerPayer),
+      proofs: createRate(config.limits.requestsPerToken),
       now,
       random,
       log,

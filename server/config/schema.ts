@@ -138,7 +138,9 @@ export const configSchema = z.strictObject({
         "requests to `/token` per 10 s and peer: an IPv4 address, or a /64 of IPv6",
       ),
       requestsPerPayer: count(100).describe("signed payments per 10 s and payer"),
-      requestsPerToken: count(1000).describe("requests per 10 s and token, in each process"),
+      requestsPerToken: count(1000).describe(
+        "requests per 10 s and token, and proofs at `/token` per DPoP key, in each process",
+      ),
       connections: count(10_000).describe("connections that `serve` keeps open at once"),
     })
     .prefault({}),

@@ -41,7 +41,11 @@ export type GateVerdict =
 
 type Refused = { readonly kind: "refuse"; readonly reason: GateReason; readonly dpopNonce?: string }
 
-type Proven = { readonly dpopNonce?: string }
+type Proven = {
+  /** Uses the proof up; false when it was used before. */
+  readonly claim: () => Promise<boolean>
+  readonly dpopNonce?: string
+}
 
 export type Gate = (request: GateRequest) => Promise<GateVerdict>
 
@@ -78,7 +82,6 @@ export function createGate(
     return !entry || lost ? "token_revoked" : undefined
   }
 
-  /** Runs late, because a proof can be used once. */
   async function prove(
     { hash }: KnownToken,
     thumbprint: string,
@@ -93,8 +96,8 @@ export function createGate(
       case "nonce_wanted":
         return { kind: "refuse", reason: "dpop_nonce_wanted", dpopNonce: verdict.nonce }
       case "proven": {
-        const { freshNonce } = verdict
-        return freshNonce === undefined ? {} : { dpopNonce: freshNonce }
+        const { claim, freshNonce } = verdict
+        return { claim, ...(freshNonce !== undefined && { dpopNonce: freshNonce }) }
       }
     }
   }
@@ -118,14 +121,15 @@ export function createGate(
       isStale: revocations.age() > feedMaximumSeconds,
     })
     if (refused) return refuse(refused)
-    const proven = claims.cnf ? await prove(known, claims.cnf.jkt, request) : {}
-    if (isRefused(proven)) return proven
+    const proven = claims.cnf && (await prove(known, claims.cnf.jkt, request))
+    if (proven && isRefused(proven)) return proven
+    // Precedes the claim: one token could otherwise fill the store with proofs.
     if (isTooMuch(known, at, options.requestsPerToken)) return refuse("too_many_requests")
-    if (!claims.metered) return { kind: "pass", claims, charge: null, ...proven }
+    if (proven && !(await proven.claim())) return refuse("dpop_proof_invalid")
+    const nonce = proven?.dpopNonce === undefined ? {} : { dpopNonce: proven.dpopNonce }
+    if (!claims.metered) return { kind: "pass", claims, charge: null, ...nonce }
     const charge = await metering.spend(claims.grant, request.cost)
-    return typeof charge === "string"
-      ? refuse(shortages[charge])
-      : { kind: "pass", claims, charge, ...proven }
+    return typeof charge === "string" ? refuse(shortages[charge]) : { kind: "pass", claims, charge, ...nonce }
   }
 }
 

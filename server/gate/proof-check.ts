@@ -1,4 +1,4 @@
-/** Checks proofs of possession (RFC 9449): each shows once that the caller has the key of a bound token. */
+/** Checks proofs of possession (RFC 9449), and records the use of those that are accepted. */
 import { Refusal } from "../../shared/refusals.ts"
 import { expiryOf, type Proof, type ProvenRequest, useOf, whyUnfit } from "../core/dpop.ts"
 import type { Keys } from "../ports/keys.ts"
@@ -9,13 +9,18 @@ export type ProofVerdict =
   | {
       readonly kind: "proven"
       readonly thumbprint: string
+      /**
+       * Uses the proof up; false when it was used before. Called before the effect, and only for a request that is accepted
+       * otherwise: junk would fill the store. Throws Overloaded and StoreUnavailable.
+       */
+      readonly claim: () => Promise<boolean>
       /** For the next proofs, when the one used is about to be refused. */
       readonly freshNonce: string | undefined
     }
   | { readonly kind: "unproven"; readonly why: string }
   | { readonly kind: "nonce_wanted"; readonly nonce: string }
 
-/** `fields`: the raw values of every DPoP header field. Throws Overloaded and StoreUnavailable. */
+/** `fields`: the raw values of every DPoP header field. */
 export type CheckProof = (fields: readonly string[], request: ProvenRequest) => Promise<ProofVerdict>
 
 /** A nonce is taken for one window of that length and the one after. */
@@ -42,6 +47,12 @@ export function createProofCheck(
     return [0, 1].find((age) => keys.isSealed(nonceText(window - age), nonce))
   }
 
+  async function claim(proof: Proof): Promise<boolean> {
+    const use = await store.useOnce({ key: useOf(proof), until: expiryOf(proof), now: now() })
+    if (use === "full") throw new Overloaded("proofs of possession")
+    return use === "taken"
+  }
+
   return async ([field, ...more], request) => {
     if (field === undefined || more.length > 0) return unproven("Wanted exactly one DPoP header.")
     const proof = await verify(field)
@@ -50,12 +61,10 @@ export function createProofCheck(
     if (unfit) return unproven(unfit)
     const age = options.nonces ? ageOf(proof.claims.nonce) : 0
     if (age === undefined) return { kind: "nonce_wanted", nonce: keys.seal(nonceText(windowNow())) }
-    const use = await store.useOnce({ key: useOf(proof), until: expiryOf(proof), now: now() })
-    if (use === "full") throw new Overloaded("proofs of possession")
-    if (use === "used") return unproven("It was used before.")
     return {
       kind: "proven",
       thumbprint: proof.thumbprint,
+      claim: () => claim(proof),
       freshNonce: age > 0 ? keys.seal(nonceText(windowNow())) : undefined,
     }
   }

@@ -18,10 +18,11 @@ type Caller = {
  */
 export async function admit(
   { entry, subject, scope }: Caller,
-  { keyThumbprint }: Pick<TokenRequest, "keyThumbprint">,
+  { keyThumbprint, claimProof }: Pick<TokenRequest, "keyThumbprint" | "claimProof">,
   deps: TokenDeps,
   options: TokenOptions,
 ): Promise<IssuedAnswer | undefined> {
+  await claimProof()
   const now = deps.now()
   const terms = {
     // Without an offer there is no refresh token: the caller authenticates again (RFC 6749 §4.4.3).

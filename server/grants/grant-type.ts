@@ -79,6 +79,11 @@ export type TokenRequest = {
   readonly peer: string
   /** Thumbprint of the key that the request proved to have (RFC 9449); tokens issued for it are bound to that key. */
   readonly keyThumbprint: string | null
+  /**
+   * Uses up the proof of that possession, if there is one, once a request. Called before the effect, and only when the
+   * caller's token, secret or payment was found genuine. Throws a Refusal for a proof that was used before.
+   */
+  readonly claimProof: () => Promise<void>
   /** The route that received the payment: the purchase must open it. */
   readonly gatedRoute?: GatedRoute | undefined
 }

@@ -7,6 +7,7 @@ import type { IssuedGrant } from "../core/grant.ts"
 import { settlementView } from "../core/grant-view.ts"
 import { answerFrom, freshId } from "./answer.ts"
 import type { TokenAnswer, TokenDeps, TokenOptions, TokenRequest } from "./grant-type.ts"
+import { claimProofFor } from "./proof-claim.ts"
 
 export const grantType = refreshGrantType
 export const parameters = ["refresh_token"] as const
@@ -23,6 +24,7 @@ export async function handle(
 
   // A rotation without an answer would look like a stolen token when the buyer refreshes again.
   deps.keys.check()
+  await claimProofFor(read.grantId, request, deps)
   const peer = deps.keys.seal(`peer ${request.peer}`)
   const outcome = await deps.store.rotate({
     grantId: read.grantId,

@@ -2,11 +2,14 @@
 import { proofAddress } from "../../shared/oauth/dpop.ts"
 import { Refusal } from "../../shared/refusals.ts"
 import { type CheckProof, NonceWanted } from "../gate/proof-check.ts"
+import type { Rate } from "../ports/runtime.ts"
 import type { GrantType, TokenDeps, TokenEndpointAnswer, TokenOptions, TokenRequest } from "./grant-type.ts"
 import * as grantTypes from "./index.ts"
 
 /** A request as it came, with the raw values of its DPoP header fields. */
-export type TokenEndpointRequest = Omit<TokenRequest, "keyThumbprint"> & { readonly dpop: readonly string[] }
+export type TokenEndpointRequest = Omit<TokenRequest, keyof Possession> & { readonly dpop: readonly string[] }
+
+type Possession = Pick<TokenRequest, "keyThumbprint" | "claimProof">
 
 export type TokenEndpoint = (request: TokenEndpointRequest) => Promise<TokenEndpointAnswer>
 
@@ -18,25 +21,39 @@ export const supportedGrantTypes: readonly string[] = [...types.keys()]
 
 /** Throws a Refusal for every request that yields no token. */
 export function createTokenEndpoint(
-  deps: TokenDeps & { readonly checkProof: CheckProof },
+  deps: TokenDeps & {
+    readonly checkProof: CheckProof
+    /** Accepted proofs by key: one key cannot fill the store. */
+    readonly proofs: Rate
+  },
   options: TokenOptions & { readonly tokenEndpoint: string },
 ): TokenEndpoint {
   const address = proofAddress(new URL(options.tokenEndpoint))
 
-  async function proven(
+  async function prove(
     dpop: readonly string[],
-  ): Promise<{ thumbprint: string | null; freshNonce?: string | undefined }> {
-    if (dpop.length === 0) return { thumbprint: null }
+  ): Promise<{ possession: Possession; freshNonce?: string | undefined }> {
+    if (dpop.length === 0) return { possession: { keyThumbprint: null, claimProof: async () => {} } }
     const verdict = await deps.checkProof(dpop, { method: "POST", address })
     if (verdict.kind === "nonce_wanted") throw new NonceWanted(verdict.nonce)
     if (verdict.kind === "unproven") throw new Refusal("dpop_proof_invalid", verdict.why)
-    return verdict
+    const { thumbprint, claim, freshNonce } = verdict
+    let claimed: Promise<void> | undefined
+    const claimProof = async () => {
+      await deps.proofs.take(thumbprint)
+      if (!(await claim())) throw new Refusal("dpop_proof_invalid", "It was used before.")
+    }
+    const claimOnce = () => {
+      claimed ??= claimProof()
+      return claimed
+    }
+    return { possession: { keyThumbprint: thumbprint, claimProof: claimOnce }, freshNonce }
   }
 
   return async ({ dpop, ...request }) => {
     const type = types.get(request.grantType)
     if (!type) throw new Refusal("grant_type_unsupported", `Wanted ${supportedGrantTypes.join(" or ")}.`)
-    const { thumbprint, freshNonce } = await proven(dpop)
-    return { ...(await type.handle({ ...request, keyThumbprint: thumbprint }, deps, options)), freshNonce }
+    const { possession, freshNonce } = await prove(dpop)
+    return { ...(await type.handle({ ...request, ...possession }, deps, options)), freshNonce }
   }
 }

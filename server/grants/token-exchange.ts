@@ -9,6 +9,7 @@ import { settlementView } from "../core/grant-view.ts"
 import { mostUnits } from "../core/units.ts"
 import { answerFrom, freshId } from "./answer.ts"
 import type { TokenAnswer, TokenDeps, TokenOptions, TokenRequest } from "./grant-type.ts"
+import { claimProofFor } from "./proof-claim.ts"
 
 export const grantType = tokenExchangeGrantType
 export const parameters = [
@@ -40,6 +41,7 @@ export async function handle(
   const asked = read(request, options)
   const shown = await readSubject(asked.subjectToken, asked.subjectTokenType, deps, options)
   deps.keys.check()
+  await claimProofFor(shown.grantId, request, deps)
   const outcome = await deps.store.derive({
     ...shown,
     resource: options.resource,

@@ -40,4 +40,4 @@ export type Sale = {
 }
 
 /** A token that is bound to a key. */
-export type Bound = { readonly key: ProofKey; readonly token: string; readonly answer: Answer }
+export type Bound = Pick<Sale, "token" | "refreshToken" | "answer"> & { readonly key: ProofKey }

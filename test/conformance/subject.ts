@@ -206,8 +206,7 @@ export function createSubject(access: Access) {
         const scopes = access.route === undefined ? undefined : await openingScopes()
         const key = await createProofKey()
         const offer = await offerFor((scope) => scopes === undefined || scopes.has(scope))
-        const { token, answer } = await buy(offer, key)
-        return { key, token, answer }
+        return { key, ...(await buy(offer, key)) }
       }),
 
     /** Sends a request with a proof, and again with the nonce if the service demands one. */

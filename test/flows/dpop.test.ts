@@ -1,8 +1,10 @@
 import { createHash } from "node:crypto"
+import { join } from "node:path"
+import Database from "better-sqlite3"
 import * as oauth from "oauth4webapi"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { createClient } from "../../client/index.ts"
-import { paymentGrantType } from "../../shared/oauth/messages.ts"
+import { paymentGrantType, tokenExchangeGrantType, tokenTypes } from "../../shared/oauth/messages.ts"
 import { acceptedOf } from "../support/payments.ts"
 import { createProofKey, type ProofKey, proofOf, withProof } from "../support/proofs.ts"
 import {
@@ -53,6 +55,13 @@ const atToken = (key: ProofKey, headers: Record<string, string>, body?: string) 
 const buy = async (key: ProofKey) => {
   const purchase = await preparePurchase(service, await service.customer())
   return { purchase, answer: await atToken(key, purchase.headers) }
+}
+/** The rows of used proofs in the service's books. */
+const usedKeys = () => {
+  const books = new Database(join(service.folder, "ticket402.db"), { readonly: true })
+  const rows = books.prepare("SELECT used FROM used_keys ORDER BY id").all()
+  books.close()
+  return rows
 }
 const form = { "content-type": "application/x-www-form-urlencoded" }
 const refreshBody = (token: string) =>
@@ -196,6 +205,60 @@ describe("a token bound to a key (DPoP)", () => {
     expect(replayed).toMatchObject({ status: 400, body: { error: "invalid_dpop_proof" } })
     // A lost answer is repeated for a new proof by the key.
     expect((await atToken(key, form, refreshBody(token))).headers.get("idempotent-replayed")).toBe("true")
+  })
+
+  it("N-9449-6, DOS-09: stores none of the proofs of 400 junk refreshes", async () => {
+    const key = await createProofKey()
+    const token = (await buy(key)).answer.body.refresh_token
+    const thief = await createProofKey()
+    const terms = { method: "POST", url: `${service.url}/token` }
+    const refusedNonce = await postToken(
+      service.url,
+      { ...form, dpop: await proofOf(key, { ...terms, at: seconds() }) },
+      refreshBody("of.nobody"),
+    )
+    const nonce = refusedNonce.headers.get("dpop-nonce") ?? ""
+    const before = usedKeys()
+    for (let n = 0; n < 400; n += 1) {
+      const [by, shown, reason] =
+        n % 2 === 0 ? [key, "of.nobody", "refresh_token_invalid"] : [thief, token, "dpop_key_mismatch"]
+      const proof = await proofOf(by as ProofKey, { ...terms, at: seconds(), nonce })
+      const { body } = await postToken(service.url, { ...form, dpop: proof }, refreshBody(shown))
+      expect(body.reason).toBe(reason)
+    }
+    expect(usedKeys()).toEqual(before)
+  })
+
+  it("RPL-25: is given once per proof by every grant type", async () => {
+    const key = await createProofKey()
+    const { answer, purchase } = await buy(key)
+    const exchange = new URLSearchParams({
+      grant_type: tokenExchangeGrantType,
+      subject_token: answer.body.access_token,
+      subject_token_type: tokenTypes.access,
+    }).toString()
+    const basic = { ...form, authorization: `Basic ${Buffer.from(`billing:${secret}`).toString("base64")}` }
+    const other = await preparePurchase(service, await service.customer())
+    const requests: Record<string, [headers: Record<string, string>, body?: string]> = {
+      "another purchase": [other.headers],
+      "a repeated purchase": [purchase.headers],
+      "token exchange": [form, exchange],
+      "client credentials": [basic, "grant_type=client_credentials"],
+      refresh: [form, refreshBody(answer.body.refresh_token)],
+    }
+    for (const [name, [headers, body]] of Object.entries(requests)) {
+      let sent = ""
+      const first = await withProof(
+        (proof) => {
+          sent = proof
+          return postToken(service.url, { ...headers, dpop: proof }, body)
+        },
+        (nonce) => proofOf(key, { method: "POST", url: `${service.url}/token`, at: seconds(), nonce }),
+      )
+      expect(first.status, name).toBe(200)
+      const replayed = await postToken(service.url, { ...headers, dpop: sent }, body)
+      expect(replayed, name).toMatchObject({ status: 400, body: { reason: "dpop_proof_invalid" } })
+    }
   })
 
   it("may come from the client credentials grant", async () => {

@@ -24,6 +24,9 @@ export const mutations: readonly Mutation[] = [
       "DOS-10",
     ],
   ]),
+  ...at("server/grants/token-endpoint.ts", [
+    ["DPoP: the proofs of one key are limited", "await deps.proofs.take(thumbprint)", "", "DOS-09"],
+  ]),
   ...at("server/adapters/express/peer.ts", [
     [
       "only trusted proxies name the peer",

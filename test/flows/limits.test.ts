@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it, vi } from "vitest"
 import { encodeHeader } from "../../shared/values/codec.ts"
 import { paymentSignatureHeader } from "../../shared/x402/messages.ts"
 import { randomAccount } from "../support/payments.ts"
+import { createProofKey, type ProofKey, proofOf, withProof } from "../support/proofs.ts"
 import { openService, postToken, preparePurchase, type TestService, watch } from "../support/service.ts"
 
 let service: TestService
@@ -63,6 +64,22 @@ describe("request rates of the token endpoint", () => {
       "rate_limited",
       "payment_missing",
     ])
+  })
+
+  it("DOS-09: refuse the excess proofs of one key, and none of another's", async () => {
+    await open({ limits: { ...limits, requestsPerToken: 2 } })
+    const [key, other] = [await createProofKey(), await createProofKey()]
+    const buyWith = async (by: ProofKey) => {
+      const { headers } = await preparePurchase(service, await service.customer())
+      const at = Math.floor(Date.now() / 1000)
+      return withProof(
+        (dpop) => postToken(service.url, { ...headers, dpop }),
+        (nonce) => proofOf(by, { method: "POST", url: `${service.url}/token`, at, nonce }),
+      )
+    }
+    expect([(await buyWith(key)).status, (await buyWith(key)).status]).toEqual([200, 200])
+    expect((await buyWith(key)).body.reason).toBe("rate_limited")
+    expect((await buyWith(other)).status).toBe(200)
   })
 
   it("refuse a payer's excess payments before the chain is read", async () => {

@@ -14,11 +14,14 @@ import type { NewlyRedeemed } from "./redeem.ts"
 export async function answer(
   outcome: NewlyRedeemed | Repeated,
   located: Located,
-  { signal }: Pick<TokenRequest, "signal">,
+  { signal, claimProof }: Pick<TokenRequest, "signal" | "claimProof">,
   deps: TokenDeps,
   options: TokenOptions,
 ): Promise<TokenAnswer> {
-  if (outcome.kind === "repeated") requireOwner(outcome, located, deps, options)
+  if (outcome.kind === "repeated") {
+    requireOwner(outcome, located, deps, options)
+    await claimProof()
+  }
   const { grant, redemption } = isGiven(outcome) ? outcome : await awaitToken(outcome, signal, deps, options)
   const over = whyOver(grant, settlementState(redemption.state), deps.now())
   if (over) throw new Refusal(over)

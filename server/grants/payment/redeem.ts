@@ -10,6 +10,7 @@ import type { PaymentOrder, Redeemed } from "../../ports/records.ts"
 import type { Logger } from "../../ports/runtime.ts"
 import { freshId } from "../answer.ts"
 import type { TokenDeps, TokenOptions, TokenRequest } from "../grant-type.ts"
+import { claimProofFor } from "../proof-claim.ts"
 import type { Checked } from "./chain.ts"
 import type { Repeated } from "./recall.ts"
 import { createTopUpOrder } from "./top-up.ts"
@@ -30,6 +31,7 @@ export async function redeem(
   const order = orderOf(checked, deps.now(), options)
   const hasProof = opening !== null || proof.idempotencyHash !== null
   const retrySecret = hasProof ? undefined : Buffer.from(deps.random(32)).toString("base64url")
+  await (target ? claimProofFor(target.grantId, request, deps) : request.claimProof())
   const outcome = target
     ? await deps.store.topUp(await createTopUpOrder(order, { ...checked, target }, request, deps, options))
     : await deps.store.redeem({

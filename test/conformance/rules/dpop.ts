@@ -177,10 +177,15 @@ export const dpopRules: readonly Rule[] = [
     clause: "RFC 9449 §11.1",
     promise: "a proof is accepted once",
     async check(subject) {
-      const { key, terms } = await prepareProof(subject)
+      const { terms } = await prepareProof(subject)
+      const { key, refreshToken } = await subject.bound()
       const proof = await proofOf(key, { ...terms, at: now() })
-      requireEqual("the first time", (await sendProofs(subject, proof)).body.error, "invalid_grant")
-      requireProofRefused("the second time", await sendProofs(subject, proof))
+      const refresh = () =>
+        subject.atToken(
+          withHeaders(form({ grant_type: "refresh_token", refresh_token: refreshToken }), [["dpop", proof]]),
+        )
+      requireStatus("the first time", await refresh(), 200)
+      requireProofRefused("the second time", await refresh())
       const grant = await prepareBoundToken(subject)
       const sameProof = await proofOf(grant.key, { ...grant.terms, at: now() })
       const answers = await Promise.all([1, 2, 3, 4].map(() => subject.atGate(shown(grant.token, sameProof))))

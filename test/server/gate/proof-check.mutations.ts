@@ -29,13 +29,22 @@ export const mutations: readonly Mutation[] = [
     ],
   ]),
   ...at("server/gate/proof-check.ts", [
-    [
-      "DPoP: a proof is used once",
-      'if (use === "used") return unproven("It was used before.")',
-      "",
-      "N-9449-6",
-    ],
+    ["DPoP: a proof is used once", 'return use === "taken"', "return true", "RPL-25"],
     ["DPoP: a nonce is fresh", "return [0, 1].find(", "return [0, 1, 2].find(", "N-9449-5"],
+  ]),
+  ...at("server/gate/gate.ts", [
+    [
+      "DPoP: the gate claims a proof before the call",
+      "if (proven && !(await proven.claim()))",
+      "if (false)",
+      "RPL-25",
+    ],
+    [
+      "DPoP: a token that calls too often uses up no proofs",
+      "if (isTooMuch(known, at, options.requestsPerToken)) return",
+      "if (await proven?.claim().then(() => isTooMuch(known, at, options.requestsPerToken))) return",
+      "DOS-09",
+    ],
   ]),
   ...at("shared/oauth/token-check.ts", [
     [

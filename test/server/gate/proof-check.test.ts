@@ -60,7 +60,7 @@ beforeEach(async () => {
 })
 
 /** Opens a gate with state of its own on the shared store. */
-function newGate({ nonces = false } = {}) {
+function newGate({ nonces = false, requestsPerToken = 1000 } = {}) {
   const feed = { age: () => 0 }
   const now = () => time
   return createGate(
@@ -73,7 +73,7 @@ function newGate({ nonces = false } = {}) {
       checkProof: createProofCheck({ verify: verifyProof, keys, store, now }, { nonces }),
       now,
     },
-    { issuer: resource, resource, requestsPerToken: 1000 },
+    { issuer: resource, resource, requestsPerToken },
   )
 }
 const requestWith = (dpop: readonly string[], changes: Partial<GateRequest> = {}): GateRequest => ({
@@ -240,6 +240,15 @@ describe("a bound token", () => {
     // The same jti at another address is another proof.
     const elsewhere = await proof({ jti: "once", url: `${resource}/movies/2` })
     expect(await reasonOf(requestWith([elsewhere], { path: "/movies/2" }))).toBe("pass")
+  })
+
+  it("N-9449-6, DOS-09: uses up no proof beyond the calls of its token", async () => {
+    const gate = newGate({ requestsPerToken: 2 })
+    const proofs = await Promise.all([proof(), proof(), proof()])
+    const reasons: string[] = []
+    for (const each of proofs) reasons.push(await reasonOf(requestWith([each]), gate))
+    expect(reasons).toEqual(["pass", "pass", "too_many_requests"])
+    expect(await reasonOf(requestWith(proofs.slice(2)))).toBe("pass")
   })
 
   it("keeps its proof unused when the request is refused for another reason", async () => {
