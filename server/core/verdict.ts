@@ -71,7 +71,11 @@ export function judge(examined: Examined): Verdict {
   // Code can pass a simulation and refuse in a transaction, so it gets one try: a second would only cost more gas.
   if (examined.tried && hasCode(examined))
     return fail("contract_payer", Number(validBefore) + lastLookSeconds)
-  if (reading.transferred && reading.received >= value && !examined.refused) return { kind: "send" }
+  if (reading.transferred && reading.received >= value) {
+    if (!examined.refused) return { kind: "send" }
+    // Without code the payer cannot tell the two apart, so they saw different blocks: a stale read fails no payment.
+    if (!hasCode(examined)) return wait(retryDelay(redemption.attempts, examined.chance))
+  }
   return judgeRefused(examined)
 }
 
@@ -97,6 +101,8 @@ function judgeUsed({ redemption, reading, findings, confirmations, chance }: Exa
 /** The transfer does not go through though its nonce is free; one look proves nothing, so the first is a doubt. */
 function judgeRefused({ redemption, reading, doubt, confirmations, chance }: Examined): Verdict {
   const { value, validBefore } = redemption.transfer
+  // The payment was accepted at a later block: a node that lags behind it may not know the payer's money yet.
+  if (reading.blockNumber < redemption.fromBlock) return wait(retryDelay(redemption.attempts, chance, 8))
   const failure =
     reading.payerCode !== null
       ? "contract_payer"

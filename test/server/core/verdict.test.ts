@@ -89,6 +89,21 @@ describe("an unused nonce", () => {
     })
   })
 
+  it("SET-29: draws no doubt from a block older than the accepted read", () => {
+    const reading = { ...refused, balance: 0n, blockNumber: redemption.fromBlock - 1n }
+    expect(judge(examined({ reading }))).toMatchObject({ kind: "wait", doubt: null })
+    const doubt = { failure: "insufficient_funds", sinceBlock: 1n } as const
+    expect(judge(examined({ reading, doubt }))).toMatchObject({ kind: "wait", doubt: null })
+  })
+
+  it("SET-29: a refused simulation against a good reading fails no payer without code", () => {
+    const doubt = { failure: "refused_by_asset", sinceBlock: 1n } as const
+    const redemption = at("accepted", { attempts: 9 })
+    expect(judge(examined({ redemption, refused: true, doubt }))).toMatchObject({ kind: "wait", doubt: null })
+    const reading = { ...good, payerCode: `0x${"c0".repeat(32)}` } as const
+    expect(judge(examined({ redemption, reading, refused: true })).kind).toBe("wait")
+  })
+
   it("fails as expired once a block is too late for the payment", () => {
     const late = { ...refused, blockTime: Number(validBefore) }
     expect(judge(examined({ reading: late }))).toEqual({

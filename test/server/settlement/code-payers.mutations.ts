@@ -19,8 +19,8 @@ export const mutations: readonly Mutation[] = [
     ],
     [
       "a refused simulation outweighs the reading",
-      " && !examined.refused) return",
-      ") return",
+      "if (!examined.refused) return",
+      "if (true) return",
       "refuses at a real gas price costs no gas",
     ],
   ]),
