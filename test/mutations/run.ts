@@ -17,6 +17,8 @@ const sources = [
   "package.json",
   "tsconfig.json",
   "README.md",
+  "CHANGELOG.md",
+  "CONTRIBUTING.md",
   "docs",
 ]
 const longestSeconds = 120
