@@ -67,6 +67,8 @@ export const initChain = (options: InitChainOptions, io: InitChainIo): Promise<n
     return code
   })
 
+const leaseTaken = "a service settles from this database: stop it and run this again"
+
 async function init(id: string, { store, relayers, config }: Site, io: InitChainIo): Promise<object> {
   const network = networks.get(id)
   const [relayer] = relayers
@@ -82,7 +84,7 @@ async function init(id: string, { store, relayers, config }: Site, io: InitChain
   const holder = `init-chain ${randomBytes(16).toString("hex")}`
   const renew = async () => {
     const lease = await store.lease({ holder, seconds: 5, now: nowSeconds() })
-    if (!lease) throw new NotDeployable("a service settles from this database: stop it and run this again")
+    if (!lease) throw new NotDeployable(leaseTaken)
     return lease.fence
   }
   let fence = await renew()
@@ -166,7 +168,9 @@ async function minedHash(chain: Chain, { versions }: RelayTransaction): Promise<
 
 /** Returns the message of a problem that the operator can correct. Other errors are defects. */
 function messageOf(error: unknown): string {
-  const known = [NotDeployable, ChainUnavailable, ChainMismatch, StoreUnavailable, Fenced]
+  // The lease can pass to a service between two verbs of the store as well.
+  if (error instanceof Fenced) return leaseTaken
+  const known = [NotDeployable, ChainUnavailable, ChainMismatch, StoreUnavailable]
   if (error instanceof Error && known.some((kind) => error instanceof kind)) return error.message
   throw error
 }
