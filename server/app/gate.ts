@@ -38,7 +38,7 @@ export function createGateParts(
       { keys, keyFeed, revocations, whitelist, checkProof, metering, now },
       { issuer, resource, requestsPerToken: limits.requestsPerToken },
     ),
-    challenges: createChallenges({ resource, endpoints, prices, x402v1 }),
+    challenges: createChallenges({ issuer, resource, endpoints, prices, x402v1 }),
   }
 }
 

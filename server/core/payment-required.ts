@@ -9,10 +9,12 @@ import { checksumAddress } from "../../shared/values/evm.ts"
 import {
   type AccessTokenInfo,
   accessTokenExtension,
+  authHintsExtension,
   type PaymentRequirements,
   paymentIdentifierExtension,
 } from "../../shared/x402/messages.ts"
 import { economicsOf } from "./economics.ts"
+import { priceSentence } from "./price-sentence.ts"
 import type { PricedOffer } from "./pricing.ts"
 
 /** A stock nginx breaks at about 3,800 characters of header. */
@@ -25,6 +27,7 @@ export type PaymentRequiredTerms = {
   readonly offers: readonly PricedOffer[]
   /** Units that the call costs; absent at the token endpoint. */
   readonly cost?: number
+  readonly issuer: string
   readonly tokenEndpoint: string
   /** The audience of tokens. */
   readonly resource: string
@@ -40,7 +43,7 @@ export type PaymentRequiredTerms = {
 export type PaymentRequiredForms = {
   /** The value of `PAYMENT-REQUIRED`, at most {@link headerLimit} characters. */
   readonly header: string
-  /** The same as JSON, with every entry. */
+  /** The same as JSON, with every entry, and a `message` for a person. */
   readonly body: string
 }
 
@@ -59,11 +62,12 @@ export function createPaymentRequired(terms: PaymentRequiredTerms): PaymentRequi
       accepted,
     })),
   )
-  const body = JSON.stringify(paymentRequired(terms, entries, "whole"))
+  const whole = paymentRequired(terms, entries, "whole")
+  const body = JSON.stringify(whole)
   let count = entries.length
-  let header = encodeHeader(paymentRequired(terms, entries, "whole"))
+  let header = encodeHeader(whole)
   if (header.length > headerLimit) header = encodeHeader(paymentRequired(terms, entries, "bare"))
-  // Comparisons go first. Entries that do not fit stay in the body only; the first always goes out, or a client would have nothing to buy.
+  // The sentence, comparisons and hints go first. Entries that do not fit stay in the body only; the first always goes out, or a client would have nothing to buy.
   while (header.length > headerLimit && count > 1) {
     count -= 1
     header = encodeHeader(paymentRequired(terms, entries.slice(0, count), "bare"))
@@ -96,13 +100,31 @@ function paymentRequired(terms: PaymentRequiredTerms, entries: readonly Entry[],
   return {
     x402Version: 2,
     error: terms.error,
+    ...(form === "whole" && { message: priceSentence(terms.offers, terms.tokenEndpoint) }),
     resource: { url: terms.url, mimeType: "application/json" },
     accepts: entries.map((entry) => entry.accepted),
     extensions: {
       [accessTokenExtension]: { info, schema: { type: "object" } },
       [paymentIdentifierExtension]: { info: { required: false }, schema: { type: "object" } },
+      ...(form === "whole" && authHints(terms, entries)),
     },
   }
+}
+
+/** The entries that the gate takes with a token only, and the token endpoint; absent where every entry can be paid. */
+function authHints({ issuer, tokenEndpoint, paymentFlow }: PaymentRequiredTerms, entries: readonly Entry[]) {
+  const tokens = new Map<"Bearer" | "DPoP", number[]>()
+  for (const [index, { offer, accepted }] of entries.entries()) {
+    if (paymentFlow === undefined || accepted.extra?.paymentFlow !== paymentFlow) continue
+    const tokenType = offer.dpop === "required" ? "DPoP" : "Bearer"
+    tokens.set(tokenType, [...(tokens.get(tokenType) ?? []), index])
+  }
+  if (tokens.size === 0) return {}
+  const authRequirements = [...tokens].map(([tokenType, acceptIndexes]) => ({
+    acceptIndexes,
+    methods: [{ type: "oauth2", tokenType, authorizationServer: issuer, tokenEndpoint }],
+  }))
+  return { [authHintsExtension]: { info: { authRequirements }, schema: { type: "object" } } }
 }
 
 /** The entries of offers as they are paid. */
@@ -129,7 +151,7 @@ function requirements(
       payTo: checksumAddress(price.payTo),
       maxTimeoutSeconds: price.maxTimeoutSeconds,
       extra: {
-        ...(asset && scheme.extra(asset)),
+        ...(asset && { ...scheme.extra(asset), decimals: asset.decimals }),
         offer: offer.ref,
         ...(price.quote !== undefined && { quote: price.quote }),
         ...(paymentFlow !== undefined && { paymentFlow }),

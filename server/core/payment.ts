@@ -44,7 +44,7 @@ export function locatePayment(input: unknown): LocatedPayment {
   const transfer = readTransfer(scheme, payload, address)
   return {
     accepted,
-    identifier: extensions?.["payment-identifier"]?.info?.id,
+    identifier: extensions?.["payment-identifier"]?.info?.id ?? undefined,
     scheme,
     network,
     asset,

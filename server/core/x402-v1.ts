@@ -11,6 +11,7 @@ import { type PaymentRequiredV1, paymentPayloadV1Schema } from "../../shared/x40
 export function bodyV1(terms: {
   readonly url: string
   readonly error: string
+  readonly message: string
   readonly accepts: readonly PaymentRequirements[]
 }): string | undefined {
   const accepts = terms.accepts.flatMap((entry) => {
@@ -33,7 +34,8 @@ export function bodyV1(terms: {
     ]
   })
   if (accepts.length === 0) return undefined
-  return JSON.stringify({ x402Version: 1, error: terms.error, accepts } satisfies PaymentRequiredV1)
+  const { error, message } = terms
+  return JSON.stringify({ x402Version: 1, error, message, accepts } satisfies PaymentRequiredV1)
 }
 
 /**

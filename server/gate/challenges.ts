@@ -11,6 +11,7 @@ import { urlWithin } from "../../shared/oauth/messages.ts"
 import { type GateReason, gateRefusals } from "../../shared/refusals.ts"
 import { opens } from "../core/offers.ts"
 import { createPaymentRequired, offersFor, payableEntries } from "../core/payment-required.ts"
+import { priceSentence } from "../core/price-sentence.ts"
 import type { PricedOffer } from "../core/pricing.ts"
 import { bodyV1 } from "../core/x402-v1.ts"
 import type { PriceList } from "../feeds/price-list.ts"
@@ -29,6 +30,7 @@ export type ChallengedRoute = {
 }
 
 export type ChallengeOptions = {
+  readonly issuer: string
   readonly resource: string
   readonly endpoints: { readonly token: string; readonly protectedResource: string }
   readonly prices: Pick<PriceList, "offers" | "current">
@@ -38,7 +40,7 @@ export type ChallengeOptions = {
 
 /** Each answer is built once, until a price changes; the cache is bounded for routers mounted under changing paths. */
 export function createChallenges(options: ChallengeOptions): Challenges {
-  const { resource, endpoints, prices } = options
+  const { issuer, resource, endpoints, prices } = options
   const built = new LRUCache<string, PlainAnswer>({ max: 1000 })
   let priced = prices.current()
 
@@ -75,13 +77,18 @@ export function createChallenges(options: ChallengeOptions): Challenges {
       ...terms,
       offers,
       cost,
+      issuer,
       tokenEndpoint: endpoints.token,
       resource,
       paymentFlow: "access-token",
       payAtRoutes: isPayable,
     })
     const v1 = options.x402v1
-      ? bodyV1({ ...terms, accepts: payableEntries(offers.filter(isPayable)) })
+      ? bodyV1({
+          ...terms,
+          message: priceSentence(offers, endpoints.token),
+          accepts: payableEntries(offers.filter(isPayable)),
+        })
       : undefined
     return { header, body: v1 ?? body }
   }

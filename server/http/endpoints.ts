@@ -16,8 +16,9 @@ import { peerKey } from "./rate.ts"
 import { json } from "./respond.ts"
 import { createRevocationsHandler } from "./revocations.ts"
 import type { Route } from "./router.ts"
-import { createTokenHandler } from "./token-endpoint.ts"
+import { createOffersHandler, createTokenHandler } from "./token-endpoint.ts"
 import { createIntrospectionHandler, createRevocationHandler } from "./token-inspection.ts"
+import { createTokenOffers } from "./token-offers.ts"
 
 export type EndpointParts = {
   readonly issuer: string
@@ -48,14 +49,15 @@ export type EndpointParts = {
 export function endpointRoutes(parts: EndpointParts): readonly Route[] {
   const { issuer, resource, endpoints, prices, peers, bodySeconds, health } = parts
   const { offers } = prices
+  const { x402v1 } = parts
+  const tokenOffers = createTokenOffers({ issuer, tokenEndpoint: endpoints.token, resource, prices, x402v1 })
   const token = createTokenHandler(parts.endpoint, {
-    tokenEndpoint: endpoints.token,
-    resource,
     prices,
+    offers: tokenOffers,
     peers,
     draining: health.draining,
     bodySeconds,
-    x402v1: parts.x402v1,
+    x402v1,
   })
   const metadata = authorizationServerMetadata(issuer, endpoints, {
     offers,
@@ -64,7 +66,12 @@ export function endpointRoutes(parts: EndpointParts): readonly Route[] {
   })
   const protectedResource = protectedResourceMetadata(issuer, resource, offers)
   return [
-    { path: pathOf(endpoints.token), methods: ["POST"], handle: token },
+    {
+      path: pathOf(endpoints.token),
+      methods: ["POST"],
+      handle: token,
+      show: createOffersHandler({ offers: tokenOffers, peers }),
+    },
     { path: pathOf(endpoints.status), methods: ["GET"], handle: createGrantHandler(parts.status, peers) },
     { path: pathOf(endpoints.receipt), methods: ["GET"], handle: createGrantHandler(parts.receipt, peers) },
     {

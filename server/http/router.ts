@@ -22,6 +22,8 @@ export type Route = {
   readonly path: string
   readonly methods: readonly string[]
   readonly handle: Handler
+  /** Explains the endpoint to a GET or HEAD that it does not take. */
+  readonly show?: Handler
   /** True for requests that a proxy forwards: every path below, every method, and repeated headers unchanged. */
   readonly forwarded?: true
 }
@@ -45,10 +47,11 @@ export function createRouter(routes: readonly Route[], log: Logger): Router {
     if (!route) throw new Refusal("not_found")
     if (route.forwarded) return route.handle(request, caller)
     const method = request.method === "HEAD" ? "GET" : request.method
-    if (!route.methods.includes(method)) throw new Refusal("method_not_allowed")
+    const handle = route.methods.includes(method) ? route.handle : method === "GET" ? route.show : undefined
+    if (!handle) throw new Refusal("method_not_allowed")
     const repeated = repeatedHeader(caller.rawHeaders)
     if (repeated !== undefined) throw new Refusal("malformed", `Found the header ${repeated} twice.`)
-    return route.handle(request, caller)
+    return handle(request, caller)
   }
 
   return {

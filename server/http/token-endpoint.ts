@@ -1,4 +1,4 @@
-/** Serves `POST /token`: reads the request within limits, and writes the answer of the token endpoint. */
+/** Serves `/token`: reads a POST within limits, writes the answer of the token endpoint, and shows the offers to a GET. */
 
 import { dpopHeader, dpopNonceHeader } from "../../shared/oauth/dpop.ts"
 import {
@@ -14,15 +14,13 @@ import { JsonError } from "../../shared/values/json.ts"
 import {
   type PaymentRequirements,
   paymentHeaderV1,
-  paymentRequiredHeader,
   paymentResponseHeader,
   paymentResponseHeaderV1,
   paymentSignatureHeader,
 } from "../../shared/x402/messages.ts"
 import { type GatedRoute, opens } from "../core/offers.ts"
-import { createPaymentRequired, type PaymentRequiredForms, payableEntries } from "../core/payment-required.ts"
-import type { PricedOffer } from "../core/pricing.ts"
-import { bodyV1, paymentOfV1, settlementOfV1 } from "../core/x402-v1.ts"
+import { payableEntries } from "../core/payment-required.ts"
+import { paymentOfV1, settlementOfV1 } from "../core/x402-v1.ts"
 import type { PriceList } from "../feeds/price-list.ts"
 import type { TokenEndpointAnswer } from "../grants/grant-type.ts"
 import type { TokenEndpoint, TokenEndpointRequest } from "../grants/token-endpoint.ts"
@@ -30,13 +28,13 @@ import type { Rate } from "../ports/runtime.ts"
 import { hexHeader } from "./headers.ts"
 import { peerKey } from "./rate.ts"
 import { readParameters } from "./read-body.ts"
-import { json, noStore } from "./respond.ts"
+import { json } from "./respond.ts"
 import type { Handler } from "./router.ts"
+import type { TokenOffers } from "./token-offers.ts"
 
 export type TokenHttpOptions = {
-  readonly tokenEndpoint: string
-  readonly resource: string
-  readonly prices: Pick<PriceList, "offers" | "current">
+  readonly prices: Pick<PriceList, "current">
+  readonly offers: TokenOffers
   /** Requests by peer. */
   readonly peers: Rate
   /** True while the service stops: it finishes requests under way and begins no new ones. */
@@ -49,46 +47,14 @@ export type TokenHttpOptions = {
 
 /** Answers, or throws what `refusalResponse` turns into an answer. */
 export function createTokenHandler(endpoint: TokenEndpoint, options: TokenHttpOptions): Handler {
-  const { prices } = options
-  const quotes = new Map<string | null, PaymentRequiredForms>()
-  let priced = prices.current()
-
-  /** Returns the offers on sale now, or the one that `?offer=` names by id or reference. */
-  function offersNamed(wanted: string | null): readonly PricedOffer[] {
-    const sold = prices.offers.find((offer) => offer.id === wanted || offer.ref === wanted)
-    if (wanted !== null && !sold) throw new Refusal("offer_unknown")
-    const offers = sold ? prices.current().filter(({ ref }) => ref === sold.ref) : prices.current()
-    if (offers.length === 0) throw new Refusal("price_unavailable")
-    return offers
-  }
-
-  function quoteFor(wanted: string | null): PaymentRequiredForms {
-    if (priced !== prices.current()) {
-      quotes.clear()
-      priced = prices.current()
-    }
-    const known = quotes.get(wanted)
-    if (known) return known
-    const offers = offersNamed(wanted)
-    const terms = { url: options.tokenEndpoint, error: "payment_missing" }
-    const { header, body } = createPaymentRequired({
-      ...terms,
-      offers,
-      tokenEndpoint: options.tokenEndpoint,
-      resource: options.resource,
-    })
-    const v1 = options.x402v1 ? bodyV1({ ...terms, accepts: payableEntries(offers) }) : undefined
-    const made = { header, body: v1 ?? body }
-    quotes.set(wanted, made)
-    return made
-  }
+  const { prices, offers } = options
 
   /** Returns the offers that a payment of x402 v1, which names none, can buy. */
   function payableIn(request: Request, gatedRoute: GatedRoute | undefined): readonly PaymentRequirements[] {
-    const offers = gatedRoute
+    const onSale = gatedRoute
       ? prices.current().filter((offer) => opens(offer, gatedRoute))
-      : offersNamed(wantedIn(request))
-    return payableEntries(offers)
+      : offers.named(wantedIn(request))
+    return payableEntries(onSale)
   }
 
   return async function token(request, caller) {
@@ -101,13 +67,23 @@ export function createTokenHandler(endpoint: TokenEndpoint, options: TokenHttpOp
     const isV1 = carried?.version === 1
     const payment = isV1 ? paymentOfV1(carried.payment, payableIn(request, gatedRoute)) : carried?.payment
     const tokenRequest = readTokenRequest(request, parameters, payment)
-    if (tokenRequest)
-      return tokenResponse(await endpoint({ ...tokenRequest, gatedRoute, peer: peerKey(caller.peer) }), isV1)
-    const { header, body } = quoteFor(wantedIn(request))
-    return new Response(body, {
-      status: 402,
-      headers: { ...noStore, "content-type": "application/json", [paymentRequiredHeader]: header },
-    })
+    if (!tokenRequest) return offers.answer(wantedIn(request))
+    return tokenResponse(await endpoint({ ...tokenRequest, gatedRoute, peer: peerKey(caller.peer) }), isV1)
+  }
+}
+
+/**
+ * Shows the offers to a GET, so that a person or a crawler that follows the link finds them. A payment in a GET is refused:
+ * caches and logs treat a GET as harmless.
+ */
+export function createOffersHandler({ offers, peers }: Pick<TokenHttpOptions, "offers" | "peers">): Handler {
+  return async function showOffers(request, { peer }) {
+    await peers.take(peerKey(peer))
+    if ([paymentSignatureHeader, paymentHeaderV1].some((name) => request.headers.has(name)))
+      throw new Refusal("method_not_allowed")
+    const shown = offers.answer(wantedIn(request))
+    shown.headers.set("allow", "POST")
+    return shown
   }
 }
 

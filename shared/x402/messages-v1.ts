@@ -21,6 +21,8 @@ export type PaymentRequirementsV1 = {
 export type PaymentRequiredV1 = {
   x402Version: 1
   error: string
+  /** One sentence for a person. */
+  message: string
   accepts: PaymentRequirementsV1[]
 }
 

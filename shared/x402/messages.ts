@@ -25,6 +25,8 @@ export const requirementsSchema = z.object({
     .object({
       name: text(128).optional(),
       version: text(32).optional(),
+      /** Decimals of the asset, for display only: amounts are atomic units. */
+      decimals: z.number().int().nonnegative().max(255).optional(),
       /** The id of the offer, `@`, and 8 hex digits of the hash of its content. */
       offer: text(200).optional(),
       /** A sealed price quote, for prices that change. */
@@ -71,6 +73,8 @@ export type AccessTokenInfo = z.infer<typeof accessTokenInfoSchema>
 
 export const accessTokenExtension = "access-token"
 export const paymentIdentifierExtension = "payment-identifier"
+/** Names the entries of `accepts` that need a credential, and the token endpoint that issues it. */
+export const authHintsExtension = "auth-hints"
 
 export const paymentRequiredSchema = z.object({
   x402Version: z.literal(2),
@@ -93,11 +97,12 @@ export const paymentPayloadSchema = z.object({
   accepted: requirementsSchema,
   /** The scheme reads it strictly. */
   payload: z.unknown(),
+  /** Some clients write null for a member that they do not use, here and in `resource`. */
   extensions: z
     .object({
       [paymentIdentifierExtension]: z
-        .object({ info: z.object({ id: text(200).optional() }).optional() })
-        .optional(),
+        .object({ info: z.object({ id: text(200).nullish() }).nullish() })
+        .nullish(),
     })
     .nullish(),
 })

@@ -5,6 +5,23 @@ export const mutations: readonly Mutation[] = [
   ...at("server/http/respond.ts", [
     ["no-store on tokens", '"cache-control": "no-store", ', "", "one payment opens a route"],
   ]),
+  ...at("server/http/token-endpoint.ts", [
+    [
+      "no payment in a GET",
+      `if ([paymentSignatureHeader, paymentHeaderV1].some((name) => request.headers.has(name)))
+      throw new Refusal("method_not_allowed")`,
+      "",
+      "GET /token shows the offers",
+    ],
+  ]),
+  ...at("server/core/payment-required.ts", [
+    [
+      "no hint that a payable entry needs a token",
+      "if (paymentFlow === undefined || accepted.extra?.paymentFlow !== paymentFlow) continue",
+      "",
+      "names the token endpoint in auth-hints",
+    ],
+  ]),
   ...at("server/gate/handle-gate.ts", [
     [
       "private, no-store on paid answers",

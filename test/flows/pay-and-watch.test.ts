@@ -34,6 +34,7 @@ describe("buying and using a token", () => {
     )
     const quote = decodeHeader(refused.headers.get(paymentRequiredHeader)!)
     expect(quote).toEqual(refused.body)
+    expect(refused.body.message).toContain(`POST ${service.url}/token`)
     expect(refused.body.error).toBe("token_missing")
     expect(refused.body.resource.url).toBe(`${service.url}/movies/{id}`)
     const { accepts, extensions } = paymentRequiredSchema.parse(quote)
@@ -120,8 +121,27 @@ describe("buying and using a token", () => {
     expect((await fetch(`${service.url}/token?offer=none`, { method: "POST" })).status).toBe(400)
   })
 
+  it("N-6749-1: GET /token shows the offers, and takes no payment", async () => {
+    const shown = await fetch(`${service.url}/token?offer=studio`)
+    expect(shown.status).toBe(402)
+    expect(Object.fromEntries(shown.headers)).toMatchObject({ allow: "POST", "cache-control": "no-store" })
+    const body = await shown.json()
+    expect(body).toMatchObject({
+      accepts: [{}],
+      message: expect.stringContaining(`POST ${service.url}/token`),
+    })
+    expect(paymentRequiredSchema.parse(decodeHeader(shown.headers.get("payment-required") ?? ""))).toEqual(
+      paymentRequiredSchema.parse(body),
+    )
+    expect(await (await fetch(`${service.url}/token`, { method: "HEAD" })).text()).toBe("")
+    for (const header of ["PAYMENT-SIGNATURE", "X-PAYMENT"]) {
+      const paid = await fetch(`${service.url}/token`, { headers: { [header]: "e30=" } })
+      expect([paid.status, paid.headers.get("allow")], header).toEqual([405, "POST"])
+    }
+  })
+
   it("N-6749-1: /token answers other methods with 405 and Allow: POST", async () => {
-    for (const method of ["GET", "PUT", "DELETE", "HEAD", "PATCH"]) {
+    for (const method of ["PUT", "DELETE", "PATCH"]) {
       const response = await fetch(`${service.url}/token`, { method })
       expect(response.status, method).toBe(405)
       expect(response.headers.get("allow"), method).toBe("POST")

@@ -294,6 +294,7 @@ describe("x402 v1", () => {
       expect((await ask(path, {}, { method })).body).toEqual({
         x402Version: 1,
         error: expect.any(String),
+        message: expect.stringContaining("Access costs 0.01 USDC on Base Sepolia"),
         accepts: [
           expect.objectContaining({
             scheme: "exact",

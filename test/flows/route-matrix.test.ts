@@ -151,7 +151,7 @@ describe("every spelling of a gated route", () => {
       expect(
         statusOf(await ask("POST", "/paid/data?_method=GET", override, bearer(), "Content-Length: 0")),
       ).toBe(404)
-      expect(statusOf(await ask("GET", "/token?_method=POST", override.replace("GET", "POST")))).toBe(405)
+      expect(statusOf(await ask("GET", "/token?_method=POST", override.replace("GET", "POST")))).toBe(402)
     }
     expect(handled).toBe(0)
   })
@@ -263,6 +263,7 @@ describe("failures of the gate", () => {
       handleGate: createHandleGate({
         gate: () => Promise.reject(new Error("the gate is broken")),
         challenges: createChallenges({
+          issuer: service.url,
           resource: service.url,
           endpoints: endpointsOf(service.url, service.url),
           prices: { offers: service.issuer.config.offers, current: () => [] },

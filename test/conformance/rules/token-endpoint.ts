@@ -63,11 +63,12 @@ export const tokenEndpointRules: readonly Rule[] = [
   {
     id: "N-6749-1",
     clause: "RFC 6749 §3.2",
-    promise: "the token endpoint accepts POST only; other methods get 405 with Allow, and no token",
+    promise: "no method but POST yields a token; the others get 402 (GET) or 405, with Allow",
     async check(subject) {
       for (const method of ["GET", "HEAD", "PUT", "DELETE", "PATCH", "PROPFIND"]) {
         const answer = await subject.atToken({ method })
-        requireStatus(method, answer, 405)
+        const isRead = method === "GET" || method === "HEAD"
+        requireStatus(method, answer, ...(isRead ? [402, 405] : [405]))
         requireEqual(`${method}: Allow`, answer.header("allow"), "POST")
         requireThat(answer.body.access_token === undefined, `${method}: found a token, wanted none`)
       }

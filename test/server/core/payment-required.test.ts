@@ -22,6 +22,7 @@ const priced = (offers: readonly Offer[]) => pricedOffers(offers, () => undefine
 const terms = {
   url: "http://127.0.0.1:8402/movies/{id}",
   error: "token_missing",
+  issuer: "http://127.0.0.1:8402",
   tokenEndpoint: "http://127.0.0.1:8402/token",
   resource: "http://127.0.0.1:8402",
 }
@@ -35,6 +36,9 @@ describe("the payment-required answer", () => {
       paymentFlow: "access-token",
     })
     expect(decodeHeader(header)).toEqual(JSON.parse(body))
+    expect(JSON.parse(body).message).toBe(
+      "Access costs 0.01 USDC on Sepolia: buy a token with a signed x402 payment at POST http://127.0.0.1:8402/token.",
+    )
     expect(JSON.parse(body)).toMatchObject({
       x402Version: 2,
       error: "token_missing",
@@ -46,13 +50,46 @@ describe("the payment-required answer", () => {
           amount: "10000",
           payTo,
           maxTimeoutSeconds: 600,
-          extra: { name: "USDC", version: "2", offer: config.offers[0]?.ref, paymentFlow: "access-token" },
+          extra: {
+            name: "USDC",
+            version: "2",
+            decimals: 6,
+            offer: config.offers[0]?.ref,
+            paymentFlow: "access-token",
+          },
         },
       ],
       extensions: {
         "access-token": { info: { tokenEndpoint: terms.tokenEndpoint, resource: terms.resource } },
       },
     })
+  })
+
+  it("names the token endpoint in auth-hints, for the entries that the gate does not take", () => {
+    const [bearer, bound, payable] = config.offers
+    const offers = priced([bearer, { ...bound, dpop: "required" }, payable] as Offer[])
+    const atGate = createPaymentRequired({
+      ...terms,
+      offers,
+      paymentFlow: "access-token",
+      payAtRoutes: ({ id }) => id === payable?.id,
+    })
+    const method = { type: "oauth2", authorizationServer: terms.issuer, tokenEndpoint: terms.tokenEndpoint }
+    expect(JSON.parse(atGate.body).extensions["auth-hints"].info).toEqual({
+      authRequirements: [
+        { acceptIndexes: [0], methods: [{ ...method, tokenType: "Bearer" }] },
+        { acceptIndexes: [1], methods: [{ ...method, tokenType: "DPoP" }] },
+      ],
+    })
+    const { body } = createPaymentRequired({ ...terms, offers })
+    expect(JSON.parse(body).extensions["auth-hints"]).toBeUndefined()
+  })
+
+  it("says in words where there are several prices, or none", () => {
+    const messageOf = (offers: readonly Offer[]) =>
+      JSON.parse(createPaymentRequired({ ...terms, offers: priced(offers) }).body).message
+    expect(messageOf(config.offers)).toContain("0.01 USDC on Sepolia or another price of this list: buy")
+    expect(messageOf([])).toBe("Access is not on sale here: only callers on the whitelist get tokens.")
   })
 
   it("keeps the header under a proxy's limit and all offers in the body", () => {

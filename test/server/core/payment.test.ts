@@ -137,6 +137,15 @@ describe("a payment", () => {
     expect(reasonOf(extended)).toBe("matched")
   })
 
+  it("is accepted with null for each member of the envelope that it does not use", async () => {
+    const payload = await sign()
+    for (const id of [{ info: { id: null } }, { info: null }, null])
+      expect(reasonOf({ ...payload, resource: null, extensions: { "payment-identifier": id } })).toBe(
+        "matched",
+      )
+    expect(reasonOf({ ...payload, resource: null, extensions: null })).toBe("matched")
+  })
+
   it("is counted in millionths of the currency, rounded up", () => {
     const usdc = networks.get(sepoliaId)!.assets[0]!
     expect(nominalValue(10_000n, usdc)).toBe(10_000n)

@@ -63,6 +63,7 @@ async function open(
   await list.refresh()
   const { issuer, resource } = config
   const challenges = createChallenges({
+    issuer,
     resource,
     endpoints: endpointsOf(issuer, resource),
     prices: list,

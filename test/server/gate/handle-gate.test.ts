@@ -32,6 +32,7 @@ const gate: Gate = async (request) => {
     : { kind: "refuse", reason: "token_missing" }
 }
 const challenges = createChallenges({
+  issuer,
   resource: issuer,
   endpoints: endpointsOf(issuer, issuer),
   prices: { offers: [], current: () => [] },

@@ -37,7 +37,13 @@ function issuerWith(costs: Record<string, number> = {}): Issuer {
       charged = cost
       return { kind: "pass", claims: {} as Claims, charge: null }
     },
-    challenges: createChallenges({ resource: url, endpoints: endpointsOf(url, url), prices, x402v1: false }),
+    challenges: createChallenges({
+      issuer: url,
+      resource: url,
+      endpoints: endpointsOf(url, url),
+      prices,
+      x402v1: false,
+    }),
     log,
   })
   const scoped = [{ scope: "movies:read movies:write" }]
