@@ -110,9 +110,9 @@ async function compose(
     runtime,
   )
   const { board, assets, keyFeed, prices, revocations, whitelist, noteEnded } = feeds
-  const onBatchMined = (network: string, gas: bigint, payments: number) =>
-    shops.get(network)?.funding.noteBatch(gas, payments)
-  const settling = { store, chains, relayers, holder, onEnded: noteEnded, onBatchMined }
+  const onMined = (network: string, gas: bigint, payments: number) =>
+    shops.get(network)?.funding.noteMined(gas, payments)
+  const settling = { store, chains, relayers, holder, onEnded: noteEnded, onMined }
   const { worker, waits } = createSettling(config, settling, options, runtime)
   const bookkeeper = createBookkeeping(config, books, { chains, relayers, holding: worker.holding }, runtime)
   const signatures = createSignaturePool(log)

@@ -16,7 +16,7 @@ export function createSettling(
     /** Names this process. */
     readonly holder: string
     readonly onEnded: () => void
-    readonly onBatchMined: (network: string, gas: bigint, payments: number) => void
+    readonly onMined: (network: string, gas: bigint, payments: number) => void
   },
   options: {
     readonly worker?: WorkerOptions
@@ -25,7 +25,7 @@ export function createSettling(
   },
   { now, log }: Runtime,
 ): { readonly worker: Worker; readonly waits: Waits } {
-  const { store, relayers, holder, onEnded, onBatchMined } = deps
+  const { store, relayers, holder, onEnded, onMined } = deps
   const waits = createWaits({ store }, options.waits)
   const settlements = [...deps.chains.values()].map((chain) =>
     createSettlement({
@@ -38,7 +38,7 @@ export function createSettling(
       log,
       onStep: options.onStep ?? ((step) => log.debug({ step, network: chain.network.id }, "settlement step")),
       onEnded,
-      onBatchMined: (gas, payments) => onBatchMined(chain.network.id, gas, payments),
+      onMined: (gas, payments) => onMined(chain.network.id, gas, payments),
       onConcluded: waits.wake,
     }),
   )

@@ -1,21 +1,31 @@
 /** Computes the cost of settlement, and forecasts the relayers' gas. */
 import { most } from "./fees.ts"
 
+/** Average gas of a payment. */
+export type PaymentGas = {
+  /** Over all transactions: the forecast of how long the gas lasts. */
+  readonly each: bigint
+  /** Over batches: the least value of a payment, because one below it could never pay for its settlement. */
+  readonly batched: bigint
+}
+
 /**
- * Gas of one payment among fifty before this service has receipts of its own: Circle's FiatTokenV2_2 behind its proxy,
- * through the Settler, where the payer keeps a balance. Alone it takes 86,212. The lower figure decides, because a payment
- * below it could never pay for its settlement.
+ * The averages before this service has receipts of its own: a payment alone, and one among fifty through the Settler, in
+ * Circle's FiatTokenV2_2 behind its proxy, where the payer keeps a balance.
  */
-export const gasPerPayment = 49_340n
-/** The most gas of one payment alone in its transaction. */
+export const firstGas: PaymentGas = { each: 86_212n, batched: 49_340n }
+/** The most gas of one payment alone in its transaction. The first one to a new `payTo` takes 103,300. */
 const gasAtMost = 150_000n
 
-/** The weight of a new batch in the average: one in eight, so that a single odd batch changes little. */
+/** The weight of a new transaction in an average: one in eight, so that a single odd one changes little. */
 const newWeight = 8n
 
-/** The average gas of a payment after one more batch. */
-export const learnGas = (gasEach: bigint, batchGas: bigint, payments: number): bigint =>
-  (gasEach * (newWeight - 1n) + batchGas / BigInt(payments)) / newWeight
+/** The averages after one more transaction. */
+export function learnGas(gas: PaymentGas, used: bigint, payments: number): PaymentGas {
+  const here = used / BigInt(payments)
+  const learn = (average: bigint) => (average * (newWeight - 1n) + here) / newWeight
+  return { each: learn(gas.each), batched: payments > 1 ? learn(gas.batched) : gas.batched }
+}
 
 const weiPerCoin = 10n ** 18n
 
@@ -37,7 +47,7 @@ export type GasLevel = "good" | "low" | "critical"
 export type GasForecast = {
   readonly wei: bigint
   readonly level: GasLevel
-  /** Payments that can be settled at the present fees, in batches. */
+  /** Payments that can be settled at the present fees, with the average gas of the last ones. */
   readonly payments: bigint
   /** At the rate of the last hour; null when nothing was spent. */
   readonly hours: number | null
@@ -45,15 +55,26 @@ export type GasForecast = {
 
 /** How far back the rate looks. */
 export const rateSeconds = 3600
+/** One reading a minute shows the rate as well as one a second. */
+const purseSeconds = 60
 const lowHours = 24
 const lowPayments = 100n
+
+/** Adds the newest purse. Those before it stay a minute apart, and none is older than the rate looks back. */
+export function keepPurses(purses: readonly Purse[], newest: Purse): readonly Purse[] {
+  const kept = purses.filter(
+    ({ at }, index) =>
+      newest.at - at <= rateSeconds && (index === 0 || at - (purses[index - 1]?.at ?? 0) >= purseSeconds),
+  )
+  return [...kept, newest]
+}
 
 /** `purses` of the last hour, oldest first and at least one; `richest` is the balance of the relayer that has most. */
 export function forecastGas(
   purses: readonly Purse[],
   richest: bigint,
   weiPerGas: bigint,
-  gasEach = gasPerPayment,
+  gasEach = firstGas.each,
 ): GasForecast {
   const wei = purses.at(-1)?.wei ?? 0n
   const payments = wei / (gasEach * most(weiPerGas, 1n))

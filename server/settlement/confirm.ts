@@ -12,7 +12,7 @@ type Head = { readonly number: bigint; readonly time: number }
 
 export function createConfirmer(context: SettlementContext, { examine, paidBy, witness }: Examiner) {
   const { chain, confirmations, network, log, limits, noticed, onStep, conclude, moveFor, each } = context
-  const { onBatchMined } = context
+  const { onMined } = context
 
   /** Reads the receipt of every transaction whose nonce is used; any of its hashes may have been mined. */
   async function confirm(
@@ -44,7 +44,7 @@ export function createConfirmer(context: SettlementContext, { examine, paidBy, w
       // The transaction stays in flight while one of its payments is undecided.
       if (moves.length === riding.length) {
         await conclude(fence, moves, { done: transaction.id })
-        if (riding.length > 1) onBatchMined?.(receipt.gasUsed, riding.length)
+        if (riding.every(({ payerCode }) => payerCode === null)) onMined?.(receipt.gasUsed, riding.length)
       } else if (moves.length > 0) await conclude(fence, moves)
     })
   }

@@ -29,8 +29,8 @@ export type SettlementDeps = {
   readonly onStep?: (step: SettlementStep) => void
   /** A settlement failed, and a grant ended with it. */
   readonly onEnded?: () => void
-  /** A batch of so many payments is mined and took this gas. */
-  readonly onBatchMined?: (gas: bigint, payments: number) => void
+  /** A transaction with so many payments of plain payers is mined and took this gas. */
+  readonly onMined?: (gas: bigint, payments: number) => void
   /** These are paid or failed. */
   readonly onConcluded?: (keys: readonly string[]) => void
 }

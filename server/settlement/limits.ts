@@ -13,7 +13,10 @@ export type SettlementLimits = {
   readonly maxVersions: number
   /** Wei per gas that a transaction offers at most. */
   readonly maxFeePerGas: bigint
-  /** Least gas offered for a payment: a transaction with too little is never mined, and holds up all later ones. */
+  /**
+   * Least gas offered for a payment: a transaction with too little is never mined and holds up all later ones, or fails.
+   * The first payment to a new `payTo` takes 103,300.
+   */
   readonly minGas: bigint
   /** Gas that a payment may take: a payer's code could burn more. */
   readonly maxGas: bigint
@@ -41,7 +44,7 @@ export const settlementLimits: SettlementLimits = {
   maxAttempts: 30,
   maxVersions: 5,
   maxFeePerGas: 500_000_000_000n,
-  minGas: 100_000n,
+  minGas: 120_000n,
   maxGas: 300_000n,
   batchSize: 50,
   maxBatchGas: 16_000_000n,

@@ -23,6 +23,20 @@ export const mutations: readonly Mutation[] = [
       "closes for one reading",
     ],
   ]),
+  ...at("server/chains/asset-question.ts", [
+    [
+      "a new implementation behind Circle's proxy is seen",
+      '  "0x7050c9e0f4ca769c69bd3a8ef740bc37934f8e2c036e5a723fd8ee048ed3f8c3",\n',
+      "",
+      "Circle's proxy",
+    ],
+    [
+      "a new implementation behind a proxy of ERC-1967 is seen",
+      '  "0x360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc",\n',
+      "",
+      "a proxy of ERC-1967",
+    ],
+  ]),
   ...at("server/feeds/asset-watch.ts", [
     [
       "nothing is sold for a closed asset",

@@ -1,8 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
 import { encodeFunctionData } from "../../shared/values/evm.ts"
 import { type LocalChain, startLocalChain } from "../support/chain/local-chain.ts"
+import { assetAdmin, putCode } from "../support/chain/test-asset.ts"
+import { testProxy } from "../support/contracts/artifacts/test-proxy.ts"
 import { testUsdc } from "../support/contracts/artifacts/test-usdc.ts"
-import { type RpcProxy, startRpcProxy } from "../support/rpc-proxy.ts"
 import {
   eventually,
   openService,
@@ -13,7 +14,6 @@ import {
 } from "../support/service.ts"
 
 let chain: LocalChain
-let proxy: RpcProxy
 let service: TestService
 /** Seconds that the clock of the service is ahead, so that no test waits for the next reading. */
 let ahead = 0
@@ -22,22 +22,19 @@ const notes: string[] = []
 
 beforeAll(async () => {
   chain = await startLocalChain({ blockTimeSeconds: 0 })
-  proxy = await startRpcProxy(chain.rpcUrl)
   const error = (_fields: object, message: string) => void alarms.push(message)
   const info = (_fields: object, message: string) => void notes.push(message)
   const log = { debug() {}, info, warn() {}, error }
   const now = () => Math.floor(Date.now() / 1000) + ahead
-  service = await openService({ chain, rpcUrl: proxy.url, issuer: { log, now } })
+  service = await openService({ chain, issuer: { log, now } })
   await eventually(ready, (status) => status === 200)
 })
 afterEach(() => {
-  proxy.fault = undefined
   alarms.length = 0
   notes.length = 0
 })
 afterAll(async () => {
   await service.close()
-  await proxy.close()
   await chain.stop()
 })
 
@@ -51,28 +48,32 @@ async function seen(lines: readonly string[], wanted: RegExp): Promise<void> {
 }
 const opened = () => seen(notes, /sales are open/)
 const ready = async () => (await fetch(`${service.url}/health/ready`)).status
-const call = async (
-  functionName: "pause" | "unpause" | "blacklist" | "unBlacklist",
-  account?: `0x${string}`,
-) => {
-  const args = account === undefined ? [] : [account]
-  const data = encodeFunctionData({ abi: testUsdc.abi, functionName, args } as never)
-  await chain.fund(`0x${"7".repeat(40)}`)
-  await chain.request("anvil_impersonateAccount", [`0x${"7".repeat(40)}`])
-  await chain.request("eth_sendTransaction", [{ from: `0x${"7".repeat(40)}`, to: chain.asset, data }])
+/** Sends calldata to the asset as an account without a key. */
+const sendAs = async (from: `0x${string}`, data: `0x${string}`) => {
+  await chain.fund(from)
+  await chain.request("anvil_impersonateAccount", [from])
+  await chain.request("eth_sendTransaction", [{ from, to: chain.asset, data }])
   await chain.request("evm_mine", [])
 }
-const implementation = "0x360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc"
-const setImplementation = (digit: string) =>
-  chain.request("anvil_setStorageAt", [chain.asset, implementation, `0x${digit.repeat(64)}`])
-const lieAboutDomain = async () => {
-  const change = (result: unknown, [asked]: unknown[]) =>
-    (asked as { data: string }).data === "0x3644e515" ? `0x${"9".repeat(64)}` : result
-  proxy.fault = { kind: "lie", method: "eth_call", change }
+const call = (
+  functionName: "pause" | "unpause" | "blacklist" | "unBlacklist" | "setName",
+  ...args: readonly string[]
+) => {
+  const data = encodeFunctionData({ abi: testUsdc.abi, functionName, args } as never)
+  return sendAs(`0x${"7".repeat(40)}`, data)
 }
-const tellTruth = async () => {
-  proxy.fault = undefined
+/** Puts the same code behind the proxy at another address, as the admin of Circle's proxy can. */
+const upgrade = async () => {
+  const next = `0x${"3".repeat(40)}` as const
+  await putCode(chain.request, next, testUsdc.bytecode)
+  await sendAs(
+    assetAdmin,
+    encodeFunctionData({ abi: testProxy.abi, functionName: "upgradeTo", args: [next] }),
+  )
 }
+const implementationOfErc1967 = "0x360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc"
+const upgradeErc1967 = () =>
+  chain.request("anvil_setStorageAt", [chain.asset, implementationOfErc1967, `0x${"3".repeat(64)}`])
 
 type Change = {
   readonly name: string
@@ -95,7 +96,12 @@ const changes: readonly Change[] = [
     make: () => call("blacklist", service.issuer.relayer),
     undo: () => call("unBlacklist", service.issuer.relayer),
   },
-  { name: "signs in another domain", alarm: /domain/, make: lieAboutDomain, undo: tellTruth },
+  {
+    name: "signs in another domain",
+    alarm: /domain/,
+    make: () => call("setName", "USD Coin"),
+    undo: () => call("setName", "USDC"),
+  },
 ]
 
 describe("an asset on sale", () => {
@@ -133,8 +139,11 @@ describe("an asset on sale", () => {
     expect((await postToken(service.url, purchase.headers)).status).toBe(200)
   })
 
-  it("closes for one reading after its contract changed, and opens at an equal reading", async () => {
-    await setImplementation("3")
+  it.each([
+    ["Circle's proxy", upgrade],
+    ["a proxy of ERC-1967", upgradeErc1967],
+  ])("closes for one reading after an upgrade of %s, and opens at an equal reading", async (_, change) => {
+    await change()
     await seen(alarms, /has just been replaced/)
     await opened()
     expect(await eventually(ready, (status) => status === 200)).toBe(200)

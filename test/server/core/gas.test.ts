@@ -1,13 +1,13 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { costInCurrency, forecastGas, gasPerPayment } from "../../../server/core/gas.ts"
+import { costInCurrency, firstGas, forecastGas, learnGas } from "../../../server/core/gas.ts"
 
 const ether = 10n ** 18n
 const gwei = 10n ** 9n
 
 describe("SET-24: the cost of a settlement", () => {
   it("is the gas at the current fee, in millionths of the currency", () => {
-    expect(costInCurrency(gasPerPayment, 10n * gwei, 3_000_000_000n)).toBe(1_480_200n)
+    expect(costInCurrency(firstGas.batched, 10n * gwei, 3_000_000_000n)).toBe(1_480_200n)
     expect(costInCurrency(1_000_000n, gwei, 1_000_000n)).toBe(1000n)
   })
 
@@ -24,6 +24,16 @@ describe("SET-24: the cost of a settlement", () => {
   })
 })
 
+describe("the average gas of a payment", () => {
+  it("counts an eighth of each mined transaction, and for batches those with several payments", () => {
+    const alone = learnGas(firstGas, firstGas.each + 8000n, 1)
+    expect(alone).toEqual({ each: firstGas.each + 1000n, batched: firstGas.batched })
+    const batch = learnGas(firstGas, (firstGas.batched + 8000n) * 50n, 50)
+    expect(batch.batched).toBe(firstGas.batched + 1000n)
+    expect(batch.each).toBeLessThan(firstGas.each)
+  })
+})
+
 describe("DOS-05: the gas forecast", () => {
   const rich = 10n * ether
   const at = (seconds: number, wei: bigint) => ({ at: seconds, wei })
@@ -32,7 +42,7 @@ describe("DOS-05: the gas forecast", () => {
     expect(forecastGas([at(0, rich)], rich, gwei)).toEqual({
       wei: rich,
       level: "good",
-      payments: rich / (gasPerPayment * gwei),
+      payments: rich / (firstGas.each * gwei),
       hours: null,
     })
     expect(forecastGas([at(0, 5n * ether), at(1800, 4n * ether)], rich, gwei)).toMatchObject({ hours: 2 })
@@ -45,8 +55,8 @@ describe("DOS-05: the gas forecast", () => {
 
   it("is low below a day or 100 payments, critical when the next may fail", () => {
     expect(forecastGas([at(0, 2n * ether), at(3600, ether)], rich, gwei).level).toBe("low")
-    expect(forecastGas([at(0, 99n * gasPerPayment * gwei)], rich, gwei).level).toBe("low")
-    expect(forecastGas([at(0, 100n * gasPerPayment * gwei)], rich, gwei).level).toBe("good")
+    expect(forecastGas([at(0, 99n * firstGas.each * gwei)], rich, gwei).level).toBe("low")
+    expect(forecastGas([at(0, 100n * firstGas.each * gwei)], rich, gwei).level).toBe("good")
     expect(forecastGas([at(0, rich)], 150_000n * gwei - 1n, gwei).level).toBe("critical")
     expect(forecastGas([at(0, 0n)], 0n, gwei)).toMatchObject({ level: "critical", payments: 0n })
   })

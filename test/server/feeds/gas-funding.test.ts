@@ -57,12 +57,17 @@ describe("gas funding", () => {
     await funding.check()
   })
 
-  it("learns the gas of a payment from mined batches", async () => {
+  it("learns the gas of a payment from mined transactions, and its cost from batches", async () => {
     const funding = open()
     const before = await funding.cost()
-    for (let batch = 0; batch < 50; batch += 1) funding.noteBatch(60_000n * 50n, 50)
-    const after = await funding.cost()
-    expect(Number(after) / Number(before)).toBeCloseTo(60_000 / 49_340, 2)
+    for (let mined = 0; mined < 50; mined += 1) funding.noteMined(100_000n, 1)
+    expect(await funding.cost()).toBe(before)
+    time += 10
+    expect(Number((await funding.forecast()).payments) / (1e18 / 1e9 / 100_000)).toBeCloseTo(1, 2)
+    for (let mined = 0; mined < 50; mined += 1) funding.noteMined(60_000n * 50n, 50)
+    expect(Number(await funding.cost()) / Number(before)).toBeCloseTo(60_000 / 49_340, 2)
+    time += 10
+    expect(Number((await funding.forecast()).payments) / (1e18 / 1e9 / 60_000)).toBeCloseTo(1, 2)
   })
 
   it("logs once each that gas is low, is gone and is back", async () => {

@@ -16,6 +16,22 @@ export const mutations: readonly Mutation[] = [
       "ask for no more gas than",
     ],
   ]),
+  ...at("server/settlement/limits.ts", [
+    [
+      "the least gas pays for the first payment to a new payTo",
+      "minGas: 120_000n",
+      "minGas: 100_000n",
+      "SET-29: a node's absurdly",
+    ],
+  ]),
+  ...at("server/settlement/confirm.ts", [
+    [
+      "the gas of mined transactions is learnt",
+      "onMined?.(receipt.gasUsed, riding.length)",
+      "{}",
+      "SET-20: settle fifty",
+    ],
+  ]),
   ...at("server/settlement/batch.ts", [
     [
       "a failed payment is retried alone",

@@ -31,8 +31,8 @@ const gasUsed = async (hash: string) =>
 
 describe("payments that are due together", () => {
   it("SET-20: settle fifty in one transaction, each by a Transfer of its own", async () => {
-    const batches: [bigint, number][] = []
-    const settlement = rig.open({ onBatchMined: (...batch) => void batches.push(batch) })
+    const mined: [bigint, number][] = []
+    const settlement = rig.open({ onMined: (...each) => void mined.push(each) })
     const [alone] = await rig.sell(1)
     await rig.settleAll(settlement)
     await rig.mine()
@@ -51,7 +51,10 @@ describe("payments that are due together", () => {
     const gasAlone = await gasUsed((await rig.row(alone!)).evidence!.transactionHash)
     const gasTogether = await gasUsed(rows[0]!.evidence!.transactionHash)
     expect(gasTogether * 100n).toBeLessThan(gasAlone * 50n * 70n)
-    expect(batches).toEqual([[gasTogether, 50]])
+    expect(mined).toEqual([
+      [gasAlone, 1],
+      [gasTogether, 50],
+    ])
   })
 
   it("fill as many transactions as needed, most urgent first", async () => {

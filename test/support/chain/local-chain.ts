@@ -6,14 +6,14 @@ import { dirname, join } from "node:path"
 import type { Readable } from "node:stream"
 import { setTimeout as delay } from "node:timers/promises"
 import type { Address, Hex } from "viem"
-import { encodeFunctionData, numberToHex, parseEther, parseUnits } from "viem"
-import { generatePrivateKey, privateKeyToAccount, privateKeyToAddress } from "viem/accounts"
+import { numberToHex, parseEther, parseUnits } from "viem"
+import { generatePrivateKey, privateKeyToAddress } from "viem/accounts"
 import { aggregators } from "../../../server/core/batch.ts"
 import { settlerCode } from "../../../server/core/settler.ts"
 import { baseSepolia } from "../../../shared/networks/base-sepolia.ts"
 import { sepolia } from "../../../shared/networks/sepolia.ts"
 import { multicall3 } from "../contracts/artifacts/multicall3.ts"
-import { testUsdc } from "../contracts/artifacts/test-usdc.ts"
+import { type AssetAccess, mintAsset, nameAsset, placeAsset, putCode, type Request } from "./test-asset.ts"
 
 export type LocalAccount = { address: Address; privateKey: Hex }
 
@@ -47,7 +47,7 @@ export type LocalChain = {
   mint(address: Address, amount: bigint): Promise<void>
   /** Sets the ETH balance of an address; default 100. */
   fund(address: Address, wei?: bigint): Promise<void>
-  request(method: string, params?: readonly unknown[]): Promise<unknown>
+  request: Request
   /** Ends the node; resolves when the process has ended, also when called again. */
   stop(): Promise<void>
   /** Resolves when the node has ended for any reason. */
@@ -58,8 +58,6 @@ export type LocalChain = {
 const aggregatorCodes = { Settler: settlerCode, Multicall3: multicall3.bytecode }
 
 type Node = ChildProcessByStdio<null, Readable, Readable>
-type Request = LocalChain["request"]
-type ChainAccess = { chainId: number; asset: Address; request: Request }
 
 // A named hardfork, because "latest" changes with anvil's version, while Sepolia and the contracts'
 // evmVersion do not.
@@ -92,7 +90,7 @@ export async function startLocalChain(options: LocalChainOptions = {}): Promise<
     const access = { chainId, asset, request }
     const accounts = Array.from({ length: accountCount }, newAccount)
     await request("anvil_setLoggingEnabled", [false])
-    await putCode(request, asset, testUsdc.bytecode)
+    await placeAsset(access)
     for (const { name, address } of aggregators)
       if (deployed.has(name)) await putCode(request, address, aggregatorCodes[name])
     await fundAccounts(access, accounts)
@@ -102,7 +100,7 @@ export async function startLocalChain(options: LocalChainOptions = {}): Promise<
       chainId,
       asset,
       accounts,
-      mint: async (address, amount) => waitForSuccess(request, await sendMint(access, address, amount)),
+      mint: async (address, amount) => waitForSuccess(request, await mintAsset(access, address, amount)),
       fund: (address, wei = defaultWei) => setBalance(request, address, wei),
       request,
       stop,
@@ -124,21 +122,16 @@ function newAccount(): LocalAccount {
   return { address: privateKeyToAddress(privateKey), privateKey }
 }
 
-// A call without `to` runs the constructor and returns the code: it mines nothing and needs no sender.
-async function putCode(request: Request, address: Address, creationCode: Hex): Promise<void> {
-  const code = hex(await request("eth_call", [{ data: creationCode }, "latest"]))
-  await request("anvil_setCode", [address, code])
-}
-
 // Nothing is mined before startMining, so all of them share one block.
-async function fundAccounts(access: ChainAccess, accounts: readonly LocalAccount[]): Promise<void> {
+async function fundAccounts(access: AssetAccess, accounts: readonly LocalAccount[]): Promise<void> {
   const { request } = access
-  const hashes = await Promise.all(
-    accounts.map(async ({ address }) => {
+  const hashes = await Promise.all([
+    nameAsset(access),
+    ...accounts.map(async ({ address }) => {
       await setBalance(request, address, defaultWei)
-      return sendMint(access, address, defaultUsdc)
+      return mintAsset(access, address, defaultUsdc)
     }),
-  )
+  ])
   await request("evm_mine")
   await Promise.all(hashes.map((hash) => waitForSuccess(request, hash)))
 }
@@ -150,23 +143,6 @@ async function startMining(request: Request, blockTimeSeconds: number): Promise<
 
 async function setBalance(request: Request, address: Address, wei: bigint): Promise<void> {
   await request("anvil_setBalance", [address, numberToHex(wei)])
-}
-
-/** Each mint has a sender of its own, so that mints at the same time never share a nonce. */
-async function sendMint({ chainId, asset, request }: ChainAccess, to: Address, amount: bigint): Promise<Hex> {
-  const sender = privateKeyToAccount(generatePrivateKey())
-  await setBalance(request, sender.address, defaultWei)
-  const transaction = await sender.signTransaction({
-    type: "eip1559",
-    chainId,
-    nonce: 0,
-    to: asset,
-    data: encodeFunctionData({ abi: testUsdc.abi, functionName: "mint", args: [to, amount] }),
-    gas: 200_000n,
-    maxFeePerGas: parseUnits("1000", 9),
-    maxPriorityFeePerGas: parseUnits("1", 9),
-  })
-  return hex(await request("eth_sendRawTransaction", [transaction]))
 }
 
 async function waitForSuccess(request: Request, hash: Hex): Promise<void> {
@@ -182,11 +158,6 @@ async function waitForSuccess(request: Request, hash: Hex): Promise<void> {
     }
     await delay(25)
   }
-}
-
-function hex(value: unknown): Hex {
-  if (typeof value !== "string" || !value.startsWith("0x")) throw new Error("the local chain sent no hex")
-  return value as Hex
 }
 
 async function requestJson(rpcUrl: string, method: string, params: readonly unknown[]): Promise<unknown> {

@@ -4,31 +4,40 @@ pragma solidity ^0.8.26;
 import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
 import {ERC3009} from "@openzeppelin/contracts/token/ERC20/extensions/draft-ERC3009.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 
 /// A stand-in for USDC on the local chain: it accepts and refuses what Circle's FiatToken V2.2 does.
 ///
-/// Everything a caller reads as metadata is code, not storage, because the runtime code is placed at USDC's
-/// address without running the constructor there. Its switches are open to anyone: it never leaves a local chain.
+/// It runs behind TestProxy, where no constructor has run: the name, and with it the signing domain, is read from
+/// storage, as FiatToken does. Its switches are open to anyone: it never leaves a local chain.
 contract TestUSDC is ERC3009 {
     /// Emitted instead of a revert while silent, as PYUSD does: status 1, no Transfer, nobody was paid.
     event AuthorizationAlreadyUsed(address indexed authorizer, bytes32 indexed nonce);
 
+    bytes32 private constant DOMAIN_TYPEHASH =
+        keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)");
+
     bool public paused;
     bool public silent;
     mapping(address account => bool) public isBlacklisted;
+    string private _nameBehindProxy;
 
     constructor() ERC20("USDC", "USDC") EIP712("USDC", "2") {}
 
-    function name() public pure override returns (string memory) {
-        return "USDC";
+    function name() public view override returns (string memory) {
+        return _nameBehindProxy;
+    }
+
+    function setName(string calldata newName) external {
+        _nameBehindProxy = newName;
     }
 
     function symbol() public pure override returns (string memory) {
         return "USDC";
     }
 
-    function version() external pure returns (string memory) {
+    function version() public pure returns (string memory) {
         return "2";
     }
 
@@ -36,8 +45,12 @@ contract TestUSDC is ERC3009 {
         return 6;
     }
 
-    function DOMAIN_SEPARATOR() external view returns (bytes32) {
-        return _domainSeparatorV4();
+    function DOMAIN_SEPARATOR() public view returns (bytes32) {
+        return keccak256(
+            abi.encode(
+                DOMAIN_TYPEHASH, keccak256(bytes(name())), keccak256(bytes(version())), block.chainid, address(this)
+            )
+        );
     }
 
     function mint(address to, uint256 value) external {
@@ -174,6 +187,10 @@ contract TestUSDC is ERC3009 {
             SignatureChecker.isValidSignatureNow(signer, _hashTypedDataV4(message), signature),
             "FiatTokenV2: invalid signature"
         );
+    }
+
+    function _hashTypedDataV4(bytes32 message) internal view override returns (bytes32) {
+        return MessageHashUtils.toTypedDataHash(DOMAIN_SEPARATOR(), message);
     }
 
     function _requireOpen(address from, address to) private view {

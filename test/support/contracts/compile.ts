@@ -6,6 +6,7 @@ import { type Abi, type AbiParameter, getContractAddress, type Hex, zeroHash } f
 
 export type Artifact = { abi: Abi; bytecode: Hex }
 export type Artifacts = {
+  testProxy: Artifact
   testUsdc: Artifact
   testWallet: Artifact
   twoFacedWallet: Artifact
@@ -44,6 +45,7 @@ const create2Deployer: Hex = "0x4e59b44847b379578588920ca78fbf26c0b4956c"
  * Contracts in the package lie beside the code that uses them; the others serve tests and the local chain.
  */
 const folders = {
+  TestProxy: "./",
   TestUSDC: "./",
   TestWallet: "./",
   TwoFacedWallet: "./",
@@ -80,6 +82,7 @@ export function compileContracts(): Artifacts {
   const complaints = output.errors ?? []
   if (complaints.length > 0) throw new Error(complaints.map((each) => each.formattedMessage).join("\n"))
   return {
+    testProxy: artifact(output, "TestProxy"),
     testUsdc: artifact(output, "TestUSDC"),
     testWallet: artifact(output, "TestWallet"),
     twoFacedWallet: artifact(output, "TwoFacedWallet"),
@@ -90,8 +93,12 @@ export function compileContracts(): Artifacts {
 }
 
 export function generatedFiles(artifacts: Artifacts): GeneratedFile[] {
-  const { testUsdc, testWallet, twoFacedWallet, multicall3, intakeRead, settler } = artifacts
+  const { testProxy, testUsdc, testWallet, twoFacedWallet, multicall3, intakeRead, settler } = artifacts
   return [
+    {
+      url: new URL("./artifacts/test-proxy.ts", import.meta.url),
+      text: module("TestProxy", [`export const testProxy = ${json(testProxy)} as const`]),
+    },
     {
       url: new URL("./artifacts/test-usdc.ts", import.meta.url),
       text: module("TestUSDC", [`export const testUsdc = ${json(testUsdc)} as const`]),

@@ -27,6 +27,8 @@ import {
 } from "../../../server/chains/contracts/intake-read.ts"
 import type { LocalChain } from "../chain/local-chain.ts"
 import { startLocalChain } from "../chain/local-chain.ts"
+import { assetAdmin, putCode } from "../chain/test-asset.ts"
+import { testProxy } from "./artifacts/test-proxy.ts"
 import { testUsdc } from "./artifacts/test-usdc.ts"
 import { compileContracts, generatedFiles } from "./compile.ts"
 
@@ -241,6 +243,29 @@ test("a payment emits AuthorizationUsed and then Transfer, in both overloads", a
   })
   expect(await state(second.nonce)).toBe(true)
   expect(await refusal(data)).toContain("FiatTokenV2: authorization is used or canceled")
+})
+
+test("a payment takes the gas of Circle's contract behind its proxy, to three percent", async () => {
+  const [first, next] = [await signed(), await signed()]
+  await send(first.data)
+  const { gasUsed } = await send(next.data)
+  expect(Math.abs(Number(gasUsed) / 86_212 - 1)).toBeLessThan(0.03)
+})
+
+test("only the admin upgrades the asset, and the admin reaches nothing behind the proxy", async () => {
+  const implementation = privateKeyToAccount(generatePrivateKey()).address
+  const upgrade = encodeFunctionData({
+    abi: testProxy.abi,
+    functionName: "upgradeTo",
+    args: [implementation],
+  })
+  expect(await refusal(upgrade, assetAdmin)).toContain("Cannot set a proxy implementation to a non-contract")
+  await putCode(chain.request, implementation, testUsdc.bytecode)
+  expect(await refusal(upgrade, assetAdmin)).toBeUndefined()
+  expect(await refusal(upgrade, relayer.address)).toContain("execution reverted")
+  expect(await refusal(setting("pause"), assetAdmin)).toContain(
+    "Cannot call fallback function from the proxy admin",
+  )
 })
 
 test("the test asset accepts exactly one of the four forms of a signature", async () => {
