@@ -59,6 +59,7 @@ function show({ node, cores, gate, sale, commits, settlement }: Figures): string
     route("metered", gate.metered),
     "",
     `Sale: ${showSpread(sale.tokensPerSecond, 0)} tokens/s end to end, ${sale.parallel} buyers at once, ${sale.sold} sold`,
+    `  ${(sale.cpuEach / 1000).toFixed(1)} ms of CPU over all threads, settlement included`,
     `  p50 ${sale.p50.toFixed(1)} ms   p99 ${sale.p99.toFixed(1)} ms; of one sale alone:`,
     ...sale.parts.map(
       ({ name, milliseconds, share }) =>

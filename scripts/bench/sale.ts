@@ -1,11 +1,16 @@
 /** Measures sales: signed payments against the whole service, with settlement on a local chain. */
-import { percentile, type Spread, spreadOf } from "./figures.ts"
+import { join } from "node:path"
+import { setTimeout as delay } from "node:timers/promises"
+import { openStore } from "../../server/stores/index.ts"
+import { percentile, type Spread, spreadOf, withCpu } from "./figures.ts"
 import type { Generator } from "./generator.ts"
 import type { Sales } from "./load.ts"
 import type { Service } from "./service.ts"
 
 export type SaleFigures = {
   readonly tokensPerSecond: Spread
+  /** CPU time of one sale in µs, over all threads of the service, until its payment is settled. */
+  readonly cpuEach: number
   /** Milliseconds over all slices. */
   readonly p50: number
   readonly p99: number
@@ -27,14 +32,29 @@ export async function measureSales(
   await generator.ask("prepare", { terms: service.terms, count: count * (slices + 1) })
   const sell = () => generator.ask("sell", { url: `${service.url}/token`, count, parallel })
   await sell()
+  await settled(service)
   const sales: Sales[] = []
-  for (let slice = 0; slice < slices; slice++) sales.push(await sell())
+  const { cpu } = await withCpu(async () => {
+    for (let slice = 0; slice < slices; slice++) sales.push(await sell())
+    await settled(service)
+  })
   const latencies = sales.flatMap((sale) => sale.latencies).sort((a, b) => a - b)
   return {
     tokensPerSecond: spreadOf(sales.map((sale) => sale.sold / sale.seconds)),
+    cpuEach: cpu / latencies.length,
     p50: percentile(latencies, 0.5),
     p99: percentile(latencies, 0.99),
     sold: latencies.length,
     parallel,
+  }
+}
+
+/** Resolves when every payment is settled. */
+async function settled({ folder }: Service): Promise<void> {
+  const store = await openStore(`sqlite:${join(folder, "ticket402.db")}`)
+  try {
+    while ((await store.exposure()).unsettled > 0n) await delay(200)
+  } finally {
+    await store.close()
   }
 }
