@@ -233,7 +233,6 @@ export const refusals = {
     description: "Too many payments are being verified. Send the same payment again.",
     retryAfterSeconds: 1,
   },
-  verification_unavailable: away(2, "The service cannot check signatures now. Send the same payment again."),
   store_unavailable: away(
     1,
     "The service cannot reach its records now. Send the same payment or request again.",

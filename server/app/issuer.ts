@@ -1,7 +1,7 @@
 /** The composition root: brings use cases and edges together into a running service. */
 
+import { createRecovery } from "../chains/recovery.ts"
 import { createRelayers } from "../chains/relayer.ts"
-import { createSignaturePool } from "../chains/signature-pool.ts"
 import { type Config, type ConfigInput, parseConfig } from "../config/config.ts"
 import { createClockWatch } from "../feeds/clock-watch.ts"
 import type { HandleGate } from "../gate/handle-gate.ts"
@@ -115,14 +115,7 @@ async function compose(
   const settling = { store, chains, relayers, holder, onEnded: noteEnded, onMined }
   const { worker, waits } = createSettling(config, settling, options, runtime)
   const bookkeeper = createBookkeeping(config, books, { chains, relayers, holding: worker.holding }, runtime)
-  const signatures = createSignaturePool(log)
-  own(signatures, { stop: signatures.close })
-  const shops = createShops(
-    config,
-    chains,
-    { relayers, checkBooks: bookkeeper.check, keys, assets, recover: signatures.recover },
-    runtime,
-  )
+  const shops = createShops(config, chains, { relayers, checkBooks: bookkeeper.check, keys, assets }, runtime)
   const funding = new Map([...shops].map(([id, shop]) => [id, shop.funding]))
   await warnOfPrices(config, funding, log)
 
@@ -133,7 +126,8 @@ async function compose(
   const endpoint = createSales(
     config,
     {
-      ...{ store, keys, board, assets, whitelist, waits, shops, budgets, signatures, checkProof },
+      ...{ store, keys, board, assets, whitelist, waits, shops, budgets, checkProof },
+      recover: await createRecovery(),
       onRedeemed: worker.wake,
       onEnded: noteEnded,
       clockSkew: clock.skew,

@@ -1,9 +1,7 @@
 /** Composes the sale of tokens: the networks that sell, their gas, and the token endpoint. */
 import { requireScheme } from "../../shared/schemes/index.ts"
-import type { Recover } from "../../shared/values/evm.ts"
 import { withReadBudget } from "../chains/read-budget.ts"
 import type { RequestBudget } from "../chains/request-budget.ts"
-import type { SignaturePool } from "../chains/signature-pool.ts"
 import type { Config } from "../config/config.ts"
 import type { AssetWatch } from "../feeds/asset-watch.ts"
 import { createFunding, type Funding } from "../feeds/gas-funding.ts"
@@ -29,11 +27,10 @@ export function createShops(
     readonly checkBooks: (network: string) => void
     readonly assets: Pick<AssetWatch, "checkAny">
     readonly keys: Keys
-    readonly recover: Recover
   },
   { now, log }: Runtime,
 ): ReadonlyMap<string, Shop> {
-  const { relayers, checkBooks, assets, keys, recover } = deps
+  const { relayers, checkBooks, assets, keys } = deps
   const shops = [...chains].map(([id, chain]): [string, Shop] => {
     const nativePrice = config.networks[id]?.nativePrice
     const ready = async () => {
@@ -44,7 +41,7 @@ export function createShops(
     const shop = { ...chain, ready }
     const sold = soldOn(id, config)
     const checkAssets = () => assets.checkAny(id)
-    const sale = createSaleCheck({ chain: shop, funding, checkAssets, keys, recover, sold, now, log })
+    const sale = createSaleCheck({ chain: shop, funding, checkAssets, keys, sold, now, log })
     return [id, { chain: shop, funding, sale }]
   })
   return new Map(shops)
@@ -64,17 +61,25 @@ export function createSales(
   config: Config,
   deps: Pick<
     TokenDeps,
-    "store" | "keys" | "board" | "assets" | "whitelist" | "waits" | "onRedeemed" | "onEnded" | "clockSkew"
+    | "store"
+    | "keys"
+    | "board"
+    | "assets"
+    | "whitelist"
+    | "waits"
+    | "recover"
+    | "onRedeemed"
+    | "onEnded"
+    | "clockSkew"
   > & {
     readonly shops: ReadonlyMap<string, Shop>
     readonly budgets: ReadonlyMap<string, RequestBudget>
-    readonly signatures: SignaturePool
     readonly checkProof: CheckProof
   },
   options: { readonly endpoints: Endpoints; readonly onStep: ((step: string) => void) | undefined },
   { now, random, log }: Runtime,
 ): TokenEndpoint {
-  const { shops, budgets, signatures, ...others } = deps
+  const { shops, budgets, ...others } = deps
   const chainsWithin = (limits: Parameters<typeof withReadBudget>[1]) =>
     mapValues(shops, ({ chain }, id) => withReadBudget(chain, { ...budgets.get(id), ...limits }))
   return createTokenEndpoint(
@@ -83,7 +88,6 @@ export function createSales(
       chains: chainsWithin({}),
       contracts: chainsWithin(contractReads),
       funding: mapValues(shops, ({ funding }) => funding),
-      recover: signatures.recover,
       payers: createRate(config.limits.requestsPerPayer),
       proofs: createRate(config.limits.requestsPerToken),
       now,

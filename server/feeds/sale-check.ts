@@ -1,8 +1,8 @@
-/** Checks that a sale can succeed: asks the network, the keys and the signature thread as a sale does. */
-import type { Hex, Recover } from "../../shared/values/evm.ts"
+/** Checks that a sale can succeed: asks the network and the keys as a sale does. */
+import type { Hex } from "../../shared/values/evm.ts"
 import type { Chain, TransferQuery } from "../ports/chain.ts"
 import type { Keys } from "../ports/keys.ts"
-import { type Logger, type Now, Overloaded } from "../ports/runtime.ts"
+import type { Logger, Now } from "../ports/runtime.ts"
 import type { Funding } from "./gas-funding.ts"
 
 export type SaleCheck = {
@@ -16,7 +16,6 @@ export type SaleCheckDeps = {
   /** Throws while every asset of the network is closed. */
   readonly checkAssets: () => void
   readonly keys: Pick<Keys, "check">
-  readonly recover: Recover
   /** The reads of a sale: one for each asset and scheme on sale. */
   readonly sold: readonly Pick<TransferQuery, "scheme" | "asset">[]
   readonly now: Now
@@ -28,7 +27,7 @@ const goodForSeconds = 10
 
 const nothing: Hex = `0x${"00".repeat(32)}`
 const nobody: Hex = `0x${"00".repeat(19)}01`
-/** A transfer that no key signed: nodes and threads have to answer, and no answer is a payment. */
+/** A transfer that no key signed: nodes have to answer, and no answer is a payment. */
 const emptyTransfer: TransferQuery["transfer"] = {
   payer: nobody,
   payTo: nobody,
@@ -40,21 +39,14 @@ const emptyTransfer: TransferQuery["transfer"] = {
 }
 
 export function createSaleCheck(deps: SaleCheckDeps): SaleCheck {
-  const { chain, funding, checkAssets, keys, recover, sold, now, log } = deps
+  const { chain, funding, checkAssets, keys, sold, now, log } = deps
   let last: { readonly at: number; readonly error?: unknown } | undefined
   let asking: Promise<void> | undefined
-
-  /** A full queue is no fault: it empties. */
-  async function askThread(): Promise<void> {
-    await recover(nothing, emptyTransfer.signature).catch((error: unknown) => {
-      if (!(error instanceof Overloaded)) throw error
-    })
-  }
 
   async function ask(): Promise<void> {
     const reads = sold.map((query) => chain.readTransfer({ ...query, transfer: emptyTransfer }))
     try {
-      await Promise.all([askThread(), ...reads])
+      await Promise.all(reads)
       if (last?.error) log.info({ network: chain.network.id }, "sales are possible again")
       last = { at: now() }
     } catch (error) {

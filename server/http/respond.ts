@@ -4,7 +4,7 @@ import { type ErrorBody, errorBody, type Reason, Refusal, refusals } from "../..
 import { NonceWanted } from "../gate/proof-check.ts"
 import { ChainMismatch, ChainUnavailable, Unwitnessed } from "../ports/chain.ts"
 import { SignerUnavailable } from "../ports/keys.ts"
-import { type Logger, Overloaded, ThreadFailed } from "../ports/runtime.ts"
+import { type Logger, Overloaded } from "../ports/runtime.ts"
 import { StoreUnavailable } from "../ports/store.ts"
 
 export const noStore = { "cache-control": "no-store", "x-content-type-options": "nosniff" } as const
@@ -38,10 +38,6 @@ function reasonFor(error: unknown, log: Logger): { reason: Reason; found?: strin
   if (error instanceof Overloaded) {
     log.warn({ err: error }, "refused for want of room")
     return { reason: "verification_busy" }
-  }
-  if (error instanceof ThreadFailed) {
-    log.error({ err: error }, "signatures cannot be checked")
-    return { reason: "verification_unavailable" }
   }
   if (error instanceof StoreUnavailable) {
     log.error({ err: error }, "the store is away")

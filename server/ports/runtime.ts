@@ -12,14 +12,6 @@ export type Logger = {
   error(fields: Record<string, unknown>, message: string): void
 }
 
-/** A worker thread failed, or does not start. Nothing was done. */
-export class ThreadFailed extends Error {
-  constructor(what: string, options?: ErrorOptions) {
-    super(`a thread for ${what} failed`, options)
-    this.name = "ThreadFailed"
-  }
-}
-
 /** The program of a worker thread is not beside that of the service, as bundlers leave it out. */
 export class ThreadMissing extends Error {
   constructor(name: string) {

@@ -5,9 +5,9 @@ import { ThreadMissing } from "./runtime.ts"
 /**
  * Compiled, the module is the file beside the caller. Throws {@link ThreadMissing} where a bundler left it out:
  * otherwise every sale would fail, and only then. From source a thread has to boot tsx, whose hooks reach the main
- * thread only (privatenumber/tsx#354). Such a module then passes on the exports named in `exported`.
+ * thread only (privatenumber/tsx#354).
  */
-export function threadModule(name: string, from: string, exported: readonly string[] = []): URL {
+export function threadModule(name: string, from: string): URL {
   if (!from.endsWith(".ts")) {
     const compiled = new URL(`./${name}.js`, from)
     if (!existsSync(compiled)) throw new ThreadMissing(name)
@@ -17,6 +17,6 @@ export function threadModule(name: string, from: string, exported: readonly stri
   const entry = JSON.stringify(new URL(`./${name}.ts`, from).href)
   const boot = `import { register } from ${loader}
 register()
-export const { ${exported.join(", ")} } = await import(${entry})`
+await import(${entry})`
   return new URL(`data:text/javascript,${encodeURIComponent(boot)}`)
 }

@@ -5,7 +5,7 @@ export const mutations: readonly Mutation[] = [
   ...at("server/feeds/sale-check.ts", [
     [
       "no readiness without the reads of a sale",
-      "await Promise.all([askThread(), ...reads])",
+      "await Promise.all(reads)",
       "await Promise.allSettled(reads)",
       "follows whether a node answers",
     ],

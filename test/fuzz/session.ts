@@ -4,6 +4,7 @@ import { configInput, pricedByFunction } from "../support/offers.ts"
 import { offer, openService } from "../support/service.ts"
 import { gateTarget } from "./gate-target.ts"
 import { challengeTarget, codecTarget, configTarget, jsonTarget } from "./reader-targets.ts"
+import { recoveryTarget } from "./recovery-target.ts"
 import { fuzz, type Tally, type Target } from "./run.ts"
 import { createSeedInputs } from "./seed-inputs.ts"
 import { fuzzClient, httpTarget, tokenTarget } from "./token-endpoint-targets.ts"
@@ -46,13 +47,14 @@ export async function fuzzAll({ inputs, seed, onTally }: FuzzOptions): Promise<r
       (count: number): Promise<Tally> =>
         fuzz(target, count, seed)
     const plan = [
-      { share: 0.36, run: attack(tokenTarget(service, seeds)) },
+      { share: 0.34, run: attack(tokenTarget(service, seeds)) },
       { share: 0.24, run: attack(gateTarget(service, seeds.tokens)) },
       { share: 0.1, run: attack(codecTarget(payments)) },
       { share: 0.1, run: attack(jsonTarget(payments)) },
       { share: 0.09, run: attack(configTarget([configInput(), service.config])) },
       { share: 0.08, run: attack(challengeTarget(seeds.challenges)) },
       { share: 0.03, run: attack(httpTarget(service, seeds)) },
+      { share: 0.02, run: attack(await recoveryTarget()) },
     ]
     const tallies: Tally[] = []
     for (const { share, run } of plan) {

@@ -21,9 +21,9 @@ const root = process.cwd()
 /** Below `node_modules`, so that imports of packages outside the bundle are resolved. */
 const cache = join(root, "node_modules/.cache/ticket402")
 /** Thread programs are separate files beside the program that starts them. */
-export const threads = ["server/stores/sqlite/sqlite-thread.ts", "server/chains/signature-thread.ts"]
-/** One package is native; the others find their files relative to their own location. */
-const external = ["better-sqlite3", "esbuild", "tinypool"]
+export const threads = ["server/stores/sqlite/sqlite-thread.ts"]
+/** One package is native; the other finds its files relative to its own location. */
+const external = ["better-sqlite3", "esbuild"]
 
 const folders = new Map<string, string>()
 

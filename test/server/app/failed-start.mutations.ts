@@ -16,12 +16,4 @@ export const mutations: readonly Mutation[] = [
       "holds no thread, timer, socket, file or lock",
     ],
   ]),
-  ...at("server/app/issuer.ts", [
-    [
-      "the signature threads stop",
-      "own(signatures, { stop: signatures.close })",
-      "",
-      "holds no thread, timer, socket, file or lock",
-    ],
-  ]),
 ]

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from "vitest"
 import { createSaleCheck } from "../../../server/feeds/sale-check.ts"
-import { refusalResponse } from "../../../server/http/respond.ts"
-import { Overloaded, ThreadFailed } from "../../../server/ports/runtime.ts"
+import { ChainUnavailable } from "../../../server/ports/chain.ts"
 import { baseSepolia } from "../../../shared/networks/base-sepolia.ts"
+import { exactEip3009 } from "../../../shared/schemes/exact-eip3009.ts"
 
 let time = 0
 let failure: Error | undefined
@@ -14,52 +14,40 @@ beforeEach(() => {
 })
 const note = (_fields: object, message: string) => void logged.push(message)
 const log = { debug: () => {}, info: note, warn: note, error: note }
+const readTransfer = async () => {
+  if (failure) throw failure
+  return {} as never
+}
 const open = () =>
   createSaleCheck({
-    chain: { network: baseSepolia, ready: async () => {}, readTransfer: async () => ({}) as never },
+    chain: { network: baseSepolia, ready: async () => {}, readTransfer },
     checkAssets() {},
     funding: { check: async () => {} },
     keys: { check: () => {} },
-    recover: async () => {
-      if (failure) throw failure
-      return undefined
-    },
-    sold: [],
+    sold: [{ scheme: exactEip3009, asset: baseSepolia.assets[0].address }],
     now: () => time,
     log,
   })
 
 describe("the check of a sale", () => {
-  it("fails while signatures cannot be checked, and recovers a second after they can", async () => {
+  it("fails while no node answers the read of a sale, and recovers a second after one does", async () => {
     const { check } = open()
-    failure = new ThreadFailed("signature checks")
+    failure = new ChainUnavailable("no node")
     await expect(check()).rejects.toBe(failure)
     failure = undefined
-    await expect(check()).rejects.toBeInstanceOf(ThreadFailed)
+    await expect(check()).rejects.toBeInstanceOf(ChainUnavailable)
     time += 1
     await check()
     expect(logged).toEqual(["no sale can succeed", "sales are possible again"])
   })
 
-  it("passes while a full queue empties", async () => {
-    failure = new Overloaded("signature checks")
-    await open().check()
-  })
-
   it("believes an answer for ten seconds", async () => {
     const { check } = open()
     await check()
-    failure = new ThreadFailed("signature checks")
+    failure = new ChainUnavailable("no node")
     time += 9
     await check()
     time += 1
     await expect(check()).rejects.toBe(failure)
   })
-})
-
-it("a failed thread is answered with 503, because a retry at once would not help", async () => {
-  const answer = refusalResponse(new ThreadFailed("signature checks"), log)
-  expect(answer.status).toBe(503)
-  expect(answer.headers.get("retry-after")).toBe("2")
-  expect(await answer.json()).toMatchObject({ reason: "verification_unavailable", next: { action: "retry" } })
 })
