@@ -33,6 +33,7 @@ module.exports = {
       only(`${edge}-know-ports`, `^${server(edge)}`, `^(shared/|${server(...inner, edge)})`),
     ),
     only("http-knows-use-cases", "^server/http/", `^(shared/|${server(...inner, "http")}|${useCases})`),
+    only("admin-knows-http", "^server/admin/", `^(shared/|${server(...inner, "http", "admin")}|${useCases})`),
     only("config-knows-core", "^server/config/", `^(shared/|${server("core", "config")})`),
     only(
       "adapters-know-http",

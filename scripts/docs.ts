@@ -4,6 +4,7 @@ import { Command } from "commander"
 import type { z } from "zod"
 import { exits } from "../client/cli/failures.ts"
 import { settingsSchema } from "../client/cli/settings.ts"
+import { adminRefusals } from "../server/admin/refusals.ts"
 import { configSchema } from "../server/config/schema.ts"
 import { gateRefusals, type RefusalRow, refusals } from "../shared/refusals.ts"
 import { clientTable } from "./client-options.ts"
@@ -12,6 +13,7 @@ const root = new URL("../", import.meta.url)
 
 /** The generated parts of each document, by name. */
 const parts: Readonly<Record<string, Readonly<Record<string, () => string>>>> = {
+  "docs/admin.md": { admin: adminTable },
   "docs/agents.md": {
     client: clientTable,
     settings: () => configTable(settingsSchema),
@@ -62,6 +64,13 @@ function configRows(key: string, schema: z.ZodType): Row[] {
     !fallback.success || fallback.data === undefined ? "–" : `\`${JSON.stringify(fallback.data)}\``
   if (schema.description === undefined) throw new Error(`the configuration key ${key} has no description`)
   return [{ key, fallback: shown, description: schema.description }]
+}
+
+function adminTable(): string {
+  const lines = Object.entries(adminRefusals).map(
+    ([error, { status, description }]) => `| \`${error}\` | ${status} | ${description} |`,
+  )
+  return ["| `error` | Status | Meaning |", "|---|---|---|", ...lines].join("\n")
 }
 
 function errorTable(): string {

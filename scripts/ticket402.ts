@@ -169,6 +169,23 @@ keys
   .requiredOption("-c, --config <file>", "configuration, a JSON file")
   .action((kid: string, options: { config: string }) => onKeys("remove")({ ...options, kid }))
 
+const admin = program.command("admin").description("list or replace the tokens of the admin address")
+const onAdmin = (task: "list" | "rotate") => async (options: { config: string; name?: string }) => {
+  const { admin: run } = await import("../server/commands/admin.ts")
+  process.exitCode = await run(task, options, terminal)
+}
+admin
+  .command("list")
+  .description("print name, role and file of each token, one JSON line each")
+  .requiredOption("-c, --config <file>", "configuration, a JSON file")
+  .action(onAdmin("list"))
+admin
+  .command("rotate")
+  .description("put a new token into the file; the old one is refused within 5 s")
+  .argument("<name>", "name of the token in the configuration")
+  .requiredOption("-c, --config <file>", "configuration, a JSON file")
+  .action((name: string, options: { config: string }) => onAdmin("rotate")({ ...options, name }))
+
 addAgentCommands(program)
 
 await program.parseAsync()

@@ -1,4 +1,6 @@
 /** Exports the server's public surface: everything a seller needs to charge for an API. */
+export type { AdminHandler } from "./admin/handler.ts"
+export { adminHandler } from "./app/admin.ts"
 export { createIssuer, type Issuer } from "./app/issuer.ts"
 export type { IssuerOptions } from "./app/issuer-options.ts"
 export { ConfigError, type ConfigInput } from "./config/config.ts"

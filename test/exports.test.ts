@@ -77,7 +77,9 @@ describe("the public exports", () => {
       [
         "ConfigError",
         "KeyFileError",
+        "adminHandler",
         "createIssuer",
+        "type AdminHandler",
         "type ConfigInput",
         "type Issuer",
         "type IssuerOptions",
@@ -93,6 +95,7 @@ describe("the public exports", () => {
   it("of ticket402/server/express", () => {
     expect(namesOf("ticket402/server/express")).toMatchInlineSnapshot(`
       [
+        "adminAddress",
         "authorizationServer",
         "gate",
         "hardServerOptions",

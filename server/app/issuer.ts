@@ -1,5 +1,6 @@
 /** The composition root: brings use cases and edges together into a running service. */
 
+import type { AdminHandler } from "../admin/handler.ts"
 import { createRecovery } from "../chains/recovery.ts"
 import { createRelayers } from "../chains/relayer.ts"
 import { type Config, type ConfigInput, parseConfig } from "../config/config.ts"
@@ -11,6 +12,7 @@ import type { Router } from "../http/router.ts"
 import { openKeys, openRelayerKeys, verifyProof } from "../keys/index.ts"
 import type { Keys } from "../ports/keys.ts"
 import type { Logger } from "../ports/runtime.ts"
+import { createAdmin } from "./admin.ts"
 import { createBookkeeping, openBooks, startBooks } from "./books.ts"
 import { connect } from "./connections.ts"
 import { openFeeds } from "./feeds.ts"
@@ -42,6 +44,8 @@ export type Issuer = {
   /** Decides a request to a gated route, for an adapter of any framework. */
   readonly handleGate: HandleGate
   readonly router: Router
+  /** Answers requests of operators; undefined without `admin.tokens`. */
+  readonly admin: AdminHandler | undefined
   /** Adapters report their failures here. */
   readonly log: Logger
   /** Asks callers to stay away: not ready any more, and new requests for tokens are refused with 503. */
@@ -145,6 +149,8 @@ async function compose(
     runtime,
   )
 
+  const admin = await createAdmin(config, { store, onEnded: noteEnded, onRetried: worker.wake }, runtime)
+
   // A relayer's key may have been used elsewhere: the books learn of that before the worker takes a nonce.
   own(bookkeeper, { start: () => startBooks(bookkeeper), stop: bookkeeper.stop })
   own(worker, worker)
@@ -169,6 +175,7 @@ async function compose(
     relayers: relayers.map(({ address }) => address),
     handleGate: createRouteGate(config, gateParts, { router, endpoints }, runtime),
     router,
+    admin,
     log,
     drain() {
       draining = true

@@ -1,8 +1,7 @@
 /** `ledger list|show|retry|credit`: shows payments, retries dead ones and credits grants, while the service runs. */
-
+import { historyView, paymentView } from "../books/payment-view.ts"
 import { ConfigError } from "../config/config.ts"
-import { type Redemption, type RedemptionState, redemptionStates } from "../core/redemption.ts"
-import type { RelayTransaction } from "../ports/records.ts"
+import { type RedemptionState, redemptionStates } from "../core/redemption.ts"
 import type { Store } from "../ports/store.ts"
 import { type CommandIo, nowSeconds, onStore, printJson } from "./with-store.ts"
 
@@ -32,16 +31,11 @@ async function list(store: Store, options: LedgerOptions, io: CommandIo): Promis
   const limit = wholeOf("limit", options.limit ?? "100", 1)
   const after = wholeOf("after", options.after ?? "0", 0)
   for (const { sequence, redemption } of await store.redemptions({ state, after, limit }))
-    printJson(io, { sequence, ...viewOf(redemption) })
+    printJson(io, { sequence, ...paymentView(redemption) })
 }
 
 async function show(store: Store, options: LedgerOptions, io: CommandIo): Promise<void> {
-  const { redemption, transactions, entries } = await found(store, options)
-  printJson(io, {
-    ...viewOf(redemption),
-    transactions: transactions.map(transactionView),
-    entries: entries.map(({ sequence, at, kind, facts }) => ({ sequence, at, kind, facts })),
-  })
+  printJson(io, historyView(await found(store, options)))
 }
 
 async function retry(store: Store, options: LedgerOptions, io: CommandIo): Promise<void> {
@@ -80,33 +74,3 @@ function wholeOf(option: string, text: string, least: number): number {
   if (value >= least) return value
   throw new ConfigError([`--${option}: found ${JSON.stringify(text)}, wanted a whole number from ${least}`])
 }
-
-/** Without the signature: it is money until it is settled. */
-const viewOf = ({ transfer, evidence, ...row }: Redemption) => ({
-  key: row.key,
-  state: row.state,
-  network: row.network,
-  asset: row.asset,
-  payer: transfer.payer,
-  value: transfer.value.toString(),
-  validBefore: transfer.validBefore.toString(),
-  acceptedAt: row.acceptedAt,
-  dueAt: row.dueAt,
-  attempts: row.attempts,
-  lastError: row.lastError,
-  failure: row.failure,
-  evidence: evidence && { ...evidence, blockNumber: evidence.blockNumber.toString() },
-})
-
-const transactionView = ({ relayer, nonce, state, storedAt, sentAt, versions }: RelayTransaction) => ({
-  relayer,
-  nonce,
-  state,
-  storedAt,
-  sentAt,
-  versions: versions.map(({ hash, maxFeePerGas, maxPriorityFeePerGas }) => ({
-    hash,
-    maxFeePerGas: maxFeePerGas.toString(),
-    maxPriorityFeePerGas: maxPriorityFeePerGas.toString(),
-  })),
-})

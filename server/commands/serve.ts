@@ -1,6 +1,5 @@
 /** `serve`: reads the configuration, starts the service, and drains it on SIGTERM or SIGINT. */
 import { createServer, type Server } from "node:http"
-import type { AddressInfo } from "node:net"
 import { setTimeout as sleep } from "node:timers/promises"
 import type { ErrorRequestHandler } from "express"
 import { authorizationServer, hardenServer, hardServerOptions } from "../adapters/express.ts"
@@ -8,8 +7,10 @@ import { createIssuer } from "../app/issuer.ts"
 import { createLogger } from "../app/log.ts"
 import { ConfigError } from "../config/config.ts"
 import type { Logger } from "../ports/runtime.ts"
+import { openAdminServer } from "./admin-server.ts"
 import { codeOf, configExit, mendableProblems, readConfig } from "./config-file.ts"
 import { mountExample } from "./example.ts"
+import { listen, urlOf } from "./listen.ts"
 
 /** How long requests under way may take after SIGTERM. */
 const drainMilliseconds = 10_000
@@ -43,19 +44,19 @@ async function run(options: ServeOptions): Promise<number> {
     app.use(authorizationServer(issuer))
     if (options.example) mountExample(app, issuer)
     app.use(plainErrors(log))
-    const [, host = "", port = ""] = /^(.+):([0-9]+)$/.exec(issuer.config.listen) ?? []
     const server = hardenServer(createServer(hardServerOptions, app), {
       maxConnections: issuer.config.limits.connections,
       keepAliveTimeoutMs: issuer.config.keepAliveSeconds * 1000,
     })
-    server.listen(Number(port), host.replace(/^\[|\]$/g, ""))
-    await listening(server, issuer.config.listen)
+    await explained("listen", issuer.config.listen, listen(server, issuer.config.listen))
+    const admin = await explained("admin.listen", issuer.config.admin.listen ?? "", openAdminServer(issuer))
+    const { relayer, relayers } = issuer
     process.stdout.write(
-      `${JSON.stringify({ listening: urlOf(server), relayer: issuer.relayer, relayers: issuer.relayers })}\n`,
+      `${JSON.stringify({ listening: urlOf(server), admin: admin.url, relayer, relayers })}\n`,
     )
     await stopped
     issuer.drain()
-    await drain(server)
+    await Promise.all([drain(server), admin.close()])
   } finally {
     await issuer.close()
   }
@@ -71,22 +72,15 @@ async function loadExpress() {
   }
 }
 
-function listening(server: Server, address: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("listening", resolve)
-    server.once("error", (error) =>
-      reject(
-        new ConfigError([
-          `listen: ${address} cannot be listened on (${codeOf(error)}), wanted a free address`,
-        ]),
-      ),
-    )
-  })
-}
-
-function urlOf(server: Server): string {
-  const { address, port, family } = server.address() as AddressInfo
-  return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`
+/** Names the key of an address that cannot be listened on. */
+async function explained<T>(key: string, address: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    throw new ConfigError([
+      `${key}: ${address} cannot be listened on (${codeOf(error)}), wanted a free address`,
+    ])
+  }
 }
 
 /** The first SIGTERM or SIGINT; the second one ends the process at once. */

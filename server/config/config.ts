@@ -3,6 +3,7 @@ import type { z } from "zod"
 import { AmountError, parseAmount } from "../../shared/values/amount.ts"
 import { type Address, zeroAddress } from "../../shared/values/evm.ts"
 import type { Offer } from "../core/offers.ts"
+import { requireAdmin } from "./admin.ts"
 import { explain } from "./explain.ts"
 import { type NetworkConfig, readNetworks } from "./networks.ts"
 import { readOffer } from "./offers.ts"
@@ -113,6 +114,7 @@ function complete(raw: z.output<typeof configSchema>): Config {
       }),
     ),
   )
+  check("admin", () => requireAdmin(raw.admin, raw.allowInsecureHttp))
   for (const origin of raw.cors) check("cors", () => requireOrigin(origin))
   for (const block of raw.trustProxy) check("trustProxy", () => requireBlock(block))
   const ids = raw.offers.map((offer) => offer.id)

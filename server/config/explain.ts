@@ -1,6 +1,7 @@
 /** Explains a refusal of the schema, with the value found and the value wanted. */
 import type { z } from "zod"
 import { suggestName } from "../../shared/values/option-names.ts"
+import { adminTokenSchema } from "./admin.ts"
 import { networkShape } from "./networks.ts"
 import { configSchema, offerSchema, priceSchema } from "./schema.ts"
 import { show } from "./show.ts"
@@ -27,6 +28,8 @@ const knownKeys = [
   configSchema,
   configSchema.shape.relayer.unwrap(),
   configSchema.shape.limits.unwrap(),
+  configSchema.shape.admin.unwrap(),
+  adminTokenSchema,
   offerSchema,
   priceSchema,
   networkShape,

@@ -5,6 +5,7 @@ import { longestTokenSeconds } from "../../shared/oauth/revocation.ts"
 import { scopeSchema } from "../core/claims.ts"
 import { longestGrantSeconds } from "../core/grant.ts"
 import { longestQuoteSeconds } from "../core/pricing.ts"
+import { adminHostSchema, adminTokenSchema } from "./admin.ts"
 import { networksSchema } from "./networks.ts"
 import { callsSchema, costsSchema, unitValueSchema, valueSchema } from "./units.ts"
 import { clientSchema, whitelistSchema } from "./whitelist.ts"
@@ -100,6 +101,27 @@ export const configSchema = z.strictObject({
     .max(100)
     .default([])
     .describe("services that may call `/introspect`: `{ clientId, secretSha256 }`"),
+  admin: z
+    .strictObject({
+      listen: listen
+        .optional()
+        .describe(
+          "address and port of the [admin address](admin.md) of `serve`, e.g. `127.0.0.1:8403`; off without it",
+        ),
+      tokens: z
+        .array(adminTokenSchema)
+        .max(64)
+        .default([])
+        .describe(
+          "`{ name, file, role }` of each token; role `read`, `operate` or `refund`; missing files are created at the first start",
+        ),
+      hosts: z
+        .array(adminHostSchema)
+        .max(64)
+        .default([])
+        .describe("values of `Host` that the admin address accepts besides loopback"),
+    })
+    .prefault({}),
   tokenLifeSeconds: seconds(10, longestTokenSeconds)
     .default(300)
     .describe("life of an access token after settlement"),

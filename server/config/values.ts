@@ -1,6 +1,7 @@
 /** Single values of the configuration, each in its one normal spelling. */
 import { isIP } from "node:net"
 import { type Address, parseAddress, zeroAddress } from "../../shared/values/evm.ts"
+import { isLoopback } from "../core/loopback.ts"
 import { lostRecipientAt } from "../core/lost-recipients.ts"
 import { show } from "./show.ts"
 
@@ -20,9 +21,6 @@ export function requireIdentifier(text: string, allowInsecureHttp: boolean): str
     throw new WrongValue(`found http on ${url.hostname}, wanted https (or "allowInsecureHttp": true)`)
   return text
 }
-
-const isLoopback = (hostname: string): boolean =>
-  hostname === "localhost" || hostname === "[::1]" || /^127(?:\.[0-9]{1,3}){3}$/.test(hostname)
 
 /** Compared byte for byte with what browsers send, so only that spelling is taken; never `*` or `null`. */
 export function requireOrigin(text: string): void {

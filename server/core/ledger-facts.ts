@@ -6,7 +6,7 @@ import type { Grant } from "./grant.ts"
 import type { FailureReason, MoveEntry, Redemption, SettlePolicy } from "./redemption.ts"
 import type { WhitelistAuthor, WhitelistChange } from "./whitelist.ts"
 
-/** `holder`: a request that showed a token of the grant. `operator`: the command. */
+/** `holder`: a request that showed a token of the grant. `operator`: a command, or a request to the admin address. */
 export type Revoker = "holder" | "operator"
 
 /** An amount, a count or an instant; a string, because the ledger keeps facts as JSON. */
@@ -32,7 +32,10 @@ type TopUpFacts = PaymentFacts & {
   readonly credit?: Decimal
 }
 
-type RevokedFacts = { readonly by: Revoker; readonly note?: string }
+/** `admin`: name of the admin token that asked for it; missing for the command line. */
+type OperatorFacts = { readonly admin?: string; readonly note?: string }
+
+type RevokedFacts = OperatorFacts & { readonly by: Revoker }
 
 type WhitelistFacts = { readonly entry: string; readonly scope: string; readonly by: WhitelistAuthor }
 
@@ -51,8 +54,8 @@ type FactsOf = {
   reopened: PaymentFacts & PlaceFacts
   /** Tried too often; waits for an operator. */
   dead: PaymentFacts & PlaceFacts & { readonly error?: string }
-  /** A dead payment is tried again by command. */
-  retried: PaymentFacts & PlaceFacts
+  /** A dead payment is tried again by an operator. */
+  retried: PaymentFacts & PlaceFacts & { readonly admin?: string }
   /** A payment found on the chain that these books never sold. */
   imported: PaymentFacts & PlaceFacts
   ended: { readonly reason: GrantEnd } & Partial<RevokedFacts>
@@ -72,8 +75,8 @@ type FactsOf = {
     readonly units?: Decimal
     readonly until: Decimal
   }
-  /** Units given to a grant by command. */
-  credited: { readonly units: Decimal; readonly note?: string }
+  /** Units given to a grant by an operator. */
+  credited: OperatorFacts & { readonly units: Decimal }
   /** A start with another `payTo`. */
   payee_changed: { readonly before: Address; readonly after: Address }
   whitelist_added: WhitelistFacts
@@ -119,13 +122,20 @@ export const redeemedFact = (row: Redemption, offer: string | null): Fact<"redee
 })
 
 /** The step of a payment towards its money, or away from it. */
-export function movedFact(kind: MoveEntry, before: Redemption, after: Redemption): LedgerFact {
+export function movedFact(
+  kind: MoveEntry,
+  before: Redemption,
+  after: Redemption,
+  admin?: string,
+): LedgerFact {
   const facts = { ...paymentOf(after), ...placeOf(after.evidence ?? before.evidence) }
   switch (kind) {
     case "failed":
       return { kind, facts: { ...facts, ...(after.failure && { failure: after.failure }) } }
     case "dead":
       return { kind, facts: { ...facts, ...(after.lastError !== null && { error: after.lastError }) } }
+    case "retried":
+      return { kind, facts: { ...facts, ...(admin !== undefined && { admin }) } }
     default:
       return { kind, facts }
   }
@@ -172,34 +182,37 @@ export const derivedFact = ({ parent, scope, meter, expiresAt }: Grant): Fact<"d
   },
 })
 
-export const creditedFact = (units: number, note: string | null): Fact<"credited"> => ({
+export const creditedFact = (units: number, author: Operator): Fact<"credited"> => ({
   kind: "credited",
-  facts: { units: String(units), ...noteOf(note) },
+  facts: { units: String(units), ...operatorOf(author) },
 })
 
 /** `revoked` is given when somebody asked for the end. */
 export const endedFact = (reason: GrantEnd, revoked: RevokedBy | null): Fact<"ended"> => ({
   kind: "ended",
-  facts: { reason, ...(revoked && { by: revoked.by, ...noteOf(revoked.note) }) },
+  facts: { reason, ...(revoked && { by: revoked.by, ...operatorOf(revoked) }) },
 })
 
-/** The author of a revocation, with the operator's words. */
-export type RevokedBy = { readonly by: Revoker; readonly note: string | null }
+/** The operator behind an action: the name of the admin token, if one was shown, and words for the ledger. */
+export type Operator = { readonly admin?: string | undefined; readonly note: string | null }
 
-export const tokenRevokedFact = ({ by, note }: RevokedBy, jti: string): Fact<"token_revoked"> => ({
+/** The author of a revocation. */
+export type RevokedBy = Operator & { readonly by: Revoker }
+
+export const tokenRevokedFact = (author: RevokedBy, jti: string): Fact<"token_revoked"> => ({
   kind: "token_revoked",
-  facts: { by, ...noteOf(note), jti },
+  facts: { by: author.by, ...operatorOf(author), jti },
 })
 
 export const ruleFact = (
-  { by, note }: RevokedBy,
+  author: RevokedBy,
   { offer, before }: { readonly offer: string | null; readonly before: number },
   grants: number,
 ): Fact<"revoked"> => ({
   kind: "revoked",
   facts: {
-    by,
-    ...noteOf(note),
+    by: author.by,
+    ...operatorOf(author),
     ...(offer !== null && { offer }),
     before: String(before),
     grants: String(grants),
@@ -220,4 +233,7 @@ export const payeeChangedFact = (before: Address, after: Address): Fact<"payee_c
   facts: { before, after },
 })
 
-const noteOf = (note: string | null): { readonly note?: string } => (note === null ? {} : { note })
+const operatorOf = ({ admin, note }: Operator): OperatorFacts => ({
+  ...(admin !== undefined && { admin }),
+  ...(note !== null && { note }),
+})

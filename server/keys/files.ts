@@ -1,7 +1,7 @@
 /** Creates secret files with mode 0600, and reads those that nobody else can read. */
 import { randomUUID } from "node:crypto"
 import { constants } from "node:fs"
-import { type FileHandle, link, mkdir, open, unlink } from "node:fs/promises"
+import { type FileHandle, link, mkdir, open, rename, rm } from "node:fs/promises"
 import { dirname } from "node:path"
 
 /** A key, or a file of one, that cannot be trusted or used; the message names the file as it was configured. */
@@ -14,22 +14,36 @@ export class KeyFileError extends Error {
 
 /** The file appears whole and on disk, or not at all; false when there is one already. */
 export async function createSecret(file: string, text: string): Promise<boolean> {
+  try {
+    await writeSecret(file, text, link)
+    return true
+  } catch (error) {
+    if (hasCode(error, "EEXIST")) return false
+    throw error
+  }
+}
+
+/** Every reader finds the old file or the new one, whole. */
+export const replaceSecret = (file: string, text: string): Promise<void> => writeSecret(file, text, rename)
+
+/** `publish` gives the draft, which is on disk, its name. */
+async function writeSecret(
+  file: string,
+  text: string,
+  publish: (draft: string, file: string) => Promise<void>,
+): Promise<void> {
   const draft = `${file}.${randomUUID()}`
   const flags = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY
   const handle = await requireWritable(file, open(draft, flags, 0o600))
   try {
     await handle.writeFile(text)
     await handle.sync()
-    await link(draft, file)
-  } catch (error) {
-    if (hasCode(error, "EEXIST")) return false
-    throw error
+    await publish(draft, file)
   } finally {
     await handle.close()
-    await unlink(draft)
+    await rm(draft, { force: true })
   }
   await syncFolder(dirname(file))
-  return true
 }
 
 /** Undefined when there is none. Opened once and checked by its handle: a file swapped in between is never read. */

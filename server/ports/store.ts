@@ -127,10 +127,12 @@ export type Store = {
   }): Promise<UnitsTaken>
   /** Records the use of slices. A repeated report changes nothing. */
   reportUnits(input: { reports: readonly SliceReport[] }): Promise<void>
-  /** Gives a grant units by command, and books it. Null for an unknown grant or one that counts no units. */
+  /** Gives a grant units for an operator, and books it. Null for an unknown grant or one that counts no units. */
   creditUnits(input: {
     grantId: string
     units: number
+    /** The name of the admin token that asked for it. */
+    admin?: string
     note: string | null
     now: number
   }): Promise<Meter | null>
@@ -142,6 +144,8 @@ export type Store = {
   revoke(input: {
     target: RevocationTarget
     by: Revoker
+    /** The name of the admin token that asked for it. */
+    admin?: string
     /** The operator's words for the ledger. */
     note: string | null
     now: number
@@ -185,8 +189,8 @@ export type Store = {
   }): Promise<readonly { sequence: number; redemption: Redemption }[]>
   /** All that is kept of a redemption: every transaction it ever rode in, and every entry. Null for a key never claimed. */
   history(input: { key: string }): Promise<RedemptionHistory | null>
-  /** By command; has a dead redemption tried again, and books it. False when it is not dead; throws for an unknown key. */
-  retry(input: { key: string; now: number }): Promise<{ retried: boolean }>
+  /** For an operator; has a dead redemption tried again, and books it. False when it is not dead; throws for an unknown key. */
+  retry(input: { key: string; admin?: string; now: number }): Promise<{ retried: boolean }>
 
   /**
    * Takes the settlement lease, or renews it for the same holder; null while another holder's lease is alive. A lease

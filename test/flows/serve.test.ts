@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
@@ -76,6 +76,25 @@ describe("ticket402 serve", () => {
     expect(answer.status).toBe(200)
     command.kill("SIGINT")
     expect((await command.ended).code).toBe(0)
+  })
+
+  it("opens the admin address for the first process, and warns in the second", async () => {
+    const port = await freePort()
+    const tokens = [{ name: "ops", file: join(folder, "ops.token"), role: "read" }]
+    const admin = { listen: `127.0.0.1:${port}`, tokens }
+    const first = serve("--config", await configFile("first", { admin }))
+    const { admin: url } = JSON.parse(await first.firstLine())
+    expect(url).toBe(`http://127.0.0.1:${port}`)
+    const second = serve("--config", await configFile("second", { admin, logLevel: "warn" }))
+    expect(JSON.parse(await second.firstLine()).admin).toBeUndefined()
+    const authorization = `Bearer ${(await readFile(join(folder, "ops.token"), "utf8")).trim()}`
+    expect((await fetch(`${url}/api/payments`, { headers: { authorization } })).status).toBe(200)
+    expect((await fetch(`${url}/api/payments`)).status).toBe(401)
+    for (const command of [first, second]) command.kill("SIGTERM")
+    expect((await first.ended).code).toBe(0)
+    const { code, stderr } = await second.ended
+    expect(code).toBe(0)
+    expect(stderr).toContain("the admin address is taken")
   })
 
   it("exits with 78 and names the key, the value found and the value wanted", async () => {

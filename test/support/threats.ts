@@ -216,6 +216,25 @@ export const sections: readonly Section[] = [
     },
   },
   {
+    title: "The admin address",
+    rows: {
+      "ADM-01":
+        "A request shows no token, a wrong one, or one of a buyer: it is refused before anything is read.",
+      "ADM-02": "A token of role `read` is used to act: it is refused.",
+      "ADM-03":
+        "A page of another origin or port asks, with whatever credentials: it can neither read nor act, and no answer has CORS headers.",
+      "ADM-04":
+        "A page lets its own host name point to this machine (DNS rebinding): it is refused with 421.",
+      "ADM-05": "A form posts without a preflight: only JSON bodies are read.",
+      "ADM-06":
+        "A stolen token is rotated: it is refused within 5 s, and the ledger has the name of the token for each action.",
+      "ADM-07": "A token file is readable by others, short or copied: the service does not start.",
+      "ADM-08":
+        "Wrong tokens flood the admin address: they are refused with 429, and a valid token still works.",
+      "ADM-09": "The admin address is put on a public interface without TLS: the configuration is refused.",
+    },
+  },
+  {
     title: "Load",
     rows: {
       "DOS-01":

@@ -39,17 +39,18 @@ export async function saveTopUp(
   return after
 }
 
-/** Saves the moved row, books the move, and carries its effect out on the grant. */
+/** Saves the moved row, books the move, and carries its effect out on the grant. `admin`: who asked for a retry. */
 export async function saveMove(
   rows: Rows,
   before: Redemption,
   effect: MoveEffect,
   at: number,
+  admin?: string,
 ): Promise<void> {
   const { redemption: after, entry, endsGrant } = effect
   await saveRedemption(rows, before, after, at)
   const subject = { grantId: after.grantId, redemptionKey: after.key }
-  if (entry) await book(rows, movedFact(entry, before, after), subject, at)
+  if (entry) await book(rows, movedFact(entry, before, after, admin), subject, at)
   if (!endsGrant && !isTopUp(after)) return
   const grant = await readGrant(rows, after.grantId)
   if (!grant) return

@@ -47,11 +47,11 @@ export async function history(rows: Rows, { key }: { key: string }): Promise<Red
 
 export async function retry(
   rows: Rows,
-  { key, now }: { key: string; now: number },
+  { key, now, admin }: { key: string; now: number; admin?: string | undefined },
 ): Promise<{ retried: boolean }> {
   const before = await readRedemption(rows, key)
   if (!before) throw new Error(`there is no redemption ${key}`)
   const effect = retryDead(before)
-  if (effect) await saveMove(rows, before, effect, now)
+  if (effect) await saveMove(rows, before, effect, now, admin)
   return { retried: effect !== null }
 }

@@ -23,9 +23,8 @@ type TargetOf<K extends RevocationTarget["kind"]> = Extract<RevocationTarget, { 
 
 export async function revoke(
   rows: Rows,
-  { target, by, note, now }: { target: RevocationTarget; now: number } & RevokedBy,
+  { target, now, ...author }: { target: RevocationTarget; now: number } & RevokedBy,
 ): Promise<{ revoked: number }> {
-  const author = { by, note }
   switch (target.kind) {
     case "grant":
       return { revoked: await revokeGrant(rows, target, author, now) }

@@ -1,6 +1,6 @@
 /** Lends the units of counted grants to gates in slices, and records their use. */
 import type { Grant } from "../../core/grant.ts"
-import { creditedFact } from "../../core/ledger-facts.ts"
+import { creditedFact, type Operator } from "../../core/ledger-facts.ts"
 import {
   allowance,
   comingBackSince,
@@ -77,14 +77,14 @@ export async function reportUnits(
 
 export async function creditUnits(
   rows: Rows,
-  { grantId, units, note, now }: { grantId: string; units: number; note: string | null; now: number },
+  { grantId, units, now, ...author }: { grantId: string; units: number; now: number } & Operator,
 ): Promise<Meter | null> {
   const grant = await readGrant(rows, grantId)
   if (!grant?.meter) return null
   const meter = give(grant.meter, units)
   await saveMeter(rows, grantId, meter)
   const redemptionKey = (await readCurrent(rows, grantId))?.key ?? null
-  await book(rows, creditedFact(units, note), { grantId, redemptionKey }, now)
+  await book(rows, creditedFact(units, author), { grantId, redemptionKey }, now)
   return meter
 }
 

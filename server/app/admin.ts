@@ -1,0 +1,47 @@
+/** Composes the admin address: tokens, limits and endpoints. */
+import { type ActionDeps, actionRoutes } from "../admin/actions.ts"
+import { type AdminHandler, createAdminHandler } from "../admin/handler.ts"
+import { paymentRoutes } from "../admin/payments-api.ts"
+import { type Config, ConfigError } from "../config/config.ts"
+import { createFeed } from "../feeds/feed.ts"
+import { requireIssuer } from "../gate/gate-options.ts"
+import { createRate } from "../http/rate.ts"
+import { openAdminTokens } from "../keys/index.ts"
+import type { Store } from "../ports/store.ts"
+import type { Runtime } from "./runtime.ts"
+
+/** Requests per 10 s. */
+const requestsPerToken = 1000
+const failedRequests = 100
+
+/** Undefined without `admin.tokens`. Throws KeyFileError for a token file that cannot be trusted. */
+export async function createAdmin(
+  { admin }: Config,
+  deps: { readonly store: Store } & Pick<ActionDeps, "onEnded" | "onRetried">,
+  { now, log, own }: Runtime,
+): Promise<AdminHandler | undefined> {
+  if (admin.tokens.length === 0) return undefined
+  const tokens = await openAdminTokens(admin.tokens, { log })
+  const feed = createFeed({ now, log }, { name: "the admin tokens", read: tokens.refresh })
+  own(feed, feed)
+  const guard = {
+    tokens,
+    hosts: admin.hosts,
+    requests: createRate(requestsPerToken),
+    failures: createRate(failedRequests),
+  }
+  return createAdminHandler({ ...guard, log }, [
+    ...paymentRoutes(deps.store),
+    ...actionRoutes({ ...deps, now }),
+  ])
+}
+
+/**
+ * Returns the handler of the admin API for a web `Request`, to be mounted at an address of its own. Throws a ConfigError
+ * without `admin.tokens`.
+ */
+export function adminHandler(issuer: { readonly admin: AdminHandler | undefined }): AdminHandler {
+  requireIssuer(issuer, "adminHandler()")
+  if (issuer.admin) return issuer.admin
+  throw new ConfigError(["admin.tokens: found none, wanted at least one token for adminHandler()"])
+}
