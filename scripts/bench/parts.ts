@@ -105,6 +105,7 @@ export function orderOf(
       newPayer: 1e9,
       total: plenty,
       dailyLoss: plenty,
+      failedGas: 1e9,
     },
     now,
     grant: {

@@ -91,7 +91,7 @@ async function openBench(node: LocalChain, folder: string) {
     files += 1
     const store = await openStore(`sqlite:${join(folder, `${files}.db`)}`)
     const deps = { store, chain, relayers: [relayer], now, chance: Math.random, log: silent } as const
-    const settlement = createSettlement({ ...deps, confirmations: 1 }, limits)
+    const settlement = createSettlement({ ...deps, confirmations: 1, failedGasBudget: 10n ** 9n }, limits)
     const { number: blockNumber } = await chain.head()
     for (let i = 0; i < payments; i += 1) {
       const payer = payers[i % payers.length]

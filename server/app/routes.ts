@@ -73,6 +73,8 @@ export function createRoutes(
         storeAge: revocations.age,
         sales: [...shops.values()].map(({ sale }) => sale),
         clockSkew,
+        failedGas: () => store.failedGas({ now: now() }),
+        failedGasBudget: BigInt(config.limits.failedGas),
       },
     }),
     log,

@@ -33,6 +33,7 @@ export function createSettling(
       chain,
       relayers,
       confirmations: config.networks[chain.network.id]?.confirmations ?? 1,
+      failedGasBudget: BigInt(config.limits.failedGas),
       now,
       chance: Math.random,
       log,

@@ -98,6 +98,7 @@ async function init(id: string, { store, relayers, config }: Site, io: InitChain
       chain,
       relayers,
       confirmations: config.networks[id]?.confirmations ?? 1,
+      failedGasBudget: BigInt(config.limits.failedGas),
       now: nowSeconds,
       chance: Math.random,
       log: createLogger(config.logLevel),

@@ -151,6 +151,15 @@ export const configSchema = z.strictObject({
       newPayer: count(1).describe("unsettled payments of a payer without a settled one"),
       total: amount.default("50").describe("highest unsettled value of all payers"),
       dailyLoss: amount.default("5").describe("failed value of 24 hours at which the loss breaker opens"),
+      failedGas: z
+        .number()
+        .int()
+        .min(1)
+        .max(1_000_000_000)
+        .default(3_000_000)
+        .describe(
+          "gas per hour that failed settlements may cost; above it, payers with code that never paid are refused, and one code has a third of it",
+        ),
       agreementAbove: amount
         .optional()
         .describe(

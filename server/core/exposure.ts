@@ -15,6 +15,8 @@ export type ExposureLimits = {
   readonly total: bigint
   /** Failed in 24 hours: the loss breaker. */
   readonly dailyLoss: bigint
+  /** Gas of failed settlements in an hour, above which payers with code wait. */
+  readonly failedGas: number
 }
 
 export const limitNames = ["perPayment", "failedPayer", "perPayer", "newPayer", "total", "dailyLoss"] as const

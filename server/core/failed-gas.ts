@@ -11,27 +11,26 @@ export type FailedTry = {
 
 /** Tries count for so long. */
 export const failedGasSeconds = 3600
-/** Gas in that time: ten tries at the largest gas limit. */
-export const failedGasBudget = 3_000_000n
-/** The share of one code: many honest wallets may run the same code as a hostile one. */
-const codeBudget = 1_000_000n
+/** One code has a third of the budget: many honest wallets may run the same code as a hostile one. */
+const codeShare = 3n
 
 export const failedGasOf = (tries: readonly FailedTry[]): bigint =>
   tries.reduce((sum, { gas }) => sum + gas, 0n)
 
 /**
  * Whether a payer with code has to wait: it failed within the hour, or its code or all payers together have used up their
- * budget. A payer with a settled payment never has to.
+ * budget of gas. A payer with a settled payment never has to.
  */
 export function isCodePayerPaused(
   tries: readonly FailedTry[],
   { payer, payerCode }: Pick<FailedTry, "payer" | "payerCode">,
   settled: number,
+  budget: bigint,
 ): boolean {
   if (payerCode === null || settled > 0) return false
   return (
     tries.some((each) => each.payer === payer) ||
-    failedGasOf(tries.filter((each) => each.payerCode === payerCode)) >= codeBudget ||
-    failedGasOf(tries) >= failedGasBudget
+    failedGasOf(tries.filter((each) => each.payerCode === payerCode)) >= budget / codeShare ||
+    failedGasOf(tries) >= budget
   )
 }

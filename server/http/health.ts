@@ -1,4 +1,4 @@
-/** Answers the health checks, live and ready, with yes or no and without a cause but the clock. */
+/** Answers the health checks, live and ready, with yes or no, the error of the clock, and the gas lost in the hour. */
 import { type ClockSkew, isDisabling, isNotable } from "../core/clock-skew.ts"
 import type { SaleCheck } from "../feeds/sale-check.ts"
 import { json } from "./respond.ts"
@@ -11,13 +11,18 @@ export type HealthDeps = {
   /** One a network. */
   readonly sales: readonly SaleCheck[]
   readonly clockSkew: () => ClockSkew
+  /** Gas that failed settlements cost in the last hour. */
+  readonly failedGas: () => Promise<bigint>
+  readonly failedGasBudget: bigint
 }
+
+type Answers = { readonly sells: boolean; readonly failedGas: bigint }
 
 /** The gate's feed reads the store every second. */
 const storeMaximumSeconds = 5
 
 export function healthRoutes(paths: { live: string; ready: string }, deps: HealthDeps): readonly Route[] {
-  let asking: Promise<boolean> | undefined
+  let asking: Promise<Answers> | undefined
 
   /** One network that would take a payment is enough. Most answers come from memory. */
   async function canSell(): Promise<boolean> {
@@ -25,22 +30,35 @@ export function healthRoutes(paths: { live: string; ready: string }, deps: Healt
     return sales.some(({ status }) => status === "fulfilled")
   }
 
-  async function isReady(): Promise<boolean> {
-    if (deps.draining() || deps.storeAge() > storeMaximumSeconds) return false
-    // Any number of probes ask once.
-    asking ??= canSell().finally(() => {
-      asking = undefined
-    })
-    // Draining may have begun meanwhile, because a node that hangs takes seconds.
-    return (await asking) && !deps.draining() && !isDisabling(deps.clockSkew())
+  async function ask(): Promise<Answers> {
+    const [sells, failedGas] = await Promise.all([canSell(), deps.failedGas()])
+    return { sells, failedGas }
   }
 
-  /** Names no cause but the clock, whose error is visible nowhere else. */
+  const isOpen = () => !deps.draining() && deps.storeAge() <= storeMaximumSeconds
+
+  /** Any number of probes ask once. A store that does not answer is not asked. */
+  async function askOnce(): Promise<Answers> {
+    if (!isOpen()) return { sells: false, failedGas: 0n }
+    asking ??= ask().finally(() => {
+      asking = undefined
+    })
+    return asking
+  }
+
+  /** Names no cause but the clock, whose error is visible nowhere else. Lost gas does not end readiness. */
   async function answerReady(): Promise<Response> {
-    const ready = await isReady()
+    const { sells, failedGas } = await askOnce()
     const skew = deps.clockSkew()
-    const clock = isNotable(skew) && { clock_skew_seconds: skew }
-    return json(ready ? 200 : 503, { status: ready ? "ok" : "unavailable", ...clock })
+    // Draining may have begun meanwhile, because a node that hangs takes seconds.
+    const ready = sells && isOpen() && !isDisabling(skew)
+    return json(ready ? 200 : 503, {
+      status: ready ? "ok" : "unavailable",
+      ...(isNotable(skew) && { clock_skew_seconds: skew }),
+      ...(failedGas > 0n && {
+        failed_gas: { spent: Number(failedGas), budget: Number(deps.failedGasBudget) },
+      }),
+    })
   }
 
   return [

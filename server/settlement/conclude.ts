@@ -1,5 +1,4 @@
 /** Writes the results of settlement to the store, then logs them and wakes those who wait for them. */
-import { failedGasBudget } from "../core/failed-gas.ts"
 import type { Move } from "../core/redemption.ts"
 import type { SettlementDeps } from "./deps.ts"
 import { createFailureAlarm } from "./failures.ts"
@@ -9,7 +8,7 @@ import type { Hints } from "./hints.ts"
 export type KeyedMove = { readonly key: string; readonly move: Move; readonly gas?: bigint }
 
 export function createConclude(deps: SettlementDeps, hints: Hints) {
-  const { store, now, log, onStep, onEnded, onConcluded } = deps
+  const { store, failedGasBudget, now, log, onStep, onEnded, onConcluded } = deps
   const network = deps.chain.network.id
   const noteOutcome = createFailureAlarm(network, log)
 

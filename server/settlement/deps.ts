@@ -22,6 +22,8 @@ export type SettlementDeps = {
   readonly relayers: readonly [Relayer, ...Relayer[]]
   /** Blocks until a payment counts, its own included. */
   readonly confirmations: number
+  /** Gas of failed settlements in an hour, above which the log has an error. */
+  readonly failedGasBudget: bigint
   readonly now: Now
   /** In [0, 1). */
   readonly chance: () => number

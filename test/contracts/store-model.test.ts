@@ -207,6 +207,7 @@ function requestOf(each: Step, at: State): [Verb, unknown] {
           newPayer: 2,
           total: 11_000n,
           dailyLoss: 2000n,
+          failedGas: 3_000_000,
         },
       }
       return ["redeem", orderOf(changes)]

@@ -2,6 +2,17 @@
 import { at, type Mutation } from "../mutations/mutation.ts"
 
 export const mutations: readonly Mutation[] = [
+  ...at("server/http/health.ts", [
+    ["lost gas is visible", "...(failedGas > 0n && {", "...(false && {", "SET-51: readiness shows"],
+  ]),
+  ...at("server/stores/verbs/admission.ts", [
+    [
+      "the budget of lost gas is the configured one",
+      "BigInt(order.limits.failedGas)",
+      "3_000_000n",
+      "SET-51: readiness shows",
+    ],
+  ]),
   ...at("server/grants/payment/redeem.ts", [
     [
       "payers with code are settled first",

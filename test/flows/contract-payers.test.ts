@@ -51,14 +51,18 @@ async function openWallet(address: Hex = randomAccount().address): Promise<{ add
 }
 
 /** A payment of `payer` signed by another account, with optional bytes after the signature. */
-async function prepare(payer: Hex, signer: Account, tail = "") {
+async function prepare(payer: Hex, signer: Account, tail = "", seller = service) {
   const lower = payer.toLowerCase() as Hex
-  const purchase = await preparePurchase(service, signer, { terms: { payer: lower } })
+  const purchase = await preparePurchase(seller, signer, { terms: { payer: lower } })
   const inner = purchase.payload.payload as Record<string, unknown>
   const payload = { ...inner, signature: `${purchase.transfer.signature}${tail}` }
   const header = encodeHeader({ ...purchase.payload, payload })
   return { ...purchase, headers: { ...purchase.headers, [paymentSignatureHeader]: header } }
 }
+/** Transactions that no block has taken yet. */
+const pendingCount = async () =>
+  Number(((await chain.request("txpool_status")) as { pending: string }).pending)
+
 const refused = { status: 400, body: { reason: "simulation_failed", next: { action: "stop" } } }
 
 describe("a payer with code", () => {
@@ -131,6 +135,36 @@ describe("a payer with code", () => {
     })
     expect(await service.balanceOf(address)).toBe(990_000n)
   })
+})
+
+it("SET-51: readiness shows lost gas; a spent budget stops new payers with code only", async () => {
+  const limits = { failedGas: 50_000 }
+  const seller = await openService({ chain, config: { limits } })
+  const post = (purchase: { headers: Record<string, string> }) => postToken(seller.url, purchase.headers)
+  const ready = async () => (await fetch(`${seller.url}/health/ready`)).json()
+  try {
+    await eventually(ready, ({ status }) => status === "ok")
+    expect(await ready()).not.toHaveProperty("failed_gas")
+    const hostile = await openWallet()
+    const [answer] = await withoutBlocks(chain, async () => {
+      const asked = post(await prepare(hostile.address, hostile.owner, "", seller))
+      await eventually(pendingCount, (count) => count > 0)
+      await setOwner(hostile.address, randomAccount().address)
+      return [asked]
+    })
+    expect((await answer)?.body).not.toHaveProperty("access_token")
+    const { status, failed_gas: lost } = await eventually(ready, (body) => body.failed_gas !== undefined)
+    expect({ status, budget: lost.budget }).toEqual({ status: "ok", budget: limits.failedGas })
+    expect(lost.spent).toBeGreaterThan(limits.failedGas)
+    const next = await openWallet()
+    expect(await post(await prepare(next.address, next.owner, "", seller))).toMatchObject({
+      status: 503,
+      body: { reason: "contract_payers_paused" },
+    })
+    expect((await post(await preparePurchase(seller, await seller.customer()))).status).toBe(200)
+  } finally {
+    await seller.close()
+  }
 })
 
 it("a wrong signature of a plain account is refused, whatever its form", async () => {

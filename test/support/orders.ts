@@ -32,6 +32,7 @@ export const noLimits: ExposureLimits = {
   newPayer: 1000,
   total: 10n ** 80n,
   dailyLoss: 10n ** 80n,
+  failedGas: 10 ** 12,
 }
 
 /**

@@ -57,6 +57,7 @@ export async function openSettlementRig(node: LocalChain) {
         chain,
         relayers: [relayer],
         confirmations: 1,
+        failedGasBudget: 3_000_000n,
         now: () => clock,
         chance: () => 0,
         log,

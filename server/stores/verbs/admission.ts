@@ -28,7 +28,7 @@ export async function admitOrder(rows: Rows, order: PaymentOrder): Promise<Admis
   // Only payers with code are paused, so nobody else pays for the look at failed tries.
   if (payerCode !== null) {
     const tries = await readFailedTries(rows, order.now)
-    if (isCodePayerPaused(tries, { payer, payerCode }, standing.settled))
+    if (isCodePayerPaused(tries, { payer, payerCode }, standing.settled, BigInt(order.limits.failedGas)))
       return { kind: "refused", reason: "contract_payers_paused" }
   }
   return admit(

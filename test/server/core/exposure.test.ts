@@ -20,6 +20,7 @@ const limits: ExposureLimits = {
   newPayer: 1,
   total: 50_000_000n,
   dailyLoss: 5_000_000n,
+  failedGas: 3_000_000,
 }
 const claim: ExposureRequest = {
   policy: "background",
@@ -132,6 +133,7 @@ const small: ExposureLimits = {
   newPayer: 1,
   total: 12n,
   dailyLoss: 4n,
+  failedGas: 3_000_000,
 }
 const walk = fc.array(
   fc.oneof(

@@ -32,8 +32,16 @@ export const mutations: readonly Mutation[] = [
       "after a pause of the asset",
     ],
   ]),
+  ...at("server/settlement/conclude.ts", [
+    [
+      "a spent gas budget is an error in the log",
+      "if (gas >= failedGasBudget)",
+      "if (false)",
+      "once it is spent",
+    ],
+  ]),
   ...at("server/core/failed-gas.ts", [
-    ["failed gas has a budget", "failedGasOf(tries) >= failedGasBudget", "false", "once it is spent"],
+    ["failed gas has a budget", "failedGasOf(tries) >= budget\n", "false\n", "once it is spent"],
     [
       "payers with a settled payment are never paused",
       "if (payerCode === null || settled > 0) return false",

@@ -1,7 +1,7 @@
 import fc from "fast-check"
 import { encodeDeployData, numberToHex } from "viem"
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
-import { failedGasBudget, failedGasSeconds } from "../../../server/core/failed-gas.ts"
+import { failedGasSeconds } from "../../../server/core/failed-gas.ts"
 import type { Settlement } from "../../../server/settlement/settlement.ts"
 import { type Hex, keccak256, zeroAddress } from "../../../shared/values/evm.ts"
 import { type LocalChain, startLocalChain } from "../../support/chain/local-chain.ts"
@@ -28,8 +28,24 @@ beforeEach(async () => {
 
 const mostGas = 300_000n
 /** Properties of TwoFacedWallet.sol, each with a refusal by a wrong answer and by all the gas. */
-const properties = { gasPrice: 0, gasLeft: 1, blockNumber: 2, time: 3, origin: 4, coinbase: 5, random: 6 }
-const burns = 16
+const properties = {
+  gasPrice: 0,
+  gasLeft: 1,
+  blockNumber: 2,
+  time: 3,
+  origin: 4,
+  coinbase: 5,
+  random: 6,
+  relayerBalance: 7,
+  baseFee: 8,
+  gasLimit: 9,
+  blockHash: 10,
+  ownBalance: 11,
+  caller: 12,
+}
+const burns = 32
+/** The code agrees above the threshold instead of below. */
+const above = 64
 
 const payerCode = () => keccak256(code)
 
@@ -107,6 +123,7 @@ describe("SET-51: a payer with code", () => {
     const hostile = fc.record({
       property: fc.constantFrom(...Object.values(properties)),
       burner: fc.boolean(),
+      isAbove: fc.boolean(),
       threshold: fc.oneof(
         fc.bigInt({ min: 0n, max: 400_000n }),
         fc.bigInt({ min: 0n, max: 2n ** 40n }),
@@ -114,21 +131,22 @@ describe("SET-51: a payer with code", () => {
       ),
     })
     await fc.assert(
-      fc.asyncProperty(hostile, async ({ property, burner, threshold }) => {
+      fc.asyncProperty(hostile, async ({ property, burner, isAbove, threshold }) => {
         rig = await openSettlementRig(node)
         settlement = rig.open()
-        const sale = await sellTo(property + (burner ? burns : 0), threshold)
+        const sale = await sellTo(property + (burner ? burns : 0) + (isAbove ? above : 0), threshold)
         await finish(sale)
         expect(await sent()).toBeLessThanOrEqual(1)
         expect(await rig.store.failedGas({ now: 0 })).toBeLessThanOrEqual(mostGas)
         expect(["paid", "failed"]).toContain((await rig.row(sale)).state)
       }),
-      { numRuns: 25, seed: 402 },
+      { numRuns: 50, seed: 402 },
     )
   }, 60_000)
 })
 
 describe("SET-51: the gas budget of failed settlements", () => {
+  const budget = 900_000n
   const redeem = (payerCode: Hex | null, payer: Hex, now: number) =>
     rig.store.redeem(
       orderOf({
@@ -136,22 +154,25 @@ describe("SET-51: the gas budget of failed settlements", () => {
         now,
         policy: "first",
         intake: { payerCode },
+        limits: { failedGas: Number(budget) },
         transfer: { validBefore: BigInt(now + 600) },
       }),
     )
   const address = () => randomAccount().address.toLowerCase() as Hex
 
   it("refuses payers with code that have never paid once it is spent, and nobody else", async () => {
+    settlement = rig.open({ failedGasBudget: budget })
     const now = (await rig.chain.head()).time
     const paid = await sellTo(properties.gasPrice, always)
     await finish(paid)
     const later = now + 600
     const spent = () => rig.store.failedGas({ now: later })
-    while ((await spent()) < failedGasBudget) {
+    while ((await spent()) < budget) {
+      expect(rig.logged).not.toContain("failed settlements have spent the gas budget of an hour")
       const { number } = await rig.chain.head()
       await finish(await sellTo(properties.blockNumber + burns, number + 1n, randomHex32()))
     }
-    expect(await spent()).toBeLessThan(failedGasBudget + mostGas)
+    expect(await spent()).toBeLessThan(budget + mostGas)
     expect(rig.logged).toContain("failed settlements have spent the gas budget of an hour")
     const stranger = await redeem(randomHex32(), address(), later)
     const known = await redeem(payerCode(), paid.payer, later)

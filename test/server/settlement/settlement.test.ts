@@ -79,6 +79,7 @@ const open = (
       chain,
       relayers: [relayer],
       confirmations: 1,
+      failedGasBudget: 3_000_000n,
       now: () => clock,
       chance: () => 0,
       log,
