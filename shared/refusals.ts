@@ -125,7 +125,7 @@ export const refusals = {
     status: 400,
     error: "invalid_target",
     action: "fix",
-    description: "Tokens of this service are for its own resource only.",
+    description: "This service sells no tokens for that resource.",
   },
   subject_token_invalid: {
     status: 400,
@@ -421,7 +421,8 @@ export const errorBody = (reason: Reason, found?: string): ErrorBody =>
   bodyOf(reason, refusals[reason], found)
 
 /** Returns the body of an answer of the gate without offers. */
-export const gateErrorBody = (reason: GateReason): ErrorBody => bodyOf(reason, gateRefusals[reason])
+export const gateErrorBody = (reason: GateReason, found?: string): ErrorBody =>
+  bodyOf(reason, gateRefusals[reason], found)
 
 function bodyOf(reason: string, row: GateRow, found?: string): ErrorBody {
   return {

@@ -157,15 +157,22 @@ describe("the documents' examples", () => {
         .replaceAll("8410", String(otherPort))
         .replaceAll("http://127.0.0.1:8545", chain.rpcUrl)
         .replaceAll("http://127.0.0.1:8550", signer.url)
+    // As selling.md says, for the service elsewhere.
+    const { resources } = JSON.parse(example('"resources"', "json"))
+    const seller8402 = example("app.listen(8402").replace(
+      "  payTo:",
+      `  resources: ${JSON.stringify(resources)},\n  payTo:`,
+    )
     await mkdir(join(folder, "seller"))
     for (const [name, code] of [
-      ["seller/seller.ts", example("app.listen(8402").replace("0xYourAddress", payTo)],
+      ["seller/seller.ts", seller8402.replace("0xYourAddress", payTo)],
       ["purse.ts", example("createFileStore(")],
       ["stock.ts", example("tokenHook(")],
       ["adapters.ts", example("createDispatcher(")],
       ["more.ts", example("client.topUp(")],
       ["check.ts", example("verifyReceipt(")],
       ["other.ts", example("createVerifier(")],
+      ["elsewhere.ts", example("tokenEndpoints:")],
     ] as const)
       await writeFile(join(folder, name), here(code))
 
@@ -235,6 +242,14 @@ describe("the documents' examples", () => {
     )
     expect(refused?.status).toBe(402)
     expect(refused?.headers.get("payment-required")).not.toBeNull()
+    const guest = generatePrivateKey()
+    await chain.mint(privateKeyToAccount(guest).address, 10_000n)
+    const paid = await runFile(pathToFileURL(join(folder, "elsewhere.ts")), [], {
+      cwd: folder,
+      env: { ...process.env, AGENT_KEY: guest },
+    }).ended
+    expect(paid).toMatchObject({ code: 0, stderr: "" })
+    expect(paid.stdout).toMatch(/^200 for eip155:11155111:0x[0-9a-f]{40}\n$/)
   }, 60_000)
 
   it("sell at the price that a function returns", async () => {

@@ -70,7 +70,7 @@ export function tokenHook(
         return { headers: { Authorization: `Bearer ${heldToken.token}` } }
       }
       await purchases.share(key, async () => {
-        heldTokens.set(key, await buy(tokenEndpoint, offer, cost))
+        heldTokens.set(key, await buy(tokenEndpoint, { offer, resource: info.resource }, cost))
       })
     }
   }
@@ -79,9 +79,14 @@ export function tokenHook(
     return callsLeft >= cost && expiresAt > now() + marginSeconds
   }
 
-  async function buy(tokenEndpoint: URL, offer: string, cost: number): Promise<HeldToken> {
+  async function buy(
+    tokenEndpoint: URL,
+    order: { readonly offer: string; readonly resource: string },
+    cost: number,
+  ): Promise<HeldToken> {
     const url = new URL(tokenEndpoint)
-    url.searchParams.set("offer", offer)
+    url.searchParams.set("offer", order.offer)
+    url.searchParams.set("resource", order.resource)
     const askedAt = now()
     // A redirect would take the signed payment along.
     const response = await pay(url, { method: "POST", redirect: "error" })

@@ -31,6 +31,9 @@ export function isWithin(resource: URL, url: URL): boolean {
   return path === "" || url.pathname === path || url.pathname.startsWith(`${path}/`)
 }
 
+/** The resource identifier of a URL, as a token endpoint knows it: without a slash at its end. */
+export const identifierOf = (resource: string): string => resource.replace(/\/$/, "")
+
 /** The place that a 402 sells at, after the checks below. */
 export type Place = {
   readonly resource: URL
@@ -71,7 +74,7 @@ export function tokenEndpointOf(text: string, asked: URL, rules: PlaceRules): UR
   if (!url || !allowed || url.username !== "" || url.password !== "" || url.hash !== "") {
     throw new PolicyRefusal("token_endpoint_foreign", "The 402 sends the payment to another place.", {
       found: url?.origin ?? "no URL",
-      wanted: `${asked.origin} or an entry of tokenEndpoints`,
+      wanted: oneName(url, asked) ?? `${asked.origin} or an entry of tokenEndpoints`,
     })
   }
   if (!isPrivateEnough(url, rules.allowInsecureHttp)) throw insecure(url)
@@ -90,9 +93,16 @@ export function resourceOf(text: string, asked: URL): URL {
   if (!url || !isWithin(url, asked) || url.username !== "" || url.password !== "")
     throw new PolicyRefusal("resource_foreign", "The 402 sells tokens for another resource.", {
       found: text,
-      wanted: `a resource of ${asked.origin} that holds the path asked for`,
+      wanted: oneName(url, asked) ?? `a resource of ${asked.origin} that holds the path asked for`,
     })
   return url
+}
+
+/** Names the usual mistake: localhost and 127.0.0.1 are one machine and two origins. Undefined for any other. */
+function oneName(found: URL | undefined, asked: URL): string | undefined {
+  const isOneMachine = found && isLoopback(found) && isLoopback(asked) && found.port === asked.port
+  if (!isOneMachine || found.hostname === asked.hostname) return undefined
+  return `a call to ${found.origin}, because ${asked.hostname} and ${found.hostname} are two origins`
 }
 
 export const insecure = (url: URL): PolicyRefusal =>

@@ -1,6 +1,7 @@
 /** Delivers a signed payment: sends it until its answer is definite, and keeps it while that is unknown (CLI-14). */
 import { daySeconds } from "../core/budget-rules.ts"
 import { type ClientEvent, reportWait } from "../core/events.ts"
+import { identifierOf } from "../core/origins.ts"
 import { type HeldLock, refreshLockOf, type WithLock } from "../wallet/locks.ts"
 import type { ClientStore, Grant, Payment } from "../wallet/store.ts"
 import type { Wallet } from "../wallet/wallet.ts"
@@ -86,8 +87,9 @@ async function sendPayment(
     const refreshToken = (await deps.wallet.toppedUpBy(payment))?.refreshToken
     sends++
     if (sends > 1) deps.emit({ type: "resent", origin, what: "purchase", attempt: sends })
-    const body = refreshToken === undefined ? undefined : new URLSearchParams({ refresh_token: refreshToken })
-    return exchange({ url, headers, prover, ...(body && { body }) }, deps)
+    const body = new URLSearchParams({ resource: identifierOf(payment.resource) })
+    if (refreshToken !== undefined) body.set("refresh_token", refreshToken)
+    return exchange({ url, headers, prover, body }, deps)
   }
   const attempts = {
     send,

@@ -1,6 +1,7 @@
 /** Tops up a grant in the wallet by a further payment, instead of buying another grant. */
 import { Ticket402Error } from "../core/errors.ts"
 import { requireKnown } from "../core/option-names.ts"
+import { identifierOf } from "../core/origins.ts"
 import type { Refresh } from "../wallet/refresh.ts"
 import { refreshableFor, urlOf } from "../wallet/refreshable.ts"
 import type { Grant } from "../wallet/store.ts"
@@ -48,6 +49,7 @@ export function createTopUp(deps: TopUpDeps): TopUp {
   async function readOffers(asked: URL, grant: Grant, offer: string): Promise<Offers> {
     const endpoint = new URL(grant.tokenEndpoint)
     endpoint.searchParams.set("offer", offer)
+    endpoint.searchParams.set("resource", identifierOf(grant.resource))
     const response = await deps.fetch(endpoint, exchangeInit(deps.timeoutMs))
     const challenge = response.status === 402 ? await readChallenge(response, deps.timeoutMs) : undefined
     const offers = challenge && offerReader.requirePayable(challenge, asked, response)

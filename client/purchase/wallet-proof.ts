@@ -44,7 +44,13 @@ export function createRequestFreeGrant(
     const issuer = tokenEndpoint.href.replace(/\/token$/, "")
     const signature = await sign(walletProof({ account, issuer, audience: resourceText, nonce }))
     if (signature === undefined) return undefined
-    const body = new URLSearchParams({ grant_type: walletProofGrantType, account, nonce, signature })
+    const body = new URLSearchParams({
+      grant_type: walletProofGrantType,
+      account,
+      nonce,
+      signature,
+      resource: resourceText,
+    })
     const answer = await exchange({ url: tokenEndpoint, headers: {}, body, prover: undefined }, deps)
     if (answer.kind !== "token" || answer.token.token_type !== "Bearer") return undefined
     const { id } = answer.token.grant

@@ -1,7 +1,7 @@
 /** Keeps the state of an issuer for a verifier: keys, revocations and prices, fetched ahead and never per token. */
 import * as z from "zod"
 import { accessTokenType, type Claims } from "../../shared/oauth/access-token.ts"
-import { wellKnown } from "../../shared/oauth/messages.ts"
+import { errorBodySchema, wellKnown } from "../../shared/oauth/messages.ts"
 import { createRevocationSet, type RevocationSet } from "../../shared/oauth/revocation.ts"
 import {
   type RevocationList,
@@ -33,6 +33,8 @@ const metadataSchema = z.object({
 const documentSchema = z.looseObject({})
 
 export type IssuerStateTools = {
+  /** The audience whose price is shown. */
+  readonly resource: string
   readonly fetch: typeof globalThis.fetch
   readonly now: () => number
   readonly allowInsecureHttp: boolean
@@ -40,6 +42,9 @@ export type IssuerStateTools = {
 
 /** The issuer did not answer, or not in the form of its own documents. */
 class IssuerUnavailable extends Error {}
+
+/** The issuer sells no tokens for the resource of the verifier. */
+export class ResourceUnsold extends Error {}
 
 /** The 402 of the issuer's own gate for a scope: what fits a header, and all of it. */
 export type Price = { readonly header: object; readonly body: object }
@@ -179,8 +184,12 @@ export function createIssuerState(issuer: string, tools: IssuerStateTools): Issu
       const known = prices.get(scope)
       if (known && now() < known.at + priceSeconds) return known.price
       const { gate_uri } = await discover()
-      const response = await ask(`${gate_uri}/refusal/${encodeURIComponent(scope)}`)
+      const resource = encodeURIComponent(tools.resource)
+      const response = await ask(`${gate_uri}/price/${encodeURIComponent(scope)}?resource=${resource}`)
       const text = await readText(response, maxBytes)
+      const error =
+        response.status === 400 && text !== undefined ? errorBodySchema.parse(parseJson(text)) : undefined
+      if (error?.reason === "invalid_target") throw new ResourceUnsold()
       if (response.status !== 402 || text === undefined) throw new IssuerUnavailable()
       const header = decodeHeader(response.headers.get(paymentRequiredHeader) ?? "")
       const price = { header: documentSchema.parse(header), body: documentSchema.parse(parseJson(text)) }

@@ -14,12 +14,15 @@ import { Ticket402Error } from "../core/errors.ts"
 import { requireKnown } from "../core/option-names.ts"
 import { isPrivateEnough, parseUrl } from "../core/origins.ts"
 import { plainFetch } from "../wire/global-fetch.ts"
-import { createIssuerState } from "./issuer-state.ts"
+import { createIssuerState, ResourceUnsold } from "./issuer-state.ts"
 
 export type VerifierOptions = {
   /** The issuer, byte for byte as in its metadata. */
   readonly issuer: string
-  /** The audience tokens must have; the issuer when not given. */
+  /**
+   * The audience tokens must have: the URL of this service, one of the issuer's `resources`. The issuer itself when not
+   * given, for a service below its origin.
+   */
   readonly resource?: string
   /** Allow an issuer over plain http that is not on loopback. */
   readonly allowInsecureHttp?: boolean
@@ -50,7 +53,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
   for (const each of [issuer, resource]) requireIdentifier(each, allowInsecureHttp)
   const now = options.now ?? (() => Math.floor(Date.now() / 1000))
   const fetch = options.fetch ?? plainFetch
-  const issuerState = createIssuerState(issuer, { fetch, now, allowInsecureHttp })
+  const issuerState = createIssuerState(issuer, { resource, fetch, now, allowInsecureHttp })
   const resourceMetadata = wellKnown(resource, "oauth-protected-resource")
 
   async function judge(authorization: readonly string[], scope: string): Promise<GateReason | Claims> {
@@ -61,7 +64,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
     // The token may be good, and its key newer than the last answer of the issuer.
     if (opened === undefined && isStale) return "gate_unavailable"
     const { data: claims } = claimsSchema.safeParse(opened)
-    if (!claims || !isMeantFor(claims, { issuer, resource })) return "token_invalid"
+    if (!claims || !isMeantFor(claims, { issuer, resources: [resource] })) return "token_invalid"
     const refused = whyRefused(claims, {
       scheme: credential.scheme,
       scope,
@@ -87,9 +90,14 @@ export function createVerifier(options: VerifierOptions): Verifier {
     try {
       const price = needsPrice(reason) ? await priceOf(reason, scope) : undefined
       return { kind: "refuse", reason, ...refusalAnswer(reason, place, price) }
-    } catch {
+    } catch (error) {
       // A 402 without a price helps nobody.
-      return refuse("gate_unavailable", scope)
+      const found =
+        error instanceof ResourceUnsold
+          ? `The issuer ${issuer} sells no tokens for ${resource}: add it to its resources.`
+          : undefined
+      const unavailable = refusalAnswer("gate_unavailable", place, undefined, found)
+      return { kind: "refuse", reason: "gate_unavailable", ...unavailable }
     }
   }
 

@@ -54,7 +54,7 @@ export async function measureParts(service: Service, count: number): Promise<rea
       )
       const order = orderOf(payment, reading, now)
       await part("redeem (commit)", () => store.redeem(order))
-      const claims = claimsOf(openGrant(order.grant), issuer.config.issuer, issuer.config.resource)
+      const claims = claimsOf(openGrant(order.grant), issuer.config)
       await part("sign token", () => keys.sign(claims))
     }
   } finally {

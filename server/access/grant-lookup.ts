@@ -24,7 +24,7 @@ export type FindGrant = (proof: Proof) => Promise<FoundGrant>
 
 export function createGrantLookup(
   deps: { store: Pick<Store, "findGrant">; keys: Pick<Keys, "verify">; now: Now },
-  options: { readonly issuer: string; readonly resource: string },
+  options: { readonly issuer: string; readonly resources: readonly string[] },
 ): FindGrant {
   async function handleOf(proof: Proof): Promise<GrantHandle> {
     if (proof.accessToken !== undefined) {

@@ -36,7 +36,7 @@ export function createIntrospection(
   },
   options: {
     readonly issuer: string
-    readonly resource: string
+    readonly resources: readonly string[]
     readonly clients: readonly IntrospectionClient[]
   },
 ): Introspection {

@@ -29,7 +29,7 @@ export function createRevocation(
     /** A token or grant was revoked: the gate need not wait for its next poll. */
     readonly onEnded: () => void
   },
-  options: { readonly issuer: string; readonly resource: string },
+  options: { readonly issuer: string; readonly resources: readonly string[] },
 ): Revocation {
   const { store, keys, whitelist, now } = deps
 

@@ -39,7 +39,8 @@ export function createRoutes(
   const { store, keys, feeds, shops, endpoint, draining, gateParts, clockSkew } = deps
   const { revocations, whitelist, prices, noteEnded } = feeds
   const { gate, challenges } = gateParts
-  const names = { issuer: config.issuer, resource: config.resource }
+  const { issuer, resource, resources } = config
+  const names = { issuer, resources }
   const find = createGrantLookup({ store, keys, now }, names)
   const introspection = createIntrospection(
     { store, keys, revocations, whitelist, now },
@@ -49,9 +50,10 @@ export function createRoutes(
     endpointRoutes({
       ...names,
       ...options,
+      resource,
       endpoint,
       status: createStatus(find),
-      receipt: createReceipts({ find, store, keys, now }, config.issuer),
+      receipt: createReceipts({ find, store, keys, now }, issuer),
       introspection,
       isIntrospected: config.introspection.length > 0,
       revocation: createRevocation({ store, keys, whitelist, now, log, onEnded: noteEnded }, names),
@@ -66,6 +68,7 @@ export function createRoutes(
       gate: {
         handleGate: createHandleGate({ gate, challenges, log }),
         challenges,
+        resources,
         scopes: new Set(scopesOf([...config.offers, ...config.whitelist])),
       },
       health: {

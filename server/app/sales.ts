@@ -98,6 +98,7 @@ export function createSales(
     {
       issuer: config.issuer,
       resource: config.resource,
+      resources: config.resources,
       statusEndpoint: options.endpoints.status,
       tokenEndpoint: options.endpoints.token,
       network: Object.keys(config.networks)[0] ?? "",

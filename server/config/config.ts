@@ -27,6 +27,8 @@ export type Config = Omit<
 > & {
   readonly networks: Readonly<Record<string, NetworkConfig>>
   readonly resource: string
+  /** Every audience for which tokens are sold, `resource` first. */
+  readonly resources: readonly string[]
   readonly payTo: Address
   readonly offers: readonly Offer[]
   /** Units by route, such as `POST /movies`. */
@@ -89,6 +91,8 @@ function complete(raw: z.output<typeof configSchema>): Config {
   const resource = check("resource", () =>
     requireIdentifier(raw.resource ?? raw.issuer, raw.allowInsecureHttp),
   )
+  for (const [index, each] of raw.resources.entries())
+    check(`resources.${index}`, () => requireIdentifier(each, raw.allowInsecureHttp))
   const payTo = check("payTo", () => requirePayTo(raw.payTo))
   const connected = readNetworks(raw.networks)
   problems.push(...connected.problems)
@@ -126,6 +130,7 @@ function complete(raw: z.output<typeof configSchema>): Config {
     networks: connected.networks,
     issuer: issuer ?? "",
     resource: resource ?? "",
+    resources: [...new Set([resource ?? "", ...raw.resources])],
     payTo: payTo ?? zeroAddress,
     costs: units.costs,
     offers: offers.filter((offer) => offer !== undefined),

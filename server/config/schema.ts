@@ -43,6 +43,13 @@ export const configSchema = z.strictObject({
     .string()
     .optional()
     .describe("resource identifier, which is the audience of tokens; default: the issuer"),
+  resources: z
+    .array(z.string())
+    .max(64)
+    .default([])
+    .describe(
+      "other services that check tokens of this issuer with `createVerifier`, by their resource identifiers",
+    ),
   listen: listen.default("127.0.0.1:8402").describe("address and port on which `serve` listens"),
   database: z
     .string()

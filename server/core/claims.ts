@@ -12,9 +12,13 @@ export const scopeSchema = z
   )
   .max(256)
 
-export const claimsOf = (grant: IssuedGrant, issuer: string, audience: string): Claims => ({
+/** `resource` is the audience for older grants, which name none. */
+export const claimsOf = (
+  grant: IssuedGrant,
+  { issuer, resource }: { readonly issuer: string; readonly resource: string },
+): Claims => ({
   iss: issuer,
-  aud: audience,
+  aud: grant.resource ?? resource,
   sub: grant.subject,
   client_id: grant.subject,
   iat: grant.token.issuedAt,

@@ -23,8 +23,8 @@ export type DeriveRequest = {
   readonly generation: number | null
   /** End of the token that was shown: a thief gets nothing that lives longer. Null for a refresh token. */
   readonly shownUntil: number | null
-  /** The service at which the token was shown. */
-  readonly resource: string
+  /** The resources from whose grants the service derives. */
+  readonly resources: readonly string[]
   /** Of the key the request proved to have, if it did. */
   readonly keyThumbprint: string | null
   /** Of the child. */

@@ -50,7 +50,7 @@ export type Grant = {
   readonly keyThumbprint: string | null
   /** The grant it was derived from: it spends from that one, and ends with it. */
   readonly parent: string | null
-  /** The service that its tokens open; null for older grants, which every service of these books accepts. */
+  /** The audience of its tokens; null for older grants, which every service of these books accepts. */
   readonly resource: string | null
   /** Of the refresh token that is valid now. */
   readonly generation: number
@@ -133,8 +133,8 @@ export type RotateRequest = {
   readonly opening: Hex | null
   /** Of the key the request proved to have, if it did. */
   readonly keyThumbprint: string | null
-  /** The service at which the token was shown. */
-  readonly resource: string
+  /** The resources whose grants the service rotates. */
+  readonly resources: readonly string[]
   /** The peer of the request, sealed: equal for equal peers, and readable by nobody. */
   readonly peer: string
   readonly jti: string
@@ -199,8 +199,10 @@ export function rotate(grant: Grant, settlement: SettlementState, request: Rotat
 }
 
 /** Several services may share their books; a grant of the cheap one must not open the dear one. */
-export const isOf = (grant: Pick<Grant, "resource">, { resource }: { readonly resource: string }): boolean =>
-  grant.resource === null || grant.resource === resource
+export const isOf = (
+  { resource }: Pick<Grant, "resource">,
+  { resources }: { readonly resources: readonly string[] },
+): boolean => resource === null || resources.includes(resource)
 
 /** Tabs that refresh at the same time show the same token within so many seconds; later it counts as stolen. */
 const repeatSeconds = 10

@@ -27,6 +27,8 @@ export type ChallengedRoute = {
   readonly payAtRoutes?: boolean
   /** The client says by `Accept-Payment` that it speaks MPP. */
   readonly mpp?: boolean
+  /** The service elsewhere that answers with this price; the own resource when not given. */
+  readonly resource?: string
 }
 
 export type ChallengeOptions = {
@@ -40,12 +42,12 @@ export type ChallengeOptions = {
 
 /** Each answer is built once, until a price changes; the cache is bounded for routers mounted under changing paths. */
 export function createChallenges(options: ChallengeOptions): Challenges {
-  const { issuer, resource, endpoints, prices } = options
+  const { issuer, endpoints, prices } = options
   const built = new LRUCache<string, PlainAnswer>({ max: 1000 })
   let priced = prices.current()
 
   function build(reason: GateReason, route: ChallengedRoute): PlainAnswer {
-    const { scope, payAtRoutes = false, mpp = false } = route
+    const { scope, payAtRoutes = false, mpp = false, resource = options.resource } = route
     const row = gateRefusals[reason]
     const offers = offersFor(priced, scope)
     // A new buyer finds no price for now; a living grant is refreshed all the same.
@@ -70,7 +72,7 @@ export function createChallenges(options: ChallengeOptions): Challenges {
   }
 
   function priceOf(reason: GateReason, route: ChallengedRoute, offers: readonly PricedOffer[]): PriceForms {
-    const { scope, pattern, cost = 1, payAtRoutes = false } = route
+    const { scope, pattern, cost = 1, payAtRoutes = false, resource = options.resource } = route
     const isPayable = (offer: PricedOffer) => payAtRoutes && opens(offer, { scope, cost })
     const terms = { url: urlWithin(resource, pattern), error: reason }
     const { header, body } = createPaymentRequired({
@@ -98,8 +100,8 @@ export function createChallenges(options: ChallengeOptions): Challenges {
       built.clear()
       priced = prices.current()
     }
-    const { scope, pattern, cost = 1, payAtRoutes = false, mpp = false } = route
-    const key = `${reason} ${payAtRoutes} ${mpp} ${scope} ${cost} ${pattern}`
+    const { scope, pattern, cost = 1, payAtRoutes = false, mpp = false, resource = "" } = route
+    const key = `${reason} ${payAtRoutes} ${mpp} ${resource} ${scope} ${cost} ${pattern}`
     const known = built.get(key)
     if (known) return known
     const answer = build(reason, route)

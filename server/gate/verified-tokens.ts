@@ -20,7 +20,7 @@ const cacheSize = 10_000
 /** Undefined for a text that is no token of the issuer for the resource. */
 export function createVerifiedTokens(
   keys: Pick<Keys, "verify">,
-  audience: { readonly issuer: string; readonly resource: string },
+  { issuer, resource }: { readonly issuer: string; readonly resource: string },
 ): VerifiedTokens {
   // Keyed by the hash of the exact bytes, signature included: a forged token with known claims must never hit.
   const verified = new LRUCache<string, KnownToken>({ max: cacheSize })
@@ -30,7 +30,7 @@ export function createVerifiedTokens(
     const known = verified.get(hash)
     if (known) return known
     const found = await keys.verify(token)
-    if (!found || !isMeantFor(found.claims, audience)) return undefined
+    if (!found || !isMeantFor(found.claims, { issuer, resources: [resource] })) return undefined
     const { claims, kid } = found
     const fresh: KnownToken = { claims, kid, hash, windowEndsAt: 0, requests: 0 }
     verified.set(hash, fresh)

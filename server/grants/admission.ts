@@ -3,6 +3,7 @@ import { Refusal } from "../../shared/refusals.ts"
 import { firstToken } from "../core/grant.ts"
 import { includesScope, type WhitelistEntry } from "../core/whitelist.ts"
 import { answerFrom, freshId } from "./answer.ts"
+import { audienceOf } from "./audience.ts"
 import type { IssuedAnswer, TokenDeps, TokenOptions, TokenRequest } from "./grant-type.ts"
 
 type Caller = {
@@ -18,11 +19,11 @@ type Caller = {
  */
 export async function admit(
   { entry, subject, scope }: Caller,
-  { keyThumbprint, claimProof }: Pick<TokenRequest, "keyThumbprint" | "claimProof">,
+  request: Pick<TokenRequest, "keyThumbprint" | "claimProof" | "resource">,
   deps: TokenDeps,
   options: TokenOptions,
 ): Promise<IssuedAnswer | undefined> {
-  await claimProof()
+  await request.claimProof()
   const now = deps.now()
   const terms = {
     // Without an offer there is no refresh token: the caller authenticates again (RFC 6749 §4.4.3).
@@ -30,12 +31,12 @@ export async function admit(
     paid: false,
     expiresAt: now + options.lives.full,
     opening: null,
-    keyThumbprint,
+    keyThumbprint: request.keyThumbprint,
   }
   const outcome = await deps.store.admit({
     grant: {
       ...terms,
-      resource: options.resource,
+      resource: audienceOf(request, options),
       id: freshId(deps.random),
       scope,
       subject,

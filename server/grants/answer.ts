@@ -34,7 +34,7 @@ export async function answerFrom(
   options: TokenOptions,
 ): Promise<IssuedAnswer> {
   const { network, payer, transaction } = view
-  const accessToken = await deps.keys.sign(claimsOf(grant, options.issuer, options.resource))
+  const accessToken = await deps.keys.sign(claimsOf(grant, options))
   deps.onStep?.("token-signed")
   return {
     kind: "issued",

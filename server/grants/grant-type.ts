@@ -53,7 +53,10 @@ export type TokenDeps = {
 
 export type TokenOptions = {
   readonly issuer: string
+  /** The audience of tokens where a request names none. */
   readonly resource: string
+  /** Every audience for which tokens are sold, `resource` included. */
+  readonly resources: readonly string[]
   /** Status endpoint for a buyer with a pending payment. */
   readonly statusEndpoint: string
   readonly lives: TokenLives
@@ -66,6 +69,8 @@ export type TokenOptions = {
 export type TokenRequest = {
   readonly grantType: string
   readonly parameters: ReadonlyMap<string, unknown>
+  /** The audience that the request names (RFC 8707), one of `TokenOptions.resources`. */
+  readonly resource: string | undefined
   /** The Authorization header. */
   readonly authorization: string | undefined
   /** sha256 of a secret, shown with a purchase. */

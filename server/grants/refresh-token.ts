@@ -6,6 +6,7 @@ import { openingOf } from "../../shared/x402/commitment.ts"
 import type { IssuedGrant } from "../core/grant.ts"
 import { settlementView } from "../core/grant-view.ts"
 import { answerFrom, freshId } from "./answer.ts"
+import { audiencesOf } from "./audience.ts"
 import type { TokenAnswer, TokenDeps, TokenOptions, TokenRequest } from "./grant-type.ts"
 import { claimProofFor } from "./proof-claim.ts"
 
@@ -31,7 +32,7 @@ export async function handle(
     generation: read.generation,
     opening: request.secret === undefined ? null : openingOf(request.secret),
     keyThumbprint: request.keyThumbprint,
-    resource: options.resource,
+    resources: audiencesOf(request, options),
     peer,
     jti: freshId(deps.random),
     now: deps.now(),

@@ -53,6 +53,8 @@ export function createTokenEndpoint(
   return async ({ dpop, ...request }) => {
     const type = types.get(request.grantType)
     if (!type) throw new Refusal("grant_type_unsupported", `Wanted ${supportedGrantTypes.join(" or ")}.`)
+    if (request.resource !== undefined && !options.resources.includes(request.resource))
+      throw new Refusal("invalid_target")
     const { possession, freshNonce } = await prove(dpop)
     return { ...(await type.handle({ ...request, ...possession }, deps, options)), freshNonce }
   }

@@ -8,6 +8,7 @@ import type { PresentedToken } from "../core/derive.ts"
 import { settlementView } from "../core/grant-view.ts"
 import { mostUnits } from "../core/units.ts"
 import { answerFrom, freshId } from "./answer.ts"
+import { audiencesOf } from "./audience.ts"
 import type { TokenAnswer, TokenDeps, TokenOptions, TokenRequest } from "./grant-type.ts"
 import { claimProofFor } from "./proof-claim.ts"
 
@@ -44,7 +45,7 @@ export async function handle(
   await claimProofFor(shown.grantId, request, deps)
   const outcome = await deps.store.derive({
     ...shown,
-    resource: options.resource,
+    resources: asked.audience === null ? audiencesOf(request, options) : [asked.audience],
     keyThumbprint: request.keyThumbprint,
     id: freshId(deps.random),
     jti: freshId(deps.random),
@@ -64,7 +65,7 @@ export async function handle(
   return { ...answer, body: { ...answer.body, issued_token_type: tokenTypes.access }, settlement: undefined }
 }
 
-function read({ parameters }: TokenRequest, { resource }: TokenOptions) {
+function read({ parameters, resource }: TokenRequest, { resources }: TokenOptions) {
   const text = (name: string): string | null => textOf(parameters, name)
   const [subjectToken, subjectTokenType] = [text("subject_token"), text("subject_token_type")]
   if (subjectToken === null || subjectTokenType === null)
@@ -73,11 +74,13 @@ function read({ parameters }: TokenRequest, { resource }: TokenOptions) {
   const requested = text("requested_token_type")
   if (requested !== null && requested !== tokenTypes.access)
     throw new Refusal("malformed", `Wanted requested_token_type ${tokenTypes.access}.`)
-  for (const target of [text("resource"), text("audience")])
-    if (target !== null && target !== resource) throw new Refusal("invalid_target")
+  const audience = text("audience")
+  if (audience !== null && (!resources.includes(audience) || audience !== (resource ?? audience)))
+    throw new Refusal("invalid_target")
   return {
     subjectToken,
     subjectTokenType,
+    audience,
     scope: scopeOf(text("scope")),
     units: wholeOf("units", text("units"), mostUnits),
     lifeSeconds: wholeOf("expires_in", text("expires_in"), longestTokenSeconds),

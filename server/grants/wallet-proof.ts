@@ -14,6 +14,7 @@ import { sha256Hex } from "../access/credentials.ts"
 import type { WhitelistEntry } from "../core/whitelist.ts"
 import { Overloaded } from "../ports/runtime.ts"
 import { admit, scopeFor } from "./admission.ts"
+import { audienceOf } from "./audience.ts"
 import type { TokenAnswer, TokenDeps, TokenOptions, TokenRequest } from "./grant-type.ts"
 import { endOf } from "./wallet-nonce.ts"
 
@@ -31,7 +32,7 @@ export async function handle(
   // Checked before the signature, which is costly to verify: a request without a nonce of ours must not cause that
   // work.
   if (until === undefined || !isCanonicalSignature(signature)) throw new Refusal("wallet_proof_refused")
-  const entry = await authenticate(account, nonce, signature, deps, options)
+  const entry = await authenticate({ account, nonce, signature }, audienceOf(request, options), deps, options)
   const scope = scopeFor(entry, request)
   const use = await deps.store.useOnce({ key: sha256Hex(`wallet ${nonce}`), until, now })
   if (use === "full") throw new Overloaded("wallet proofs")
@@ -56,13 +57,12 @@ function read({ parameters }: TokenRequest): { account: Address; nonce: string; 
  * probe the list (WL-13).
  */
 async function authenticate(
-  account: Address,
-  nonce: string,
-  signature: Hex,
+  { account, nonce, signature }: ReturnType<typeof read>,
+  audience: string,
   deps: TokenDeps,
-  { issuer, resource }: TokenOptions,
+  { issuer }: TokenOptions,
 ): Promise<WhitelistEntry> {
-  const digest = walletProofDigest({ account, issuer, audience: resource, nonce })
+  const digest = walletProofDigest({ account, issuer, audience, nonce })
   const signer = await deps.recover(digest, signature)
   const entry = deps.whitelist.find(account, deps.now())
   if (signer !== account || !entry) throw new Refusal("wallet_proof_refused")

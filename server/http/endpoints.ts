@@ -23,6 +23,8 @@ import { createTokenOffers } from "./token-offers.ts"
 export type EndpointParts = {
   readonly issuer: string
   readonly resource: string
+  /** Every audience for which tokens are sold, `resource` included. */
+  readonly resources: readonly string[]
   readonly endpoints: Endpoints
   readonly endpoint: TokenEndpoint
   /** Read by the owner of a grant. */
@@ -47,10 +49,11 @@ export type EndpointParts = {
 }
 
 export function endpointRoutes(parts: EndpointParts): readonly Route[] {
-  const { issuer, resource, endpoints, prices, peers, bodySeconds, health } = parts
+  const { issuer, resource, resources, endpoints, prices, peers, bodySeconds, health } = parts
   const { offers } = prices
   const { x402v1 } = parts
-  const tokenOffers = createTokenOffers({ issuer, tokenEndpoint: endpoints.token, resource, prices, x402v1 })
+  const audiences = { issuer, resource, resources }
+  const tokenOffers = createTokenOffers({ ...audiences, tokenEndpoint: endpoints.token, prices, x402v1 })
   const token = createTokenHandler(parts.endpoint, {
     prices,
     offers: tokenOffers,

@@ -1,5 +1,6 @@
 /** Serves the gate as an endpoint, which a reverse proxy asks before it forwards a request. */
 import type { PlainAnswer } from "../../shared/oauth/gate-answer.ts"
+import { Refusal } from "../../shared/refusals.ts"
 import type { Challenges } from "../gate/challenges.ts"
 import { type HandleGate, rateLimitHeaders, settleCall } from "../gate/handle-gate.ts"
 import { json, noStore } from "./respond.ts"
@@ -13,21 +14,39 @@ import type { Handler, Route } from "./router.ts"
 const forms = ["envoy", "nginx", "refusal"] as const
 type Form = (typeof forms)[number]
 
+/** Where `createVerifier` reads the price that it shows: `BASE/price/SCOPE?resource=`. */
+const priceForm = "price"
+
 export type GateEndpoint = {
   readonly handleGate: HandleGate
   readonly challenges: Challenges
   /** Every scope a token may have: another one is a mistake in the proxy's configuration. */
   readonly scopes: ReadonlySet<string>
+  readonly resources: readonly string[]
 }
 
 /** `BASE/FORM/SCOPE`, or `SCOPE@5` for a call that costs 5 units, and whatever path the proxy appends. */
 export const gateRoutes = (base: string, parts: GateEndpoint): readonly Route[] =>
-  forms.map((form) => ({
-    path: `${base}/${form}`,
-    methods: [],
-    forwarded: true,
-    handle: handlerOf(`${base}/${form}/`, form, parts),
-  }))
+  [
+    ...forms.map((form) => ({ form, handle: handlerOf(`${base}/${form}/`, form, parts) })),
+    { form: priceForm, handle: priceHandler(`${base}/${priceForm}/`, parts) },
+  ].map(({ form, handle }) => ({ path: `${base}/${form}`, methods: [], forwarded: true, handle }))
+
+/** Answers with the 402 for a service elsewhere, which sends it on as its own. */
+function priceHandler(prefix: string, { challenges, scopes, resources }: GateEndpoint): Handler {
+  return (request, { path }) => {
+    const wanted = wantedIn(path.slice(prefix.length), scopes)
+    if (!wanted) return json(404, { error: "scope_unknown" })
+    const resource = new URL(request.url).searchParams.get("resource") ?? undefined
+    if (resource !== undefined && !resources.includes(resource)) throw new Refusal("invalid_target")
+    const { status, headers, body } = challenges("token_missing", {
+      scope: wanted.scope,
+      pattern: "",
+      ...(resource !== undefined && { resource }),
+    })
+    return new Response(body, { status, headers })
+  }
+}
 
 function handlerOf(prefix: string, form: Form, { handleGate, challenges, scopes }: GateEndpoint): Handler {
   return async (request, { path, rawHeaders }) => {

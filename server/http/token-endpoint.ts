@@ -66,9 +66,11 @@ export function createTokenHandler(endpoint: TokenEndpoint, options: TokenHttpOp
     const carried = carriedPayment(request.headers, options.x402v1)
     const isV1 = carried?.version === 1
     const payment = isV1 ? paymentOfV1(carried.payment, payableIn(request, gatedRoute)) : carried?.payment
+    const resource = resourceIn(request, parameters)
     const tokenRequest = readTokenRequest(request, parameters, payment)
-    if (!tokenRequest) return offers.answer(wantedIn(request))
-    return tokenResponse(await endpoint({ ...tokenRequest, gatedRoute, peer: peerKey(caller.peer) }), isV1)
+    if (!tokenRequest) return offers.answer({ offer: wantedIn(request), resource })
+    const peer = peerKey(caller.peer)
+    return tokenResponse(await endpoint({ ...tokenRequest, resource, gatedRoute, peer }), isV1)
   }
 }
 
@@ -81,10 +83,18 @@ export function createOffersHandler({ offers, peers }: Pick<TokenHttpOptions, "o
     await peers.take(peerKey(peer))
     if ([paymentSignatureHeader, paymentHeaderV1].some((name) => request.headers.has(name)))
       throw new Refusal("method_not_allowed")
-    const shown = offers.answer(wantedIn(request))
+    const shown = offers.answer({ offer: wantedIn(request), resource: resourceIn(request, new Map()) })
     shown.headers.set("allow", "POST")
     return shown
   }
+}
+
+/** The audience that a request names (RFC 8707); in the URL for clients that can set nothing else. */
+function resourceIn(request: Request, parameters: ReadonlyMap<string, unknown>): string | undefined {
+  const named = parameters.get("resource") ?? new URL(request.url).searchParams.get("resource") ?? undefined
+  if (named !== undefined && typeof named !== "string")
+    throw new Refusal("malformed", "Wanted resource, a string.")
+  return named
 }
 
 const wantedIn = (request: Request): string | null => new URL(request.url).searchParams.get("offer")
@@ -107,7 +117,7 @@ function readTokenRequest(
   { headers, signal }: Request,
   parameters: Map<string, unknown>,
   payment: unknown,
-): Omit<TokenEndpointRequest, "peer"> | undefined {
+): Omit<TokenEndpointRequest, "peer" | "resource"> | undefined {
   const grantType = parameters.get("grant_type")
   if (grantType !== undefined && typeof grantType !== "string")
     throw new Refusal("malformed", "Wanted grant_type, a string.")

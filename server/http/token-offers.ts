@@ -12,6 +12,7 @@ export type TokenOffersOptions = {
   readonly issuer: string
   readonly tokenEndpoint: string
   readonly resource: string
+  readonly resources: readonly string[]
   readonly prices: Pick<PriceList, "offers" | "current">
   /** The body is for clients of x402 v1. */
   readonly x402v1: boolean
@@ -20,14 +21,16 @@ export type TokenOffersOptions = {
 export type TokenOffers = {
   /** The offers on sale now, or the one of that id or reference. Throws a {@link Refusal}. */
   named(wanted: string | null): readonly PricedOffer[]
-  /** The 402 for them. Throws a {@link Refusal}. */
-  answer(wanted: string | null): Response
+  /** The 402 for them, and for tokens of a resource. Throws a {@link Refusal}. */
+  answer(wanted: Wanted): Response
 }
+
+type Wanted = { readonly offer: string | null; readonly resource: string | undefined }
 
 /** Each answer is built once, until a price changes. */
 export function createTokenOffers(options: TokenOffersOptions): TokenOffers {
-  const { issuer, tokenEndpoint, resource, prices, x402v1 } = options
-  const built = new Map<string | null, PaymentRequiredForms>()
+  const { issuer, tokenEndpoint, resources, prices, x402v1 } = options
+  const built = new Map<string, PaymentRequiredForms>()
   let priced = prices.current()
 
   function named(wanted: string | null): readonly PricedOffer[] {
@@ -38,20 +41,23 @@ export function createTokenOffers(options: TokenOffersOptions): TokenOffers {
     return offers
   }
 
-  function formsOf(wanted: string | null): PaymentRequiredForms {
+  function formsOf(wanted: Wanted): PaymentRequiredForms {
+    const resource = wanted.resource ?? options.resource
+    if (!resources.includes(resource)) throw new Refusal("invalid_target")
     if (priced !== prices.current()) {
       built.clear()
       priced = prices.current()
     }
-    const known = built.get(wanted)
+    const key = JSON.stringify([resource, wanted.offer])
+    const known = built.get(key)
     if (known) return known
-    const offers = named(wanted)
+    const offers = named(wanted.offer)
     const terms = { url: tokenEndpoint, error: "payment_missing" }
     const { header, body } = createPaymentRequired({ ...terms, offers, issuer, tokenEndpoint, resource })
     const message = priceSentence(offers, tokenEndpoint)
     const v1 = x402v1 ? bodyV1({ ...terms, message, accepts: payableEntries(offers) }) : undefined
     const made = { header, body: v1 ?? body }
-    built.set(wanted, made)
+    built.set(key, made)
     return made
   }
 

@@ -35,11 +35,11 @@ export type Claims = z.infer<typeof claimsSchema>
 /** The `typ` in the header of an access token. */
 export const accessTokenType = "at+jwt"
 
-/** Checks that the token is from this issuer and for this resource. */
+/** Checks that the token is from this issuer and for one of these resources. */
 export const isMeantFor = (
   claims: Pick<Claims, "iss" | "aud">,
-  { issuer, resource }: { readonly issuer: string; readonly resource: string },
-): boolean => claims.iss === issuer && claims.aud === resource
+  { issuer, resources }: { readonly issuer: string; readonly resources: readonly string[] },
+): boolean => claims.iss === issuer && resources.includes(claims.aud)
 
 /** Checks whether a space-separated list of scopes contains a scope. */
 export const hasScope = (granted: string, wanted: string): boolean => granted.split(" ").includes(wanted)

@@ -16,8 +16,16 @@ export type PriceForms = { readonly header: string; readonly body: string }
 /** Whether buying is a remedy, so that the answer needs a price. */
 export const needsPrice = (reason: GateReason): boolean => gateRefusals[reason].status === 402
 
-/** `price` belongs to a 402 and to nothing else: every x402 client pays when it sees one. */
-export function refusalAnswer(reason: GateReason, place: ChallengePlace, price?: PriceForms): PlainAnswer {
+/**
+ * `price` belongs to a 402 and to nothing else: every x402 client pays when it sees one. `found` adds to the sentence of
+ * any other answer.
+ */
+export function refusalAnswer(
+  reason: GateReason,
+  place: ChallengePlace,
+  price?: PriceForms,
+  found?: string,
+): PlainAnswer {
   const row = gateRefusals[reason]
   return {
     status: row.status,
@@ -28,6 +36,6 @@ export function refusalAnswer(reason: GateReason, place: ChallengePlace, price?:
       ...("retryAfterSeconds" in row && { "retry-after": String(row.retryAfterSeconds) }),
       ...(price && { [paymentRequiredHeader]: price.header }),
     },
-    body: price?.body ?? JSON.stringify(gateErrorBody(reason)),
+    body: price?.body ?? JSON.stringify(gateErrorBody(reason, found)),
   }
 }

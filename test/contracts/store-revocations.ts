@@ -43,7 +43,7 @@ export function revocationContract(name: string, open: () => Promise<OpenedStore
         generation: 0,
         opening: null,
         keyThumbprint: null,
-        resource: "https://shop.test",
+        resources: ["https://shop.test"],
         peer: "peer",
         jti,
         now: start + 11,

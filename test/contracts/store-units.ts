@@ -123,7 +123,7 @@ export function unitContract(name: string, open: () => Promise<OpenedStore>): vo
           generation,
           opening: null,
           keyThumbprint: null,
-          resource: "https://shop.test",
+          resources: ["https://shop.test"],
           peer: "peer",
           jti: `j${generation}`,
           now: start + 1,

@@ -413,7 +413,7 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
           generation,
           opening: null,
           keyThumbprint: null,
-          resource: "https://shop.test",
+          resources: ["https://shop.test"],
           peer: "peer",
           jti: randomHex(16),
           now,

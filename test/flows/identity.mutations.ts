@@ -14,8 +14,8 @@ export const mutations: readonly Mutation[] = [
   ...at("server/core/grant.ts", [
     [
       "a grant belongs to its resource",
-      "grant.resource === null || grant.resource === resource",
-      "grant.resource === null || resource !== null",
+      "resource === null || resources.includes(resource)",
+      "resource === null || resources.length > 0",
       "TOK-34",
     ],
   ]),

@@ -27,7 +27,7 @@ const grant = openGrant({
   resource: null,
   token: { jti: "0123456789", issuedAt: now, expiresAt: now + 300, settled: true },
 })
-const claims = claimsOf(grant, issuer, issuer)
+const claims = claimsOf(grant, { issuer, resource: issuer })
 let folder: string
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "third-party-"))

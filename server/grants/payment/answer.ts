@@ -5,6 +5,7 @@ import { settlementView } from "../../core/grant-view.ts"
 import { settlementState } from "../../core/redemption.ts"
 import type { Redeemed } from "../../ports/records.ts"
 import { answerFrom, freshId, pendingAnswer } from "../answer.ts"
+import { audiencesOf } from "../audience.ts"
 import type { TokenAnswer, TokenDeps, TokenOptions, TokenRequest } from "../grant-type.ts"
 import type { Located } from "./locate.ts"
 import { type Repeated, requireOwner } from "./recall.ts"
@@ -14,15 +15,17 @@ import type { NewlyRedeemed } from "./redeem.ts"
 export async function answer(
   outcome: NewlyRedeemed | Repeated,
   located: Located,
-  { signal, claimProof }: Pick<TokenRequest, "signal" | "claimProof">,
+  request: Pick<TokenRequest, "signal" | "claimProof" | "resource">,
   deps: TokenDeps,
   options: TokenOptions,
 ): Promise<TokenAnswer> {
   if (outcome.kind === "repeated") {
-    requireOwner(outcome, located, deps, options)
-    await claimProof()
+    requireOwner(outcome, located, deps, audiencesOf(request, options))
+    await request.claimProof()
   }
-  const { grant, redemption } = isGiven(outcome) ? outcome : await awaitToken(outcome, signal, deps, options)
+  const { grant, redemption } = isGiven(outcome)
+    ? outcome
+    : await awaitToken(outcome, request.signal, deps, options)
   const over = whyOver(grant, settlementState(redemption.state), deps.now())
   if (over) throw new Refusal(over)
   const view = settlementView(redemption)

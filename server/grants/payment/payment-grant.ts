@@ -1,5 +1,6 @@
 /** Exchanges a signed x402 payment for a token, once. */
 import { paymentGrantType } from "../../../shared/oauth/messages.ts"
+import { audienceOf } from "../audience.ts"
 import type { TokenAnswer, TokenDeps, TokenOptions, TokenRequest } from "../grant-type.ts"
 import { answer } from "./answer.ts"
 import { checkChain } from "./chain.ts"
@@ -28,7 +29,7 @@ export async function handle(
   // Checked first: without a signing key a buyer without a proof could not return for the token that was paid for.
   deps.keys.check()
   const matched = match(located, request, deps)
-  requireCommitment(matched, options.resource)
+  requireCommitment(matched, audienceOf(request, options))
   const entry = findFreeEntry(matched, deps)
   if (!entry) await requireWorth(matched.payment, deps)
   const signed = await checkSignature(matched, entry, deps)

@@ -3,7 +3,7 @@ import { Refusal } from "../../../shared/refusals.ts"
 import { isOf, provesOwner } from "../../core/grant.ts"
 import type { Payment } from "../../core/payment.ts"
 import type { Redeemed } from "../../ports/records.ts"
-import type { TokenDeps, TokenOptions } from "../grant-type.ts"
+import type { TokenDeps } from "../grant-type.ts"
 import type { Located } from "./locate.ts"
 
 export type Repeated = { readonly kind: "repeated" } & Redeemed
@@ -22,7 +22,7 @@ export function requireOwner(
   { grant, redemption }: Redeemed,
   { payment, proof }: Located,
   deps: Pick<TokenDeps, "now" | "whitelist">,
-  options: Pick<TokenOptions, "resource">,
+  resources: readonly string[],
 ): void {
   // An imported row has neither window nor owner. Anybody may learn that it buys nothing again.
   if (grant.ended?.reason === "lost") throw new Refusal("grant_lost")
@@ -30,7 +30,7 @@ export function requireOwner(
   // A top-up has a secret of its own: the secret of another payment does not prove this one.
   const { topUp } = redemption
   const bought = topUp ? { ...grant, opening: topUp.opening, idempotencyHash: null } : grant
-  if (!same || !isOf(grant, options) || !provesOwner(bought, proof, deps.now()))
+  if (!same || !isOf(grant, { resources }) || !provesOwner(bought, proof, deps.now()))
     throw new Refusal("authorization_conflict")
   const isDelisted = !grant.paid && !deps.whitelist.find(grant.subject, grant.startsAt)
   if (isDelisted) throw new Refusal("access_denied")

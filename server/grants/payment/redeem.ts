@@ -9,6 +9,7 @@ import { openMeter } from "../../core/units.ts"
 import type { PaymentOrder, Redeemed } from "../../ports/records.ts"
 import type { Logger } from "../../ports/runtime.ts"
 import { freshId } from "../answer.ts"
+import { audienceOf } from "../audience.ts"
 import type { TokenDeps, TokenOptions, TokenRequest } from "../grant-type.ts"
 import { claimProofFor } from "../proof-claim.ts"
 import type { Checked } from "./chain.ts"
@@ -65,17 +66,18 @@ const orderOf = ({ payment, reading }: Checked, now: number, { limits }: TokenOp
 
 function createGrant(
   { payment, opening, proof, free }: Checked,
-  { keyThumbprint }: TokenRequest,
+  request: TokenRequest,
   now: number,
   { random }: Pick<TokenDeps, "random">,
-  { lives, resource }: TokenOptions,
+  options: TokenOptions,
 ): NewGrant {
   const paid = !free
   const { offer } = payment
+  const { keyThumbprint } = request
   const terms = { offer: offer.ref, paid, expiresAt: now + offer.durationSeconds, opening, keyThumbprint }
   return {
     ...terms,
-    resource,
+    resource: audienceOf(request, options),
     id: freshId(random),
     scope: free?.scope ?? offer.scope,
     subject: accountId(payment.network.id, payment.transfer.payer),
@@ -83,7 +85,7 @@ function createGrant(
     idempotencyHash: proof.idempotencyHash,
     // Whitelisted grants are not metered.
     meter: paid ? openMeter(offer.units) : null,
-    token: firstToken(terms, freshId(random), now, lives),
+    token: firstToken(terms, freshId(random), now, options.lives),
   }
 }
 

@@ -9,6 +9,7 @@ import type { Payment } from "../../core/payment.ts"
 import type { TopUp } from "../../core/top-up.ts"
 import type { PaymentOrder, TopUpOrder } from "../../ports/records.ts"
 import { freshId } from "../answer.ts"
+import { audienceOf } from "../audience.ts"
 import type { TokenDeps, TokenOptions, TokenRequest } from "../grant-type.ts"
 
 /** The grant that a payment is for, as the refresh token of its holder names it. */
@@ -30,15 +31,15 @@ export function readTarget(
 export async function createTopUpOrder(
   order: PaymentOrder,
   { target, payment, opening }: { target: Target; payment: Payment; opening: Hex | null },
-  { keyThumbprint }: TokenRequest,
+  request: TokenRequest,
   deps: TokenDeps,
-  { lives, resource }: TokenOptions,
+  options: TokenOptions,
 ): Promise<TopUpOrder> {
   if (opening === null) throw new Refusal("commitment_mismatch", "A payment for a grant commits to it.")
   const found = await deps.store.findGrant({ by: "id", value: target.grantId })
   if (!found) throw new Refusal("grant_lost")
   const { grant, redemption } = found
-  if (!isOf(grant, { resource })) throw new Refusal("refresh_token_invalid")
+  if (!isOf(grant, { resources: [audienceOf(request, options)] })) throw new Refusal("refresh_token_invalid")
   const from = grant.offer === null ? "unknown" : deps.board.find(grant.offer, () => 0)
   if (typeof from === "string" || !redemption) throw new Refusal("top_up_refused")
   // The unused part of a grant has no value in another currency.
@@ -48,9 +49,14 @@ export async function createTopUpOrder(
     ...order,
     grantId: grant.id,
     topUp: { opening, kind: kindOf(from, payment.offer), offer: { ref, scope, durationSeconds, units } },
-    request: { generation: target.generation, keyThumbprint, needsKey: dpop === "required", from: from.ref },
+    request: {
+      generation: target.generation,
+      keyThumbprint: request.keyThumbprint,
+      needsKey: dpop === "required",
+      from: from.ref,
+    },
     jti: freshId(deps.random),
-    lives,
+    lives: options.lives,
   }
 }
 

@@ -10,7 +10,7 @@ const parent = redeemedOf(orderOf({ grant: { expiresAt: start + day } }), "backg
 const request: DeriveRequest = {
   generation: 0,
   shownUntil: null,
-  resource: "https://shop.test",
+  resources: ["https://shop.test"],
   keyThumbprint: null,
   id: "child",
   jti: "child",

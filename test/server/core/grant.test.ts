@@ -22,7 +22,7 @@ const at = (now: number, generation: number, shown: typeof opening | null = null
   generation,
   opening: shown,
   keyThumbprint: null,
-  resource: "https://shop.test",
+  resources: ["https://shop.test"],
   peer: "peer",
   jti: `jti-${now}`,
   now,

@@ -65,7 +65,7 @@ const grant = openGrant({
   resource: null,
   token: { jti: "j", issuedAt: now, expiresAt: now + 300, settled: true },
 })
-const claims: Claims = claimsOf(grant, issuer, issuer)
+const claims: Claims = claimsOf(grant, { issuer, resource: issuer })
 const requestWith = (authorization: readonly string[], changes: Partial<GateRequest> = {}): GateRequest => ({
   authorization,
   payment: false,

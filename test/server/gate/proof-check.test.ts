@@ -43,8 +43,7 @@ const tokenFor = (keyThumbprint: string | null) =>
         meter: null,
         token: { jti: "j", issuedAt: start, expiresAt: start + 600, settled: true },
       }),
-      resource,
-      resource,
+      { issuer: resource, resource },
     ),
   )
 
