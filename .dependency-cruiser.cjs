@@ -97,6 +97,7 @@ module.exports = {
       to: { path: "^client/mcp/" },
     },
     home("better-sqlite3", "^(server/stores/|client/node/)"),
+    home("pg", "^server/stores/postgres/"),
     home("express", "^server/(adapters|commands)/"),
     home("pino", "^server/app/"),
     home("axios", "^client/adapters/axios\\.ts$"),

@@ -22,7 +22,7 @@ export default defineConfig({
   plugins: [compiledThreads()],
   test: {
     include: ["test/**/*.test.ts"],
-    globalSetup: "test/support/temporary-folder.ts",
+    globalSetup: ["test/support/temporary-folder.ts", "test/support/postgres/run.ts"],
     pool: "forks",
     // Most files wait for a chain or a process more than they compute; vitest's own choice on two cores is one at a time.
     maxWorkers: 2,

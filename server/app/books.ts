@@ -12,7 +12,7 @@ import { differenceLine } from "../core/reconciliation.ts"
 import type { Chain, Relayer } from "../ports/chain.ts"
 import type { Keys } from "../ports/keys.ts"
 import { type Store, StoreFileError } from "../ports/store.ts"
-import { openStore } from "../stores/index.ts"
+import { openStore, placeOf } from "../stores/index.ts"
 import type { Runtime } from "./runtime.ts"
 
 export type Books = { readonly store: Store; readonly records: readonly OfferRecord[] }
@@ -29,7 +29,7 @@ export async function openBooks(
   keys: Pick<Keys, "ringId">,
   { own, now, random, log }: Runtime,
 ): Promise<Books> {
-  const opened = await openStore(config.database)
+  const opened = await openStore(config.database, config)
   const store = own(opened, { stop: opened.close })
   await enterService(store, config, keys, { now, random, log })
   const broken = await auditBooks(store, { grants: grantsAtStart })
@@ -50,12 +50,13 @@ async function enterService(
 ): Promise<void> {
   const generation = Buffer.from(random(16)).toString("hex")
   const ring = keys.ringId()
+  const place = placeOf(database)
   const known = await store.identify({ issuer, ring, payTo, generation, now: now() })
   if (known && known.issuer !== issuer)
-    throw new StoreFileError(`${database}: found the books of ${known.issuer}, wanted those of ${issuer}`)
+    throw new StoreFileError(`${place}: found the books of ${known.issuer}, wanted those of ${issuer}`)
   if (known && known.ring !== ring)
     throw new StoreFileError(
-      `${database}: found the books of the keys ${known.ring}, wanted those of ${ring}; use the folder of keys that these books were made with`,
+      `${place}: found the books of the keys ${known.ring}, wanted those of ${ring}; use the folder of keys that these books were made with`,
     )
   if (known && known.payTo !== payTo)
     log.warn(

@@ -50,7 +50,7 @@ export const initChain = (options: InitChainOptions, io: InitChainIo): Promise<n
     const relayers = createRelayers(
       await openRelayerKeys(config.relayer.privateKeyFile, { environment: io.environment }),
     )
-    const store = await openStore(config.database)
+    const store = await openStore(config.database, config)
     let code = 0
     try {
       for (const id of wanted) {

@@ -32,12 +32,12 @@ export async function onConfig(
 }
 
 /** Does the work on the store that the configuration names, beside a running service, and closes it. */
-export async function withStore<T>({ database }: Config, work: (store: Store) => Promise<T>): Promise<T> {
-  if (database.startsWith("memory:"))
+export async function withStore<T>(config: Config, work: (store: Store) => Promise<T>): Promise<T> {
+  if (config.database.startsWith("memory:"))
     throw new ConfigError([
-      'database: found "memory:", wanted a file that this command and the service share',
+      'database: found "memory:", wanted a database that this command and the service share',
     ])
-  const store = await openStore(database)
+  const store = await openStore(config.database, config)
   try {
     return await work(store)
   } finally {

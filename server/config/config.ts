@@ -56,6 +56,7 @@ const fromEnvironment = {
   TICKET402_RESOURCE: "resource",
   TICKET402_LISTEN: "listen",
   TICKET402_DATABASE: "database",
+  TICKET402_DATABASE_PASSWORD_FILE: "databasePasswordFile",
   TICKET402_KEYS: "keys",
   TICKET402_PAY_TO: "payTo",
   TICKET402_LOG_LEVEL: "logLevel",

@@ -54,7 +54,21 @@ export const configSchema = z.strictObject({
   database: z
     .string()
     .default("sqlite:./data/ticket402.db")
-    .describe("`sqlite:FILE`, or `memory:` for a trial that a restart forgets"),
+    .describe(
+      "`sqlite:FILE`, `postgres://USER@HOST/DATABASE`, or `memory:` for a trial that a restart forgets",
+    ),
+  databasePasswordFile: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("file with the password for PostgreSQL; default: `PGPASSWORD` of the environment"),
+  databaseConnections: z
+    .number()
+    .int()
+    .min(2)
+    .max(100)
+    .default(8)
+    .describe("connections to PostgreSQL at most, for each process"),
   keys: z
     .string()
     .min(1)

@@ -1,27 +1,50 @@
 /** The kinds of store; adding one is a file and a line here. */
 import type { Store } from "../ports/store.ts"
+import { placeOf } from "./postgres/address.ts"
+import { openPostgresStore } from "./postgres/store.ts"
 import { openMemoryStore } from "./sqlite/memory-store.ts"
 import { openSqliteStore } from "./sqlite/store.ts"
 
-export { MissingPackage } from "./sqlite/errors.ts"
+export { MissingPackage } from "./missing-package.ts"
+export { placeOf } from "./postgres/address.ts"
 
-const kinds: Readonly<Record<string, (rest: string) => Promise<Store>>> = {
-  sqlite: (file) => openSqliteStore({ file }),
-  memory: () => openMemoryStore(),
+export type StoreOptions = {
+  /** File that holds the password of a PostgreSQL database. */
+  readonly databasePasswordFile?: string | undefined
+  /** Connections to a PostgreSQL server at most. */
+  readonly databaseConnections?: number | undefined
 }
+
+const openPostgres = (url: string, options: StoreOptions): Promise<Store> =>
+  openPostgresStore({
+    url,
+    passwordFile: options.databasePasswordFile,
+    connections: options.databaseConnections,
+  })
+
+type Kind = {
+  readonly wanted: RegExp
+  readonly open: (url: string, options: StoreOptions) => Promise<Store>
+}
+const kinds: readonly Kind[] = [
+  { wanted: /^sqlite:(?=.)/s, open: (url) => openSqliteStore({ file: url.slice("sqlite:".length) }) },
+  { wanted: /^memory:$/, open: () => openMemoryStore() },
+  { wanted: /^postgres(ql)?:\/\//, open: openPostgres },
+]
 
 /** A `database` of the configuration that names no store. */
 export class UnknownStore extends Error {
   constructor(url: string) {
-    super(`database: found ${JSON.stringify(url.slice(0, 80))}, wanted "sqlite:FILE" or "memory:"`)
+    super(
+      `database: found ${JSON.stringify(placeOf(url).slice(0, 80))}, wanted "sqlite:FILE", "memory:" or "postgres://…"`,
+    )
     this.name = "UnknownStore"
   }
 }
 
-/** Opens the store that `sqlite:FILE` or `memory:` names. */
-export async function openStore(url: string): Promise<Store> {
-  const [, kind = "", rest = ""] = /^([a-z]+):(.*)$/s.exec(url) ?? []
-  const open = Object.hasOwn(kinds, kind) ? kinds[kind] : undefined
-  if (!open || (kind === "sqlite") === (rest === "")) throw new UnknownStore(url)
-  return open(rest)
+/** Opens the store that `sqlite:FILE`, `memory:` or `postgres://…` names. */
+export async function openStore(url: string, options: StoreOptions = {}): Promise<Store> {
+  const kind = kinds.find(({ wanted }) => wanted.test(url))
+  if (!kind) throw new UnknownStore(url)
+  return kind.open(url, options)
 }

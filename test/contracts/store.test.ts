@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { openStore } from "../../server/stores/index.ts"
+import { createDatabase } from "../support/postgres/run.ts"
 import { type OpenedStore, storeContract } from "./store.ts"
 import { booksContract } from "./store-books.ts"
 import { derivedContract } from "./store-derived.ts"
@@ -33,6 +34,24 @@ async function openSqlite(): Promise<OpenedStore> {
     },
   }
 }
+
+async function openPostgres(): Promise<OpenedStore> {
+  const database = await createDatabase()
+  let store = await openStore(database.url)
+  return {
+    store,
+    async reopen() {
+      await store.close()
+      store = await openStore(database.url)
+      return store
+    },
+    async cleanup() {
+      await store.close()
+      await database.drop()
+    },
+  }
+}
+
 for (const contract of [
   storeContract,
   unitContract,
@@ -44,4 +63,5 @@ for (const contract of [
 ]) {
   contract("memory", openMemory)
   contract("SQLite", openSqlite)
+  contract("PostgreSQL", openPostgres)
 }

@@ -22,8 +22,8 @@ const root = process.cwd()
 const cache = join(root, "node_modules/.cache/ticket402")
 /** Thread programs are separate files beside the program that starts them. */
 export const threads = ["server/stores/sqlite/sqlite-thread.ts"]
-/** One package is native; the other finds its files relative to its own location. */
-const external = ["better-sqlite3", "esbuild"]
+/** Packages that are native, load others by name, or find their files relative to their own location. */
+const external = ["better-sqlite3", "esbuild", "pg"]
 
 const folders = new Map<string, string>()
 

@@ -1,4 +1,5 @@
 /** Migration 1: the books as they were before there were migrations. */
+import { postgresOf } from "./dialect.ts"
 import type { Migration } from "./migration.ts"
 
 /** A canonical decimal of at most 78 digits (a uint256); TEXT, because SQLite's integers end at 2^63. */
@@ -13,9 +14,7 @@ const hex = (column: string, bytes: number) =>
 
 const instant = (column: string) => `${column} INTEGER NOT NULL CHECK (${column} >= 0)`
 
-export const migration: Migration = {
-  name: "books",
-  sqlite: `
+const sqlite = `
 CREATE TABLE offers (
   id INTEGER PRIMARY KEY,
   ref TEXT NOT NULL UNIQUE,
@@ -257,5 +256,13 @@ CREATE TABLE lease (
   expires_at INTEGER NOT NULL
 ) STRICT;
 INSERT INTO lease VALUES (1, '', 0, 0, 0);
+`
+
+export const migration: Migration = {
+  name: "books",
+  sqlite,
+  // SQLite numbers the rows of a table with a TEXT key by itself.
+  postgres: `${postgresOf(sqlite)}
+ALTER TABLE grants ADD COLUMN rowid BIGINT GENERATED ALWAYS AS IDENTITY;
 `,
 }

@@ -32,4 +32,19 @@ CREATE INDEX entries_of_whitelist ON entries (sequence) WHERE kind IN ('whitelis
 CREATE INDEX entries_of_redemption ON entries (redemption_key, kind) WHERE redemption_key IS NOT NULL;
 CREATE UNIQUE INDEX entries_ended ON entries (grant_id) WHERE kind = 'ended';
 `,
+  postgres: `
+CREATE TABLE identity (
+  id BIGINT PRIMARY KEY CHECK (id = 1),
+  generation TEXT COLLATE "C" NOT NULL,
+  issuer TEXT COLLATE "C",
+  ring TEXT COLLATE "C",
+  pay_to TEXT COLLATE "C",
+  CHECK ((issuer IS NULL) = (ring IS NULL) AND (issuer IS NULL) = (pay_to IS NULL))
+);
+INSERT INTO identity (id, generation) VALUES (1, replace(gen_random_uuid()::text, '-', ''));
+
+ALTER TABLE grants ADD COLUMN resource TEXT COLLATE "C";
+
+ALTER TABLE entries DROP CONSTRAINT entries_kind_check, DROP CONSTRAINT entries_check, ADD CHECK (kind <> '');
+`,
 }

@@ -1,13 +1,6 @@
 /** The errors of the SQLite store, and how they travel from its thread to the caller. */
 import { Fenced, StoreFileError, StoreUnavailable } from "../../ports/store.ts"
-
-/** better-sqlite3 is not installed, or without its native part; it is an optional peer. */
-export class MissingPackage extends Error {
-  constructor(message = "The SQLite store needs the package better-sqlite3: npm i better-sqlite3") {
-    super(message)
-    this.name = "MissingPackage"
-  }
-}
+import { MissingPackage } from "../missing-package.ts"
 
 /** An error as a message between threads. */
 export type SentError = { readonly name: string; readonly message: string }

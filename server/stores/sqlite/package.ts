@@ -2,12 +2,15 @@
 import { createRequire } from "node:module"
 import type BetterSqlite3 from "better-sqlite3"
 import { checkSqlite } from "../../../shared/values/node-fit.ts"
-import { codeOf, MissingPackage } from "./errors.ts"
+import { MissingPackage } from "../missing-package.ts"
+import { codeOf } from "./errors.ts"
 
 export async function loadSqlite(): Promise<typeof BetterSqlite3> {
   const { default: Sqlite } = await import("better-sqlite3").catch((error: unknown) => {
     const missing = ["ERR_MODULE_NOT_FOUND", "MODULE_NOT_FOUND"].includes(codeOf(error) ?? "")
-    throw missing ? new MissingPackage() : error
+    throw missing
+      ? new MissingPackage("The SQLite store needs the package better-sqlite3: npm i better-sqlite3")
+      : error
   })
   // Asked first, because the native part of a version that does not fit ends the process.
   const { version } = createRequire(import.meta.url)("better-sqlite3/package.json") as { version: string }

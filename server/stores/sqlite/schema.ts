@@ -71,7 +71,7 @@ export const missing = (
   migrations: readonly Migration[] = all,
 ): ReturnType<typeof pendingMigrations> =>
   // One snapshot: another process may migrate between two of the looks.
-  db.transaction(() => pendingMigrations(migrations, appliedIn(db, file, migrations), file))()
+  db.transaction(() => pendingMigrations(migrations, appliedIn(db, file, migrations), file, "sqlite"))()
 
 function appliedIn(
   db: BetterSqlite3.Database,

@@ -12,7 +12,7 @@ export const revocationQueries = {
   ofToken: "SELECT 1 FROM revocations WHERE jti = :jti",
   endByRule: `
     UPDATE grants SET end_reason = 'revoked', ended_at = :now
-    WHERE ${living} AND (:offer IS NULL OR offer = :offer OR substr(offer, 1, length(:offer) + 1) = :offer || '@')`,
+    WHERE ${living} AND (CAST(:offer AS TEXT) IS NULL OR offer = :offer OR substr(offer, 1, length(:offer) + 1) = :offer || '@')`,
   after: `
     SELECT sequence, content FROM revocations WHERE sequence > :cursor AND expires_at >= :since
     ORDER BY sequence LIMIT :limit`,

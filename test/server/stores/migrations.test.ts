@@ -11,7 +11,7 @@ import { auditBooks } from "../../../server/books/audit.ts"
 import { StoreFileError } from "../../../server/ports/store.ts"
 import { openStore } from "../../../server/stores/index.ts"
 import { migrations } from "../../../server/stores/migrations/index.ts"
-import { checksumOf } from "../../../server/stores/migrations/migration.ts"
+import { checksumOf, type Dialect, scriptOf } from "../../../server/stores/migrations/migration.ts"
 import { migrate, missing } from "../../../server/stores/sqlite/schema.ts"
 import { bundled } from "../../support/bundle.ts"
 import { orderOf, start } from "../../support/orders.ts"
@@ -183,7 +183,10 @@ describe("a migration", () => {
     expect(files).toEqual(
       migrations.map(({ name }, index) => `${String(index + 1).padStart(4, "0")}-${name}.ts`),
     )
-    expect(migrations.map(({ sqlite }) => checksumOf(sqlite).slice(0, 16))).toEqual(landed)
+    const textsOf = (dialect: Dialect) =>
+      migrations.map((migration) => checksumOf(scriptOf(migration, dialect)).slice(0, 16))
+    expect(textsOf("sqlite")).toEqual(landed)
+    expect(textsOf("postgres")).toEqual(landedOnPostgres)
   })
 })
 
@@ -194,4 +197,13 @@ const landed = [
   "9ffe1be3e1e248ed",
   "ac3bb1e35f82ada2",
   "d2d360cafd3e07a1",
+]
+
+/** The same of the texts for PostgreSQL. */
+const landedOnPostgres = [
+  "3e5b7ef71735430d",
+  "9947f70e2d5855aa",
+  "13a6e4089fae224f",
+  "709c03bd2f18dc45",
+  "55a8f32f91a0c5a2",
 ]

@@ -382,11 +382,11 @@ describe("store URLs", () => {
     }
   })
 
-  it.each(["", "sqlite:", "memory:x", "postgres://host", "constructor:"])(
+  it.each(["", "sqlite:", "memory:x", "postgres:host", "mysql://host/books", "constructor:"])(
     "are refused when malformed: %j",
     async (url) => {
       await expect(openStore(url)).rejects.toBeInstanceOf(UnknownStore)
-      await expect(openStore(url)).rejects.toThrow('wanted "sqlite:FILE" or "memory:"')
+      await expect(openStore(url)).rejects.toThrow('wanted "sqlite:FILE", "memory:" or "postgres://')
     },
   )
 })
