@@ -10,11 +10,12 @@ import type { Logger } from "../ports/runtime.ts"
 type Connections = {
   readonly chains: ReadonlyMap<string, Chain>
   readonly budgets: ReadonlyMap<string, RequestBudget>
+  close(): void
 }
 
 /** A connection to every network of the configuration. */
 export function connect(config: Config, log: Logger): Connections {
-  const chains = new Map<string, Chain>()
+  const chains = new Map<string, ReturnType<typeof createEvmChain>>()
   const budgets = new Map<string, RequestBudget>()
   for (const [id, { rpcUrls, requestsPerSecond, logBlocks }] of Object.entries(config.networks)) {
     const network = networks.get(id)
@@ -30,5 +31,11 @@ export function connect(config: Config, log: Logger): Connections {
     )
     budgets.set(id, budget)
   }
-  return { chains, budgets }
+  return {
+    chains,
+    budgets,
+    close() {
+      for (const chain of chains.values()) chain.close()
+    },
+  }
 }

@@ -98,9 +98,11 @@ async function compose(
     log,
   })
   const relayers = createRelayers(relayerKeys)
-  const { chains: connections, budgets } = connect(config, log)
+  const connections = connect(config, log)
+  own(connections, { stop: connections.close })
+  const { budgets } = connections
   const clock = createClockWatch({ now, log })
-  const chains = new Map([...connections].map(([id, chain]) => [id, clock.watch(chain)] as const))
+  const chains = new Map([...connections.chains].map(([id, chain]) => [id, clock.watch(chain)] as const))
   await checkChains(chains, log)
   await checkAccounts(config, relayers, chains)
   await warnOfRecipient(config, relayers, chains, log)

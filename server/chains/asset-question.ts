@@ -4,7 +4,8 @@ import { pausedSelector } from "../../shared/schemes/erc20.ts"
 import { type Address, type Hex, lowerAddress } from "../../shared/values/evm.ts"
 import type { AssetReading } from "../core/asset-state.ts"
 import type { AssetQuery } from "../ports/chain.ts"
-import type { NodeClient } from "./node.ts"
+import { hexOf } from "./answers.ts"
+import type { RpcClient } from "./json-rpc.ts"
 import { isRefusal } from "./node-errors.ts"
 import type { Question } from "./nodes.ts"
 import { domainSeparatorOf } from "./questions.ts"
@@ -24,15 +25,15 @@ export const readAsset =
       domainSeparatorOf(asset)(client),
       isTrue(client, asset, pausedSelector),
       Promise.all(accounts.map((account) => isTrue(client, asset, blacklistCall(account)))),
-      client.getCode({ address: asset }),
-      ...implementationSlots.map((slot) => client.getStorageAt({ address: asset, slot })),
+      client.request("eth_getCode", [asset, "latest"]),
+      ...implementationSlots.map((slot) => client.request("eth_getStorageAt", [asset, slot, "latest"])),
     ])
     return {
       value: {
         domainSeparator: domain.value,
         paused,
         blocked: accounts.filter((_, at) => blocked[at]).map(lowerAddress),
-        code: keccak256(`0x${[code, ...implementations].map((part) => part?.slice(2) ?? "").join("")}`),
+        code: keccak256(`0x${[code, ...implementations].map((part) => hexOf(part).slice(2)).join("")}`),
       },
     }
   }
@@ -40,9 +41,9 @@ export const readAsset =
 const blacklistCall = (account: Address): Hex => `${isBlacklistedCall}${account.slice(2).padStart(64, "0")}`
 
 /** False for a contract that refuses the call, because it does not have the function. */
-async function isTrue(client: NodeClient, to: Address, data: Hex): Promise<boolean> {
+async function isTrue(client: RpcClient, to: Address, data: Hex): Promise<boolean> {
   try {
-    const word = await client.request({ method: "eth_call", params: [{ to, data }, "latest"] })
+    const word = hexOf(await client.request("eth_call", [{ to, data }, "latest"]))
     return /^0x0{63}1$/.test(word)
   } catch (error) {
     if (isRefusal(error)) return false

@@ -35,7 +35,7 @@ export type EvmChainOptions = {
   readonly log?: Logger
 }
 
-export function createEvmChain(options: EvmChainOptions): Chain {
+export function createEvmChain(options: EvmChainOptions): Chain & { close(): void } {
   const { network, assets, rpcUrls, timeoutMs = 5000, logBlocks = 5000n } = options
   const {
     agreementAbove,
@@ -127,6 +127,9 @@ export function createEvmChain(options: EvmChainOptions): Chain {
       }))
     },
     logs: ({ toBlock, ...filter }) => readLogs(filter, toBlock),
+    close() {
+      for (const node of each) node.close()
+    },
   }
 }
 

@@ -1,11 +1,13 @@
 /** Reads logs in ranges of blocks that are as long as each node allows, which is learned from its refusals. */
-import { HttpRequestError, numberToHex, RpcRequestError } from "viem"
-import { type Hex, lowerAddress } from "../../shared/values/evm.ts"
+import { numberToHex } from "viem"
+import type { Hex } from "../../shared/values/evm.ts"
 import { least } from "../core/fees.ts"
 import type { LocatedLog, LogFilter } from "../ports/chain.ts"
 import type { Logger } from "../ports/runtime.ts"
-import type { NodeClient } from "./node.ts"
-import { causes, MalformedAnswer } from "./node-errors.ts"
+import { locatedLogsOf, quantityOf } from "./answers.ts"
+import { HttpFailed } from "./http-post.ts"
+import { type RpcClient, RpcError } from "./json-rpc.ts"
+import { causes } from "./node-errors.ts"
 import type { Question } from "./nodes.ts"
 
 /** `next`: the block at which the following page begins; null when the page is the last one. */
@@ -41,9 +43,9 @@ export function createLogReader(options: {
   readonly log: Logger
 }): LogReader {
   const { network, mostBlocks, log } = options
-  const ranges = new WeakMap<NodeClient, Range>()
+  const ranges = new WeakMap<RpcClient, Range>()
 
-  function rangeOf(client: NodeClient): Range {
+  function rangeOf(client: RpcClient): Range {
     const range = ranges.get(client) ?? {
       blocks: mostBlocks,
       answered: 0,
@@ -55,7 +57,7 @@ export function createLogReader(options: {
   }
 
   /** Halves the range until the node answers. Only an answer shows that the length was the reason of the refusals. */
-  async function readRange(client: NodeClient, filter: LogFilter, toBlock: bigint, isNewest: boolean) {
+  async function readRange(client: RpcClient, filter: LogFilter, toBlock: bigint, isNewest: boolean) {
     const range = rangeOf(client)
     const { fromBlock } = filter
     let refusal: unknown
@@ -106,7 +108,7 @@ export function createLogReader(options: {
 
   return {
     page: (filter, toBlock) => async (client) => {
-      const newest = await client.getBlockNumber({ cacheTime: 0 })
+      const newest = quantityOf(await client.request("eth_blockNumber"))
       const end = toBlock ?? newest
       const logs: LocatedLog[] = []
       let next: bigint | null = filter.fromBlock <= end ? filter.fromBlock : null
@@ -130,40 +132,19 @@ function mayAcceptLess(error: unknown): boolean {
 /** Codes alone: a node's text may quote its address, which may hold a secret. */
 function codesOf(error: unknown): { readonly code?: number; readonly status?: number } {
   const chain = causes(error)
-  const refusal = chain.find((cause) => cause instanceof RpcRequestError)
-  const answer = chain.find((cause) => cause instanceof HttpRequestError)
+  const refusal = chain.find((cause) => cause instanceof RpcError)
+  const answer = chain.find((cause) => cause instanceof HttpFailed)
   return {
     ...(refusal && { code: refusal.code }),
     ...(answer?.status !== undefined && { status: answer.status }),
   }
 }
 
-async function getLogs(
-  client: NodeClient,
+const getLogs = async (
+  client: RpcClient,
   { address, topics, fromBlock }: LogFilter,
   toBlock: Hex | "latest",
-): Promise<readonly LocatedLog[]> {
-  const mutable = topics.map((topic) => (topic === null || typeof topic === "string" ? topic : [...topic]))
-  const logs = await client.request({
-    method: "eth_getLogs",
-    params: [{ address, topics: mutable, fromBlock: numberToHex(fromBlock), toBlock }],
-  })
-  if (!Array.isArray(logs)) throw new MalformedAnswer("a list of logs")
-  return logs.flatMap((log) => {
-    const { transactionHash, blockNumber, blockHash, logIndex } = log
-    if (!transactionHash || !blockNumber || !blockHash || !logIndex) return []
-    return [
-      {
-        address: lowerAddress(log.address),
-        topics: log.topics.map(lower),
-        data: lower(log.data),
-        logIndex: Number(logIndex),
-        transactionHash: lower(transactionHash),
-        blockNumber: BigInt(blockNumber),
-        blockHash: lower(blockHash),
-      },
-    ]
-  })
-}
-
-const lower = (hex: Hex): Hex => hex.toLowerCase() as Hex
+): Promise<readonly LocatedLog[]> =>
+  locatedLogsOf(
+    await client.request("eth_getLogs", [{ address, topics, fromBlock: numberToHex(fromBlock), toBlock }]),
+  )

@@ -1,6 +1,7 @@
 /** Classifies failed requests: trouble of the node, or a refusal of one request. Codes and shapes count, words do not. */
-import { HttpRequestError, RpcRequestError, TimeoutError } from "viem"
 import { ChainMismatch, type SendResult } from "../ports/chain.ts"
+import { HttpFailed } from "./http-post.ts"
+import { RpcError } from "./json-rpc.ts"
 
 /** A limit is exceeded, or no node is behind the proxy: any request would fail. */
 const busyCodes: ReadonlySet<number> = new Set([-32005, -32002, 429])
@@ -9,23 +10,13 @@ const missingMethodCodes: ReadonlySet<number> = new Set([-32601, -32004])
 /** The code by which execution clients report a reverted call. */
 const revertCode = 3
 
-/** The answer has another shape than the one asked for. */
-export class MalformedAnswer extends Error {
-  constructor(wanted: string) {
-    super(`a node's answer is not ${wanted}`)
-    this.name = "MalformedAnswer"
-  }
-}
-
 /**
  * Whether a node should be left alone after this. A refusal of one request is no trouble: otherwise a payer could have
  * nodes shut out by the contents of a payment.
  */
 export const isTrouble = (error: unknown): boolean =>
-  causes(error).some(
-    (cause) =>
-      cause instanceof HttpRequestError || cause instanceof TimeoutError || cause instanceof ChainMismatch,
-  ) || busyCodes.has(codeOf(error))
+  causes(error).some((cause) => cause instanceof HttpFailed || cause instanceof ChainMismatch) ||
+  busyCodes.has(codeOf(error))
 
 /** Whether the node is well and has the method, so that the failure says something about this request only. */
 export const isRefusal = (error: unknown): boolean =>
@@ -49,13 +40,13 @@ const sendResults: readonly [RegExp, SendResult][] = [
  */
 export function sendResultOf(error: unknown): SendResult | undefined {
   const text = causes(error)
-    .map((cause) => (cause instanceof RpcRequestError ? cause.details : ""))
+    .map((cause) => (cause instanceof RpcError ? cause.message : ""))
     .join(" ")
   return sendResults.find(([pattern]) => pattern.test(text))?.[1]
 }
 
 const codeOf = (error: unknown): number =>
-  Number(causes(error).find((cause) => cause instanceof RpcRequestError)?.code)
+  Number(causes(error).find((cause) => cause instanceof RpcError)?.code)
 
 export function causes(error: unknown): readonly unknown[] {
   const chain: unknown[] = []

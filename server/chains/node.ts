@@ -1,15 +1,10 @@
 /** Asks one node of a network while it is well and on the right chain; rests it while it fails. */
-import {
-  type Chain,
-  createPublicClient,
-  defineChain,
-  type HttpTransport,
-  http,
-  type PublicClient,
-} from "viem"
 import type { NetworkInfo } from "../../shared/networks/network.ts"
 import { ChainMismatch } from "../ports/chain.ts"
 import type { Logger } from "../ports/runtime.ts"
+import { quantityOf } from "./answers.ts"
+import { openConnection } from "./http-post.ts"
+import { createRpcClient, type RpcClient } from "./json-rpc.ts"
 import { isTrouble } from "./node-errors.ts"
 
 export type NodeOptions = {
@@ -28,13 +23,10 @@ export type NodeOptions = {
   readonly log: Logger
 }
 
-/** The client that sends requests to one node. */
-export type NodeClient = PublicClient<HttpTransport, Chain>
-
 export type Node = {
   readonly place: number
   /** Sends a request once the node has proven its chain id. Throws the node's error. */
-  use<T>(question: (client: NodeClient) => Promise<T>): Promise<T>
+  use<T>(question: (client: RpcClient) => Promise<T>): Promise<T>
   /** Proves the chain id if it must be proved again; any number of callers ask once. */
   greet(): Promise<void>
   isWell(): boolean
@@ -44,6 +36,8 @@ export type Node = {
   mayBeKnockedAt(): boolean
   /** The last error that put the node in trouble. */
   lastTrouble(): unknown
+  /** Ends its connections. */
+  close(): void
 }
 
 /** Lifetime of a proof of the chain id: the address may lead to another machine without an error. */
@@ -53,7 +47,8 @@ const longestRestMs = 30_000
 
 export function createNode(options: NodeOptions): Node {
   const { place, network, timeoutMs, clock, chance, log } = options
-  const client = connect(options)
+  const connection = openConnection({ address: options.url, timeoutMs })
+  const client = createRpcClient(connection.post, options.spend)
   let provenUntil = Number.NEGATIVE_INFINITY
   let greeting: Promise<void> | undefined
   let trouble: { since: number; restUntil: number; slow: boolean; error: unknown } | undefined
@@ -87,7 +82,7 @@ export function createNode(options: NodeOptions): Node {
 
   async function proveChain(): Promise<void> {
     await attempt(async () => {
-      const found = Number(await client.request({ method: "eth_chainId" }))
+      const found = Number(quantityOf(await client.request("eth_chainId")))
       if (found !== network.chainId)
         throw new ChainMismatch(`a node is of chain ${found}, wanted ${network.chainId}`)
     })
@@ -119,27 +114,6 @@ export function createNode(options: NodeOptions): Node {
     isRested: () => trouble !== undefined && clock() >= trouble.restUntil,
     mayBeKnockedAt: () => trouble !== undefined && (!trouble.slow || clock() >= trouble.restUntil),
     lastTrouble: () => trouble?.error,
+    close: connection.close,
   }
-}
-
-function connect({ url, network, timeoutMs, spend }: NodeOptions): NodeClient {
-  return createPublicClient({
-    chain: defineChain({
-      id: network.chainId,
-      name: network.name,
-      nativeCurrency: { name: "Ether", symbol: "ETH", decimals: 18 },
-      rpcUrls: { default: { http: [] } },
-      // Room for the base fee to double, which takes at least six full blocks.
-      fees: { baseFeeMultiplier: 2 },
-    }),
-    transport: http(url, {
-      retryCount: 0,
-      // viem's own limit ends with the headers: a body that never ends would hold the caller for ever.
-      timeout: 0,
-      fetchFn: async (input, init) => {
-        await spend()
-        return fetch(input, { ...init, signal: AbortSignal.timeout(timeoutMs) })
-      },
-    }),
-  })
 }

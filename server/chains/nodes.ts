@@ -2,14 +2,15 @@
 import { ChainUnavailable, RequestRefused, Unwitnessed } from "../ports/chain.ts"
 import type { Logger } from "../ports/runtime.ts"
 import type { Heads } from "./heads.ts"
-import type { Node, NodeClient } from "./node.ts"
+import type { RpcClient } from "./json-rpc.ts"
+import type { Node } from "./node.ts"
 import { isRefusal, mismatchIn } from "./node-errors.ts"
 
 /** An answer, and the newest block its node knew of; undefined where that changes nothing. */
 export type Reading<T> = { readonly value: T; readonly block?: bigint | undefined }
 
 /** A question to one node; asking twice changes nothing. */
-export type Question<T> = (client: NodeClient) => Promise<Reading<T>>
+export type Question<T> = (client: RpcClient) => Promise<Reading<T>>
 
 export type NodesOptions = {
   readonly network: string

@@ -1,19 +1,13 @@
 /** Puts questions to one node, one function a question, and reads its answers. */
-import {
-  BlockNotFoundError,
-  decodeAbiParameters,
-  encodeDeployData,
-  numberToHex,
-  TransactionReceiptNotFoundError,
-  zeroHash,
-} from "viem"
+import { decodeAbiParameters, encodeDeployData, numberToHex, zeroHash } from "viem"
 import { pausedSelector } from "../../shared/schemes/erc20.ts"
-import { type Address, type Hex, lowerAddress } from "../../shared/values/evm.ts"
+import type { Address, Hex } from "../../shared/values/evm.ts"
 import type { TransferReading } from "../core/verdict.ts"
 import type { Fees, Receipt, SendResult, SimulatedCall, TransferQuery } from "../ports/chain.ts"
+import { blockOf, hexOf, memberOf, quantityOf, receiptOf } from "./answers.ts"
 import { intakeReadAbi, intakeReadCode, intakeReadResult } from "./contracts/intake-read.ts"
-import type { NodeClient } from "./node.ts"
-import { causes, isRefusal, isRevert, MalformedAnswer, sendResultOf } from "./node-errors.ts"
+import { MalformedAnswer, type RpcClient } from "./json-rpc.ts"
+import { isRefusal, isRevert, sendResultOf } from "./node-errors.ts"
 import type { Question, Reading } from "./nodes.ts"
 import { isDevelopmentClient } from "./well-known.ts"
 
@@ -22,7 +16,7 @@ export const domainSeparatorOf =
   async (client) => {
     try {
       // DOMAIN_SEPARATOR()
-      return { value: lower(await call(client, "0x3644e515", asset)) }
+      return { value: await call(client, "0x3644e515", asset) }
     } catch (error) {
       if (isRevert(error)) return { value: "0x" }
       throw error
@@ -30,7 +24,7 @@ export const domainSeparatorOf =
   }
 
 export const isDevelopment: Question<boolean> = async (client) => ({
-  value: isDevelopmentClient(await client.request({ method: "web3_clientVersion" })),
+  value: isDevelopmentClient(String(await client.request("web3_clientVersion"))),
 })
 
 export const readTransfer =
@@ -49,7 +43,7 @@ export const readTransfer =
     )
     return {
       value: {
-        payerCode: payerCode === zeroHash ? null : lower(payerCode),
+        payerCode: payerCode === zeroHash ? null : payerCode,
         balance,
         used: scheme.isUsed(usedWord, transfer),
         transferred,
@@ -62,65 +56,72 @@ export const readTransfer =
   }
 
 export const head: Question<{ number: bigint; hash: Hex; time: number }> = async (client) => {
-  const { number, hash, timestamp } = await client.getBlock({ blockTag: "latest" })
-  return { value: { number, hash: lower(hash), time: Number(timestamp) }, block: number }
+  const { number, hash, time } = await newestBlock(client)
+  return { value: { number, hash, time }, block: number }
 }
 
 export const blockHash =
   (number: bigint): Question<Hex | null> =>
   async (client) => {
-    const block = await client.request({
-      method: "eth_getBlockByNumber",
-      params: [numberToHex(number), false],
-    })
-    return block?.hash ? { value: lower(block.hash) } : absent(client)
+    const block = await client.request("eth_getBlockByNumber", [numberToHex(number), false])
+    const hash = memberOf(block, "a block")?.hash
+    return hash ? { value: hexOf(hash) } : absent(client)
   }
 
 /** Finds blocks that lost their number in the node's index, and blocks of abandoned branches. */
 export const blockNumberOf =
   (hash: Hex): Question<bigint | null> =>
   async (client) => {
-    const block = await client.request({ method: "eth_getBlockByHash", params: [hash, false] })
-    return block?.number ? { value: quantityOf(block.number) } : absent(client)
+    const block = await client.request("eth_getBlockByHash", [hash, false])
+    const number = memberOf(block, "a block")?.number
+    return number ? { value: quantityOf(number) } : absent(client)
   }
 
 export const finalized =
   (finalityBlocks: number): Question<bigint> =>
   async (client) => {
-    try {
-      return { value: (await client.getBlock({ blockTag: "finalized" })).number }
-    } catch (error) {
-      if (!knowsNoTag(error)) throw error
-      const newest = await client.getBlockNumber({ cacheTime: 0 })
-      const depth = BigInt(finalityBlocks)
-      return { value: newest > depth ? newest - depth : 0n, block: newest }
-    }
+    const final = await newestFinal(client)
+    if (final) return { value: final.number }
+    const newest = await newestNumber(client)
+    const depth = BigInt(finalityBlocks)
+    return { value: newest > depth ? newest - depth : 0n, block: newest }
   }
 
-/** No block is final yet, or the node refuses the tag, in any wording. */
-const knowsNoTag = (error: unknown): boolean =>
-  causes(error).some((cause) => cause instanceof BlockNotFoundError) || isRefusal(error)
+/** Null when no block is final yet, or when the node refuses the tag, in any wording. */
+async function newestFinal(client: RpcClient) {
+  try {
+    return blockOf(await client.request("eth_getBlockByNumber", ["finalized", false]))
+  } catch (error) {
+    if (isRefusal(error)) return null
+    throw error
+  }
+}
 
 export const nonceOf =
   (address: Address): Question<number> =>
-  async (client) => ({ value: await client.getTransactionCount({ address, blockTag: "latest" }) })
+  async (client) => ({
+    value: Number(quantityOf(await client.request("eth_getTransactionCount", [address, "latest"]))),
+  })
 
 export const gasBalance =
   (address: Address): Question<bigint> =>
-  async (client) => ({ value: await client.getBalance({ address, blockTag: "latest" }) })
+  async (client) => ({ value: quantityOf(await client.request("eth_getBalance", [address, "latest"])) })
 
-export const fees: Question<{ maxFeePerGas: bigint; maxPriorityFeePerGas: bigint }> = async (client) => {
-  const { maxFeePerGas, maxPriorityFeePerGas } = await client.estimateFeesPerGas({ type: "eip1559" })
-  return { value: { maxFeePerGas, maxPriorityFeePerGas } }
+/** Leaves room for the base fee to double, which takes at least six full blocks (EIP-1559). */
+export const fees: Question<Fees> = async (client) => {
+  const [{ baseFee }, maxPriorityFeePerGas] = await Promise.all([
+    newestBlock(client),
+    client.request("eth_maxPriorityFeePerGas").then(quantityOf),
+  ])
+  if (baseFee === null) throw new MalformedAnswer("a block with a base fee")
+  return { value: { maxFeePerGas: baseFee * 2n + maxPriorityFeePerGas, maxPriorityFeePerGas } }
 }
 
 export const estimateGas =
   (transaction: { from: Address; to: Address; data: Hex }): Question<bigint | null> =>
   async (client) => {
     try {
-      return {
-        value: quantityOf(await client.request({ method: "eth_estimateGas", params: [transaction] })),
-      }
+      return { value: quantityOf(await client.request("eth_estimateGas", [transaction])) }
     } catch (error) {
       if (isRevert(error)) return { value: null }
       throw error
@@ -132,7 +133,7 @@ export const dryRun =
   async (client) => {
     try {
       const transaction = { from, to, data, gas: numberToHex(gas), ...(fees && hexFees(fees)) }
-      return { value: hexOf(await client.request({ method: "eth_call", params: [transaction, "latest"] })) }
+      return { value: hexOf(await client.request("eth_call", [transaction, "latest"])) }
     } catch (error) {
       if (isRevert(error)) return { value: null }
       throw error
@@ -149,9 +150,9 @@ export const wasPaused =
   (asset: Address, blockNumber: bigint): Question<boolean> =>
   async (client) => {
     try {
-      const params = [{ to: asset, data: pausedSelector }, numberToHex(blockNumber)] as const
-      const answer = await client.request({ method: "eth_call", params: [...params] })
-      return { value: /^0x0{63}1$/.test(answer) }
+      const question = { to: asset, data: pausedSelector }
+      const answer = await client.request("eth_call", [question, numberToHex(blockNumber)])
+      return { value: /^0x0{63}1$/.test(hexOf(answer)) }
     } catch (error) {
       if (isRefusal(error)) return { value: false }
       throw error
@@ -160,13 +161,13 @@ export const wasPaused =
 
 export const hasCode =
   (address: Address): Question<boolean> =>
-  async (client) => ({ value: ((await client.getCode({ address })) ?? "0x") !== "0x" })
+  async (client) => ({ value: hexOf(await client.request("eth_getCode", [address, "latest"])) !== "0x" })
 
 export const send =
   (raw: Hex): Question<SendResult> =>
   async (client) => {
     try {
-      await client.request({ method: "eth_sendRawTransaction", params: [raw] })
+      await client.request("eth_sendRawTransaction", [raw])
       return { value: "taken" }
     } catch (error) {
       const value = sendResultOf(error)
@@ -178,48 +179,24 @@ export const send =
 export const receipt =
   (hash: Hex): Question<Receipt | null> =>
   async (client) => {
-    try {
-      const found = await client.getTransactionReceipt({ hash })
-      return {
-        value: {
-          transactionHash: lower(found.transactionHash),
-          blockNumber: found.blockNumber,
-          blockHash: lower(found.blockHash),
-          success: found.status === "success",
-          gasUsed: found.gasUsed,
-          logs: found.logs.map((log) => ({
-            address: lowerAddress(log.address),
-            topics: log.topics.map(lower),
-            data: lower(log.data),
-            logIndex: log.logIndex,
-          })),
-        },
-      }
-    } catch (error) {
-      if (error instanceof TransactionReceiptNotFoundError) return absent(client)
-      throw error
-    }
+    const found = receiptOf(await client.request("eth_getTransactionReceipt", [hash]))
+    return found ? { value: found } : absent(client)
   }
 
 /** Reports the newest block with an absence, because a node that lags lacks newer facts. */
-async function absent(client: NodeClient): Promise<Reading<null>> {
-  return { value: null, block: await client.getBlockNumber({ cacheTime: 0 }) }
+async function absent(client: RpcClient): Promise<Reading<null>> {
+  return { value: null, block: await newestNumber(client) }
 }
 
-const call = (client: NodeClient, data: Hex, to?: Hex): Promise<Hex> =>
+const newestNumber = async (client: RpcClient): Promise<bigint> =>
+  quantityOf(await client.request("eth_blockNumber"))
+
+async function newestBlock(client: RpcClient) {
+  const block = blockOf(await client.request("eth_getBlockByNumber", ["latest", false]))
+  if (!block) throw new MalformedAnswer("a block")
+  return block
+}
+
+const call = async (client: RpcClient, data: Hex, to?: Hex): Promise<Hex> =>
   // Not `pending`: exposure counts rows as pending after block N, which must be a mined block.
-  client.request({ method: "eth_call", params: [to ? { to, data } : { data }, "latest"] })
-
-function hexOf(answer: unknown): Hex {
-  if (typeof answer !== "string" || !/^0x[0-9a-fA-F]*$/.test(answer)) throw new MalformedAnswer("hex")
-  return answer as Hex
-}
-
-/** `BigInt` alone would read many shapes as 0. */
-function quantityOf(answer: unknown): bigint {
-  const hex = hexOf(answer)
-  if (hex === "0x") throw new MalformedAnswer("a quantity")
-  return BigInt(hex)
-}
-
-const lower = (hex: Hex): Hex => hex.toLowerCase() as Hex
+  hexOf(await client.request("eth_call", [to ? { to, data } : { data }, "latest"]))

@@ -3,6 +3,7 @@
  */
 import { createHook } from "node:async_hooks"
 import { readdir, readlink } from "node:fs/promises"
+import { setImmediate as nextTurn } from "node:timers/promises"
 import type { Worker } from "node:worker_threads"
 import { Agent, getGlobalDispatcher, setGlobalDispatcher } from "undici"
 
@@ -43,6 +44,9 @@ export async function leftoversOf(folder: string, work: () => Promise<unknown>):
     await connections.close()
     // Destroy hooks run after the turn in which a timer was cleared.
     await new Promise((resolve) => process.nextTick(() => setImmediate(resolve)))
+    hook.disable()
+    // A destroyed socket closes some turns later.
+    for (let turn = 0; turn < 10 && countSockets() > sockets; turn++) await nextTurn()
     return [
       ...[...timers.values()].map((stack) => `timer ${stack}`),
       ...[...threads].map(({ threadId }) => `thread ${threadId}`),

@@ -21,8 +21,8 @@ export const mutations: readonly Mutation[] = [
   ...at("server/chains/node-errors.ts", [
     [
       "a malformed answer is no trouble of the node",
-      "cause instanceof HttpRequestError || cause instanceof TimeoutError",
-      "!(cause instanceof RpcRequestError)",
+      "cause instanceof HttpFailed ||",
+      "!(cause instanceof RpcError) ||",
       "to their simulation stop",
     ],
   ]),
