@@ -258,6 +258,13 @@ export const refusals = {
     "The service is comparing its books with the chain before it sells. Send the same payment again later.",
   ),
   shutting_down: away(2, "The service is stopping. Send the same payment again."),
+  body_parsed: {
+    status: 500,
+    error: "server_error",
+    action: "retry",
+    description:
+      "The service cannot read request bodies, because other middleware has read them. Nothing was charged.",
+  },
   internal: {
     status: 500,
     error: "server_error",
@@ -372,6 +379,13 @@ export const gateRefusals = {
     action: "retry",
     description: "The resource has no price now.",
     retryAfterSeconds: 5,
+  },
+  token_endpoint_unserved: {
+    status: 503,
+    error: "temporarily_unavailable",
+    action: "retry",
+    description: "Nothing can be bought now, because the token endpoint is not where it is advertised.",
+    retryAfterSeconds: 60,
   },
   token_not_yet_valid: {
     status: 503,

@@ -1,5 +1,6 @@
 /** Bounds for a Node HTTP server that faces strangers: Node's own are 60 s, 300 s and none. */
 import type { Server, ServerOptions } from "node:http"
+import { continueOnRead } from "./unread-body.ts"
 
 export type HardenOptions = {
   /** Until the headers are there. */
@@ -15,7 +16,7 @@ export type HardenOptions = {
 /** For `createServer`: Node looks for late requests this often only, every 30 s by default. */
 export const hardServerOptions = { connectionsCheckingInterval: 1000 } as const satisfies ServerOptions
 
-/** Sets the bounds; returns the same server. */
+/** Sets the bounds, and asks for a body only when a handler reads it; returns the same server. */
 export function hardenServer<S extends Server>(server: S, options: HardenOptions = {}): S {
   server.headersTimeout = options.headersTimeoutMs ?? 10_000
   server.requestTimeout = options.requestTimeoutMs ?? 30_000
@@ -23,5 +24,6 @@ export function hardenServer<S extends Server>(server: S, options: HardenOptions
   server.maxConnections = options.maxConnections ?? 10_000
   // By default Node drops header lines beyond 2,000 in silence, a second Authorization among them; 16 kB bound them anyway.
   server.maxHeadersCount = 0
+  continueOnRead(server)
   return server
 }

@@ -44,7 +44,7 @@ export function createGateParts(
 
 /** The gate for adapters, which also answers cross-origin requests and may take payments at the routes. */
 export function createRouteGate(
-  { cors, payAtRoutes, x402v1 }: Config,
+  { cors, corsLists, payAtRoutes, x402v1 }: Config,
   { gate, challenges }: GateParts,
   { router, endpoints }: { readonly router: Router; readonly endpoints: Endpoints },
   { log }: Runtime,
@@ -54,7 +54,7 @@ export function createRouteGate(
     gate,
     challenges,
     log,
-    cors: createCors(cors),
+    cors: createCors({ cors, corsLists }),
     payAtRoutes: payAtRoutes ? createPayAtRoutes({ ...router, tokenEndpoint, x402v1 }) : undefined,
   })
 }

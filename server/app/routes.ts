@@ -80,6 +80,6 @@ export function createRoutes(
         failedGasBudget: BigInt(config.limits.failedGas),
       },
     }),
-    log,
+    { log, now },
   )
 }

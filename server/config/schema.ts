@@ -13,6 +13,10 @@ import { clientSchema, whitelistSchema } from "./whitelist.ts"
 const seconds = (minimum: number, maximum: number) => z.number().int().min(minimum).max(maximum)
 const count = (fallback: number) => z.number().int().min(1).max(1_000_000).default(fallback)
 const amount = z.string().regex(/^[0-9.]{1,80}$/, 'wanted a decimal string such as "0.01"')
+/** A name of a header or method (RFC 9110 §5.6.2). To browsers a `*` would mean every name. */
+const token = z
+  .string()
+  .regex(/^[A-Za-z0-9!#$%&'+.^_`|~-]{1,64}$/, 'wanted one name such as "X-Total", and no "*"')
 const listen = z
   .string()
   .regex(/^[^\s:]+:[0-9]{1,5}$|^\[[0-9a-fA-F:]+\]:[0-9]{1,5}$/, "wanted host:port")
@@ -201,6 +205,26 @@ export const configSchema = z.strictObject({
     .max(64)
     .default([])
     .describe("origins whose pages may call the service, spelt as a browser sends them"),
+  corsLists: z
+    .strictObject({
+      methods: z
+        .array(token)
+        .min(1)
+        .max(32)
+        .default(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])
+        .describe("methods that those pages may use"),
+      allowHeaders: z
+        .array(token)
+        .max(32)
+        .default([])
+        .describe("headers of your own that those pages may send, beside the ones that a purchase needs"),
+      exposeHeaders: z
+        .array(token)
+        .max(32)
+        .default([])
+        .describe("headers of your own that those pages may read, beside the ones that a purchase needs"),
+    })
+    .prefault({}),
   trustProxy: z
     .array(z.string())
     .max(64)

@@ -22,39 +22,52 @@ export type Cors = {
   headersFor(method: string, rawHeaders: RawHeaders): Readonly<Record<string, string>>
 }
 
-const allowed = {
-  "access-control-allow-methods": "GET,HEAD,POST,PUT,PATCH,DELETE",
-  "access-control-allow-headers": [
-    "Authorization",
-    "Content-Type",
-    paymentSignatureHeader,
-    paymentHeaderV1,
-    // Stock x402 clients send it with a payment, where it means nothing; without it a page could not pay.
-    "Access-Control-Expose-Headers",
-    commitmentHeader,
-    secretHeader,
-    idempotencyHeader,
-    dpopHeader,
-  ].join(","),
-  "access-control-max-age": "600",
-}
-const exposed = {
-  "access-control-expose-headers": [
-    paymentRequiredHeader,
-    paymentResponseHeader,
-    paymentResponseHeaderV1,
-    tokenHeader,
-    "WWW-Authenticate",
-    dpopNonceHeader,
-    "Retry-After",
-    "RateLimit",
-  ].join(","),
-  vary: "Origin",
-}
+const allowed = [
+  "Authorization",
+  "Content-Type",
+  paymentSignatureHeader,
+  paymentHeaderV1,
+  // Stock x402 clients send it with a payment, where it means nothing; without it a page could not pay.
+  "Access-Control-Expose-Headers",
+  commitmentHeader,
+  secretHeader,
+  idempotencyHeader,
+  dpopHeader,
+]
+const exposed = [
+  paymentRequiredHeader,
+  paymentResponseHeader,
+  paymentResponseHeaderV1,
+  tokenHeader,
+  "WWW-Authenticate",
+  dpopNonceHeader,
+  "Retry-After",
+  "RateLimit",
+]
 const none = {}
 
-export function createCors(origins: readonly string[]): Cors {
-  const listed = new Set(origins)
+export type CorsOptions = {
+  /** Origins of the pages. */
+  readonly cors: readonly string[]
+  /** Lists of the application; the two of headers are added to the headers of ticket402. */
+  readonly corsLists: {
+    readonly methods: readonly string[]
+    readonly allowHeaders: readonly string[]
+    readonly exposeHeaders: readonly string[]
+  }
+}
+
+export function createCors({ cors, corsLists }: CorsOptions): Cors {
+  const listed = new Set(cors)
+  const read = {
+    "access-control-expose-headers": [...exposed, ...corsLists.exposeHeaders].join(","),
+    vary: "Origin",
+  }
+  const sent = {
+    "access-control-allow-methods": corsLists.methods.join(","),
+    "access-control-allow-headers": [...allowed, ...corsLists.allowHeaders].join(","),
+    "access-control-max-age": "600",
+  }
 
   /** The listed page that sent the request; none when the header came twice. */
   function originIn(rawHeaders: RawHeaders): string | undefined {
@@ -71,8 +84,8 @@ export function createCors(origins: readonly string[]): Cors {
       if (listed.size === 0) return none
       const origin = originIn(rawHeaders)
       return {
-        ...exposed,
-        ...(method === "OPTIONS" && allowed),
+        ...read,
+        ...(method === "OPTIONS" && sent),
         ...(origin !== undefined && { "access-control-allow-origin": origin }),
       }
     },

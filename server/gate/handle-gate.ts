@@ -1,7 +1,7 @@
 /** Decides a request to a gated route: takes the facts of any HTTP framework, returns pass or a whole answer. */
 import type { Claims } from "../../shared/oauth/access-token.ts"
 import { dpopNonceHeader } from "../../shared/oauth/dpop.ts"
-import type { PlainAnswer } from "../../shared/oauth/gate-answer.ts"
+import { needsPrice, type PlainAnswer } from "../../shared/oauth/gate-answer.ts"
 import type { Logger } from "../ports/runtime.ts"
 import type { Charge } from "./account.ts"
 import type { Challenges } from "./challenges.ts"
@@ -21,6 +21,8 @@ export type GateFacts = {
   readonly cost?: () => number
   /** The route as a 402 names it, such as `/movies/{id}`; asked for when the gate refuses. */
   readonly pattern?: () => string
+  /** False while the advertised token endpoint is known to be out of reach: a price would lead a buyer nowhere. */
+  readonly isSold?: () => boolean
   /** Asked for when a payment is taken at the route. */
   readonly payer?: () => Payer
 }
@@ -87,6 +89,8 @@ export function createHandleGate({ gate, challenges, log, cors, payAtRoutes }: H
     const { reason } = verdict
     const paid = entry && (await payAtRoutes?.refuse(reason))
     const pattern = facts.pattern?.() ?? ""
+    if (!paid && needsPrice(reason) && facts.isSold?.() === false)
+      return challenges("token_endpoint_unserved", { scope, pattern })
     return paid ?? challenges(reason, { scope, pattern, cost, payAtRoutes: payAtRoutes !== undefined, mpp })
   }
 

@@ -6,6 +6,22 @@ import { acceptPaymentHeader, paymentHeaderV1, paymentSignatureHeader } from "..
 /** Names and values in turn, as Node's `rawHeaders` has them. */
 export type RawHeaders = readonly string[]
 
+/**
+ * Returns the headers of a message as they arrived. Adapters of serverless hosts make messages by hand, with `headers` and
+ * without raw ones; what such a host has joined stays joined, and is refused where one value is wanted.
+ */
+export function rawHeadersOf({ rawHeaders, headers }: MessageHeaders): RawHeaders {
+  if (rawHeaders !== undefined && rawHeaders.length > 0) return rawHeaders
+  return Object.entries(headers ?? {}).flatMap(([name, value]) =>
+    [value ?? []].flat().flatMap((each) => [name, String(each)]),
+  )
+}
+
+export type MessageHeaders = {
+  readonly rawHeaders?: RawHeaders
+  readonly headers?: Readonly<Record<string, string | readonly string[] | undefined>>
+}
+
 /** Every value of one header, in order. */
 export function fieldsOf(rawHeaders: RawHeaders, name: string): readonly string[] {
   const wanted = name.toLowerCase()

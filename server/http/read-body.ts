@@ -5,6 +5,14 @@ import { JsonError, parseJson } from "../../shared/values/json.ts"
 const maximumBodyBytes = 64 * 1024
 const maximumBodySeconds = 10
 
+/** The connection ended before the body. */
+export class HungUp extends Error {
+  constructor(options: ErrorOptions) {
+    super("a caller hung up before the end of its body", options)
+    this.name = "HungUp"
+  }
+}
+
 /** The parameters of a token request; none for an empty body. A parameter given twice is refused (RFC 6749 §3.2). */
 export async function readParameters(
   request: Request,
@@ -74,7 +82,7 @@ async function readText(request: Request, seconds: number): Promise<string> {
   } catch (error) {
     // Lets go of the socket; that it may be gone already does not matter any more.
     await reader.cancel().catch(() => undefined)
-    throw error
+    throw error instanceof Refusal ? error : new HungUp({ cause: error })
   } finally {
     clearTimeout(timer)
   }

@@ -2,7 +2,9 @@
 import { type Reason, Refusal } from "../../shared/refusals.ts"
 import type { GatedRoute } from "../core/offers.ts"
 import { type RawHeaders, repeatedHeader } from "../gate/raw-headers.ts"
-import type { Logger } from "../ports/runtime.ts"
+import type { Logger, Now } from "../ports/runtime.ts"
+import { createHangUps } from "./hang-ups.ts"
+import { HungUp } from "./read-body.ts"
 import { refusalResponse } from "./respond.ts"
 
 /** The facts of a request that a web `Request` loses. */
@@ -31,13 +33,22 @@ export type Route = {
 export type Router = {
   /** Whether a path is one of the route table. */
   serves(path: string): boolean
+  /** Whether the endpoint of the path reads request bodies. */
+  readsBodies(path: string): boolean
   /** Always answers; never throws. */
   handle(request: Request, caller: Caller): Promise<Response>
   /** For adapters: the answer where no web `Request` can be made of what arrived. */
-  refuse(path: string, reason: Reason): Response
+  refuse(path: string, reason: Reason, found?: string): Response
 }
 
-export function createRouter(routes: readonly Route[], log: Logger): Router {
+/** Of an answer that reaches no caller; the number is the one of nginx. */
+const hungUpStatus = 499
+
+export function createRouter(
+  routes: readonly Route[],
+  { log, now }: { readonly log: Logger; readonly now: Now },
+): Router {
+  const noteHangUp = createHangUps(log, now)
   const byPath = new Map(routes.map((route) => [route.path, route]))
   const forwarded = routes.filter((route) => route.forwarded)
   const routeOf = (path: string): Route | undefined =>
@@ -56,14 +67,18 @@ export function createRouter(routes: readonly Route[], log: Logger): Router {
 
   return {
     serves: (path) => routeOf(path) !== undefined,
+    readsBodies: (path) => routeOf(path)?.methods.includes("POST") === true,
     async handle(request, caller) {
       const route = routeOf(caller.path)
       try {
         return await answer(request, caller, route)
       } catch (error) {
-        return refusalResponse(error, log, route?.methods)
+        if (!(error instanceof HungUp || request.signal.aborted))
+          return refusalResponse(error, log, route?.methods)
+        noteHangUp()
+        return new Response(null, { status: hungUpStatus })
       }
     },
-    refuse: (path, reason) => refusalResponse(new Refusal(reason), log, routeOf(path)?.methods),
+    refuse: (path, reason, found) => refusalResponse(new Refusal(reason, found), log, routeOf(path)?.methods),
   }
 }

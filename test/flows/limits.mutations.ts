@@ -30,9 +30,21 @@ export const mutations: readonly Mutation[] = [
   ...at("server/adapters/express/peer.ts", [
     [
       "only trusted proxies name the peer",
-      "proxyAddr(req, trusted)",
-      "proxyAddr(req, () => true)",
+      "proxyAddr(shown as unknown as Request, trusted)",
+      "proxyAddr(shown as unknown as Request, () => true)",
       "N-9700-5, WL-04",
+    ],
+    [
+      "a port makes no peer",
+      "bracketed ?? dotted ?? text",
+      "bracketed ?? text",
+      "WL-04: count an address once",
+    ],
+    [
+      "an entry without an address hides the ones before it",
+      "addresses.lastIndexOf(undefined) + 1",
+      "0",
+      "WL-04: count an address once",
     ],
   ]),
 ]

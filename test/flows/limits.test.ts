@@ -66,6 +66,27 @@ describe("request rates of the token endpoint", () => {
     ])
   })
 
+  it("WL-04: count an address once, whatever port and brackets a proxy writes", async () => {
+    await open({ limits: { ...limits, requestsPerPeer: 2 }, trustProxy: ["127.0.0.0/8", "10.0.0.0/8"] })
+    const from = (addresses: string) => postToken(service.url, { "x-forwarded-for": addresses })
+    const answers = []
+    for (const addresses of [
+      "192.0.2.1:1001",
+      "192.0.2.1:1002, 10.0.0.7:5000",
+      "192.0.2.1",
+      "[2001:db8::1]:1001",
+      "[2001:db8::1]",
+      "2001:db8::2",
+      // An entry that is no address hides the ones before it: these three are the proxy itself.
+      "192.0.2.9, unknown",
+      "192.0.2.10, _hidden",
+      "192.0.2.11, unknown",
+    ])
+      answers.push(await from(addresses))
+    const [free, over] = ["payment_missing", "rate_limited"]
+    expect(reasons(answers)).toEqual([free, free, over, free, free, over, free, free, over])
+  })
+
   it("DOS-09: refuse the excess proofs of one key, and none of another's", async () => {
     await open({ limits: { ...limits, requestsPerToken: 2 } })
     const [key, other] = [await createProofKey(), await createProofKey()]

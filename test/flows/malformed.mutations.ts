@@ -2,11 +2,11 @@
 import { at, type Mutation } from "../mutations/mutation.ts"
 
 export const mutations: readonly Mutation[] = [
-  ...at("server/adapters/express/authorization-server.ts", [
+  ...at("server/adapters/web-request.ts", [
     [
       "a request that the web API rejects is answered",
-      "return createRequest(req, res, place)\n  } catch {",
-      "return createRequest(req, res, place)\n  } catch (error) {\n    throw error",
+      "as RequestInit)\n  } catch {",
+      "as RequestInit)\n  } catch (error) {\n    throw error",
       "HTP-04, HTP-05",
     ],
   ]),

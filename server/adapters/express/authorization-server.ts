@@ -1,56 +1,72 @@
 /** Mounts the endpoints of the service in an express application. */
-import { createRequest, sendResponse } from "@remix-run/node-fetch-server"
+import { sendResponse } from "@remix-run/node-fetch-server"
 import type { Request, RequestHandler, Response } from "express"
 import type { Issuer } from "../../app/issuer.ts"
 import { createCors } from "../../gate/cors.ts"
 import { requireIssuer } from "../../gate/gate-options.ts"
+import { rawHeadersOf } from "../../gate/raw-headers.ts"
+import { createServedPath } from "../served-path.ts"
+import { leaveBody } from "../unread-body.ts"
+import { webRequest } from "../web-request.ts"
 import { sendAnswer, setHeaders } from "./answer.ts"
 import { passErrors } from "./errors.ts"
-import { noteServed } from "./mounted.ts"
+import { noteServer } from "./mounted.ts"
+import { createParserCheck } from "./parsers.ts"
 import { createPeerOf } from "./peer.ts"
+import { hasOwnRoute, isGated, isServed } from "./place.ts"
 
 /**
- * Serves the token endpoint, the metadata documents and the health checks. Mount it at the root, before any body parser.
- * Preflights from the origins of `cors` are answered here for the whole application, because express answers OPTIONS for
- * its routes without asking the gate on them.
+ * Serves the token endpoint, the metadata documents and the health checks. Mount it before any body parser, at the root or
+ * at the path of the issuer's URL; a proxy in front may remove that path.
+ *
+ * Preflights from the origins of `cors` are answered here for these endpoints and for gated routes, because express
+ * answers OPTIONS for its routes without asking the gate on them.
  */
 export function authorizationServer(issuer: Issuer): RequestHandler {
   requireIssuer(issuer, "authorizationServer()")
-  noteServed(issuer)
   const { config, router } = issuer
   const { protocol, host } = new URL(config.issuer)
-  const cors = createCors(config.cors)
+  const cors = createCors(config)
   const peerOf = createPeerOf(config.trustProxy)
+  const servedPath = createServedPath(config.issuer, router.serves)
+  const whyUnreadable = createParserCheck(issuer.log)
 
-  return passErrors(async function serveEndpoint(req, res, next) {
-    const { method, path, rawHeaders } = req
+  /** The path in the route table. A path without the issuer's own may be a route of the application. */
+  function pathOf(req: Request, arrived: string): string | undefined {
+    const path = servedPath(arrived)
+    return path !== arrived && hasOwnRoute(req, arrived) ? undefined : path
+  }
+
+  async function answerTo(req: Request, res: Response, path: string, arrived: string) {
+    if (req.method === "POST" && router.readsBodies(path)) {
+      const cause = await whyUnreadable(req, arrived, serveEndpoint)
+      if (cause !== undefined) return router.refuse(path, "body_parsed", cause)
+    }
+    const request = webRequest(req, res, { protocol, host })
+    if (!request) return router.refuse(path, req.method === "TRACE" ? "method_not_allowed" : "malformed")
+    return router.handle(request, { path, peer: peerOf(req), rawHeaders: rawHeadersOf(req) })
+  }
+
+  const serveEndpoint = passErrors(async (req, res, next) => {
+    const { method } = req
+    const rawHeaders = rawHeadersOf(req)
+    const arrived = req.baseUrl + req.path
+    const path = pathOf(req, arrived)
     const headers = cors.headersFor(method, rawHeaders)
-    if (cors.isPreflight(method, rawHeaders)) {
+    if (cors.isPreflight(method, rawHeaders) && (path !== undefined || isGated(issuer, req, arrived))) {
       sendAnswer(res, { status: 204, headers: { ...headers, "content-length": "0" }, body: "" })
       return
     }
-    if (!router.serves(path)) {
+    if (path === undefined) {
       next()
       return
     }
-    if (req.readableEnded && Number(req.headers["content-length"] ?? 0) > 0) {
-      next(new Error("authorizationServer() must be mounted before body parsers: the body was already read"))
-      return
-    }
+    isServed(issuer, req.app)
     if (method !== "OPTIONS") setHeaders(res, headers)
-    const request = webRequest(req, res, { protocol, host })
-    const answer = request
-      ? router.handle(request, { path, peer: peerOf(req), rawHeaders })
-      : router.refuse(path, method === "TRACE" ? "method_not_allowed" : "malformed")
-    await sendResponse(res, await answer)
+    const answer = await answerTo(req, res, path, arrived)
+    leaveBody(req, res)
+    await sendResponse(res, answer)
   })
-}
-
-/** Undefined for requests that the web's `Request` cannot hold: TRACE, and targets in absolute form. */
-function webRequest(req: Request, res: Response, place: { protocol: string; host: string }) {
-  try {
-    return createRequest(req, res, place)
-  } catch {
-    return undefined
-  }
+  noteServer(issuer, serveEndpoint)
+  return serveEndpoint
 }

@@ -5,11 +5,13 @@ import type { Claims } from "../../../shared/oauth/access-token.ts"
 import type { Issuer } from "../../app/issuer.ts"
 import { type GateOptions, requireGateOptions, requireIssuer } from "../../gate/gate-options.ts"
 import { finalHeaders, settleCall } from "../../gate/handle-gate.ts"
+import { rawHeadersOf } from "../../gate/raw-headers.ts"
 import { costOf } from "../../gate/route-costs.ts"
-import { sendAnswer, setHeaders } from "./answer.ts"
+import { keepExposed, sendAnswer, setHeaders } from "./answer.ts"
 import { passErrors } from "./errors.ts"
 import { noteGate, requireUsedCosts, warnUnserved } from "./mounted.ts"
 import { createPeerOf } from "./peer.ts"
+import { isServed } from "./place.ts"
 import { findRoute } from "./routes.ts"
 
 /** The caller's token as a handler finds it in `res.locals.token`. */
@@ -46,10 +48,11 @@ export function gate(issuer: Issuer, scope: string, options: GateOptions = {}): 
     const outcome = await issuer.handleGate({
       method: req.method,
       target: req.originalUrl,
-      rawHeaders: req.rawHeaders,
+      rawHeaders: rawHeadersOf(req),
       scope,
       cost: () => costOfRoute(req),
       pattern: () => findRoute(req, checkToken)?.pattern ?? "",
+      isSold: () => isServed(issuer, req.app),
       payer: () => ({ peer: peerOf(req), signal: closeSignal(res) }),
     })
     if (outcome.kind === "answer") {
@@ -58,13 +61,16 @@ export function gate(issuer: Issuer, scope: string, options: GateOptions = {}): 
     }
     setHeaders(res, outcome.headers)
     res.locals.token = outcome.claims satisfies TokenClaims
-    onHeaders(res, () => setHeaders(res, finalHeaders(outcome, res.statusCode)))
+    onHeaders(res, () => {
+      setHeaders(res, finalHeaders(outcome, res.statusCode))
+      keepExposed(res, outcome.headers)
+    })
     if (outcome.charge)
       res.once("close", () => settleCall(outcome, res.headersSent ? res.statusCode : undefined))
     next()
   })
 
-  noteGate(checkToken)
+  noteGate(issuer, checkToken)
   return checkToken
 }
 

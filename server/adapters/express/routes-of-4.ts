@@ -1,21 +1,8 @@
 /** Finds routes under express 4 and the first routers of express 5, which forget the patterns of mounts. */
 import type { Application, Request } from "express"
 import type { NamedRoute, RoutePaths } from "../../gate/route-costs.ts"
+import { type Layer, stackOf } from "./layers.ts"
 import { nameOf } from "./route-names.ts"
-
-type Route = {
-  readonly path: unknown
-  readonly stack: readonly { readonly handle: unknown }[]
-  readonly methods: Record<string, boolean>
-}
-type Layer = { readonly name: string; readonly handle: unknown; readonly route?: Route }
-type Stack = readonly Layer[]
-
-/** Express 4 throws for `app.router`. */
-const stackOf = (app: Application): Stack => {
-  const { _router } = app as unknown as { _router?: { stack: Stack } }
-  return (_router ?? (app.router as unknown as { stack: Stack })).stack
-}
 
 /** The router of express 5 keeps them since its version 2.3. */
 export const forgetsMounts = (app: Application | undefined): boolean =>
@@ -47,7 +34,7 @@ export function listRoutesOf4(
   }
 }
 
-function namesOf(route: Route | undefined): readonly string[] {
+function namesOf(route: Layer["route"]): readonly string[] {
   const paths: readonly unknown[] = Array.isArray(route?.path) ? route.path : [route?.path]
   return paths.filter((path) => typeof path === "string").map(nameOf)
 }

@@ -1,24 +1,18 @@
 /** Finds routes in the layers of an express application: a caller chooses the spelling of a URL, and not its pattern. */
 import type { Application, Request } from "express"
 import type { NamedRoute, RoutePaths } from "../../gate/route-costs.ts"
+import {
+  appsOf,
+  insideOf,
+  type Layer,
+  type Matched,
+  type Path,
+  restOf,
+  type Stack,
+  stackOf,
+} from "./layers.ts"
 import { nameOf, namesOf, namesWith } from "./route-names.ts"
 import { findRouteOf4, forgetsMounts, listRoutesOf4 } from "./routes-of-4.ts"
-
-type Path = string | RegExp
-type Matched = { readonly path: string; readonly pattern: Path; readonly params: object }
-
-/** A layer that express 5 makes of `app.use` or `app.get`; its router names patterns since 2.3. */
-type Layer = {
-  readonly name: string
-  readonly handle: unknown
-  readonly rawPath?: Path | readonly Path[]
-  readonly route?: {
-    readonly stack: readonly { readonly handle: unknown }[]
-    readonly methods: Record<string, boolean>
-  }
-  match(path: string): boolean | Matched
-}
-type Stack = readonly Layer[]
 
 export type FoundRoute = RoutePaths & {
   /** The matched pattern as a 402 names it. */
@@ -31,8 +25,7 @@ type Step = { readonly matched: Matched; readonly layer: Layer }
 /** The route at which the gate stands that now handles the request; undefined where the gate is called in another way. */
 export function findRoute(req: Request, gate: unknown): FoundRoute | undefined {
   if (forgetsMounts(req.app)) return findRouteOf4(req)
-  const apps = appsOf(req.app)
-  const [root] = apps
+  const [root, ...apps] = appsOf(req.app)
   if (!root) return undefined
   const isGate = ({ handle, route }: Layer): boolean =>
     route ? route === req.route && route.stack.some((each) => each.handle === gate) : handle === gate
@@ -57,9 +50,8 @@ function walk(
     const matched = matchOf(layer, path)
     if (!matched) continue
     if (isWanted(layer)) return [{ matched, layer }]
-    const inner = innerStack(layer, apps)
-    const rest = path.slice(matched.path.length)
-    const steps = inner && walk(inner, rest.startsWith("/") ? rest : `/${rest}`, isWanted, apps)
+    const inner = insideOf(layer, apps)
+    const steps = inner && walk(inner.stack, restOf(path, matched.path), isWanted, inner.apps)
     if (steps) return [{ matched, layer }, ...steps]
   }
   return undefined
@@ -83,47 +75,29 @@ export function listRoutes(
   isGate: (handle: unknown) => boolean,
 ): { readonly routes: readonly ListedRoute[]; readonly isWhole: boolean } {
   if (forgetsMounts(app)) return listRoutesOf4(app, isGate)
-  const apps = appsOf(app)
+  const [root, ...inner] = appsOf(app)
   const routes: ListedRoute[] = []
   let isWhole = true
 
-  function list(stack: Stack, before: readonly string[]): void {
+  function list(stack: Stack, before: readonly string[], apps: readonly Application[]): void {
     for (const layer of stack) {
       const paths = join(before, pathsOf(layer))
       const { route, handle } = layer
-      const inner = innerStack(layer, apps)
-      if (inner) list(inner, paths)
+      const inside = insideOf(layer, apps)
+      if (inside) list(inside.stack, paths, inside.apps)
       else if (layer.name === "mounted_app") isWhole = false
       const isGated = route ? route.stack.some((each) => isGate(each.handle)) : isGate(handle)
       routes.push({ methods: methodsOf(route), paths: paths.flatMap(namesOf), isGated })
     }
   }
 
-  if (apps[0]) list(stackOf(apps[0]), [""])
+  if (root) list(stackOf(root), [""], inner)
   return { routes, isWhole }
 }
 
 function methodsOf(route: Layer["route"]): ReadonlySet<string> | undefined {
   if (!route || route.methods._all) return undefined
   return new Set(Object.keys(route.methods).map((method) => method.toUpperCase()))
-}
-
-/** From the outermost application to the one that handles the request. */
-function appsOf(app: Application | undefined): readonly Application[] {
-  if (!app) return []
-  const { parent } = app as { parent?: Application }
-  return [...appsOf(parent), app]
-}
-
-const stackOf = (app: Application): Stack => (app.router as unknown as { stack: Stack }).stack
-
-/** The layers behind a layer: of a router, of an application in a router, or of one that `app.use` has wrapped. */
-function innerStack({ name, handle, rawPath }: Layer, apps: readonly Application[]): Stack | undefined {
-  const { stack, router } = handle as { stack?: Stack; router?: { stack: Stack } }
-  if (stack ?? router) return stack ?? router?.stack
-  if (name !== "mounted_app") return undefined
-  const mounted = apps.find(({ mountpath }) => String(mountpath) === String(rawPath))
-  return mounted && stackOf(mounted)
 }
 
 const pathsOf = ({ rawPath = "" }: Layer): readonly string[] =>

@@ -40,11 +40,12 @@ const challenges = createChallenges({
 })
 const open = (parts: Partial<HandleGateParts> = {}) => createHandleGate({ gate, challenges, log, ...parts })
 const authorization = ["Bearer a.b.c"]
+const corsLists = { methods: [], allowHeaders: [], exposeHeaders: [] }
 
 describe("handleGate", () => {
   it("HTP-04: OPTIONS at a route is answered with 204 and reaches no gate", async () => {
     const facts = gateFacts({ method: "OPTIONS", authorization })
-    expect(await open({ cors: createCors([]) })(facts)).toMatchObject({
+    expect(await open({ cors: createCors({ cors: [], corsLists }) })(facts)).toMatchObject({
       kind: "answer",
       status: 204,
       body: "",
@@ -115,7 +116,7 @@ describe("handleGate", () => {
 
   it("HTP-04: every answer names the listed page that may read it", async () => {
     const rawHeaders = ["Origin", page]
-    const handleGate = open({ cors: createCors([page]) })
+    const handleGate = open({ cors: createCors({ cors: [page], corsLists }) })
     for (const method of ["GET", "OPTIONS", "TRACE"])
       expect(await handleGate(gateFacts({ method, rawHeaders })), method).toMatchObject({
         headers: { "access-control-allow-origin": page, vary: "Origin" },

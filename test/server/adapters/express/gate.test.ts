@@ -10,6 +10,7 @@ import { createHandleGate } from "../../../../server/gate/handle-gate.ts"
 import { endpointsOf } from "../../../../server/http/metadata.ts"
 import type { Claims } from "../../../../shared/oauth/access-token.ts"
 
+const noLists = { methods: [], allowHeaders: [], exposeHeaders: [] }
 const url = "https://cinema.example"
 /** The cost of the last call, as the gate was asked to charge it. */
 let charged: number | undefined
@@ -47,7 +48,15 @@ function issuerWith(costs: Record<string, number> = {}): Issuer {
     log,
   })
   const scoped = [{ scope: "movies:read movies:write" }]
-  const config = { issuer: url, costs, offers: scoped, whitelist: [], trustProxy: [], cors: [] }
+  const config = {
+    issuer: url,
+    costs,
+    offers: scoped,
+    whitelist: [],
+    trustProxy: [],
+    cors: [],
+    corsLists: noLists,
+  }
   return { config, handleGate, log, router: { serves: () => false } } as unknown as Issuer
 }
 
