@@ -3,7 +3,12 @@ import { at, type Mutation } from "../mutations/mutation.ts"
 
 export const mutations: readonly Mutation[] = [
   ...at("server/adapters/express/authorization-server.ts", [
-    ["endpoints work below a mount", "req.baseUrl + req.path", "req.path", "mounted at the path"],
+    [
+      "endpoints work below a mount",
+      "req.baseUrl + req.path",
+      "req.path",
+      "leave the application's own routes alone",
+    ],
     [
       "routes of the application come first",
       "path !== arrived && hasOwnRoute(req, arrived)",

@@ -142,6 +142,11 @@ describe.each(frameworks)("endpoints with a path on %s", (_name, framework) => {
     expect(await (await fetch(`${url}/.well-known/jwks.json`)).json()).toEqual({ own: true })
     expect((await fetch(`${url}/shop/.well-known/jwks.json`)).status).toBe(200)
     expect((await fetch(`${url}/health/live`)).status).toBe(200)
+    const below = nest["at the path"]!(issuer)
+    below.post("/token", (_req, res) => void res.json({ own: true }))
+    const { url: other } = await listen(below)
+    expect((await postToken(other, {})).body).toEqual({ own: true })
+    expect((await buy(`${other}/shop`, issuer)).status).toBe(200)
   })
 })
 

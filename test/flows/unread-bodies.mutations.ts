@@ -10,7 +10,7 @@ export const mutations: readonly Mutation[] = [
       "the endpoints read a body late",
       "{ highWaterMark: 0 }",
       "{ highWaterMark: 1 }",
-      "is not asked for by an answer",
+      "is not asked for while checks",
     ],
   ]),
   ...at("server/adapters/unread-body.ts", [

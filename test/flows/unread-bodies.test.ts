@@ -1,9 +1,11 @@
 /** Answers that come before the end of the request's body, over raw sockets. */
 import type { Server } from "node:http"
 import { connect, type Socket } from "node:net"
+import { setImmediate as turn } from "node:timers/promises"
 import express from "express"
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import { authorizationServer, gate, hardenServer } from "../../server/adapters/express.ts"
+import { webRequest } from "../../server/adapters/web-request.ts"
 import { listen } from "../support/listen.ts"
 import { statusesOf } from "../support/raw-http.ts"
 import { eventually, openService, postToken, preparePurchase, type TestService } from "../support/service.ts"
@@ -75,6 +77,21 @@ describe("a body that waits for 100 Continue", () => {
       expect(line.text()).toMatch(/^connection: close\r$/im)
     },
   )
+
+  it("is not asked for while checks take time", async () => {
+    const { port } = await listen(
+      async (req, res) => {
+        const request = webRequest(req, res, { protocol: "http:", host: "x" })
+        await turn()
+        res.end(request?.method)
+      },
+      (server) => hardenServer(server),
+    )
+    const line = dial(port)
+    line.socket.write(head("POST /token", expecting, "Content-Length: 10"))
+    expect(await answered(line)).toEqual([200])
+    line.socket.destroy()
+  })
 
   it("is asked for when an endpoint or a handler reads it, and then read whole", async () => {
     const { port } = await start()
