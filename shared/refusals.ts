@@ -85,6 +85,13 @@ export const refusals = {
     "The payer's balance does not cover this payment and those still pending.",
   ),
   authorization_used: grant("stop", "The nonce of the payment is already used or cancelled on chain."),
+  payment_on_chain: {
+    ...grant(
+      "retry",
+      "The payment is on the chain already. Its owner sends it again, with the secret, until it is confirmed.",
+    ),
+    retryAfterSeconds: 2,
+  },
   simulation_failed: grant("stop", "The asset refuses this transfer."),
   settlement_failed: grant("stop", "The payment of this grant could not be settled."),
   refresh_token_invalid: grant("buy", "The refresh token is not from this service."),

@@ -58,7 +58,7 @@ async function templateOf({ issuer, terms }: Service): Promise<RedeemOrder> {
   const [payment] = await preparePayments(terms, 1)
   const now = Math.floor(Date.now() / 1000)
   const records = issuer.config.offers.map((offer) => ({ offer, replacedAt: null }))
-  const matched = matchPayment(locatePayment(payment?.payload), createOfferBoard(records, 0), now)
+  const matched = matchPayment(locatePayment(payment?.payload), createOfferBoard(records, 0))
   return orderOf(matched, { blockNumber: 1n, balance: 10n ** 15n }, now)
 }
 

@@ -43,7 +43,7 @@ export async function measureParts(service: Service, count: number): Promise<rea
     for (const { headers } of await preparePayments(terms, count)) {
       const header = headers[paymentSignatureHeader] ?? ""
       const payment = await part("parse and match", () =>
-        matchPayment(locatePayment(decodeHeader(header)), board, now),
+        matchPayment(locatePayment(decodeHeader(header)), board),
       )
       await part("recall", () => store.recall({ key: payment.key }))
       const { scheme, transfer, network, asset } = payment

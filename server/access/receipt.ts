@@ -24,8 +24,9 @@ export function createReceipts(
 ): (proof: Proof) => Promise<{ readonly receipt: string; readonly receipts: readonly string[] }> {
   async function sign(redemption: Redemption): Promise<string | undefined> {
     const history = await deps.store.history({ key: redemption.key })
-    const offer = history?.entries.find((entry) => entry.kind === "redeemed")?.facts.offer
-    const settled = history?.entries.findLast(({ kind }) => kind === "settled")
+    const offer = history?.entries.find((entry) => entry.kind === "redeemed" || entry.kind === "claimed")
+      ?.facts.offer
+    const settled = history?.entries.findLast(({ kind }) => kind === "settled" || kind === "imported")
     // Read a moment later, and a block may have gone since.
     if (offer === undefined || !settled || !history?.redemption.evidence) return undefined
     return deps.keys.signReceipt(receiptOf(history.redemption, offer, settled.at, issuer, deps.now()))

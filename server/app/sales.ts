@@ -8,6 +8,7 @@ import { createFunding, type Funding } from "../feeds/gas-funding.ts"
 import { createSaleCheck, type SaleCheck } from "../feeds/sale-check.ts"
 import type { CheckProof } from "../gate/proof-check.ts"
 import type { TokenDeps } from "../grants/grant-type.ts"
+import { createTransferSearch } from "../grants/payment/transfer-search.ts"
 import { createTokenEndpoint, type TokenEndpoint } from "../grants/token-endpoint.ts"
 import type { Endpoints } from "../http/metadata.ts"
 import { createRate } from "../http/rate.ts"
@@ -88,6 +89,10 @@ export function createSales(
       chains: chainsWithin({}),
       contracts: chainsWithin(contractReads),
       funding: mapValues(shops, ({ funding }) => funding),
+      findTransfer: createTransferSearch({
+        now,
+        confirmations: (network) => config.networks[network]?.confirmations ?? 1,
+      }),
       payers: createRate(config.limits.requestsPerPayer),
       proofs: createRate(config.limits.requestsPerToken),
       now,

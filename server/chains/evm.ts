@@ -104,6 +104,7 @@ export function createEvmChain(options: EvmChainOptions): Chain & { close(): voi
     head: () => nodes.ask("for the newest block", ask.head),
     blockHash: (number) => nodes.find("for a block", ask.blockHash(number)),
     blockNumberOf: (hash) => nodes.find("for a block", ask.blockNumberOf(hash)),
+    blockTime: (hash) => nodes.find("for the time of a block", ask.blockTime(hash)),
     finalized: () => nodes.ask("for the newest final block", ask.finalized(network.finalityBlocks)),
     nonceOf: (address) => nodes.ask("for a nonce", ask.nonceOf(address)),
     gasBalance: (address) => nodes.ask("for a balance", ask.gasBalance(address)),

@@ -77,6 +77,13 @@ export const blockNumberOf =
     return number ? { value: quantityOf(number) } : absent(client)
   }
 
+export const blockTime =
+  (hash: Hex): Question<number | null> =>
+  async (client) => {
+    const block = await client.request({ method: "eth_getBlockByHash", params: [hash, false] })
+    return block?.timestamp ? { value: Number(quantityOf(block.timestamp)) } : absent(client)
+  }
+
 export const finalized =
   (finalityBlocks: number): Question<bigint> =>
   async (client) => {

@@ -21,8 +21,8 @@ export type ReadBudgetOptions = {
 }
 
 /**
- * The chain with bounded `readTransfer` and `hasCode`, which throw {@link Overloaded} beyond the bound. Other verbs
- * are untouched.
+ * The chain with bounded `readTransfer`, `hasCode`, `findLogs` and `receipt`, which throw {@link Overloaded} beyond the
+ * bound. Other verbs are untouched.
  */
 export function withReadBudget(chain: Chain, options: ReadBudgetOptions = {}): Chain {
   const { concurrent = 64, waiting = 256, perSecond, isTight = async () => false } = options
@@ -43,9 +43,11 @@ export function withReadBudget(chain: Chain, options: ReadBudgetOptions = {}): C
     ...chain,
     readTransfer: bounded(chain.readTransfer),
     hasCode: bounded(chain.hasCode),
+    findLogs: bounded(chain.findLogs),
+    receipt: bounded(chain.receipt),
     agreed(nominal) {
       const agreed = chain.agreed(nominal)
-      return agreed && { ...agreed, readTransfer: bounded(agreed.readTransfer) }
+      return agreed && { readTransfer: bounded(agreed.readTransfer), receipt: bounded(agreed.receipt) }
     },
   }
 }

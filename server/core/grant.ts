@@ -108,9 +108,11 @@ export function firstToken(
   jti: string,
   now: number,
   lives: TokenLives,
+  /** Whether the money is in, or none is owed. */
+  settled = !grant.paid,
 ): TokenRecord {
-  const life = !grant.paid ? lives.full : isRefreshable(grant) ? lives.pending : plainTokenSeconds
-  return { jti, issuedAt: now, expiresAt: Math.min(now + life, grant.expiresAt), settled: !grant.paid }
+  const life = settled ? lives.full : isRefreshable(grant) ? lives.pending : plainTokenSeconds
+  return { jti, issuedAt: now, expiresAt: Math.min(now + life, grant.expiresAt), settled }
 }
 
 export type IssueRequest = { readonly jti: string; readonly now: number; readonly lives: TokenLives }

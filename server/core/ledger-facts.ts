@@ -58,6 +58,8 @@ type FactsOf = {
   retried: PaymentFacts & PlaceFacts & { readonly admin?: string }
   /** A payment found on the chain that these books never sold. */
   imported: PaymentFacts & PlaceFacts
+  /** The opener of the nonce of a payment found on the chain got a grant for it. */
+  claimed: PaymentFacts & PlaceFacts & { readonly offer?: string }
   ended: { readonly reason: GrantEnd } & Partial<RevokedFacts>
   /** A grant without a payment. */
   admitted: { readonly client: string; readonly scope: string }
@@ -144,6 +146,12 @@ export function movedFact(
 export const importedFact = (row: Redemption): Fact<"imported"> => ({
   kind: "imported",
   facts: { ...paymentOf(row), ...placeOf(row.evidence) },
+})
+
+/** `offer` is the reference of the bought offer. */
+export const claimedFact = (row: Redemption, offer: string | null): Fact<"claimed"> => ({
+  kind: "claimed",
+  facts: { ...paymentOf(row), ...placeOf(row.evidence), ...(offer !== null && { offer }) },
 })
 
 const placeOf = (evidence: Redemption["evidence"]): PlaceFacts =>

@@ -69,9 +69,10 @@ export const longestPaymentSeconds = 3600
 /**
  * Finds the offer by the reference in `accepted.extra.offer` and compares everything with the server's own terms: the
  * amount, asset, network, recipient and window of an offer are never read from the payload. An amount that the offer does
- * not fix is that of the quote, which only the service can have made.
+ * not fix is that of the quote, which only the service can have made. The window of the payment is checked by
+ * {@link requireWindow}.
  */
-export function matchPayment(payment: LocatedPayment, board: OfferBoard, now: number): Payment {
+export function matchPayment(payment: LocatedPayment, board: OfferBoard): Payment {
   const { accepted, transfer, network } = payment
   const ref = accepted.extra?.offer
   if (ref === undefined)
@@ -91,8 +92,6 @@ export function matchPayment(payment: LocatedPayment, board: OfferBoard, now: nu
   if (transfer.value !== price.amount || accepted.amount !== price.amount.toString())
     throw new Refusal("amount_mismatch", `Wanted ${price.amount}.`)
   if (transfer.payer === price.payTo) throw new Refusal("payer_unacceptable", "The payer is the recipient.")
-
-  checkWindow(transfer, network, now)
   return { ...payment, offer, price }
 }
 
@@ -113,7 +112,8 @@ function quotedAmount(
   return quoted.amount
 }
 
-function checkWindow(transfer: SignedTransfer, network: NetworkInfo, now: number): void {
+/** Throws a Refusal unless the payment can be settled now, with time to spare. */
+export function requireWindow({ transfer, network }: LocatedPayment, now: number): void {
   const wanted = minimumValiditySeconds + 2 * network.blockSeconds
   if (transfer.validBefore < BigInt(now + wanted))
     throw new Refusal("validity_too_short", `Wanted at least ${wanted} seconds.`)

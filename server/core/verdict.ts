@@ -1,5 +1,5 @@
 /** Decides the next state of a redemption from the evidence on the chain. */
-import type { TransferOutcome } from "../../shared/schemes/scheme.ts"
+import type { ChainLog, Scheme, TransferOutcome } from "../../shared/schemes/scheme.ts"
 import type { Hex } from "../../shared/values/evm.ts"
 import type { Evidence, FailureReason, Move, Redemption } from "./redemption.ts"
 import { retryDelay } from "./retry.ts"
@@ -24,6 +24,23 @@ export type Finding = {
   readonly outcome: TransferOutcome
   readonly block: Pick<Evidence, "transactionHash" | "blockNumber" | "blockHash">
 }
+
+type ReceiptFacts = Finding["block"] & { readonly success: boolean; readonly logs: readonly ChainLog[] }
+
+/** Reads the evidence of one receipt about a payment. A transaction that failed proves nothing. */
+export const findingOf = (
+  { transactionHash, blockNumber, blockHash, success, logs }: ReceiptFacts,
+  scheme: Scheme,
+  { asset, transfer }: Pick<Redemption, "asset" | "transfer">,
+): Finding => ({
+  outcome: success ? scheme.outcome(logs, asset, transfer) : { kind: "silent" },
+  block: { transactionHash, blockNumber, blockHash },
+})
+
+/** The finding that decides: a transfer that paid, else one that ended the payment in another way. */
+export const decisive = (findings: readonly Finding[]): Finding | undefined =>
+  findings.find(({ outcome }) => outcome.kind === "paid") ??
+  findings.find(({ outcome }) => outcome.kind !== "silent")
 
 /** Why the payment may be lost, and the block at which it was first seen so. */
 export type Doubt = { readonly failure: FailureReason; readonly sinceBlock: bigint }
@@ -81,8 +98,7 @@ export function judge(examined: Examined): Verdict {
 
 /** "Used" may mean paid, diverted or cancelled: the logs decide, and without a log nothing does. */
 function judgeUsed({ redemption, reading, findings, confirmations, chance }: Examined): Verdict {
-  const paid = findings.find(({ outcome }) => outcome.kind === "paid")
-  const found = paid ?? findings.find(({ outcome }) => outcome.kind !== "silent")
+  const found = decisive(findings)
   if (!found) return wait(retryDelay(redemption.attempts, chance))
   const { outcome, block } = found
   const deep = depthOf(block.blockNumber, reading.blockNumber) >= confirmations

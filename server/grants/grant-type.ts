@@ -14,6 +14,7 @@ import type { Chain } from "../ports/chain.ts"
 import type { Keys } from "../ports/keys.ts"
 import type { Logger, Now, Random, Rate } from "../ports/runtime.ts"
 import type { Store } from "../ports/store.ts"
+import type { FindTransfer } from "./payment/transfer-search.ts"
 import type { Waits } from "./settlement-waits.ts"
 
 /** Boundaries at which the process may die before an answer is out; each is passed once for every token. */
@@ -32,6 +33,8 @@ export type TokenDeps = {
    * those.
    */
   readonly contracts: ReadonlyMap<string, Chain>
+  /** Finds the transfer of a payment that is on the chain already. */
+  readonly findTransfer: FindTransfer
   readonly funding: ReadonlyMap<string, Funding>
   readonly assets: Pick<AssetWatch, "check" | "look">
   readonly now: Now

@@ -101,6 +101,8 @@ export type Chain = {
   blockHash(number: bigint): Promise<Hex | null>
   /** Number of the block with this hash, even where the chain does not contain it any more. */
   blockNumberOf(hash: Hex): Promise<bigint | null>
+  /** Time of the block with this hash, in seconds; null when no node has it. */
+  blockTime(hash: Hex): Promise<number | null>
   /**
    * Number of the newest block that no reorg removes; `finalityBlocks` behind the head when the node does not report
    * one.

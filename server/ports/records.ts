@@ -50,6 +50,12 @@ export type RedeemOrder = PaymentOrder & {
   readonly retryHash: string | null
 }
 
+/** A payment that the chain had before it came, and the grant for it. */
+export type ClaimOrder = Pick<
+  RedeemOrder,
+  "key" | "network" | "scheme" | "asset" | "transfer" | "nominal" | "grant" | "now"
+> & { readonly payerCode: Hex | null; readonly evidence: Evidence }
+
 /** A payment for an existing grant. */
 export type TopUpOrder = PaymentOrder & {
   readonly grantId: string
@@ -93,6 +99,10 @@ export type RedeemOutcome =
         | "idempotency_conflict"
         | "access_denied"
     }
+
+export type ClaimOutcome =
+  | ({ readonly kind: "redeemed" | "repeated" } & Redeemed)
+  | { readonly kind: "refused"; readonly reason: "idempotency_conflict" | "authorization_conflict" }
 
 export type TopUpOutcome =
   | Exclude<RedeemOutcome, { readonly kind: "refused" }>

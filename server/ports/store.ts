@@ -18,6 +18,8 @@ import type { Meter, SliceReport } from "../core/units.ts"
 import type { WhitelistMember } from "../core/whitelist.ts"
 import type {
   BooksIdentity,
+  ClaimOrder,
+  ClaimOutcome,
   GrantHandle,
   InFlight,
   NumberedRevocation,
@@ -85,6 +87,11 @@ export type Store = {
    * again.
    */
   topUp(order: TopUpOrder): Promise<TopUpOutcome>
+  /**
+   * Claims the key of a payment that is on the chain already, opens its grant and books both. A row that was imported
+   * for the payment changes to the new grant. Nothing is left to settle.
+   */
+  claim(order: ClaimOrder): Promise<ClaimOutcome>
   /** Every payment ever claimed for a grant, oldest first. */
   payments(input: { grantId: string }): Promise<readonly Redemption[]>
   /**

@@ -3,7 +3,7 @@
 import type { Scheme } from "../../shared/schemes/scheme.ts"
 import type { Evidence, Redemption } from "../core/redemption.ts"
 import { retryDelay } from "../core/retry.ts"
-import { type Examined, type Finding, judge, type Verdict } from "../core/verdict.ts"
+import { type Examined, type Finding, findingOf, judge, type Verdict } from "../core/verdict.ts"
 import { type Chain, type Receipt, Unwitnessed } from "../ports/chain.ts"
 import type { SettlementContext } from "./context.ts"
 
@@ -60,19 +60,11 @@ export function createExaminer(context: SettlementContext) {
     const { asset, transfer } = row
     const logs = await chain.findLogs({ ...scheme.outcomeLogs(asset, transfer), fromBlock })
     const receipts = await Promise.all(logs.map((found) => source.receipt(found.transactionHash)))
-    return receipts.flatMap((receipt) => (receipt ? [readReceipt(receipt, row)] : []))
-  }
-
-  function readReceipt(receipt: Receipt, row: Redemption): Finding {
-    const { transactionHash, blockNumber, blockHash, success, logs } = receipt
-    return {
-      outcome: success ? schemeOf(row).outcome(logs, row.asset, row.transfer) : { kind: "silent" },
-      block: { transactionHash, blockNumber, blockHash },
-    }
+    return receipts.flatMap((receipt) => (receipt ? [findingOf(receipt, scheme, row)] : []))
   }
 
   function paidBy(receipt: Receipt, row: Redemption): Evidence | undefined {
-    const { outcome, block } = readReceipt(receipt, row)
+    const { outcome, block } = findingOf(receipt, schemeOf(row), row)
     return outcome.kind === "paid" ? { ...block, logIndex: outcome.logIndex } : undefined
   }
 

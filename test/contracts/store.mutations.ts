@@ -2,6 +2,32 @@
 import { at, type Mutation } from "../mutations/mutation.ts"
 
 export const mutations: readonly Mutation[] = [
+  ...at("server/stores/verbs/claim.ts", [
+    [
+      "a payment on the chain is claimed once",
+      'if (known && !isUnclaimed(known)) return { kind: "repeated", ...known }',
+      "",
+      "RPL-26: give an imported payment to the opener once",
+    ],
+    [
+      "a claim is for the money that arrived",
+      "known ? !isSameMoney(known.redemption, order) :",
+      "known ? false :",
+      "RPL-26: refuse an imported payment of another amount",
+    ],
+    [
+      "one transfer pays for one claim",
+      ": await isPaying(rows, network, evidence)",
+      ": false",
+      "RPL-27: refuse a transfer that pays for another",
+    ],
+    [
+      "the placeholder of a claimed payment counts as unpaid",
+      "await rows.run(q.setUnpaid, { id: known.grant.id })",
+      "",
+      "RPL-26: give an imported payment to the opener once",
+    ],
+  ]),
   ...at("server/stores/verbs/units.ts", [
     [
       "a slice is taken from the units left",

@@ -5,6 +5,7 @@ import { openStore } from "../../server/stores/index.ts"
 import { createDatabase } from "../support/postgres/run.ts"
 import { type OpenedStore, storeContract } from "./store.ts"
 import { booksContract } from "./store-books.ts"
+import { claimContract } from "./store-claims.ts"
 import { derivedContract } from "./store-derived.ts"
 import { revocationContract } from "./store-revocations.ts"
 import { topUpContract } from "./store-top-ups.ts"
@@ -60,6 +61,7 @@ for (const contract of [
   revocationContract,
   whitelistContract,
   booksContract,
+  claimContract,
 ]) {
   contract("memory", openMemory)
   contract("SQLite", openSqlite)

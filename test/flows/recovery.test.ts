@@ -4,6 +4,7 @@ import { join } from "node:path"
 import Sqlite from "better-sqlite3"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import type { ConfigInput } from "../../server/config/config.ts"
+import { commitmentHeader } from "../../shared/oauth/messages.ts"
 import { type LocalChain, startLocalChain } from "../support/chain/local-chain.ts"
 import { runReconcile } from "../support/ledger.ts"
 import { randomAccount } from "../support/payments.ts"
@@ -134,10 +135,14 @@ describe("a store restored from a backup", () => {
       (status) => status === 200,
     )
 
-    for (const { purchase } of [late, later]) {
-      expect(await answerTo(after, retryHeaders(purchase))).toBe("400 grant_lost stop")
-      expect(await answerTo(after, purchase.headers)).toBe("400 grant_lost stop")
-    }
+    // A copy of the payment buys nothing, and the commitment alone is in the log of the first request.
+    const { [commitmentHeader]: _, ...copied } = late.purchase.headers
+    expect(await answerTo(after, copied)).toBe("400 grant_lost stop")
+    expect(await answerTo(after, late.purchase.headers)).toBe("400 payment_on_chain retry")
+    // The opener of the nonce gets the purchase again, once.
+    for (const { purchase } of [late, later])
+      expect(await answerTo(after, retryHeaders(purchase))).toBe("200 sold")
+    expect(await answerTo(after, copied)).toBe("409 authorization_conflict stop")
     // The buyer's client does not buy again automatically.
     expect((await refresh(after.url, late.refreshToken)).body).toMatchObject({
       reason: "grant_lost",
@@ -146,6 +151,7 @@ describe("a store restored from a backup", () => {
     expect((await refresh(after.url, early.refreshToken)).status).toBe(200)
     await sell(after)
     expect(ledger().filter(({ kind }) => kind === "imported")).toHaveLength(2)
+    expect(ledger().filter(({ kind }) => kind === "claimed")).toHaveLength(2)
     expect((await runReconcile(after)).at(-1)).toEqual({
       kind: "summary",
       difference: "0",
@@ -166,9 +172,10 @@ describe("a store restored from a backup", () => {
 
     const id = Object.keys(before.config.networks)[0] ?? ""
     const after = await open({ config: { networks: { [id]: { rpcUrls: [proxy.url], startBlock } } } })
-    expect(await answerTo(after, retryHeaders(recent.purchase))).toBe("400 grant_lost stop")
+    expect(ledger().map(({ kind }) => kind)).toEqual(["imported", "ended"])
+    expect(await answerTo(after, retryHeaders(recent.purchase))).toBe("200 sold")
     // Before startBlock only the chain knows of the payment.
-    expect(await answerTo(after, retryHeaders(old.purchase))).toBe("400 authorization_used stop")
+    expect(await answerTo(after, retryHeaders(old.purchase))).toBe("200 sold")
     await sell(after)
   })
 

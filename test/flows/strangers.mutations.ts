@@ -5,7 +5,7 @@ export const mutations: readonly Mutation[] = [
   ...at("server/grants/payment/chain.ts", [
     [
       "a used nonce is refused",
-      'if (reading.used) return "authorization_used"',
+      'if (reading.used) return { ...signed, kind: "on_chain", chain, reading }',
       "",
       "RPL-16: cannot redeem it after it settled",
     ],

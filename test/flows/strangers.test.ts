@@ -7,7 +7,7 @@ import { openingOf } from "../../shared/x402/commitment.ts"
 import { paymentSignatureHeader } from "../../shared/x402/messages.ts"
 import { type LocalChain, startLocalChain } from "../support/chain/local-chain.ts"
 import { testUsdc } from "../support/contracts/artifacts/test-usdc.ts"
-import { randomAccount, randomHex32, signPayment } from "../support/payments.ts"
+import { randomHex32, signPayment } from "../support/payments.ts"
 import {
   eventually,
   openService,
@@ -15,6 +15,7 @@ import {
   preparePurchase,
   refresh,
   retryHeaders,
+  submitByStranger,
   type TestService,
 } from "../support/service.ts"
 
@@ -45,14 +46,6 @@ const hasPaid = (address: Hex, left: bigint) =>
     (balance) => balance === left,
   )
 
-/** Submits a signed transfer on chain, bypassing the service. */
-async function submit(data: Hex): Promise<void> {
-  const from = randomAccount().address
-  await chain.fund(from)
-  await chain.request("anvil_impersonateAccount", [from])
-  await chain.request("eth_sendTransaction", [{ from, to: chain.asset, data, gas: "0x493e0" }])
-}
-
 describe("another party holding a payment", () => {
   it("RPL-16: cannot redeem it from chain data after it settled", async () => {
     const customer = await service.customer(price)
@@ -76,7 +69,7 @@ describe("another party holding a payment", () => {
   it("RPL-16: cannot redeem it after it settled outside the service", async () => {
     const customer = await service.customer(price)
     const { payload, transfer } = await signPayment({ accepted: service.accepted, account: customer })
-    await submit(exactEip3009.settlementCall(service.chain.asset, transfer).data)
+    await submitByStranger(chain, exactEip3009.settlementCall(chain.asset, transfer).data)
     await hasPaid(customer.address, 0n)
     expect(await pay(payload)).toMatchObject({ status: 400, body: { reason: "authorization_used" } })
   })

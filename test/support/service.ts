@@ -153,6 +153,16 @@ export async function emptyBalance(service: Pick<TestService, "chain">, account:
   if ((await balanceOf(chain, account.address)) !== 0n) throw new Error("the account still holds USDC")
 }
 
+/** Submits a signed transfer on chain, bypassing the service. Resolves to the hash of the transaction. */
+export async function submitByStranger(chain: LocalChain, data: Hex): Promise<Hex> {
+  const from = randomAccount().address
+  await chain.fund(from)
+  await chain.request("anvil_impersonateAccount", [from])
+  return (await chain.request("eth_sendTransaction", [
+    { from, to: chain.asset, data, gas: "0x493e0" },
+  ])) as Hex
+}
+
 /** Without new blocks nothing settles, so accepted payments stay open. */
 export async function withoutBlocks<T>(chain: LocalChain, work: () => Promise<T>): Promise<T> {
   await chain.request("evm_setAutomine", [false])

@@ -37,6 +37,10 @@ export const sections: readonly Section[] = [
         "A payment for a cheap offer is presented for another one: the terms of the signed offer decide.",
       "RPL-25":
         "A whitelist proof, quote, DPoP proof or secret is used again: each is single-use or bound to a time.",
+      "RPL-26":
+        "A stranger settles a payment before it comes: its secret gets the purchase, once, until an hour after its end.",
+      "RPL-27":
+        "A stranger shows a payment from the chain without its secret, or one that moved other money: it buys nothing.",
     },
   },
   {
@@ -93,6 +97,8 @@ export const sections: readonly Section[] = [
       "SET-42": "The clock jumps by an hour: nothing is settled twice.",
       "SET-44": "The disk is full when a hash is stored: nothing is sent without a stored hash.",
       "SET-45": "The books and the chain disagree: reconciliation finds the difference.",
+      "SET-47":
+        "A reorganisation removes a transfer that a stranger had submitted: the service sends the payment itself.",
       "SET-46":
         "A remote facilitator reports a settlement that the chain does not have: the receipt is checked.",
       "SET-50":

@@ -1,5 +1,6 @@
 /** Finds the earlier redemption of a payment, and checks that the sender of a repetition is its owner. */
 import { Refusal } from "../../../shared/refusals.ts"
+import { isClaimOpen, isUnclaimed } from "../../core/claim.ts"
 import { isOf, provesOwner } from "../../core/grant.ts"
 import type { Payment } from "../../core/payment.ts"
 import type { Redeemed } from "../../ports/records.ts"
@@ -16,6 +17,16 @@ export async function recall(
   const known = await store.recall({ key })
   return known ? { kind: "repeated", ...known } : undefined
 }
+
+/**
+ * Whether the payment was imported and may still be claimed. A request with the commitment alone is asked for the secret
+ * later.
+ */
+export const mayClaim = (
+  repeated: Repeated,
+  { payment, opening }: Located,
+  { now }: Pick<TokenDeps, "now">,
+): boolean => opening !== null && isUnclaimed(repeated) && isClaimOpen(payment.transfer, now())
 
 /** A payment that was redeemed before is answered to its owner. Nobody else learns anything. */
 export function requireOwner(

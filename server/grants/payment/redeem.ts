@@ -14,6 +14,7 @@ import type { TokenDeps, TokenOptions, TokenRequest } from "../grant-type.ts"
 import { claimProofFor } from "../proof-claim.ts"
 import type { Checked } from "./chain.ts"
 import type { Repeated } from "./recall.ts"
+import type { Signed } from "./signature.ts"
 import { createTopUpOrder } from "./top-up.ts"
 
 export type NewlyRedeemed = Redeemed & {
@@ -37,7 +38,7 @@ export async function redeem(
     ? await deps.store.topUp(await createTopUpOrder(order, { ...checked, target }, request, deps, options))
     : await deps.store.redeem({
         ...order,
-        grant: createGrant(checked, request, order.now, deps, options),
+        grant: createGrant(checked, request, { startsAt: order.now, now: order.now }, deps, options),
         settle: !free,
         retryHash: retrySecret === undefined ? null : sha256Hex(retrySecret),
       })
@@ -64,28 +65,35 @@ const orderOf = ({ payment, reading }: Checked, now: number, { limits }: TokenOp
   now,
 })
 
-function createGrant(
-  { payment, opening, proof, free }: Checked,
+/** `settled`: given when the money is in. */
+export function createGrant(
+  { payment, opening, proof, free }: Signed,
   request: TokenRequest,
-  now: number,
+  { startsAt, now, settled }: { readonly startsAt: number; readonly now: number; readonly settled?: true },
   { random }: Pick<TokenDeps, "random">,
   options: TokenOptions,
 ): NewGrant {
   const paid = !free
   const { offer } = payment
   const { keyThumbprint } = request
-  const terms = { offer: offer.ref, paid, expiresAt: now + offer.durationSeconds, opening, keyThumbprint }
+  const terms = {
+    offer: offer.ref,
+    paid,
+    expiresAt: startsAt + offer.durationSeconds,
+    opening,
+    keyThumbprint,
+  }
   return {
     ...terms,
     resource: audienceOf(request, options),
     id: freshId(random),
     scope: free?.scope ?? offer.scope,
     subject: accountId(payment.network.id, payment.transfer.payer),
-    startsAt: now,
+    startsAt,
     idempotencyHash: proof.idempotencyHash,
     // Whitelisted grants are not metered.
     meter: paid ? openMeter(offer.units) : null,
-    token: firstToken(terms, freshId(random), now, options.lives),
+    token: firstToken(terms, freshId(random), now, options.lives, settled),
   }
 }
 

@@ -88,7 +88,8 @@ async function importPayment(
   return true
 }
 
-async function isPaying(
+/** Whether a Transfer pays for a redemption. */
+export async function isPaying(
   rows: Rows,
   network: string,
   { transactionHash: hash, logIndex }: TransferId,

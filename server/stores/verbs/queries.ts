@@ -10,6 +10,7 @@ import { memberQueries } from "../records/whitelist.ts"
 import { admissionQueries } from "./admission.ts"
 import { bookQueries } from "./books.ts"
 import { catchUpQueries } from "./catch-up.ts"
+import { claimQueries } from "./claim.ts"
 import { grantVerbQueries } from "./grants.ts"
 import { identityQueries } from "./identity.ts"
 import { leaseQueries } from "./lease.ts"
@@ -36,6 +37,7 @@ export const queries: readonly string[] = [
   admissionQueries,
   bookQueries,
   catchUpQueries,
+  claimQueries,
   grantVerbQueries,
   identityQueries,
   leaseQueries,

@@ -37,7 +37,10 @@ export function recall(rows: Rows, { key }: { key: string }): Promise<Redeemed |
   return readRedeemed(rows, key)
 }
 
-async function isHashTaken(rows: Rows, { grant, now }: RedeemOrder): Promise<boolean> {
+export async function isHashTaken(
+  rows: Rows,
+  { grant, now }: Pick<RedeemOrder, "grant" | "now">,
+): Promise<boolean> {
   const { idempotencyHash: hash } = grant
   return (
     hash !== null && (await rows.get(q.hashTaken, { hash, since: now - idempotencySeconds })) !== undefined

@@ -3,6 +3,7 @@ import type { Store } from "../../ports/store.ts"
 import type { Rows } from "../records/rows.ts"
 import { books, doubles, exposure } from "./books.ts"
 import { catchUp, progress, unbooked } from "./catch-up.ts"
+import { claim } from "./claim.ts"
 import { derive, findGrant, issue, rotate } from "./grants.ts"
 import { generation, identify } from "./identity.ts"
 import { lease, release } from "./lease.ts"
@@ -56,6 +57,7 @@ const verbs: { readonly [V in Verb]: VerbFunction<V> } = {
   ...readingVerbs,
   publishOffers,
   redeem,
+  claim,
   topUp,
   issue,
   rotate,

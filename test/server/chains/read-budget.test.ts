@@ -42,6 +42,17 @@ it("DOS-02: reads that two nodes must agree on are bounded like any other", asyn
   await expect(agreed.readTransfer({} as never)).rejects.toThrow(Overloaded)
 })
 
+it("DOS-02: the search for a transfer on the chain is bounded like any other read", async () => {
+  const read = { findLogs: async () => [], receipt: async () => null }
+  const chain = { ...read, agreed: () => ({ ...read }) } as unknown as Chain
+  const bounded = withReadBudget(chain, { perSecond: 2 })
+  await bounded.findLogs({} as never)
+  await bounded.receipt("0x")
+  await expect(bounded.findLogs({} as never)).rejects.toThrow(Overloaded)
+  await expect(bounded.receipt("0x")).rejects.toThrow(Overloaded)
+  await expect(bounded.agreed(1n)!.receipt("0x")).rejects.toThrow(Overloaded)
+})
+
 it("DOS-12: reads of a payer's code are bounded per second against junk payments", async () => {
   const chain = { hasCode: async () => true } as unknown as Chain
   const { hasCode } = withReadBudget(chain, { perSecond: 3 })

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest"
 import { parseConfig } from "../../../server/config/config.ts"
 import { createOfferBoard, type Offer } from "../../../server/core/offers.ts"
-import { locatePayment, matchPayment, nominalValue } from "../../../server/core/payment.ts"
+import { locatePayment, matchPayment, nominalValue, requireWindow } from "../../../server/core/payment.ts"
 import { networks } from "../../../shared/networks/index.ts"
 import { Refusal } from "../../../shared/refusals.ts"
 import { configInput, sepoliaId } from "../../support/offers.ts"
@@ -33,7 +33,7 @@ const accepted = acceptedOf(hour)
 
 const reasonOf = (payload: unknown, against = board, at = now): string => {
   try {
-    matchPayment(locatePayment(payload), against, at)
+    requireWindow(matchPayment(locatePayment(payload), against), at)
     return "matched"
   } catch (error) {
     if (error instanceof Refusal) return error.reason
@@ -45,7 +45,7 @@ const sign = async (changes: Parameters<typeof signPayment>[0]["terms"] = {}) =>
 
 describe("a payment", () => {
   it("matches the offer it names", async () => {
-    const payment = matchPayment(locatePayment(await sign()), board, now)
+    const payment = matchPayment(locatePayment(await sign()), board)
     expect(payment.offer.ref).toBe(hour.ref)
     expect(payment.key).toMatch(/^eip3009:11155111:0x1c7d4b19[0-9a-f]{32}:0x[0-9a-f]{40}:0x[0-9a-f]{64}$/)
   })

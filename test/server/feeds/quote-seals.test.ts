@@ -71,7 +71,7 @@ async function match(
   const records = config.offers.map((offer) => ({ offer, replacedAt: null }))
   const { payload } = await signPayment({ accepted, account, now: at, terms: { value } })
   try {
-    const { price } = matchPayment(locatePayment(payload), createOfferBoard(records, 900, quotes.open), time)
+    const { price } = matchPayment(locatePayment(payload), createOfferBoard(records, 900, quotes.open))
     return `matched at ${price.amount}`
   } catch (error) {
     if (error instanceof Refusal) return error.reason
