@@ -80,8 +80,9 @@ export const blockNumberOf =
 export const blockTime =
   (hash: Hex): Question<number | null> =>
   async (client) => {
-    const block = await client.request({ method: "eth_getBlockByHash", params: [hash, false] })
-    return block?.timestamp ? { value: Number(quantityOf(block.timestamp)) } : absent(client)
+    const block = await client.request("eth_getBlockByHash", [hash, false])
+    const time = memberOf(block, "a block")?.timestamp
+    return time ? { value: Number(quantityOf(time)) } : absent(client)
   }
 
 export const finalized =
