@@ -264,6 +264,10 @@ export const refusals = {
     5,
     "The service is comparing its books with the chain before it sells. Send the same payment again later.",
   ),
+  misconfigured: away(
+    30,
+    "The service is not set up correctly and sells nothing now. Nothing was charged. Send the same payment again later.",
+  ),
   shutting_down: away(2, "The service is stopping. Send the same payment again."),
   body_parsed: {
     status: 500,

@@ -72,6 +72,7 @@ export function endpointRoutes(parts: EndpointParts): readonly Route[] {
     {
       path: pathOf(endpoints.token),
       methods: ["POST"],
+      sells: true,
       handle: token,
       show: createOffersHandler({ offers: tokenOffers, peers }),
     },

@@ -63,6 +63,6 @@ export function healthRoutes(paths: { live: string; ready: string }, deps: Healt
 
   return [
     { path: paths.live, methods: ["GET"], handle: () => json(200, { status: "ok" }) },
-    { path: paths.ready, methods: ["GET"], handle: answerReady },
+    { path: paths.ready, methods: ["GET"], handle: answerReady, sells: true },
   ]
 }

@@ -16,6 +16,8 @@ export type Caller = {
   readonly rawHeaders: RawHeaders
   /** The route at which a payment came that is redeemed here. */
   readonly gatedRoute?: GatedRoute
+  /** True where a mistake in its set-up shuts the gates of the application. */
+  readonly isMisconfigured?: boolean
 }
 
 export type Handler = (request: Request, caller: Caller) => Response | Promise<Response>
@@ -28,6 +30,8 @@ export type Route = {
   readonly show?: Handler
   /** True for requests that a proxy forwards: every path below, every method, and repeated headers unchanged. */
   readonly forwarded?: true
+  /** True for the sale of tokens and for readiness: neither is served while no token would open a gate. */
+  readonly sells?: true
 }
 
 export type Router = {
@@ -56,6 +60,7 @@ export function createRouter(
 
   async function answer(request: Request, caller: Caller, route: Route | undefined): Promise<Response> {
     if (!route) throw new Refusal("not_found")
+    if (route.sells && caller.isMisconfigured) throw new Refusal("misconfigured")
     if (route.forwarded) return route.handle(request, caller)
     const method = request.method === "HEAD" ? "GET" : request.method
     const handle = route.methods.includes(method) ? route.handle : method === "GET" ? route.show : undefined

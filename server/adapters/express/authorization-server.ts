@@ -10,14 +10,15 @@ import { leaveBody } from "../unread-body.ts"
 import { webRequest } from "../web-request.ts"
 import { sendAnswer, setHeaders } from "./answer.ts"
 import { passErrors } from "./errors.ts"
-import { noteServer } from "./mounted.ts"
+import { isMisconfigured, noteServer } from "./mounted.ts"
 import { createParserCheck } from "./parsers.ts"
 import { createPeerOf } from "./peer.ts"
 import { hasOwnRoute, isGated, isServed } from "./place.ts"
 
 /**
  * Serves the token endpoint, the metadata documents and the health checks. Mount it before any body parser, at the root or
- * at the path of the issuer's URL; a proxy in front may remove that path.
+ * at the path of the issuer's URL; a proxy in front may remove that path. While a key of `costs` names no route, the gates
+ * are shut, nothing is sold, and the service is not ready.
  *
  * Preflights from the origins of `cors` are answered here for these endpoints and for gated routes, because express
  * answers OPTIONS for its routes without asking the gate on them.
@@ -44,7 +45,12 @@ export function authorizationServer(issuer: Issuer): RequestHandler {
     }
     const request = webRequest(req, res, { protocol, host })
     if (!request) return router.refuse(path, req.method === "TRACE" ? "method_not_allowed" : "malformed")
-    return router.handle(request, { path, peer: peerOf(req), rawHeaders: rawHeadersOf(req) })
+    return router.handle(request, {
+      path,
+      peer: peerOf(req),
+      rawHeaders: rawHeadersOf(req),
+      isMisconfigured: isMisconfigured(issuer, req.app),
+    })
   }
 
   const serveEndpoint = passErrors(async (req, res, next) => {
