@@ -76,7 +76,7 @@ export async function loadSigningKey(key: AccessKey, external: SignBytes | undef
 async function halvesOf({ id, alg, jwk }: AccessKey): Promise<[CryptoKey, SignBytes | undefined]> {
   try {
     const publicKey = (await importJWK(publicJwkOf(id, alg, jwk), alg)) as CryptoKey
-    return [publicKey, jwk.d === undefined ? undefined : await createSign(alg, jwk)]
+    return [publicKey, jwk.d === undefined ? undefined : createSign(alg, jwk)]
   } catch {
     throw new KeyFileError(`the key ${id} is damaged: wanted the two halves of one ${alg} key`)
   }
