@@ -10,7 +10,7 @@ import { loadSqlite } from "./package.ts"
 
 export type ThreadOptions = { readonly file: string; readonly deadlineMs: number }
 /** Letters are answered under their id; the opening is answered under id 0. */
-export type Message = Letter | { readonly verb: "close" }
+export type Message = readonly Letter[] | "close"
 
 /** More would only hold the lock longer. */
 const groupSize = 256
@@ -19,7 +19,7 @@ const port = parentPort
 if (!port) throw new Error("this module is the entry of a worker thread")
 const { file, deadlineMs } = workerData as ThreadOptions
 
-const post = (answer: Answer): void => port.postMessage(answer)
+const post = (answers: readonly Answer[]): void => port.postMessage(answers)
 /** A moment of random length, so that processes that wait for each other do not meet again. */
 const pause = (): Promise<void> => sleep(5 + Math.random() * 20)
 
@@ -56,7 +56,7 @@ function serve(group: Group): Promise<void> {
         await pause()
       } else {
         mailbox.splice(0, letters.length)
-        for (const answer of outcome) post(answer)
+        post(outcome)
       }
     }
     working = false
@@ -68,15 +68,18 @@ function serve(group: Group): Promise<void> {
     const now = performance.now()
     const late = mailbox.filter((letter) => letter.deadline <= now)
     const error = sendError(new StoreUnavailable("another process holds the database"))
-    for (const { id } of late) post({ id, error })
+    post(late.map(({ id }) => ({ id, error })))
     const waiting = mailbox.filter((letter) => letter.deadline > now)
     mailbox.splice(0, mailbox.length, ...waiting)
   }
 
   return new Promise((resolve, reject) => {
     port?.on("message", (message: Message) => {
-      if (message.verb === "close") closing = true
-      else mailbox.push({ ...message, deadline: performance.now() + deadlineMs })
+      if (message === "close") closing = true
+      else {
+        const deadline = performance.now() + deadlineMs
+        mailbox.push(...message.map((letter) => ({ ...letter, deadline })))
+      }
       if (!working) work(resolve).catch(reject)
     })
   })
@@ -93,12 +96,12 @@ function shut(db: BetterSqlite3.Database): void {
 
 try {
   const db = await open()
-  post({ id: 0, value: undefined })
+  post([{ id: 0, value: undefined }])
   await serve(createGroup(db))
   shut(db)
 } catch (error) {
   // While the parent waits for the opening, this is its answer. Later nobody waits under id 0, and the thread's exit
   // reports the failure.
-  post({ id: 0, error: sendError(error) })
+  post([{ id: 0, error: sendError(error) }])
 }
 port.close()

@@ -4,7 +4,7 @@ import { type Store, StoreUnavailable } from "../../ports/store.ts"
 import { threadModule } from "../../ports/thread-module.ts"
 import { createStore, type Verb } from "../verbs/verbs.ts"
 import { reviveError } from "./errors.ts"
-import type { Answer } from "./group.ts"
+import type { Answer, Letter } from "./group.ts"
 import type { Message, ThreadOptions } from "./sqlite-thread.ts"
 
 export type SqliteOptions = {
@@ -24,6 +24,8 @@ export async function openSqliteStore({ file, deadlineMs = 5000 }: SqliteOptions
   const workerData: ThreadOptions = { file, deadlineMs }
   const worker = new Worker(threadModule("sqlite-thread", import.meta.url), { workerData })
   const waiting = new Map<number, Waiting>()
+  /** The calls of this turn: one message for all of them takes a fraction of the time of one each. */
+  const outbox: Letter[] = []
   let lastId = 0
   let gone: StoreUnavailable | undefined
   let cause: unknown
@@ -31,11 +33,14 @@ export async function openSqliteStore({ file, deadlineMs = 5000 }: SqliteOptions
   const answered = (id: number): Promise<unknown> =>
     new Promise((resolve, reject) => waiting.set(id, { resolve, reject }))
 
-  worker.on("message", (answer: Answer) => {
-    const waiter = waiting.get(answer.id)
-    waiting.delete(answer.id)
-    if ("error" in answer) waiter?.reject(reviveError(answer.error))
-    else waiter?.resolve(answer.value)
+  const send = (message: Message): void => worker.postMessage(message)
+  worker.on("message", (answers: readonly Answer[]) => {
+    for (const answer of answers) {
+      const waiter = waiting.get(answer.id)
+      waiting.delete(answer.id)
+      if ("error" in answer) waiter?.reject(reviveError(answer.error))
+      else waiter?.resolve(answer.value)
+    }
   })
   worker.on("error", (error) => {
     cause = error
@@ -52,14 +57,35 @@ export async function openSqliteStore({ file, deadlineMs = 5000 }: SqliteOptions
   async function call(verb: Verb, input: unknown): Promise<unknown> {
     if (gone) throw gone
     const id = ++lastId
-    worker.postMessage({ id, verb, input } satisfies Message)
+    outbox.push({ id, verb, input })
+    if (outbox.length === 1) setImmediate(sendOutbox)
     return answered(id)
+  }
+
+  function sendOutbox(): void {
+    const letters = outbox.splice(0)
+    try {
+      send(letters)
+    } catch {
+      // The input of one of them cannot be copied to the thread.
+      for (const letter of letters) sendAlone(letter)
+    }
+  }
+
+  function sendAlone(letter: Letter): void {
+    try {
+      send([letter])
+    } catch (error) {
+      waiting.get(letter.id)?.reject(error as Error)
+      waiting.delete(letter.id)
+    }
   }
 
   function close(): Promise<void> {
     if (!gone) {
       gone = new StoreUnavailable("the store is closed")
-      worker.postMessage({ verb: "close" } satisfies Message)
+      sendOutbox()
+      send("close")
     }
     return exited
   }
