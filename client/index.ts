@@ -24,6 +24,7 @@ export type { TokenVerdict, Verifier, VerifierOptions } from "./verifier/verify.
 export { createVerifier } from "./verifier/verify.ts"
 export type { Derive, DerivedToken, DeriveOptions } from "./wallet/derive.ts"
 export { createMemoryStore } from "./wallet/memory-store.ts"
+export type { FetchReceipt, SignedReceipt } from "./wallet/receipt.ts"
 export type { ClientStore } from "./wallet/store.ts"
 export type { GrantSummary } from "./wallet/wallet.ts"
 export { type InstallOptions, installFetch } from "./wire/global-fetch.ts"

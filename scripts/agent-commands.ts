@@ -77,6 +77,16 @@ export function addAgentCommands(program: Command): void {
     .action(onTokens("remove"))
 
   program
+    .command("receipt")
+    .description("print the signed receipt of the payment for a URL, after checking its signature")
+    .argument("<url>", "URL that a token in the wallet opens")
+    .option(...home)
+    .action(async (url: string, options: SessionOptions) => {
+      const { receipt } = await import("../client/cli/receipt.ts")
+      await run({}, (terminal) => receipt(url, options, terminal))
+    })
+
+  program
     .command("budget")
     .description("print the limits and the amounts spent")
     .option(...home)

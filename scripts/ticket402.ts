@@ -122,7 +122,7 @@ program
   .command("init-chain")
   .description("deploy the contract that settles many payments in one transaction, on networks without it")
   .requiredOption("-c, --config <file>", "configuration, a JSON file")
-  .option("--network <id>", "CAIP-2 id of one configured network; default: all")
+  .option("--network <id>", "name or CAIP-2 id of one configured network; default: all")
   .action(async (options: { config: string; network?: string }) => {
     const { initChain } = await import("../server/commands/init-chain.ts")
     process.exitCode = await initChain(options, terminal)

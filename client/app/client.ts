@@ -15,6 +15,7 @@ import { createRequestFreeGrant } from "../purchase/wallet-proof.ts"
 import { createDerive, type Derive } from "../wallet/derive.ts"
 import { createLocks } from "../wallet/locks.ts"
 import { createMemoryStore } from "../wallet/memory-store.ts"
+import { createFetchReceipt, type FetchReceipt } from "../wallet/receipt.ts"
 import { createRefresh } from "../wallet/refresh.ts"
 import { createRenewals } from "../wallet/renewal.ts"
 import { createWallet, type GrantSummary } from "../wallet/wallet.ts"
@@ -45,6 +46,11 @@ export type Client = {
   readonly topUp: TopUp
   /** Returns a token with less scope, calls or time than the grant that opens this URL, for a sub-agent. */
   readonly derive: Derive
+  /**
+   * Fetches the signed receipt of the last payment for the grant that opens this URL, and verifies it with the seller's
+   * published keys. Throws `receipt_unavailable` until the payment has settled.
+   */
+  readonly receipt: FetchReceipt
   /** The grants in the wallet, without tokens and secrets. */
   grants(): Promise<GrantSummary[]>
   /** Forgets the grants of this id, as `grants()` lists them; false when there are none. Nothing is paid back. */
@@ -97,6 +103,7 @@ export function createClient(options: ClientOptions): Client {
     dryRun: withCheckedPlans(createDryRun({ ...tools, offerReader, policy })),
     topUp: createTopUp({ ...tools, offerReader, purchases, refresh }),
     derive: createDerive({ ...tools, refresh }),
+    receipt: createFetchReceipt(tools),
     grants: wallet.summaries,
     forget: wallet.forget,
     async spent() {

@@ -31,7 +31,7 @@ export type ClientOptions = {
     /** A higher price needs the consent of `approve`; `"0"` by default where `approve` is given. */
     readonly approveAbove?: string
   }
-  /** CAIP-2 ids of the networks on which the account may pay. */
+  /** The networks on which the account may pay, by name (`"base"`, `"sepolia"`) or CAIP-2 id. */
   readonly networks: readonly string[]
   /** Further restrictions; an absent list restricts nothing. */
   readonly allow?: {

@@ -1,5 +1,5 @@
 /** Reads the options of the client; an error names the wrong option. */
-import { networks as knownNetworks } from "../../shared/networks/index.ts"
+import { findNetwork, networkChoices } from "../../shared/networks/index.ts"
 import type { NetworkInfo } from "../../shared/networks/network.ts"
 import { AmountError } from "../../shared/values/amount.ts"
 import { type Address, parseAddress } from "../../shared/values/evm.ts"
@@ -116,11 +116,11 @@ function allowances(
 }
 
 function allowedNetworks(ids: readonly string[]): ReadonlyMap<string, NetworkInfo> {
-  if (!Array.isArray(ids) || ids.length === 0) throw wrong("networks", "none", "CAIP-2 ids")
+  if (!Array.isArray(ids) || ids.length === 0) throw wrong("networks", "none", networkChoices)
   return new Map(
     ids.map((id) => {
-      const network = knownNetworks.get(id)
-      if (!network) throw wrong("networks", String(id), [...knownNetworks.keys()].join(" or "))
+      const network = findNetwork(id)
+      if (!network) throw wrong("networks", String(id), networkChoices)
       return [network.id, network]
     }),
   )

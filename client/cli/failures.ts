@@ -109,6 +109,8 @@ function adviceOf(error: Ticket402Error): string {
     case "purchase_overtaken":
     case "refresh_unanswered":
       return "Run the same command again."
+    case "receipt_unavailable":
+      return error.action === "retry" ? "Run the same command again in a minute." : ""
     case "paid_without_access":
       return "Tell the seller. To buy again, forget the grant: ticket402 tokens remove and its id."
     case "option_invalid":

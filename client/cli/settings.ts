@@ -25,7 +25,9 @@ export const settingsSchema = z.strictObject({
     ),
   networks: texts
     .default(["eip155:11155111", "eip155:84532"])
-    .describe("CAIP-2 ids of the networks on which the account may pay; test networks by default"),
+    .describe(
+      "networks on which the account may pay, by name such as `base` or CAIP-2 id; test networks by default",
+    ),
   allow: z
     .strictObject({
       origins: texts.exactOptional(),

@@ -77,7 +77,9 @@ export type Ticket402ErrorCode =
   | "outcome_unknown"
   /** What was to be checked is no receipt of that issuer, or not signed with one of those keys. */
   | "receipt_invalid"
-  /** Nothing in the wallet could be added to, or derived from. */
+  /** The service gives no receipt, or not yet. */
+  | "receipt_unavailable"
+  /** Nothing in the wallet could be added to, or derived from, or has a receipt. */
   | "grant_missing"
   /** The service derives no such token. */
   | "derive_refused"

@@ -1,7 +1,7 @@
 /** `init-chain`: deploys the contract that settles many payments in one transaction, on every network that lacks it. */
 import { randomBytes } from "node:crypto"
 import { setTimeout as delay } from "node:timers/promises"
-import { networks } from "../../shared/networks/index.ts"
+import { findNetwork, networks } from "../../shared/networks/index.ts"
 import { createLogger } from "../app/log.ts"
 import { createEvmChain } from "../chains/evm.ts"
 import { createRelayers } from "../chains/relayer.ts"
@@ -45,8 +45,10 @@ type Site = {
 /** Resolves with the exit code. A network that cannot be served holds up no other. */
 export const initChain = (options: InitChainOptions, io: InitChainIo): Promise<number> =>
   onConfig(options.config, io, async (config) => {
-    const wanted = Object.keys(config.networks).filter((id) => (options.network ?? id) === id)
-    if (wanted.length === 0) throw new ConfigError([`--network: ${options.network} is not configured`])
+    const { network } = options
+    const chosen = network === undefined ? undefined : (findNetwork(network)?.id ?? network)
+    const wanted = Object.keys(config.networks).filter((id) => (chosen ?? id) === id)
+    if (wanted.length === 0) throw new ConfigError([`--network: ${network} is not configured`])
     const relayers = createRelayers(
       await openRelayerKeys(config.relayer.privateKeyFile, { environment: io.environment }),
     )

@@ -113,6 +113,7 @@ function complete(raw: z.output<typeof configSchema>): Config {
     check(`offers.${index}`, () =>
       readOffer(offer, {
         ...raw,
+        networks: connected.networks,
         payTo: payTo ?? zeroAddress,
         perPayment: money.perPayment,
         units: units.sold[index] ?? null,

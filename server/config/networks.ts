@@ -1,6 +1,6 @@
 /** Reads the networks of a configuration: nodes, request limits and the price of the native coin. */
 import { z } from "zod"
-import { networks } from "../../shared/networks/index.ts"
+import { findNetwork, networkChoices } from "../../shared/networks/index.ts"
 import { AmountError, parseAmount } from "../../shared/values/amount.ts"
 
 export const networkShape = z.strictObject({
@@ -27,22 +27,24 @@ export type NetworkConfig = Omit<z.output<typeof networkShape>, "nativePrice"> &
   readonly nativePrice: bigint | undefined
 }
 
-/** Returns the networks by CAIP-2 id, and their problems, one line each. */
+/** Returns the networks by CAIP-2 id, whether they were given by id or by name, and their problems, one line each. */
 export function readNetworks(raw: z.output<typeof networksSchema>): {
   readonly networks: Readonly<Record<string, NetworkConfig>>
   readonly problems: readonly string[]
 } {
   const problems: string[] = []
-  const read = Object.entries(raw).map(([id, network]) => {
-    if (!networks.has(id))
-      problems.push(`networks: found ${JSON.stringify(id)}, wanted one of ${[...networks.keys()].join(", ")}`)
+  const read = Object.entries(raw).map(([name, network]) => {
+    const id = findNetwork(name)?.id
+    if (id === undefined)
+      problems.push(`networks: found ${JSON.stringify(name)}, wanted one of ${networkChoices}`)
+    else if (id !== name && id in raw) problems.push(`networks: found ${id} twice, wanted each once`)
     // The same node twice would agree with itself.
     if (new Set(network.rpcUrls).size < network.rpcUrls.length)
-      problems.push(`networks.${id}.rpcUrls: found one twice, wanted each once`)
+      problems.push(`networks.${name}.rpcUrls: found one twice, wanted each once`)
     const nativePrice = readPrice(network.nativePrice, (problem) =>
-      problems.push(`networks.${id}.nativePrice: ${problem}`),
+      problems.push(`networks.${name}.nativePrice: ${problem}`),
     )
-    return [id, { ...network, nativePrice }] as const
+    return [id ?? name, { ...network, nativePrice }] as const
   })
   return { networks: Object.fromEntries(read), problems }
 }

@@ -1,6 +1,6 @@
 /** Reads the offers of a configuration into their canonical form. */
 import type { z } from "zod"
-import { networks } from "../../shared/networks/index.ts"
+import { findNetwork } from "../../shared/networks/index.ts"
 import { findAsset } from "../../shared/networks/network.ts"
 import { parseAmount } from "../../shared/values/amount.ts"
 import { type Address, sha256, stringToBytes } from "../../shared/values/evm.ts"
@@ -35,8 +35,8 @@ export function readOffer(raw: z.output<typeof offerSchema>, context: OfferConte
 }
 
 function readPrice(raw: z.output<typeof priceSchema>, context: OfferContext): Price {
-  const network = networks.get(raw.network)
-  if (!network || !(raw.network in context.networks))
+  const network = findNetwork(raw.network)
+  if (!network || !(network.id in context.networks))
     throw new WrongValue(`prices: found the network ${show(raw.network)}, wanted one of "networks"`)
   const asset = findAsset(network, raw.asset)
   if (!asset)

@@ -23,7 +23,7 @@ const listen = z
   .refine((address) => Number(/[0-9]+$/.exec(address)?.[0] ?? 0) <= 65_535, "wanted a port of at most 65535")
 
 export const priceSchema = z.strictObject({
-  network: z.string().describe("CAIP-2 id of one of `networks`"),
+  network: z.string().describe("one of `networks`, by name or CAIP-2 id"),
   asset: z.string().describe("symbol or address of an asset of that network"),
   amount: amount
     .optional()
@@ -101,7 +101,7 @@ export const configSchema = z.strictObject({
     })
     .prefault({}),
   networks: networksSchema.describe(
-    "by CAIP-2 id: `rpcUrls`, `confirmations`, `requestsPerSecond`, `nativePrice`, `logBlocks` (longest range of blocks in one request for logs, 5000 by default), and `startBlock`, from which new books look for payments that the relayer settled before (default: 7 days ago)",
+    "by name (`ethereum`, `sepolia`, `base`, `base-sepolia`) or CAIP-2 id: `rpcUrls`, `confirmations`, `requestsPerSecond`, `nativePrice`, `logBlocks` (longest range of blocks in one request for logs, 5000 by default), and `startBlock`, from which new books look for payments that the relayer settled before (default: 7 days ago)",
   ),
   offers: z
     .array(offerSchema)

@@ -3,7 +3,10 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, expect, it } from "vitest"
 import { ledger } from "../../server/commands/ledger.ts"
+import { importedPayment } from "../../server/core/imported.ts"
 import { openSqliteStore } from "../../server/stores/sqlite/store.ts"
+import { networks } from "../../shared/networks/index.ts"
+import { exactEip3009 } from "../../shared/schemes/exact-eip3009.ts"
 import { runCommand } from "../support/command.ts"
 import { configInput } from "../support/offers.ts"
 import { network, orderOf, preparation, relayer, start, versionOf } from "../support/orders.ts"
@@ -50,6 +53,26 @@ it("ledger list prints payments in the order of sale, by state and page", async 
   expect(lines).toMatchObject([
     { key: dead.key, state: "dead", value: "10000", attempts: 1, lastError: "the asset cannot be read" },
   ])
+})
+
+it("ledger list prints payments that were found on chain, as paid", async () => {
+  const [info] = [networks.get(network)]
+  const asset = info?.assets[0]
+  if (!info || !asset) throw new Error("the network has no asset")
+  const account = `0x${"a".repeat(40)}` as const
+  const nonce = `0x${"b".repeat(64)}` as const
+  const payment = { payer: account, payTo: account, value: 1000n, nonce, logIndex: 0 }
+  const evidence = { transactionHash: nonce, blockHash: nonce, blockNumber: 7n, logIndex: 0 }
+  const found = importedPayment({
+    ...{ network: info, asset, scheme: exactEip3009, payment, evidence },
+    grantId: "found",
+    now: start,
+  })
+  const store = await openSqliteStore({ file: join(folder, "ticket402.db") })
+  await store.catchUp({ network, since: 5n, done: 10n, nonces: [], payments: [found], now: start })
+  await store.close()
+  const { lines } = await run("list", { state: "paid" })
+  expect(lines).toMatchObject([{ key: found.redemption.key, state: "paid", value: "1000" }])
 })
 
 it("ledger show prints a payment's hashes and no signature or signed bytes", async () => {

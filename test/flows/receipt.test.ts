@@ -1,10 +1,17 @@
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { importJWK, type JSONWebKeySet, type JWK, SignJWT } from "jose"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { verifyReceipt } from "../../client/index.ts"
+import { privateKeyToAccount } from "viem/accounts"
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest"
+import { receipt as receiptCommand } from "../../client/cli/receipt.ts"
+import { createClient, verifyReceipt } from "../../client/index.ts"
+import { createFileStore } from "../../client/node/index.ts"
 import { openKeys } from "../../server/keys/index.ts"
 import { createKeyMaintenance } from "../../server/keys/key-maintenance.ts"
 import { secretHeader } from "../../shared/oauth/messages.ts"
 import { receiptType } from "../../shared/oauth/receipt.ts"
+import { agentHome, runHere } from "../support/cli.ts"
 import { readRing } from "../support/key-folder.ts"
 import { randomAccount } from "../support/payments.ts"
 import {
@@ -137,6 +144,42 @@ describe("a receipt", () => {
     const other = published.keys.map((key) => ({ ...key, alg: "EdDSA" }))
     expect(await code(verifyReceipt(receipt, { keys: other }, service.url))).toBe("receipt_invalid")
     expect(await code(verifyReceipt("a.b.c", published, service.url))).toBe("receipt_invalid")
+  })
+
+  it("is fetched and verified by the client and its command", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "receipt-"))
+    onTestFinished(() => rm(folder, { recursive: true, force: true }))
+    const agent = await agentHome(folder)
+    await service.chain.mint(agent.address, 10_000n)
+    const { home, passwordFile } = agent
+    const url = `${service.url}/movies/7`
+    const store = await createFileStore({ file: join(home, "client.db") })
+    const client = createClient({
+      account: privateKeyToAccount(agent.key),
+      budget: { perPurchase: "0.05", perDay: "1.00" },
+      networks: ["sepolia"],
+      store,
+    })
+    expect(await code(client.receipt(url))).toBe("grant_missing")
+    await service.chain.request("evm_setAutomine", [false])
+    expect((await client.fetch(url)).status).toBe(200)
+    const early = await client.receipt(url).catch((error: unknown) => error)
+    expect(early).toMatchObject({ code: "receipt_unavailable", reason: "receipt_pending", action: "retry" })
+    await service.chain.request("evm_setAutomine", [true])
+    await service.chain.request("evm_mine")
+    const { content, signed } = await eventually(
+      () => client.receipt(url).catch(() => ({ content: undefined, signed: "" })),
+      (found) => found.content !== undefined,
+    )
+    expect(content?.payment.payer).toBe(agent.address)
+    expect(await verifyReceipt(signed, published, service.url)).toEqual(content)
+    store.close()
+    const printed = await runHere((terminal) => receiptCommand(url, { home, passwordFile }, terminal))
+    expect([printed.code, printed.stderr]).toEqual([0, ""])
+    expect(JSON.parse(printed.stdout.toString())).toMatchObject({
+      iss: service.url,
+      payment: content?.payment,
+    })
   })
 
   it("verifies after its key was retired and not after its removal", async () => {

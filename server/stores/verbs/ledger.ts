@@ -13,7 +13,8 @@ export const ledgerVerbQueries = {
   after: "SELECT * FROM entries WHERE sequence > :after ORDER BY sequence LIMIT :limit",
   sales: `
     SELECT redemptions.*, entries.sequence FROM entries JOIN redemptions ON redemptions.key = entries.redemption_key
-    WHERE entries.kind = 'redeemed' AND entries.sequence > :after AND (CAST(:state AS TEXT) IS NULL OR redemptions.state = :state)
+    WHERE entries.kind IN ('redeemed', 'imported') AND entries.sequence > :after
+      AND (CAST(:state AS TEXT) IS NULL OR redemptions.state = :state)
     ORDER BY entries.sequence LIMIT :limit`,
   entriesOf: "SELECT * FROM entries WHERE redemption_key = :key ORDER BY sequence",
   transactionsOf: `

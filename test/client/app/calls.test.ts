@@ -302,6 +302,11 @@ test.each<[string, Partial<ClientOptions>]>([
   expect(create).toThrow(/option_invalid/)
 })
 
+test("createClient takes networks by name", async () => {
+  const { client, seller } = await setup({ networks: ["base", "sepolia"] })
+  expect((await client.fetch(`${seller.url}/movies/7`)).status).toBe(200)
+})
+
 test("createClient refuses a listed token endpoint over plain http", () => {
   expect(() => buyer({ now: 0 }, { tokenEndpoints: ["http://pay.example/token"] })).toThrow(/insecure_url/)
 })

@@ -115,6 +115,29 @@ describe("the configuration", () => {
     for (const input of [null, [], "x", 1]) expect(problems(input)).toEqual(["wanted a JSON object"])
   })
 
+  it("takes networks by name, and names each choice", () => {
+    const prices = [{ ...price, network: "sepolia" }]
+    const named = {
+      networks: { sepolia: { rpcUrls: ["http://127.0.0.1:1"] } },
+      offers: [{ ...offer, prices }],
+    }
+    const config = parseConfig(configInput(named))
+    expect(Object.keys(config.networks)).toEqual([sepoliaId])
+    expect(config.offers[0]).toEqual(
+      parseConfig(configInput({ offers: [{ ...offer, prices: [price] }] })).offers[0],
+    )
+    const twice = {
+      sepolia: { rpcUrls: ["http://127.0.0.1:1"] },
+      [sepoliaId]: { rpcUrls: ["http://127.0.0.1:2"] },
+    }
+    expect(problems(configInput({ networks: twice }))).toEqual([
+      `networks: found ${sepoliaId} twice, wanted each once`,
+    ])
+    expect(problems(configInput({ networks: { polygon: { rpcUrls: ["http://127.0.0.1:1"] } } }))).toContain(
+      'networks: found "polygon", wanted one of ethereum (eip155:1), sepolia (eip155:11155111), base (eip155:8453), base-sepolia (eip155:84532)',
+    )
+  })
+
   it("names a list, a port and a URL that are wrong, and never the key in a URL", () => {
     const secret = "https://node.example/v2/0123456789abcdef"
     const nodes = (rpcUrls: unknown) => problems({ ...configInput(), networks: { [sepoliaId]: { rpcUrls } } })
