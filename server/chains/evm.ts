@@ -11,6 +11,7 @@ import { createLogReader, type LogPage } from "./log-reader.ts"
 import { createNode } from "./node.ts"
 import { createNodes } from "./nodes.ts"
 import * as ask from "./questions.ts"
+import { hasMethod, type SettlementMethod, settlementMethods } from "./settlement-methods.ts"
 
 export type EvmChainOptions = {
   readonly network: NetworkInfo
@@ -99,6 +100,10 @@ export function createEvmChain(options: EvmChainOptions): Chain & { close(): voi
     },
 
     isDevelopment: () => nodes.ask("what it is", ask.isDevelopment),
+    async canSettle() {
+      const methods = Object.keys(settlementMethods) as SettlementMethod[]
+      await Promise.all(methods.map((method) => nodes.ask(`whether it takes ${method}`, hasMethod(method))))
+    },
     readAsset: (query) => nodes.ask("about an asset", readAsset(query)),
     readTransfer: (input) => nodes.ask("about a payment", ask.readTransfer(input)),
     head: () => nodes.ask("for the newest block", ask.head),

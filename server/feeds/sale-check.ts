@@ -1,4 +1,4 @@
-/** Checks that a sale can succeed: asks the network and the keys as a sale does. */
+/** Checks that a sale can succeed: asks the network and the keys as a sale and its settlement do. */
 import type { Hex } from "../../shared/values/evm.ts"
 import type { Chain, TransferQuery } from "../ports/chain.ts"
 import type { Keys } from "../ports/keys.ts"
@@ -11,7 +11,7 @@ export type SaleCheck = {
 }
 
 export type SaleCheckDeps = {
-  readonly chain: Pick<Chain, "network" | "ready" | "readTransfer">
+  readonly chain: Pick<Chain, "network" | "ready" | "readTransfer" | "canSettle">
   readonly funding: Pick<Funding, "check">
   /** Throws while every asset of the network is closed. */
   readonly checkAssets: () => void
@@ -46,7 +46,7 @@ export function createSaleCheck(deps: SaleCheckDeps): SaleCheck {
   async function ask(): Promise<void> {
     const reads = sold.map((query) => chain.readTransfer({ ...query, transfer: emptyTransfer }))
     try {
-      await Promise.all(reads)
+      await Promise.all([...reads, chain.canSettle()])
       if (last?.error) log.info({ network: chain.network.id }, "sales are possible again")
       last = { at: now() }
     } catch (error) {

@@ -94,6 +94,8 @@ export type Chain = {
   ready(): Promise<void>
   /** Whether the node is one for development, such as anvil, whose accounts everybody knows. */
   isDevelopment(): Promise<boolean>
+  /** Resolves where nodes take the requests of a settlement. Nothing is sent. */
+  canSettle(): Promise<void>
   readTransfer(query: TransferQuery): Promise<TransferReading>
   readAsset(query: AssetQuery): Promise<AssetReading>
   head(): Promise<{ number: bigint; hash: Hex; time: number }>

@@ -5,11 +5,31 @@ export const mutations: readonly Mutation[] = [
   ...at("server/feeds/sale-check.ts", [
     [
       "no readiness without the reads of a sale",
-      "await Promise.all(reads)",
-      "await Promise.allSettled(reads)",
+      "await Promise.all([...reads, chain.canSettle()])",
+      "await Promise.all([chain.canSettle()])",
       "follows whether a node answers",
     ],
+    [
+      "no readiness without the requests of a settlement",
+      "await Promise.all([...reads, chain.canSettle()])",
+      "await Promise.all(reads)",
+      "ends while no node takes",
+    ],
     ["probes share one question", "? 1 : goodForSeconds", "? 0 : 0", "asks the nodes once"],
+  ]),
+  ...at("server/chains/settlement-methods.ts", [
+    [
+      "a refused method is no fault of the node",
+      "if (error instanceof HttpFailed && forbiddenStatuses.has(error.status)) throw new MethodForbidden(method)",
+      "",
+      "leaves a read-only node",
+    ],
+    [
+      "a refusal of the bytes shows the method",
+      "if (!isRefusal(error)) throw error",
+      "throw error",
+      "follows whether a node answers",
+    ],
   ]),
   ...at("server/http/health.ts", [
     [

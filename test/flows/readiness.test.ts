@@ -42,6 +42,13 @@ const buy = async (from: TestService) =>
 const isIntakeRead = ({ method, params }: RpcRequest) =>
   method === "eth_call" && (params?.[0] as { to?: string } | undefined)?.to === undefined
 
+/** The answer with the id of each call; several calls share one request. */
+function refused(text: string, body: string): string {
+  const [asked, answer] = [JSON.parse(text), JSON.parse(body)]
+  const answerTo = ({ id }: RpcRequest) => ({ ...answer, id })
+  return JSON.stringify(Array.isArray(asked) ? asked.map(answerTo) : answerTo(asked))
+}
+
 describe("readiness", () => {
   it("follows whether a node answers the reads of a sale", async () => {
     service = await openService({ chain, rpcUrl: proxy.url })
@@ -58,12 +65,47 @@ describe("readiness", () => {
     expect((await buy(service)).status).toBe(200)
   })
 
+  const forbidden = { status: 403, body: "forbidden" }
+  const missing = (code: number) => ({
+    status: 200,
+    body: JSON.stringify({ jsonrpc: "2.0", id: 1, error: { code, message: "invalid transaction" } }),
+  })
+  it.each([
+    ["eth_sendRawTransaction", "HTTP 403", forbidden],
+    ["eth_sendRawTransaction", "code -32601", missing(-32601)],
+    ["eth_estimateGas", "code -32601", missing(-32601)],
+    ["eth_getTransactionReceipt", "code -32004", missing(-32004)],
+  ])("ends while no node takes %s (%s), and returns when one does", async (method, _answer, refusal) => {
+    service = await openService({ chain, rpcUrl: proxy.url })
+    proxy.intercept = async ({ asked, text }, forward) => {
+      if (!asked.some((each) => each.method === method)) return forward()
+      return refusal.status === 200 ? { ...refusal, body: refused(text, refusal.body) } : refusal
+    }
+    await becomes(service.url, 503)
+    proxy.intercept = undefined
+    await becomes(service.url, 200)
+    expect(Number(await chain.request("eth_getTransactionCount", [service.issuer.relayer, "latest"]))).toBe(0)
+  })
+
+  it("leaves a read-only node to answer reads", async () => {
+    const notes: string[] = []
+    const warn = (_fields: object, message: string) => void notes.push(message)
+    const log = { debug() {}, info() {}, warn, error() {} }
+    service = await openService({ chain, rpcUrl: proxy.url, issuer: { log } })
+    proxy.intercept = async ({ asked }, forward) =>
+      asked.some((each) => each.method === "eth_sendRawTransaction") ? forbidden : forward()
+    await becomes(service.url, 503)
+    expect(notes).not.toContain("a node does not answer and is left alone for a while")
+  })
+
   it("asks the nodes once for any number of probes", async () => {
     service = await openService({ chain, rpcUrl: proxy.url })
-    const before = proxy.calls.get("eth_call") ?? 0
+    // Only readiness asks with bytes that are no transaction, and nothing is settled here.
+    const questions = () => proxy.calls.get("eth_sendRawTransaction") ?? 0
+    const before = questions()
     for (let round = 0; round < 5; round++)
       await Promise.all(Array.from({ length: 20 }, () => readiness(service?.url ?? "")))
-    expect((proxy.calls.get("eth_call") ?? 0) - before).toBeLessThanOrEqual(2)
+    expect(questions() - before).toBeLessThanOrEqual(2)
   })
 
   it("SET-33: shows a clock that is off, and ends where no payment would be accepted", async () => {

@@ -20,7 +20,7 @@ const readTransfer = async () => {
 }
 const open = () =>
   createSaleCheck({
-    chain: { network: baseSepolia, ready: async () => {}, readTransfer },
+    chain: { network: baseSepolia, ready: async () => {}, readTransfer, canSettle: async () => {} },
     checkAssets() {},
     funding: { check: async () => {} },
     keys: { check: () => {} },
