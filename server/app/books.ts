@@ -4,6 +4,7 @@ import { auditBooks, BrokenBooks } from "../books/audit.ts"
 import { createCatchUp } from "../books/catch-up.ts"
 import { createIncomeReader } from "../books/income.ts"
 import { type Bookkeeper, createBookkeeper } from "../books/keeper.ts"
+import { requireOwnBooks } from "../books/owner.ts"
 import { reconcile } from "../books/reconcile.ts"
 import type { Config } from "../config/config.ts"
 import { brokenLine } from "../core/invariants.ts"
@@ -11,7 +12,7 @@ import { type OfferRecord, payeesOf } from "../core/offers.ts"
 import { differenceLine } from "../core/reconciliation.ts"
 import type { Chain, Relayer } from "../ports/chain.ts"
 import type { Keys } from "../ports/keys.ts"
-import { type Store, StoreFileError } from "../ports/store.ts"
+import type { Store } from "../ports/store.ts"
 import { openStore, placeOf } from "../stores/index.ts"
 import type { Runtime } from "./runtime.ts"
 
@@ -41,7 +42,6 @@ export async function openBooks(
   return { store, records }
 }
 
-/** Two services on the same books would accept each other's tokens, and processes with other keys refuse their own. */
 async function enterService(
   store: Store,
   { database, issuer, payTo }: Config,
@@ -50,14 +50,8 @@ async function enterService(
 ): Promise<void> {
   const generation = Buffer.from(random(16)).toString("hex")
   const ring = keys.ringId()
-  const place = placeOf(database)
   const known = await store.identify({ issuer, ring, payTo, generation, now: now() })
-  if (known && known.issuer !== issuer)
-    throw new StoreFileError(`${place}: found the books of ${known.issuer}, wanted those of ${issuer}`)
-  if (known && known.ring !== ring)
-    throw new StoreFileError(
-      `${place}: found the books of the keys ${known.ring}, wanted those of ${ring}; use the folder of keys that these books were made with`,
-    )
+  requireOwnBooks(placeOf(database), known, { issuer, ring })
   if (known && known.payTo !== payTo)
     log.warn(
       { before: known.payTo, after: payTo },

@@ -13,8 +13,7 @@ import { type Chain, ChainMismatch, ChainUnavailable, type Relayer } from "../po
 import type { RelayTransaction } from "../ports/records.ts"
 import { Fenced, type Store, StoreUnavailable } from "../ports/store.ts"
 import { createSettlement } from "../settlement/settlement.ts"
-import { openStore } from "../stores/index.ts"
-import { type CommandIo, nowSeconds, onConfig, printJson } from "./with-store.ts"
+import { type CommandIo, nowSeconds, onConfig, openOwnStore, printJson } from "./with-store.ts"
 
 export type InitChainOptions = {
   readonly config: string
@@ -52,7 +51,7 @@ export const initChain = (options: InitChainOptions, io: InitChainIo): Promise<n
     const relayers = createRelayers(
       await openRelayerKeys(config.relayer.privateKeyFile, { environment: io.environment }),
     )
-    const store = await openStore(config.database, config)
+    const store = await openOwnStore(config)
     let code = 0
     try {
       for (const id of wanted) {

@@ -2,7 +2,7 @@
 
 import { ConfigError } from "../config/config.ts"
 import { createKeyMaintenance, type KeyMaintenance } from "../keys/key-maintenance.ts"
-import { type CommandIo, onConfig, printJson } from "./with-store.ts"
+import { type CommandIo, onConfig, printJson, withStore } from "./with-store.ts"
 
 export type KeysOptions = { readonly config: string; readonly kid?: string }
 
@@ -18,6 +18,8 @@ const tasks = { list, rotate, remove } satisfies Record<string, Task>
 /** Resolves with the exit code after the change is on disk. A running service applies it within 5 s. */
 export const keys = (task: keyof typeof tasks, options: KeysOptions, io: KeysIo): Promise<number> =>
   onConfig(options.config, io, async (config) => {
+    // A memory store is of no other process.
+    if (!config.database.startsWith("memory:")) await withStore(config, async () => undefined)
     const maintenance = createKeyMaintenance(config.keys, { algorithm: config.tokenAlgorithm, now: io.now })
     await tasks[task](maintenance, options, io)
     return 0

@@ -1,9 +1,11 @@
 /** Runs the common part of commands: read the configuration, open its store, report their problems. */
 
+import { requireOwnBooks } from "../books/owner.ts"
 import { type Config, ConfigError, parseConfig } from "../config/config.ts"
+import { readRingId } from "../keys/index.ts"
 import { ChainUnavailable } from "../ports/chain.ts"
 import { type Store, StoreUnavailable } from "../ports/store.ts"
-import { openStore } from "../stores/index.ts"
+import { openStore, placeOf } from "../stores/index.ts"
 import { configExit, mendableProblems, readConfig } from "./config-file.ts"
 
 export type CommandIo = {
@@ -31,13 +33,26 @@ export async function onConfig(
   }
 }
 
+/** Opens the store of the configuration. Throws StoreFileError for the books of another service, as a start does. */
+export async function openOwnStore(config: Config): Promise<Store> {
+  const { database, issuer, keys } = config
+  const store = await openStore(database, config)
+  try {
+    requireOwnBooks(placeOf(database), await store.identity(), { issuer, ring: await readRingId(keys) })
+    return store
+  } catch (error) {
+    await store.close()
+    throw error
+  }
+}
+
 /** Does the work on the store that the configuration names, beside a running service, and closes it. */
 export async function withStore<T>(config: Config, work: (store: Store) => Promise<T>): Promise<T> {
   if (config.database.startsWith("memory:"))
     throw new ConfigError([
       'database: found "memory:", wanted a database that this command and the service share',
     ])
-  const store = await openStore(config.database, config)
+  const store = await openOwnStore(config)
   try {
     return await work(store)
   } finally {

@@ -88,6 +88,7 @@ export function without(ring: KeyRing, id: string, custody: Custody): KeyRing | 
   const access = others(ring.access)
   const own = isOwn(ring.access)
   return {
+    ...ring,
     access: own ? [...completed(access, make.access, now)] : access,
     refresh: [...completed(others(ring.refresh), make.secret, now)],
     quote: [...completed(others(ring.quote), make.secret, now)],

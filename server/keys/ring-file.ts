@@ -98,6 +98,16 @@ export function createRingFile(folder: string) {
   return { open: () => ownFolder(folder), read, update }
 }
 
+/** The id of the ring in a folder; empty without one. Changes nothing, so that a command makes no folder of keys. */
+export async function readRingId(folder: string): Promise<string> {
+  try {
+    return (await createRingFile(folder).read()).ring.id ?? ""
+  } catch (error) {
+    if (hasCode(error, "ENOENT")) return ""
+    throw error
+  }
+}
+
 /** Its errors name the whole file only, because an excerpt could be a key. */
 function parseRing(file: string, text: string): KeyRing {
   const parsed = ringSchema.safeParse(jsonOf(text))

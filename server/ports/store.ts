@@ -74,6 +74,8 @@ export type Store = {
    * Resolves to the service recorded before; null for books without one.
    */
   identify(input: BooksIdentity & { generation: string; now: number }): Promise<BooksIdentity | null>
+  /** The service recorded last; null for books that no service has opened. */
+  identity(): Promise<BooksIdentity | null>
   /** Readers with a cursor of another generation start anew. */
   generation(): Promise<string>
   /** Puts these offers on sale and marks all others as replaced; answers every offer remembered. */

@@ -2,7 +2,7 @@
 import { at, type Mutation } from "../mutations/mutation.ts"
 
 export const mutations: readonly Mutation[] = [
-  ...at("server/app/books.ts", [
+  ...at("server/books/owner.ts", [
     [
       "books of another issuer",
       "if (known && known.issuer !== issuer)",

@@ -16,11 +16,7 @@ export async function identify(
   rows: Rows,
   { generation, now, ...service }: BooksIdentity & { generation: string; now: number },
 ): Promise<BooksIdentity | null> {
-  const row = await rows.get(q.read)
-  const known =
-    row === undefined || row.issuer === null
-      ? null
-      : { issuer: text(row.issuer), ring: text(row.ring), payTo: text<Address>(row.pay_to) }
+  const known = await identity(rows)
   if (known && (known.issuer !== service.issuer || known.ring !== service.ring)) return known
   await rows.run(q.write, { ...service, generation })
   if (known && known.payTo !== service.payTo)
@@ -31,6 +27,12 @@ export async function identify(
       now,
     )
   return known
+}
+
+export async function identity(rows: Rows): Promise<BooksIdentity | null> {
+  const row = await rows.get(q.read)
+  if (row === undefined || row.issuer === null) return null
+  return { issuer: text(row.issuer), ring: text(row.ring), payTo: text<Address>(row.pay_to) }
 }
 
 export async function generation(rows: Rows): Promise<string> {

@@ -5,7 +5,7 @@ import { books, doubles, exposure } from "./books.ts"
 import { catchUp, progress, unbooked } from "./catch-up.ts"
 import { claim } from "./claim.ts"
 import { derive, findGrant, issue, rotate } from "./grants.ts"
-import { generation, identify } from "./identity.ts"
+import { generation, identify, identity } from "./identity.ts"
 import { lease, release } from "./lease.ts"
 import { entries, history, redemptions, retry } from "./ledger.ts"
 import { publishOffers } from "./offers.ts"
@@ -51,6 +51,7 @@ const readingVerbs = {
   progress,
   unbooked,
   generation,
+  identity,
 }
 
 const verbs: { readonly [V in Verb]: VerbFunction<V> } = {
