@@ -369,7 +369,7 @@ export const gateRefusals = {
     status: 400,
     error: "invalid_request",
     action: "fix",
-    description: "Send exactly one token, in one Authorization header.",
+    description: "Send exactly one token, in one header.",
   },
   host_ambiguous: {
     status: 400,

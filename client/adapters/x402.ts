@@ -67,7 +67,7 @@ export function tokenHook(
       const heldToken = heldTokens.get(key)
       if (heldToken && isGood(heldToken, cost)) {
         heldToken.callsLeft -= cost
-        return { headers: { Authorization: `Bearer ${heldToken.token}` } }
+        return { headers: { [info.tokenHeader ?? "Authorization"]: `Bearer ${heldToken.token}` } }
       }
       await purchases.share(key, async () => {
         heldTokens.set(key, await buy(tokenEndpoint, { offer, resource: info.resource }, cost))

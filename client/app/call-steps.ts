@@ -9,7 +9,7 @@ import type { Offers } from "../purchase/offers.ts"
 import { type Grant, keyOf } from "../wallet/store.ts"
 import { discard } from "../wire/bodies.ts"
 import { isPlain } from "../wire/plain-x402.ts"
-import { send } from "../wire/request.ts"
+import { hasLogin, send } from "../wire/request.ts"
 import { type Call, type CallStepDeps, present, use } from "./call.ts"
 import { receive } from "./receive-answer.ts"
 
@@ -20,18 +20,34 @@ export const callSteps: { readonly [step in Exclude<Step, "return" | "refuse">]:
     const { request, grant } = call
     if (call.response) discard(call.response)
     if (grant) deps.renewals.renewAging(grant)
-    const credential = grant && { accessToken: grant.accessToken, prover: deps.provers(grant.proofKey) }
-    return receive(call, await send(deps.fetch, request, credential), deps)
+    call.shownIn = deps.wallet.tokenHeaderAt(request.url)
+    // The login of the caller at the API is not overwritten.
+    const hasRoom = call.shownIn !== undefined || !hasLogin(request)
+    const credential = grant &&
+      hasRoom && {
+        accessToken: grant.accessToken,
+        prover: deps.provers(grant.proofKey),
+        tokenHeader: call.shownIn,
+      }
+    return receive(call, await send(deps.fetch, request, credential || undefined), deps)
   },
 
-  async readOffers(call, { offerReader, emit }) {
+  async readOffers(call, deps) {
+    const { offerReader, emit, wallet } = deps
     const { url } = call.request
     const challenge = await offerReader.readChallenge(present(call.response), url)
-    if (!challenge) {
+    const tokenHeader = challenge?.info.tokenHeader
+    // Without room for a token, the 402 is the caller's.
+    if (!challenge || (hasLogin(call.request) && !tokenHeader)) {
       emit({ type: "ignored", origin: url.origin })
       return { kind: "answered" }
     }
     call.challenge = challenge
+    if (!isPlain(challenge)) wallet.noteTokenHeader(url, tokenHeader)
+    if (call.grant && !isPlain(challenge) && call.shownIn !== tokenHeader && !call.isMoved) {
+      call.isMoved = true
+      return use(call, call.grant, deps)
+    }
     const isOfGrant = parseUrl(challenge.info.resource)?.href === call.grant?.resource
     return {
       kind: "offered",

@@ -1,4 +1,5 @@
 /** One call under way, and the parts that its steps use. */
+import type { TokenHeader } from "../../shared/oauth/messages.ts"
 import type { Outcome } from "../core/call-state.ts"
 import type { Challenge } from "../core/challenge.ts"
 import type { ClientEvent } from "../core/events.ts"
@@ -37,6 +38,10 @@ export type Call = {
   request: RepeatableRequest
   grant: Grant | undefined
   response?: Response
+  /** The header in which the last request showed its token. */
+  shownIn?: TokenHeader | undefined
+  /** The token was moved to the header that a 402 named. */
+  isMoved?: true
   /** Of the last 402. */
   challenge?: Challenge | PlainChallenge
   /** The same, at a place that may be paid. */

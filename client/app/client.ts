@@ -30,7 +30,8 @@ export type Client = {
    * The standard `fetch`, which pays. Answers are the service's own; refusals of the client are {@link Ticket402Error}s.
    *
    * Bodies are kept in memory (10 MiB at most) so that a request the gate refused can be made again. Redirects are
-   * followed within the origin, three at most. A call that brings its own `Authorization` is passed on untouched.
+   * followed within the origin, three at most. A call that brings its own `Authorization` is passed on
+   * untouched, unless the gate reads tokens from `Ticket402-Token`.
    * Aborting a call ends the waiting; a payment that is already signed is still carried to its answer for the wallet.
    */
   readonly fetch: Fetch

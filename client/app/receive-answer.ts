@@ -1,8 +1,10 @@
 /** Takes over an answer of the gate, or of the handler behind it. */
+import { tokenHeaderParameter } from "../../shared/oauth/challenge.ts"
+import type { TokenHeader } from "../../shared/oauth/messages.ts"
 import type { Outcome } from "../core/call-state.ts"
 import { isWithin } from "../core/origins.ts"
 import { secondsAhead } from "../wire/clock.ts"
-import { isIdempotent } from "../wire/request.ts"
+import { hasLogin, isIdempotent } from "../wire/request.ts"
 import type { Call, CallStepDeps } from "./call.ts"
 
 export async function receive(call: Call, response: Response, deps: CallStepDeps): Promise<Outcome> {
@@ -24,14 +26,19 @@ export async function receive(call: Call, response: Response, deps: CallStepDeps
 function unauthorized(call: Call, response: Response): Outcome {
   const { grant, request } = call
   call.secondsAhead = grant ? secondsAhead(grant.accessToken, response) : 0
-  const isRepeatable = isIdempotent(request)
+  // A 401 without the gate's word is about the login of the caller, if it has one.
+  const isRepeatable = isIdempotent(request) && !hasLogin(request)
   return {
     kind: "unauthorized",
-    byGate: isByGate(response),
+    byGate: isByGate(response, call.shownIn),
     isRepeatable,
     secondsAhead: call.secondsAhead,
   }
 }
 
-const isByGate = ({ headers }: Response): boolean =>
-  /\berror="invalid_token"/.test(headers.get("www-authenticate") ?? "")
+/** Where the token has a header of its own, the challenge of the gate names it, and that of a login does not. */
+function isByGate({ headers }: Response, shownIn: TokenHeader | undefined): boolean {
+  const challenge = headers.get("www-authenticate") ?? ""
+  const isOurs = shownIn === undefined || challenge.includes(`${tokenHeaderParameter}="${shownIn}"`)
+  return isOurs && /\berror="invalid_token"/.test(challenge)
+}

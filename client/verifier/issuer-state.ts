@@ -1,7 +1,7 @@
 /** Keeps the state of an issuer for a verifier: keys, revocations and prices, fetched ahead and never per token. */
 import * as z from "zod"
 import { accessTokenType, type Claims } from "../../shared/oauth/access-token.ts"
-import { errorBodySchema, wellKnown } from "../../shared/oauth/messages.ts"
+import { errorBodySchema, type TokenHeader, wellKnown } from "../../shared/oauth/messages.ts"
 import { createRevocationSet, type RevocationSet } from "../../shared/oauth/revocation.ts"
 import {
   type RevocationList,
@@ -35,6 +35,8 @@ const documentSchema = z.looseObject({})
 export type IssuerStateTools = {
   /** The audience whose price is shown. */
   readonly resource: string
+  /** The header that shows the token, where it is not `Authorization`. */
+  readonly tokenHeader: TokenHeader | undefined
   readonly fetch: typeof globalThis.fetch
   readonly now: () => number
   readonly allowInsecureHttp: boolean
@@ -185,7 +187,8 @@ export function createIssuerState(issuer: string, tools: IssuerStateTools): Issu
       if (known && now() < known.at + priceSeconds) return known.price
       const { gate_uri } = await discover()
       const resource = encodeURIComponent(tools.resource)
-      const response = await ask(`${gate_uri}/price/${encodeURIComponent(scope)}?resource=${resource}`)
+      const forms = tools.tokenHeader ? `${gate_uri}/token-header/price` : `${gate_uri}/price`
+      const response = await ask(`${forms}/${encodeURIComponent(scope)}?resource=${resource}`)
       const text = await readText(response, maxBytes)
       const error =
         response.status === 400 && text !== undefined ? errorBodySchema.parse(parseJson(text)) : undefined

@@ -6,7 +6,7 @@ import {
   type PriceForms,
   refusalAnswer,
 } from "../../shared/oauth/gate-answer.ts"
-import { wellKnown } from "../../shared/oauth/messages.ts"
+import { type TokenHeader, tokenHeader, wellKnown } from "../../shared/oauth/messages.ts"
 import { readCredential, whyRefused } from "../../shared/oauth/token-check.ts"
 import type { GateReason } from "../../shared/refusals.ts"
 import { encodeHeader } from "../../shared/values/codec.ts"
@@ -24,6 +24,11 @@ export type VerifierOptions = {
    * given, for a service below its origin.
    */
   readonly resource?: string
+  /**
+   * The header that shows the token, in place of `Authorization`, for a service whose own login needs that one. Hand its
+   * values to `check`; the 402 names it to the client.
+   */
+  readonly tokenHeader?: TokenHeader
   /** Allow an issuer over plain http that is not on loopback. */
   readonly allowInsecureHttp?: boolean
   readonly fetch?: typeof globalThis.fetch
@@ -37,23 +42,46 @@ export type TokenVerdict =
   | ({ readonly kind: "refuse"; readonly reason: GateReason } & PlainAnswer)
 
 export type Verifier = {
-  /** `authorization`: every value of that header, e.g. Node's `request.headersDistinct.authorization`. Never throws. */
+  /**
+   * `authorization`: every value of that header, or of `tokenHeader`, e.g. Node's `request.headersDistinct.authorization`.
+   * Never throws.
+   */
   check(authorization: string | readonly string[] | null | undefined, scope: string): Promise<TokenVerdict>
   /** Stops asking the issuer. */
   close(): void
 }
+
+const verifierNames = {
+  issuer: true,
+  resource: true,
+  tokenHeader: true,
+  allowInsecureHttp: true,
+  fetch: true,
+  now: true,
+} satisfies Record<keyof VerifierOptions, true>
 
 /** A list older than this may hide a failed settlement or a removal from the whitelist. */
 const staleSeconds = 15
 
 /** Throws {@link Ticket402Error} `option_invalid`. */
 export function createVerifier(options: VerifierOptions): Verifier {
-  requireKnown(options, { issuer: true, resource: true, allowInsecureHttp: true, fetch: true, now: true })
-  const { issuer, resource = issuer, allowInsecureHttp = false } = options
+  requireKnown(options, verifierNames)
+  const { issuer, resource = issuer, allowInsecureHttp = false, tokenHeader: shownIn } = options
+  if (shownIn !== undefined && shownIn !== tokenHeader)
+    throw new Ticket402Error("option_invalid", "The option tokenHeader is wrong.", {
+      found: String(shownIn),
+      wanted: tokenHeader,
+    })
   for (const each of [issuer, resource]) requireIdentifier(each, allowInsecureHttp)
   const now = options.now ?? (() => Math.floor(Date.now() / 1000))
   const fetch = options.fetch ?? plainFetch
-  const issuerState = createIssuerState(issuer, { resource, fetch, now, allowInsecureHttp })
+  const issuerState = createIssuerState(issuer, {
+    resource,
+    tokenHeader: shownIn,
+    fetch,
+    now,
+    allowInsecureHttp,
+  })
   const resourceMetadata = wellKnown(resource, "oauth-protected-resource")
 
   async function judge(authorization: readonly string[], scope: string): Promise<GateReason | Claims> {
@@ -86,7 +114,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
   }
 
   async function refuse(reason: GateReason, scope: string): Promise<TokenVerdict> {
-    const place = { realm: resource, scope, resourceMetadata }
+    const place = { realm: resource, scope, resourceMetadata, tokenHeader: shownIn }
     try {
       const price = needsPrice(reason) ? await priceOf(reason, scope) : undefined
       return { kind: "refuse", reason, ...refusalAnswer(reason, place, price) }

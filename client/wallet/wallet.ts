@@ -1,5 +1,5 @@
 /** The wallet of one account: its grants in a store, and which of them a request may use. */
-import type { SettlementState, TokenResponse } from "../../shared/oauth/messages.ts"
+import type { SettlementState, TokenHeader, TokenResponse } from "../../shared/oauth/messages.ts"
 import type { Address } from "../../shared/values/evm.ts"
 import { setBounded } from "../core/bounded.ts"
 import { compareGrants } from "../core/grant-rules.ts"
@@ -29,6 +29,7 @@ export type GrantSummary = {
 export type Route = { readonly url: URL; readonly method?: string }
 
 const routesRemembered = 1_000
+const originsRemembered = 1_000
 const routeOf = ({ url, method = "GET" }: Route): string => `${method} ${url.origin}${url.pathname}`
 
 export type Wallet = ReturnType<typeof createWallet>
@@ -41,6 +42,8 @@ export function createWallet(store: ClientStore, account: Address, now: () => nu
       : Math.max(grant.expiresAt + clockSlackSeconds, grant.tokenExpiresAt) > now()
   /** Keys of grants, by route. */
   const unsuitedTo = new Map<string, ReadonlySet<string>>()
+  /** By origin; absent where the gate reads `Authorization`, or is unknown. */
+  const tokenHeaders = new Map<string, TokenHeader>()
   const listLiving = async (): Promise<Grant[]> => (await store.listGrants(account)).filter(isAlive)
 
   return {
@@ -64,6 +67,13 @@ export function createWallet(store: ClientStore, account: Address, now: () => nu
     noteUnsuited(route: Route, grant: Grant): void {
       const known = unsuitedTo.get(routeOf(route)) ?? []
       setBounded(unsuitedTo, routeOf(route), new Set([...known, keyOf(grant)]), routesRemembered)
+    },
+    /** The header that shows tokens to the gates of the origin; undefined means `Authorization`. */
+    tokenHeaderAt: ({ origin }: URL): TokenHeader | undefined => tokenHeaders.get(origin),
+    /** Remembers the header that a 402 of the origin named. */
+    noteTokenHeader({ origin }: URL, header: TokenHeader | undefined): void {
+      if (header) setBounded(tokenHeaders, origin, header, originsRemembered)
+      else tokenHeaders.delete(origin)
     },
     /** The grant that a payment tops up, as the store has it now: a refresh may have changed its refresh token. */
     async toppedUpBy({ account, resource, grant: id }: Payment): Promise<Grant | undefined> {

@@ -33,7 +33,7 @@ export function installFetch(client: { readonly fetch: Fetch }, options: Install
   const before = globalThis.fetch
   let active = true
   const paying: Fetch = (input, init) => {
-    const isOurs = active && (!origins || origins.has(originOf(input) ?? ""))
+    const isOurs = active && (!origins || origins.has(urlOf(input)?.origin ?? ""))
     return (isOurs ? client.fetch : before)(input, init)
   }
   beneath ??= before
@@ -48,11 +48,8 @@ export function installFetch(client: { readonly fetch: Fetch }, options: Install
   }
 }
 
-/**
- * The origin of fetch's argument; relative references are the page's. Undefined for an invalid URL: fetch itself
- * reports it.
- */
-function originOf(input: string | URL | Request): string | undefined {
+/** The URL of fetch's argument; relative references are the page's. Undefined for an invalid one: fetch itself reports it. */
+export function urlOf(input: string | URL | Request): URL | undefined {
   const page = parseUrl((globalThis as { location?: { href?: string } }).location?.href ?? "")
-  return parseUrl(input instanceof Request ? input.url : String(input), page)?.origin
+  return parseUrl(input instanceof Request ? input.url : String(input), page)
 }

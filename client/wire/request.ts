@@ -1,5 +1,6 @@
 /** Sends a request that can be repeated: its body is in memory, its redirects are followed by hand. */
 import { dpopHeader } from "../../shared/oauth/dpop.ts"
+import type { TokenHeader } from "../../shared/oauth/messages.ts"
 import { Ticket402Error } from "../core/errors.ts"
 import { parseUrl } from "../core/origins.ts"
 import { waitFor } from "../core/waiting.ts"
@@ -66,8 +67,17 @@ export const isIdempotent = ({ method }: RepeatableRequest): boolean => idempote
 
 const idempotentMethods: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"])
 
+/** Whether the caller has a login of its own at the API. */
+export const hasLogin = ({ headers }: Pick<RepeatableRequest, "headers">): boolean =>
+  headers.has("authorization")
+
 /** The token that a request shows to the gate. */
-export type Credential = { readonly accessToken: string; readonly prover: Prover | undefined }
+export type Credential = {
+  readonly accessToken: string
+  readonly prover: Prover | undefined
+  /** The header that shows it; `Authorization` when not given. */
+  readonly tokenHeader?: TokenHeader | undefined
+}
 
 /** Makes the request, with a token or without; a second time where the first proof lacked the service's nonce. */
 export async function send(
@@ -88,8 +98,10 @@ async function sendOnce(
   credential: Credential | undefined,
 ): Promise<Response> {
   const headers = new Headers(request.headers)
-  if (credential)
-    headers.set("authorization", `${credential.prover ? "DPoP" : "Bearer"} ${credential.accessToken}`)
+  if (credential) {
+    const { tokenHeader = "authorization", prover, accessToken } = credential
+    headers.set(tokenHeader, `${prover ? "DPoP" : "Bearer"} ${accessToken}`)
+  }
   if (credential?.prover)
     headers.set(dpopHeader, await credential.prover.prove(request, credential.accessToken))
   return fetch(request.url, {

@@ -5,16 +5,16 @@ import { hasBody } from "./body-bytes.ts"
 /** Longest body that is read only to keep its connection. */
 const mostDiscardedBytes = 64 * 1024
 
-/** Requests whose callers wait for `100 Continue` before they send the body. */
-const waiting = new WeakSet<IncomingMessage>()
-
-/** Sends `100 Continue` when a handler begins to read the body, and not before (RFC 9110 §10.1.1). */
+/**
+ * Sends `100 Continue` when a handler begins to read the body, and not before (RFC 9110 §10.1.1). Node ends the connection
+ * after an answer that comes without it.
+ */
 export function continueOnRead(server: Server): void {
   server.on("checkContinue", (req: IncomingMessage, res: ServerResponse) => {
-    waiting.add(req)
     const read = req._read
     req._read = (size) => {
-      if (waiting.delete(req) && !res.headersSent) res.writeContinue()
+      req._read = read
+      if (!res.headersSent) res.writeContinue()
       read.call(req, size)
     }
     server.emit("request", req, res)
@@ -28,6 +28,6 @@ export function continueOnRead(server: Server): void {
 export function leaveBody(req: IncomingMessage, res: ServerResponse): void {
   if (req.complete || !hasBody(req)) return
   const length = Number(req.headers["content-length"] ?? Number.POSITIVE_INFINITY)
-  if (length > mostDiscardedBytes || waiting.has(req)) res.setHeader("connection", "close")
+  if (length > mostDiscardedBytes) res.setHeader("connection", "close")
   else req.resume()
 }

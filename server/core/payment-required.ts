@@ -3,6 +3,7 @@
 import { networks } from "../../shared/networks/index.ts"
 import { findAsset } from "../../shared/networks/network.ts"
 import { hasScope } from "../../shared/oauth/access-token.ts"
+import type { TokenHeader } from "../../shared/oauth/messages.ts"
 import { requireScheme } from "../../shared/schemes/index.ts"
 import { encodeHeader } from "../../shared/values/codec.ts"
 import { checksumAddress } from "../../shared/values/evm.ts"
@@ -29,6 +30,8 @@ export type PaymentRequiredTerms = {
   readonly cost?: number
   readonly issuer: string
   readonly tokenEndpoint: string
+  /** The header that shows the token; `Authorization` when not given. */
+  readonly tokenHeader?: TokenHeader | undefined
   /** The audience of tokens. */
   readonly resource: string
   /**
@@ -82,6 +85,7 @@ function paymentRequired(terms: PaymentRequiredTerms, entries: readonly Entry[],
     tokenEndpoint: terms.tokenEndpoint,
     resource: terms.resource,
     ...(terms.cost !== undefined && terms.cost !== 1 && { cost: terms.cost }),
+    ...(terms.tokenHeader && { tokenHeader: terms.tokenHeader }),
     offers: Object.fromEntries(
       entries.map(({ offer }) => [
         offer.ref,

@@ -7,7 +7,7 @@ import {
   type PriceForms,
   refusalAnswer,
 } from "../../shared/oauth/gate-answer.ts"
-import { urlWithin } from "../../shared/oauth/messages.ts"
+import { type TokenHeader, urlWithin } from "../../shared/oauth/messages.ts"
 import { type GateReason, gateRefusals } from "../../shared/refusals.ts"
 import { opens } from "../core/offers.ts"
 import { createPaymentRequired, offersFor, payableEntries } from "../core/payment-required.ts"
@@ -23,6 +23,8 @@ export type ChallengedRoute = {
   readonly pattern: string
   /** How many units a call costs where they are counted; 1 when not given. */
   readonly cost?: number
+  /** The header that shows the token; `Authorization` when not given. */
+  readonly tokenHeader?: TokenHeader | undefined
   /** Payments are taken at the route itself. */
   readonly payAtRoutes?: boolean
   /** The client says by `Accept-Payment` that it speaks MPP. */
@@ -57,6 +59,7 @@ export function createChallenges(options: ChallengeOptions): Challenges {
       realm: resource,
       scope,
       resourceMetadata: endpoints.protectedResource,
+      tokenHeader: route.tokenHeader,
       proofAlgorithms,
     }
     const answer = refusalAnswer(
@@ -82,6 +85,7 @@ export function createChallenges(options: ChallengeOptions): Challenges {
       issuer,
       tokenEndpoint: endpoints.token,
       resource,
+      tokenHeader: route.tokenHeader,
       paymentFlow: "access-token",
       payAtRoutes: isPayable,
     })
@@ -101,7 +105,7 @@ export function createChallenges(options: ChallengeOptions): Challenges {
       priced = prices.current()
     }
     const { scope, pattern, cost = 1, payAtRoutes = false, mpp = false, resource = "" } = route
-    const key = `${reason} ${payAtRoutes} ${mpp} ${resource} ${scope} ${cost} ${pattern}`
+    const key = `${reason} ${payAtRoutes} ${mpp} ${route.tokenHeader} ${resource} ${scope} ${cost} ${pattern}`
     const known = built.get(key)
     if (known) return known
     const answer = build(reason, route)

@@ -33,6 +33,7 @@ const allowed = [
   secretHeader,
   idempotencyHeader,
   dpopHeader,
+  tokenHeader,
 ]
 const exposed = [
   paymentRequiredHeader,

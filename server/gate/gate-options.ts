@@ -1,4 +1,5 @@
 /** Refuses senseless options of `gate()` at the start, before a route is closed to all buyers or sold too cheaply. */
+import { type TokenHeader, tokenHeader } from "../../shared/oauth/messages.ts"
 import { suggestName, unknownOptions } from "../../shared/values/option-names.ts"
 import { scopesOf } from "../core/offers.ts"
 import { mostUnits } from "../core/units.ts"
@@ -6,9 +7,14 @@ import { mostUnits } from "../core/units.ts"
 export type GateOptions = {
   /** The units that a call of this route costs. */
   readonly units?: number
+  /**
+   * The header that shows the token, in place of `Authorization`: for an API whose own login needs that one. The 402 names
+   * it to the client.
+   */
+  readonly tokenHeader?: TokenHeader
 }
 
-const known = { units: true } satisfies Record<keyof GateOptions, true>
+const known = { units: true, tokenHeader: true } satisfies Record<keyof GateOptions, true>
 
 type Scoped = { readonly scope: string }
 
@@ -37,7 +43,12 @@ export function requireGateOptions(
     )
   const [unknown] = unknownOptions("gate(): ", options, Object.keys(known))
   if (unknown !== undefined) throw new TypeError(unknown)
-  const { units } = options as GateOptions
+  const { units, tokenHeader: shownIn } = options as GateOptions
   if (units !== undefined && !(Number.isSafeInteger(units) && units >= 1 && units <= mostUnits))
     throw new RangeError(`gate(): found ${JSON.stringify(units)} units, wanted a whole number from 1 on`)
+  // Proxies, CORS and logs know this one name.
+  if (shownIn !== undefined && shownIn !== tokenHeader)
+    throw new RangeError(
+      `gate(): found the tokenHeader ${JSON.stringify(shownIn)}, wanted "${tokenHeader}", or none for Authorization`,
+    )
 }

@@ -2,6 +2,7 @@
 import type { Claims } from "../../shared/oauth/access-token.ts"
 import { dpopNonceHeader } from "../../shared/oauth/dpop.ts"
 import { needsPrice, type PlainAnswer } from "../../shared/oauth/gate-answer.ts"
+import type { TokenHeader } from "../../shared/oauth/messages.ts"
 import type { Logger } from "../ports/runtime.ts"
 import type { Charge } from "./account.ts"
 import type { Challenges } from "./challenges.ts"
@@ -17,6 +18,8 @@ export type GateFacts = {
   readonly rawHeaders: RawHeaders
   /** The scope that the route wants. */
   readonly scope: string
+  /** The header that shows the token; `Authorization` when not given. */
+  readonly tokenHeader?: TokenHeader | undefined
   /** The units that a call of the route costs a grant that counts them; 1 when not given. */
   readonly cost?: () => number
   /** The route as a 402 names it, such as `/movies/{id}`; asked for when the gate refuses. */
@@ -66,13 +69,13 @@ export function createHandleGate({ gate, challenges, log, cors, payAtRoutes }: H
 
   /** Adds to the headers of the answer, which are sent even when something fails later. */
   async function decide(facts: GateFacts, headers: Record<string, string>): Promise<GatePass | PlainAnswer> {
-    const { method, target, scope } = facts
+    const { method, target, scope, tokenHeader } = facts
     // Frameworks answer OPTIONS in ways of their own, and some pass it to the handler.
     if (cors && method === "OPTIONS") return { status: 204, headers: { "content-length": "0" }, body: "" }
     // A TRACE would send the token back to the page or proxy that made it.
     if (method === "TRACE") return { status: 405, headers: { "cache-control": "no-store" }, body: "" }
-    const { hosts, authorization, dpop, payment, mpp } = readGateFields(facts.rawHeaders)
-    if (hosts > 1) return challenges("host_ambiguous", { scope, pattern: "" })
+    const { hosts, authorization, dpop, payment, mpp } = readGateFields(facts.rawHeaders, tokenHeader)
+    if (hosts > 1) return challenges("host_ambiguous", { scope, pattern: "", tokenHeader })
     const cost = facts.cost?.() ?? 1
     const [path, query] = splitTarget(target)
     const queryToken = hasToken(query)
@@ -90,8 +93,9 @@ export function createHandleGate({ gate, challenges, log, cors, payAtRoutes }: H
     const paid = entry && (await payAtRoutes?.refuse(reason))
     const pattern = facts.pattern?.() ?? ""
     if (!paid && needsPrice(reason) && facts.isSold?.() === false)
-      return challenges("token_endpoint_unserved", { scope, pattern })
-    return paid ?? challenges(reason, { scope, pattern, cost, payAtRoutes: payAtRoutes !== undefined, mpp })
+      return challenges("token_endpoint_unserved", { scope, pattern, tokenHeader })
+    const route = { scope, pattern, cost, tokenHeader, payAtRoutes: payAtRoutes !== undefined, mpp }
+    return paid ?? challenges(reason, route)
   }
 
   return async function handleGate(facts) {
@@ -101,7 +105,8 @@ export function createHandleGate({ gate, challenges, log, cors, payAtRoutes }: H
       return "kind" in outcome ? outcome : answer(outcome, headers)
     } catch (error) {
       log.error({ err: error }, "the gate failed")
-      return answer(challenges("gate_unavailable", { scope: facts.scope, pattern: "" }), headers)
+      const { scope, tokenHeader } = facts
+      return answer(challenges("gate_unavailable", { scope, pattern: "", tokenHeader }), headers)
     }
   }
 }

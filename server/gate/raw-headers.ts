@@ -1,6 +1,11 @@
 /** Reads header fields as they arrived: Node joins or drops duplicates, and a proxy in front may keep another one. */
 import { dpopHeader } from "../../shared/oauth/dpop.ts"
-import { commitmentHeader, idempotencyHeader, secretHeader } from "../../shared/oauth/messages.ts"
+import {
+  commitmentHeader,
+  idempotencyHeader,
+  secretHeader,
+  type TokenHeader,
+} from "../../shared/oauth/messages.ts"
 import { acceptPaymentHeader, paymentHeaderV1, paymentSignatureHeader } from "../../shared/x402/messages.ts"
 
 /** Names and values in turn, as Node's `rawHeaders` has them. */
@@ -61,13 +66,17 @@ const payments: ReadonlySet<string> = new Set(
 )
 const acceptPayment = acceptPaymentHeader.toLowerCase()
 
-/** One pass, because the gate stands before every request. */
-export function readGateFields(rawHeaders: RawHeaders): GateFields {
+/**
+ * Reads them in one pass, because the gate stands before every request. `shownIn`: the header that shows the token; no
+ * other is looked at.
+ */
+export function readGateFields(rawHeaders: RawHeaders, shownIn: TokenHeader | undefined): GateFields {
+  const shown = shownIn?.toLowerCase() ?? "authorization"
   const fields: GateFields = { hosts: 0, authorization: [], dpop: [], payment: false, mpp: false }
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = rawHeaders[at]?.toLowerCase() ?? ""
     const value = rawHeaders[at + 1] ?? ""
-    if (name === "authorization") fields.authorization.push(value)
+    if (name === shown) fields.authorization.push(value)
     else if (name === "host") fields.hosts += 1
     else if (name === dpop) fields.dpop.push(value)
     else if (name === acceptPayment) fields.mpp = true

@@ -1,5 +1,6 @@
 /** Serves the gate as an endpoint, which a reverse proxy asks before it forwards a request. */
 import type { PlainAnswer } from "../../shared/oauth/gate-answer.ts"
+import { type TokenHeader, tokenHeader } from "../../shared/oauth/messages.ts"
 import { Refusal } from "../../shared/refusals.ts"
 import type { Challenges } from "../gate/challenges.ts"
 import { type HandleGate, rateLimitHeaders, settleCall } from "../gate/handle-gate.ts"
@@ -14,6 +15,9 @@ import type { Handler, Route } from "./router.ts"
 const forms = ["envoy", "nginx", "refusal"] as const
 type Form = (typeof forms)[number]
 
+/** Below this, a token is shown in `Ticket402-Token`, because the service needs `Authorization` for its own login. */
+const tokenHeaderForm = "token-header"
+
 /** Where `createVerifier` reads the price that it shows: `BASE/price/SCOPE?resource=`. */
 const priceForm = "price"
 
@@ -25,15 +29,25 @@ export type GateEndpoint = {
   readonly resources: readonly string[]
 }
 
-/** `BASE/FORM/SCOPE`, or `SCOPE@5` for a call that costs 5 units, and whatever path the proxy appends. */
-export const gateRoutes = (base: string, parts: GateEndpoint): readonly Route[] =>
+/**
+ * `BASE/FORM/SCOPE` or `BASE/token-header/FORM/SCOPE`, with `SCOPE@5` for a call that costs 5 units, and the path that the
+ * proxy appends.
+ */
+export const gateRoutes = (base: string, parts: GateEndpoint): readonly Route[] => [
+  ...routesBelow(base, parts),
+  ...routesBelow(`${base}/${tokenHeaderForm}`, { ...parts, tokenHeader }),
+]
+
+type Parts = GateEndpoint & { readonly tokenHeader?: TokenHeader }
+
+const routesBelow = (base: string, parts: Parts): readonly Route[] =>
   [
     ...forms.map((form) => ({ form, handle: handlerOf(`${base}/${form}/`, form, parts) })),
     { form: priceForm, handle: priceHandler(`${base}/${priceForm}/`, parts) },
   ].map(({ form, handle }) => ({ path: `${base}/${form}`, methods: [], forwarded: true, handle }))
 
 /** Answers with the 402 for a service elsewhere, which sends it on as its own. */
-function priceHandler(prefix: string, { challenges, scopes, resources }: GateEndpoint): Handler {
+function priceHandler(prefix: string, { challenges, scopes, resources, tokenHeader }: Parts): Handler {
   return (request, { path }) => {
     const wanted = wantedIn(path.slice(prefix.length), scopes)
     if (!wanted) return json(404, { error: "scope_unknown" })
@@ -42,13 +56,15 @@ function priceHandler(prefix: string, { challenges, scopes, resources }: GateEnd
     const { status, headers, body } = challenges("token_missing", {
       scope: wanted.scope,
       pattern: "",
+      tokenHeader,
       ...(resource !== undefined && { resource }),
     })
     return new Response(body, { status, headers })
   }
 }
 
-function handlerOf(prefix: string, form: Form, { handleGate, challenges, scopes }: GateEndpoint): Handler {
+function handlerOf(prefix: string, form: Form, parts: Parts): Handler {
+  const { handleGate, challenges, scopes, tokenHeader } = parts
   return async (request, { path, rawHeaders }) => {
     const asked = path.slice(prefix.length)
     const [segment = ""] = asked.split("/", 1)
@@ -56,14 +72,14 @@ function handlerOf(prefix: string, form: Form, { handleGate, challenges, scopes 
     if (!wanted) return json(404, { error: "scope_unknown" })
     const target = asked.slice(segment.length) + new URL(request.url).search
     const { method } = request
-    const outcome = await handleGate({ method, target, rawHeaders, ...wanted })
+    const outcome = await handleGate({ method, target, rawHeaders, tokenHeader, ...wanted })
     if (outcome.kind === "answer") return refused(outcome, form)
     const { claims, charge, headers } = outcome
     // The answer of the service behind the proxy is not seen here, so every call that passes is charged.
     settleCall(outcome, form === "refusal" ? 503 : 200)
     // The verdict has turned since nginx asked: nothing that looks like a success may reach the client.
     if (form === "refusal")
-      return refused(challenges("gate_unavailable", { scope: wanted.scope, pattern: "" }), form)
+      return refused(challenges("gate_unavailable", { scope: wanted.scope, pattern: "", tokenHeader }), form)
     const { sub, grant, scope, paid } = claims
     return new Response(null, {
       headers: {

@@ -1,5 +1,6 @@
 /** Defines the x402 v2 messages. The envelope is read leniently, because it decides nothing. */
 import * as z from "zod"
+import { tokenHeader } from "../oauth/messages.ts"
 import { atomicPattern } from "../values/amount.ts"
 
 export const paymentRequiredHeader = "PAYMENT-REQUIRED"
@@ -66,6 +67,8 @@ export const accessTokenInfoSchema = z.object({
   resource: text(2048),
   /** The number of `calls` that this call takes; 1 when absent. */
   cost: z.number().int().positive().nullish(),
+  /** The header that shows the token; `Authorization` when absent. */
+  tokenHeader: z.literal(tokenHeader).optional(),
   /** By offer reference, as in `accepts[].extra.offer`. */
   offers: z.record(text(200), offerTermsSchema),
 })

@@ -51,6 +51,7 @@ describe("pages of other origins", () => {
           "Ticket402-Secret",
           "Idempotency-Key",
           "DPoP",
+          "Ticket402-Token",
         ].sort(),
       )
     }

@@ -82,6 +82,7 @@ describe.skipIf(!hasNginx)("nginx with docs/samples/nginx.conf", () => {
       headers: {
         authorization: `Bearer ${body.access_token}`,
         "ticket402-subject": "someone else",
+        "ticket402-token": `Bearer ${body.access_token}`,
         "ticket402-paid": "false",
       },
       body: "a long body",
@@ -97,6 +98,7 @@ describe.skipIf(!hasNginx)("nginx with docs/samples/nginx.conf", () => {
       "ticket402-grant": body.grant.id,
     })
     expect(seen[0]?.headers.authorization).toBeUndefined()
+    expect(seen[0]?.headers["ticket402-token"]).toBeUndefined()
     expect(seen[0]?.headers["ticket402-paid"]).toBeUndefined()
     // The API's own 401 is passed on unchanged.
     expect((await watch(front, body.access_token, "/movies/locked")).body).toEqual({
@@ -142,6 +144,28 @@ describe.skipIf(!hasNginx)("nginx with docs/samples/nginx.conf", () => {
     for (const dpop of wrong) expect((await callWithProof("PUT", dpop)).status).toBe(401)
     expect(seen).toHaveLength(1)
     expect(seen[0]?.headers.dpop).toBeUndefined()
+  })
+
+  it("passes a login on and removes the token, where the token has a header of its own", async () => {
+    const router = new URL(service.url).host
+    const front = await startNginx({ router, movies: `127.0.0.1:${portOf(upstream)}`, hasLogin: true })
+    try {
+      seen = []
+      const { access_token } = await buy()
+      const authorization = "Basic dXNlcjpwYXNz"
+      const ask = (headers: Record<string, string>) => fetch(`${front.url}/movies/7`, { headers })
+      const refused = await ask({ authorization })
+      expect(refused.status).toBe(402)
+      const price = decodeHeader(refused.headers.get("payment-required") ?? "")
+      const info = { tokenHeader: "Ticket402-Token" }
+      expect(price).toMatchObject({ extensions: { "access-token": { info } } })
+      expect((await ask({ authorization, "ticket402-token": `Bearer ${access_token}` })).status).toBe(200)
+      expect(seen).toHaveLength(1)
+      expect(seen[0]?.headers).toMatchObject({ authorization })
+      expect(seen[0]?.headers["ticket402-token"]).toBeUndefined()
+    } finally {
+      await front.stop()
+    }
   })
 
   it("passes no OPTIONS request without a token", async () => {

@@ -91,9 +91,16 @@ it("KEY-02: log lines and refusals contain no secret, RPC URL or path", async ()
 
   // Bought, used, refreshed, retried, replayed.
   const purchase = await prepare()
+  const forgedToken = "canary-token-0123456789abcdef"
+  secrets.set("token in a header of its own", forgedToken)
   const bought = await post({ ...purchase.headers, "Idempotency-Key": idempotencyKey })
   expect(bought.status).toBe(200)
   await ask("/movies/1", { headers: { authorization: `Bearer ${bought.body.access_token}` } })
+  for (const form of ["envoy", "refusal"])
+    for (const shown of [bought.body.access_token, forgedToken])
+      await ask(`/gate/token-header/${form}/movies:read/movies/1`, {
+        headers: { "ticket402-token": `Bearer ${shown}` },
+      })
   const renewed = await refresh(bought.body.refresh_token)
   expect(renewed.status).toBe(200)
   expect((await post(retryHeaders(purchase))).status).toBe(200)

@@ -14,7 +14,6 @@ export const mutations: readonly Mutation[] = [
     ],
   ]),
   ...at("server/adapters/unread-body.ts", [
-    ["a body that was not asked for ends the connection", " || waiting.has(req)", "", "405 for its method"],
     ["a long body ends the connection", "length > mostDiscardedBytes", "false", "is left where it is long"],
   ]),
   ...at("server/adapters/express/answer.ts", [

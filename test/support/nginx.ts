@@ -21,9 +21,17 @@ export type NginxOptions = {
   readonly port?: number
   /** Paths of the token endpoint that the sample does not forward, and that this nginx forwards. */
   readonly paths?: readonly string[]
+  /** Applies the changes of docs/selling.md for a service whose own login needs `Authorization`. */
+  readonly hasLogin?: boolean
 }
 
-export async function startNginx({ router, movies, port, paths = [] }: NginxOptions): Promise<Nginx> {
+export async function startNginx({
+  router,
+  movies,
+  port,
+  paths = [],
+  hasLogin = false,
+}: NginxOptions): Promise<Nginx> {
   const folder = await mkdtemp(join(tmpdir(), "nginx-"))
   const listening = port ?? (await freePort())
   const url = `http://127.0.0.1:${listening}`
@@ -33,13 +41,18 @@ export async function startNginx({ router, movies, port, paths = [] }: NginxOpti
     .replace("127.0.0.1:9000", movies)
     .replace("127.0.0.1:8080", `127.0.0.1:${listening}`)
     .replace("location = /token {", `${more}location = /token {`)
+  const adapted = hasLogin
+    ? sample
+        .replaceAll("ticket402/gate/", "ticket402/gate/token-header/")
+        .replace('proxy_set_header Authorization "";', "")
+    : sample
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
     .map((kind) => `${kind}_temp_path ${join(folder, kind)};`)
     .join("\n")
   const configuration = `daemon off; master_process off; pid ${join(folder, "pid")};
 events { worker_connections 64; }
 http { access_log off; ${temporary}
-${sample} }`
+${adapted} }`
   const file = join(folder, "nginx.conf")
   await writeFile(file, configuration)
   execFileSync("nginx", ["-t", "-q", "-e", join(folder, "error.log"), "-p", folder, "-c", file])

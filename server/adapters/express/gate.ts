@@ -30,7 +30,7 @@ export function gate(issuer: Issuer, scope: string, options: GateOptions = {}): 
   requireIssuer(issuer, "gate()")
   requireGateOptions(scope, options, issuer.config)
   const { costs, trustProxy } = issuer.config
-  const { units } = options
+  const { units, tokenHeader } = options
   const isUniform = units !== undefined || Object.keys(costs).length === 0
   const peerOf = createPeerOf(trustProxy)
 
@@ -50,6 +50,7 @@ export function gate(issuer: Issuer, scope: string, options: GateOptions = {}): 
       target: req.originalUrl,
       rawHeaders: rawHeadersOf(req),
       scope,
+      tokenHeader,
       cost: () => costOfRoute(req),
       pattern: () => findRoute(req, checkToken)?.pattern ?? "",
       isSold: () => isServed(issuer, req.app),
