@@ -69,6 +69,10 @@ export function applyPragmas(db: Pick<BetterSqlite3.Database, "pragma">, file: s
     ["foreign_keys", "ON", "1"],
     ["busy_timeout", String(busyMilliseconds), String(busyMilliseconds)],
     ["trusted_schema", "OFF", "0"],
+    // Ten times the default: a checkpoint writes each changed page once, however often it was changed since the last one.
+    ["wal_autocheckpoint", "10000", "10000"],
+    // In KiB, given as a negative number.
+    ["cache_size", "-65536", "-65536"],
   ] as const
   for (const [name, value, readBack] of wanted) {
     db.pragma(`${name} = ${value}`)

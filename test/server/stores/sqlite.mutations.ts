@@ -21,6 +21,14 @@ export const mutations: readonly Mutation[] = [
     ["synchronous is read back", "if (found !== readBack)", "if (false)", "a handle whose synchronous"],
     ["no database on a network file system", "checkFileSystem(file, fileSystemOf(folder))", "", "KEY-10"],
   ]),
+  ...at("server/stores/sqlite/group.ts", [
+    [
+      "a group with a failed call is undone before it is repeated",
+      "if (answers) commit.run()",
+      "if (answers || true) commit.run()",
+      "undoes a call that fails",
+    ],
+  ]),
   ...at("server/stores/records/ledger.ts", [
     [
       "a subject's grants are listed without scanning all grants",

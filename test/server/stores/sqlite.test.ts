@@ -252,8 +252,25 @@ describe("the store thread", () => {
     const [refused, other] = await Promise.allSettled([store.redeem(order), store.redeem(orderOf())])
     expect(refused).toMatchObject({ status: "rejected", reason: { name: "DataCloneError" } })
     expect(other).toMatchObject({ status: "fulfilled", value: { kind: "redeemed" } })
-    await expect(store.redeem({ ...orderOf(), now: start + 0.5 })).rejects.toThrow("SQLITE_CONSTRAINT")
     expect(await store.redeem(orderOf())).toMatchObject({ kind: "redeemed" })
+  })
+
+  it("undoes a call that fails, and none of those in its transaction", async () => {
+    const store = await open()
+    const before = orderOf()
+    const [first, failed, last] = await Promise.allSettled([
+      store.redeem(before),
+      store.redeem({ ...orderOf(), now: start + 0.5 }),
+      store.redeem(orderOf()),
+    ])
+    expect(failed).toMatchObject({
+      status: "rejected",
+      reason: { message: expect.stringContaining("SQLITE_CONSTRAINT") },
+    })
+    for (const kept of [first, last])
+      expect(kept).toMatchObject({ status: "fulfilled", value: { kind: "redeemed" } })
+    expect(await store.redeem(before)).toMatchObject({ kind: "repeated" })
+    expect((await store.exposure()).queued).toBe(2)
   })
 })
 
