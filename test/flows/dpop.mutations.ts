@@ -27,7 +27,7 @@ export const mutations: readonly Mutation[] = [
     ],
   ]),
   ...at("server/grants/admission.ts", [
-    ["DPoP: an admission uses its proof up", "  await claimProof()\n", "", "RPL-25"],
+    ["DPoP: an admission uses its proof up", "  await request.claimProof()\n", "", "RPL-25"],
   ]),
   ...at("server/grants/payment/redeem.ts", [
     [
@@ -38,6 +38,6 @@ export const mutations: readonly Mutation[] = [
     ],
   ]),
   ...at("server/grants/payment/answer.ts", [
-    ["DPoP: a repeated purchase uses its proof up", "    await claimProof()\n", "", "RPL-25"],
+    ["DPoP: a repeated purchase uses its proof up", "    await request.claimProof()\n", "", "RPL-25"],
   ]),
 ]

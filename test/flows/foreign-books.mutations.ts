@@ -23,7 +23,7 @@ export const mutations: readonly Mutation[] = [
       "the keys command checks the owner of the books",
       'if (!config.database.startsWith("memory:")) await withStore(config, async () => undefined)',
       "",
-      "KEY-15: keys rotate",
+      "exits 78, names both issuers",
     ],
   ]),
 ]

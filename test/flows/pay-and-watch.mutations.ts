@@ -14,14 +14,6 @@ export const mutations: readonly Mutation[] = [
       "GET /token shows the offers",
     ],
   ]),
-  ...at("server/core/payment-required.ts", [
-    [
-      "no hint that a payable entry needs a token",
-      "if (paymentFlow === undefined || accepted.extra?.paymentFlow !== paymentFlow) continue",
-      "",
-      "names the token endpoint in auth-hints",
-    ],
-  ]),
   ...at("server/gate/handle-gate.ts", [
     [
       "private, no-store on paid answers",

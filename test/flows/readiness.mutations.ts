@@ -20,8 +20,8 @@ export const mutations: readonly Mutation[] = [
   ...at("server/chains/settlement-methods.ts", [
     [
       "a refused method is no fault of the node",
-      "if (error instanceof HttpFailed && forbiddenStatuses.has(error.status)) throw new MethodForbidden(method)",
-      "",
+      "error instanceof HttpFailed && forbiddenStatuses.has(error.status)",
+      "false",
       "leaves a read-only node",
     ],
     [
@@ -32,12 +32,7 @@ export const mutations: readonly Mutation[] = [
     ],
   ]),
   ...at("server/http/health.ts", [
-    [
-      "no readiness with a useless clock",
-      "&& !isDisabling(deps.clockSkew())",
-      "",
-      "shows a clock that is off",
-    ],
+    ["no readiness with a useless clock", " && !isDisabling(skew)", "", "shows a clock that is off"],
   ]),
   ...at("server/ports/thread-module.ts", [
     ["no start without a thread", "if (!existsSync(compiled))", "if (false)", "exits with 78 and names it"],

@@ -17,7 +17,7 @@ export const mutations: readonly Mutation[] = [
     ["a long body ends the connection", "length > mostDiscardedBytes", "false", "is left where it is long"],
   ]),
   ...at("server/adapters/express/answer.ts", [
-    ["the gate leaves a long body", "  leaveBody(res.req, res)\n", "", "is left where it is long: 402"],
+    ["the gate leaves a long body", "  leaveBody(res.req, res)\n", "", "is left where it is long"],
   ]),
   ...at("server/http/hang-ups.ts", [
     ["one line a minute", "if (now() < loggedAt + quietSeconds) return", "", "make one line"],

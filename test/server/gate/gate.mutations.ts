@@ -59,7 +59,7 @@ export const mutations: readonly Mutation[] = [
       "claims.iat > now",
       "TOK-10: accepts",
     ],
-    ["audience", " && claims.aud === resource", "", "TOK-18"],
+    ["audience", " && resources.includes(claims.aud)", "", "TOK-18"],
     ["issuer", "claims.iss === issuer && ", "", "TOK-18"],
     ["scopes are matched whole", 'granted.split(" ").includes(wanted)', "granted.includes(wanted)", "TOK-20"],
   ]),

@@ -6,7 +6,7 @@ export const mutations: readonly Mutation[] = [
     ["a newer schema is refused", "if (!migration)\n", "if (false)\n", "is refused with one line"],
     [
       "a changed migration is refused",
-      "if (checksumOf(migration.sqlite) !== checksum)",
+      "if (checksumOf(scriptOf(migration, dialect)) !== checksum)",
       "if (false)",
       "is refused with one line",
     ],
@@ -15,8 +15,8 @@ export const mutations: readonly Mutation[] = [
     ["no row without its parent", "if (broken.length > 0)", "if (false)", "never orphans a row"],
     [
       "one snapshot for all looks",
-      "db.transaction(() => pendingMigrations(migrations, appliedIn(db, file, migrations), file))()",
-      "pendingMigrations(migrations, appliedIn(db, file, migrations), file)",
+      'db.transaction(() => pendingMigrations(migrations, appliedIn(db, file, migrations), file, "sqlite"))()',
+      'pendingMigrations(migrations, appliedIn(db, file, migrations), file, "sqlite")',
       "is not taken for an old one",
     ],
   ]),

@@ -29,7 +29,7 @@ export const mutations: readonly Mutation[] = [
   ...at("server/adapters/express/mounted.ts", [
     [
       "no cost without a route",
-      'if (problems.length > 0 && isWhole) throw new Error(problems.join("; "))',
+      'if (problems.length > 0) throw new Error(problems.join("; "))',
       "",
       "fits no route",
     ],
