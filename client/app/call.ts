@@ -1,5 +1,5 @@
 /** One call under way, and the parts that its steps use. */
-import type { TokenHeader } from "../../shared/oauth/messages.ts"
+import type { TokenHeader } from "../../shared/token-header.ts"
 import type { Outcome } from "../core/call-state.ts"
 import type { Challenge } from "../core/challenge.ts"
 import type { ClientEvent } from "../core/events.ts"

@@ -1,6 +1,6 @@
 /** Takes over an answer of the gate, or of the handler behind it. */
 import { tokenHeaderParameter } from "../../shared/oauth/challenge.ts"
-import type { TokenHeader } from "../../shared/oauth/messages.ts"
+import type { TokenHeader } from "../../shared/token-header.ts"
 import type { Outcome } from "../core/call-state.ts"
 import { isWithin } from "../core/origins.ts"
 import { secondsAhead } from "../wire/clock.ts"

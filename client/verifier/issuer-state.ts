@@ -1,13 +1,14 @@
 /** Keeps the state of an issuer for a verifier: keys, revocations and prices, fetched ahead and never per token. */
 import * as z from "zod"
 import { accessTokenType, type Claims } from "../../shared/oauth/access-token.ts"
-import { errorBodySchema, type TokenHeader, wellKnown } from "../../shared/oauth/messages.ts"
+import { errorBodySchema, wellKnown } from "../../shared/oauth/messages.ts"
 import { createRevocationSet, type RevocationSet } from "../../shared/oauth/revocation.ts"
 import {
   type RevocationList,
   revocationListSchema,
   revocationsType,
 } from "../../shared/oauth/revocation-list.ts"
+import type { TokenHeader } from "../../shared/token-header.ts"
 import { decodeHeader } from "../../shared/values/codec.ts"
 import { parseJson } from "../../shared/values/json.ts"
 import { paymentRequiredHeader } from "../../shared/x402/messages.ts"

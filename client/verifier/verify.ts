@@ -6,9 +6,10 @@ import {
   type PriceForms,
   refusalAnswer,
 } from "../../shared/oauth/gate-answer.ts"
-import { type TokenHeader, tokenHeader, wellKnown } from "../../shared/oauth/messages.ts"
+import { wellKnown } from "../../shared/oauth/messages.ts"
 import { readCredential, whyRefused } from "../../shared/oauth/token-check.ts"
 import type { GateReason } from "../../shared/refusals.ts"
+import { type TokenHeader, tokenHeader } from "../../shared/token-header.ts"
 import { encodeHeader } from "../../shared/values/codec.ts"
 import { Ticket402Error } from "../core/errors.ts"
 import { requireKnown } from "../core/option-names.ts"

@@ -1,5 +1,6 @@
 /** The wallet of one account: its grants in a store, and which of them a request may use. */
-import type { SettlementState, TokenHeader, TokenResponse } from "../../shared/oauth/messages.ts"
+import type { SettlementState, TokenResponse } from "../../shared/oauth/messages.ts"
+import type { TokenHeader } from "../../shared/token-header.ts"
 import type { Address } from "../../shared/values/evm.ts"
 import { setBounded } from "../core/bounded.ts"
 import { compareGrants } from "../core/grant-rules.ts"

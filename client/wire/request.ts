@@ -1,6 +1,6 @@
 /** Sends a request that can be repeated: its body is in memory, its redirects are followed by hand. */
 import { dpopHeader } from "../../shared/oauth/dpop.ts"
-import type { TokenHeader } from "../../shared/oauth/messages.ts"
+import type { TokenHeader } from "../../shared/token-header.ts"
 import { Ticket402Error } from "../core/errors.ts"
 import { parseUrl } from "../core/origins.ts"
 import { waitFor } from "../core/waiting.ts"

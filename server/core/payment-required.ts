@@ -3,8 +3,8 @@
 import { networks } from "../../shared/networks/index.ts"
 import { findAsset } from "../../shared/networks/network.ts"
 import { hasScope } from "../../shared/oauth/access-token.ts"
-import type { TokenHeader } from "../../shared/oauth/messages.ts"
 import { requireScheme } from "../../shared/schemes/index.ts"
+import type { TokenHeader } from "../../shared/token-header.ts"
 import { encodeHeader } from "../../shared/values/codec.ts"
 import { checksumAddress } from "../../shared/values/evm.ts"
 import {

@@ -7,8 +7,9 @@ import {
   type PriceForms,
   refusalAnswer,
 } from "../../shared/oauth/gate-answer.ts"
-import { type TokenHeader, urlWithin } from "../../shared/oauth/messages.ts"
+import { urlWithin } from "../../shared/oauth/messages.ts"
 import { type GateReason, gateRefusals } from "../../shared/refusals.ts"
+import type { TokenHeader } from "../../shared/token-header.ts"
 import { opens } from "../core/offers.ts"
 import { createPaymentRequired, offersFor, payableEntries } from "../core/payment-required.ts"
 import { priceSentence } from "../core/price-sentence.ts"

@@ -1,11 +1,7 @@
 /** Names the pages that may call the service: an exact list of origins, and the headers they may send and read. */
 import { dpopHeader, dpopNonceHeader } from "../../shared/oauth/dpop.ts"
-import {
-  commitmentHeader,
-  idempotencyHeader,
-  secretHeader,
-  tokenHeader,
-} from "../../shared/oauth/messages.ts"
+import { commitmentHeader, idempotencyHeader, secretHeader } from "../../shared/oauth/messages.ts"
+import { tokenHeader } from "../../shared/token-header.ts"
 import {
   paymentHeaderV1,
   paymentRequiredHeader,

@@ -1,5 +1,5 @@
 /** Refuses senseless options of `gate()` at the start, before a route is closed to all buyers or sold too cheaply. */
-import { type TokenHeader, tokenHeader } from "../../shared/oauth/messages.ts"
+import { type TokenHeader, tokenHeader } from "../../shared/token-header.ts"
 import { suggestName, unknownOptions } from "../../shared/values/option-names.ts"
 import { scopesOf } from "../core/offers.ts"
 import { mostUnits } from "../core/units.ts"

@@ -2,7 +2,7 @@
 import type { Claims } from "../../shared/oauth/access-token.ts"
 import { dpopNonceHeader } from "../../shared/oauth/dpop.ts"
 import { needsPrice, type PlainAnswer } from "../../shared/oauth/gate-answer.ts"
-import type { TokenHeader } from "../../shared/oauth/messages.ts"
+import type { TokenHeader } from "../../shared/token-header.ts"
 import type { Logger } from "../ports/runtime.ts"
 import type { Charge } from "./account.ts"
 import type { Challenges } from "./challenges.ts"

@@ -5,10 +5,10 @@ import {
   commitmentHeader,
   replayedHeader,
   secretHeader,
-  tokenHeader,
   tokenResponseSchema,
 } from "../../shared/oauth/messages.ts"
 import { type GateReason, gateRefusals, type Reason } from "../../shared/refusals.ts"
+import { tokenHeader } from "../../shared/token-header.ts"
 import {
   paymentHeaderV1,
   paymentResponseHeader,

@@ -1,11 +1,7 @@
 /** Reads header fields as they arrived: Node joins or drops duplicates, and a proxy in front may keep another one. */
 import { dpopHeader } from "../../shared/oauth/dpop.ts"
-import {
-  commitmentHeader,
-  idempotencyHeader,
-  secretHeader,
-  type TokenHeader,
-} from "../../shared/oauth/messages.ts"
+import { commitmentHeader, idempotencyHeader, secretHeader } from "../../shared/oauth/messages.ts"
+import type { TokenHeader } from "../../shared/token-header.ts"
 import { acceptPaymentHeader, paymentHeaderV1, paymentSignatureHeader } from "../../shared/x402/messages.ts"
 
 /** Names and values in turn, as Node's `rawHeaders` has them. */

@@ -1,7 +1,7 @@
 /** Serves the gate as an endpoint, which a reverse proxy asks before it forwards a request. */
 import type { PlainAnswer } from "../../shared/oauth/gate-answer.ts"
-import { type TokenHeader, tokenHeader } from "../../shared/oauth/messages.ts"
 import { Refusal } from "../../shared/refusals.ts"
+import { type TokenHeader, tokenHeader } from "../../shared/token-header.ts"
 import type { Challenges } from "../gate/challenges.ts"
 import { type HandleGate, rateLimitHeaders, settleCall } from "../gate/handle-gate.ts"
 import { json, noStore } from "./respond.ts"

@@ -1,6 +1,6 @@
 /** Writes the challenge of a gate, `WWW-Authenticate` (RFC 6750 §3, RFC 9449 §7.1), with each attribute once. */
 import { type GateReason, gateRefusals, printable } from "../refusals.ts"
-import type { TokenHeader } from "./messages.ts"
+import type { TokenHeader } from "../token-header.ts"
 
 /** The resource that a challenge protects. */
 export type ChallengePlace = {

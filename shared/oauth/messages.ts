@@ -23,12 +23,6 @@ export const commitmentHeader = "Ticket402-Commitment"
 export const secretHeader = "Ticket402-Secret"
 export const idempotencyHeader = "Idempotency-Key"
 export const replayedHeader = "Idempotent-Replayed"
-/**
- * Carries the access token that a payment at a gated route bought, for further calls. Requests show their token in it, as
- * `Bearer …` or `DPoP …`, where the API needs `Authorization` for its own login.
- */
-export const tokenHeader = "Ticket402-Token"
-export type TokenHeader = typeof tokenHeader
 
 /** Reads 32 bytes in hex, with or without 0x, as both Ticket402 headers carry them. */
 export function parseHex32(text: string): `0x${string}` | undefined {

@@ -1,6 +1,6 @@
 /** Defines the x402 v2 messages. The envelope is read leniently, because it decides nothing. */
 import * as z from "zod"
-import { tokenHeader } from "../oauth/messages.ts"
+import { tokenHeader } from "../token-header.ts"
 import { atomicPattern } from "../values/amount.ts"
 
 export const paymentRequiredHeader = "PAYMENT-REQUIRED"

@@ -1,7 +1,8 @@
 import express from "express"
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import { gate } from "../../server/adapters/express.ts"
-import { idempotencyHeader, tokenHeader } from "../../shared/oauth/messages.ts"
+import { idempotencyHeader } from "../../shared/oauth/messages.ts"
+import { tokenHeader } from "../../shared/token-header.ts"
 import { decodeHeader, encodeHeader } from "../../shared/values/codec.ts"
 import {
   type PaymentRequirements,

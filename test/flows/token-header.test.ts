@@ -196,10 +196,11 @@ describe("the client at an API with a login", () => {
   })
 
   it("moves the token of a grant to the header that a 402 names, and back, and buys no other", async () => {
-    const { client } = await buyer()
+    const { client, requests } = await buyer()
     expect((await client.fetch(`${service.url}/movies/1`)).status).toBe(200)
     expect((await client.fetch(url(), withLogin)).status).toBe(200)
     expect((await client.fetch(`${service.url}/movies/1`)).status).toBe(200)
+    expect(requests.filter(({ url }) => url.endsWith("/token"))).toHaveLength(1)
     // Without a login, the answer is the API's own.
     expect(await (await client.fetch(url())).json()).toEqual({ login: "refused" })
     expect(sold).toBe(1)
@@ -236,12 +237,13 @@ describe("the client at an API with a login", () => {
 
   it("passes calls with a login on untouched where the gate reads Authorization", async () => {
     const { client, requests } = await buyer()
-    const answer = await client.fetch(`${service.url}/movies/1`, { headers: { authorization: "Basic YTpi" } })
-    expect([answer.status, sold]).toEqual([401, 0])
-    expect(requests.map(({ headers }) => headers.get("authorization"))).toEqual(["Basic YTpi"])
+    const authorization = `Bearer ${token}`
+    const answer = await client.fetch(`${service.url}/movies`, { method: "POST", headers: { authorization } })
+    expect([answer.status, sold]).toEqual([402, 0])
+    expect(requests.map(({ headers }) => headers.get("authorization"))).toEqual([authorization])
   })
 
-  it("is told by the hook of x402 clients too", async () => {
+  it("is not alone: the hook of x402 clients names the header too", async () => {
     const { headers } = await preparePurchase(service, await service.customer())
     const hook = tokenHook((input, init) => fetch(input, { ...init, headers }))
     const shown = await hook({ paymentRequired: (await ask([])).body, requestUrl: url() })
