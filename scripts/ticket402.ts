@@ -148,7 +148,8 @@ program
   })
 
 const keys = program.command("keys").description("list, rotate or remove the keys of the service")
-const onKeys = (task: "list" | "rotate" | "remove") => async (options: { config: string; kid?: string }) => {
+type KeyFlags = { readonly config: string; readonly kid?: string; readonly folder?: string }
+const onKeys = (task: "list" | "rotate" | "remove" | "rewrap" | "import") => async (options: KeyFlags) => {
   const { keys: run } = await import("../server/commands/keys.ts")
   process.exitCode = await run(task, options, { ...terminal, now: () => Math.floor(Date.now() / 1000) })
 }
@@ -168,6 +169,17 @@ keys
   .argument("<kid>", "id of the key, as list prints it")
   .requiredOption("-c, --config <file>", "configuration, a JSON file")
   .action((kid: string, options: { config: string }) => onKeys("remove")({ ...options, kid }))
+keys
+  .command("rewrap")
+  .description("encrypt the keys of the database under the first key-encryption key")
+  .requiredOption("-c, --config <file>", "configuration, a JSON file")
+  .action(onKeys("rewrap"))
+keys
+  .command("import")
+  .description("move the keys of a folder into the database, before the first start with them there")
+  .argument("<folder>", "the former folder of the keys")
+  .requiredOption("-c, --config <file>", "configuration, a JSON file")
+  .action((folder: string, options: { config: string }) => onKeys("import")({ ...options, folder }))
 
 const admin = program.command("admin").description("list or replace the tokens of the admin address")
 const onAdmin = (task: "list" | "rotate") => async (options: { config: string; name?: string }) => {

@@ -24,14 +24,18 @@ const grantsAtStart = 25_000
 const catchUpMilliseconds = 2000
 const daySeconds = 86_400
 
+/** Throws StoreUnavailable or StoreFileError. */
+export async function openServiceStore(config: Config, { own }: Pick<Runtime, "own">): Promise<Store> {
+  const store = await openStore(config.database, config)
+  return own(store, { stop: store.close })
+}
+
 /** Throws StoreUnavailable, StoreFileError or BrokenBooks. */
 export async function openBooks(
   config: Config,
-  keys: Pick<Keys, "ringId">,
-  { own, now, random, log }: Runtime,
+  { store, keys }: { readonly store: Store; readonly keys: Pick<Keys, "ringId"> },
+  { now, random, log }: Runtime,
 ): Promise<Books> {
-  const opened = await openStore(config.database, config)
-  const store = own(opened, { stop: opened.close })
   await enterService(store, config, keys, { now, random, log })
   const broken = await auditBooks(store, { grants: grantsAtStart })
   if (broken.length > 0) throw new BrokenBooks(broken.map(brokenLine))

@@ -9,15 +9,15 @@ import type { HandleGate } from "../gate/handle-gate.ts"
 import { createProofCheck } from "../gate/proof-check.ts"
 import { endpointsOf } from "../http/metadata.ts"
 import type { Router } from "../http/router.ts"
-import { openKeys, openRelayerKeys, verifyProof } from "../keys/index.ts"
-import type { Keys } from "../ports/keys.ts"
+import { openRelayerKeys, verifyProof } from "../keys/index.ts"
 import type { Logger } from "../ports/runtime.ts"
 import { createAdmin } from "./admin.ts"
-import { createBookkeeping, openBooks, startBooks } from "./books.ts"
+import { createBookkeeping, openBooks, openServiceStore, startBooks } from "./books.ts"
 import { connect } from "./connections.ts"
 import { openFeeds } from "./feeds.ts"
 import { createGateParts, createRouteGate } from "./gate.ts"
 import { type IssuerOptions, requireKnownOptions } from "./issuer-options.ts"
+import { openServiceKeys } from "./keys.ts"
 import { createLifecycle } from "./lifecycle.ts"
 import { createLogger } from "./log.ts"
 import { createRoutes } from "./routes.ts"
@@ -92,7 +92,8 @@ async function compose(
   const endpoints = endpointsOf(config.issuer, config.resource)
   const holder = Buffer.from(random(16)).toString("hex")
 
-  const keys = await openServiceKeys(config, options, runtime)
+  const store = await openServiceStore(config, runtime)
+  const keys = await openServiceKeys(config, store, options, runtime)
   const relayerKeys = await openRelayerKeys(config.relayer.privateKeyFile, {
     environment: options.environment,
     log,
@@ -107,8 +108,7 @@ async function compose(
   await checkAccounts(config, relayers, chains)
   await warnOfRecipient(config, relayers, chains, log)
 
-  const books = await openBooks(config, keys, runtime)
-  const { store } = books
+  const books = await openBooks(config, { store, keys }, runtime)
   const feeds = await openFeeds(
     config,
     { keys, functions: options.prices ?? {}, chains, relayers },
@@ -185,12 +185,3 @@ async function compose(
     },
   }
 }
-
-const openServiceKeys = (config: Config, { signer }: IssuerOptions, { now, log }: Runtime): Promise<Keys> =>
-  openKeys(config.keys, {
-    now,
-    algorithm: config.tokenAlgorithm,
-    rotationSeconds: config.keyRotationDays * 86_400,
-    log,
-    ...(signer && { signer }),
-  })

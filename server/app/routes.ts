@@ -37,7 +37,7 @@ export function createRoutes(
   { now, random, log }: Runtime,
 ): Router {
   const { store, keys, feeds, shops, endpoint, draining, gateParts, clockSkew } = deps
-  const { revocations, whitelist, prices, noteEnded } = feeds
+  const { keyFeed, revocations, whitelist, prices, noteEnded } = feeds
   const { gate, challenges } = gateParts
   const { issuer, resource, resources } = config
   const names = { issuer, resources }
@@ -73,7 +73,7 @@ export function createRoutes(
       },
       health: {
         draining,
-        storeAge: revocations.age,
+        storeAge: () => Math.max(revocations.age(), keyFeed.age()),
         sales: [...shops.values()].map(({ sale }) => sale),
         clockSkew,
         failedGas: () => store.failedGas({ now: now() }),

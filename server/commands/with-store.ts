@@ -2,7 +2,7 @@
 
 import { requireOwnBooks } from "../books/owner.ts"
 import { type Config, ConfigError, parseConfig } from "../config/config.ts"
-import { readRingId } from "../keys/index.ts"
+import { inDatabase, readRingId, readStoredRingId } from "../keys/index.ts"
 import { ChainUnavailable } from "../ports/chain.ts"
 import { type Store, StoreUnavailable } from "../ports/store.ts"
 import { openStore, placeOf } from "../stores/index.ts"
@@ -38,7 +38,8 @@ export async function openOwnStore(config: Config): Promise<Store> {
   const { database, issuer, keys } = config
   const store = await openStore(database, config)
   try {
-    requireOwnBooks(placeOf(database), await store.identity(), { issuer, ring: await readRingId(keys) })
+    const ring = keys === inDatabase ? await readStoredRingId(store) : await readRingId(keys)
+    requireOwnBooks(placeOf(database), await store.identity(), { issuer, ring })
     return store
   } catch (error) {
     await store.close()

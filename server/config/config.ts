@@ -120,6 +120,8 @@ function complete(raw: z.output<typeof configSchema>): Config {
       }),
     ),
   )
+  if (raw.keyEncryptionKeyFile !== undefined && raw.keys !== "database")
+    problems.push(`keyEncryptionKeyFile: found one beside a folder of keys, wanted "keys": "database"`)
   check("admin", () => requireAdmin(raw.admin, raw.allowInsecureHttp))
   for (const origin of raw.cors) check("cors", () => requireOrigin(origin))
   for (const block of raw.trustProxy) check("trustProxy", () => requireBlock(block))

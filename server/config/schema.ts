@@ -77,7 +77,15 @@ export const configSchema = z.strictObject({
     .string()
     .min(1)
     .default("./data/keys")
-    .describe("folder of the signing keys; created at the first start, readable by its owner only"),
+    .describe(
+      'folder of the signing keys, created at the first start, readable by its owner only; or `"database"`, where they are encrypted',
+    ),
+  keyEncryptionKeyFile: z
+    .union([z.string().min(1), z.array(z.string().min(1)).min(1).max(4)])
+    .optional()
+    .describe(
+      "file with the key that encrypts keys in the database, 32 bytes in hex; of a list, the first encrypts and all decrypt; default: `TICKET402_KEY_ENCRYPTION_KEY` of the environment",
+    ),
   keyRotationDays: z
     .number()
     .int()

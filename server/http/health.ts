@@ -6,7 +6,7 @@ import type { Route } from "./router.ts"
 
 export type HealthDeps = {
   readonly draining: () => boolean
-  /** Seconds since the store last answered. */
+  /** Seconds since the store and the keys were last read. */
   readonly storeAge: () => number
   /** One a network. */
   readonly sales: readonly SaleCheck[]
@@ -18,7 +18,7 @@ export type HealthDeps = {
 
 type Answers = { readonly sells: boolean; readonly failedGas: bigint }
 
-/** The gate's feed reads the store every second. */
+/** The gate's feeds read the store and the keys every second. */
 const storeMaximumSeconds = 5
 
 export function healthRoutes(paths: { live: string; ready: string }, deps: HealthDeps): readonly Route[] {

@@ -5,8 +5,8 @@ import { SignerUnavailable } from "../ports/keys.ts"
 import type { Logger } from "../ports/runtime.ts"
 import { fits, jwkSchema } from "./algorithms.ts"
 import { KeyFileError } from "./files.ts"
+import { type KeyRing, keyId } from "./ring.ts"
 import type { SignerKey } from "./ring-changes.ts"
-import { type KeyRing, keyId } from "./ring-file.ts"
 import type { SignBytes, SigningKey } from "./signing-key.ts"
 
 /** A KMS, an HSM, an agent. */

@@ -2,7 +2,7 @@
 import type { Logger } from "../ports/runtime.ts"
 import { type Signer, tryExternal } from "./external-signer.ts"
 import { KeyFileError } from "./files.ts"
-import type { AccessKey, KeyRing, RingVersion } from "./ring-file.ts"
+import type { AccessKey, KeyRing, RingVersion } from "./ring.ts"
 import { loadSigningKey, type SigningKey } from "./signing-key.ts"
 
 type LoadedKey = { readonly key: AccessKey; readonly made: SigningKey }
@@ -16,7 +16,7 @@ export type LoadedRing = {
 }
 
 export function createRingLoader(
-  folder: string,
+  place: string,
   { signer, log }: { readonly signer: Signer | undefined; readonly log: Pick<Logger, "warn"> | undefined },
 ): (version: RingVersion) => Promise<LoadedRing> {
   const loaded = new Map<string, SigningKey>()
@@ -29,7 +29,7 @@ export function createRingLoader(
     if (mine) await tryExternal(made, log)
     else if (key.jwk.d !== undefined && !(await made.works()))
       // The first customer must not be the one to find a damaged key.
-      throw new KeyFileError(`${folder}: what the key ${key.id} signs cannot be verified`)
+      throw new KeyFileError(`${place}: what the key ${key.id} signs cannot be verified`)
     loaded.set(key.id, made)
     return made
   }

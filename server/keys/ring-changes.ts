@@ -17,7 +17,7 @@ import {
 import { longestPaymentSeconds } from "../core/payment.ts"
 import { longestQuoteSeconds } from "../core/pricing.ts"
 import { generateKey } from "./algorithms.ts"
-import type { AccessKey, KeyRing, SecretKey } from "./ring-file.ts"
+import type { AccessKey, KeyRing, SecretKey } from "./ring.ts"
 
 /** A retiring key is accepted until its last possible token has expired, plus 300 s for different clocks. */
 export const accessOverlapSeconds = longestTokenSeconds + 300

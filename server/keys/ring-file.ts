@@ -5,55 +5,12 @@
  */
 import { readdir, unlink } from "node:fs/promises"
 import { join } from "node:path"
-import { z } from "zod"
-import { tokenAlgorithms } from "../../shared/oauth/jws.ts"
-import { fits, jwkSchema } from "./algorithms.ts"
-import { createSecret, hasCode, isGuessable, KeyFileError, ownFolder, readSecret } from "./files.ts"
-
-const instant = z.number().int().nonnegative()
-export const keyId = z.string().regex(/^[A-Za-z0-9._~-]{1,128}$/)
-const instants = { publishedAt: instant, activeAt: instant.nullable(), retiredAt: instant.nullable() }
-
-const accessKeySchema = z.strictObject({
-  id: keyId,
-  alg: z.enum(tokenAlgorithms),
-  jwk: jwkSchema,
-  ...instants,
-})
-/** Of what this service alone makes and checks: refresh tokens, or quotes. */
-const secretKeySchema = z.strictObject({
-  id: keyId,
-  secret: z.string().regex(/^[0-9a-f]{64}$/),
-  ...instants,
-})
-
-const ringSchema = z.strictObject({
-  /** Random, made with the first keys; the books remember it. */
-  id: z
-    .string()
-    .regex(/^[0-9a-f]{32}$/)
-    .optional(),
-  access: z.array(accessKeySchema),
-  refresh: z.array(secretKeySchema),
-  quote: z.array(secretKeySchema),
-  /** Public halves of keys that are gone: receipts they signed are worth something for ever. */
-  retired: z.array(accessKeySchema.pick({ id: true, alg: true, jwk: true })),
-  /** Kept for ever: a removed key must not come back by a backup of a signer's. */
-  removed: z.array(z.strictObject({ id: keyId, removedAt: instant })),
-})
-export type KeyRing = z.infer<typeof ringSchema>
-export type AccessKey = z.infer<typeof accessKeySchema>
-export type SecretKey = z.infer<typeof secretKeySchema>
-
-/** A ring as it was at some change; a larger number is newer. */
-export type RingVersion = { readonly number: number; readonly ring: KeyRing }
-
-const emptyRing: KeyRing = { access: [], refresh: [], quote: [], retired: [], removed: [] }
+import { createSecret, hasCode, KeyFileError, ownFolder, readSecret } from "./files.ts"
+import { emptyRing, type KeyRing, mostTries, parseRing, type RingStorage, type RingVersion } from "./ring.ts"
 
 const namePattern = /^ring-([1-9][0-9]{0,11})\.json$/
-const mostTries = 100
 
-export function createRingFile(folder: string) {
+export function createRingFile(folder: string): RingStorage {
   const fileOf = (number: number): string => join(folder, `ring-${number}.json`)
 
   async function numbers(): Promise<readonly number[]> {
@@ -61,7 +18,6 @@ export function createRingFile(folder: string) {
     return found.map(Number).sort((a, b) => b - a)
   }
 
-  /** `known` itself when it is still the newest; number 0 when there is none yet. */
   async function read(known?: RingVersion): Promise<RingVersion> {
     for (let tries = 0; tries < mostTries; tries++) {
       const [number = 0] = await numbers()
@@ -74,7 +30,6 @@ export function createRingFile(folder: string) {
     throw new KeyFileError(`${folder}: changes faster than it can be read`)
   }
 
-  /** Changes the newest ring; `change` returns its argument when there is nothing to do. */
   async function update(change: (ring: KeyRing) => KeyRing): Promise<RingVersion> {
     for (let tries = 0; tries < mostTries; tries++) {
       const found = await read()
@@ -95,7 +50,7 @@ export function createRingFile(folder: string) {
     throw new KeyFileError(`${folder}: changes faster than it can be changed`)
   }
 
-  return { open: () => ownFolder(folder), read, update }
+  return { place: folder, open: () => ownFolder(folder), read, update }
 }
 
 /** The id of the ring in a folder; empty without one. Changes nothing, so that a command makes no folder of keys. */
@@ -105,24 +60,6 @@ export async function readRingId(folder: string): Promise<string> {
   } catch (error) {
     if (hasCode(error, "ENOENT")) return ""
     throw error
-  }
-}
-
-/** Its errors name the whole file only, because an excerpt could be a key. */
-function parseRing(file: string, text: string): KeyRing {
-  const parsed = ringSchema.safeParse(jsonOf(text))
-  if (!parsed.success || !parsed.data.access.every(({ alg, jwk }) => fits(alg, jwk)))
-    throw new KeyFileError(`${file}: wanted a key ring as ticket402 writes it`)
-  if ([...parsed.data.refresh, ...parsed.data.quote].some(({ secret }) => isGuessable(secret)))
-    throw new KeyFileError(`${file}: found a key that can be guessed, wanted 32 random bytes in hex`)
-  return parsed.data
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
   }
 }
 

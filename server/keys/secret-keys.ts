@@ -3,8 +3,8 @@ import { type KeyState, stateOf } from "../core/key-ring.ts"
 import { type Keys, SignerUnavailable } from "../ports/keys.ts"
 import type { Now } from "../ports/runtime.ts"
 import { issueRefreshToken, readRefreshToken } from "./refresh-tokens.ts"
+import type { KeyRing, SecretKey } from "./ring.ts"
 import { quoteOverlapSeconds, refreshOverlapSeconds } from "./ring-changes.ts"
-import type { KeyRing, SecretKey } from "./ring-file.ts"
 import { isSealOf, sealOf } from "./seals.ts"
 
 type SecretVerbs = Pick<

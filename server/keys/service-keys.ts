@@ -4,8 +4,9 @@ import { type Keys, SignerUnavailable } from "../ports/keys.ts"
 import type { Logger, Now } from "../ports/runtime.ts"
 import { checkAgainst, readSigner, type Signer } from "./external-signer.ts"
 import { createRingLoader } from "./loaded-ring.ts"
+import type { KeyRing, RingStorage } from "./ring.ts"
 import { type Custody, prepared, renewed } from "./ring-changes.ts"
-import { createRingFile, type KeyRing } from "./ring-file.ts"
+import { createRingFile } from "./ring-file.ts"
 import { createSecretKeys } from "./secret-keys.ts"
 import { createTokenKeys } from "./token-keys.ts"
 
@@ -23,23 +24,26 @@ export type KeyOptions = {
 /** Before a payment is accepted, a signer that failed is not tried again for this long. */
 const pauseSeconds = 5
 
+/** Opens the ring of a folder, as {@link openRing} does. */
+export const openKeys = (folder: string, options: KeyOptions = {}): Promise<Keys> =>
+  openRing(createRingFile(folder), options)
+
 /**
- * Opens the ring of a folder, which it creates when missing, and tries every key. Throws {@link KeyFileError} for a folder
- * or a file that it cannot trust.
+ * Opens the ring, which it creates when missing, and tries every key. Throws {@link KeyFileError} for a storage or a ring
+ * that it cannot trust.
  */
-export async function openKeys(folder: string, options: KeyOptions = {}): Promise<Keys> {
+export async function openRing(storage: RingStorage, options: KeyOptions = {}): Promise<Keys> {
   const { algorithm = "ES256", rotationSeconds = Number.POSITIVE_INFINITY, signer, log } = options
   const now = options.now ?? (() => Math.floor(Date.now() / 1000))
   const custody = (): Custody => ({ algorithm, now: now() })
   const external = signer && readSigner(signer)
-  const file = createRingFile(folder)
-  await file.open()
-  const load = createRingLoader(folder, { signer, log })
+  await storage.open()
+  const load = createRingLoader(storage.place, { signer, log })
   const start = (ring: KeyRing): KeyRing => {
     if (external) checkAgainst(ring, external)
     return prepared(ring, external, custody())
   }
-  let held = await load(await file.update(start))
+  let held = await load(await storage.update(start))
   let failedAt = Number.NEGATIVE_INFINITY
   const tokens = createTokenKeys({
     held: () => held,
@@ -61,9 +65,9 @@ export async function openKeys(folder: string, options: KeyOptions = {}): Promis
       if (now() < failedAt + pauseSeconds) throw new SignerUnavailable("the signer has just failed")
     },
     async refresh() {
-      const found = await file.read(held.version)
+      const found = await storage.read(held.version)
       const due = renewed(found.ring, rotationSeconds, custody()) !== found.ring
-      const newest = due ? await file.update((ring) => renewed(ring, rotationSeconds, custody())) : found
+      const newest = due ? await storage.update((ring) => renewed(ring, rotationSeconds, custody())) : found
       if (newest.number === held.version.number) return
       held = await load(newest)
       log?.info({ keys: held.ring.access.map(({ id }) => id) }, "the keys have changed")

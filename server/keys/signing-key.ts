@@ -8,7 +8,7 @@ import { parseJson } from "../../shared/values/json.ts"
 import { SignerUnavailable } from "../ports/keys.ts"
 import { canonical, createSign, publicJwkOf } from "./algorithms.ts"
 import { KeyFileError } from "./files.ts"
-import type { AccessKey } from "./ring-file.ts"
+import type { AccessKey } from "./ring.ts"
 
 const types = { token: accessTokenType, receipt: receiptType, revocations: revocationsType } as const
 const payloadPattern = /^[A-Za-z0-9_-]{1,8192}$/

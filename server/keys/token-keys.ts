@@ -4,8 +4,8 @@ import { type Keys, SignerUnavailable } from "../ports/keys.ts"
 import type { Now } from "../ports/runtime.ts"
 import { publicJwkOf } from "./algorithms.ts"
 import type { LoadedRing } from "./loaded-ring.ts"
+import type { AccessKey } from "./ring.ts"
 import { accessOverlapSeconds } from "./ring-changes.ts"
-import type { AccessKey } from "./ring-file.ts"
 import type { SigningKey } from "./signing-key.ts"
 
 type TokenVerbs = Pick<

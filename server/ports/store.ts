@@ -78,6 +78,10 @@ export type Store = {
   identity(): Promise<BooksIdentity | null>
   /** Readers with a cursor of another generation start anew. */
   generation(): Promise<string>
+  /** The encrypted key ring, and the number of its changes; null before the first. */
+  keyRing(): Promise<{ number: number; sealed: string | null }>
+  /** Stores the next version of the ring; false, and nothing done, unless `known` is the number of the newest. */
+  replaceKeyRing(input: { known: number; sealed: string }): Promise<boolean>
   /** Puts these offers on sale and marks all others as replaced; answers every offer remembered. */
   publishOffers(input: { offers: readonly Offer[]; now: number }): Promise<readonly OfferRecord[]>
 

@@ -9,6 +9,7 @@ import { createClient, verifyReceipt } from "../../client/index.ts"
 import { createFileStore } from "../../client/node/index.ts"
 import { openKeys } from "../../server/keys/index.ts"
 import { createKeyMaintenance } from "../../server/keys/key-maintenance.ts"
+import { createRingFile } from "../../server/keys/ring-file.ts"
 import { secretHeader } from "../../shared/oauth/messages.ts"
 import { receiptType } from "../../shared/oauth/receipt.ts"
 import { agentHome, runHere } from "../support/cli.ts"
@@ -185,7 +186,7 @@ describe("a receipt", () => {
   it("verifies after its key was retired and not after its removal", async () => {
     let time = Math.floor(Date.now() / 1000)
     const now = () => time
-    const maintenance = createKeyMaintenance(keyFolder, { algorithm: "ES256", now })
+    const maintenance = createKeyMaintenance(createRingFile(keyFolder), { algorithm: "ES256", now })
     for (let day = 0; day < 2; day++) {
       time += 86_400
       await maintenance.rotate()

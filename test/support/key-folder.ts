@@ -4,7 +4,7 @@ import { readdir, readFile } from "node:fs/promises"
 import { join } from "node:path"
 import type { JWK } from "jose"
 import { openKeys, type Signer } from "../../server/keys/index.ts"
-import type { KeyRing } from "../../server/keys/ring-file.ts"
+import type { KeyRing } from "../../server/keys/ring.ts"
 
 /** The ring as the folder holds it, private keys included. */
 export async function readRing(folder: string): Promise<KeyRing> {

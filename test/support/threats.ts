@@ -296,6 +296,8 @@ export const sections: readonly Section[] = [
       "KEY-14": "A key file is swapped while it is read: it is opened once.",
       "KEY-15":
         "A service starts on the books of another issuer or of other keys: it exits with 78 and names both.",
+      "KEY-16":
+        "The database or a dump of it is stolen or changed: it holds signing keys only in encrypted form, bound to their ring.",
     },
   },
   {

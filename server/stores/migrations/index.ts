@@ -4,6 +4,14 @@ import { migration as rotations } from "./0002-rotations.ts"
 import { migration as failedTries } from "./0003-failed-tries.ts"
 import { migration as identity } from "./0004-identity.ts"
 import { migration as failedPayers } from "./0005-failed-payers.ts"
+import { migration as keyRing } from "./0006-key-ring.ts"
 import type { Migration } from "./migration.ts"
 
-export const migrations: readonly Migration[] = [books, rotations, failedTries, identity, failedPayers]
+export const migrations: readonly Migration[] = [
+  books,
+  rotations,
+  failedTries,
+  identity,
+  failedPayers,
+  keyRing,
+]

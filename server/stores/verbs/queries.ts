@@ -13,6 +13,7 @@ import { catchUpQueries } from "./catch-up.ts"
 import { claimQueries } from "./claim.ts"
 import { grantVerbQueries } from "./grants.ts"
 import { identityQueries } from "./identity.ts"
+import { keyRingQueries } from "./key-ring.ts"
 import { leaseQueries } from "./lease.ts"
 import { ledgerVerbQueries } from "./ledger.ts"
 import { offerQueries } from "./offers.ts"
@@ -40,6 +41,7 @@ export const queries: readonly string[] = [
   claimQueries,
   grantVerbQueries,
   identityQueries,
+  keyRingQueries,
   leaseQueries,
   ledgerVerbQueries,
   offerQueries,

@@ -6,6 +6,7 @@ import { catchUp, progress, unbooked } from "./catch-up.ts"
 import { claim } from "./claim.ts"
 import { derive, findGrant, issue, rotate } from "./grants.ts"
 import { generation, identify, identity } from "./identity.ts"
+import { keyRing, replaceKeyRing } from "./key-ring.ts"
 import { lease, release } from "./lease.ts"
 import { entries, history, redemptions, retry } from "./ledger.ts"
 import { publishOffers } from "./offers.ts"
@@ -52,6 +53,7 @@ const readingVerbs = {
   unbooked,
   generation,
   identity,
+  keyRing,
 }
 
 const verbs: { readonly [V in Verb]: VerbFunction<V> } = {
@@ -82,6 +84,7 @@ const verbs: { readonly [V in Verb]: VerbFunction<V> } = {
   conclude,
   catchUp,
   identify,
+  replaceKeyRing,
 }
 
 export const isReading = (verb: Verb): boolean => Object.hasOwn(readingVerbs, verb)

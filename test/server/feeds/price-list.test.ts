@@ -16,6 +16,7 @@ import { createChallenges } from "../../../server/gate/challenges.ts"
 import { endpointsOf } from "../../../server/http/metadata.ts"
 import { openKeys } from "../../../server/keys/index.ts"
 import { createKeyMaintenance } from "../../../server/keys/key-maintenance.ts"
+import { createRingFile } from "../../../server/keys/ring-file.ts"
 import type { Keys } from "../../../server/ports/keys.ts"
 import type { Logger } from "../../../server/ports/runtime.ts"
 import { decodeHeader } from "../../../shared/values/codec.ts"
@@ -221,7 +222,9 @@ describe("the price list", () => {
     const quoteNow = () => list.current()[0]!.prices[0]!.quote!
     const before = quoteNow()
     time += 5
-    await createKeyMaintenance(folder, { algorithm: "ES256", now }).remove(before.split(".")[0]!)
+    await createKeyMaintenance(createRingFile(folder), { algorithm: "ES256", now }).remove(
+      before.split(".")[0]!,
+    )
     await keys.refresh()
     await later(0)
     expect(quoteNow()).not.toBe(before)

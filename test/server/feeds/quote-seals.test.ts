@@ -10,6 +10,7 @@ import { createQuotes, type Quotes } from "../../../server/feeds/quote-seals.ts"
 import { openKeys } from "../../../server/keys/index.ts"
 import { createKeyMaintenance } from "../../../server/keys/key-maintenance.ts"
 import { quoteOverlapSeconds } from "../../../server/keys/ring-changes.ts"
+import { createRingFile } from "../../../server/keys/ring-file.ts"
 import type { Keys } from "../../../server/ports/keys.ts"
 import { Refusal } from "../../../shared/refusals.ts"
 import type { PaymentRequirements } from "../../../shared/x402/messages.ts"
@@ -42,7 +43,7 @@ let time: number
 let keys: Keys
 let quotes: Quotes
 const now = () => time
-const maintenance = () => createKeyMaintenance(folder, { algorithm: "ES256", now })
+const maintenance = () => createKeyMaintenance(createRingFile(folder), { algorithm: "ES256", now })
 
 beforeEach(async () => {
   time = start

@@ -6,8 +6,9 @@ import { calculateJwkThumbprint, compactVerify, importJWK, type JWK } from "jose
 import { beforeEach, describe, expect, it } from "vitest"
 import { KeyFileError, type KeyOptions, openKeys, openRelayerKey } from "../../../server/keys/index.ts"
 import { createKeyMaintenance } from "../../../server/keys/key-maintenance.ts"
+import type { KeyRing } from "../../../server/keys/ring.ts"
 import { accessOverlapSeconds } from "../../../server/keys/ring-changes.ts"
-import { createRingFile, type KeyRing } from "../../../server/keys/ring-file.ts"
+import { createRingFile } from "../../../server/keys/ring-file.ts"
 import { type Keys, SignerUnavailable } from "../../../server/ports/keys.ts"
 import type { Claims } from "../../../shared/oauth/access-token.ts"
 import { readServiceKey } from "../../conformance/forgery.ts"
@@ -27,7 +28,7 @@ beforeEach(async () => {
 
 const open = (options: KeyOptions = {}) => openKeys(folder, { now, ...options })
 const maintenance = (algorithm: "ES256" | "EdDSA" = "ES256") =>
-  createKeyMaintenance(folder, { algorithm, now })
+  createKeyMaintenance(createRingFile(folder), { algorithm, now })
 const claims = (): Claims => ({
   iss: issuer,
   aud: issuer,

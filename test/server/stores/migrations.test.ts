@@ -197,6 +197,7 @@ const landed = [
   "9ffe1be3e1e248ed",
   "ac3bb1e35f82ada2",
   "d2d360cafd3e07a1",
+  "720b1fe1f3266beb",
 ]
 
 /** The same of the texts for PostgreSQL. */
@@ -206,4 +207,5 @@ const landedOnPostgres = [
   "13a6e4089fae224f",
   "709c03bd2f18dc45",
   "55a8f32f91a0c5a2",
+  "10932be640955fa8",
 ]
