@@ -34,7 +34,9 @@ export function whyUnfit(
   const { token } = request
   if (claims.htm !== request.method) return "Its htm is another method."
   if (readProofAddress(claims.htu) !== request.address) return "Its htu is another address."
-  if (Math.abs(now - claims.iat) > proofSeconds) return "Its iat is not now."
+  const age = now - claims.iat
+  if (Math.abs(age) > proofSeconds)
+    return `Its iat is ${Math.abs(age)} s ${age > 0 ? "behind" : "ahead of"} the clock of this server; ${proofSeconds} s are allowed.`
   if (token && claims.ath !== token.hash) return "Its ath is not that of the token."
   if (token && thumbprint !== token.thumbprint) return "Its key is not the one the token is bound to."
   return undefined

@@ -55,6 +55,9 @@ export type HandleGateParts = {
   readonly payAtRoutes?: PayAtRoutes | undefined
 }
 
+/** RFC 9110 §15.5.6. A TRACE reaches a gate only on routes that take every method. */
+const gatedMethods = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
+
 export function createHandleGate({ gate, challenges, log, cors, payAtRoutes }: HandleGateParts): HandleGate {
   /** Redeems a payment at the route. A token that is shown decides alone. */
   function enter(facts: GateFacts, request: GateRequest): Promise<Entry> | undefined {
@@ -73,7 +76,8 @@ export function createHandleGate({ gate, challenges, log, cors, payAtRoutes }: H
     // Frameworks answer OPTIONS in ways of their own, and some pass it to the handler.
     if (cors && method === "OPTIONS") return { status: 204, headers: { "content-length": "0" }, body: "" }
     // A TRACE would send the token back to the page or proxy that made it.
-    if (method === "TRACE") return { status: 405, headers: { "cache-control": "no-store" }, body: "" }
+    if (method === "TRACE")
+      return { status: 405, headers: { "cache-control": "no-store", allow: gatedMethods }, body: "" }
     const { hosts, authorization, dpop, payment, mpp } = readGateFields(facts.rawHeaders, tokenHeader)
     if (hosts > 1) return challenges("host_ambiguous", { scope, pattern: "", tokenHeader })
     const cost = facts.cost?.() ?? 1

@@ -91,10 +91,13 @@ export type TokenRequest = {
    * Uses up the proof of that possession, if there is one, once a request. Called before the effect, and only when the
    * caller's token, secret or payment was found genuine. Throws a Refusal for a proof that was used before.
    */
-  readonly claimProof: () => Promise<void>
+  readonly claimProof: (unbound?: UnboundGrant) => Promise<void>
   /** The route that received the payment: the purchase must open it. */
   readonly gatedRoute?: GatedRoute | undefined
 }
+
+/** A grant without a key. Its holder can prove any number of keys, so the proofs are counted by grant as well. */
+export type UnboundGrant = { readonly grantId: string }
 
 export type TokenAnswer = IssuedAnswer | PendingAnswer
 

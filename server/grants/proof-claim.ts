@@ -14,5 +14,6 @@ export async function claimProofFor(
   if (keyThumbprint === null) return
   const found = await store.findGrant({ by: "id", value: grantId })
   const bound = found?.grant.keyThumbprint
-  if (found && (bound === null || bound === keyThumbprint)) await claimProof()
+  if (bound === null) await claimProof({ grantId })
+  else if (bound === keyThumbprint) await claimProof()
 }

@@ -3,7 +3,14 @@ import { proofAddress } from "../../shared/oauth/dpop.ts"
 import { Refusal } from "../../shared/refusals.ts"
 import { type CheckProof, NonceWanted } from "../gate/proof-check.ts"
 import type { Rate } from "../ports/runtime.ts"
-import type { GrantType, TokenDeps, TokenEndpointAnswer, TokenOptions, TokenRequest } from "./grant-type.ts"
+import type {
+  GrantType,
+  TokenDeps,
+  TokenEndpointAnswer,
+  TokenOptions,
+  TokenRequest,
+  UnboundGrant,
+} from "./grant-type.ts"
 import * as grantTypes from "./index.ts"
 
 /** A request as it came, with the raw values of its DPoP header fields. */
@@ -23,7 +30,7 @@ export const supportedGrantTypes: readonly string[] = [...types.keys()]
 export function createTokenEndpoint(
   deps: TokenDeps & {
     readonly checkProof: CheckProof
-    /** Accepted proofs by key: one key cannot fill the store. */
+    /** Accepted proofs by key, and by grant where any key may prove: no holder can fill the store. */
     readonly proofs: Rate
   },
   options: TokenOptions & { readonly tokenEndpoint: string },
@@ -39,12 +46,13 @@ export function createTokenEndpoint(
     if (verdict.kind === "unproven") throw new Refusal("dpop_proof_invalid", verdict.why)
     const { thumbprint, claim, freshNonce } = verdict
     let claimed: Promise<void> | undefined
-    const claimProof = async () => {
+    const claimProof = async (unbound?: UnboundGrant) => {
+      if (unbound) await deps.proofs.take(`grant ${unbound.grantId}`)
       await deps.proofs.take(thumbprint)
       if (!(await claim())) throw new Refusal("dpop_proof_invalid", "It was used before.")
     }
-    const claimOnce = () => {
-      claimed ??= claimProof()
+    const claimOnce = (unbound?: UnboundGrant) => {
+      claimed ??= claimProof(unbound)
       return claimed
     }
     return { possession: { keyThumbprint: thumbprint, claimProof: claimOnce }, freshNonce }

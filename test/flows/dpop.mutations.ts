@@ -5,9 +5,9 @@ export const mutations: readonly Mutation[] = [
   ...at("server/grants/proof-claim.ts", [
     [
       "DPoP: a copied refresh token uses up no proofs of other keys",
-      "if (found && (bound === null || bound === keyThumbprint)) await claimProof()",
-      "await claimProof()",
-      "DOS-09",
+      "else if (bound === keyThumbprint) await claimProof()",
+      "else await claimProof()",
+      "DOS-09: stores none",
     ],
   ]),
   ...at("server/grants/refresh-token.ts", [
@@ -38,6 +38,11 @@ export const mutations: readonly Mutation[] = [
     ],
   ]),
   ...at("server/grants/payment/answer.ts", [
-    ["DPoP: a repeated purchase uses its proof up", "    await request.claimProof()\n", "", "RPL-25"],
+    [
+      "DPoP: a repeated purchase uses its proof up",
+      "    await request.claimProof(keyThumbprint === null ? { grantId: id } : undefined)\n",
+      "",
+      "RPL-25",
+    ],
   ]),
 ]

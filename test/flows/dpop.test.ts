@@ -229,6 +229,58 @@ describe("a token bound to a key (DPoP)", () => {
     expect(usedKeys()).toEqual(before)
   })
 
+  it("keeps its proof unused while the store is away: 503 at the gate and the token endpoint", async () => {
+    const key = await createProofKey()
+    const { access_token: token, refresh_token: refreshToken } = (await buy(key)).answer.body
+    const terms = { method: "POST", url: `${service.url}/token`, at: seconds() }
+    const { headers } = await postToken(
+      service.url,
+      { ...form, dpop: await proofOf(key, terms) },
+      refreshBody("of.nobody"),
+    )
+    const nonce = headers.get("dpop-nonce") ?? ""
+    const atEndpoint = await proofOf(key, { ...terms, nonce })
+    const atGate = await proofOf(key, { url: `${service.url}/movies/1`, token, at: seconds(), nonce })
+    const renew = () => postToken(service.url, { ...form, dpop: atEndpoint }, refreshBody(refreshToken))
+    const enter = () =>
+      fetch(`${service.url}/movies/1`, { headers: { authorization: `DPoP ${token}`, dpop: atGate } })
+    const lock = new Database(join(service.folder, "ticket402.db"))
+    lock.exec("BEGIN IMMEDIATE")
+    try {
+      const [refused, closed] = await Promise.all([renew(), enter()])
+      expect(refused).toMatchObject({ status: 503, body: { reason: "store_unavailable" } })
+      expect(closed.status).toBe(503)
+      const text = JSON.stringify(refused.body) + (await closed.text())
+      expect(text).toContain("gate_unavailable")
+      for (const secretText of [token, refreshToken, atEndpoint, atGate, key.thumbprint, service.folder])
+        expect(text).not.toContain(secretText)
+    } finally {
+      lock.exec("ROLLBACK")
+      lock.close()
+    }
+    expect((await enter()).status).toBe(200)
+    expect((await renew()).status).toBe(200)
+  })
+
+  it("says how far a proof is from this server's clock", async () => {
+    const key = await createProofKey()
+    const purchase = await preparePurchase(service, await service.customer())
+    const sayOf = async (offset: number) => {
+      const proof = await proofOf(key, {
+        method: "POST",
+        url: `${service.url}/token`,
+        at: seconds() + offset,
+      })
+      const { body } = await postToken(service.url, { ...purchase.headers, dpop: proof })
+      expect(body.reason).toBe("dpop_proof_invalid")
+      return body.error_description
+    }
+    expect(await sayOf(-300)).toMatch(/iat is 30[01] s behind the clock of this server; 60 s are allowed\.$/)
+    expect(await sayOf(300)).toMatch(
+      /iat is (300|299) s ahead of the clock of this server; 60 s are allowed\.$/,
+    )
+  })
+
   it("RPL-25: is given once per proof by every grant type", async () => {
     const key = await createProofKey()
     const { answer, purchase } = await buy(key)

@@ -2,6 +2,14 @@
 import { at, type Mutation } from "../mutations/mutation.ts"
 
 export const mutations: readonly Mutation[] = [
+  ...at("server/grants/proof-claim.ts", [
+    [
+      "DPoP: the proofs of an unbound grant are limited by the grant",
+      "if (bound === null) await claimProof({ grantId })",
+      "if (bound === null) await claimProof()",
+      "DOS-09: refuse the excess proofs of an unbound grant",
+    ],
+  ]),
   ...at("server/http/rate.ts", [
     [
       "requests per peer are limited",

@@ -6,7 +6,14 @@ import { encodeHeader } from "../../shared/values/codec.ts"
 import { paymentSignatureHeader } from "../../shared/x402/messages.ts"
 import { randomAccount } from "../support/payments.ts"
 import { createProofKey, type ProofKey, proofOf, withProof } from "../support/proofs.ts"
-import { openService, postToken, preparePurchase, type TestService, watch } from "../support/service.ts"
+import {
+  openService,
+  postToken,
+  preparePurchase,
+  retryHeaders,
+  type TestService,
+  watch,
+} from "../support/service.ts"
 
 let service: TestService
 afterEach(() => service.close())
@@ -101,6 +108,25 @@ describe("request rates of the token endpoint", () => {
     expect([(await buyWith(key)).status, (await buyWith(key)).status]).toEqual([200, 200])
     expect((await buyWith(key)).body.reason).toBe("rate_limited")
     expect((await buyWith(other)).status).toBe(200)
+  })
+
+  it("DOS-09: refuse the excess proofs of an unbound grant, each by another key", async () => {
+    await open({ limits: { ...limits, requestsPerPeer: 1000, requestsPerToken: 2 } })
+    const purchase = await preparePurchase(service, await service.customer())
+    const { refresh_token } = (await postToken(service.url, purchase.headers)).body
+    const form = { "content-type": "application/x-www-form-urlencoded" }
+    const refreshBody = new URLSearchParams({ grant_type: "refresh_token", refresh_token }).toString()
+    const withKey = async (headers: Record<string, string>, body?: string) => {
+      const [key, at] = [await createProofKey(), Math.floor(Date.now() / 1000)]
+      return withProof(
+        (dpop) => postToken(service.url, { ...headers, dpop }, body),
+        (nonce) => proofOf(key, { method: "POST", url: `${service.url}/token`, at, nonce }),
+      )
+    }
+    const repeat = () => withKey(retryHeaders(purchase))
+    expect([(await repeat()).status, (await withKey(form, refreshBody)).status]).toEqual([200, 200])
+    expect((await repeat()).body.reason).toBe("rate_limited")
+    expect((await withKey(form, refreshBody)).body.reason).toBe("rate_limited")
   })
 
   it("refuse a payer's excess payments before the chain is read", async () => {

@@ -21,7 +21,8 @@ export async function answer(
 ): Promise<TokenAnswer> {
   if (outcome.kind === "repeated") {
     requireOwner(outcome, located, deps, audiencesOf(request, options))
-    await request.claimProof()
+    const { id, keyThumbprint } = outcome.grant
+    await request.claimProof(keyThumbprint === null ? { grantId: id } : undefined)
   }
   const { grant, redemption } = isGiven(outcome)
     ? outcome

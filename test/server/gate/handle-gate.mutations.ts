@@ -5,6 +5,7 @@ export const mutations: readonly Mutation[] = [
   ...at("server/gate/handle-gate.ts", [
     ["OPTIONS reaches no handler", 'if (cors && method === "OPTIONS")', "if (false)", "OPTIONS at a route"],
     ["TRACE returns no token", 'if (method === "TRACE")', "if (false)", "TRACE is answered"],
+    ["a 405 of the gate lists the methods", ", allow: gatedMethods }", " }", "TRACE is answered"],
     ["one Host", "if (hosts > 1)", "if (false)", "two Host fields"],
     [
       "a token in a query is seen in every spelling",

@@ -61,6 +61,7 @@ describe("handleGate", () => {
   it("HTP-04: TRACE is answered with 405 and never passes", async () => {
     const answer = await open()(gateFacts({ method: "TRACE", authorization }))
     expect(answer).toMatchObject({ status: 405, headers: { "cache-control": "no-store" }, body: "" })
+    expect(answer).toMatchObject({ headers: { allow: "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT" } })
     expect(asked).toEqual([])
   })
 
