@@ -88,9 +88,9 @@ export function tokenHook(
     url.searchParams.set("offer", order.offer)
     url.searchParams.set("resource", order.resource)
     const askedAt = now()
-    // A redirect would take the signed payment along.
-    const response = await pay(url, { method: "POST", redirect: "error" })
-    if (response.status !== 200) {
+    // A redirect would take the signed payment along. Not "error", which workerd refuses.
+    const response = await pay(url, { method: "POST", redirect: "manual" })
+    if (response.status !== 200 || response.redirected) {
       discard(response)
       throw new Ticket402Error("purchase_refused", "The token endpoint sold no token.", {
         found: `status ${response.status}`,

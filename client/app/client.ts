@@ -21,6 +21,7 @@ import { createRenewals } from "../wallet/renewal.ts"
 import { createWallet, type GrantSummary } from "../wallet/wallet.ts"
 import { createProvers } from "../wire/dpop.ts"
 import { plainFetch } from "../wire/global-fetch.ts"
+import { adaptToHost } from "../wire/host.ts"
 import { createFetch } from "./fetch.ts"
 import type { ClientOptions } from "./options.ts"
 import { recipientOf, requirePlans, settingsOf } from "./settings.ts"
@@ -71,7 +72,7 @@ export function createClient(options: ClientOptions): Client {
   const { now = () => Date.now() / 1000, random = randomBytes, store = createMemoryStore() } = options
   // Called as a plain function: a browser's fetch throws as a method of any object but its window.
   const given = options.fetch ?? plainFetch
-  const fetch: Fetch = (input, init) => given(input, init)
+  const fetch: Fetch = adaptToHost((input, init) => given(input, init))
 
   const wallet = createWallet(store, policy.payer, now)
   const budget = createBudget(store, limits, now)

@@ -8,6 +8,7 @@ import { requireKnown } from "../core/option-names.ts"
 import { insecure, isPrivateEnough, parseUrl } from "../core/origins.ts"
 import { discard, readJson } from "../wire/bodies.ts"
 import { plainFetch } from "../wire/global-fetch.ts"
+import { adaptToHost } from "../wire/host.ts"
 import { timeoutSignal } from "../wire/timeout.ts"
 import { signerOver } from "./provider-signer.ts"
 
@@ -32,7 +33,7 @@ export type RemoteSignerOptions = {
 export function createRemoteSigner(options: RemoteSignerOptions): TypedDataSigner {
   requireKnown(options, { url: true, address: true, headers: true, timeoutMs: true, fetch: true })
   const { address, headers = {}, timeoutMs = 30_000 } = options
-  const send = options.fetch ?? plainFetch
+  const send = adaptToHost(options.fetch ?? plainFetch)
   const url = parseUrl(options.url)
   if (url?.username !== "" || url.password !== "")
     throw new Ticket402Error("option_invalid", "The option url is wrong.", { wanted: "the URL of a signer" })

@@ -77,13 +77,16 @@ export function createIssuerState(issuer: string, tools: IssuerStateTools): Issu
   const keys = createIssuerKeys(now, async () => json((await discover()).jwks_uri))
 
   async function ask(url: string, headers: Record<string, string> = {}): Promise<Response> {
-    return tools.fetch(url, {
+    const response = await tools.fetch(url, {
       headers,
-      redirect: "error",
+      // Not "error", which workerd refuses. A redirect has no status that is accepted below.
+      redirect: "manual",
       credentials: "omit",
       cache: "no-store",
       signal: timeoutSignal(5000),
     })
+    if (response.redirected) throw new IssuerUnavailable()
+    return response
   }
 
   async function json(url: string): Promise<unknown> {

@@ -15,6 +15,7 @@ import { Ticket402Error } from "../core/errors.ts"
 import { requireKnown } from "../core/option-names.ts"
 import { isPrivateEnough, parseUrl } from "../core/origins.ts"
 import { plainFetch } from "../wire/global-fetch.ts"
+import { adaptToHost } from "../wire/host.ts"
 import { createIssuerState, ResourceUnsold } from "./issuer-state.ts"
 
 export type VerifierOptions = {
@@ -75,7 +76,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
     })
   for (const each of [issuer, resource]) requireIdentifier(each, allowInsecureHttp)
   const now = options.now ?? (() => Math.floor(Date.now() / 1000))
-  const fetch = options.fetch ?? plainFetch
+  const fetch = adaptToHost(options.fetch ?? plainFetch)
   const issuerState = createIssuerState(issuer, {
     resource,
     tokenHeader: shownIn,

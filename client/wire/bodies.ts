@@ -40,13 +40,24 @@ export async function readPrefix(
   return { bytes: bytes.subarray(0, max), isWhole: length <= max && late?.aborted !== true }
 }
 
+/** React Native has no streams of answers: their bodies are in memory already. */
+async function bytesOf(
+  response: Response,
+  max: number,
+  late: AbortSignal | undefined,
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  if (response.body !== undefined) return readBounded(response.body, max, late)
+  const bytes = new Uint8Array(await response.arrayBuffer())
+  return bytes.byteLength > max ? undefined : bytes
+}
+
 /** The text of an answer; undefined when it is longer than `max` bytes, `late`, or not UTF-8. */
 export async function readText(
   response: Response,
   max: number,
   late?: AbortSignal,
 ): Promise<string | undefined> {
-  const bytes = await readBounded(response.body, max, late)
+  const bytes = await bytesOf(response, max, late)
   if (bytes === undefined) return undefined
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes)

@@ -6,11 +6,10 @@ import { parseUrl } from "../core/origins.ts"
 import { waitFor } from "../core/waiting.ts"
 import { discard, readBounded } from "./bodies.ts"
 import { type Prover, wantsNonce } from "./dpop.ts"
+import { acceptedInit, keptMembers } from "./host.ts"
 
 const maxRedirects = 3
 const maxBodyBytes = 10 * 1024 * 1024
-/** Members of a Request that travel along with every repetition. */
-const kept = ["cache", "credentials", "keepalive", "referrerPolicy"] as const
 
 export type RepeatableRequest = {
   readonly url: URL
@@ -33,7 +32,7 @@ export async function repeatable(
   init?: RequestInit,
 ): Promise<RepeatableRequest> {
   // A stream as body wants `duplex`, which the type does not know yet.
-  const request = new Request(input, { ...init, duplex: "half" } as RequestInit)
+  const request = new Request(input, acceptedInit({ ...init, duplex: "half" } as RequestInit))
   const signal = init?.signal ?? (input instanceof Request ? input.signal : undefined)
   signal?.throwIfAborted()
   const hasBody = request.method !== "GET" && request.method !== "HEAD" && request.body !== null
@@ -50,7 +49,7 @@ export async function repeatable(
     body,
     redirect: request.redirect,
     signal,
-    rest: { ...init, ...Object.fromEntries(kept.map((member) => [member, request[member]])) },
+    rest: { ...init, ...keptMembers(request) },
   }
 }
 

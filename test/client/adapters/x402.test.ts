@@ -47,7 +47,10 @@ describe("the hook for stock x402 clients", () => {
     const answers = await Promise.all(Array.from({ length: 20 }, () => hook(context)))
     expect(answers).toEqual(answers.map(() => bearer("t1")))
     expect(await hook({ ...context, requestUrl: `${origin}/movies/2` })).toEqual(bearer("t1"))
-    expect(asked).toEqual([{ url: `${origin}/token?offer=hour%401`, redirect: "error" }])
+    const resource = encodeURIComponent(origin)
+    expect(asked).toEqual([
+      { url: `${origin}/token?offer=hour%401&resource=${resource}`, redirect: "manual" },
+    ])
   })
 
   it("buys again when the token is about to expire or its calls are used up", async () => {
