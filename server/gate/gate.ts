@@ -2,6 +2,7 @@
  * Decides whether the token of a request opens the route. Sells nothing, and reads the store for counted calls and
  * proofs only.
  */
+import { createHash } from "node:crypto"
 import { type Claims, hasScope } from "../../shared/oauth/access-token.ts"
 import { requestAddress } from "../../shared/oauth/dpop.ts"
 import { readCredential, type ShownTokens, whyRefused } from "../../shared/oauth/token-check.ts"
@@ -14,7 +15,7 @@ import type { Now } from "../ports/runtime.ts"
 import type { Charge } from "./account.ts"
 import type { Metering, Shortage } from "./metering.ts"
 import type { CheckProof } from "./proof-check.ts"
-import { createVerifiedTokens, isTooMuch, type KnownToken } from "./verified-tokens.ts"
+import { createVerifiedTokens, isTooMuch } from "./verified-tokens.ts"
 
 export type GateRequest = ShownTokens & {
   /** The raw values of every DPoP header field. */
@@ -82,13 +83,11 @@ export function createGate(
     return !entry || lost ? "token_revoked" : undefined
   }
 
-  async function prove(
-    { hash }: KnownToken,
-    thumbprint: string,
-    request: GateRequest,
-  ): Promise<Refused | Proven> {
+  async function prove(token: string, thumbprint: string, request: GateRequest): Promise<Refused | Proven> {
     const { dpop, method, path } = request
     const address = requestAddress(options.resource, path)
+    // The form in which a proof of possession names a token (RFC 9449 §4.2, `ath`).
+    const hash = createHash("sha256").update(token).digest("base64url")
     const verdict = await checkProof(dpop, { method, address, token: { hash, thumbprint } })
     switch (verdict.kind) {
       case "unproven":
@@ -121,7 +120,7 @@ export function createGate(
       isStale: revocations.age() > feedMaximumSeconds,
     })
     if (refused) return refuse(refused)
-    const proven = claims.cnf && (await prove(known, claims.cnf.jkt, request))
+    const proven = claims.cnf && (await prove(credential.token, claims.cnf.jkt, request))
     if (proven && isRefused(proven)) return proven
     // Precedes the claim: one token could otherwise fill the store with proofs.
     if (isTooMuch(known, at, options.requestsPerToken)) return refuse("too_many_requests")

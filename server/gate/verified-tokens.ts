@@ -1,5 +1,4 @@
 /** Remembers which tokens were verified, so that a repeated call costs no signature check. */
-import { createHash } from "node:crypto"
 import { LRUCache } from "lru-cache"
 import { isMeantFor } from "../../shared/oauth/access-token.ts"
 import { gateRefusals } from "../../shared/refusals.ts"
@@ -7,8 +6,6 @@ import type { Keys, VerifiedToken } from "../ports/keys.ts"
 
 /** A verified token, and how many calls it made, or would have made, in the present window. */
 export type KnownToken = VerifiedToken & {
-  /** base64url of the token's SHA-256, the form in which a proof of possession names it. */
-  readonly hash: string
   windowEndsAt: number
   requests: number
 }
@@ -22,18 +19,17 @@ export function createVerifiedTokens(
   keys: Pick<Keys, "verify">,
   { issuer, resource }: { readonly issuer: string; readonly resource: string },
 ): VerifiedTokens {
-  // Keyed by the hash of the exact bytes, signature included: a forged token with known claims must never hit.
+  // Keyed by the whole text, signature included: a forged token with known claims must never hit.
   const verified = new LRUCache<string, KnownToken>({ max: cacheSize })
 
   return async function findToken(token) {
-    const hash = createHash("sha256").update(token).digest("base64url")
-    const known = verified.get(hash)
+    const known = verified.get(token)
     if (known) return known
     const found = await keys.verify(token)
     if (!found || !isMeantFor(found.claims, { issuer, resources: [resource] })) return undefined
     const { claims, kid } = found
-    const fresh: KnownToken = { claims, kid, hash, windowEndsAt: 0, requests: 0 }
-    verified.set(hash, fresh)
+    const fresh: KnownToken = { claims, kid, windowEndsAt: 0, requests: 0 }
+    verified.set(token, fresh)
     return fresh
   }
 }

@@ -35,7 +35,8 @@ export function authorizationServer(issuer: Issuer): RequestHandler {
   /** The path in the route table. A path without the issuer's own may be a route of the application. */
   function pathOf(req: Request, arrived: string): string | undefined {
     const path = servedPath(arrived)
-    return path !== arrived && hasOwnRoute(req, arrived) ? undefined : path
+    if (path === undefined || path === arrived) return path
+    return hasOwnRoute(req, arrived) ? undefined : path
   }
 
   async function answerTo(req: Request, res: Response, path: string, arrived: string) {
