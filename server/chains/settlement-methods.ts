@@ -18,7 +18,7 @@ export const settlementMethods = {
 export type SettlementMethod = keyof typeof settlementMethods
 
 /** The provider keeps the method from this account. The node itself is well, and answers other requests. */
-export class MethodForbidden extends Error {
+class MethodForbidden extends Error {
   constructor(method: SettlementMethod) {
     super(`a node does not allow ${method}`)
     this.name = "MethodForbidden"
