@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# Installs nginx and a headless Chromium, which tests run and npm does not bring. Works on Debian and its derivatives.
+# Installs nginx, a headless Chromium, PgBouncer and pgbench, which tests and benchmarks run and npm does not bring. Works on Debian and its derivatives.
 set -euo pipefail
 missing=()
 command -v nginx >/dev/null || missing+=(nginx-light)
 command -v chromium-headless-shell >/dev/null || command -v chromium >/dev/null || missing+=(chromium-headless-shell)
+command -v pgbouncer >/dev/null || missing+=(pgbouncer)
+command -v pgbench >/dev/null || missing+=(postgresql-contrib)
 [ ${#missing[@]} -gt 0 ] || exit 0
 root=()
 [ "$(id -u)" -eq 0 ] || root=(sudo -n)

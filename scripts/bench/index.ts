@@ -1,11 +1,12 @@
 /** `npm run bench`: measures the gate, a sale, a durable commit and a settlement, as ratios within one run. */
 import { availableParallelism } from "node:os"
-import { Command, InvalidArgumentError } from "commander"
+import { Argument, Command, InvalidArgumentError } from "commander"
 import { type CommitFigures, measureCommits } from "./commits.ts"
 import { showSpread } from "./figures.ts"
 import { type GateFigures, measureGate } from "./gate.ts"
 import { startGenerator } from "./generator.ts"
 import { measureParts, type PartFigures } from "./parts.ts"
+import { measurePostgres, showPostgres } from "./postgres.ts"
 import { measureSales, type SaleFigures } from "./sale.ts"
 import { openService } from "./service.ts"
 import { measureSettlement, type SettlementFigures } from "./settlement.ts"
@@ -87,12 +88,13 @@ function showSettlement({ gas, gasRatio, perSecond, speedUp, hostile }: Settleme
   ]
 }
 
-const options = new Command("bench")
+const command = new Command("bench")
   .description("measures the gate, a sale, a durable commit and a settlement, in about a minute")
+  .addArgument(new Argument("[part]", "only this part").choices(["postgres"]))
   .option("--json", "print the figures as JSON", false)
   .option("--seconds <number>", "seconds of one slice", parseSeconds, 1.5)
   .parse()
-  .opts<{ json: boolean; seconds: number }>()
+const options = command.opts<{ json: boolean; seconds: number }>()
 
 function parseSeconds(text: string): number {
   const seconds = Number(text)
@@ -100,5 +102,10 @@ function parseSeconds(text: string): number {
   return seconds
 }
 
-const figures = await measure(options.seconds)
-process.stdout.write(`${options.json ? JSON.stringify(figures, null, 2) : show(figures)}\n`)
+function print<T>(figures: T, showFigures: (figures: T) => string): void {
+  process.stdout.write(`${options.json ? JSON.stringify(figures, null, 2) : showFigures(figures)}\n`)
+}
+
+if (command.args[0] === "postgres")
+  print(await measurePostgres(options.seconds), (figures) => showPostgres(figures).join("\n"))
+else print(await measure(options.seconds), show)

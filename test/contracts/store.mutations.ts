@@ -133,8 +133,8 @@ export const mutations: readonly Mutation[] = [
   ...at("server/stores/verbs/revocations.ts", [
     [
       "a rule is published",
-      "await publish(rows, sequence, { kind, offer, before, expiresAt: lastTokenAt(now) }, now)",
-      "",
+      "await book(rows, fact, { grantId: null, redemptionKey: null }, now, revocation)",
+      "await book(rows, fact, { grantId: null, redemptionKey: null }, now)",
       "by rule end all older",
     ],
   ]),

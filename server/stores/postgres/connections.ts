@@ -1,8 +1,9 @@
 /** Connections to a PostgreSQL server: few, encrypted as the address says, and checked before they are used. */
 import type Pg from "pg"
 import type { PoolClient, PoolConfig } from "pg"
-import { StoreFileError, StoreUnavailable } from "../../ports/store.ts"
+import { StoreFileError } from "../../ports/store.ts"
 import type { Address } from "./address.ts"
+import { Undone } from "./errors.ts"
 import { types } from "./rows.ts"
 
 export type Connections = {
@@ -42,8 +43,9 @@ export function createConnections(
       if (await checkServer(client as PoolClient, place)) direct.add(client as PoolClient)
     },
   } satisfies PoolConfig)
-  // An idle connection broke; the pool has dropped it, and the next use opens another.
+  // A connection that breaks fails the statement that uses it; an idle one is replaced at the next use.
   pool.on("error", () => undefined)
+  pool.on("connect", (client) => client.on("error", () => undefined))
 
   return {
     connect: () => pool.connect(),
@@ -75,15 +77,14 @@ const facts = `
 async function checkServer(client: PoolClient, place: string): Promise<boolean> {
   const { rows } = await client.query<ServerFacts>(facts)
   const [found] = rows
-  if (!found) throw new StoreUnavailable("the database answered nothing")
+  if (!found) throw new Undone("the database answered nothing")
   for (const name of ["synchronous_commit", "fsync", "full_page_writes"] as const)
     if (found[name] === "off") throw new StoreFileError(`${place}: found ${name}=off, wanted on`)
   if (found.version < oldestServer)
     throw new StoreFileError(`${place}: found PostgreSQL ${found.version / 10_000n}, wanted 14 or later`)
   if (found.encoding !== "UTF8")
     throw new StoreFileError(`${place}: found a database with encoding ${found.encoding}, wanted UTF8`)
-  if (found.standby !== "false")
-    throw new StoreUnavailable("the database is a standby that cannot be written")
+  if (found.standby !== "false") throw new Undone("the database is a standby that cannot be written")
   // A pooler gives its clients numbers of its own.
   return BigInt((client as { processID?: number | null }).processID ?? 0) === found.pid
 }

@@ -1,14 +1,17 @@
 /** Sorts the errors of PostgreSQL and of the connection to it. Their texts stay inside: they may name values. */
-import { StoreUnavailable } from "../../ports/store.ts"
+import { StoreFileError, StoreUnavailable } from "../../ports/store.ts"
+
+/** Nothing was written, and another try may succeed. */
+export class Undone extends StoreUnavailable {}
 
 const codeOf = (error: unknown): string | undefined =>
   error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined
 
 const isSqlState = (code: string | undefined): code is string => /^[0-9A-Z]{5}$/.test(code ?? "")
 
-/** The transaction met another one and was undone; the next try sees what that one wrote. */
-export const isConflict = (error: unknown): boolean =>
-  ["23505", "40001", "40P01"].includes(codeOf(error) ?? "")
+/** The transaction was undone: it met another one, whose rows the next try sees, or the database was lost. */
+export const mayTryAgain = (error: unknown): boolean =>
+  error instanceof Undone || isOutage(error) || ["23505", "40001", "40P01"].includes(codeOf(error) ?? "")
 
 /** A lock or a statement took longer than it may. */
 const isTimeout = (error: unknown): boolean => ["55P03", "57014"].includes(codeOf(error) ?? "")
@@ -36,4 +39,12 @@ export function errorFor(error: unknown): unknown {
   if (isOutage(error))
     return new StoreUnavailable(`the database cannot be used (${code ?? "connection lost"})`)
   return isSqlState(code) ? new Error(`the store refused the write (${code})`) : error
+}
+
+/** The error of a start. An unknown login, user or database is a matter of the configuration. */
+export function startError(error: unknown, place: string): unknown {
+  const code = codeOf(error) ?? ""
+  if (["28P01", "28000", "3D000"].includes(code))
+    return new StoreFileError(`${place}: the server refused the login (${code})`)
+  return errorFor(error)
 }

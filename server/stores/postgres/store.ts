@@ -4,11 +4,12 @@ import { type Store, StoreUnavailable } from "../../ports/store.ts"
 import { createStore, isReading, perform, type Verb } from "../verbs/verbs.ts"
 import { readAddress } from "./address.ts"
 import { createConnections } from "./connections.ts"
-import { errorFor, isConflict, isOutage } from "./errors.ts"
+import { errorFor, mayTryAgain, startError } from "./errors.ts"
 import { createLane } from "./lane.ts"
 import { loadPg } from "./package.ts"
+import { takesTurns } from "./row-locks.ts"
 import { migrate } from "./schema.ts"
-import { createTransactions } from "./transactions.ts"
+import { createTransactions, type Work } from "./transactions.ts"
 
 export type PostgresOptions = {
   /** `postgres://USER@HOST:PORT/DATABASE`. */
@@ -34,7 +35,10 @@ export async function openPostgresStore({
   const address = readAddress(url, passwordFile)
   const connections = createConnections(await loadPg(), address, { limit, deadlineMs })
   const { read, write } = createTransactions(connections, deadlineMs)
-  const lane = createLane({ writeOnce: write, write: (work) => persist(() => write(work)) })
+  const lane = createLane({
+    writeOnce: (work) => write(work, { inTurn: true }),
+    write: (work) => persist(() => write(work, { inTurn: true })),
+  })
   const running = new Set<Promise<unknown>>()
   let closed = false
 
@@ -43,18 +47,22 @@ export async function openPostgresStore({
     await migrate(client, address.place).finally(() => client.release())
   } catch (error) {
     await connections.close()
-    throw errorFor(error)
+    throw startError(error, address.place)
   }
 
   function call(verb: Verb, input: unknown): Promise<unknown> {
     if (closed) return Promise.reject(new StoreUnavailable("the store is closed"))
-    const answer = isReading(verb)
-      ? persist(() => read((rows) => perform(rows, verb, input))).catch(refuse)
-      : lane(verb, input)
+    const answer = answerTo(verb, input).catch(refuse)
     running.add(answer)
     const forget = () => running.delete(answer)
     answer.then(forget, forget)
     return answer
+  }
+
+  function answerTo(verb: Verb, input: unknown): Promise<unknown> {
+    const work: Work<unknown> = (rows) => perform(rows, verb, input)
+    if (isReading(verb)) return persist(() => read(work))
+    return takesTurns(verb) ? lane(verb, input) : persist(() => write(work, { inTurn: false }))
   }
 
   /** Tries again what was undone, as long as the deadline allows. */
@@ -65,7 +73,7 @@ export async function openPostgresStore({
         return await work()
       } catch (error) {
         const isLate = performance.now() >= deadline
-        if (isLate || !(isConflict(error) || isOutage(error))) throw error
+        if (isLate || !mayTryAgain(error)) throw error
         await sleep(5 + Math.random() * 45)
       }
     }

@@ -35,25 +35,27 @@ const q = ledgerQueries
 /** The grant and the redemption an entry is about. */
 export type Subject = Pick<LedgerEntry, "grantId" | "redemptionKey">
 
-/** Resolves to the sequence of the entry. */
-export async function book(rows: Rows, fact: LedgerFact, subject: Subject, at: number): Promise<number> {
-  const { grantId, redemptionKey } = subject
-  const facts = JSON.stringify(fact.facts)
-  const row = await rows.get(q.insert, { at, kind: fact.kind, grantId, redemptionKey, facts })
-  return integer(row?.sequence)
-}
-
-/** Publishes an entry to gates. */
-export async function publish(
+/** Books a fact, and publishes to gates the revocation that it means to them. */
+export async function book(
   rows: Rows,
-  sequence: number,
-  revocation: Revocation,
+  fact: LedgerFact,
+  { grantId, redemptionKey }: Subject,
   at: number,
+  revocation: Revocation | null = null,
 ): Promise<void> {
-  await rows.run(q.dropRevocations, { until: livingSince(at) })
-  const jti = revocation.kind === "token" ? revocation.jti : null
-  const { expiresAt } = revocation
-  await rows.run(q.publish, { sequence, content: JSON.stringify(revocation), jti, expiresAt })
+  if (revocation) await rows.run(q.dropRevocations, { until: livingSince(at) })
+  await rows.append({
+    at,
+    kind: fact.kind,
+    grantId,
+    redemptionKey,
+    facts: JSON.stringify(fact.facts),
+    revocation: revocation && {
+      content: JSON.stringify(revocation),
+      jti: revocation.kind === "token" ? revocation.jti : null,
+      expiresAt: revocation.expiresAt,
+    },
+  })
 }
 
 /** Saves the grant; its end, when that is news, is booked and published. */
@@ -68,8 +70,8 @@ export async function saveGrant(
   await updateGrant(rows, after)
   if (!after.ended || before.ended) return
   const { reason } = after.ended
-  const sequence = await book(rows, endedFact(reason, revoked), { grantId: after.id, redemptionKey }, at)
-  await publish(rows, sequence, endOf(after, reason, at), at)
+  const subject = { grantId: after.id, redemptionKey }
+  await book(rows, endedFact(reason, revoked), subject, at, endOf(after, reason, at))
 }
 
 /** Ends the living grants of a subject that began before; resolves to their number. */

@@ -5,7 +5,7 @@ import type { Grant } from "../../core/grant.ts"
 import { movedFact, toppedFact } from "../../core/ledger-facts.ts"
 import type { MoveEffect, Redemption } from "../../core/redemption.ts"
 import { family, readGrant, updateTerms } from "./grants.ts"
-import { book, lastTokenAt, publish, saveGrant } from "./ledger.ts"
+import { book, lastTokenAt, saveGrant } from "./ledger.ts"
 import { readCurrent, saveRedemption } from "./redemptions.ts"
 import type { Rows } from "./rows.ts"
 
@@ -34,8 +34,9 @@ export async function saveTopUp(
   await updateTerms(rows, effect.grant)
   await saveGrant(rows, grant, effect.grant, bought.key, at)
   const subject = { grantId: id, redemptionKey: bought.key }
-  const sequence = await book(rows, toppedFact(bought, effect), subject, at)
-  if (effect.tokensFrom !== null) await publish(rows, sequence, changeOfTokens(id, effect.tokensFrom, at), at)
+  const { tokensFrom } = effect
+  const superseded = tokensFrom === null ? null : changeOfTokens(id, tokensFrom, at)
+  await book(rows, toppedFact(bought, effect), subject, at, superseded)
   return after
 }
 

@@ -19,4 +19,24 @@ export type Rows = {
   all(sql: string, values?: Values): Later<readonly Row[]>
   /** Resolves to the number of rows changed. */
   run(sql: string, values?: Values): Later<number>
+  /**
+   * Adds an entry to the ledger, and publishes its revocation. Sequences are in the order of commits: a reader that has seen
+   * one never misses a lower one that is committed later. So a verb does not learn the sequence.
+   */
+  append(entry: NewEntry): Later<void>
+}
+
+export type NewEntry = {
+  readonly at: number
+  readonly kind: string
+  readonly grantId: string | null
+  readonly redemptionKey: string | null
+  /** JSON. */
+  readonly facts: string
+  /** For gates; `content` is JSON. */
+  readonly revocation: {
+    readonly content: string
+    readonly jti: string | null
+    readonly expiresAt: number
+  } | null
 }

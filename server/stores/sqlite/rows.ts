@@ -1,5 +1,7 @@
 /** The row port on SQLite: each statement is prepared when the store opens, and returns at once. */
 import type BetterSqlite3 from "better-sqlite3"
+import { integer } from "../records/columns.ts"
+import { ledgerQueries } from "../records/ledger.ts"
 import type { Row, Rows } from "../records/rows.ts"
 import { queries } from "../verbs/queries.ts"
 
@@ -20,5 +22,11 @@ export function createRows(db: Pick<BetterSqlite3.Database, "prepare">): Rows {
     get: (sql, values = {}) => statementOf(sql).get(values),
     all: (sql, values = {}) => statementOf(sql).all(values),
     run: (sql, values = {}) => statementOf(sql).run(values).changes,
+    append({ revocation, ...entry }) {
+      // No other transaction writes at the same time, so sequences are in the order of commits.
+      const row = statementOf(ledgerQueries.insert).get(entry)
+      if (revocation)
+        statementOf(ledgerQueries.publish).run({ ...revocation, sequence: integer(row?.sequence) })
+    },
   }
 }

@@ -4,7 +4,7 @@ import { type RevokedBy, ruleFact, tokenRevokedFact } from "../../core/ledger-fa
 import type { NumberedRevocation, RevocationTarget } from "../../ports/records.ts"
 import { integer, text } from "../records/columns.ts"
 import { readGrant } from "../records/grants.ts"
-import { book, endGrantsOf, lastTokenAt, living, livingSince, publish, saveGrant } from "../records/ledger.ts"
+import { book, endGrantsOf, lastTokenAt, living, livingSince, saveGrant } from "../records/ledger.ts"
 import { readCurrent } from "../records/redemptions.ts"
 import type { Row, Rows } from "../records/rows.ts"
 
@@ -58,8 +58,8 @@ async function revokeToken(
 ): Promise<number> {
   const grant = await readGrant(rows, grantId)
   if (!grant || grant.ended || (await rows.get(q.ofToken, { jti }))) return 0
-  const sequence = await book(rows, tokenRevokedFact(author, jti), { grantId, redemptionKey: null }, now)
-  await publish(rows, sequence, { kind, jti, expiresAt }, now)
+  const subject = { grantId, redemptionKey: null }
+  await book(rows, tokenRevokedFact(author, jti), subject, now, { kind, jti, expiresAt })
   return 1
 }
 
@@ -73,8 +73,8 @@ async function revokeByRule(
   // Without a living grant there is no living token.
   if (ended === 0) return 0
   const fact = ruleFact(author, { offer, before }, ended)
-  const sequence = await book(rows, fact, { grantId: null, redemptionKey: null }, now)
-  await publish(rows, sequence, { kind, offer, before, expiresAt: lastTokenAt(now) }, now)
+  const revocation = { kind, offer, before, expiresAt: lastTokenAt(now) }
+  await book(rows, fact, { grantId: null, redemptionKey: null }, now, revocation)
   return ended
 }
 

