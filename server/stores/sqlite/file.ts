@@ -91,7 +91,10 @@ function preparePrivateFile(file: string, fileSystemOf: FileSystemOf): void {
     checkFile(file, lstatSync(file))
   } catch (error) {
     if (error instanceof StoreFileError) throw error
-    throw new StoreFileError(`${file}: cannot be opened (${codeOf(error) ?? "unknown"})`)
+    const code = codeOf(error) ?? "unknown"
+    throw new StoreFileError(
+      `${file}: cannot be opened (${code}), wanted a file in a folder that this user may write`,
+    )
   }
 }
 

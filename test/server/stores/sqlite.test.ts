@@ -341,6 +341,16 @@ describe("the database file", () => {
     await expect(refused).rejects.toThrow(`${file}: found mode 0${mode.toString(8)}, wanted 0600`)
   })
 
+  it("is refused in one sentence where its folder cannot be made", async () => {
+    await writeFile(join(directory, "a-file"), "")
+    file = join(directory, "a-file", "ticket402.db")
+    const refused = open()
+    await expect(refused).rejects.toBeInstanceOf(StoreFileError)
+    await expect(refused).rejects.toThrow(
+      `${file}: cannot be opened (EEXIST), wanted a file in a folder that this user may write`,
+    )
+  })
+
   it("is refused when it is a link, a directory or no database", async () => {
     await symlink(join(directory, "elsewhere.db"), file)
     await expect(open()).rejects.toThrow("found a symbolic link, wanted a regular file")
