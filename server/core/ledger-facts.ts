@@ -60,6 +60,8 @@ type FactsOf = {
   imported: PaymentFacts & PlaceFacts
   /** The opener of the nonce of a payment found on the chain got a grant for it. */
   claimed: PaymentFacts & PlaceFacts & { readonly offer?: string }
+  /** The owner of a purchase got a new grant, because a reused refresh token had ended the one before. */
+  recovered: { readonly before: string }
   ended: { readonly reason: GrantEnd } & Partial<RevokedFacts>
   /** A grant without a payment. */
   admitted: { readonly client: string; readonly scope: string }
@@ -235,6 +237,9 @@ export const whitelistFact = (
   kind,
   facts: { entry: row.id, scope: row.scope, by: row.by },
 })
+
+/** `before` is the id of the grant that ended. */
+export const recoveredFact = (before: string): Fact<"recovered"> => ({ kind: "recovered", facts: { before } })
 
 export const payeeChangedFact = (before: Address, after: Address): Fact<"payee_changed"> => ({
   kind: "payee_changed",

@@ -114,6 +114,11 @@ export type Store = {
    * exactly once. Resolves to the rows stored afterwards; null for an unknown key.
    */
   issue(input: { key: string } & IssueRequest): Promise<Redeemed | null>
+  /**
+   * Gives the owner of a payment a new grant with the rest of one that a reused refresh token ended, as
+   * `core/recovery.ts` decides. Resolves to the rows stored afterwards; null for an unknown key.
+   */
+  recover(input: { key: string; id: string } & IssueRequest): Promise<Redeemed | null>
   /** Rotates the refresh token of a grant as `core/grant.ts` decides; null when there is no such grant. */
   rotate(
     input: { grantId: string } & RotateRequest,

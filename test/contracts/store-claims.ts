@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { auditBooks } from "../../server/books/audit.ts"
 import { importedPayment } from "../../server/core/imported.ts"
+import { openMeter } from "../../server/core/units.ts"
 import type { ClaimOrder, Redeemed } from "../../server/ports/records.ts"
 import type { Store } from "../../server/ports/store.ts"
 import { sepolia } from "../../shared/networks/sepolia.ts"
@@ -101,6 +102,31 @@ export function claimContract(name: string, open: () => Promise<OpenedStore>): v
         reason: "authorization_conflict",
       })
       expect(await kinds()).toEqual(["imported", "claimed"])
+    })
+
+    it("TOK-30: give the owner one new grant in place of one that a reused refresh token ended", async () => {
+      const { transfer, asset: sold } = orderOf()
+      const key = exactEip3009.redemptionKey(84532, sold, transfer)
+      const order = orderOf({ key, payer: transfer.payer, transfer, grant: { meter: openMeter(10) } })
+      await store.redeem(order)
+      const lives = { full: 300, pending: 60 }
+      const now = start + 100
+      const slice = { grantId: order.grant.id, holder: "gate", cost: 1, reports: [], now: start }
+      expect((await store.takeUnits(slice)).slice?.units).toBe(2)
+      const recover = (id: string) => store.recover({ key: order.key, id, jti: id, now, lives })
+      expect(await recover("early")).toMatchObject({ grant: { id: order.grant.id } })
+      const rotation = { opening: null, keyThumbprint: null, resources: [], peer: "peer", now, lives }
+      const rotate = (generation: number) =>
+        store.rotate({ grantId: order.grant.id, generation, jti: randomHex(8), ...rotation })
+      for (const generation of [0, 1, 0]) await rotate(generation)
+      const recovered = await Promise.all([recover("first"), recover("second")])
+      expect(recovered).toMatchObject([
+        { grant: { id: "first", ended: null, expiresAt: order.grant.expiresAt, meter: { left: 8 } } },
+        { grant: { id: "first" } },
+      ])
+      expect(await rotate(0)).toMatchObject({ decision: { reason: "refresh_token_reused" } })
+      expect(await kinds()).toEqual(["redeemed", "ended", "recovered"])
+      expect(await auditBooks(store)).toEqual([])
     })
   })
 }

@@ -133,7 +133,8 @@ export const sections: readonly Section[] = [
       "TOK-26": "A signing key is stolen: one command removes it and its tokens are refused.",
       "TOK-28": "A token has 100 kB of claims: it is refused before it is parsed.",
       "TOK-29": "The header is malformed: it is refused within 50 ms.",
-      "TOK-30": "An old refresh token is used again: the grant ends.",
+      "TOK-30":
+        "An old refresh token is used again: the grant ends, and only the payment with its secret gets the rest again.",
       "TOK-31":
         "Five tabs refresh with one token at the same time: all get the same answer, and the grant lives on.",
       "TOK-32": "Twice the bought number of calls arrives at once: exactly the bought number passes.",

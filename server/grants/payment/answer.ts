@@ -24,9 +24,8 @@ export async function answer(
     const { id, keyThumbprint } = outcome.grant
     await request.claimProof(keyThumbprint === null ? { grantId: id } : undefined)
   }
-  const { grant, redemption } = isGiven(outcome)
-    ? outcome
-    : await awaitToken(outcome, request.signal, deps, options)
+  const known = isGiven(outcome) ? outcome : await awaitToken(outcome, request.signal, deps, options)
+  const { grant, redemption } = await recovered(known, located, deps, options)
   const over = whyOver(grant, settlementState(redemption.state), deps.now())
   if (over) throw new Refusal(over)
   const view = settlementView(redemption)
@@ -38,6 +37,29 @@ export async function answer(
 /** Whether the purchase was delivered: a grant has its token, or a top-up has added to its grant. */
 const isGiven = ({ grant, redemption: { topUp } }: Redeemed): boolean =>
   topUp ? topUp.gave !== null : isIssued(grant)
+
+/**
+ * A reused refresh token ended the grant: a thief may have it, but not the secret, so the secret gets the rest of the
+ * purchase with tokens of its own. The secret of a further payment proves that payment only.
+ */
+async function recovered(
+  known: Redeemed,
+  { proof }: Located,
+  deps: TokenDeps,
+  { lives }: TokenOptions,
+): Promise<Redeemed> {
+  const { grant, redemption } = known
+  const isOpener = grant.opening !== null && proof.opening === grant.opening && redemption.topUp === null
+  if (grant.ended?.reason !== "refresh_token_reused" || !isOpener) return known
+  const fresh = { id: freshId(deps.random), jti: freshId(deps.random), now: deps.now(), lives }
+  const after = (await deps.store.recover({ key: redemption.key, ...fresh })) ?? known
+  if (after.grant.id === fresh.id)
+    deps.log.warn(
+      { grant: fresh.id, before: grant.id },
+      "a grant that a reused refresh token ended was recovered by the secret of its purchase",
+    )
+  return after
+}
 
 /** The stored row with its token once the payment settled, or the row without one when the wait reaches its limit. */
 async function awaitToken(

@@ -79,7 +79,8 @@ export async function rotate(
   const grant = await readGrant(rows, grantId)
   if (!grant) return null
   const redemption = await readCurrent(rows, grantId)
-  if (!grant.paid && !(await isListed(rows, grant)))
+  // A grant that has ended keeps the reason of its end.
+  if (!grant.paid && !grant.ended && !(await isListed(rows, grant)))
     return { decision: { kind: "refused", reason: "access_denied" }, redemption }
   const decision = rotateGrant(grant, stateOf(redemption), request)
   if (decision.grant) await saveGrant(rows, grant, decision.grant, redemption?.key ?? null, request.now)
@@ -96,7 +97,7 @@ export async function derive(
   const refuse = (reason: "subject_token_invalid" | "access_denied") =>
     ({ decision: { kind: "refused", reason }, redemption }) as const
   if (shown && (await rows.get(q.isRevoked, { grantId, ...shown }))) return refuse("subject_token_invalid")
-  if (!parent.paid && !(await isListed(rows, parent))) return refuse("access_denied")
+  if (!parent.paid && !parent.ended && !(await isListed(rows, parent))) return refuse("access_denied")
   const since = request.now - longestTokenSeconds
   const recent = integer((await rows.get(q.countDerived, { grantId, since }))?.derived)
   const decision = deriveFrom(parent, stateOf(redemption), recent, request)

@@ -17,6 +17,7 @@ import { keyRingQueries } from "./key-ring.ts"
 import { leaseQueries } from "./lease.ts"
 import { ledgerVerbQueries } from "./ledger.ts"
 import { offerQueries } from "./offers.ts"
+import { recoverQueries } from "./recover.ts"
 import { redeemQueries } from "./redeem.ts"
 import { revocationQueries } from "./revocations.ts"
 import { settlementQueries } from "./settlement.ts"
@@ -45,6 +46,7 @@ export const queries: readonly string[] = [
   leaseQueries,
   ledgerVerbQueries,
   offerQueries,
+  recoverQueries,
   redeemQueries,
   revocationQueries,
   settlementQueries,

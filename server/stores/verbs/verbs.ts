@@ -10,6 +10,7 @@ import { keyRing, replaceKeyRing } from "./key-ring.ts"
 import { lease, release } from "./lease.ts"
 import { entries, history, redemptions, retry } from "./ledger.ts"
 import { publishOffers } from "./offers.ts"
+import { recover } from "./recover.ts"
 import { recall, redeem } from "./redeem.ts"
 import { revocations, revoke } from "./revocations.ts"
 import { conclude, due, failedGas, mined, paidBlocks, paidIn } from "./settlement.ts"
@@ -63,6 +64,7 @@ const verbs: { readonly [V in Verb]: VerbFunction<V> } = {
   claim,
   topUp,
   issue,
+  recover,
   rotate,
   derive,
   takeUnits,
