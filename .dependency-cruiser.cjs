@@ -14,7 +14,7 @@ const home = (pkg, homes) => ({
   to: { path: `node_modules/${pkg}/` },
 })
 const server = (...rooms) => `server/(${rooms.join("|")})/`
-const useCases = server("gate", "grants", "access", "feeds", "settlement", "books")
+const useCases = server("gate", "grants", "access", "feeds", "settlement", "books", "delivery")
 const edges = ["stores", "chains", "keys"]
 const inner = ["core", "ports"]
 
@@ -98,6 +98,7 @@ module.exports = {
     },
     home("better-sqlite3", "^(server/stores/|client/node/)"),
     home("pg", "^server/stores/postgres/"),
+    home("csv-stringify", "^server/admin/"),
     home("express", "^server/(adapters|commands)/"),
     home("pino", "^server/app/"),
     home("axios", "^client/adapters/axios\\.ts$"),

@@ -20,7 +20,7 @@ export type GuardDeps = {
 export async function admit(request: Request, deps: GuardDeps): Promise<AdminIdentity> {
   requireHost(request, deps.hosts)
   requireOwnOrigin(request)
-  const token = /^bearer +(\S{1,512})$/i.exec(request.headers.get("authorization") ?? "")?.[1]
+  const token = bearerOf(request)
   const identity = token === undefined ? undefined : deps.tokens.find(token)
   if (!identity) {
     await take(deps.failures, "failures")
@@ -29,6 +29,9 @@ export async function admit(request: Request, deps: GuardDeps): Promise<AdminIde
   await take(deps.requests, identity.name)
   return identity
 }
+
+export const bearerOf = ({ headers }: Request): string | undefined =>
+  /^bearer +(\S{1,512})$/i.exec(headers.get("authorization") ?? "")?.[1]
 
 /** A page that lets its own name point to this machine (DNS rebinding) still sends that name as the host. */
 function requireHost(request: Request, hosts: readonly string[]): void {

@@ -2,6 +2,7 @@
 import { z } from "zod"
 import { historyView, paymentView } from "../books/payment-view.ts"
 import { redemptionStates } from "../core/redemption.ts"
+import { collect } from "../delivery/ledger-reader.ts"
 import { json } from "../http/respond.ts"
 import type { Store } from "../ports/store.ts"
 import { limit, readQuery, sequence } from "./input.ts"
@@ -10,17 +11,22 @@ import type { AdminRoute } from "./routes.ts"
 
 const query = z.strictObject({ state: z.enum(redemptionStates).optional(), after: sequence, limit })
 
-export const paymentRoutes = (store: Pick<Store, "redemptions" | "history">): readonly AdminRoute[] => [
+export const paymentRoutes = (
+  store: Pick<Store, "newest" | "firstSince" | "redemptions" | "history">,
+): readonly AdminRoute[] => [
   {
     method: "GET",
     path: "/api/payments",
     role: "read",
     async handle({ request }) {
       const { state = null, after, limit } = readQuery(request, query)
-      const page = await store.redemptions({ state, after, limit })
+      const page = { after, limit }
+      const { found, last, isEnd } = await collect(store, {}, page, (range) =>
+        store.redemptions({ state, ...range }),
+      )
       return json(200, {
-        payments: page.map(({ sequence, redemption }) => ({ sequence, ...paymentView(redemption) })),
-        next: page.length < limit ? null : page.at(-1)?.sequence,
+        payments: found.map(({ sequence, redemption }) => ({ sequence, ...paymentView(redemption) })),
+        next: isEnd ? null : last,
       })
     },
   },

@@ -1,6 +1,8 @@
 /** Composes the admin address: tokens, limits and endpoints. */
 import { type ActionDeps, actionRoutes } from "../admin/actions.ts"
 import { type AdminHandler, createAdminHandler } from "../admin/handler.ts"
+import { ledgerRoutes } from "../admin/ledger-api.ts"
+import { type OverviewDeps, overviewRoutes } from "../admin/overview.ts"
 import { paymentRoutes } from "../admin/payments-api.ts"
 import { type Config, ConfigError } from "../config/config.ts"
 import { createFeed } from "../feeds/feed.ts"
@@ -16,8 +18,9 @@ const failedRequests = 100
 
 /** Undefined without `admin.tokens`. Throws KeyFileError for a token file that cannot be trusted. */
 export async function createAdmin(
-  { admin }: Config,
-  deps: { readonly store: Store } & Pick<ActionDeps, "onEnded" | "onRetried">,
+  { admin, limits }: Config,
+  deps: { readonly store: Store } & Pick<ActionDeps, "onEnded" | "onRetried"> &
+    Pick<OverviewDeps, "networks">,
   { now, log, own }: Runtime,
 ): Promise<AdminHandler | undefined> {
   if (admin.tokens.length === 0) return undefined
@@ -31,6 +34,8 @@ export async function createAdmin(
     failures: createRate(failedRequests),
   }
   return createAdminHandler({ ...guard, log }, [
+    ...overviewRoutes({ ...deps, limits, now }),
+    ...ledgerRoutes(deps.store),
     ...paymentRoutes(deps.store),
     ...actionRoutes({ ...deps, now }),
   ])

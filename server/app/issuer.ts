@@ -151,7 +151,11 @@ async function compose(
     runtime,
   )
 
-  const admin = await createAdmin(config, { store, onEnded: noteEnded, onRetried: worker.wake }, runtime)
+  const admin = await createAdmin(
+    config,
+    { store, networks: shops, onEnded: noteEnded, onRetried: worker.wake },
+    runtime,
+  )
 
   // A relayer's key may have been used elsewhere: the books learn of that before the worker takes a nonce.
   own(bookkeeper, { start: () => startBooks(bookkeeper), stop: bookkeeper.stop })

@@ -131,7 +131,9 @@ function limitReached(
   return undefined
 }
 
-const isOpen = ({ lost }: Exposure, limits: ExposureLimits): boolean => lost > 0n && lost >= limits.dailyLoss
+/** Whether the loss breaker is open. */
+export const isOpen = ({ lost }: Pick<Exposure, "lost">, limits: ExposureLimits): boolean =>
+  lost > 0n && lost >= limits.dailyLoss
 
 /** Half open: one payment in the first minute, and twice as many in each that follows. Undefined when none is left. */
 function probe(breaker: Breaker, now: number): Breaker | undefined {

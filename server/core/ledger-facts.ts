@@ -89,6 +89,30 @@ type FactsOf = {
 
 export type LedgerKind = keyof FactsOf
 
+const kinds = {
+  redeemed: true,
+  settled: true,
+  failed: true,
+  reopened: true,
+  dead: true,
+  retried: true,
+  imported: true,
+  ended: true,
+  admitted: true,
+  token_revoked: true,
+  revoked: true,
+  topped_up: true,
+  taken_back: true,
+  derived: true,
+  recovered: true,
+  credited: true,
+  claimed: true,
+  payee_changed: true,
+  whitelist_added: true,
+  whitelist_removed: true,
+} satisfies Record<LedgerKind, true>
+export const ledgerKinds = Object.keys(kinds) as readonly LedgerKind[]
+
 type Fact<K extends LedgerKind> = { readonly kind: K; readonly facts: Readonly<FactsOf[K]> }
 
 export type LedgerFact = { [K in LedgerKind]: Fact<K> }[LedgerKind]

@@ -8,7 +8,8 @@ import type { TopUpRequest } from "../core/credit.ts"
 import type { ExposureLimits, LimitName } from "../core/exposure.ts"
 import type { Grant, NewGrant, TokenLives } from "../core/grant.ts"
 import type { LedgerEntry } from "../core/ledger-facts.ts"
-import type { Evidence, Redemption, SettlePolicy } from "../core/redemption.ts"
+import type { LedgerFilter } from "../core/ledger-filter.ts"
+import type { Evidence, Redemption, RedemptionState, SettlePolicy } from "../core/redemption.ts"
 import type { TopUp } from "../core/top-up.ts"
 import type { WhitelistEntry } from "../core/whitelist.ts"
 
@@ -180,6 +181,32 @@ export type RedemptionHistory = {
   /** Oldest first. */
   readonly transactions: readonly RelayTransaction[]
   readonly entries: readonly LedgerEntry[]
+}
+
+/** The members by which sales are summed. */
+export const sumNames = ["offer", "network", "asset", "payer"] as const
+export type SumName = (typeof sumNames)[number]
+
+export type SumsRequest = {
+  readonly filter: LedgerFilter
+  /** Null sums everything of an asset. */
+  readonly by: SumName | null
+  /** Length of a period in seconds; null for one sum over all time. */
+  readonly per: number | null
+}
+
+/** Payments of one state, by the time of their sale. */
+export type SaleSum = {
+  readonly state: RedemptionState
+  readonly network: string
+  readonly asset: Address
+  /** The value of the member that was asked for; null where the sale has none. */
+  readonly name: string | null
+  /** Start of the period; null for all time. */
+  readonly since: number | null
+  readonly payments: number
+  /** Atomic units. */
+  readonly value: bigint
 }
 
 export type InFlight = { readonly transaction: RelayTransaction; readonly redemptions: readonly Redemption[] }

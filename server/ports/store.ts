@@ -12,6 +12,7 @@ import type {
 } from "../core/grant.ts"
 import type { BookRow, Doubles, Exposure } from "../core/invariants.ts"
 import type { LedgerEntry, Revoker } from "../core/ledger-facts.ts"
+import type { LedgerFilter, LedgerPlace } from "../core/ledger-filter.ts"
 import type { Offer, OfferRecord } from "../core/offers.ts"
 import type { Move, Redemption, RedemptionState } from "../core/redemption.ts"
 import type { Meter, SliceReport } from "../core/units.ts"
@@ -31,7 +32,9 @@ import type {
   RedemptionHistory,
   RelayTransaction,
   RevocationTarget,
+  SaleSum,
   SignedBytes,
+  SumsRequest,
   TopUpOrder,
   TopUpOutcome,
   TransferId,
@@ -172,6 +175,25 @@ export type Store = {
   revocations(input: { cursor: number; limit: number; now: number }): Promise<readonly NumberedRevocation[]>
   entries(input: { after: number; limit: number }): Promise<readonly LedgerEntry[]>
 
+  /** The newest entry, with the present generation of the books; sequence 0 before the first entry. */
+  newest(): Promise<LedgerPlace>
+  /** The sequence of the first entry at or after a time; null when there is none yet. */
+  firstSince(input: { from: number }): Promise<number | null>
+  /**
+   * The sequence to read on after; null for a place in other books: unknown ones, or entries that were lost with a
+   * restored backup.
+   */
+  resume(input: LedgerPlace): Promise<number | null>
+  /** Entries that match, oldest first, of the sequences after `after` up to `until`. */
+  ledger(input: {
+    filter: LedgerFilter
+    after: number
+    until: number
+    limit: number
+  }): Promise<readonly LedgerEntry[]>
+  /** Exact sums of the sales whose entries match, of the sequences after `after` up to `until`. */
+  sums(input: SumsRequest & { after: number; until: number }): Promise<readonly SaleSum[]>
+
   /**
    * Consumes a key, such as that of a proof, and remembers it until a repeat would be useless anyway. `used`: the key
    * was consumed before. `full`: more keys are remembered than a service of this size needs.
@@ -199,10 +221,14 @@ export type Store = {
     now: number
   }): Promise<{ readonly kind: "admitted"; readonly grant: IssuedGrant } | { readonly kind: "refused" }>
 
-  /** Redemptions in the order of their sale, with the sequence of the ledger's entry on it. */
+  /**
+   * Redemptions in the order of their sale, with the sequence of the ledger's entry on it, up to `until` where that is
+   * given.
+   */
   redemptions(input: {
     state: RedemptionState | null
     after: number
+    until?: number
     limit: number
   }): Promise<readonly { sequence: number; redemption: Redemption }[]>
   /** All that is kept of a redemption: every transaction it ever rode in, and every entry. Null for a key never claimed. */
@@ -291,6 +317,8 @@ export type Store = {
   /** The unsettled payments, and the running totals that must agree with them. */
   exposure(): Promise<Exposure>
   doubles(): Promise<Doubles>
+  /** The running totals alone, without a look at the payments. */
+  standing(): Promise<Pick<Exposure, "unsettled" | "lost" | "queued">>
   progress(input: { network: string }): Promise<Progress>
   /** Those of the transfers that pay for nothing in the books. */
   unbooked(input: { network: string; transfers: readonly TransferId[] }): Promise<readonly TransferId[]>

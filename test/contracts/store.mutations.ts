@@ -2,6 +2,23 @@
 import { at, type Mutation } from "../mutations/mutation.ts"
 
 export const mutations: readonly Mutation[] = [
+  ...at("server/stores/verbs/ledger-pages.ts", [
+    [
+      "a place in lost entries is refused",
+      "return sequence <= end ? sequence : null",
+      "return sequence",
+      "keep their place over restarts",
+    ],
+    [
+      "a filter by offer matches whole ids",
+      "= :offer || '@')",
+      "= :offer || substr(entries.offer, length(:offer) + 1, 1))",
+      "select entries by kind",
+    ],
+  ]),
+  ...at("server/stores/records/sums.ts", [
+    ["sums are exact beyond 2^53", "const limbDigits = 13", "const limbDigits = 12", "sum sales exactly"],
+  ]),
   ...at("server/stores/verbs/claim.ts", [
     [
       "a payment on the chain is claimed once",

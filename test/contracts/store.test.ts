@@ -7,6 +7,7 @@ import { type OpenedStore, storeContract } from "./store.ts"
 import { booksContract } from "./store-books.ts"
 import { claimContract } from "./store-claims.ts"
 import { derivedContract } from "./store-derived.ts"
+import { ledgerContract } from "./store-ledger.ts"
 import { revocationContract } from "./store-revocations.ts"
 import { topUpContract } from "./store-top-ups.ts"
 import { unitContract } from "./store-units.ts"
@@ -62,6 +63,7 @@ for (const contract of [
   whitelistContract,
   booksContract,
   claimContract,
+  ledgerContract,
 ]) {
   contract("memory", openMemory)
   contract("SQLite", openSqlite)

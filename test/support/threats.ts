@@ -239,6 +239,8 @@ export const sections: readonly Section[] = [
       "ADM-08":
         "Wrong tokens flood the admin address: they are refused with 429, and a valid token still works.",
       "ADM-09": "The admin address is put on a public interface without TLS: the configuration is refused.",
+      "ADM-10":
+        "A note or a name in the ledger begins like a formula: a spreadsheet that opens the export shows it as text.",
     },
   },
   {

@@ -5,6 +5,7 @@ import { migration as failedTries } from "./0003-failed-tries.ts"
 import { migration as identity } from "./0004-identity.ts"
 import { migration as failedPayers } from "./0005-failed-payers.ts"
 import { migration as keyRing } from "./0006-key-ring.ts"
+import { migration as ledgerReaders } from "./0007-ledger-readers.ts"
 import type { Migration } from "./migration.ts"
 
 export const migrations: readonly Migration[] = [
@@ -14,4 +15,5 @@ export const migrations: readonly Migration[] = [
   identity,
   failedPayers,
   keyRing,
+  ledgerReaders,
 ]

@@ -10,12 +10,19 @@ import type { NewEntry } from "../records/rows.ts"
 const lockLedger =
   "SELECT pg_advisory_xact_lock((1949577267::bigint << 32) | 'entries'::regclass::oid::bigint)"
 
+/** As `ledgerQueries.insert` does it for one entry. */
 const insertEntries = `
-  INSERT INTO entries (at, kind, grant_id, redemption_key, facts)
-  SELECT at, kind, grant_id, redemption_key, CAST(facts AS JSON)
-  FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[])
-    WITH ORDINALITY AS new (at, kind, grant_id, redemption_key, facts, place)
-  ORDER BY place RETURNING sequence`
+  INSERT INTO entries (at, kind, grant_id, redemption_key, facts, network, asset, payer, offer)
+  SELECT new.at, new.kind, new.grant_id, new.redemption_key, CAST(new.facts AS JSON),
+    redemptions.network, redemptions.asset, redemptions.payer,
+    coalesce(new.offer,
+      (SELECT sale.offer FROM entries AS sale
+        WHERE sale.redemption_key = new.redemption_key AND sale.kind IN ('redeemed', 'claimed') LIMIT 1),
+      (SELECT grants.offer FROM grants WHERE grants.id = new.grant_id))
+  FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
+    WITH ORDINALITY AS new (at, kind, grant_id, redemption_key, facts, offer, place)
+    LEFT JOIN redemptions ON redemptions.key = new.redemption_key
+  ORDER BY new.place RETURNING sequence`
 
 const insertRevocations = `
   INSERT INTO revocations (sequence, content, jti, expires_at)
@@ -33,6 +40,7 @@ export async function insertLedger(client: ClientBase, entries: readonly NewEntr
     column("grantId"),
     column("redemptionKey"),
     column("facts"),
+    column("offer"),
   ])
   const published = entries.flatMap(({ revocation }, index) =>
     revocation ? [{ ...revocation, sequence: String(rows[index]?.sequence) }] : [],

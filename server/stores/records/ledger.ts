@@ -19,7 +19,16 @@ export const living =
 
 export const ledgerQueries = {
   insert: `
-    INSERT INTO entries (at, kind, grant_id, redemption_key, facts) VALUES (:at, :kind, :grantId, :redemptionKey, :facts)
+    INSERT INTO entries (at, kind, grant_id, redemption_key, facts, network, asset, payer, offer)
+    VALUES (:at, :kind, :grantId, :redemptionKey, :facts,
+      (SELECT network FROM redemptions WHERE key = :redemptionKey),
+      (SELECT asset FROM redemptions WHERE key = :redemptionKey),
+      (SELECT payer FROM redemptions WHERE key = :redemptionKey),
+      coalesce(
+        :offer,
+        (SELECT offer FROM entries WHERE redemption_key = :redemptionKey AND kind IN ('redeemed', 'claimed') LIMIT 1),
+        (SELECT offer FROM grants WHERE id = :grantId)
+      ))
     RETURNING sequence`,
   publish: `
     INSERT INTO revocations (sequence, content, jti, expires_at) VALUES (:sequence, :content, :jti, :expiresAt)`,
@@ -50,6 +59,7 @@ export async function book(
     grantId,
     redemptionKey,
     facts: JSON.stringify(fact.facts),
+    offer: ("offer" in fact.facts ? fact.facts.offer : undefined) ?? null,
     revocation: revocation && {
       content: JSON.stringify(revocation),
       jti: revocation.kind === "token" ? revocation.jti : null,

@@ -33,6 +33,8 @@ export type NewEntry = {
   readonly redemptionKey: string | null
   /** JSON. */
   readonly facts: string
+  /** Null for the offer of the payment, or of the grant. */
+  readonly offer: string | null
   /** For gates; `content` is JSON. */
   readonly revocation: {
     readonly content: string

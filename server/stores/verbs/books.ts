@@ -57,6 +57,10 @@ export async function exposure(rows: Rows): Promise<Exposure> {
   return { ...(await readTotals(rows)), losses: await readLosses(rows), open }
 }
 
+export function standing(rows: Rows): Promise<Pick<Exposure, "unsettled" | "lost" | "queued">> {
+  return readTotals(rows)
+}
+
 export async function doubles(rows: Rows): Promise<Doubles> {
   const namesOf = async (sql: string) => (await rows.all(sql)).map(({ row }) => text(row))
   return {

@@ -8,6 +8,8 @@ import type { Rows } from "../records/rows.ts"
 
 export const identityQueries = {
   read: "SELECT * FROM identity",
+  begin: `
+    INSERT INTO generations (generation, since) VALUES (:generation, (SELECT coalesce(max(sequence), 0) FROM entries))`,
   write: "UPDATE identity SET issuer = :issuer, ring = :ring, pay_to = :payTo, generation = :generation",
 }
 const q = identityQueries
@@ -18,6 +20,7 @@ export async function identify(
 ): Promise<BooksIdentity | null> {
   const known = await identity(rows)
   if (known && (known.issuer !== service.issuer || known.ring !== service.ring)) return known
+  await rows.run(q.begin, { generation })
   await rows.run(q.write, { ...service, generation })
   if (known && known.payTo !== service.payTo)
     await book(

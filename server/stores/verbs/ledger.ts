@@ -13,7 +13,7 @@ export const ledgerVerbQueries = {
   after: "SELECT * FROM entries WHERE sequence > :after ORDER BY sequence LIMIT :limit",
   sales: `
     SELECT redemptions.*, entries.sequence FROM entries JOIN redemptions ON redemptions.key = entries.redemption_key
-    WHERE entries.kind IN ('redeemed', 'imported') AND entries.sequence > :after
+    WHERE entries.kind IN ('redeemed', 'imported') AND entries.sequence > :after AND entries.sequence <= :until
       AND (CAST(:state AS TEXT) IS NULL OR redemptions.state = :state)
     ORDER BY entries.sequence LIMIT :limit`,
   entriesOf: "SELECT * FROM entries WHERE redemption_key = :key ORDER BY sequence",
@@ -31,9 +31,17 @@ export async function entries(rows: Rows, { after, limit }: Page): Promise<reado
 
 export async function redemptions(
   rows: Rows,
-  { state, after, limit }: Page & { state: RedemptionState | null },
+  {
+    state,
+    after,
+    until = Number.MAX_SAFE_INTEGER,
+    limit,
+  }: Page & {
+    state: RedemptionState | null
+    until?: number
+  },
 ): Promise<readonly { sequence: number; redemption: Redemption }[]> {
-  const found = await rows.all(q.sales, { state, after, limit })
+  const found = await rows.all(q.sales, { state, after, until, limit })
   return found.map((row) => ({ sequence: integer(row.sequence), redemption: redemptionFrom(row) }))
 }
 

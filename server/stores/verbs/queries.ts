@@ -16,6 +16,7 @@ import { identityQueries } from "./identity.ts"
 import { keyRingQueries } from "./key-ring.ts"
 import { leaseQueries } from "./lease.ts"
 import { ledgerVerbQueries } from "./ledger.ts"
+import { ledgerPageQueries } from "./ledger-pages.ts"
 import { offerQueries } from "./offers.ts"
 import { recoverQueries } from "./recover.ts"
 import { redeemQueries } from "./redeem.ts"
@@ -45,6 +46,7 @@ export const queries: readonly string[] = [
   keyRingQueries,
   leaseQueries,
   ledgerVerbQueries,
+  ledgerPageQueries,
   offerQueries,
   recoverQueries,
   redeemQueries,

@@ -1,7 +1,7 @@
 /** Every verb of the store by its name; adding one is a function in its area, a line here and one in the port's type. */
 import type { Store } from "../../ports/store.ts"
 import type { Rows } from "../records/rows.ts"
-import { books, doubles, exposure } from "./books.ts"
+import { books, doubles, exposure, standing } from "./books.ts"
 import { catchUp, progress, unbooked } from "./catch-up.ts"
 import { claim } from "./claim.ts"
 import { derive, findGrant, issue, rotate } from "./grants.ts"
@@ -9,6 +9,7 @@ import { generation, identify, identity } from "./identity.ts"
 import { keyRing, replaceKeyRing } from "./key-ring.ts"
 import { lease, release } from "./lease.ts"
 import { entries, history, redemptions, retry } from "./ledger.ts"
+import { firstSince, ledger, newest, resume, sums } from "./ledger-pages.ts"
 import { publishOffers } from "./offers.ts"
 import { recover } from "./recover.ts"
 import { recall, redeem } from "./redeem.ts"
@@ -50,11 +51,17 @@ const readingVerbs = {
   books,
   exposure,
   doubles,
+  standing,
   progress,
   unbooked,
   generation,
   identity,
   keyRing,
+  newest,
+  firstSince,
+  resume,
+  ledger,
+  sums,
 }
 
 const verbs: { readonly [V in Verb]: VerbFunction<V> } = {

@@ -198,6 +198,7 @@ const landed = [
   "ac3bb1e35f82ada2",
   "d2d360cafd3e07a1",
   "720b1fe1f3266beb",
+  "94bbb30adeb3069c",
 ]
 
 /** The same of the texts for PostgreSQL. */
@@ -208,4 +209,5 @@ const landedOnPostgres = [
   "709c03bd2f18dc45",
   "55a8f32f91a0c5a2",
   "10932be640955fa8",
+  "82c9aee32a70107c",
 ]

@@ -174,6 +174,7 @@ describe("the ledger", () => {
       kind,
       grantId: null,
       redemptionKey: null,
+      offer: null,
       facts: "{}",
       revocation: {
         content: JSON.stringify({ kind: "rule", offer: kind, before: start }),
