@@ -94,6 +94,10 @@ export const refusals = {
   },
   simulation_failed: grant("stop", "The asset refuses this transfer."),
   settlement_failed: grant("stop", "The payment of this grant could not be settled."),
+  settlement_delayed: away(
+    5,
+    "The payment of this grant is accepted, and its settlement is delayed. Nothing more is to be paid. Send the same request again later.",
+  ),
   refresh_token_invalid: grant("buy", "The refresh token is not from this service."),
   refresh_token_reused: grant("buy", "An old refresh token was used again; the grant has ended."),
   grant_over: grant("buy", "The grant has ended."),
@@ -310,6 +314,13 @@ export const gateRefusals = {
     error: "invalid_token",
     action: "buy",
     description: "The payment behind the token could not be settled.",
+  },
+  settlement_delayed: {
+    status: 503,
+    error: "temporarily_unavailable",
+    action: "retry",
+    description: "The settlement of the payment behind the token is delayed. Nothing more is to be paid.",
+    retryAfterSeconds: 5,
   },
   grant_over: {
     status: 402,

@@ -132,6 +132,9 @@ async function interpret(response: Response, askedAt: number): Promise<Answer | 
   const body = errorBodySchema.safeParse(json)
   if (status === 400 && body.data?.error === "use_dpop_nonce") return { kind: "nonce_wanted" }
   const next = body.success ? body.data.next : undefined
+  // The payment was taken before: it is neither lost nor declined, and buying again would pay twice.
+  if (status === 503 && body.data?.reason === "settlement_delayed")
+    return { kind: "pending", retryAfterSeconds: waitOf(response, askedAt, next?.retryAfterSeconds) }
   if (status === 408 || status === 429 || status >= 500 || next?.action === "retry")
     return {
       kind: "lost",

@@ -66,7 +66,7 @@ export function createCatchUp(deps: CatchUpDeps, options: CatchUpOptions): Catch
       const end = at + stepBlocks - 1n
       const done = end < newest ? end : atLeast(newest, since)
       const found = at <= done ? await missing(at, done) : []
-      const { imported } = await store.catchUp({
+      const { imported, late } = await store.catchUp({
         network,
         since,
         done,
@@ -75,6 +75,7 @@ export function createCatchUp(deps: CatchUpDeps, options: CatchUpOptions): Catch
         now: now(),
       })
       report(imported, found)
+      for (const key of late) log.warn({ network, key }, "the money of a failed payment arrived after all")
       at = done + 1n
     } while (at <= newest)
   }

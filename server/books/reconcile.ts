@@ -1,8 +1,9 @@
 /** Compares the books of a network with its chain: paid rows against transfers by signed payments. */
 import { setTimeout as sleep } from "node:timers/promises"
 import type { AssetInfo } from "../../shared/networks/network.ts"
+import type { BookRow } from "../core/invariants.ts"
 import { type Comparison, compare, type Paid } from "../core/reconciliation.ts"
-import { isUnsettled, type Redemption } from "../core/redemption.ts"
+import { isSettled, isUnsettled, type Redemption } from "../core/redemption.ts"
 import { type Chain, ChainUnavailable } from "../ports/chain.ts"
 import type { Store } from "../ports/store.ts"
 import { type Arrival, createIncomeReader, type Payee } from "./income.ts"
@@ -30,6 +31,8 @@ export type Account = Comparison & {
   readonly toBlock: bigint
   /** Plain transfers to payTo, which are no difference. */
   readonly otherIncome: readonly Arrival[]
+  /** Money of failed payments whose grants had ended for another reason: the buyers got nothing for it. */
+  readonly owed: readonly Redemption[]
 }
 
 const pageSize = 500
@@ -43,7 +46,8 @@ export async function reconcile(
   await chain.ready()
   const network = chain.network.id
   // The books before the chain: a row that they call paid must be on the chain already.
-  const rows = await redemptionsOf(store, network)
+  const sold = await redemptionsOf(store, network)
+  const rows = sold.map(({ redemption }) => redemption)
   const { blocks } = await store.progress({ network })
   const { number: head } = await chain.head()
   const proven = rows.flatMap((row) => (row.evidence ? [{ row, block: row.evidence.blockNumber }] : []))
@@ -78,6 +82,9 @@ export async function reconcile(
         counted.map(({ row }) => row).filter((row) => row.asset === address),
         here.flatMap(({ paid }) => paid ?? []),
       ),
+      owed: sold
+        .filter(isOwed)
+        .flatMap(({ redemption }) => (redemption.asset === address ? [redemption] : [])),
     }
   })
 
@@ -104,13 +111,18 @@ export async function reconcile(
   }
 }
 
+type SoldRow = Pick<BookRow, "entries"> & { readonly redemption: Redemption }
+
+const isOwed = ({ redemption, entries }: SoldRow): boolean =>
+  isSettled(redemption.state) && (entries.owed ?? 0) > 0
+
 /** Leaves out whitelisted callers, whose payments are never settled. */
-async function redemptionsOf(store: Pick<Store, "books">, network: string): Promise<readonly Redemption[]> {
-  const found: Redemption[] = []
+async function redemptionsOf(store: Pick<Store, "books">, network: string): Promise<readonly SoldRow[]> {
+  const found: SoldRow[] = []
   for (let after = ""; ; ) {
     const page = await store.books({ after, limit: pageSize })
-    for (const { grant, redemption } of page)
-      if (grant.paid && redemption?.network === network) found.push(redemption)
+    for (const { grant, redemption, entries } of page)
+      if (grant.paid && redemption?.network === network) found.push({ redemption, entries })
     const last = page.at(-1)
     if (!last || page.length < pageSize) return found
     after = last.grant.id

@@ -39,11 +39,13 @@ async function report(
 }
 
 function printAccount(account: Account, print: (line: object) => void): void {
-  const { network, asset, differences, otherIncome, fromBlock, toBlock, booked, arrived, difference } =
-    account
+  const { network, asset, differences, otherIncome, owed } = account
+  const { fromBlock, toBlock, booked, arrived, difference } = account
   for (const each of differences) print({ ...each, network, asset: asset.symbol })
   for (const { transactionHash, logIndex, payer, value } of otherIncome)
     print({ kind: "other_income", network, asset: asset.symbol, transactionHash, logIndex, payer, value })
+  for (const { key, transfer } of owed)
+    print({ kind: "owed", network, asset: asset.symbol, key, payer: transfer.payer, value: transfer.value })
   print({ kind: "account", network, asset: asset.symbol, fromBlock, toBlock, booked, arrived, difference })
 }
 

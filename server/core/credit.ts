@@ -3,7 +3,7 @@
 import type { GrantEnd } from "../../shared/oauth/revocation.ts"
 import type { Reason } from "../../shared/refusals.ts"
 import { type Grant, isIssued, longestGrantSeconds, type TokenRecord, whyOver } from "./grant.ts"
-import { type Redemption, settlementState } from "./redemption.ts"
+import { isUnsettled, type Redemption, settlementState } from "./redemption.ts"
 import type { Basis, Gave, TopUp } from "./top-up.ts"
 import { give, type Meter, mostUnits, settledMeter, without } from "./units.ts"
 import { includesScope } from "./whitelist.ts"
@@ -200,13 +200,13 @@ export function whyNoTopUp(
 ): Reason | undefined {
   if (!grant.paid || grant.parent !== null || !current || current.state === "free") return "top_up_refused"
   const over = whyOver(grant, settlementState(current.state), now)
-  if (over && over !== "grant_used_up") return over
+  if (over && over !== "grant_used_up" && over !== "settlement_delayed") return over
   if (grant.keyThumbprint !== null && request.keyThumbprint !== grant.keyThumbprint)
     return "dpop_key_mismatch"
   if (request.needsKey && grant.keyThumbprint === null) return "dpop_required"
   if (request.generation !== grant.generation) return "refresh_token_stale"
   // One top-up at a time: otherwise their gains could not be distinguished.
-  const isPending = payments.some(({ state }) => settlementState(state) === "pending")
+  const isPending = payments.some(({ state }) => isUnsettled(state))
   if (isPending || !isIssued(grant) || grant.offer !== request.from) return "top_up_pending"
   const { kind, offer } = bought.topUp
   const isLarger = includesScope(offer.scope, grant.scope) && bought.nominal > current.nominal

@@ -1,5 +1,5 @@
 /** Limits the value that may be unsettled, and decides on a payment when a limit is reached. */
-import { isQueued, isUnsettled, type Redemption, type SettlePolicy, settlementState } from "./redemption.ts"
+import { isExposed, isQueued, type Redemption, type SettlePolicy, settlementState } from "./redemption.ts"
 
 /** Values in millionths of the assets' nominal currency. */
 export type ExposureLimits = {
@@ -45,7 +45,7 @@ export type Exposure = {
     readonly unsettled: bigint
     readonly open: number
     readonly settled: number
-    /** Payments whose token was issued and that never arrived. One that arrives later is not counted any more. */
+    /** Suspended or failed payments whose token was issued. One that arrives later is not counted any more. */
     readonly failed: number
   }
   readonly unsettled: bigint
@@ -164,15 +164,16 @@ export type Weight = {
 function weightOf(row: Redemption | null): Weight {
   const isOnCredit = row?.policy === "background"
   const onCredit = isOnCredit ? row.nominal : 0n
-  const isOwed = isOnCredit && isUnsettled(row.state)
+  const isOwed = isOnCredit && isExposed(row.state)
   const outcome = row && settlementState(row.state)
+  const isLost = outcome === "failed" || outcome === "suspended"
   return {
     queued: row && isQueued(row.state) ? 1 : 0,
     unsettled: isOwed ? onCredit : 0n,
     open: isOwed ? 1 : 0,
     settled: outcome === "settled" ? 1 : 0,
-    failed: isOnCredit && outcome === "failed" ? 1 : 0,
-    lost: outcome === "failed" ? onCredit : 0n,
+    failed: isOnCredit && isLost ? 1 : 0,
+    lost: isLost ? onCredit : 0n,
   }
 }
 

@@ -215,6 +215,15 @@ const mostRepeats = 20
 const mayRepeat = ({ at, repeats }: Rotation, now: number): boolean =>
   now >= at && now < at + repeatSeconds && repeats < mostRepeats
 
+/**
+ * The grant after its payment arrived late. It goes on for as long as it was stopped; the time of a grant without a token
+ * has not begun.
+ */
+export function resume(grant: Grant, stoppedAt: number, now: number): Grant {
+  const stopped = isIssued(grant) ? Math.max(0, now - stoppedAt) : 0
+  return { ...grant, expiresAt: grant.expiresAt + stopped, ended: null }
+}
+
 const endReasons = {
   settlement_failed: "settlement_failed",
   refresh_token_reused: "refresh_token_reused",
@@ -227,6 +236,7 @@ const endReasons = {
 export function whyOver(grant: Grant, settlement: SettlementState, now: number): Reason | undefined {
   if (settlement === "failed") return "settlement_failed"
   if (grant.ended) return endReasons[grant.ended.reason]
+  if (settlement === "suspended") return "settlement_delayed"
   if (isIssued(grant) && now >= grant.expiresAt) return "grant_over"
   if (isUsedUp(grant.meter)) return "grant_used_up"
   return undefined

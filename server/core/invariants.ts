@@ -2,7 +2,7 @@
 import { schemes } from "../../shared/schemes/index.ts"
 import type { Grant } from "./grant.ts"
 import type { LedgerKind } from "./ledger-facts.ts"
-import { isQueued, isUnsettled, type Redemption, settlementState } from "./redemption.ts"
+import { isExposed, isQueued, type Redemption, settlementState } from "./redemption.ts"
 
 /** A grant with everything the books say of the money behind it, read at one moment. */
 export type BookRow = {
@@ -18,6 +18,9 @@ export type BookRow = {
   readonly lent: number
 }
 
+/** The value of a payment that is suspended or failed. */
+export type Loss = { readonly key: string; readonly nominal: bigint }
+
 /** The unsettled value by row and the stored totals of it, read at one moment. */
 export type Exposure = {
   /** In millionths of the nominal currency. */
@@ -25,7 +28,7 @@ export type Exposure = {
   readonly queued: number
   /** Of the last day, as a total and one by one. */
   readonly lost: bigint
-  readonly losses: readonly bigint[]
+  readonly losses: readonly Loss[]
   readonly open: readonly BookRow[]
 }
 
@@ -74,7 +77,8 @@ function judgeMoney({ grant, redemption, entries, news, ride }: BookRow): readon
   const isWaiting =
     (state === "accepted" && dueAt !== null) ||
     (state === "sent" && ride === "in_flight") ||
-    (state !== "accepted" && state !== "sent")
+    (state === "suspended" && (dueAt !== null || ride === "in_flight")) ||
+    (state !== "accepted" && state !== "sent" && state !== "suspended")
   return [
     ...when(!isKeyOf(redemption), "I1", "the key is not the one of its payment", key),
     ...when(
@@ -102,6 +106,12 @@ function judgeMoney({ grant, redemption, entries, news, ride }: BookRow): readon
       "it failed, and its grant lives",
       key,
     ),
+    ...when(
+      state === "suspended" && count("suspended") === 0,
+      "I6",
+      "it is suspended, and no gate was told",
+      key,
+    ),
     ...when(!isWaiting, "I8", "it is open, and nobody will pick it up", key),
   ]
 }
@@ -109,9 +119,14 @@ function judgeMoney({ grant, redemption, entries, news, ride }: BookRow): readon
 export function judgeExposure({ unsettled, queued, lost, losses, open }: Exposure): readonly Broken[] {
   const rows = open.flatMap(({ redemption }) => redemption ?? [])
   const value = rows
-    .filter(({ policy, state }) => policy === "background" && isUnsettled(state))
+    .filter(({ policy, state }) => policy === "background" && isExposed(state))
     .reduce((total, { nominal }) => total + nominal, 0n)
   const waiting = rows.filter(({ state }) => isQueued(state)).length
+  const lostKeys = new Set(losses.map(({ key }) => key))
+  const isLoss = ({ policy, state, nominal }: Redemption) =>
+    policy === "background" && state === "suspended" && nominal > 0n
+  const twice = rows.filter((row) => isExposed(row.state) && lostKeys.has(row.key))
+  const missing = rows.filter((row) => isLoss(row) && !lostKeys.has(row.key))
   return [
     ...when(
       value !== unsettled,
@@ -120,7 +135,7 @@ export function judgeExposure({ unsettled, queued, lost, losses, open }: Exposur
       "totals",
     ),
     ...when(
-      losses.reduce((total, loss) => total + loss, 0n) !== lost,
+      losses.reduce((total, { nominal }) => total + nominal, 0n) !== lost,
       "I3",
       `the total of losses is ${lost}, which the losses are not`,
       "totals",
@@ -131,6 +146,8 @@ export function judgeExposure({ unsettled, queued, lost, losses, open }: Exposur
       `the count of waiting payments is ${queued}, the rows' ${waiting}`,
       "totals",
     ),
+    ...twice.map(({ key }) => ({ invariant: "I3", what: "it counts as unsettled and as lost", row: key })),
+    ...missing.map(({ key }) => ({ invariant: "I3", what: "it is suspended and not lost", row: key })),
   ]
 }
 

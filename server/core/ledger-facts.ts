@@ -50,6 +50,12 @@ type FactsOf = {
   }
   settled: PaymentFacts & PlaceFacts
   failed: PaymentFacts & PlaceFacts & { readonly failure?: FailureReason }
+  /** The asset refused the payment in two distinct blocks; its grant opens nothing until the money is in. */
+  suspended: PaymentFacts & { readonly failure?: FailureReason }
+  /** Its grant goes on: the money of a suspended or failed payment is in, or a suspended top-up was taken back. */
+  resumed: PaymentFacts & PlaceFacts
+  /** The money of a failed payment arrived, and its grant had ended for another reason: it is the buyer's. */
+  owed: PaymentFacts & PlaceFacts
   /** A reorg removed the block of a payment. */
   reopened: PaymentFacts & PlaceFacts
   /** Tried too often; waits for an operator. */
@@ -159,6 +165,7 @@ export function movedFact(
   const facts = { ...paymentOf(after), ...placeOf(after.evidence ?? before.evidence) }
   switch (kind) {
     case "failed":
+    case "suspended":
       return { kind, facts: { ...facts, ...(after.failure && { failure: after.failure }) } }
     case "dead":
       return { kind, facts: { ...facts, ...(after.lastError !== null && { error: after.lastError }) } }
@@ -168,6 +175,12 @@ export function movedFact(
       return { kind, facts }
   }
 }
+
+/** The effect on the grant when the money came late. */
+export const lateFact = (kind: "resumed" | "owed", row: Redemption): Fact<"resumed"> | Fact<"owed"> => ({
+  kind,
+  facts: { ...paymentOf(row), ...placeOf(row.evidence) },
+})
 
 export const importedFact = (row: Redemption): Fact<"imported"> => ({
   kind: "imported",

@@ -12,6 +12,8 @@ export const redemptionStates = [
   "sent",
   /** The promised Transfer is in a block, not yet deep enough. */
   "mined",
+  /** Refused in two distinct blocks, and still valid: sent again when it goes through. Its value counts as lost. */
+  "suspended",
   /** The Transfer is deep enough to count; its block is watched until it is final. */
   "paid",
   /** Paid, in a block that the chain calls final. */
@@ -25,8 +27,14 @@ export const redemptionStates = [
 ] as const
 export type RedemptionState = (typeof redemptionStates)[number]
 
-/** Its value may still be lost or missed: it counts as exposure. */
-export const unsettledStates = ["accepted", "sent", "mined", "dead"] as const satisfies RedemptionState[]
+/** Without a verdict: the money may still come. */
+export const unsettledStates = [
+  "accepted",
+  "sent",
+  "mined",
+  "suspended",
+  "dead",
+] as const satisfies RedemptionState[]
 /** Waits for settlement, or rides in a transaction not yet mined. */
 const queuedStates = ["accepted", "sent"] as const satisfies RedemptionState[]
 /** The money is in. */
@@ -40,6 +48,8 @@ const isIn =
     states.includes(state)
 
 export const isUnsettled = isIn(unsettledStates)
+/** Its value may still be lost: it counts as exposure. The value of a suspended payment counts as lost already. */
+export const isExposed = (state: RedemptionState): boolean => isUnsettled(state) && state !== "suspended"
 export const isQueued = isIn(queuedStates)
 export const isSettled = isIn(settledStates)
 
@@ -86,9 +96,13 @@ export type Redemption = {
   readonly dueAt: number | null
   /** Tries that led nowhere. */
   readonly attempts: number
-  /** The relayer's transaction it rides in, while `sent` or `mined` by our own hand. */
+  /** The relayer's transaction it rides in, while `sent`, `suspended` or `mined` by our own hand. */
   readonly transactionId: number | null
   readonly evidence: Evidence | null
+  /**
+   * Why it failed, also when its money came all the same. Of a suspended payment: the reason of the asset's refusal;
+   * null when no simulation had a result.
+   */
   readonly failure: FailureReason | null
   /** Why the last try led nowhere, in words for the operator; null before the first. */
   readonly lastError: string | null
@@ -104,6 +118,13 @@ export type Move =
   | { readonly to: "final" }
   /** `dueAt`: when to look again for money that came all the same; null when the failure is final. */
   | { readonly to: "failed"; readonly failure: FailureReason; readonly dueAt: number | null }
+  /** Refused in two distinct blocks; `dueAt`: when to look again. */
+  | {
+      readonly to: "suspended"
+      readonly failure: FailureReason | null
+      readonly dueAt: number
+      readonly error?: string
+    }
   /** Out of its transaction, to be tried again. */
   | { readonly to: "accepted"; readonly dueAt: number; readonly error?: string }
   /** A reorg took the block away; the transaction's bytes are sent again. */
@@ -112,7 +133,7 @@ export type Move =
   | { readonly to: "dead"; readonly error?: string }
 
 /** The ledger's entry on a move. */
-export type MoveEntry = "settled" | "failed" | "reopened" | "dead" | "retried"
+export type MoveEntry = "settled" | "failed" | "suspended" | "reopened" | "dead" | "retried"
 
 export type MoveEffect = {
   readonly redemption: Redemption
@@ -122,13 +143,15 @@ export type MoveEffect = {
 }
 
 const allowed: Record<RedemptionState, readonly Move["to"][]> = {
-  accepted: ["accepted", "mined", "paid", "failed", "dead"],
-  sent: ["accepted", "mined", "paid", "failed", "sent", "dead"],
+  accepted: ["accepted", "mined", "paid", "suspended", "failed", "dead"],
+  sent: ["accepted", "mined", "paid", "suspended", "failed", "sent", "dead"],
   mined: ["paid", "sent", "accepted", "mined", "failed"],
   // Taken back by a reorg, a payment goes the whole way again.
   paid: ["final", "mined", "sent", "accepted"],
+  // Suspended until the money is in for good, also while it rides in a transaction.
+  suspended: ["suspended", "paid", "failed"],
   final: [],
-  // Only money that arrives after all undoes a failure; the grant stays ended.
+  // Only money that arrives after all undoes a failure.
   failed: ["paid", "failed"],
   dead: [],
   free: [],
@@ -153,7 +176,14 @@ export function applyMove(redemption: Redemption, move: Move): MoveEffect {
       )
     case "paid":
       return effect(
-        { ...redemption, state: "paid", evidence: move.evidence, dueAt: null, failure: null },
+        {
+          ...redemption,
+          state: "paid",
+          evidence: move.evidence,
+          dueAt: null,
+          // A payment that failed is never sent again, not even after a reorg removes the money that came all the same.
+          failure: redemption.state === "suspended" ? null : redemption.failure,
+        },
         "settled",
       )
     case "final":
@@ -171,6 +201,22 @@ export function applyMove(redemption: Redemption, move: Move): MoveEffect {
         redemption.state === "failed" ? null : "failed",
         redemption.state !== "failed",
       )
+    case "suspended": {
+      const isNews = redemption.state !== "suspended"
+      return effect(
+        {
+          ...redemption,
+          state: "suspended",
+          failure: move.failure,
+          dueAt: move.dueAt,
+          // Counts transactions that did not pay, and no looks.
+          attempts: isNews ? 0 : redemption.attempts + (isRiding(redemption) ? 1 : 0),
+          lastError: move.error ?? redemption.lastError,
+          transactionId: null,
+        },
+        isNews ? "suspended" : null,
+      )
+    }
     case "accepted":
       return effect(
         {
@@ -202,6 +248,20 @@ export function applyMove(redemption: Redemption, move: Move): MoveEffect {
   }
 }
 
+type Ridden = Pick<Redemption, "state" | "transactionId">
+
+/** Depends on a transaction that is not known to be mined. */
+export const isRiding = ({ state, transactionId }: Ridden): boolean =>
+  state === "sent" || (state === "suspended" && transactionId !== null)
+
+/** The row in a stored transaction. Throws for a row that must not be sent, or not once more. */
+export function ride(redemption: Redemption, transactionId: number): Redemption {
+  const { state } = redemption
+  const isWaiting = state === "accepted" || (state === "suspended" && !isRiding(redemption))
+  if (!isWaiting) throw new Error(`a redemption in state ${state} cannot be sent`)
+  return { ...redemption, state: state === "suspended" ? state : "sent", dueAt: null, transactionId }
+}
+
 /** Lets a dead redemption be tried again at once, as if for the first time. Null for any other state. */
 export const retryDead = (redemption: Redemption): MoveEffect | null =>
   redemption.state === "dead"
@@ -217,6 +277,6 @@ const effect = (redemption: Redemption, entry: MoveEntry | null, endsGrant = fal
 /** Returns the public state of settlement of a redemption. */
 export function settlementState(state: RedemptionState): SettlementState {
   if (isSettled(state)) return "settled"
-  if (state === "failed") return "failed"
+  if (state === "failed" || state === "suspended") return state
   return state === "free" ? "none" : "pending"
 }

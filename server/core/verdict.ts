@@ -42,8 +42,10 @@ export const decisive = (findings: readonly Finding[]): Finding | undefined =>
   findings.find(({ outcome }) => outcome.kind === "paid") ??
   findings.find(({ outcome }) => outcome.kind !== "silent")
 
-/** Why the payment may be lost, and the block at which it was first seen so. */
-export type Doubt = { readonly failure: FailureReason; readonly sinceBlock: bigint }
+/**
+ * Why the payment may be lost, and the block at which it was first seen so. A null `failure`: no simulation had a result.
+ */
+export type Doubt = { readonly failure: FailureReason | null; readonly sinceBlock: bigint }
 
 export type Verdict =
   /** The transfer goes through now. */
@@ -53,7 +55,7 @@ export type Verdict =
   | { readonly kind: "wait"; readonly seconds: number; readonly doubt: Doubt | null }
 
 export type Examined = {
-  /** In state `accepted` or `failed`, or `sent` in a transaction that did not pay. */
+  /** Waiting, failed, or in a transaction that did not pay. */
   readonly redemption: Redemption
   readonly reading: TransferReading
   /** Receipts with a log of the nonce; looked for once the nonce is used. */
@@ -71,8 +73,8 @@ export type Examined = {
   readonly chance: number
 }
 
-/** An asset that refuses may be paused for a moment: so many looks before it is a failure. */
-const refusals = 3
+/** A suspended payment is looked at again after this at the latest: the asset may accept it in any block. */
+const suspendedLookSeconds = 8
 /** How long after `validBefore` a failed payment is looked at once more: somebody else may have submitted it. */
 const lastLookSeconds = 60
 
@@ -84,16 +86,20 @@ export function judge(examined: Examined): Verdict {
     if (isExpired(examined)) return fail(redemption.failure ?? "expired", null)
     return wait(examined.blockSeconds)
   }
-  if (redemption.failure) return wait(Number(validBefore) - reading.blockTime + lastLookSeconds)
+  if (redemption.state === "failed") return wait(Number(validBefore) - reading.blockTime + lastLookSeconds)
+  // Its money came after the failure, and a reorg removed it: the payment has failed once more, and is not sent.
+  if (hasFailed(redemption)) return fail(redemption.failure, lastLookAt(redemption))
   // Code can pass a simulation and refuse in a transaction, so it gets one try: a second would only cost more gas.
-  if (examined.tried && hasCode(examined))
-    return fail("contract_payer", Number(validBefore) + lastLookSeconds)
-  if (reading.transferred && reading.received >= value) {
-    if (!examined.refused) return { kind: "send" }
-    // Without code the payer cannot tell the two apart, so they saw different blocks: a stale read fails no payment.
-    if (!hasCode(examined)) return wait(retryDelay(redemption.attempts, examined.chance))
-  }
-  return judgeRefused(examined)
+  if (examined.tried && hasCode(examined)) return fail("contract_payer", lastLookAt(redemption))
+  const goesThrough = reading.transferred && reading.received >= value
+  if (goesThrough && !examined.refused) return { kind: "send" }
+  // The payment was accepted at a later block: a node that lags behind it may not know the payer's money yet.
+  if (reading.blockNumber < redemption.fromBlock)
+    return wait(retryDelay(redemption.attempts, examined.chance, 8))
+  if (hasCode(examined)) return judgeCode(examined)
+  // Without code the payer cannot tell the two simulations apart, so they saw different blocks.
+  const refusal = reading.balance < value ? "insufficient_funds" : "refused_by_asset"
+  return judgeRefused(examined, { failure: goesThrough ? null : refusal, sinceBlock: reading.blockNumber })
 }
 
 /** "Used" may mean paid, diverted or cancelled: the logs decide, and without a log nothing does. */
@@ -107,32 +113,53 @@ function judgeUsed({ redemption, reading, findings, confirmations, chance }: Exa
     if (deep) return { kind: "move", move: { to: "paid", evidence } }
     // A failure is undone by money that is in for good only.
     if (redemption.state === "failed") return wait(lastLookSeconds)
+    if (redemption.state === "suspended") return wait(retryDelay(0, chance))
     return { kind: "move", move: { to: "mined", evidence } }
   }
   if (outcome.kind === "silent" || !deep) return wait(retryDelay(redemption.attempts, chance, 8))
   // The ledger has named a failure already, so it keeps its name.
-  return fail(redemption.failure ?? outcome.kind, null)
+  return fail(hasFailed(redemption) ? redemption.failure : outcome.kind, null)
 }
 
-/** The transfer does not go through though its nonce is free; one look proves nothing, so the first is a doubt. */
-function judgeRefused({ redemption, reading, doubt, confirmations, chance }: Examined): Verdict {
-  const { value, validBefore } = redemption.transfer
-  // The payment was accepted at a later block: a node that lags behind it may not know the payer's money yet.
-  if (reading.blockNumber < redemption.fromBlock) return wait(retryDelay(redemption.attempts, chance, 8))
-  const failure =
-    reading.payerCode !== null
-      ? "contract_payer"
-      : reading.balance < value
-        ? "insufficient_funds"
-        : "refused_by_asset"
-  const before = doubt?.failure === failure ? doubt : null
-  const deep = before !== null && depthOf(before.sinceBlock, reading.blockNumber) >= confirmations
-  const patient = failure === "refused_by_asset"
-  if (deep && (!patient || redemption.attempts >= refusals))
-    return fail(failure, Number(validBefore) + lastLookSeconds)
-  const seconds = retryDelay(redemption.attempts, chance, patient ? 60 : 8)
-  return wait(seconds, before ?? { failure, sinceBlock: reading.blockNumber })
+/** Code never gets another chance: it refuses in two distinct blocks, and the payment fails at confirmation depth. */
+function judgeCode({ redemption, reading, doubt, confirmations, chance }: Examined): Verdict {
+  const { blockNumber } = reading
+  const before = doubt?.failure === "contract_payer" ? doubt : null
+  if (before && before.sinceBlock < blockNumber && depthOf(before.sinceBlock, blockNumber) >= confirmations)
+    return fail("contract_payer", lastLookAt(redemption))
+  return wait(
+    retryDelay(redemption.attempts, chance, 8),
+    before ?? { failure: "contract_payer", sinceBlock: blockNumber },
+  )
 }
+
+type Refused = Pick<Examined, "redemption" | "doubt" | "now" | "chance">
+
+/**
+ * The transfer of a plain payer does not go through, or could not be simulated, though its nonce is free. One block proves
+ * nothing: the asset may be paused for a moment. `seen.sinceBlock` is the block of this look.
+ */
+export function judgeRefused({ redemption, doubt, now, chance }: Refused, seen: Doubt): Verdict {
+  const { failure, sinceBlock: blockNumber } = seen
+  const isSuspended = redemption.state === "suspended"
+  if (!isSuspended && !(doubt && doubt.sinceBlock < blockNumber))
+    return wait(retryDelay(redemption.attempts, chance, 8), doubt ? { ...doubt, failure } : seen)
+  return {
+    kind: "move",
+    move: {
+      to: "suspended",
+      failure: failure ?? (isSuspended ? redemption.failure : null),
+      dueAt: now + retryDelay(16, chance, suspendedLookSeconds),
+      error: doubtful(failure),
+    },
+  }
+}
+
+/** A failure is final for this service, whether or not money came afterwards. */
+const hasFailed = (row: Redemption): row is Redemption & { readonly failure: FailureReason } =>
+  row.failure !== null && row.state !== "suspended"
+
+const lastLookAt = ({ transfer }: Redemption): number => Number(transfer.validBefore) + lastLookSeconds
 
 /** Code at the sale counts as well: a delegation can be switched off for the moment of a read. */
 const hasCode = ({ redemption, reading }: Examined): boolean =>
@@ -159,26 +186,25 @@ export function moveOf(
   },
 ): Move {
   if (verdict.kind === "move") return verdict.move
-  if (redemption.failure === null && redemption.attempts + 1 >= maxAttempts) return { to: "dead", error }
-  if (verdict.kind === "send") {
-    // Simulated well and then not paid: again at once, but not again and again.
-    const seconds = redemption.attempts === 0 ? 0 : retryDelay(redemption.attempts, chance)
-    return { to: "accepted", dueAt: now + seconds, error }
-  }
-  if (redemption.failure)
-    return {
-      to: "failed",
-      failure: redemption.failure,
-      dueAt: now + Math.max(verdict.seconds, lastLookSeconds),
-    }
-  return { to: "accepted", dueAt: now + verdict.seconds, error }
+  const { state, attempts, failure } = redemption
+  const again = attempts === 0 ? 0 : retryDelay(attempts, chance)
+  // Simulated well and then not paid: again at once, but not again and again.
+  const dueAt = now + (verdict.kind === "send" ? again : verdict.seconds)
+  if (state === "failed" && failure)
+    return { to: "failed", failure, dueAt: Math.max(dueAt, now + lastLookSeconds) }
+  if (state === "suspended") return { to: "suspended", failure, dueAt, error }
+  if (attempts + 1 >= maxAttempts) return { to: "dead", error }
+  return { to: "accepted", dueAt, error }
 }
 
 function errorOf(verdict: Verdict): string {
   if (verdict.kind === "send") return "its transaction did not pay, though the transfer goes through"
   const doubt = verdict.kind === "wait" ? verdict.doubt : null
-  return doubt ? `the transfer does not go through (${doubt.failure})` : "nothing is proven yet"
+  return doubt ? doubtful(doubt.failure) : "nothing is proven yet"
 }
+
+const doubtful = (failure: FailureReason | null): string =>
+  failure ? `the transfer does not go through (${failure})` : "the transfer could not be simulated"
 
 /** Blocks from this one to the newest, both counted. */
 export const depthOf = (blockNumber: bigint, head: bigint): number => Number(head - blockNumber + 1n)

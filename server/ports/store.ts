@@ -246,6 +246,13 @@ export type Store = {
 
   /** Accepted rows that are due, the one that expires first first; and failed rows due for a last look. */
   due(input: { fence: number; network: string; now: number; limit: number }): Promise<readonly Redemption[]>
+  /** Suspended rows that are due, the one that waits longest first; apart, so that they delay no other payment. */
+  suspended(input: {
+    fence: number
+    network: string
+    now: number
+    limit: number
+  }): Promise<readonly Redemption[]>
   /**
    * The nonce that the next transaction of this relayer must have; `chainNonce` is the chain's count (latest).
    * `skipped`: the number of nonces after our last one that somebody else with the key has used.
@@ -257,8 +264,8 @@ export type Store = {
     chainNonce: number
   }): Promise<{ nonce: number; skipped: number }>
   /**
-   * Uses up the nonce, stores the bytes and moves the redemptions to `sent`, before anything is sent. Throws when the
-   * nonce is not the next one or a redemption is not `accepted`. An earlier nonce that never had a transaction may be
+   * Uses up the nonce, stores the bytes and puts the redemptions into the transaction, before anything is sent. Throws when the
+   * nonce is not the next one or a redemption does not wait for one. An earlier nonce that never had a transaction may be
    * filled by one without redemptions.
    */
   prepare(input: {
@@ -324,8 +331,9 @@ export type Store = {
   unbooked(input: { network: string; transfers: readonly TransferId[] }): Promise<readonly TransferId[]>
   /**
    * Imports payments that were found on the chain and that these books never sold, with grants that have ended.
-   * Records that the books are complete up to `done`. Payments already in the books stay unchanged. `since` counts at
-   * the first call only; blocks and nonces never go back. Resolves to the imported keys.
+   * Records that the books are complete up to `done`. Of payments already in the books only failed ones change: their
+   * money is in. `since` counts at the first call only; blocks and nonces never go back. Resolves to the imported keys,
+   * and to those of the failed ones.
    */
   catchUp(input: {
     network: string
@@ -334,7 +342,7 @@ export type Store = {
     nonces: Progress["nonces"]
     payments: readonly Redeemed[]
     now: number
-  }): Promise<{ readonly imported: readonly string[] }>
+  }): Promise<{ readonly imported: readonly string[]; readonly late: readonly string[] }>
 
   close(): Promise<void>
 }

@@ -31,7 +31,7 @@ export function createBatcher(context: SettlementContext) {
 
   /** A payment that failed once is tried alone, so that it cannot fail because of others. */
   const isSociable = (row: Redemption): boolean =>
-    row.state === "accepted" && row.attempts === 0 && schemeOf(row).batchable
+    row.state !== "failed" && row.attempts === 0 && schemeOf(row).batchable
 
   /** Whether more payments may join these within a block of the first. */
   async function isWorthWaiting(rows: readonly Redemption[]): Promise<boolean> {

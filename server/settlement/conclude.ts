@@ -7,6 +7,9 @@ import type { Hints } from "./hints.ts"
 /** `gas`: the cost of a try that did not pay. */
 export type KeyedMove = { readonly key: string; readonly move: Move; readonly gas?: bigint }
 
+/** Moves that a waiting buyer is told of. */
+const outcomes: ReadonlySet<Move["to"]> = new Set(["paid", "suspended", "failed"])
+
 export function createConclude(deps: SettlementDeps, hints: Hints) {
   const { store, failedGasBudget, now, log, onStep, onEnded, onConcluded } = deps
   const network = deps.chain.network.id
@@ -14,17 +17,31 @@ export function createConclude(deps: SettlementDeps, hints: Hints) {
 
   function report({ key, move }: KeyedMove): void {
     switch (move.to) {
+      case "suspended":
+        if (!hints.suspended.has(key))
+          log.warn({ network, key, failure: move.failure }, "a payment is suspended; its grant opens nothing")
+        hints.suspended.add(key)
+        break
       case "paid":
+        if (hints.suspended.delete(key))
+          log.info({ network, key }, "a suspended payment is paid; its grant goes on")
         log.info({ network, key, transaction: move.evidence.transactionHash }, "settled")
         noteOutcome(key, false)
         break
       case "failed":
+        hints.suspended.delete(key)
         noteOutcome(key, true)
         log.warn({ network, key, failure: move.failure }, "a settlement failed")
         break
       case "dead":
         log.error({ network, key, reason: move.error }, "a payment is given up until an operator retries it")
     }
+  }
+
+  /** Whether gates must hear of the move at once. Asked before the move is reported. */
+  function changesAccess({ key, move }: KeyedMove): boolean {
+    if (move.to === "suspended") return !hints.suspended.has(key)
+    return move.to === "failed" || (move.to === "paid" && hints.suspended.has(key))
   }
 
   /** Logs the gas that failed tries cost in an hour; payers with code are refused once the budget is spent. */
@@ -42,13 +59,14 @@ export function createConclude(deps: SettlementDeps, hints: Hints) {
     transaction: { done?: number; reopened?: number } = {},
   ): Promise<void> {
     await store.conclude({ fence, ...transaction, moves, now: now() })
+    const isNews = moves.some(changesAccess)
     hints.written += 1
     if (transaction.done !== undefined) hints.forget(transaction.done)
     for (const each of moves) report(each)
     if (moves.some(({ gas }) => gas !== undefined)) await reportGas()
     onStep?.("concluded")
-    if (moves.some(({ move }) => move.to === "failed")) onEnded?.()
-    const concluded = moves.filter(({ move }) => move.to === "paid" || move.to === "failed")
+    const concluded = moves.filter(({ move }) => outcomes.has(move.to))
+    if (isNews) onEnded?.()
     if (concluded.length > 0) onConcluded?.(concluded.map(({ key }) => key))
   }
 }

@@ -36,7 +36,9 @@ export function createConfirmer(context: SettlementContext, { examine, paidBy, w
         const evidence = paidBy(receipt, row)
         if (evidence) {
           const counts = deep && (await witness(row, evidence)) === "confirmed"
-          moves.push({ key: row.key, move: { to: counts ? "paid" : "mined", evidence } })
+          if (counts) moves.push({ key: row.key, move: { to: "paid", evidence } })
+          // A suspended payment rides on until it counts: what a reorg could take back resumes no grant.
+          else if (row.state !== "suspended") moves.push({ key: row.key, move: { to: "mined", evidence } })
         }
         // Until the block is deep, a reorg may still let the transaction pay in another one.
         else if (deep) moves.push(await judgeTry(row, receipt, riding.length))
@@ -86,7 +88,9 @@ export function createConfirmer(context: SettlementContext, { examine, paidBy, w
     for (const row of riding) {
       if (time < row.transfer.validBefore) continue
       const verdict = await examine(row)
-      if (verdict.kind === "move") await conclude(fence, [{ key: row.key, move: verdict.move }])
+      // A node that lags may still see it valid, and what is in a transaction is not to be sent again.
+      if (verdict.kind === "move" && verdict.move.to !== "suspended")
+        await conclude(fence, [{ key: row.key, move: verdict.move }])
     }
   }
 

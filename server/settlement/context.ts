@@ -2,7 +2,7 @@
 import pLimit from "p-limit"
 import { requireScheme } from "../../shared/schemes/index.ts"
 import type { Address } from "../../shared/values/evm.ts"
-import type { Redemption } from "../core/redemption.ts"
+import { isRiding, type Redemption } from "../core/redemption.ts"
 import { retryDelay } from "../core/retry.ts"
 import { moveOf, type Verdict } from "../core/verdict.ts"
 import type { Relayer } from "../ports/chain.ts"
@@ -124,5 +124,4 @@ export function newestOf({ versions, nonce }: RelayTransaction): SignedBytes {
 }
 
 /** The payments that still depend on a transaction. */
-export const ridersOf = ({ redemptions }: InFlight): readonly Redemption[] =>
-  redemptions.filter((row) => row.state === "sent")
+export const ridersOf = ({ redemptions }: InFlight): readonly Redemption[] => redemptions.filter(isRiding)

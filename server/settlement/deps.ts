@@ -29,10 +29,10 @@ export type SettlementDeps = {
   readonly chance: () => number
   readonly log: Logger
   readonly onStep?: (step: SettlementStep) => void
-  /** A settlement failed, and a grant ended with it. */
+  /** A settlement failed or is suspended, or was, so gates must know more than before. */
   readonly onEnded?: () => void
   /** A transaction with so many payments of plain payers is mined and took this gas. */
   readonly onMined?: (gas: bigint, payments: number) => void
-  /** These are paid or failed. */
+  /** These are paid, suspended or failed. */
   readonly onConcluded?: (keys: readonly string[]) => void
 }

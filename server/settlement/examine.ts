@@ -3,8 +3,15 @@
 import type { Scheme } from "../../shared/schemes/scheme.ts"
 import type { Evidence, Redemption } from "../core/redemption.ts"
 import { retryDelay } from "../core/retry.ts"
-import { type Examined, type Finding, findingOf, judge, type Verdict } from "../core/verdict.ts"
-import { type Chain, type Receipt, Unwitnessed } from "../ports/chain.ts"
+import {
+  type Examined,
+  type Finding,
+  findingOf,
+  judge,
+  judgeRefused,
+  type Verdict,
+} from "../core/verdict.ts"
+import { type Chain, type Receipt, RequestRefused, Unwitnessed } from "../ports/chain.ts"
 import type { SettlementContext } from "./context.ts"
 
 /** One node, or two that must agree. */
@@ -24,17 +31,34 @@ export function createExaminer(context: SettlementContext) {
     try {
       return await look(row, seen, chain.agreed(row.nominal) ?? chain)
     } catch (error) {
-      if (!(error instanceof Unwitnessed)) throw error
-      return { kind: "wait", seconds: retryDelay(row.attempts, chance()), doubt: null }
+      if (error instanceof Unwitnessed)
+        return { kind: "wait", seconds: retryDelay(row.attempts, chance()), doubt: null }
+      const isPlain = row.payerCode === null && row.state !== "failed"
+      if (!(error instanceof RequestRefused) || !isPlain) throw error
+      return noteDoubt(row, await judgeUnread(row))
     }
+  }
+
+  /** No node simulates the transfer. */
+  async function judgeUnread(row: Redemption): Promise<Verdict> {
+    const { number } = await chain.head()
+    const doubt = noticed.doubts.get(row.key) ?? null
+    const seen = { failure: null, sinceBlock: number }
+    return judgeRefused({ redemption: row, doubt, now: now(), chance: chance() }, seen)
+  }
+
+  function noteDoubt({ key }: Redemption, verdict: Verdict): Verdict {
+    if (verdict.kind === "wait" && verdict.doubt) noticed.doubts.set(key, verdict.doubt)
+    else noticed.doubts.delete(key)
+    return verdict
   }
 
   async function look(row: Redemption, seen: Seen, source: Source): Promise<Verdict> {
     const scheme = schemeOf(row)
-    const { asset, transfer, key } = row
+    const { asset, transfer } = row
     const reading = await source.readTransfer({ scheme, asset, transfer })
     const findings = reading.used ? await find(scheme, row, source) : []
-    const doubt = noticed.doubts.get(key) ?? null
+    const doubt = noticed.doubts.get(row.key) ?? null
     const { blockSeconds } = chain.network
     const verdict = judge({
       redemption: row,
@@ -48,9 +72,7 @@ export function createExaminer(context: SettlementContext) {
       now: now(),
       chance: chance(),
     })
-    if (verdict.kind === "wait" && verdict.doubt) noticed.doubts.set(key, verdict.doubt)
-    else noticed.doubts.delete(key)
-    return verdict
+    return noteDoubt(row, verdict)
   }
 
   async function find(scheme: Scheme, row: Redemption, source: Source): Promise<readonly Finding[]> {

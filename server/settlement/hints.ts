@@ -6,6 +6,8 @@ export type Hints = ReturnType<typeof createHints>
 
 export function createHints() {
   const doubts = new Map<string, Doubt>()
+  /** Keys of suspended payments; each is logged once. */
+  const suspended = new Set<string>()
   /** Transactions whose nonce is used without a receipt, with the block at which that was first seen. */
   const unfound = new Map<number, bigint>()
   /** Hashes of blocks that the chain is past and no node has, with the head at which that was first seen. */
@@ -21,6 +23,7 @@ export function createHints() {
 
   return {
     doubts,
+    suspended,
     unfound,
     missing,
     triedAt,

@@ -26,6 +26,8 @@ export type SettlementLimits = {
   readonly maxBatchGas: bigint
   /** Payments looked at in one step. */
   readonly dueAtOnce: number
+  /** Suspended payments looked at in one step, beside those. */
+  readonly suspendedAtOnce: number
   /** A nonce was used, yet no hash of ours has a receipt: so long until the transaction is given up. */
   readonly lostAfterBlocks: bigint
   /** Blocks that a node may lag and still be believed; a block so far below the head must be known to every node. */
@@ -49,6 +51,7 @@ export const settlementLimits: SettlementLimits = {
   batchSize: 50,
   maxBatchGas: 16_000_000n,
   dueAtOnce: 200,
+  suspendedAtOnce: 50,
   lostAfterBlocks: 6n,
   lagBlocks: 2n,
   recheckSeconds: 10,

@@ -21,8 +21,11 @@ export function createSender(context: SettlementContext, { examine }: Examiner, 
     const room = sum(openOf(lanes).map(roomOf))
     if (room <= 0) return
     const limit = Math.min(room * limits.batchSize, limits.dueAtOnce)
-    const rows = await store.due({ fence, network, now: now(), limit })
-    if (rows.length === 0 || (waiting > 0 && (await isWorthWaiting(rows)))) return
+    const due = await store.due({ fence, network, now: now(), limit })
+    const patient = waiting > 0 && due.length > 0 && (await isWorthWaiting(due))
+    const suspended = await store.suspended({ fence, network, now: now(), limit: limits.suspendedAtOnce })
+    const rows = [...(patient ? [] : due), ...suspended].slice(0, limit)
+    if (rows.length === 0) return
     const looked = await each(rows, (row) => orPostpone(fence, [row], () => simulate(fence, row)))
     const ready = looked.flatMap((each) => each ?? [])
     if (ready.length === 0) return
@@ -73,9 +76,7 @@ export function createSender(context: SettlementContext, { examine }: Examiner, 
     // An asset may accept a used nonce silently (SET-13), so a payment that failed once is read as well.
     const isFirst = row.state === "accepted" && row.attempts === 0
     const verdict: Verdict =
-      gas !== null && isFirst
-        ? { kind: "send" }
-        : await examine(row, { refused: gas === null && row.payerCode !== null })
+      gas !== null && isFirst ? { kind: "send" } : await examine(row, { refused: gas === null })
     if (gas !== null && verdict.kind === "send") return { row, call: { ...call, gas } }
     await conclude(fence, [moveFor(row, verdict)])
     return undefined

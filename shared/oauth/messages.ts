@@ -30,7 +30,8 @@ export function parseHex32(text: string): `0x${string}` | undefined {
   return match?.[1] === undefined ? undefined : `0x${match[1].toLowerCase()}`
 }
 
-export const settlementStates = ["pending", "settled", "failed", "none"] as const
+/** `suspended`: the asset refuses the payment at present. No token is issued or accepted until it is paid. */
+export const settlementStates = ["pending", "suspended", "settled", "failed", "none"] as const
 export type SettlementState = (typeof settlementStates)[number]
 
 const settlementSchema = z.object({

@@ -19,6 +19,7 @@ const revocationSchema = z.discriminatedUnion("kind", [
     reason: z.enum(grantEnds).catch("revoked"),
     expiresAt: seconds,
   }),
+  z.object({ kind: z.enum(["suspended", "resumed"]), grantId: id, expiresAt: seconds }),
   z.object({ kind: z.literal("token"), jti: id, expiresAt: seconds }),
   z.object({ kind: z.literal("tokens"), grantId: id, before: seconds, expiresAt: seconds }),
   z.object({ kind: z.literal("rule"), offer: id.nullable(), before: seconds, expiresAt: seconds }),

@@ -24,6 +24,10 @@ export type Revocation =
   | (Life & { readonly kind: "token"; readonly jti: string })
   /** Its grant has changed and lives on: no token of it, or of what was derived from it, that was issued before is good. */
   | (Life & { readonly kind: "tokens"; readonly grantId: string; readonly before: number })
+  /** The payment behind its grant is suspended: none of its tokens is accepted until it is resumed. */
+  | (Life & { readonly kind: "suspended"; readonly grantId: string })
+  /** The money is in after all: undoes `suspended`, and an end by `settlement_failed`. */
+  | (Life & { readonly kind: "resumed"; readonly grantId: string })
   | RevocationRule
 
 /** The longest life of an access token, in any configuration. */
@@ -42,18 +46,22 @@ const isOffer = (ref: string | null, wanted: string): boolean =>
 /** An entry is kept this long after its end, because clocks differ. */
 export const revocationSlackSeconds = 60
 
+/** After `superseded`, a refresh brings a valid token; after `suspended`, the same token may be valid again. */
+export type StopReason = GrantEnd | "suspended" | "superseded"
+
 export type RevocationSet = {
   add(revocations: readonly Revocation[]): void
   /** Drops entries that concern no token any more, so that the set stays bounded. */
   forget(now: number): void
-  /** Returns why the token is refused; undefined while it is valid. After `superseded`, a refresh brings a valid one. */
+  /** Returns why the token is refused; undefined while it is valid. */
   reasonFor(
     claims: Pick<Claims, "grant" | "parent" | "jti" | "iat" | "offer" | "granted_at">,
-  ): GrantEnd | "superseded" | undefined
+  ): StopReason | undefined
 }
 
 export function createRevocationSet(): RevocationSet {
   const grants = new Map<string, { readonly reason: GrantEnd } & Life>()
+  const suspended = new Map<string, Life>()
   const tokens = new Map<string, Life>()
   const changed = new Map<string, { readonly before: number } & Life>()
   let rules: readonly RevocationRule[] = []
@@ -62,6 +70,13 @@ export function createRevocationSet(): RevocationSet {
     switch (revocation.kind) {
       case "grant":
         grants.set(revocation.grantId, revocation)
+        break
+      case "suspended":
+        suspended.set(revocation.grantId, revocation)
+        break
+      case "resumed":
+        suspended.delete(revocation.grantId)
+        if (grants.get(revocation.grantId)?.reason === "settlement_failed") grants.delete(revocation.grantId)
         break
       case "token":
         tokens.set(revocation.jti, revocation)
@@ -79,6 +94,7 @@ export function createRevocationSet(): RevocationSet {
     forget(now) {
       const isOver = (entry: Life) => entry.expiresAt + revocationSlackSeconds < now
       for (const [key, entry] of grants) if (isOver(entry)) grants.delete(key)
+      for (const [key, entry] of suspended) if (isOver(entry)) suspended.delete(key)
       for (const [key, entry] of tokens) if (isOver(entry)) tokens.delete(key)
       for (const [key, entry] of changed) if (isOver(entry)) changed.delete(key)
       if (rules.some(isOver)) rules = rules.filter((rule) => !isOver(rule))
@@ -86,9 +102,11 @@ export function createRevocationSet(): RevocationSet {
     reasonFor({ grant, parent, jti, iat, offer, granted_at }) {
       const ended = grants.get(grant) ?? (parent === undefined ? undefined : grants.get(parent))
       if (ended) return ended.reason
-      if ([grant, parent ?? grant].some((id) => iat < (changed.get(id)?.before ?? 0))) return "superseded"
+      const family = [grant, parent ?? grant]
       const isTakenBack =
         tokens.has(jti) || rules.some((rule) => concerns(rule, { offer, grantedAt: granted_at }))
+      if (!isTakenBack && family.some((id) => suspended.has(id))) return "suspended"
+      if (family.some((id) => iat < (changed.get(id)?.before ?? 0))) return "superseded"
       return isTakenBack ? "revoked" : undefined
     },
   }

@@ -8,7 +8,7 @@ import {
   isExpired,
   isNotYetValid,
 } from "./access-token.ts"
-import type { GrantEnd } from "./revocation.ts"
+import type { StopReason } from "./revocation.ts"
 
 export type ShownTokens = {
   /** The raw values of every Authorization header field, in order: joining or dropping one would hide an attack. */
@@ -32,8 +32,8 @@ export type TokenFacts = {
   /** The scope that the route requires. */
   readonly scope: string
   readonly now: number
-  /** The reason why the grant or the token ended early. */
-  readonly ended: GrantEnd | "superseded" | undefined
+  /** The reason why the grant or the token ended early, or is not accepted at present. */
+  readonly ended: StopReason | undefined
   /** The gate checks proofs of possession. */
   readonly takesProofs: boolean
   /** The reason why the whitelist refuses tokens of this subject; called for unpaid tokens. */
@@ -61,9 +61,10 @@ export function whyRefused(claims: Claims, facts: TokenFacts): GateReason | unde
 
 const refusalOf = {
   settlement_failed: "settlement_failed",
+  suspended: "settlement_delayed",
   revoked: "token_revoked",
   delisted: "token_revoked",
   superseded: "token_expired",
   refresh_token_reused: "grant_over",
   lost: "grant_over",
-} as const satisfies Record<GrantEnd | "superseded", GateReason>
+} as const satisfies Record<StopReason, GateReason>

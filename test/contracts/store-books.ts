@@ -119,8 +119,8 @@ export function booksContract(name: string, open: () => Promise<OpenedStore>): v
     it("KEY-09: import a found payment once, as paid and ended", async () => {
       const payment = found()
       const { key } = payment.redemption
-      expect(await catchUp({ payments: [payment, payment] })).toEqual({ imported: [key] })
-      expect(await catchUp({ payments: [payment] })).toEqual({ imported: [] })
+      expect(await catchUp({ payments: [payment, payment] })).toEqual({ imported: [key], late: [] })
+      expect(await catchUp({ payments: [payment] })).toEqual({ imported: [], late: [] })
       expect(await store.recall({ key })).toEqual(payment)
       const entries = await store.entries({ after: 0, limit: 10 })
       expect(entries.map((entry) => entry.kind)).toEqual(["imported", "ended"])
@@ -140,12 +140,13 @@ export function booksContract(name: string, open: () => Promise<OpenedStore>): v
       const { transfer } = order
       const known = found({ nonce: transfer.nonce })
       const same = { ...known, redemption: { ...known.redemption, key: order.key } }
-      expect(await catchUp({ payments: [same] })).toEqual({ imported: [] })
+      expect(await catchUp({ payments: [same] })).toEqual({ imported: [], late: [] })
       expect((await store.recall({ key: order.key }))?.redemption.state).toBe("accepted")
       const evidence = evidenceOf()
       const first = found({ evidence })
       expect(await catchUp({ payments: [first, found({ evidence })] })).toEqual({
         imported: [first.redemption.key],
+        late: [],
       })
       const { transactionHash, logIndex } = evidence
       const other = { transactionHash, logIndex: logIndex + 1 }

@@ -2,11 +2,12 @@ import Sqlite from "better-sqlite3"
 import fc from "fast-check"
 import { expect, it } from "vitest"
 import { importedPayment } from "../../server/core/imported.ts"
+import { type Exposure, judgeExposure } from "../../server/core/invariants.ts"
 import {
   type Evidence,
+  isExposed,
   isQueued,
   isSettled,
-  isUnsettled,
   type Move,
   type Redemption,
   type RedemptionState,
@@ -16,6 +17,7 @@ import { openMemory } from "../../server/stores/sqlite/file.ts"
 import { type Answer, createGroup } from "../../server/stores/sqlite/group.ts"
 import type { Verb } from "../../server/stores/verbs/verbs.ts"
 import { networks } from "../../shared/networks/index.ts"
+import { createRevocationSet } from "../../shared/oauth/revocation.ts"
 import { exactEip3009 } from "../../shared/schemes/exact-eip3009.ts"
 import type { Hex } from "../../shared/values/evm.ts"
 import {
@@ -59,6 +61,11 @@ const move: fc.Arbitrary<Move> = fc.oneof(
     dueAt: fc.option(dueAt),
   }),
   fc.record({ to: fc.constant("accepted" as const), dueAt }),
+  fc.record({
+    to: fc.constant("suspended" as const),
+    failure: fc.constantFrom("insufficient_funds" as const, "refused_by_asset", null),
+    dueAt,
+  }),
   fc.record({ to: fc.constantFrom("sent" as const, "final", "dead") }),
 )
 const transactionId = upTo(1).map((id) => id + 1)
@@ -334,8 +341,10 @@ async function replayInGroups({ asked }: ReturnType<typeof openBooks>): Promise<
 }
 
 /** Recomputes I1, I3, I4 and I5 of the security design from the rows. */
+type Row = Record<string, string | bigint | null>
+
 function checkInvariants(db: Sqlite.Database): void {
-  const rows = db.prepare<[], Record<string, string | bigint | null>>("SELECT * FROM redemptions").all()
+  const rows = db.prepare<[], Row>("SELECT * FROM redemptions").all()
   const claims = db
     .prepare("SELECT redemption_key FROM entries WHERE kind IN ('redeemed', 'imported')")
     .pluck()
@@ -344,7 +353,7 @@ function checkInvariants(db: Sqlite.Database): void {
   expect(new Set(claims)).toEqual(new Set(rows.map((row) => row.key)))
 
   const unsettled = rows.filter(
-    (row) => row.policy === "background" && isUnsettled(row.state as RedemptionState),
+    (row) => row.policy === "background" && isExposed(row.state as RedemptionState),
   )
   const queued = rows.filter((row) => isQueued(row.state as RedemptionState))
   const sum = unsettled.reduce((total, row) => total + BigInt(row.nominal ?? 0), 0n)
@@ -365,10 +374,11 @@ function checkInvariants(db: Sqlite.Database): void {
       unsettled: owed.reduce((total, row) => total + BigInt(row.nominal ?? 0), 0n).toString(),
       open: BigInt(owed.length),
       settled: BigInt(mine.filter((row) => isSettled(row.state as RedemptionState)).length),
-      failed: BigInt(mine.filter((row) => row.policy === "background" && row.state === "failed").length),
+      failed: BigInt(mine.filter((row) => row.policy === "background" && isStopped(row)).length),
     })
   }
 
+  checkGates(db, rows)
   const paid = rows.filter((row) => isSettled(row.state as RedemptionState))
   const proofs = paid.map((row) => `${row.network} ${row.transaction_hash} ${row.log_index}`)
   expect(new Set(proofs).size).toBe(paid.length)
@@ -377,6 +387,26 @@ function checkInvariants(db: Sqlite.Database): void {
   expect(new Set(sent.map(String)).size).toBe(sent.length)
   const unstored = "SELECT 1 FROM transactions WHERE id NOT IN (SELECT transaction_id FROM versions)"
   expect(db.prepare(unstored).all()).toEqual([])
+}
+
+const isStopped = ({ state }: Row): boolean => state === "suspended" || state === "failed"
+
+/** A gate that read the whole list refuses the tokens of a grant for exactly as long as a payment behind it is suspended. */
+function checkGates(db: Sqlite.Database, rows: readonly Row[]): void {
+  const set = createRevocationSet()
+  const published = db.prepare("SELECT content FROM revocations ORDER BY sequence").pluck().all()
+  set.add(published.map((content) => JSON.parse(String(content))))
+  const suspended = new Set(
+    rows.filter((row) => row.state === "suspended" && row.stands === 1n).map((row) => row.grant_id),
+  )
+  const grants = db.prepare<[], Row>("SELECT * FROM grants WHERE parent IS NULL").all()
+  for (const { id, end_reason, starts_at, offer } of grants) {
+    const claims = { grant: String(id), jti: "j", iat: 10 * start, offer: offer as string | null }
+    const reason = set.reasonFor({ ...claims, granted_at: Number(starts_at) })
+    if (end_reason === null) expect(reason).toBe(suspended.has(id ?? null) ? "suspended" : undefined)
+    // Those that ended long ago have no token left, and are not on the list any more.
+    else if (reason !== undefined) expect(reason).not.toBe("suspended")
+  }
 }
 
 const opening: readonly [Step, number, number] = [{ verb: "lease", holder: "a" }, 0, 1]
@@ -411,7 +441,10 @@ async function walk(
     await ask("whitelist", { version: -1 })
     await ask("revocations", { cursor: 0, limit: 1000, now })
     const waiting = (await ask("due", { fence, network, now, limit: 4 })).value
-    due = ((waiting ?? []) as Redemption[]).map((row) => row.key)
+    const again = (await ask("suspended", { fence, network, now, limit: 4 })).value
+    due = [waiting, again].flatMap((rows) => ((rows ?? []) as Redemption[]).map((row) => row.key))
+    const exposure = (await ask("exposure", undefined)).value
+    expect(judgeExposure(exposure as Exposure)).toEqual([])
     await ask("inFlight", { fence, network })
     await ask("mined", { fence, network })
     await ask("redemptions", { state: null, after: 0, limit: 3 })
@@ -421,7 +454,6 @@ async function walk(
     checkInvariants(db)
   }
   await ask("books", { after: "", limit: 100 })
-  await ask("exposure", undefined)
   await ask("doubles", undefined)
   await ask("progress", { network })
   db.close()

@@ -9,6 +9,7 @@ import { claimContract } from "./store-claims.ts"
 import { derivedContract } from "./store-derived.ts"
 import { ledgerContract } from "./store-ledger.ts"
 import { revocationContract } from "./store-revocations.ts"
+import { suspendedContract } from "./store-suspended.ts"
 import { topUpContract } from "./store-top-ups.ts"
 import { unitContract } from "./store-units.ts"
 import { whitelistContract } from "./store-whitelist.ts"
@@ -64,6 +65,7 @@ for (const contract of [
   booksContract,
   claimContract,
   ledgerContract,
+  suspendedContract,
 ]) {
   contract("memory", openMemory)
   contract("SQLite", openSqlite)

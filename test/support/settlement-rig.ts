@@ -171,6 +171,17 @@ export async function openSettlementRig(node: LocalChain) {
       await node.request("eth_sendTransaction", [{ from: minter, to: asset, data, ...tip }])
       await mine()
     },
+    /** Blocks an account, or ends that; mines a block. */
+    async blacklist(account: Hex, on = true): Promise<void> {
+      const functionName = on ? "blacklist" : "unBlacklist"
+      await send(minter, encodeFunctionData({ abi: testUsdc.abi, functionName, args: [account] }))
+      await mine()
+    },
+    /** A stranger calls the asset; mines a block. */
+    async sendToAsset(data: Hex): Promise<void> {
+      await send(minter, data)
+      await mine()
+    },
     setCode: (address: Hex, code: Hex) => node.request("anvil_setCode", [address, code]),
   }
 }

@@ -57,13 +57,23 @@ const orderOf = ({ payment, reading }: Checked, now: number, { limits }: TokenOp
   asset: payment.price.asset,
   transfer: payment.transfer,
   nominal: nominalOf(payment),
-  // A contract can revoke its signature before settlement, so settle first.
-  policy: reading.payerCode ? "first" : payment.offer.settle,
+  policy: mustSettleFirst({ payment, reading }, now) ? "first" : payment.offer.settle,
   intake: { blockNumber: reading.blockNumber, balance: reading.balance, payerCode: reading.payerCode },
   blockSeconds: payment.network.blockSeconds,
   limits,
   now,
 })
+
+/** Seconds beyond the offer's window that clocks and the way of a payment explain. */
+const windowSlackSeconds = 60
+
+/**
+ * A contract can revoke its signature before settlement. A payment may be suspended for as long as it is valid, so one that
+ * is valid for longer than the offer asks could keep its grant suspended for longer.
+ */
+const mustSettleFirst = ({ payment, reading }: Pick<Checked, "payment" | "reading">, now: number): boolean =>
+  reading.payerCode !== null ||
+  Number(payment.transfer.validBefore) > now + payment.price.maxTimeoutSeconds + windowSlackSeconds
 
 /** `settled`: given when the money is in. */
 export function createGrant(

@@ -6,6 +6,7 @@ import { migration as identity } from "./0004-identity.ts"
 import { migration as failedPayers } from "./0005-failed-payers.ts"
 import { migration as keyRing } from "./0006-key-ring.ts"
 import { migration as ledgerReaders } from "./0007-ledger-readers.ts"
+import { migration as suspended } from "./0008-suspended.ts"
 import type { Migration } from "./migration.ts"
 
 export const migrations: readonly Migration[] = [
@@ -16,4 +17,5 @@ export const migrations: readonly Migration[] = [
   failedPayers,
   keyRing,
   ledgerReaders,
+  suspended,
 ]

@@ -1,5 +1,6 @@
 /** Keeps counters of unsettled and lost value, in total and of each payer; they change with the rows. */
 import { type Breaker, changeOf, type Exposure, lossWindowSeconds, trippedAt } from "../../core/exposure.ts"
+import type { Loss } from "../../core/invariants.ts"
 import type { Redemption } from "../../core/redemption.ts"
 import { amount, integer, text } from "./columns.ts"
 import type { Rows } from "./rows.ts"
@@ -17,8 +18,11 @@ export const exposureQueries = {
   setBreaker: "UPDATE breaker SET last_loss_at = :lastLossAt, minute = :minute, probes = :probes",
   addLoss: "INSERT INTO losses (redemption_key, at, nominal) VALUES (:key, :at, :nominal)",
   dropLoss: "DELETE FROM losses WHERE redemption_key = :key RETURNING nominal",
-  losses: "SELECT nominal FROM losses ORDER BY at, redemption_key",
-  oldLosses: "SELECT redemption_key FROM losses WHERE at <= :until",
+  losses: "SELECT redemption_key, nominal FROM losses ORDER BY at, redemption_key",
+  // A suspended payment is a loss until its outcome is known.
+  oldLosses: `
+    SELECT redemption_key FROM losses WHERE at <= :until
+      AND NOT EXISTS (SELECT 1 FROM redemptions WHERE key = redemption_key AND state = 'suspended')`,
 }
 const q = exposureQueries
 
@@ -54,8 +58,11 @@ export async function saveBreaker(rows: Rows, { lastLossAt, minute, probes }: Br
 }
 
 /** The losses of the last day, one by one. */
-export async function readLosses(rows: Rows): Promise<readonly bigint[]> {
-  return (await rows.all(q.losses)).map((row) => amount(row.nominal))
+export async function readLosses(rows: Rows): Promise<readonly Loss[]> {
+  return (await rows.all(q.losses)).map((row) => ({
+    key: text(row.redemption_key),
+    nominal: amount(row.nominal),
+  }))
 }
 
 /** Changes the counters by the difference between the row after and before. */

@@ -8,6 +8,7 @@ import { family, readGrant, updateTerms } from "./grants.ts"
 import { book, lastTokenAt, saveGrant } from "./ledger.ts"
 import { readCurrent, saveRedemption } from "./redemptions.ts"
 import type { Rows } from "./rows.ts"
+import { saveStop, stopsOrResumes } from "./stops.ts"
 
 export const moveQueries = {
   dropSlices: `DELETE FROM slices WHERE grant_id IN ${family}`,
@@ -51,15 +52,17 @@ export async function saveMove(
   const { redemption: after, entry, endsGrant } = effect
   await saveRedemption(rows, before, after, at)
   const subject = { grantId: after.grantId, redemptionKey: after.key }
-  if (entry) await book(rows, movedFact(entry, before, after, admin), subject, at)
-  if (!endsGrant && !isTopUp(after)) return
+  const sequence = entry && (await book(rows, movedFact(entry, before, after, admin), subject, at))
+  if (!endsGrant && !isTopUp(after) && !stopsOrResumes(before, after)) return
   const grant = await readGrant(rows, after.grantId)
   if (!grant) return
   if (isTopUp(after)) {
     const verdict = topUpVerdict(grant, await readCurrent(rows, grant.id), after, at)
     if (verdict) await saveTopUp(rows, grant, after, verdict, at)
-  } else if (!grant.ended)
+  } else if (endsGrant && !grant.ended)
     await saveGrant(rows, grant, { ...grant, ended: { reason: "settlement_failed", at } }, after.key, at)
+  if (sequence !== null && stopsOrResumes(before, after))
+    await saveStop(rows, before, after, { sequence, at })
 }
 
 /** Revokes the tokens issued before a change: their claims no longer describe the grant. */

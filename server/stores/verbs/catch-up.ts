@@ -1,10 +1,12 @@
 /** Takes in payments that were found on the chain and are in no book; keeps how far the books are complete. */
 import type { Address } from "../../../shared/values/evm.ts"
 import { endedFact, importedFact } from "../../core/ledger-facts.ts"
+import { applyMove } from "../../core/redemption.ts"
 import type { Progress, Redeemed, TransferId } from "../../ports/records.ts"
 import { block, integer, text } from "../records/columns.ts"
 import { addGrant } from "../records/grants.ts"
 import { book } from "../records/ledger.ts"
+import { saveMove } from "../records/moves.ts"
 import { readRedemption, saveRedemption } from "../records/redemptions.ts"
 import type { Rows } from "../records/rows.ts"
 
@@ -60,14 +62,18 @@ export async function catchUp(
     payments: readonly Redeemed[]
     now: number
   },
-): Promise<{ readonly imported: readonly string[] }> {
+): Promise<{ readonly imported: readonly string[]; readonly late: readonly string[] }> {
   const imported: string[] = []
+  const late: string[] = []
   // One after the other, because two of them may be the same.
-  for (const each of payments)
-    if (await importPayment(rows, network, each, now)) imported.push(each.redemption.key)
+  for (const each of payments) {
+    const { key } = each.redemption
+    if (await importPayment(rows, network, each, now)) imported.push(key)
+    else if (await bookLate(rows, each, now)) late.push(key)
+  }
   await rows.run(q.setProgress, { network, since, done })
   for (const { relayer, next } of nonces) await rows.run(q.raiseNonce, { network, relayer, next })
-  return { imported }
+  return { imported, late }
 }
 
 /** False for a payment that is in the books. */
@@ -85,6 +91,16 @@ async function importPayment(
   const subject = { grantId: grant.id, redemptionKey: key }
   await book(rows, importedFact(redemption), subject, now)
   if (grant.ended) await book(rows, endedFact(grant.ended.reason, null), subject, now)
+  return true
+}
+
+/** The money of a failed payment arrived all the same. False for any other payment. */
+async function bookLate(rows: Rows, { redemption }: Redeemed, now: number): Promise<boolean> {
+  const { key, evidence, transfer } = redemption
+  const known = await readRedemption(rows, key)
+  const isThis = known?.transfer.payTo === transfer.payTo && known.transfer.value === transfer.value
+  if (known?.state !== "failed" || !isThis || !evidence) return false
+  await saveMove(rows, known, applyMove(known, { to: "paid", evidence }), now)
   return true
 }
 

@@ -1,4 +1,5 @@
 /** Finds a grant, and issues, rotates or derives its tokens. */
+import type { SettlementState } from "../../../shared/oauth/messages.ts"
 import { longestTokenSeconds } from "../../../shared/oauth/revocation.ts"
 import {
   type DeriveDecision,
@@ -23,6 +24,7 @@ import { addGrant, readGrant } from "../records/grants.ts"
 import { book, saveGrant } from "../records/ledger.ts"
 import { readCurrent, readRedeemed } from "../records/redemptions.ts"
 import type { Rows } from "../records/rows.ts"
+import { isSuspended } from "../records/stops.ts"
 import { isListed } from "../records/whitelist.ts"
 
 export const grantVerbQueries = {
@@ -82,7 +84,7 @@ export async function rotate(
   // A grant that has ended keeps the reason of its end.
   if (!grant.paid && !grant.ended && !(await isListed(rows, grant)))
     return { decision: { kind: "refused", reason: "access_denied" }, redemption }
-  const decision = rotateGrant(grant, stateOf(redemption), request)
+  const decision = rotateGrant(grant, await settlementOf(rows, grantId, redemption), request)
   if (decision.grant) await saveGrant(rows, grant, decision.grant, redemption?.key ?? null, request.now)
   return { decision, redemption }
 }
@@ -100,7 +102,7 @@ export async function derive(
   if (!parent.paid && !parent.ended && !(await isListed(rows, parent))) return refuse("access_denied")
   const since = request.now - longestTokenSeconds
   const recent = integer((await rows.get(q.countDerived, { grantId, since }))?.derived)
-  const decision = deriveFrom(parent, stateOf(redemption), recent, request)
+  const decision = deriveFrom(parent, await settlementOf(rows, grantId, redemption), recent, request)
   if (decision.kind === "derived") {
     const { grant } = decision
     await addGrant(rows, grant)
@@ -109,4 +111,12 @@ export async function derive(
   return { decision, redemption }
 }
 
-const stateOf = (redemption: Redemption | null) => (redemption ? settlementState(redemption.state) : "none")
+/** `redemption` is the payment that the grant stands on now; another one behind it may be suspended after a reorg. */
+async function settlementOf(
+  rows: Rows,
+  grantId: string,
+  redemption: Redemption | null,
+): Promise<SettlementState> {
+  if (!redemption) return "none"
+  return (await isSuspended(rows, grantId)) ? "suspended" : settlementState(redemption.state)
+}

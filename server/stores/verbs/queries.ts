@@ -5,6 +5,7 @@ import { grantQueries } from "../records/grants.ts"
 import { ledgerQueries } from "../records/ledger.ts"
 import { moveQueries } from "../records/moves.ts"
 import { redemptionQueries } from "../records/redemptions.ts"
+import { stopQueries } from "../records/stops.ts"
 import { transactionQueries } from "../records/transactions.ts"
 import { memberQueries } from "../records/whitelist.ts"
 import { admissionQueries } from "./admission.ts"
@@ -35,6 +36,7 @@ export const queries: readonly string[] = [
   ledgerQueries,
   moveQueries,
   redemptionQueries,
+  stopQueries,
   transactionQueries,
   memberQueries,
   admissionQueries,

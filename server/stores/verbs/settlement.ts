@@ -13,8 +13,12 @@ import { finishTransaction, reopenTransaction } from "./transactions.ts"
 
 export const settlementQueries = {
   due: `
-    SELECT * FROM redemptions WHERE network = :network AND due_at IS NOT NULL AND due_at <= :now
+    SELECT * FROM redemptions
+    WHERE network = :network AND due_at IS NOT NULL AND due_at <= :now AND state <> 'suspended'
     ORDER BY length(valid_before), valid_before, id LIMIT :limit`,
+  suspended: `
+    SELECT * FROM redemptions WHERE network = :network AND state = 'suspended' AND due_at <= :now
+    ORDER BY due_at, id LIMIT :limit`,
   mined: "SELECT * FROM redemptions WHERE network = :network AND state = 'mined' ORDER BY id",
   paidBlocks: `
     SELECT DISTINCT block_number, block_hash FROM redemptions WHERE network = :network AND state = 'paid'
@@ -37,6 +41,14 @@ export async function due(
 ): Promise<readonly Redemption[]> {
   await requireFence(rows, fence)
   return (await rows.all(q.due, { network, now, limit })).map(redemptionFrom)
+}
+
+export async function suspended(
+  rows: Rows,
+  { fence, network, now, limit }: OfNetwork & { now: number; limit: number },
+): Promise<readonly Redemption[]> {
+  await requireFence(rows, fence)
+  return (await rows.all(q.suspended, { network, now, limit })).map(redemptionFrom)
 }
 
 export async function mined(rows: Rows, { fence, network }: OfNetwork): Promise<readonly Redemption[]> {

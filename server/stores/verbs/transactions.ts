@@ -1,6 +1,7 @@
 /** The relayer's nonces and transactions: each is stored before its bytes are sent. */
 import type { Address, Hex } from "../../../shared/values/evm.ts"
 import type { Call } from "../../core/batch.ts"
+import { ride } from "../../core/redemption.ts"
 import type { InFlight, RelayTransaction, SignedBytes } from "../../ports/records.ts"
 import { integer } from "../records/columns.ts"
 import { readRedemption, redemptionFrom, saveRedemption } from "../records/redemptions.ts"
@@ -79,8 +80,7 @@ async function addRide(rows: Rows, key: string, id: number, network: string, now
   const row = await readRedemption(rows, key)
   if (!row) throw new Error(`there is no redemption ${key}`)
   if (row.network !== network) throw new Error(`there is no redemption on ${network} ${key}`)
-  if (row.state !== "accepted") throw new Error(`a redemption in state ${row.state} cannot be sent`)
-  await saveRedemption(rows, row, { ...row, state: "sent", dueAt: null, transactionId: id }, now)
+  await saveRedemption(rows, row, ride(row, id), now)
   await rows.run(q.addRide, { key, id })
 }
 

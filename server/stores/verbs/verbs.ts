@@ -14,7 +14,7 @@ import { publishOffers } from "./offers.ts"
 import { recover } from "./recover.ts"
 import { recall, redeem } from "./redeem.ts"
 import { revocations, revoke } from "./revocations.ts"
-import { conclude, due, failedGas, mined, paidBlocks, paidIn } from "./settlement.ts"
+import { conclude, due, failedGas, mined, paidBlocks, paidIn, suspended } from "./settlement.ts"
 import { payments, topUp } from "./top-ups.ts"
 import { broadcast, inFlight, nextNonce, prepare, replace, transactionAt } from "./transactions.ts"
 import { creditUnits, reportUnits, takeUnits } from "./units.ts"
@@ -46,6 +46,7 @@ const readingVerbs = {
   inFlight,
   transactionAt,
   mined,
+  suspended,
   paidBlocks,
   paidIn,
   books,

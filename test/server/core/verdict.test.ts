@@ -6,6 +6,7 @@ import {
   type Examined,
   type Finding,
   judge,
+  judgeRefused,
   moveOf,
   type TransferReading,
   type Verdict,
@@ -80,6 +81,7 @@ const at = (state: Redemption["state"], change: Partial<Redemption> = {}): Redem
 })
 const moved = (verdict: Verdict, changes: Examined) => moveOf(verdict, { ...changes, maxAttempts: 30 })
 const failedRow = at("failed", { failure: "insufficient_funds" })
+const suspendedRow = at("suspended", { failure: "refused_by_asset" })
 
 describe("an unused nonce", () => {
   it("sends a payment whose simulation succeeds", () => {
@@ -96,12 +98,25 @@ describe("an unused nonce", () => {
     expect(judge(examined({ reading, doubt }))).toMatchObject({ kind: "wait", doubt: null })
   })
 
-  it("SET-29: a refused simulation against a good reading fails no payer without code", () => {
-    const doubt = { failure: "refused_by_asset", sinceBlock: 1n } as const
-    const redemption = at("accepted", { attempts: 9 })
-    expect(judge(examined({ redemption, refused: true, doubt }))).toMatchObject({ kind: "wait", doubt: null })
-    const reading = { ...good, payerCode: `0x${"c0".repeat(32)}` } as const
-    expect(judge(examined({ redemption, reading, refused: true })).kind).toBe("wait")
+  it("SET-29: one refused simulation against a good reading stops no plain payer", () => {
+    const first = judge(examined({ refused: true }))
+    const doubt = { failure: null, sinceBlock: 100n }
+    expect(first).toEqual({ kind: "wait", seconds: 1, doubt })
+    expect(judge(examined({ refused: true, doubt }))).toEqual(first)
+    expect(judge(examined({ doubt }))).toEqual({ kind: "send" })
+  })
+
+  it("SET-29: a transfer that no node simulates in two blocks is suspended, and not failed", () => {
+    const doubt = { failure: null, sinceBlock: 99n }
+    const move = {
+      to: "suspended",
+      failure: null,
+      dueAt: 1_001,
+      error: "the transfer could not be simulated",
+    }
+    expect(judge(examined({ refused: true, doubt }))).toEqual({ kind: "move", move })
+    const seen = { failure: null, sinceBlock: 100n }
+    expect(judgeRefused({ redemption, doubt, now: 1_000, chance: 0 }, seen)).toEqual({ kind: "move", move })
   })
 
   it("fails as expired once a block is too late for the payment", () => {
@@ -121,47 +136,102 @@ describe("an unused nonce", () => {
   })
 
   it.each([
-    ["insufficient_funds", { balance: value - 1n }, 0],
-    ["contract_payer", { payerCode: `0x${"c0".repeat(32)}` }, 0],
-    ["refused_by_asset", {}, 3],
-    ["refused_by_asset", { transferred: true, received: value - 1n }, 3],
+    ["insufficient_funds", { balance: value - 1n }],
+    ["refused_by_asset", {}],
+    ["refused_by_asset", { transferred: true, received: value - 1n }],
   ] as const)(
-    "doubts %s at first and fails with a last check when it is seen again",
-    (failure, change, attempts) => {
+    "a refusal (%s) suspends the payment in a second block, and never in the same",
+    (failure, change) => {
       const reading = { ...refused, ...change }
-      const first = judge(examined({ reading }))
       const doubt = { failure, sinceBlock: 100n }
-      expect(first).toEqual({ kind: "wait", seconds: 1, doubt })
-      expect(judge(examined({ reading, doubt, redemption: at("accepted", { attempts }) }))).toEqual({
+      const wait = { kind: "wait", seconds: 1, doubt }
+      expect(judge(examined({ reading }))).toEqual(wait)
+      expect(judge(examined({ reading, doubt, redemption: at("accepted", { attempts: 29 }) }))).toEqual(wait)
+      const later = { ...reading, blockNumber: 101n }
+      expect(judge(examined({ reading: later, doubt, confirmations: 64 }))).toEqual({
         kind: "move",
-        move: { to: "failed", failure, dueAt: Number(validBefore) + 60 },
+        move: {
+          to: "suspended",
+          failure,
+          dueAt: 1_001,
+          error: `the transfer does not go through (${failure})`,
+        },
       })
+      const older = { ...reading, blockNumber: 99n }
+      expect(judge(examined({ reading: older, doubt })).kind).toBe("wait")
     },
   )
 
-  it("starts a new doubt when the reason changes", () => {
+  it("a refusal for another reason in the second block suspends the payment as well", () => {
     const reading = { ...refused, balance: 0n }
-    const doubt = { failure: "refused_by_asset", sinceBlock: 10n } as const
-    const seen = judge(examined({ reading, doubt, redemption: at("accepted", { attempts: 9 }) }))
-    expect(seen).toMatchObject({
-      kind: "wait",
-      doubt: { failure: "insufficient_funds", sinceBlock: 100n },
+    const doubt = { failure: "refused_by_asset", sinceBlock: 99n } as const
+    expect(judge(examined({ reading, doubt }))).toMatchObject({
+      move: { to: "suspended", failure: "insufficient_funds" },
     })
   })
 
-  it("turns a doubt into a failure at confirmation depth only", () => {
-    const reading = { ...refused, balance: 0n, blockNumber: 104n }
-    const doubt = { failure: "insufficient_funds", sinceBlock: 100n } as const
-    expect(judge(examined({ reading, doubt, confirmations: 6 }))).toMatchObject({ kind: "wait", doubt })
-    expect(judge(examined({ reading, doubt, confirmations: 5 })).kind).toBe("move")
+  const code = `0x${"c0".repeat(32)}` as const
+  it.each([
+    ["at the sale", { redemption: at("accepted", { payerCode: code }) }, {}],
+    ["since the sale", {}, { payerCode: code }],
+    ["since it was suspended", { redemption: suspendedRow }, { payerCode: code }],
+  ] as const)("a payer with code %s is never suspended, and fails in the second block", (_, change, read) => {
+    const doubt = { failure: "contract_payer", sinceBlock: 100n } as const
+    const judged = (blockNumber: bigint, more: Partial<Examined> = {}) =>
+      judge(examined({ ...change, reading: { ...refused, ...read, blockNumber }, ...more }))
+    expect(judged(100n)).toMatchObject({ kind: "wait", doubt })
+    expect(judged(100n, { doubt })).toMatchObject({ kind: "wait", doubt })
+    expect(judged(101n, { doubt, confirmations: 3 })).toMatchObject({ kind: "wait", doubt })
+    expect(judged(101n, { doubt: { ...doubt, failure: "refused_by_asset" } })).toMatchObject({
+      kind: "wait",
+      doubt: { failure: "contract_payer", sinceBlock: 101n },
+    })
+    const move = { to: "failed", failure: "contract_payer", dueAt: Number(validBefore) + 60 }
+    expect(judged(101n, { doubt, confirmations: 2 })).toEqual({ kind: "move", move })
+  })
+})
+
+describe("a suspended payment", () => {
+  const redemption = suspendedRow
+  it("is sent as soon as its simulation succeeds", () => {
+    expect(judge(examined({ redemption }))).toEqual({ kind: "send" })
   })
 
-  it("gives a refusing asset three attempts with growing pauses", () => {
-    const doubt = { failure: "refused_by_asset", sinceBlock: 99n } as const
-    for (const attempts of [0, 1, 2])
-      expect(
-        judge(examined({ reading: refused, doubt, redemption: at("accepted", { attempts }), chance: 0.999 })),
-      ).toEqual({ kind: "wait", seconds: 2 ** attempts, doubt })
+  it("stays suspended while it is refused, with the newest reason, for any chance and attempts", () => {
+    fc.assert(
+      fc.property(fc.nat(100), fc.double({ min: 0, max: 0.999, noNaN: true }), (attempts, chance) => {
+        const row = { ...redemption, attempts }
+        const reading = { ...refused, balance: 0n }
+        const verdict = judge(examined({ redemption: row, reading, chance }))
+        expect(verdict).toMatchObject({ move: { to: "suspended", failure: "insufficient_funds" } })
+        const move = verdict.kind === "move" && verdict.move
+        expect(move && "dueAt" in move && move.dueAt).toSatisfy(
+          (dueAt: number) => dueAt > 1_000 && dueAt <= 1_008,
+        )
+      }),
+    )
+    const unread = judge(examined({ redemption, refused: true }))
+    expect(unread).toMatchObject({ move: { to: "suspended", failure: "refused_by_asset" } })
+  })
+
+  it("fails with its reason once a block is too late, and as expired without one", () => {
+    const reading = { ...refused, blockTime: Number(validBefore) }
+    const failed = (failure: string) => ({ kind: "move", move: { to: "failed", failure, dueAt: null } })
+    expect(judge(examined({ redemption, reading }))).toEqual(failed("refused_by_asset"))
+    const unread = { ...redemption, failure: null }
+    expect(judge(examined({ redemption: unread, reading }))).toEqual(failed("expired"))
+  })
+
+  it("waits for the depth of its transfer, and is paid then", () => {
+    const findings = [finding({ kind: "paid", logIndex: 7 })]
+    expect(judge(examined({ redemption, reading: used, findings }))).toMatchObject({ move: { to: "paid" } })
+    const early = examined({ redemption, reading: used, findings, confirmations: 2 })
+    expect(moved(judge(early), early)).toMatchObject({ to: "suspended", failure: "refused_by_asset" })
+  })
+
+  it("SET-41: never becomes dead, however often its transaction does not pay", () => {
+    const changes = examined({ redemption: { ...redemption, attempts: 1_000 } })
+    expect(moved({ kind: "send" }, changes)).toMatchObject({ to: "suspended" })
   })
 })
 
@@ -245,6 +315,14 @@ describe("the last check of a failed payment", () => {
   it("never sends the payment again, although its simulation succeeds", () => {
     const verdict = judge(examined({ redemption: failedRow }))
     expect(verdict).toEqual({ kind: "wait", seconds: 1_060, doubt: null })
+  })
+})
+
+it("a payment whose late money a reorg removed fails once more, and is never sent", () => {
+  const redemption = at("accepted", { failure: "contract_payer", attempts: 1 })
+  expect(judge(examined({ redemption }))).toEqual({
+    kind: "move",
+    move: { to: "failed", failure: "contract_payer", dueAt: Number(validBefore) + 60 },
   })
 })
 

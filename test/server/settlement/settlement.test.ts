@@ -218,6 +218,13 @@ async function drain(account: Account): Promise<void> {
   await mine()
 }
 
+/** A block too late for the payment, and the clock past its last check. */
+async function passValidity({ transfer }: Sale): Promise<void> {
+  clock = Number(transfer.validBefore) + 60
+  await node.request("evm_setNextBlockTimestamp", [clock])
+  await mine()
+}
+
 describe("a payment", () => {
   it("is settled with its Transfer as evidence", async () => {
     const steps: string[] = []
@@ -437,23 +444,30 @@ describe("a nonce used outside the service", () => {
 })
 
 describe("a transfer whose simulation fails", () => {
-  it("SET-02: fails a drained payer at the second check and ends the grant", async () => {
+  it("SET-02: a drained payer is suspended in the second block, and fails when it is too late", async () => {
     const sale = await sell()
     await drain(sale.account)
     await settle()
-    expect(await row(sale)).toMatchObject({ state: "accepted", dueAt: clock + 1 })
-    clock += 1
+    clock += 60
+    await settle()
+    expect(await row(sale)).toMatchObject({ state: "accepted" })
+    await mine()
+    clock += 60
     await settle()
     expect(await row(sale)).toMatchObject({
-      state: "failed",
+      state: "suspended",
       failure: "insufficient_funds",
-      dueAt: Number(sale.transfer.validBefore) + 60,
+      dueAt: clock + 1,
     })
+    expect(await grantEnd(sale)).toBeNull()
+    await passValidity(sale)
+    await settle()
+    expect(await row(sale)).toMatchObject({ state: "failed", failure: "insufficient_funds", dueAt: null })
     expect(await grantEnd(sale)).toBe("settlement_failed")
     expect(await inFlight()).toEqual([])
   })
 
-  it("fails when the payer is drained while our transaction is in flight", async () => {
+  it("is suspended when the payer is drained while our transaction is in flight", async () => {
     const sale = await sell()
     await settle()
     await drain(sale.account)
@@ -461,9 +475,10 @@ describe("a transfer whose simulation fails", () => {
     expect((await chain.receipt(hash))?.success).toBe(false)
     await settle()
     expect(await row(sale)).toMatchObject({ state: "accepted", transactionId: null })
+    await mine()
     clock += 1
     await settle()
-    expect(await row(sale)).toMatchObject({ state: "failed", failure: "insufficient_funds" })
+    expect(await row(sale)).toMatchObject({ state: "suspended", failure: "insufficient_funds" })
     expect(await balanceOf(payTo)).toBe(0n)
   })
 
@@ -480,48 +495,68 @@ describe("a transfer whose simulation fails", () => {
     expect((await row(sale)).state).toBe("paid")
   })
 
-  it("is paid when money comes before the last check; its grant stays ended", async () => {
+  /** A payment that failed although its signature is still valid: its payer got code after the sale. */
+  async function sellAndRefuse(): Promise<Sale> {
     const sale = await sell()
-    await drain(sale.account)
+    await node.request("anvil_setCode", [sale.account.address, `0xef0100${"11".repeat(20)}`])
+    await mine()
     await settle()
+    await mine()
     clock += 1
     await settle()
-    expect((await row(sale)).state).toBe("failed")
-    await sendForeign(call("mint", [sale.account.address, funds]))
+    expect(await row(sale)).toMatchObject({ state: "failed", failure: "contract_payer" })
+    await node.request("anvil_setCode", [sale.account.address, "0x"])
+    return sale
+  }
+
+  it("is never sent again after its failure; money that comes all the same resumes its grant", async () => {
+    const sale = await sellAndRefuse()
+    const { expiresAt } = (await store.recall({ key: sale.key }))!.grant
+    expect(await grantEnd(sale)).toBe("settlement_failed")
+    const failedAt = clock
+    await mine()
+    clock = Number(sale.transfer.validBefore) - 10
+    await settle()
+    expect(await inFlight()).toEqual([])
     await sendForeign(exactEip3009.settlementCall(asset, sale.transfer).data)
     await mine()
     await settle()
     expect((await row(sale)).state).toBe("failed")
     clock = Number(sale.transfer.validBefore) + 60
     await settle()
-    expect(await row(sale)).toMatchObject({ state: "paid", failure: null, dueAt: null })
+    expect(await row(sale)).toMatchObject({ state: "paid", failure: "contract_payer", dueAt: null })
+    expect(await grantEnd(sale)).toBeNull()
+    expect((await store.recall({ key: sale.key }))!.grant.expiresAt).toBe(expiresAt + clock - failedAt)
+  })
+
+  it("is not sent when a reorg removes the money that came after its failure", async () => {
+    const sale = await sellAndRefuse()
+    const before = await node.request("evm_snapshot", [])
+    await sendForeign(exactEip3009.settlementCall(asset, sale.transfer).data)
+    await mine()
+    clock = Number(sale.transfer.validBefore) + 60
+    await settle()
+    expect((await row(sale)).state).toBe("paid")
+    await node.request("evm_revert", [before])
+    await node.request("anvil_dropAllTransactions", [])
+    await mine(3)
+    clock += 10
+    await settle()
+    clock += 10
+    await settle()
+    expect(await row(sale)).toMatchObject({ state: "failed", failure: "contract_payer" })
     expect(await grantEnd(sale)).toBe("settlement_failed")
+    expect(await inFlight()).toEqual([])
   })
 
   it("stays failed for good without money until the last check", async () => {
-    const sale = await sell()
-    await drain(sale.account)
+    const sale = await sellAndRefuse()
+    await passValidity(sale)
     await settle()
-    clock += 1
-    await settle()
-    clock = Number(sale.transfer.validBefore) + 60
-    await node.request("evm_setNextBlockTimestamp", [clock])
-    await mine()
-    await settle()
-    expect(await row(sale)).toMatchObject({ state: "failed", failure: "insufficient_funds", dueAt: null })
+    expect(await row(sale)).toMatchObject({ state: "failed", failure: "contract_payer", dueAt: null })
   })
 
-  it("fails when the payer got code after acceptance", async () => {
-    const sale = await sell()
-    await node.request("anvil_setCode", [sale.account.address, `0xef0100${"11".repeat(20)}`])
-    await mine()
-    await settle()
-    clock += 1
-    await settle()
-    expect(await row(sale)).toMatchObject({ state: "failed", failure: "contract_payer" })
-  })
-
-  it("is retried while the asset is paused and fails when the refusal lasts", async () => {
+  it("is retried while the asset is paused, and suspended in the second block of the pause", async () => {
     const patient = await sell()
     await sendForeign(call("pause"))
     await mine()
@@ -537,12 +572,14 @@ describe("a transfer whose simulation fails", () => {
     const blocked = await sell()
     await sendForeign(call("blacklist", [blocked.account.address]))
     await mine()
-    for (let round = 0; round < 4; round += 1) {
-      expect((await row(blocked)).state).toBe("accepted")
+    for (let round = 0; round < 10; round += 1) {
       await settle()
-      clock += 1
+      clock += 10
+      expect((await row(blocked)).state).toBe("accepted")
     }
-    expect(await row(blocked)).toMatchObject({ state: "failed", failure: "refused_by_asset" })
+    await mine()
+    await settle()
+    expect(await row(blocked)).toMatchObject({ state: "suspended", failure: "refused_by_asset" })
   })
 
   it("SET-33: expires by the chain's time, not by the local clock", async () => {

@@ -199,6 +199,7 @@ const landed = [
   "d2d360cafd3e07a1",
   "720b1fe1f3266beb",
   "94bbb30adeb3069c",
+  "968183c3e2035195",
 ]
 
 /** The same of the texts for PostgreSQL. */
