@@ -77,6 +77,7 @@ export function createRoutes(
         sales: [...shops.values()].map(({ sale }) => sale),
         clockSkew,
         failedGas: () => store.failedGas({ now: now() }),
+        suspendedCount: () => store.suspendedCount(),
         failedGasBudget: BigInt(config.limits.failedGas),
       },
     }),

@@ -1,4 +1,4 @@
-/** Answers the health checks, live and ready, with yes or no, the error of the clock, and the gas lost in the hour. */
+/** Answers the health checks, live and ready, with yes or no, the error of the clock, the gas lost and the payments suspended. */
 import { type ClockSkew, isDisabling, isNotable } from "../core/clock-skew.ts"
 import type { SaleCheck } from "../feeds/sale-check.ts"
 import { json } from "./respond.ts"
@@ -14,9 +14,10 @@ export type HealthDeps = {
   /** Gas that failed settlements cost in the last hour. */
   readonly failedGas: () => Promise<bigint>
   readonly failedGasBudget: bigint
+  readonly suspendedCount: () => Promise<number>
 }
 
-type Answers = { readonly sells: boolean; readonly failedGas: bigint }
+type Answers = { readonly sells: boolean; readonly failedGas: bigint; readonly suspended: number }
 
 /** The gate's feeds read the store and the keys every second. */
 const storeMaximumSeconds = 5
@@ -31,24 +32,28 @@ export function healthRoutes(paths: { live: string; ready: string }, deps: Healt
   }
 
   async function ask(): Promise<Answers> {
-    const [sells, failedGas] = await Promise.all([canSell(), deps.failedGas()])
-    return { sells, failedGas }
+    const [sells, failedGas, suspended] = await Promise.all([
+      canSell(),
+      deps.failedGas(),
+      deps.suspendedCount(),
+    ])
+    return { sells, failedGas, suspended }
   }
 
   const isOpen = () => !deps.draining() && deps.storeAge() <= storeMaximumSeconds
 
   /** Any number of probes ask once. A store that does not answer is not asked. */
   async function askOnce(): Promise<Answers> {
-    if (!isOpen()) return { sells: false, failedGas: 0n }
+    if (!isOpen()) return { sells: false, failedGas: 0n, suspended: 0 }
     asking ??= ask().finally(() => {
       asking = undefined
     })
     return asking
   }
 
-  /** Names no cause but the clock, whose error is visible nowhere else. Lost gas does not end readiness. */
+  /** Names no cause but the clock, whose error is visible nowhere else. Neither lost gas nor a suspended payment ends readiness. */
   async function answerReady(): Promise<Response> {
-    const { sells, failedGas } = await askOnce()
+    const { sells, failedGas, suspended } = await askOnce()
     const skew = deps.clockSkew()
     // Draining may have begun meanwhile, because a node that hangs takes seconds.
     const ready = sells && isOpen() && !isDisabling(skew)
@@ -58,6 +63,7 @@ export function healthRoutes(paths: { live: string; ready: string }, deps: Healt
       ...(failedGas > 0n && {
         failed_gas: { spent: Number(failedGas), budget: Number(deps.failedGasBudget) },
       }),
+      ...(suspended > 0 && { suspended_payments: suspended }),
     })
   }
 

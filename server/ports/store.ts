@@ -316,6 +316,8 @@ export type Store = {
     moves: readonly { key: string; move: Move; gas?: bigint }[]
     now: number
   }): Promise<void>
+  /** Payments that are suspended, on all networks. */
+  suspendedCount(): Promise<number>
   /** Gas that failed tries cost within the last hour. */
   failedGas(input: { now: number }): Promise<bigint>
 

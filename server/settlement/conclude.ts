@@ -7,7 +7,7 @@ import type { Hints } from "./hints.ts"
 /** `gas`: the cost of a try that did not pay. */
 export type KeyedMove = { readonly key: string; readonly move: Move; readonly gas?: bigint }
 
-/** Moves that a waiting buyer is told of. */
+/** Moves that end the wait of a buyer. */
 const outcomes: ReadonlySet<Move["to"]> = new Set(["paid", "suspended", "failed"])
 
 export function createConclude(deps: SettlementDeps, hints: Hints) {

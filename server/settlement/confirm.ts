@@ -88,7 +88,7 @@ export function createConfirmer(context: SettlementContext, { examine, paidBy, w
     for (const row of riding) {
       if (time < row.transfer.validBefore) continue
       const verdict = await examine(row)
-      // A node that lags may still see it valid, and what is in a transaction is not to be sent again.
+      // A node that lags may still see it valid, and a payment in a transaction must not be sent again.
       if (verdict.kind === "move" && verdict.move.to !== "suspended")
         await conclude(fence, [{ key: row.key, move: verdict.move }])
     }

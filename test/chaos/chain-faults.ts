@@ -7,10 +7,11 @@ import { setTimeout as delay } from "node:timers/promises"
 import { encodeFunctionData, parseAbi } from "viem"
 import { privateKeyToAccount } from "viem/accounts"
 import type { Hex } from "../../shared/values/evm.ts"
+import { cancelCall } from "../support/cancel.ts"
 import type { Account } from "../support/payments.ts"
 import type { Purchase } from "../support/service.ts"
 import type { Lane } from "./lane.ts"
-import { cancelCall, sendByThirdParty, signCall } from "./third-party.ts"
+import { sendByThirdParty, signCall } from "./third-party.ts"
 
 export type Sold = { readonly customer: Account; readonly purchase: Purchase }
 

@@ -3,6 +3,7 @@
  * limits promise.
  */
 
+import { cancelCall } from "../support/cancel.ts"
 import { checkInvariants } from "../support/invariants.ts"
 import { eventually, offer, postToken, preparePurchase, retryHeaders } from "../support/service.ts"
 import { noteBooks } from "./books.ts"
@@ -10,7 +11,7 @@ import type { Sold } from "./chain-faults.ts"
 import { openFastChain } from "./fast-chain.ts"
 import { fileOf, type Lane, openLane } from "./lane.ts"
 import { createTally, type Row } from "./table.ts"
-import { cancelCall, sendByThirdParty } from "./third-party.ts"
+import { sendByThirdParty } from "./third-party.ts"
 
 type Cheat = {
   readonly name: string
@@ -100,7 +101,9 @@ async function attack(cheat: Cheat): Promise<Row> {
 
 async function buyAndCheat(lane: Lane, cheat: Cheat, sold: Sold[]): Promise<void> {
   const customer = await lane.customer()
-  const purchase = await preparePurchase(lane.service, customer, { now: lane.fastChain.now() })
+  // Most of these payments fail at the end of their validity only.
+  const seller = { ...lane.service, accepted: { ...lane.service.accepted, maxTimeoutSeconds: 130 } }
+  const purchase = await preparePurchase(seller, customer, { now: lane.fastChain.now() })
   // A payment that was refused, or that waits for its settlement, gave no token.
   if ((await postToken(lane.service.url, purchase.headers)).status !== 200) return
   sold.push({ customer, purchase })

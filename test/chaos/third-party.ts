@@ -1,7 +1,6 @@
 /** Transactions of third parties: accounts with gas, which may call the asset like anybody. */
-import { encodeFunctionData, parseAbi } from "viem"
 import type { Hex } from "../../shared/values/evm.ts"
-import { type Account, randomAccount } from "../support/payments.ts"
+import { randomAccount } from "../support/payments.ts"
 import { eventually } from "../support/service.ts"
 import type { FastChain } from "./fast-chain.ts"
 
@@ -28,26 +27,4 @@ export async function sendByThirdParty(fastChain: FastChain, data: Hex): Promise
     () => fastChain.chain.request("eth_getTransactionReceipt", [hash]),
     (receipt) => receipt !== null,
   )
-}
-
-const cancelTypes = {
-  CancelAuthorization: [
-    { name: "authorizer", type: "address" },
-    { name: "nonce", type: "bytes32" },
-  ],
-} as const
-
-const cancelAbi = parseAbi([
-  "function cancelAuthorization(address authorizer, bytes32 nonce, bytes signature)",
-])
-
-/** The call by which a payer cancels a signed authorization. */
-export async function cancelCall({ chain }: FastChain, payer: Account, nonce: Hex): Promise<Hex> {
-  const signature = await payer.signTypedData({
-    domain: { name: "USDC", version: "2", chainId: chain.chainId, verifyingContract: chain.asset },
-    types: cancelTypes,
-    primaryType: "CancelAuthorization",
-    message: { authorizer: payer.address, nonce },
-  })
-  return encodeFunctionData({ abi: cancelAbi, args: [payer.address, nonce, signature] })
 }

@@ -75,7 +75,7 @@ export function suspendedContract(name: string, open: () => Promise<OpenedStore>
       return { unsettled, lost, queued }
     }
 
-    it("stop their grant without ending it, and resume it with its time when they are paid", async () => {
+    it("stop their grant without ending it, and resume it with its time", async () => {
       const { key, grantId } = await sell()
       const { expiresAt } = (await rowOf(key)).grant
       await suspend(key, start + 10)
@@ -117,7 +117,7 @@ export function suspendedContract(name: string, open: () => Promise<OpenedStore>
       expect(outcome?.decision).toEqual({ kind: "refused", reason: "settlement_delayed" })
     })
 
-    it("count as lost at once, and as before when they are paid; a repeated look changes nothing", async () => {
+    it("count as lost at once and until they are paid, however often they are seen", async () => {
       const { key } = await sell()
       expect(await counters()).toEqual({ unsettled: 10_000n, lost: 0n, queued: 1 })
       await suspend(key)
@@ -152,7 +152,7 @@ export function suspendedContract(name: string, open: () => Promise<OpenedStore>
       expect(await kinds()).toEqual(["redeemed", "suspended", "failed", "ended"])
     })
 
-    it("delay no other payment: they are listed apart, the one that waits longest first", async () => {
+    it("are listed apart from due payments, the one that waits longest first", async () => {
       const [a, b, fresh] = [await sell(), await sell(), await sell()]
       await move(a.key, { to: "suspended", failure: null, dueAt: start + 9 })
       await move(b.key, { to: "suspended", failure: null, dueAt: start + 5 })
@@ -161,6 +161,7 @@ export function suspendedContract(name: string, open: () => Promise<OpenedStore>
       expect(keysOf(await store.due(at))).toEqual([fresh.key])
       expect(keysOf(await store.suspended(at))).toEqual([b.key, a.key])
       expect(keysOf(await store.suspended({ ...at, limit: 1 }))).toEqual([b.key])
+      expect(await store.suspendedCount()).toBe(2)
       expect(keysOf(await store.suspended({ ...at, now: start + 4 }))).toEqual([])
     })
 
@@ -272,7 +273,7 @@ export function suspendedContract(name: string, open: () => Promise<OpenedStore>
       expect((await store.recall({ key: order.key }))?.grant.ended?.reason).toBe("revoked")
     })
 
-    it("is booked by the comparison with the chain, once, and only for the same transfer", async () => {
+    it("is booked by the comparison with the chain, once, for the same transfer only", async () => {
       const info = networks.get(network)!
       const { key, transfer } = await sellAndFail()
       const foundOf = (value: bigint) => {

@@ -242,4 +242,48 @@ export const mutations: readonly Mutation[] = [
       "may count units under",
     ],
   ]),
+  ...at("server/stores/records/stops.ts", [
+    [
+      "gates hear of a suspended payment",
+      "if (stands(after) && !grant.ended)",
+      "if (false)",
+      "stop their grant without ending it",
+    ],
+    [
+      "a grant that its holder revoked does not go on",
+      "stands(before) && !grant.ended &&",
+      "stands(before) &&",
+      "are no reason to revive a grant",
+    ],
+    [
+      "late money without a grant is owed",
+      "} else if (isLate && grant.ended)",
+      "} else if (false)",
+      "is owed to the buyer",
+    ],
+  ]),
+  ...at("server/core/grant.ts", [
+    [
+      "a suspended grant yields no tokens",
+      'if (settlement === "suspended") return "settlement_delayed"',
+      "",
+      "stop their grant without ending it",
+    ],
+  ]),
+  ...at("server/core/exposure.ts", [
+    [
+      "a suspended payment is a loss",
+      'outcome === "failed" || outcome === "suspended"',
+      'outcome === "failed"',
+      "count as lost at once",
+    ],
+  ]),
+  ...at("server/core/redemption.ts", [
+    [
+      "a payment rides in one transaction",
+      '(state === "suspended" && !isRiding(redemption))',
+      'state === "suspended"',
+      "ride in one transaction at a time",
+    ],
+  ]),
 ]

@@ -99,7 +99,11 @@ describe("a payer with code", () => {
     expect([202, 400]).toContain(answer?.status)
     expect(answer?.body).not.toHaveProperty("access_token")
     await eventually(
-      () => askStatus(service.url, { [secretHeader]: purchase.secret }),
+      async () => {
+        // Two blocks have to refuse it.
+        await chain.request("anvil_mine", ["0x1"])
+        return askStatus(service.url, { [secretHeader]: purchase.secret })
+      },
       ({ body }) => body.grant.settlement.state === "failed",
       30,
     )

@@ -12,7 +12,7 @@ import { storedIn } from "../support/offers.ts"
 import { randomAccount } from "../support/payments.ts"
 import {
   askStatus,
-  emptyBalance,
+  cancelPayment,
   eventually,
   openService,
   postToken,
@@ -116,7 +116,7 @@ describe("two instances on one database", () => {
     const { body: sold } = await postToken(a.url, purchase.headers)
     const { body: next } = await refresh(b.url, sold.refresh_token)
     for (const { url } of [a, b]) expect((await watch(url, next.access_token)).status).toBe(200)
-    await emptyBalance(a, account)
+    await cancelPayment(a, account, purchase.headers)
     await chain.request("evm_setAutomine", [true])
 
     await eventually(

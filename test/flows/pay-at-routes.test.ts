@@ -16,7 +16,7 @@ import { type LocalChain, startLocalChain } from "../support/chain/local-chain.t
 import { type Account, acceptedOf, randomHex32, signPayment } from "../support/payments.ts"
 import { sendRaw, statusesOf } from "../support/raw-http.ts"
 import {
-  emptyBalance,
+  cancelPayment,
   eventually,
   offer,
   openService,
@@ -263,7 +263,7 @@ describe("a payment at a route, with payAtRoutes", () => {
     await chain.request("evm_setAutomine", [false])
     const paid = await ask("/movies/1", payment)
     expect(paid.status).toBe(200)
-    await emptyBalance(service, account)
+    await cancelPayment(service, account, payment)
     await chain.request("evm_setAutomine", [true])
     const token = paid.headers.get(tokenHeader) ?? ""
     const refused = await eventually(

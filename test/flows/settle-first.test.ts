@@ -6,7 +6,7 @@ import { type LocalChain, startLocalChain } from "../support/chain/local-chain.t
 import { signPayment } from "../support/payments.ts"
 import {
   askStatus,
-  emptyBalance,
+  cancelPayment,
   eventually,
   offer,
   openService,
@@ -152,7 +152,7 @@ describe("an offer that is settled first", () => {
         () => askStatus(waiting.url, { [secretHeader]: purchase.secret }),
         ({ status }) => status === 200,
       )
-      await emptyBalance(waiting, customer)
+      await cancelPayment(waiting, customer, purchase.headers)
       return [asked]
     })
     const failed = { status: 400, body: { reason: "settlement_failed", next: { action: "stop" } } }

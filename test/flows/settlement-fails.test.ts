@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import {
-  emptyBalance,
+  cancelPayment,
   eventually,
   openService,
   postToken,
@@ -20,13 +20,13 @@ afterAll(() => service.close())
 describe("failed settlement", () => {
   it("TOK-21: ends the grant, and the gate refuses its tokens", async () => {
     const customer = await service.customer(10_000n)
-    // The balance is moved away between the sale and the next block.
+    // The payer cancels between the sale and the next block.
     await service.chain.request("evm_setAutomine", [false])
     const purchase = await preparePurchase(service, customer)
     const bought = await postToken(service.url, purchase.headers)
     expect(bought.status).toBe(200)
     expect((await watch(service.url, bought.body.access_token)).status).toBe(200)
-    await emptyBalance(service, customer)
+    await cancelPayment(service, customer, purchase.headers)
     await service.chain.request("evm_setAutomine", [true])
 
     const refused = await eventually(

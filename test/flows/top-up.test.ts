@@ -15,7 +15,7 @@ import { checkLedger } from "../support/invariants.ts"
 import { type Account, acceptedOf, randomHex32, signPayment } from "../support/payments.ts"
 import {
   askStatus,
-  emptyBalance,
+  cancelPayment,
   eventually,
   offer,
   openService,
@@ -188,7 +188,7 @@ describe("a top-up", () => {
       const sent = await send(payment)
       expect(sent).toMatchObject({ status: 200 })
       expect(await write(sent.body.access_token)).toBe(201)
-      await emptyBalance(service, account)
+      await cancelPayment(service, account, payment.headers)
       return sent
     })
     await eventually(

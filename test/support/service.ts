@@ -11,10 +11,11 @@ import type { IssuerOptions } from "../../server/app/issuer-options.ts"
 import type { ConfigInput } from "../../server/config/config.ts"
 import { scopesOf } from "../../server/core/offers.ts"
 import { commitmentHeader, secretHeader } from "../../shared/oauth/messages.ts"
-import { encodeHeader } from "../../shared/values/codec.ts"
+import { decodeHeader, encodeHeader } from "../../shared/values/codec.ts"
 import { encodeFunctionData, type Hex, parseAbi } from "../../shared/values/evm.ts"
 import { openingOf } from "../../shared/x402/commitment.ts"
 import { type PaymentRequirements, paymentSignatureHeader } from "../../shared/x402/messages.ts"
+import { cancelCall } from "./cancel.ts"
 import { type LocalChain, startLocalChain } from "./chain/local-chain.ts"
 import { sepoliaId, storedIn } from "./offers.ts"
 import { type Account, acceptedOf, randomAccount, randomHex32, signPayment } from "./payments.ts"
@@ -131,12 +132,29 @@ async function balanceOf(chain: LocalChain, address: Hex): Promise<bigint> {
 }
 
 /** Moves the whole balance away in a transaction of the payer, which comes before any other in its block. */
-export async function emptyBalance(service: Pick<TestService, "chain">, account: Account): Promise<void> {
-  const { chain } = service
+export async function emptyBalance({ chain }: Pick<TestService, "chain">, account: Account): Promise<void> {
   const data = encodeFunctionData({
     abi: parseAbi(["function transfer(address to, uint256 value)"]),
     args: [`0x${"d".repeat(40)}`, await balanceOf(chain, account.address)],
   })
+  await sendFirst(chain, account, data)
+  if ((await balanceOf(chain, account.address)) !== 0n) throw new Error("the account still holds USDC")
+}
+
+/** Cancels a payment in a transaction of the payer, which comes before any other in its block: the payment has failed. */
+export async function cancelPayment(
+  { chain }: Pick<TestService, "chain">,
+  account: Account,
+  headers: Record<string, string>,
+): Promise<void> {
+  const { payload } = decodeHeader(headers[paymentSignatureHeader] ?? "") as SignedHeader
+  await sendFirst(chain, account, await cancelCall({ chain }, account, payload.authorization.nonce))
+}
+
+type SignedHeader = { readonly payload: { readonly authorization: { readonly nonce: Hex } } }
+
+/** The first transaction of the account. */
+async function sendFirst(chain: LocalChain, account: Account, data: Hex): Promise<void> {
   await chain.fund(account.address)
   const raw = await account.signTransaction({
     type: "eip1559",
@@ -150,7 +168,6 @@ export async function emptyBalance(service: Pick<TestService, "chain">, account:
   })
   await chain.request("eth_sendRawTransaction", [raw])
   await chain.request("evm_mine", [])
-  if ((await balanceOf(chain, account.address)) !== 0n) throw new Error("the account still holds USDC")
 }
 
 /** Submits a signed transfer on chain, bypassing the service. Resolves to the hash of the transaction. */

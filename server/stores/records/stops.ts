@@ -28,7 +28,7 @@ export const stopsOrResumes = (before: Redemption, after: Redemption): boolean =
   before.state !== after.state &&
   (after.state === "suspended" || before.state === "suspended" || before.state === "failed")
 
-/** Tells gates that the grant is stopped or goes on. `sequence` is that of the entry on the move. */
+/** Publishes to gates that the grant is stopped or goes on. `sequence` is that of the entry on the move. */
 export async function saveStop(
   rows: Rows,
   before: Redemption,

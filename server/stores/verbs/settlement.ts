@@ -3,7 +3,7 @@ import type { Hex } from "../../../shared/values/evm.ts"
 import { failedGasOf } from "../../core/failed-gas.ts"
 import { applyMove, type Move, type Redemption } from "../../core/redemption.ts"
 import type { PaidBlock } from "../../ports/records.ts"
-import { block, text } from "../records/columns.ts"
+import { block, integer, text } from "../records/columns.ts"
 import { addFailedTry, readFailedTries } from "../records/failed-tries.ts"
 import { saveMove } from "../records/moves.ts"
 import { readRedemption, redemptionFrom } from "../records/redemptions.ts"
@@ -20,6 +20,7 @@ export const settlementQueries = {
     SELECT * FROM redemptions WHERE network = :network AND state = 'suspended' AND due_at <= :now
     ORDER BY due_at, id LIMIT :limit`,
   mined: "SELECT * FROM redemptions WHERE network = :network AND state = 'mined' ORDER BY id",
+  countSuspended: "SELECT count(*) AS suspended FROM redemptions WHERE state = 'suspended'",
   paidBlocks: `
     SELECT DISTINCT block_number, block_hash FROM redemptions WHERE network = :network AND state = 'paid'
     ORDER BY block_number, block_hash LIMIT :limit`,
@@ -103,6 +104,10 @@ export async function conclude(
     await saveMove(rows, before, effect, now)
     if (gas !== undefined) await addFailedTry(rows, before, gas, now)
   }
+}
+
+export async function suspendedCount(rows: Rows): Promise<number> {
+  return integer((await rows.get(q.countSuspended))?.suspended)
 }
 
 export async function failedGas(rows: Rows, { now }: { now: number }): Promise<bigint> {

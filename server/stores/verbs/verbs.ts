@@ -14,7 +14,16 @@ import { publishOffers } from "./offers.ts"
 import { recover } from "./recover.ts"
 import { recall, redeem } from "./redeem.ts"
 import { revocations, revoke } from "./revocations.ts"
-import { conclude, due, failedGas, mined, paidBlocks, paidIn, suspended } from "./settlement.ts"
+import {
+  conclude,
+  due,
+  failedGas,
+  mined,
+  paidBlocks,
+  paidIn,
+  suspended,
+  suspendedCount,
+} from "./settlement.ts"
 import { payments, topUp } from "./top-ups.ts"
 import { broadcast, inFlight, nextNonce, prepare, replace, transactionAt } from "./transactions.ts"
 import { creditUnits, reportUnits, takeUnits } from "./units.ts"
@@ -47,6 +56,7 @@ const readingVerbs = {
   transactionAt,
   mined,
   suspended,
+  suspendedCount,
   paidBlocks,
   paidIn,
   books,

@@ -18,4 +18,12 @@ export const mutations: readonly Mutation[] = [
       "CLI-14, IDM-02: an unanswered",
     ],
   ]),
+  ...at("client/wire/token-endpoint.ts", [
+    [
+      "a delayed settlement is a payment taken",
+      'body.data?.reason === "settlement_delayed"',
+      "false",
+      "SET-52",
+    ],
+  ]),
 ]

@@ -414,3 +414,15 @@ test("an account that signs for another address sends nothing", async () => {
   })
   expect(seller.requestsTo("POST /token")).toHaveLength(0)
 })
+
+test("SET-52: a delayed settlement is waited for, and never bought twice", async () => {
+  const { client, seller } = await setup()
+  const delays = Array.from({ length: 40 }, () => refuse("settlement_delayed"))
+  seller.script("POST /token", ...delays)
+  const url = `${seller.url}/movies/7`
+  expect(await failure(client.fetch(url))).toMatchObject({ code: "settlement_pending", action: "retry" })
+  const [first, ...others] = seller
+    .requestsTo("POST /token")
+    .map(({ headers }) => headers["payment-signature"])
+  expect(new Set(others)).toEqual(new Set([first]))
+})

@@ -106,7 +106,7 @@ describe("an unused nonce", () => {
     expect(judge(examined({ doubt }))).toEqual({ kind: "send" })
   })
 
-  it("SET-29: a transfer that no node simulates in two blocks is suspended, and not failed", () => {
+  it("SET-29: a transfer that no node simulates is suspended in a second block", () => {
     const doubt = { failure: null, sinceBlock: 99n }
     const move = {
       to: "suspended",
@@ -140,7 +140,7 @@ describe("an unused nonce", () => {
     ["refused_by_asset", {}],
     ["refused_by_asset", { transferred: true, received: value - 1n }],
   ] as const)(
-    "a refusal (%s) suspends the payment in a second block, and never in the same",
+    "a refusal (%s) suspends the payment in a second block, never in the same",
     (failure, change) => {
       const reading = { ...refused, ...change }
       const doubt = { failure, sinceBlock: 100n }
@@ -162,7 +162,7 @@ describe("an unused nonce", () => {
     },
   )
 
-  it("a refusal for another reason in the second block suspends the payment as well", () => {
+  it("a refusal for another reason in the second block suspends it as well", () => {
     const reading = { ...refused, balance: 0n }
     const doubt = { failure: "refused_by_asset", sinceBlock: 99n } as const
     expect(judge(examined({ reading, doubt }))).toMatchObject({
@@ -197,7 +197,7 @@ describe("a suspended payment", () => {
     expect(judge(examined({ redemption }))).toEqual({ kind: "send" })
   })
 
-  it("stays suspended while it is refused, with the newest reason, for any chance and attempts", () => {
+  it("stays suspended while it is refused, with the newest reason", () => {
     fc.assert(
       fc.property(fc.nat(100), fc.double({ min: 0, max: 0.999, noNaN: true }), (attempts, chance) => {
         const row = { ...redemption, attempts }
@@ -318,7 +318,7 @@ describe("the last check of a failed payment", () => {
   })
 })
 
-it("a payment whose late money a reorg removed fails once more, and is never sent", () => {
+it("a payment whose late money a reorg removed fails again, and is never sent", () => {
   const redemption = at("accepted", { failure: "contract_payer", attempts: 1 })
   expect(judge(examined({ redemption }))).toEqual({
     kind: "move",

@@ -444,7 +444,7 @@ describe("a nonce used outside the service", () => {
 })
 
 describe("a transfer whose simulation fails", () => {
-  it("SET-02: a drained payer is suspended in the second block, and fails when it is too late", async () => {
+  it("SET-02: a drained payer is suspended in the second block, and fails at its end", async () => {
     const sale = await sell()
     await drain(sale.account)
     await settle()
@@ -509,7 +509,7 @@ describe("a transfer whose simulation fails", () => {
     return sale
   }
 
-  it("is never sent again after its failure; money that comes all the same resumes its grant", async () => {
+  it("is never sent after its failure; money that comes resumes its grant", async () => {
     const sale = await sellAndRefuse()
     const { expiresAt } = (await store.recall({ key: sale.key }))!.grant
     expect(await grantEnd(sale)).toBe("settlement_failed")
@@ -556,7 +556,7 @@ describe("a transfer whose simulation fails", () => {
     expect(await row(sale)).toMatchObject({ state: "failed", failure: "contract_payer", dueAt: null })
   })
 
-  it("is retried while the asset is paused, and suspended in the second block of the pause", async () => {
+  it("is retried in a pause of the asset, and suspended in its second block", async () => {
     const patient = await sell()
     await sendForeign(call("pause"))
     await mine()

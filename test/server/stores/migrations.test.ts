@@ -211,4 +211,5 @@ const landedOnPostgres = [
   "55a8f32f91a0c5a2",
   "10932be640955fa8",
   "82c9aee32a70107c",
+  "9bab885f2635b3f7",
 ]
