@@ -3,14 +3,7 @@
 import type { Scheme } from "../../shared/schemes/scheme.ts"
 import type { Evidence, Redemption } from "../core/redemption.ts"
 import { retryDelay } from "../core/retry.ts"
-import {
-  type Examined,
-  type Finding,
-  findingOf,
-  judge,
-  judgeRefused,
-  type Verdict,
-} from "../core/verdict.ts"
+import { type Examined, type Finding, findingOf, judge, judgeRefused, type Verdict } from "../core/verdict.ts"
 import { type Chain, type Receipt, RequestRefused, Unwitnessed } from "../ports/chain.ts"
 import type { SettlementContext } from "./context.ts"
 

@@ -221,29 +221,26 @@ describe("a suspended payment", () => {
     expect(said).toEqual(["a payment is suspended; its grant opens nothing"])
   })
 
-  it.each(settlementSteps)(
-    "survives a crash at the step %s on its way to paid",
-    async (step) => {
-      const sale = await suspendOne(rig.open())
-      await rig.refill(sale)
-      rig.advanceClock(10)
-      let passed = 0
-      // Each crash loses the memory of the process; the store and the chain stay.
-      const crashing = () => {
-        const onStep = (each: string) => {
-          if (each !== step) return
-          passed += 1
-          throw new Error("crash")
-        }
-        return rig.open({ onStep })
+  it.each(settlementSteps)("survives a crash at the step %s on its way to paid", async (step) => {
+    const sale = await suspendOne(rig.open())
+    await rig.refill(sale)
+    rig.advanceClock(10)
+    let passed = 0
+    // Each crash loses the memory of the process; the store and the chain stay.
+    const crashing = () => {
+      const onStep = (each: string) => {
+        if (each !== step) return
+        passed += 1
+        throw new Error("crash")
       }
-      for (let block = 0; block < 3; block++) {
-        await crashing().advance(rig.fence)
-        await rig.mine()
-        rig.advanceClock(20)
-      }
-      expect(passed).toBeGreaterThan(0)
-      await expectAllPaid(rig.open(), [sale])
-    },
-  )
+      return rig.open({ onStep })
+    }
+    for (let block = 0; block < 3; block++) {
+      await crashing().advance(rig.fence)
+      await rig.mine()
+      rig.advanceClock(20)
+    }
+    expect(passed).toBeGreaterThan(0)
+    await expectAllPaid(rig.open(), [sale])
+  })
 })
