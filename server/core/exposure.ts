@@ -51,8 +51,13 @@ export type Exposure = {
   readonly unsettled: bigint
   /** Of the last {@link lossWindowSeconds}. */
   readonly lost: bigint
+  /** The same by payer, for a breaker that may be open; empty while `lost` is below the limit of a day. */
+  readonly losers: readonly Loser[]
   readonly breaker: Breaker
 }
+
+/** A payer with losses. `isFunded`: some payment of this payer has settled, so opening the breaker had a price. */
+export type Loser = { readonly nominal: bigint; readonly isFunded: boolean }
 
 /** A payment that asks for admission. */
 export type ExposureRequest = {
@@ -102,7 +107,7 @@ export function admit(request: ExposureRequest, exposure: Exposure, limits: Expo
   if (request.policy === "first") return admitted("first")
   const limit = limitReached(request, exposure, limits)
   if (limit) return admitted("first", limit)
-  if (!isOpen(exposure, limits) || exposure.payer.settled >= trustedAfter) return admitted("background")
+  if (!isOpen(exposure.losers, exposure.payer, limits) || exposure.payer.settled >= trustedAfter) return admitted("background")
   const probed = probe(exposure.breaker, request.now)
   return probed ? admitted("background", null, probed) : admitted("first", "dailyLoss")
 }
@@ -131,9 +136,22 @@ function limitReached(
   return undefined
 }
 
-/** Whether the loss breaker is open. */
-export const isOpen = ({ lost }: Pick<Exposure, "lost">, limits: ExposureLimits): boolean =>
-  lost > 0n && lost >= limits.dailyLoss
+/** A single wallet opens the breaker for nobody else: a loss of its own counts against it alone. */
+const fewestLosers = 2
+
+/**
+ * Whether the loss breaker is open for a payer. For one whose money has arrived before, losses of funded payers count alone: wallets are free, and one sum of money can
+ * pass through any number of them, but each funded one has paid.
+ */
+export function isOpen(
+  losers: readonly Loser[],
+  { settled }: Pick<Exposure["payer"], "settled">,
+  limits: ExposureLimits,
+): boolean {
+  const counted = settled > 0 ? losers.filter(({ isFunded }) => isFunded) : losers
+  const lost = counted.reduce((sum, { nominal }) => sum + nominal, 0n)
+  return counted.length >= fewestLosers && lost >= limits.dailyLoss
+}
 
 /** Half open: one payment in the first minute, and twice as many in each that follows. Undefined when none is left. */
 function probe(breaker: Breaker, now: number): Breaker | undefined {

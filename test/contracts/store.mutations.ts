@@ -189,7 +189,12 @@ export const mutations: readonly Mutation[] = [
       "",
       "settle first a payment",
     ],
-    ["the loss breaker opens", "lost > 0n && lost >= limits.dailyLoss", "false", "half-open after an hour"],
+    [
+      "the loss breaker opens",
+      "return counted.length >= fewestLosers && lost >= limits.dailyLoss",
+      "return false",
+      "half-open after an hour",
+    ],
     [
       "the half-open breaker admits few probes",
       "probes < 2 ** Math.min(minute, 30) ?",

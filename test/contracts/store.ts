@@ -289,9 +289,10 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
 
         it("count losses for a day across a reopen, and not those paid after all", async () => {
           const fence = await lease()
-          const limits = { dailyLoss: 10_000n }
+          const limits = { dailyLoss: 20_000n }
           const [lost, late] = [await redeem({ limits }), await redeem({ limits })]
           await fail(fence, lost.key)
+          expect(await policyOf({ limits, now: start + 9 })).toEqual(background)
           await fail(fence, late.key, start + 10)
           expect(await policyOf({ limits, now: start + 20 })).toEqual(["first", "dailyLoss"])
           await pay(fence, late.key, start + 30)
@@ -300,11 +301,22 @@ export function storeContract(name: string, open: () => Promise<OpenedStore>): v
           expect(await policyOf({ limits, now: start + 86_399 - 3600 })).toEqual(background)
         })
 
+        it("count the losses of wallets that never paid for new payers only", async () => {
+          const fence = await lease()
+          const limits = { dailyLoss: 20_000n }
+          const payer = randomAddress()
+          const first = await redeem({ payer, limits })
+          await pay(fence, first.key)
+          for (const { key } of [await redeem({ limits }), await redeem({ limits })]) await fail(fence, key)
+          expect(await policyOf({ limits })).toEqual(["first", "dailyLoss"])
+          expect(await policyOf({ payer, limits })).toEqual(background)
+        })
+
         it("half-open after an hour: one payment in the first minute, two in the second", async () => {
           const fence = await lease()
-          const limits = { dailyLoss: 10_000n }
-          const lost = await redeem({ limits })
-          await fail(fence, lost.key)
+          const limits = { dailyLoss: 20_000n }
+          const losses = [await redeem({ limits }), await redeem({ limits })]
+          for (const { key } of losses) await fail(fence, key)
           const at = (seconds: number) => policyOf({ limits, now: start + seconds })
           const closed = ["first", "dailyLoss"]
           expect(await at(3599)).toEqual(closed)

@@ -101,6 +101,8 @@ export const sections: readonly Section[] = [
         "A reorganisation removes a transfer that a stranger had submitted: the service sends the payment itself.",
       "SET-46":
         "A remote facilitator reports a settlement that the chain does not have: the receipt is checked.",
+      "SET-53":
+        "One wallet, or one sum of money in many wallets, causes losses to make everybody pay first: those who have paid keep their credit.",
       "SET-52":
         "The asset refuses payments for a moment (a pause, a block list): they are suspended, their grants wait, and all are paid afterwards.",
       "SET-50":

@@ -1,5 +1,12 @@
 /** Keeps counters of unsettled and lost value, in total and of each payer; they change with the rows. */
-import { type Breaker, changeOf, type Exposure, lossWindowSeconds, trippedAt } from "../../core/exposure.ts"
+import {
+  type Breaker,
+  changeOf,
+  type Exposure,
+  type Loser,
+  lossWindowSeconds,
+  trippedAt,
+} from "../../core/exposure.ts"
 import type { Loss } from "../../core/invariants.ts"
 import type { Redemption } from "../../core/redemption.ts"
 import { amount, integer, text } from "./columns.ts"
@@ -19,12 +26,26 @@ export const exposureQueries = {
   addLoss: "INSERT INTO losses (redemption_key, at, nominal) VALUES (:key, :at, :nominal)",
   dropLoss: "DELETE FROM losses WHERE redemption_key = :key RETURNING nominal",
   losses: "SELECT redemption_key, nominal FROM losses ORDER BY at, redemption_key",
+  losers: `
+    SELECT payers.address AS payer, losses.nominal, payers.settled FROM losses
+    JOIN redemptions ON redemptions.key = losses.redemption_key JOIN payers ON payers.address = redemptions.payer`,
   // A suspended payment is a loss until its outcome is known.
   oldLosses: `
     SELECT redemption_key FROM losses WHERE at <= :until
       AND NOT EXISTS (SELECT 1 FROM redemptions WHERE key = redemption_key AND state = 'suspended')`,
 }
 const q = exposureQueries
+
+/** One entry for each payer with losses. */
+export async function readLosers(rows: Rows): Promise<readonly Loser[]> {
+  const found = new Map<string, Loser>()
+  for (const row of await rows.all(q.losers)) {
+    const payer = text(row.payer)
+    const nominal = (found.get(payer)?.nominal ?? 0n) + amount(row.nominal)
+    found.set(payer, { nominal, isFunded: integer(row.settled) > 0 })
+  }
+  return [...found.values()]
+}
 
 type Totals = Pick<Exposure, "unsettled" | "lost" | "queued">
 

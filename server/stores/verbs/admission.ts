@@ -4,7 +4,7 @@ import { isCodePayerPaused } from "../../core/failed-gas.ts"
 import { type Redemption, type SettlePolicy, voidStates } from "../../core/redemption.ts"
 import type { PaymentOrder } from "../../ports/records.ts"
 import { amount, listOf } from "../records/columns.ts"
-import { forgetLosses, readBreaker, readPayer, readTotals } from "../records/exposure.ts"
+import { forgetLosses, readBreaker, readLosers, readPayer, readTotals } from "../records/exposure.ts"
 import { readFailedTries } from "../records/failed-tries.ts"
 import type { Rows } from "../records/rows.ts"
 
@@ -31,6 +31,7 @@ export async function admitOrder(rows: Rows, order: PaymentOrder): Promise<Admis
     if (isCodePayerPaused(tries, { payer, payerCode }, standing.settled, BigInt(order.limits.failedGas)))
       return { kind: "refused", reason: "contract_payers_paused" }
   }
+  const totals = await readTotals(rows)
   return admit(
     {
       policy: order.policy,
@@ -42,7 +43,8 @@ export async function admitOrder(rows: Rows, order: PaymentOrder): Promise<Admis
       now: order.now,
     },
     {
-      ...(await readTotals(rows)),
+      ...totals,
+      losers: totals.lost >= order.limits.dailyLoss ? await readLosers(rows) : [],
       // Summed here and not in SQL: SQLite's SUM goes through floats.
       pending: pending.reduce((total, row) => total + amount(row.value), 0n),
       payer: standing,

@@ -10,6 +10,18 @@ export const mutations: readonly Mutation[] = [
       "a payer whose payment failed pays first",
     ],
     [
+      "one wallet opens the breaker for nobody else",
+      "counted.length >= fewestLosers && ",
+      "",
+      "SET-53: the losses of one wallet",
+    ],
+    [
+      "wallets that never paid close nothing for those who paid",
+      "payer.settled > 0 ? losers.filter(({ isFunded }) => isFunded) : losers",
+      "losers",
+      "SET-53: wallets that never paid",
+    ],
+    [
       "a payment that would expire in the queue is refused",
       " || isTooLate(request, exposure.queued)",
       "",

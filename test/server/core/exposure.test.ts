@@ -37,6 +37,7 @@ const idle: Exposure = {
   payer: { unsettled: 0n, open: 0, settled: 0, failed: 0 },
   unsettled: 0n,
   lost: 0n,
+  losers: [],
   breaker: closedBreaker,
 }
 const verdict = (changes: Partial<ExposureRequest>, standing: Partial<Exposure> = {}) => {
@@ -65,14 +66,41 @@ describe("exposure limits", () => {
     expect(verdict({ policy: "first" }, { pending: 1n })).toBe("insufficient_funds")
   })
 
+  /** The losses of a day by several payers, who have settled payments or none. */
+  const losersOf = (lost: bigint, isFunded = false, count = 2): Pick<Exposure, "lost" | "losers"> => ({
+    lost,
+    losers: Array.from({ length: count }, () => ({ nominal: lost / BigInt(count), isFunded })),
+  })
+
   it("a payer with three settled payments keeps its limit while the breaker is open", () => {
-    const lost = limits.dailyLoss
     const payer = { unsettled: 0n, open: 0, settled: 2, failed: 0 }
-    const open = { lost, breaker: { ...closedBreaker, lastLossAt: start } }
+    const open = {
+      ...losersOf(limits.dailyLoss, true),
+      breaker: { ...closedBreaker, lastLossAt: start },
+    }
     expect(verdict({}, { ...open, payer })).toBe("dailyLoss")
     const trusted = { ...payer, settled: 3 }
     expect(verdict({}, { ...open, payer: trusted })).toBe("background")
     expect(verdict({}, { ...open, payer: { ...trusted, unsettled: 995_000n } })).toBe("perPayer")
+  })
+
+  it("SET-53: the losses of one wallet open the breaker for no other payer", () => {
+    const breaker = { ...closedBreaker, lastLossAt: start }
+    const lost = 2n * limits.dailyLoss
+    for (const isFunded of [true, false])
+      expect(verdict({}, { ...losersOf(lost, isFunded, 1), breaker })).toBe("background")
+    expect(verdict({}, { ...losersOf(lost), breaker })).toBe("dailyLoss")
+  })
+
+  it("SET-53: wallets that never paid open the breaker for new payers only", () => {
+    const breaker = { ...closedBreaker, lastLossAt: start }
+    const payer = { unsettled: 0n, open: 0, settled: 1, failed: 0 }
+    const free = losersOf(limits.dailyLoss, false, 500)
+    expect(verdict({}, { ...free, breaker })).toBe("dailyLoss")
+    expect(verdict({}, { ...free, breaker, payer })).toBe("background")
+    const mixed = { ...free, losers: [...free.losers, { nominal: limits.dailyLoss, isFunded: true }] }
+    expect(verdict({}, { ...mixed, breaker, payer })).toBe("background")
+    expect(verdict({}, { ...losersOf(limits.dailyLoss, true), breaker, payer })).toBe("dailyLoss")
   })
 
   it("SET-04: no payer is trusted beyond the daily loss limit plus the total", () => {
@@ -84,8 +112,8 @@ describe("exposure limits", () => {
 
   it("the breaker closes when the losses of a day are below the limit", () => {
     const breaker = { lastLossAt: start, minute: 0, probes: 0 }
-    expect(verdict({}, { lost: limits.dailyLoss, breaker })).toBe("dailyLoss")
-    expect(verdict({}, { lost: limits.dailyLoss - 1n, breaker })).toBe("background")
+    expect(verdict({}, { ...losersOf(limits.dailyLoss), breaker })).toBe("dailyLoss")
+    expect(verdict({}, { ...losersOf(limits.dailyLoss - 2n), breaker })).toBe("background")
   })
 })
 
@@ -204,5 +232,104 @@ describe("the bound on losses", () => {
     )
     // A walk without losses would prove nothing.
     expect(worst > small.dailyLoss).toBe(true)
-  })
+  }, 120_000)
+})
+
+/** A step of wallets that share their money: a purchase, its outcome, a move of all money, or time. */
+const attack = fc.array(
+  fc.oneof(
+    {
+      weight: 5,
+      arbitrary: fc.record({ what: fc.constant("buy" as const), wallet: fc.nat(9), price: fc.nat(2) }),
+    },
+    { weight: 4, arbitrary: fc.record({ what: fc.constantFrom("keep" as const, "pay"), which: fc.nat(99) }) },
+    { weight: 1, arbitrary: fc.record({ what: fc.constant("wait" as const), seconds: fc.nat(5000) }) },
+  ),
+  { minLength: 20, maxLength: 200, size: "max" },
+)
+
+it("SET-53: what N wallets with M money force: no breaker for paying customers below two real payments", () => {
+  let [opened, spared] = [0, 0]
+  fc.assert(
+    fc.property(
+      attack,
+      fc.integer({ min: 1, max: 10 }),
+      fc.bigInt({ min: 1n, max: 40n }),
+      (steps, wallets, money) => {
+        type Row = { wallet: number; value: bigint; state: "open" | "kept" | "paid"; at: number }
+        const rows: Row[] = []
+        const sum = (found: readonly Row[]) => found.reduce((total, { value }) => total + value, 0n)
+        let now = start
+        let left = money
+        const exposureOf = (wallet: number): Exposure => {
+          const mine = (state: Row["state"]) =>
+            rows.filter((row) => row.wallet === wallet && row.state === state)
+          const losses = rows.filter(({ state, at }) => state === "kept" && at > now - lossWindowSeconds)
+          const losers = [...new Set(losses.map((row) => row.wallet))].map((loser) => ({
+            nominal: sum(losses.filter((row) => row.wallet === loser)),
+            isFunded: rows.some((row) => row.wallet === loser && row.state === "paid"),
+          }))
+          const open = rows.filter(({ state }) => state === "open")
+          return {
+            ...idle,
+            // The money is wherever it is needed, so that each wallet can show all that is left of it.
+            pending: sum(mine("open")),
+            payer: {
+              unsettled: sum(mine("open")),
+              open: mine("open").length,
+              settled: mine("paid").length,
+              failed: mine("kept").length,
+            },
+            unsettled: sum(open),
+            lost: sum(losses),
+            losers,
+            breaker: { ...closedBreaker, lastLossAt: Math.max(0, ...losses.map(({ at }) => at)) },
+          }
+        }
+        const admitted = (wallet: number, value: bigint, payer?: Exposure["payer"]) => {
+          const standing = exposureOf(wallet)
+          const request = { ...claim, nominal: value, value, balance: left, now }
+          return admit(request, payer ? { ...standing, payer, pending: 0n } : standing, small)
+        }
+        for (const step of steps) {
+          if (step.what === "wait") now += step.seconds
+          if (step.what === "buy") {
+            const [wallet, value] = [step.wallet % wallets, BigInt(step.price + 1)]
+            const verdict = admitted(wallet, value)
+            if (verdict.kind === "admitted" && verdict.policy === "background")
+              rows.push({ wallet, value, state: "open", at: now })
+          }
+          if (step.what === "keep" || step.what === "pay") {
+            const open = rows.filter(({ state }) => state === "open")
+            const row = open[step.which % (open.length || 1)]
+            const canPay = row && step.what === "pay" && row.value <= left
+            if (row) Object.assign(row, { state: canPay ? "paid" : "kept", at: now })
+            if (row && canPay) left -= row.value
+          }
+          const { losers, lost, unsettled } = exposureOf(-1)
+          expect(lost <= small.dailyLoss + small.total).toBe(true)
+          for (const { nominal } of losers) expect(nominal <= small.perPayer).toBe(true)
+          // A customer who has paid once, and stands within the bound on all losses.
+          const honest = { unsettled: 0n, open: 0, settled: 1, failed: 0 }
+          left += 1n
+          const verdict = admitted(-1, 1n, honest)
+          left -= 1n
+          const isWithin =
+            lost + unsettled + 1n <= small.dailyLoss + small.total && unsettled + 1n <= small.total
+          if (!isWithin || verdict.kind !== "admitted") continue
+          const payers = losers.filter(({ isFunded }) => isFunded).length
+          if (verdict.policy === "first") {
+            opened += 1
+            expect(verdict.limit).toBe("dailyLoss")
+            expect(payers).toBeGreaterThanOrEqual(2)
+            // Opening it costs at least two payments that arrived.
+            expect(money - left).toBeGreaterThanOrEqual(2n)
+          } else if (lost >= small.dailyLoss) spared += 1
+        }
+      },
+    ),
+    { numRuns: 300 },
+  )
+  // Walks that never open the breaker, or never come near, would prove nothing.
+  expect([opened > 0, spared > 0]).toEqual([true, true])
 })
