@@ -219,7 +219,7 @@ describe("the bound on losses", () => {
           const recent = lost.filter(({ at }) => at > now - lossWindowSeconds)
           const sum = recent.reduce((total, { value }) => total + value, 0n)
           if (sum > worst) worst = sum
-          // A wallet keeps at most what it had unsettled when its first payment failed: N wallets lose N times that.
+          // A wallet keeps at most its unsettled value at its first failure: N wallets keep N times that.
           for (let wallet = 0; wallet < 8; wallet++) {
             const losses = lost.filter((row) => row.wallet === wallet)
             expect(losses.reduce((total, { value }) => total + value, 0n) <= small.perPayer).toBe(true)
