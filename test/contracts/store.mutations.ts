@@ -250,8 +250,8 @@ export const mutations: readonly Mutation[] = [
   ...at("server/stores/records/stops.ts", [
     [
       "gates hear of a suspended payment",
-      "if (stands(after) && !grant.ended)",
-      "if (false)",
+      'if (after.state !== "suspended" || !stands(after)) return null',
+      "if (after) return null",
       "stop their grant without ending it",
     ],
     [

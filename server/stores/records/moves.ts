@@ -8,7 +8,7 @@ import { family, readGrant, updateTerms } from "./grants.ts"
 import { book, lastTokenAt, saveGrant } from "./ledger.ts"
 import { readCurrent, saveRedemption } from "./redemptions.ts"
 import type { Rows } from "./rows.ts"
-import { saveStop, stopsOrResumes } from "./stops.ts"
+import { readStoppedAt, saveResumption, stopOf, stopsOrResumes } from "./stops.ts"
 
 export const moveQueries = {
   dropSlices: `DELETE FROM slices WHERE grant_id IN ${family}`,
@@ -50,10 +50,13 @@ export async function saveMove(
   admin?: string,
 ): Promise<void> {
   const { redemption: after, entry, endsGrant } = effect
+  const changesAccess = stopsOrResumes(before, after)
+  const stoppedAt = changesAccess ? await readStoppedAt(rows, before) : null
   await saveRedemption(rows, before, after, at)
   const subject = { grantId: after.grantId, redemptionKey: after.key }
-  const sequence = entry && (await book(rows, movedFact(entry, before, after, admin), subject, at))
-  if (!endsGrant && !isTopUp(after) && !stopsOrResumes(before, after)) return
+  const stop = changesAccess ? await stopOf(rows, after, at) : null
+  if (entry) await book(rows, movedFact(entry, before, after, admin), subject, at, stop)
+  if (!endsGrant && !isTopUp(after) && !changesAccess) return
   const grant = await readGrant(rows, after.grantId)
   if (!grant) return
   if (isTopUp(after)) {
@@ -61,8 +64,7 @@ export async function saveMove(
     if (verdict) await saveTopUp(rows, grant, after, verdict, at)
   } else if (endsGrant && !grant.ended)
     await saveGrant(rows, grant, { ...grant, ended: { reason: "settlement_failed", at } }, after.key, at)
-  if (sequence !== null && stopsOrResumes(before, after))
-    await saveStop(rows, before, after, { sequence, at })
+  if (changesAccess) await saveResumption(rows, before, after, { stoppedAt: stoppedAt ?? at, at })
 }
 
 /** Revokes the tokens issued before a change: their claims no longer describe the grant. */
