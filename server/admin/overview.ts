@@ -49,7 +49,7 @@ export const overviewRoutes = (deps: OverviewDeps): readonly AdminRoute[] => [
         unsettled: shareOf(standing.unsettled, limits.total),
         lost: {
           ...shareOf(standing.lost, limits.dailyLoss),
-          breaker: isOpen(standing, limits) ? "open" : "closed",
+          breaker: isOpen(standing.losers, newPayer, limits) ? "open" : "closed",
         },
         queue: { payments: standing.queued, limit: limits.queue },
         networks,
@@ -57,6 +57,9 @@ export const overviewRoutes = (deps: OverviewDeps): readonly AdminRoute[] => [
     },
   },
 ]
+
+/** For new payers the breaker counts the losses of everybody. */
+const newPayer = { settled: 0 }
 
 const shareOf = (value: bigint, limit: bigint) => ({
   value: formatAmount(value, decimals),

@@ -59,6 +59,9 @@ export type Exposure = {
 /** A payer with losses. `isFunded`: some payment of this payer has settled, so opening the breaker had a price. */
 export type Loser = { readonly nominal: bigint; readonly isFunded: boolean }
 
+/** The part of the exposure that is the same for every payer. */
+export type Standing = Pick<Exposure, "unsettled" | "lost" | "queued" | "losers">
+
 /** A payment that asks for admission. */
 export type ExposureRequest = {
   /** `first` when the offer or the payer leaves no choice. */
@@ -107,7 +110,8 @@ export function admit(request: ExposureRequest, exposure: Exposure, limits: Expo
   if (request.policy === "first") return admitted("first")
   const limit = limitReached(request, exposure, limits)
   if (limit) return admitted("first", limit)
-  if (!isOpen(exposure.losers, exposure.payer, limits) || exposure.payer.settled >= trustedAfter) return admitted("background")
+  if (!isOpen(exposure.losers, exposure.payer, limits) || exposure.payer.settled >= trustedAfter)
+    return admitted("background")
   const probed = probe(exposure.breaker, request.now)
   return probed ? admitted("background", null, probed) : admitted("first", "dailyLoss")
 }

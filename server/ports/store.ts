@@ -2,6 +2,7 @@
 import type { Address, Hex } from "../../shared/values/evm.ts"
 import type { Call } from "../core/batch.ts"
 import type { DeriveDecision, DeriveRequest, PresentedToken } from "../core/derive.ts"
+import type { Standing } from "../core/exposure.ts"
 import type {
   Grant,
   IssuedGrant,
@@ -326,8 +327,8 @@ export type Store = {
   /** The unsettled payments, and the running totals that must agree with them. */
   exposure(): Promise<Exposure>
   doubles(): Promise<Doubles>
-  /** The running totals alone, without a look at the payments. */
-  standing(): Promise<Pick<Exposure, "unsettled" | "lost" | "queued">>
+  /** The running totals alone, without a look at the payments, and who caused the losses. */
+  standing(): Promise<Standing>
   progress(input: { network: string }): Promise<Progress>
   /** Those of the transfers that pay for nothing in the books. */
   unbooked(input: { network: string; transfers: readonly TransferId[] }): Promise<readonly TransferId[]>

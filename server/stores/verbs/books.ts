@@ -1,10 +1,12 @@
 /** Reads the whole books: every grant with its money, the totals, and duplicates. */
+
+import type { Standing } from "../../core/exposure.ts"
 import type { Grant } from "../../core/grant.ts"
 import type { BookRow, Doubles, Exposure } from "../../core/invariants.ts"
 import { type LedgerKind, outcomeKinds } from "../../core/ledger-facts.ts"
 import { type Redemption, unsettledStates } from "../../core/redemption.ts"
 import { integer, listOf, text } from "../records/columns.ts"
-import { readLosses, readTotals } from "../records/exposure.ts"
+import { readLosers, readLosses, readTotals } from "../records/exposure.ts"
 import { family, grantFrom, readGrant } from "../records/grants.ts"
 import { readPayments, redemptionFrom } from "../records/redemptions.ts"
 import type { Rows } from "../records/rows.ts"
@@ -57,8 +59,8 @@ export async function exposure(rows: Rows): Promise<Exposure> {
   return { ...(await readTotals(rows)), losses: await readLosses(rows), open }
 }
 
-export function standing(rows: Rows): Promise<Pick<Exposure, "unsettled" | "lost" | "queued">> {
-  return readTotals(rows)
+export async function standing(rows: Rows): Promise<Standing> {
+  return { ...(await readTotals(rows)), losers: await readLosers(rows) }
 }
 
 export async function doubles(rows: Rows): Promise<Doubles> {
