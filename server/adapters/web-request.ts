@@ -1,7 +1,7 @@
 /** Makes a web `Request` of a Node request, and reads nothing before its body is asked for. */
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { createRequest } from "@remix-run/node-fetch-server"
-import { bytesOf } from "./body-bytes.ts"
+import { bytesOf, hasBody } from "./body-bytes.ts"
 
 /** Where the service is, whatever a `Host` header says. */
 export type Place = { readonly protocol: string; readonly host: string }
@@ -12,7 +12,9 @@ export function webRequest(req: IncomingMessage, res: ServerResponse, place: Pla
     if (req.method === "GET" || req.method === "HEAD") return createRequest(req, res, place)
     const { method = "POST", url, headers, socket } = req
     const bodiless = createRequest({ method: "GET", url, headers, socket } as IncomingMessage, res, place)
-    const body = bytesOf(req) ?? lazily(() => createRequest(req, res, place).body)
+    const read = bytesOf(req)
+    if (read === undefined && !hasBody(req)) return new Request(bodiless, { method })
+    const body = read ?? lazily(() => createRequest(req, res, place).body)
     return new Request(bodiless, { method, body, duplex: "half" } as RequestInit)
   } catch {
     return undefined

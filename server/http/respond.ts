@@ -9,8 +9,18 @@ import { StoreUnavailable } from "../ports/store.ts"
 
 export const noStore = { "cache-control": "no-store", "x-content-type-options": "nosniff" } as const
 
+/** A web Response that keeps its text, so that an adapter can write it at once instead of reading a stream. */
+export class TextResponse extends Response {
+  readonly content: string
+
+  constructor(content: string, init: ResponseInit) {
+    super(content, init)
+    this.content = content
+  }
+}
+
 export function json(status: number, body: unknown, headers: Record<string, string> = {}): Response {
-  return new Response(JSON.stringify(body), {
+  return new TextResponse(JSON.stringify(body), {
     status,
     headers: { ...noStore, "content-type": "application/json", ...headers },
   })

@@ -91,13 +91,18 @@ export function createOffersHandler({ offers, peers }: Pick<TokenHttpOptions, "o
 
 /** The audience that a request names (RFC 8707); in the URL for clients that can set nothing else. */
 function resourceIn(request: Request, parameters: ReadonlyMap<string, unknown>): string | undefined {
-  const named = parameters.get("resource") ?? new URL(request.url).searchParams.get("resource") ?? undefined
+  const named = parameters.get("resource") ?? queryOf(request).get("resource") ?? undefined
   if (named !== undefined && typeof named !== "string")
     throw new Refusal("malformed", "Wanted resource, a string.")
   return named
 }
 
-const wantedIn = (request: Request): string | null => new URL(request.url).searchParams.get("offer")
+const wantedIn = (request: Request): string | null => queryOf(request).get("offer")
+
+function queryOf({ url }: Request): URLSearchParams {
+  const start = url.indexOf("?")
+  return new URLSearchParams(start < 0 ? "" : url.slice(start))
+}
 
 /** The payment in the header of either version, decoded. */
 function carriedPayment(

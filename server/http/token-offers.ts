@@ -6,7 +6,7 @@ import { priceSentence } from "../core/price-sentence.ts"
 import type { PricedOffer } from "../core/pricing.ts"
 import { bodyV1 } from "../core/x402-v1.ts"
 import type { PriceList } from "../feeds/price-list.ts"
-import { noStore } from "./respond.ts"
+import { noStore, TextResponse } from "./respond.ts"
 
 export type TokenOffersOptions = {
   readonly issuer: string
@@ -65,7 +65,7 @@ export function createTokenOffers(options: TokenOffersOptions): TokenOffers {
     named,
     answer(wanted) {
       const { header, body } = formsOf(wanted)
-      return new Response(body, {
+      return new TextResponse(body, {
         status: 402,
         headers: { ...noStore, "content-type": "application/json", [paymentRequiredHeader]: header },
       })

@@ -5,13 +5,14 @@ import {
   type Address,
   encodeFunctionData,
   type Hex,
-  hashTypedData,
   isCanonicalSignature,
   lowerAddress,
   parseAbi,
   parseAddress,
+  prepareEncodeFunctionData,
   zeroAddress,
 } from "../values/evm.ts"
+import { createTypedDataHash } from "../values/typed-data.ts"
 import { addressIn, addressTopic, eventTopic, logsOf, readIncome } from "./erc20.ts"
 import {
   type ChainLog,
@@ -27,16 +28,20 @@ const abi = parseAbi([
   "function authorizationState(address authorizer, bytes32 nonce) view returns (bool)",
 ])
 
-const types = {
-  TransferWithAuthorization: [
-    { name: "from", type: "address" },
-    { name: "to", type: "address" },
-    { name: "value", type: "uint256" },
-    { name: "validAfter", type: "uint256" },
-    { name: "validBefore", type: "uint256" },
-    { name: "nonce", type: "bytes32" },
-  ],
-} as const
+const primaryType = "TransferWithAuthorization"
+const members = [
+  { name: "from", type: "address" },
+  { name: "to", type: "address" },
+  { name: "value", type: "uint256" },
+  { name: "validAfter", type: "uint256" },
+  { name: "validBefore", type: "uint256" },
+  { name: "nonce", type: "bytes32" },
+] as const
+const hashAuthorization = createTypedDataHash(primaryType, members)
+
+// Prepared once, because viem hashes the signature of a function to find its selector.
+const transferCall = prepareEncodeFunctionData({ abi, functionName: "transferWithAuthorization" })
+const stateCall = prepareEncodeFunctionData({ abi, functionName: "authorizationState" })
 
 const authorizationUsed = eventTopic("AuthorizationUsed(address,bytes32)")
 const authorizationCanceled = eventTopic("AuthorizationCanceled(address,bytes32)")
@@ -104,19 +109,14 @@ export const exactEip3009 = {
   sign: (terms, domain, signer) =>
     signer.signTypedData({
       domain,
-      types,
-      primaryType: "TransferWithAuthorization",
+      types: { [primaryType]: members },
+      primaryType,
       message: message(terms),
     }),
 
   async verify(transfer, domain, recover) {
     if (!isCanonicalSignature(transfer.signature)) return "signature_not_canonical"
-    const digest = hashTypedData({
-      domain,
-      types,
-      primaryType: "TransferWithAuthorization",
-      message: message(transfer),
-    })
+    const digest = hashAuthorization(domain, message(transfer))
     const signer = await recover(digest, transfer.signature)
     return signer === transfer.payer && signer !== zeroAddress ? "valid" : "signature_invalid"
   },
@@ -126,8 +126,7 @@ export const exactEip3009 = {
   settlementCall: (asset, transfer) => ({
     to: asset,
     data: encodeFunctionData({
-      abi,
-      functionName: "transferWithAuthorization",
+      ...transferCall,
       args: [
         transfer.payer,
         transfer.payTo,
@@ -143,7 +142,7 @@ export const exactEip3009 = {
   // True for a cancelled nonce as well: only the logs distinguish the two.
   usedCall: (asset, { payer, nonce }) => ({
     to: asset,
-    data: encodeFunctionData({ abi, functionName: "authorizationState", args: [payer, nonce] }),
+    data: encodeFunctionData({ ...stateCall, args: [payer, nonce] }),
   }),
   isUsed: (answer) => answer !== 0n,
 

@@ -1,14 +1,12 @@
 /** Mounts the endpoints of the service in an express application. */
-import { sendResponse } from "@remix-run/node-fetch-server"
 import type { Request, RequestHandler, Response } from "express"
 import type { Issuer } from "../../app/issuer.ts"
 import { createCors } from "../../gate/cors.ts"
 import { requireIssuer } from "../../gate/gate-options.ts"
 import { rawHeadersOf } from "../../gate/raw-headers.ts"
 import { createServedPath } from "../served-path.ts"
-import { leaveBody } from "../unread-body.ts"
 import { webRequest } from "../web-request.ts"
-import { sendAnswer, setHeaders } from "./answer.ts"
+import { sendAnswer, sendWebAnswer, setHeaders } from "./answer.ts"
 import { passErrors } from "./errors.ts"
 import { isMisconfigured, noteServer } from "./mounted.ts"
 import { createParserCheck } from "./parsers.ts"
@@ -71,8 +69,7 @@ export function authorizationServer(issuer: Issuer): RequestHandler {
     isServed(issuer, req.app)
     if (method !== "OPTIONS") setHeaders(res, headers)
     const answer = await answerTo(req, res, path, arrived)
-    leaveBody(req, res)
-    await sendResponse(res, answer)
+    await sendWebAnswer(res, answer)
   })
   noteServer(issuer, serveEndpoint)
   return serveEndpoint
