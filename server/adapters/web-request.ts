@@ -12,28 +12,16 @@ export function webRequest(req: IncomingMessage, res: ServerResponse, place: Pla
     if (req.method === "GET" || req.method === "HEAD") return createRequest(req, res, place)
     const { method = "POST", url, headers, socket } = req
     const bodiless = createRequest({ method: "GET", url, headers, socket } as IncomingMessage, res, place)
-    const read = bytesOf(req)
-    if (read === undefined && !hasBody(req)) return new Request(bodiless, { method })
-    const body = read ?? lazily(() => createRequest(req, res, place).body)
+    const body = bytesOf(req) ?? (hasBody(req) ? unreadBody(req) : null)
     return new Request(bodiless, { method, body, duplex: "half" } as RequestInit)
   } catch {
     return undefined
   }
 }
 
-/** A caller that sends `Expect: 100-continue` is told to go on by the first read, so refusals come before that. */
-function lazily(open: () => ReadableStream<Uint8Array> | null): ReadableStream<Uint8Array> {
-  let reader: ReadableStreamDefaultReader<Uint8Array> | undefined
-  return new ReadableStream(
-    {
-      async pull(controller) {
-        reader ??= open()?.getReader()
-        const { done = true, value } = (await reader?.read()) ?? {}
-        if (done) controller.close()
-        else controller.enqueue(value as Uint8Array)
-      },
-      cancel: (reason) => reader?.cancel(reason),
-    },
-    { highWaterMark: 0 },
-  )
-}
+/**
+ * Read when the endpoint asks for it: a caller that sends `Expect: 100-continue` is told to go on by the first read. The
+ * connection outlives a body that is not read to its end, because the answer is still to come.
+ */
+const unreadBody = (req: IncomingMessage): BodyInit =>
+  req.iterator({ destroyOnReturn: false }) as unknown as BodyInit

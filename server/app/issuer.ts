@@ -3,6 +3,7 @@
 import type { AdminHandler } from "../admin/handler.ts"
 import { createRecovery } from "../chains/recovery.ts"
 import { createRelayers } from "../chains/relayer.ts"
+import { createSignatureQueue } from "../chains/signature-queue.ts"
 import { type Config, type ConfigInput, parseConfig } from "../config/config.ts"
 import { createClockWatch } from "../feeds/clock-watch.ts"
 import type { HandleGate } from "../gate/handle-gate.ts"
@@ -133,7 +134,7 @@ async function compose(
     config,
     {
       ...{ store, keys, board, assets, whitelist, waits, shops, budgets, checkProof },
-      recover: await createRecovery(),
+      recover: createSignatureQueue(await createRecovery()),
       onRedeemed: worker.wake,
       onEnded: noteEnded,
       clockSkew: clock.skew,

@@ -80,8 +80,8 @@ async function readText(request: Request, seconds: number): Promise<string> {
       chunks.push(value)
     }
   } catch (error) {
-    // Lets go of the socket; that it may be gone already does not matter any more.
-    await reader.cancel().catch(() => undefined)
+    // Lets go of the socket, which may be gone already. Nothing waits for it, because a body that never ends never lets go.
+    reader.cancel().catch(() => undefined)
     throw error instanceof Refusal ? error : new HungUp({ cause: error })
   } finally {
     clearTimeout(timer)

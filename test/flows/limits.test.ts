@@ -169,7 +169,7 @@ describe("floods", () => {
     })
     // Counted in checks, not in seconds, so that a slow machine changes nothing.
     const waits: number[] = []
-    while (waits.length < 31) {
+    while (waits.length < 11) {
       const before = checked
       expect((await watch(service.url, sold.body.access_token)).status).toBe(200)
       waits.push(checked - before)
@@ -178,7 +178,7 @@ describe("floods", () => {
     await Promise.all(flood)
     expect(checked).toBeGreaterThan(posts.length)
     // In one queue with the payments, each call would wait for nearly all 200 that are always under way.
-    expect(waits.toSorted((a, b) => a - b)[15]).toBeLessThan(posts.length / 2)
+    expect(waits.toSorted((a, b) => a - b)[5]).toBeLessThan(posts.length / 2)
   }, 60_000)
 
   it("DOS-01: every junk payment of a flood is refused, and sales go on", async () => {

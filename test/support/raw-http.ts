@@ -28,4 +28,4 @@ export function sendRaw(port: number, bytes: string | Uint8Array, seconds = 15):
 
 /** The status of every answer, in order. */
 export const statusesOf = (answer: string): readonly number[] =>
-  [...answer.matchAll(/^HTTP\/1\.1 (\d{3}) /gm)].map((match) => Number(match[1]))
+  [...answer.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map((match) => Number(match[1]))
