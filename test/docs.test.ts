@@ -15,10 +15,10 @@ import type { Hex } from "../shared/values/evm.ts"
 import { type LocalChain, startLocalChain } from "./support/chain/local-chain.ts"
 import { type Command, runFile } from "./support/command.ts"
 import { documents, example, fences, prose } from "./support/documents.ts"
+import { freePort } from "./support/free-port.ts"
 import { payTo } from "./support/offers.ts"
 import { openSigner } from "./support/remote-signer.ts"
 import { eventually, postToken, preparePurchase } from "./support/service.ts"
-import { freePort } from "./support/spawn-service.ts"
 
 const root = new URL("../", import.meta.url)
 const manifest = JSON.parse(await readFile(new URL("package.json", root), "utf8")) as {

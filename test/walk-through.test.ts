@@ -3,8 +3,8 @@ import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { type Checkout, copyCheckout, type Shell } from "./support/checkout.ts"
 import { type Step, stepsOf } from "./support/documents.ts"
+import { freePort } from "./support/free-port.ts"
 import { eventually } from "./support/service.ts"
-import { freePort } from "./support/spawn-service.ts"
 
 type Account = { readonly address: string; readonly privateKey: string }
 type Chain = { readonly accounts: readonly [payTo: Account, relayer: Account, agent: Account] }

@@ -5,7 +5,6 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { promisify } from "node:util"
-import pg from "pg"
 import { openStore } from "../../server/stores/index.ts"
 import { orderOf } from "../../test/support/orders.ts"
 import { startPostgres } from "../../test/support/postgres/server.ts"
@@ -28,9 +27,9 @@ export async function measurePostgres(seconds: number): Promise<PostgresFigures>
   const server = await startPostgres()
   const hasPgbench = spawnSync("pgbench", ["--version"]).status === 0
   try {
-    await onServer(server.url(), "CREATE DATABASE sold")
+    await server.run("CREATE DATABASE sold")
     const store = await openStore(server.url("sold"))
-    await onServer(server.url(), "CREATE DATABASE compared")
+    await server.run("CREATE DATABASE compared")
     await (await openStore(server.url("compared"))).close()
     const sales: number[] = []
     const rivals: number[] = []
@@ -77,12 +76,6 @@ async function sell(store: Awaited<ReturnType<typeof openStore>>, seconds: numbe
   }
   await Promise.all(Array.from({ length: atOnce }, buy))
   return (sold * 1000) / (performance.now() - startedAt)
-}
-
-async function onServer(url: string, sql: string): Promise<void> {
-  const client = new pg.Client(url)
-  await client.connect()
-  await client.query(sql).finally(() => client.end())
 }
 
 /** The rows of a redemption as they are in the books, with keys that the server makes; no row is shared by all. */

@@ -7,6 +7,7 @@ import { openStore } from "../../server/stores/index.ts"
 import { exactEip3009 } from "../../shared/schemes/exact-eip3009.ts"
 import type { Hex } from "../../shared/values/evm.ts"
 import { type LocalChain, startLocalChain } from "../support/chain/local-chain.ts"
+import { freePort } from "../support/free-port.ts"
 import { sepoliaId, storedIn } from "../support/offers.ts"
 import { randomAccount } from "../support/payments.ts"
 import {
@@ -19,7 +20,7 @@ import {
   retryHeaders,
   submitByStranger,
 } from "../support/service.ts"
-import { freePort, spawnService } from "../support/spawn-service.ts"
+import { spawnService } from "../support/spawn-service.ts"
 
 const issuer = "http://127.0.0.1:8402"
 

@@ -10,8 +10,8 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vites
 import { gate } from "../../server/adapters/express.ts"
 import { browserBundle } from "../support/browser-bundle.ts"
 import { runFile } from "../support/command.ts"
+import { freePort } from "../support/free-port.ts"
 import { eventually, openService, type TestService } from "../support/service.ts"
-import { freePort } from "../support/spawn-service.ts"
 
 let service: TestService
 beforeAll(async () => {

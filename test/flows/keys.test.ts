@@ -9,6 +9,7 @@ import { encodeHeader } from "../../shared/values/codec.ts"
 import { paymentSignatureHeader } from "../../shared/x402/messages.ts"
 import { type LocalChain, startLocalChain } from "../support/chain/local-chain.ts"
 import { runCommand } from "../support/command.ts"
+import { freePort } from "../support/free-port.ts"
 import { createExternalSigner, openAgedKeys, readRing } from "../support/key-folder.ts"
 import { configInput, sepoliaId, storedIn } from "../support/offers.ts"
 import { acceptedOf, randomAccount, signPayment } from "../support/payments.ts"
@@ -21,7 +22,7 @@ import {
   retryHeaders,
   watch,
 } from "../support/service.ts"
-import { freePort, type ServiceProcess, spawnService } from "../support/spawn-service.ts"
+import { type ServiceProcess, spawnService } from "../support/spawn-service.ts"
 
 let chain: LocalChain
 let folder: string

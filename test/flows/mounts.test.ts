@@ -6,10 +6,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import { createClient } from "../../client/index.ts"
 import { authorizationServer, gate } from "../../server/adapters/express.ts"
 import { createIssuer, type Issuer } from "../../server/app/issuer.ts"
+import { freePort } from "../support/free-port.ts"
 import { listen } from "../support/listen.ts"
 import { sepoliaId } from "../support/offers.ts"
 import { openService, postToken, preparePurchase, type TestService, watch } from "../support/service.ts"
-import { freePort } from "../support/spawn-service.ts"
 
 type Framework = typeof express5
 const express4 = createRequire(import.meta.url)("express4") as Framework

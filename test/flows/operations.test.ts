@@ -9,11 +9,11 @@ import type { ConfigInput } from "../../server/config/config.ts"
 import type { PaymentRequirements } from "../../shared/x402/messages.ts"
 import { type LocalChain, startLocalChain } from "../support/chain/local-chain.ts"
 import { type Command, runCommand } from "../support/command.ts"
+import { freePort } from "../support/free-port.ts"
 import { configInput, sepoliaId, storedIn } from "../support/offers.ts"
 import { randomAccount } from "../support/payments.ts"
 import { type RpcProxy, startRpcProxy } from "../support/rpc-proxy.ts"
 import { type Answer, eventually, openService, postToken, preparePurchase } from "../support/service.ts"
-import { freePort } from "../support/spawn-service.ts"
 
 let chain: LocalChain
 let proxy: RpcProxy

@@ -4,6 +4,7 @@ import { parseConfig } from "../../server/config/config.ts"
 import { openStore } from "../../server/stores/index.ts"
 import { secretHeader } from "../../shared/oauth/messages.ts"
 import { type LocalChain, startLocalChain } from "../support/chain/local-chain.ts"
+import { freePort } from "../support/free-port.ts"
 import { acceptedOf } from "../support/payments.ts"
 import {
   askStatus,
@@ -15,7 +16,7 @@ import {
   type TestService,
   withoutBlocks,
 } from "../support/service.ts"
-import { freePort, spawnService } from "../support/spawn-service.ts"
+import { spawnService } from "../support/spawn-service.ts"
 
 const price = 10_000n
 

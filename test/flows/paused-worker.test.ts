@@ -4,11 +4,12 @@ import { join } from "node:path"
 import { expect, it } from "vitest"
 import { parseConfig } from "../../server/config/config.ts"
 import { startLocalChain } from "../support/chain/local-chain.ts"
+import { freePort } from "../support/free-port.ts"
 import { checkInvariants } from "../support/invariants.ts"
 import { configInput, sepoliaId, storedIn } from "../support/offers.ts"
 import { acceptedOf, randomAccount } from "../support/payments.ts"
 import { eventually, postToken, preparePurchase } from "../support/service.ts"
-import { freePort, spawnService } from "../support/spawn-service.ts"
+import { spawnService } from "../support/spawn-service.ts"
 
 it("MI-04, MI-05: a paused worker resumes fenced and uses no second nonce", async () => {
   const chain = await startLocalChain({ blockTimeSeconds: 0 })

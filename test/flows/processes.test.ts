@@ -5,11 +5,12 @@ import Sqlite from "better-sqlite3"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { parseConfig } from "../../server/config/config.ts"
 import { type LocalChain, startLocalChain } from "../support/chain/local-chain.ts"
+import { freePort } from "../support/free-port.ts"
 import { checkInvariants } from "../support/invariants.ts"
 import { configInput, sepoliaId, storedIn } from "../support/offers.ts"
 import { acceptedOf, randomAccount } from "../support/payments.ts"
 import { eventually, postToken, preparePurchase, retryHeaders, watch } from "../support/service.ts"
-import { freePort, type ServiceProcess, spawnService } from "../support/spawn-service.ts"
+import { type ServiceProcess, spawnService } from "../support/spawn-service.ts"
 
 const payTo = randomAccount().address
 const ports: number[] = []

@@ -4,9 +4,9 @@ import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { type LocalChain, startLocalChain } from "../support/chain/local-chain.ts"
 import { runCommand } from "../support/command.ts"
+import { freePort } from "../support/free-port.ts"
 import { configInput, sepoliaId, storedIn } from "../support/offers.ts"
 import { offer } from "../support/service.ts"
-import { freePort } from "../support/spawn-service.ts"
 
 let chain: LocalChain
 let folder: string

@@ -7,8 +7,8 @@ import { once } from "node:events"
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { freePort } from "./free-port.ts"
 import { eventually } from "./service.ts"
-import { freePort } from "./spawn-service.ts"
 
 export const hasNginx = spawnSync("nginx", ["-v"]).error === undefined
 

@@ -1,10 +1,9 @@
 /** Starts the service as a child process, for tests that kill it. */
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
-import type { AddressInfo } from "node:net"
-import { createServer } from "node:net"
 import type { Hex } from "../../shared/values/evm.ts"
 import { bundled } from "./bundle.ts"
+import { freePort } from "./free-port.ts"
 import type { ProcessOrder } from "./service-process.ts"
 
 export type ServiceProcess = {
@@ -52,15 +51,4 @@ export async function spawnSecond(
 ): Promise<ServiceProcess & { readonly url: string }> {
   const port = await freePort()
   return { ...(await spawnService({ config, port })), url: `http://127.0.0.1:${port}` }
-}
-
-/** A port on which nobody listens at the moment. */
-export async function freePort(): Promise<number> {
-  const server = createServer()
-  server.listen(0, "127.0.0.1")
-  await once(server, "listening")
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, "close")
-  return port
 }

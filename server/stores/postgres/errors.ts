@@ -41,9 +41,13 @@ export function errorFor(error: unknown): unknown {
   return isSqlState(code) ? new Error(`the store refused the write (${code})`) : error
 }
 
-/** The error of a start. An unknown login, user or database is a matter of the configuration. */
+/** The error of a start: an unknown login or certificate is a matter of the configuration. */
 export function startError(error: unknown, place: string): unknown {
   const code = codeOf(error) ?? ""
+  if (/CERT|^ERR_TLS/.test(code))
+    return new StoreFileError(`${place}: the certificate of the server does not verify (${code})`)
+  if (error instanceof Error && error.message === "The server does not support SSL connections")
+    return new StoreFileError(`${place}: found a server without TLS, wanted TLS or sslmode=disable`)
   if (["28P01", "28000", "3D000"].includes(code))
     return new StoreFileError(`${place}: the server refused the login (${code})`)
   return errorFor(error)

@@ -1,5 +1,6 @@
 /** A store in a PostgreSQL database, which any number of processes may share. */
 import { setTimeout as sleep } from "node:timers/promises"
+import pLimit from "p-limit"
 import { type Store, StoreUnavailable } from "../../ports/store.ts"
 import { createStore, isReading, perform, type Verb } from "../verbs/verbs.ts"
 import { readAddress } from "./address.ts"
@@ -39,6 +40,8 @@ export async function openPostgresStore({
     writeOnce: (work) => write(work, { inTurn: true }),
     write: (work) => persist(() => write(work, { inTurn: true })),
   })
+  // Writers that wait for a lock leave a connection to the lane and one to readers.
+  const beside = pLimit(Math.max(1, limit - 2))
   const running = new Set<Promise<unknown>>()
   let closed = false
 
@@ -62,7 +65,8 @@ export async function openPostgresStore({
   function answerTo(verb: Verb, input: unknown): Promise<unknown> {
     const work: Work<unknown> = (rows) => perform(rows, verb, input)
     if (isReading(verb)) return persist(() => read(work))
-    return takesTurns(verb) ? lane(verb, input) : persist(() => write(work, { inTurn: false }))
+    if (takesTurns(verb)) return lane(verb, input)
+    return beside(() => persist(() => write(work, { inTurn: false })))
   }
 
   /** Tries again what was undone, as long as the deadline allows. */

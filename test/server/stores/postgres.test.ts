@@ -5,6 +5,7 @@ import { readAddress } from "../../../server/stores/postgres/address.ts"
 import { createConnections } from "../../../server/stores/postgres/connections.ts"
 import { openPostgresStore } from "../../../server/stores/postgres/store.ts"
 import { createTransactions } from "../../../server/stores/postgres/transactions.ts"
+import { ledgerVerbQueries } from "../../../server/stores/verbs/ledger.ts"
 import { orderOf, start } from "../../support/orders.ts"
 import { type Cut, startCutProxy } from "../../support/postgres/cut-proxy.ts"
 import { createDatabase, type TestDatabase } from "../../support/postgres/run.ts"
@@ -215,7 +216,84 @@ describe("the ledger", () => {
   })
 })
 
+it("MI-06: readers miss no revocation whose COMMIT is slower than 100 that began later", async () => {
+  const proxy = await startCutProxy(Number(new URL(database.url).port))
+  const url = new URL(database.url)
+  url.port = String(proxy.port)
+  const [slow, fast] = [await open(url.href), await open()]
+  const orders = Array.from({ length: 101 }, () => orderOf())
+  await Promise.all(orders.map((order) => fast.redeem(order)))
+  const [first, ...others] = orders.map(({ grant }) => grant.id)
+  const end = (store: Store, grantId = "") =>
+    store.revoke({ target: { kind: "grant", grantId }, by: "operator", note: null, now: start })
+  const seen: number[] = []
+  const follow = async () => {
+    const found = await fast.revocations({ cursor: seen.at(-1) ?? 0, limit: 1000, now: start })
+    seen.push(...found.map(({ sequence }) => sequence))
+  }
+  const held = proxy.holdNext()
+  const early = end(slow, first)
+  const sendOn = await held
+  const late = Promise.all(others.map((id) => end(fast, id)))
+  // Either they wait for the first, or they have overtaken it.
+  while ((await fetchValue(waiting)) === "0" && seen.length < 100) await follow()
+  await follow()
+  sendOn()
+  await Promise.all([early, late])
+  await follow()
+  expect(seen).toHaveLength(101)
+  await slow.close()
+  await proxy.close()
+})
+
+it("orders of one turn that share a payer, a hash or a key are decided one after the other", async () => {
+  const store = await open()
+  const [mine, hashed, known] = [
+    orderOf(),
+    orderOf({ grant: { idempotencyHash: "ab".repeat(32) } }),
+    orderOf(),
+  ]
+  const { payer } = mine.transfer
+  const outcomes = await Promise.all(
+    [
+      orderOf({ payer, intake: { balance: 10_000n } }),
+      orderOf({ payer, intake: { balance: 10_000n } }),
+      hashed,
+      orderOf({ grant: { idempotencyHash: hashed.grant.idempotencyHash } }),
+      known,
+      { ...known, grant: orderOf().grant },
+    ].map((order) => store.redeem(order)),
+  )
+  expect(outcomes.map((outcome) => ("reason" in outcome ? outcome.reason : outcome.kind))).toEqual([
+    "redeemed",
+    "insufficient_funds",
+    "redeemed",
+    "idempotency_conflict",
+    "redeemed",
+    "repeated",
+  ])
+})
+
+it("a transaction whose statement failed is not taken for committed", async () => {
+  const address = readAddress(database.url, undefined)
+  const connections = createConnections(pg, address, { limit: 1, deadlineMs: 5000 })
+  const { read } = createTransactions(connections, 5000)
+  const work = read(async (rows) => {
+    await Promise.resolve(rows.all(ledgerVerbQueries.after, { after: "no number", limit: 1 })).catch(
+      () => undefined,
+    )
+  })
+  await expect(work).rejects.toThrow("answered COMMIT with ROLLBACK")
+  await connections.close()
+})
+
 describe("a store", () => {
+  it("MI-10: counts the unsettled value of two processes in one sum", async () => {
+    const both = [await open(), await open()]
+    await Promise.all(Array.from({ length: 60 }, (_, index) => both[index % 2]?.redeem(orderOf())))
+    expect(await both[0]?.exposure()).toMatchObject({ unsettled: 600_000n, queued: 60 })
+  })
+
   it("answers that the database is held, once the deadline has passed, and wrote nothing", async () => {
     const store = await open(database.url, { deadlineMs: 300 })
     const client = await connect()

