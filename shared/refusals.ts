@@ -80,6 +80,8 @@ export const refusals = {
   validity_too_long: grant("fix", "The payment is valid for longer than this service accepts."),
   not_yet_valid: grant("fix", "The payment is not valid yet."),
   payer_unacceptable: grant("stop", "This payer cannot pay here."),
+  sale_refused: grant("stop", "The seller refuses this sale."),
+  sale_undecided: away(5, "The seller has not decided on this sale. Send the same payment again later."),
   insufficient_funds: grant(
     "stop",
     "The payer's balance does not cover this payment and those still pending.",

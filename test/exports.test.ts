@@ -80,14 +80,22 @@ describe("the public exports", () => {
         "adminHandler",
         "createIssuer",
         "type AdminHandler",
+        "type BeforeSale",
         "type ConfigInput",
+        "type EventHandler",
         "type Issuer",
         "type IssuerOptions",
+        "type LedgerEvent",
         "type Logger",
         "type PriceFunction",
         "type PriceFunctions",
         "type PriceQuestion",
+        "type Sale",
+        "type SaleDecision",
         "type Signer",
+        "type Subscribe",
+        "type SubscribeOptions",
+        "type Subscription",
       ]
     `)
   })

@@ -1,10 +1,12 @@
 /** Composes the admin address: tokens, limits and endpoints. */
 import { type ActionDeps, actionRoutes } from "../admin/actions.ts"
+import { eventRoutes } from "../admin/events-api.ts"
 import { type AdminHandler, createAdminHandler } from "../admin/handler.ts"
 import { ledgerRoutes } from "../admin/ledger-api.ts"
 import { type OverviewDeps, overviewRoutes } from "../admin/overview.ts"
 import { paymentRoutes } from "../admin/payments-api.ts"
 import { type Config, ConfigError } from "../config/config.ts"
+import type { LedgerTail } from "../delivery/ledger-tail.ts"
 import { createFeed } from "../feeds/feed.ts"
 import { requireIssuer } from "../gate/gate-options.ts"
 import { createRate } from "../http/rate.ts"
@@ -19,7 +21,7 @@ const failedRequests = 100
 /** Undefined without `admin.tokens`. Throws KeyFileError for a token file that cannot be trusted. */
 export async function createAdmin(
   { admin, limits }: Config,
-  deps: { readonly store: Store } & Pick<ActionDeps, "onEnded" | "onRetried"> &
+  deps: { readonly store: Store; readonly tail: LedgerTail } & Pick<ActionDeps, "onEnded" | "onRetried"> &
     Pick<OverviewDeps, "networks">,
   { now, log, own }: Runtime,
 ): Promise<AdminHandler | undefined> {
@@ -36,6 +38,7 @@ export async function createAdmin(
   return createAdminHandler({ ...guard, log }, [
     ...overviewRoutes({ ...deps, limits, now }),
     ...ledgerRoutes(deps.store),
+    ...eventRoutes({ ...deps, tokens }),
     ...paymentRoutes(deps.store),
     ...actionRoutes({ ...deps, now }),
   ])

@@ -2,6 +2,7 @@
 import { unknownOptions } from "../../shared/values/option-names.ts"
 import { ConfigError } from "../config/config.ts"
 import type { PriceFunctions } from "../core/pricing.ts"
+import type { BeforeSale } from "../core/sale.ts"
 import type { WaitOptions } from "../grants/settlement-waits.ts"
 import type { Signer } from "../keys/index.ts"
 import type { Logger, Now } from "../ports/runtime.ts"
@@ -16,6 +17,8 @@ export type IssuerOptions = {
    */
   readonly environment?: Record<string, string | undefined>
   readonly log?: Logger
+  /** Decides on each paid sale before it happens, and may refuse it with a reason. It fails closed after 2 seconds. */
+  readonly beforeSale?: BeforeSale
   /** Seconds since the epoch. */
   readonly now?: Now
   /** Called at every step boundary of an intake or a settlement. */
@@ -32,6 +35,7 @@ const known = {
   prices: true,
   environment: true,
   log: true,
+  beforeSale: true,
   now: true,
   onStep: true,
   worker: true,

@@ -5,6 +5,7 @@ import { createRecovery } from "../chains/recovery.ts"
 import { createRelayers } from "../chains/relayer.ts"
 import { createSignatureQueue } from "../chains/signature-queue.ts"
 import { type Config, type ConfigInput, parseConfig } from "../config/config.ts"
+import type { Subscribe } from "../delivery/subscriptions.ts"
 import { createClockWatch } from "../feeds/clock-watch.ts"
 import type { HandleGate } from "../gate/handle-gate.ts"
 import { createProofCheck } from "../gate/proof-check.ts"
@@ -15,6 +16,7 @@ import type { Logger } from "../ports/runtime.ts"
 import { createAdmin } from "./admin.ts"
 import { createBookkeeping, openBooks, openServiceStore, startBooks } from "./books.ts"
 import { connect } from "./connections.ts"
+import { createDelivery } from "./delivery.ts"
 import { openFeeds } from "./feeds.ts"
 import { createGateParts, createRouteGate } from "./gate.ts"
 import { type IssuerOptions, requireKnownOptions } from "./issuer-options.ts"
@@ -47,6 +49,8 @@ export type Issuer = {
   readonly router: Router
   /** Answers requests of operators; undefined without `admin.tokens`. */
   readonly admin: AdminHandler | undefined
+  /** Hands new entries of the ledger to a function, each at least once and in order. */
+  readonly subscribe: Subscribe
   /** Adapters report their failures here. */
   readonly log: Logger
   /** Asks callers to stay away: not ready any more, and new requests for tokens are refused with 503. */
@@ -93,7 +97,7 @@ async function compose(
   const endpoints = endpointsOf(config.issuer, config.resource)
   const holder = Buffer.from(random(16)).toString("hex")
 
-  const store = await openServiceStore(config, runtime)
+  const { store, tail, subscribe } = createDelivery(await openServiceStore(config, runtime), runtime)
   const keys = await openServiceKeys(config, store, options, runtime)
   const relayerKeys = await openRelayerKeys(config.relayer.privateKeyFile, {
     environment: options.environment,
@@ -139,7 +143,7 @@ async function compose(
       onEnded: noteEnded,
       clockSkew: clock.skew,
     },
-    { endpoints, onStep: options.onStep },
+    { endpoints, onStep: options.onStep, beforeSale: options.beforeSale },
     runtime,
   )
   const gateDeps = { store, keys, feeds, checkProof, holder, endpoints }
@@ -154,7 +158,7 @@ async function compose(
 
   const admin = await createAdmin(
     config,
-    { store, networks: shops, onEnded: noteEnded, onRetried: worker.wake },
+    { store, tail, networks: shops, onEnded: noteEnded, onRetried: worker.wake },
     runtime,
   )
 
@@ -183,6 +187,7 @@ async function compose(
     handleGate: createRouteGate(config, gateParts, { router, endpoints }, runtime),
     router,
     admin,
+    subscribe,
     log,
     drain() {
       draining = true

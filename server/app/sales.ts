@@ -14,6 +14,7 @@ import type { Endpoints } from "../http/metadata.ts"
 import { createRate } from "../http/rate.ts"
 import type { Chain, Relayer, TransferQuery } from "../ports/chain.ts"
 import type { Keys } from "../ports/keys.ts"
+import type { IssuerOptions } from "./issuer-options.ts"
 import type { Runtime } from "./runtime.ts"
 
 /** A network that sells. */
@@ -77,7 +78,11 @@ export function createSales(
     readonly budgets: ReadonlyMap<string, RequestBudget>
     readonly checkProof: CheckProof
   },
-  options: { readonly endpoints: Endpoints; readonly onStep: ((step: string) => void) | undefined },
+  options: {
+    readonly endpoints: Endpoints
+    readonly onStep: IssuerOptions["onStep"]
+    readonly beforeSale: IssuerOptions["beforeSale"]
+  },
   { now, random, log }: Runtime,
 ): TokenEndpoint {
   const { shops, budgets, ...others } = deps
@@ -99,6 +104,7 @@ export function createSales(
       random,
       log,
       ...(options.onStep && { onStep: options.onStep }),
+      ...(options.beforeSale && { beforeSale: options.beforeSale }),
     },
     {
       issuer: config.issuer,

@@ -7,6 +7,7 @@ import type { ClockSkew } from "../core/clock-skew.ts"
 import type { ExposureLimits } from "../core/exposure.ts"
 import type { TokenLives } from "../core/grant.ts"
 import type { GatedRoute, OfferBoard } from "../core/offers.ts"
+import type { BeforeSale } from "../core/sale.ts"
 import type { AssetWatch } from "../feeds/asset-watch.ts"
 import type { Funding } from "../feeds/gas-funding.ts"
 import type { Whitelist } from "../feeds/whitelist-feed.ts"
@@ -52,6 +53,8 @@ export type TokenDeps = {
   /** A grant ended: the gate need not wait for its next poll. */
   readonly onEnded: () => void
   readonly onStep?: (step: IntakeStep) => void
+  /** The seller's own check before a sale. */
+  readonly beforeSale?: BeforeSale
 }
 
 export type TokenOptions = {

@@ -245,6 +245,9 @@ export const sections: readonly Section[] = [
       "ADM-09": "The admin address is put on a public interface without TLS: the configuration is refused.",
       "ADM-10":
         "A note or a name in the ledger begins like a formula: a spreadsheet that opens the export shows it as text.",
+      "ADM-11":
+        "A reader of the live stream reconnects at any moment, also over a restart: it gets every entry once.",
+      "ADM-12": "A token is rotated while its owner reads the live stream: the stream ends within 30 s.",
     },
   },
   {

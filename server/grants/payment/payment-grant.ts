@@ -3,6 +3,7 @@ import { paymentGrantType } from "../../../shared/oauth/messages.ts"
 import { audienceOf } from "../audience.ts"
 import type { TokenAnswer, TokenDeps, TokenOptions, TokenRequest } from "../grant-type.ts"
 import { answer } from "./answer.ts"
+import { requireApproval } from "./approval.ts"
 import { checkChain } from "./chain.ts"
 import { claim } from "./claim.ts"
 import { requireCommitment } from "./commitment.ts"
@@ -35,6 +36,7 @@ export async function handle(
   if (!entry && !showsSecret(matched)) await requireWorth(matched.payment, deps)
   const signed = await checkSignature(matched, entry, deps)
   const checked = await checkChain(signed, deps)
+  if (checked.kind === "checked" && !checked.free) await requireApproval(checked, deps)
   const outcome = await conclude(checked, request, deps, options)
   return answer(outcome, located, request, deps, options)
 }
