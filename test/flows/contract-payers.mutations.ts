@@ -16,8 +16,8 @@ export const mutations: readonly Mutation[] = [
   ...at("server/grants/payment/redeem.ts", [
     [
       "payers with code are settled first",
-      'reading.payerCode ? "first" : payment.offer.settle',
-      "payment.offer.settle",
+      "  reading.payerCode !== null ||\n  Number(payment",
+      "  Number(payment",
       "a delegated account",
     ],
   ]),

@@ -17,7 +17,7 @@ export const mutations: readonly Mutation[] = [
     ],
     [
       "wallets that never paid close nothing for those who paid",
-      "payer.settled > 0 ? losers.filter(({ isFunded }) => isFunded) : losers",
+      "settled > 0 ? losers.filter(({ isFunded }) => isFunded) : losers",
       "losers",
       "SET-53: wallets that never paid",
     ],

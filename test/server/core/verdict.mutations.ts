@@ -5,15 +5,21 @@ export const mutations: readonly Mutation[] = [
   ...at("server/core/verdict.ts", [
     [
       "a block older than the accepted read raises no doubt",
-      "if (reading.blockNumber < redemption.fromBlock) return",
-      "if (false) return",
+      "if (reading.blockNumber < redemption.fromBlock)\n    return",
+      "if (false)\n    return",
       "SET-29: draws no doubt",
     ],
     [
-      "a stale read fails no payer without code",
-      "if (!hasCode(examined)) return wait",
-      "if (false) return wait",
-      "SET-29: a refused simulation",
+      "a payer with code is never suspended",
+      "if (hasCode(examined)) return judgeCode(examined)",
+      "",
+      "a payer with code",
+    ],
+    [
+      "money that a reorg removed after a failure is not asked for again",
+      "if (hasFailed(redemption)) return fail(redemption.failure, lastLookAt(redemption))",
+      "",
+      "a payment whose late money",
     ],
   ]),
 ]

@@ -35,8 +35,8 @@ export const mutations: readonly Mutation[] = [
   ...at("server/settlement/batch.ts", [
     [
       "a failed payment is retried alone",
-      'row.state === "accepted" && row.attempts === 0 &&',
-      'row.state === "accepted" &&',
+      'row.state !== "failed" && row.attempts === 0 &&',
+      'row.state !== "failed" &&',
       "are settled although",
     ],
     [

@@ -19,8 +19,8 @@ export const mutations: readonly Mutation[] = [
     ],
     [
       "a refused simulation outweighs the reading",
-      "if (!examined.refused) return",
-      "if (true) return",
+      "if (goesThrough && !examined.refused) return",
+      "if (goesThrough) return",
       "refuses at a real gas price costs no gas",
     ],
   ]),

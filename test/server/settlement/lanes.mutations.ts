@@ -22,7 +22,7 @@ export const mutations: readonly Mutation[] = [
   ...at("server/core/verdict.ts", [
     [
       "a payment moves to dead after its last attempt",
-      'if (redemption.failure === null && redemption.attempts + 1 >= maxAttempts) return { to: "dead", error }\n',
+      'if (attempts + 1 >= maxAttempts) return { to: "dead", error }\n',
       "",
       "SET-41: a payment that always",
     ],
