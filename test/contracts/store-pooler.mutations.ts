@@ -6,6 +6,6 @@ export const mutations: readonly Mutation[] = at("server/stores/postgres/connect
     "no prepared statement where a pooler lends the server process",
     "=== found.pid",
     "!== -1n",
-    "redeems a payment once among",
+    "many calls at once",
   ],
 ])

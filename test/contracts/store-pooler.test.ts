@@ -1,6 +1,7 @@
 /** The store's contract through PgBouncer in transaction mode, which keeps no state of a session. */
-import { afterAll, beforeAll, describe, it } from "vitest"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { openStore } from "../../server/stores/index.ts"
+import { orderOf } from "../support/orders.ts"
 import { hasPooler, type Pooler, startPooler } from "../support/postgres/pooler.ts"
 import { createDatabase } from "../support/postgres/run.ts"
 import { type OpenedStore, storeContract } from "./store.ts"
@@ -35,6 +36,19 @@ if (hasPooler())
       await database.drop()
     })
     afterAll(() => pooler.stop())
+
+    it("many calls at once share the pooler's three connections", async () => {
+      const { store, cleanup } = await openPooled()
+      const orders = Array.from({ length: 60 }, () => orderOf())
+      const [sold, known] = await Promise.all([
+        Promise.all(orders.map((order) => store.redeem(order))),
+        Promise.all(orders.map(({ key }) => store.recall({ key: `none ${key}` }))),
+      ])
+      expect(sold.map(({ kind }) => kind)).toEqual(Array(60).fill("redeemed"))
+      expect(known).toEqual(Array(60).fill(null))
+      for (const { key } of orders) expect(await store.recall({ key })).not.toBeNull()
+      await cleanup()
+    })
     storeContract("PostgreSQL", openPooled)
     unitContract("PostgreSQL", openPooled)
   })

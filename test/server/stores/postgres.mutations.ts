@@ -39,10 +39,10 @@ export const mutations: readonly Mutation[] = [
   ]),
   ...at("server/stores/postgres/lane.ts", [
     [
-      "orders of one payer do not share a batch",
+      "orders with one hash do not share a batch",
       "names.some((name) => touched.has(name))",
       "names.length > 99",
-      "that share a payer, a hash",
+      "that share a hash",
     ],
   ]),
   ...at("server/stores/postgres/schema.ts", [

@@ -6,7 +6,7 @@ import { createConnections } from "../../../server/stores/postgres/connections.t
 import { openPostgresStore } from "../../../server/stores/postgres/store.ts"
 import { createTransactions } from "../../../server/stores/postgres/transactions.ts"
 import { ledgerVerbQueries } from "../../../server/stores/verbs/ledger.ts"
-import { orderOf, start } from "../../support/orders.ts"
+import { type OrderChanges, orderOf, randomAddress, start } from "../../support/orders.ts"
 import { type Cut, startCutProxy } from "../../support/postgres/cut-proxy.ts"
 import { createDatabase, type TestDatabase } from "../../support/postgres/run.ts"
 
@@ -246,31 +246,19 @@ it("MI-06: readers miss no revocation whose COMMIT is slower than 100 that began
   await proxy.close()
 })
 
-it("orders of one turn that share a payer, a hash or a key are decided one after the other", async () => {
+it.each<[string, () => OrderChanges, string]>([
+  ["payer", () => ({ payer: randomAddress(), intake: { balance: 10_000n } }), "insufficient_funds"],
+  ["hash", () => ({ grant: { idempotencyHash: "ab".repeat(32) } }), "idempotency_conflict"],
+  ["key", () => ({ key: "exact:84532:same" }), "repeated"],
+])("two orders of one turn that share a %s are decided one after the other", async (_, changesOf, second) => {
   const store = await open()
-  const [mine, hashed, known] = [
-    orderOf(),
-    orderOf({ grant: { idempotencyHash: "ab".repeat(32) } }),
-    orderOf(),
-  ]
-  const { payer } = mine.transfer
-  const outcomes = await Promise.all(
-    [
-      orderOf({ payer, intake: { balance: 10_000n } }),
-      orderOf({ payer, intake: { balance: 10_000n } }),
-      hashed,
-      orderOf({ grant: { idempotencyHash: hashed.grant.idempotencyHash } }),
-      known,
-      { ...known, grant: orderOf().grant },
-    ].map((order) => store.redeem(order)),
-  )
+  const changes = changesOf()
+  const orders = [orderOf(changes), orderOf(changes), ...Array.from({ length: 10 }, () => orderOf())]
+  const outcomes = await Promise.all(orders.map((order) => store.redeem(order)))
   expect(outcomes.map((outcome) => ("reason" in outcome ? outcome.reason : outcome.kind))).toEqual([
     "redeemed",
-    "insufficient_funds",
-    "redeemed",
-    "idempotency_conflict",
-    "redeemed",
-    "repeated",
+    second,
+    ...Array(10).fill("redeemed"),
   ])
 })
 
