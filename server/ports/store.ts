@@ -43,7 +43,10 @@ import type {
   WhitelistSnapshot,
 } from "./records.ts"
 
-/** The store cannot answer now (busy beyond its deadline, disk full, closed). Nothing was written. */
+/**
+ * The store cannot answer now (busy beyond its deadline, disk full, closed). Nothing was written, unless the database was
+ * lost during COMMIT and stays away. The same call then finds the written rows by their key.
+ */
 export class StoreUnavailable extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options)
