@@ -1,4 +1,5 @@
 /** Composes the admin address: tokens, limits and endpoints. */
+import { accountRoutes } from "../admin/accounts-api.ts"
 import { type ActionDeps, actionRoutes } from "../admin/actions.ts"
 import { eventRoutes } from "../admin/events-api.ts"
 import { type AdminHandler, createAdminHandler } from "../admin/handler.ts"
@@ -39,6 +40,7 @@ export async function createAdmin(
     ...overviewRoutes({ ...deps, limits, now }),
     ...ledgerRoutes(deps.store),
     ...eventRoutes({ ...deps, tokens }),
+    ...accountRoutes({ ...deps, now }),
     ...paymentRoutes(deps.store),
     ...actionRoutes({ ...deps, now }),
   ])

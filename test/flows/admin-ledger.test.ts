@@ -108,8 +108,28 @@ describe("the ledger of the admin address", () => {
     })
   })
 
+  it("has accounts of earned and unearned revenue that sum to zero", async () => {
+    const { at, accounts } = await body("/api/accounts")
+    expect(accounts).toHaveLength(1)
+    const [{ network, asset, ...sums }] = accounts
+    expect([network, asset]).toEqual(["eip155:11155111", service.accepted.asset])
+    expect(sums).toMatchObject({ received: "20000", unsettled: "0", lost: "0" })
+    expect(Object.values<string>(sums).reduce((sum, each) => sum + BigInt(each), 0n)).toBe(0n)
+    // One of the two grants was revoked, so its price is earned.
+    expect(BigInt(sums.earned)).toBeLessThanOrEqual(-10_000n)
+    expect(BigInt(sums.unearned)).toBeLessThan(0n)
+    expect(at).toBeGreaterThan(1_700_000_000)
+  })
+
   it("is open to a token of role read", async () => {
-    for (const path of ["/api/ledger", "/api/ledger.csv", "/api/totals", "/api/overview", "/api/payments"])
+    for (const path of [
+      "/api/ledger",
+      "/api/ledger.csv",
+      "/api/totals",
+      "/api/overview",
+      "/api/accounts",
+      "/api/payments",
+    ])
       expect((await ask(path, { role: "read" })).status).toBe(200)
     expect(await tokenOf(folder, "read")).toHaveLength(43)
   })
