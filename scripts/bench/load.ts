@@ -2,7 +2,12 @@
 import autocannon from "autocannon"
 import { type PreparedPayment, preparePayments, type SalesTerms } from "./payments.ts"
 
-export type Load = { readonly requestsPerSecond: number; readonly p50: number; readonly p99: number }
+export type Load = {
+  readonly requests: number
+  readonly requestsPerSecond: number
+  readonly p50: number
+  readonly p99: number
+}
 export type Sales = {
   readonly sold: number
   readonly seconds: number
@@ -30,7 +35,8 @@ async function requests({ url, headers, seconds, connections }: Orders["requests
   if (result.non2xx > 0 || result.errors > 0)
     throw new Error(`${url}: ${result.non2xx} refusals and ${result.errors} errors, wanted none`)
   const { p50, p99 } = result.latency
-  return { requestsPerSecond: result.requests.total / result.duration, p50, p99 }
+  const requests = result.requests.total
+  return { requests, requestsPerSecond: requests / result.duration, p50, p99 }
 }
 
 async function prepare({ terms, count }: Orders["prepare"]): Promise<number> {

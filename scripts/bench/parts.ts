@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto"
 import { join } from "node:path"
 import { createEvmChain } from "../../server/chains/evm.ts"
+import { createRecovery } from "../../server/chains/recovery.ts"
 import { claimsOf } from "../../server/core/claims.ts"
 import { openGrant } from "../../server/core/grant.ts"
 import { createOfferBoard } from "../../server/core/offers.ts"
@@ -12,7 +13,6 @@ import type { RedeemOrder } from "../../server/ports/records.ts"
 import { openStore } from "../../server/stores/index.ts"
 import { domainOf } from "../../shared/networks/network.ts"
 import { decodeHeader } from "../../shared/values/codec.ts"
-import { recoverSigner } from "../../shared/values/evm.ts"
 import { paymentSignatureHeader } from "../../shared/x402/messages.ts"
 import { spreadOf } from "./figures.ts"
 import { preparePayments } from "./payments.ts"
@@ -32,6 +32,7 @@ export async function measureParts(service: Service, count: number): Promise<rea
   const keys = await openKeys(join(folder, "keys"))
   const now = Math.floor(Date.now() / 1000)
   const board = createOfferBoard(await store.publishOffers({ offers: issuer.config.offers, now }), 900)
+  const recover = await createRecovery()
   const times = new Map<string, number[]>()
   const part = async <T>(name: string, work: () => T | Promise<T>): Promise<T> => {
     const before = performance.now()
@@ -47,7 +48,7 @@ export async function measureParts(service: Service, count: number): Promise<rea
       )
       await part("recall", () => store.recall({ key: payment.key }))
       const { scheme, transfer, network, asset } = payment
-      await part("signature", () => scheme.verify(transfer, domainOf(network, asset), recoverSigner))
+      await part("signature", () => scheme.verify(transfer, domainOf(network, asset), recover))
       const chain = createChain(payment, node.rpcUrl)
       const reading = await part("chain read", () =>
         chain.readTransfer({ scheme, asset: payment.price.asset, transfer }),

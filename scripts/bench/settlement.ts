@@ -181,3 +181,16 @@ async function sign(payer: LocalAccount, payTo: Hex, now: number) {
   const transfer = { ...terms, signature: await exactEip3009.sign(terms, domainOf(sepolia, usdc), account) }
   return { transfer, key: exactEip3009.redemptionKey(sepolia.chainId, asset, transfer) }
 }
+
+export function showSettlement({ gas, gasRatio, perSecond, speedUp, hostile }: SettlementFigures): string[] {
+  const rate = (name: string, value: number) => `  ${name.padEnd(14)}${value.toFixed(1).padStart(7)} per s`
+  return [
+    `Settlement: ${gasRatio.toFixed(2)} of the gas for a payment in a batch of 50 of one alone`,
+    `  gas each      alone ${gas.alone.toFixed(0)}   of 10 ${gas.at10.toFixed(0)}   of 50 ${gas.at50.toFixed(0)}`,
+    `  ${speedUp.toFixed(0)} times as many per second as by a worker that waits for each transaction, on blocks of 1 s`,
+    rate("batched", perSecond.batched),
+    rate("one each", perSecond.pipelined),
+    rate("waiting", perSecond.sequential),
+    `  a hostile payer in a batch of ${hostile.riders}: ${hostile.settled} settled`,
+  ]
+}
