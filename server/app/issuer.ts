@@ -7,6 +7,7 @@ import { createSignatureQueue } from "../chains/signature-queue.ts"
 import { type Config, type ConfigInput, parseConfig } from "../config/config.ts"
 import type { Subscribe } from "../delivery/subscriptions.ts"
 import { createClockWatch } from "../feeds/clock-watch.ts"
+import { createHeartbeat } from "../feeds/heartbeat.ts"
 import type { HandleGate } from "../gate/handle-gate.ts"
 import { createProofCheck } from "../gate/proof-check.ts"
 import { endpointsOf } from "../http/metadata.ts"
@@ -146,6 +147,7 @@ async function compose(
     { endpoints, onStep: options.onStep, beforeSale: options.beforeSale },
     runtime,
   )
+  const heartbeat = createHeartbeat({ store, now, log }, holder)
   const gateDeps = { store, keys, feeds, checkProof, holder, endpoints }
   const gateParts = createGateParts(config, gateDeps, runtime)
   let draining = false
@@ -163,6 +165,7 @@ async function compose(
   )
 
   // A relayer's key may have been used elsewhere: the books learn of that before the worker takes a nonce.
+  own(heartbeat, heartbeat)
   own(bookkeeper, { start: () => startBooks(bookkeeper), stop: bookkeeper.stop })
   own(worker, worker)
   for (const each of [

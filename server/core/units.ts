@@ -32,7 +32,7 @@ export type SliceReport = { readonly sliceId: number; readonly spent: number; re
 
 /** Every count of units fits a safe integer with room to add. */
 export const mostUnits = 1_000_000_000_000
-/** More would only be more to lose with a gate that crashes. */
+/** For a gate alone. More would only be more to lose when it crashes. */
 export const largestSlice = 16
 /** Slices shrink to the rest divided by this, so that few of the last units lie idle at a gate without requests. */
 const sharesOfRest = 4
@@ -52,9 +52,16 @@ function writtenOff(meter: Meter): Meter {
 /** Nothing is left, and no gate may bring anything back. */
 export const isUsedUp = (meter: Meter | null): boolean => meter !== null && remaining(meter) === 0
 
-/** How many units a gate gets that needs `cost` of them now; 0 when there are not so many. */
-export function sliceSize(left: number, cost: number): number {
+/** The units that a gate asks for: `cost` for its first waiting call, `wanted` for all of them. */
+export type Demand = { readonly cost: number; readonly wanted: number }
+
+/**
+ * How many units a gate gets; 0 when there are too few for its first call. A gate alone gets some in advance. Beside other
+ * gates it gets those that its calls need now: nothing lies idle at one of them, or is lost when it crashes.
+ */
+export function sliceSize(left: number, { cost, wanted }: Demand, isAlone: boolean): number {
   if (left < cost) return 0
+  if (!isAlone) return Math.max(cost, 1, Math.min(wanted, left))
   return Math.max(cost, 1, Math.min(largestSlice, Math.floor(left / sharesOfRest)))
 }
 

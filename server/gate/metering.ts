@@ -29,6 +29,8 @@ export type Metering = {
 /** An account, and how this process asks the store for it. */
 type Metered = {
   readonly account: Account
+  /** The cost of all calls that wait. */
+  wanted: number
   /** One request to the store at a time; every call for this grant waits for it. */
   pending: Promise<void> | undefined
   /** Kept for a moment, so that calls of an empty grant do not each ask the store. */
@@ -56,7 +58,12 @@ export function createMetering(
   function meteredOf(grantId: string): Metered {
     const known = grants.get(grantId)
     if (known) return known
-    const metered: Metered = { account: openAccount(grantId), pending: undefined, short: undefined }
+    const metered: Metered = {
+      account: openAccount(grantId),
+      wanted: 0,
+      pending: undefined,
+      short: undefined,
+    }
     grants.set(grantId, metered)
     return metered
   }
@@ -73,7 +80,10 @@ export function createMetering(
       if (short && cost >= short.cost && now() < short.until) return short.why
       if (waiting >= mostWaiting || stopping) return "crowded"
       waiting += 1
+      metered.wanted += cost
+      // Calls of this turn are lent their units together.
       await (metered.pending ?? run(metered, () => fill(metered, cost)))
+      metered.wanted -= cost
       waiting -= 1
     }
   }
@@ -95,7 +105,10 @@ export function createMetering(
     try {
       for (;;) {
         const reports = reportOf(account)
-        const taken = await store.takeUnits({ grantId, holder: options.holder, cost, reports, now: now() })
+        const taken = await store.takeUnits({
+          ...{ grantId, holder: options.holder, cost, reports, now: now() },
+          wanted: Math.max(cost, metered.wanted),
+        })
         noteReported(account, reports)
         account.quota = taken.given
         account.rest = taken.left + taken.elsewhere

@@ -85,6 +85,10 @@ export type Store = {
   identity(): Promise<BooksIdentity | null>
   /** Readers with a cursor of another generation start anew. */
   generation(): Promise<string>
+  /** An instance says that it runs; silent ones are forgotten. */
+  beat(input: { id: string; now: number }): Promise<void>
+  /** The instance has ended. */
+  leave(input: { id: string }): Promise<void>
   /** The encrypted key ring, and the number of its changes; null before the first. */
   keyRing(): Promise<{ number: number; sealed: string | null }>
   /** Stores the next version of the ring; false, and nothing done, unless `known` is the number of the newest. */
@@ -141,12 +145,14 @@ export type Store = {
 
   /**
    * Records the use of earlier slices, and lends a slice of at least `cost` units. Units are lent once: a slice that
-   * its process never reports counts as spent.
+   * its process never reports counts as spent. `wanted`: the cost of all calls that wait. Beside other instances no
+   * slice is larger, so that a crash loses no idle units.
    */
   takeUnits(input: {
     grantId: string
     holder: string
     cost: number
+    wanted: number
     reports: readonly SliceReport[]
     now: number
   }): Promise<UnitsTaken>

@@ -111,7 +111,7 @@ export function claimContract(name: string, open: () => Promise<OpenedStore>): v
       await store.redeem(order)
       const lives = { full: 300, pending: 60 }
       const now = start + 100
-      const slice = { grantId: order.grant.id, holder: "gate", cost: 1, reports: [], now: start }
+      const slice = { grantId: order.grant.id, holder: "gate", cost: 1, wanted: 1, reports: [], now: start }
       expect((await store.takeUnits(slice)).slice?.units).toBe(2)
       const recover = (id: string) => store.recover({ key: order.key, id, jti: id, now, lives })
       expect(await recover("early")).toMatchObject({ grant: { id: order.grant.id } })

@@ -52,7 +52,7 @@ export function derivedContract(name: string, open: () => Promise<OpenedStore>):
       return decision?.kind === "refused" ? decision.reason : decision?.kind
     }
     const take = (grantId: string, cost = 1, holder = "a") =>
-      store.takeUnits({ grantId, holder, cost, reports: [], now: start })
+      store.takeUnits({ grantId, holder, cost, wanted: cost, reports: [], now: start })
     const grantOf = async (id: string) => (await store.findGrant({ by: "id", value: id }))?.grant
     const revoke = (grantId: string) =>
       store.revoke({ target: { kind: "grant", grantId }, by: "holder", note: null, now: start })

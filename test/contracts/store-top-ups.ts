@@ -47,7 +47,7 @@ export function topUpContract(name: string, open: () => Promise<OpenedStore>): v
       topUpOf(grantId, { kind: "moves", nominal: 90_000n, offer: month, ...changes })
     const grantOf = async (id: string) => (await store.findGrant({ by: "id", value: id }))?.grant
     const take = (grantId: string, cost: number) =>
-      store.takeUnits({ grantId, holder: "a", cost, reports: [], now: start })
+      store.takeUnits({ grantId, holder: "a", cost, wanted: cost, reports: [], now: start })
     const kinds = async (key: string) =>
       (await store.entries({ after: 0, limit: 1000 }))
         .filter((each) => each.redemptionKey === key)

@@ -23,7 +23,7 @@ export function unitContract(name: string, open: () => Promise<OpenedStore>): vo
       return order.grant.id
     }
     const take = (grantId: string, holder = "a", cost = 1, now = start) =>
-      store.takeUnits({ grantId, holder, cost, reports: [], now })
+      store.takeUnits({ grantId, holder, cost, wanted: cost, reports: [], now })
     const meterOf = async (grantId: string) =>
       (await store.findGrant({ by: "id", value: grantId }))?.grant.meter
 
@@ -55,7 +55,7 @@ export function unitContract(name: string, open: () => Promise<OpenedStore>): vo
       const { slice } = await take(id)
       const reports = [{ sliceId: slice?.id ?? 0, spent: 3, unused: 0 }]
       await expect(
-        store.takeUnits({ grantId: id, holder: "a", cost: 1, reports, now: start }),
+        store.takeUnits({ grantId: id, holder: "a", cost: 1, wanted: 1, reports, now: start }),
       ).rejects.toThrow("does not fit")
       expect(await meterOf(id)).toEqual({ given: 10, left: 8, held: 2, spent: 0 })
     })
@@ -65,6 +65,33 @@ export function unitContract(name: string, open: () => Promise<OpenedStore>): vo
       expect((await take(id, "a", 25)).slice?.units).toBe(25)
       expect(await take(id, "b", 6)).toEqual({ slice: null, given: 30, left: 5, elsewhere: 25 })
       expect((await take(id, "b", 5)).slice?.units).toBe(5)
+    })
+
+    it("TOK-32: are lent beside another instance only for calls that wait", async () => {
+      const id = await sell(100)
+      await store.beat({ id: "a", now: start })
+      expect((await take(id, "a")).slice?.units).toBe(16)
+      await store.beat({ id: "b", now: start })
+      expect((await take(id, "a")).slice?.units).toBe(1)
+      const wanting = (wanted: number, now = start) =>
+        store.takeUnits({ grantId: id, holder: "b", cost: 2, wanted, reports: [], now })
+      expect((await wanting(30)).slice?.units).toBe(30)
+      // Too few for all of them is no reason to keep units back.
+      expect((await wanting(90)).slice?.units).toBe(53)
+      expect((await wanting(90)).slice).toBeNull()
+    })
+
+    it("are lent in advance again once other instances have left or are silent", async () => {
+      const id = await sell(100)
+      await store.beat({ id: "a", now: start })
+      await store.beat({ id: "b", now: start })
+      expect((await take(id, "a", 1, start + 5)).slice?.units).toBe(1)
+      await store.beat({ id: "a", now: start + 6 })
+      expect((await take(id, "a", 1, start + 6)).slice?.units).toBe(16)
+      await store.beat({ id: "b", now: start + 6 })
+      expect((await take(id, "a", 1, start + 6)).slice?.units).toBe(1)
+      await store.leave({ id: "b" })
+      expect((await take(id, "a", 1, start + 6)).slice?.units).toBe(16)
     })
 
     it("count as held elsewhere only if another gate holds them and is not late", async () => {

@@ -321,6 +321,8 @@ export const sections: readonly Section[] = [
       "MI-08": "Two releases run together: both understand the database.",
       "MI-09": "The clocks of processes differ: leases use one clock.",
       "MI-10": "Limits are spread over processes: they are counted in the shared store.",
+      "MI-11":
+        "An instance is killed while calls are counted: no unit is spent twice, and no idle unit is lost.",
     },
   },
 ]

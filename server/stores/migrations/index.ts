@@ -7,6 +7,7 @@ import { migration as failedPayers } from "./0005-failed-payers.ts"
 import { migration as keyRing } from "./0006-key-ring.ts"
 import { migration as ledgerReaders } from "./0007-ledger-readers.ts"
 import { migration as suspended } from "./0008-suspended.ts"
+import { migration as instances } from "./0009-instances.ts"
 import type { Migration } from "./migration.ts"
 
 export const migrations: readonly Migration[] = [
@@ -18,4 +19,5 @@ export const migrations: readonly Migration[] = [
   keyRing,
   ledgerReaders,
   suspended,
+  instances,
 ]

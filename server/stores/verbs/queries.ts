@@ -14,6 +14,7 @@ import { catchUpQueries } from "./catch-up.ts"
 import { claimQueries } from "./claim.ts"
 import { grantVerbQueries } from "./grants.ts"
 import { identityQueries } from "./identity.ts"
+import { instanceQueries } from "./instances.ts"
 import { keyRingQueries } from "./key-ring.ts"
 import { leaseQueries } from "./lease.ts"
 import { ledgerVerbQueries } from "./ledger.ts"
@@ -45,6 +46,7 @@ export const queries: readonly string[] = [
   claimQueries,
   grantVerbQueries,
   identityQueries,
+  instanceQueries,
   keyRingQueries,
   leaseQueries,
   ledgerVerbQueries,

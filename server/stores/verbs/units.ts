@@ -4,6 +4,7 @@ import { creditedFact, type Operator } from "../../core/ledger-facts.ts"
 import {
   allowance,
   comingBackSince,
+  type Demand,
   give,
   type Meter,
   noted,
@@ -20,6 +21,7 @@ import { family, readGrant } from "../records/grants.ts"
 import { book } from "../records/ledger.ts"
 import { readCurrent } from "../records/redemptions.ts"
 import type { Row, Rows } from "../records/rows.ts"
+import { runsBeside } from "./instances.ts"
 
 export const unitQueries = {
   setMeter: `
@@ -42,14 +44,14 @@ export async function takeUnits(
     grantId,
     holder,
     cost,
+    wanted,
     reports,
     now,
   }: Parameters<typeof reportUnits>[1] & {
     grantId: string
     holder: string
-    cost: number
     now: number
-  },
+  } & Demand,
 ): Promise<UnitsTaken> {
   await reportUnits(rows, { reports })
   const line = await readLine(rows, grantId)
@@ -61,7 +63,9 @@ export async function takeUnits(
     draws.push({ meter, elsewhere: await openElsewhere(rows, id, holder, now) })
   const { left, elsewhere } = allowance(draws)
   const { given } = nearest.meter
-  const units = line.some(({ ended }) => ended) ? 0 : sliceSize(left, cost)
+  const units = line.some(({ ended }) => ended)
+    ? 0
+    : sliceSize(left, { cost, wanted }, !(await runsBeside(rows, holder, now)))
   if (units === 0) return { slice: null, given, left, elsewhere }
   for (const { id, meter } of metered) await saveMeter(rows, id, take(meter, units))
   const row = await rows.get(q.insertSlice, { grantId, holder, units, now })

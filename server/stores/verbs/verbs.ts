@@ -6,6 +6,7 @@ import { catchUp, progress, unbooked } from "./catch-up.ts"
 import { claim } from "./claim.ts"
 import { derive, findGrant, issue, rotate } from "./grants.ts"
 import { generation, identify, identity } from "./identity.ts"
+import { beat, leave } from "./instances.ts"
 import { keyRing, replaceKeyRing } from "./key-ring.ts"
 import { lease, release } from "./lease.ts"
 import { entries, history, redemptions, retry } from "./ledger.ts"
@@ -105,6 +106,8 @@ const verbs: { readonly [V in Verb]: VerbFunction<V> } = {
   catchUp,
   identify,
   replaceKeyRing,
+  beat,
+  leave,
 }
 
 export const isReading = (verb: Verb): boolean => Object.hasOwn(readingVerbs, verb)

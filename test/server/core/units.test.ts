@@ -18,7 +18,12 @@ const open = (units: number): Meter => openMeter(units) ?? { given: 0, left: 0, 
 
 /** Actions of gates in any order; `at` selects one of the open slices. */
 const step = fc.oneof(
-  fc.record({ kind: fc.constant("take" as const), cost: fc.integer({ min: 1, max: 20 }) }),
+  fc.record({
+    kind: fc.constant("take" as const),
+    cost: fc.integer({ min: 1, max: 20 }),
+    more: fc.nat(30),
+    isAlone: fc.boolean(),
+  }),
   fc.record({ kind: fc.constant("spend" as const), at: fc.nat(9), cost: fc.integer({ min: 1, max: 5 }) }),
   fc.record({ kind: fc.constant("report" as const), at: fc.nat(9) }),
   fc.record({ kind: fc.constant("return" as const), at: fc.nat(9) }),
@@ -44,9 +49,10 @@ describe("units", () => {
             given += now.units
           }
           if (now.kind === "take") {
-            const units = sliceSize(meter.left, now.cost)
+            const wanted = now.cost + now.more
+            const units = sliceSize(meter.left, { cost: now.cost, wanted }, now.isAlone)
             if (units === 0) continue
-            expect(units).toBeLessThanOrEqual(Math.max(largestSlice, now.cost))
+            expect(units).toBeLessThanOrEqual(now.isAlone ? Math.max(largestSlice, now.cost) : wanted)
             meter = take(meter, units)
             const id = ++lastId
             slices.push({ id, grantId: "g", holder: "h", units, spent: 0, unused: 0, takenAt: 0 })
@@ -83,10 +89,11 @@ describe("units", () => {
     )
   })
 
+  const alone = (left: number, cost = 1) => sliceSize(left, { cost, wanted: cost }, true)
   it("are lent in slices of at most 16, and fewer as the meter runs low", () => {
-    expect([1000, 64, 40, 9, 7, 1, 0].map((left) => sliceSize(left, 1))).toEqual([16, 16, 10, 2, 1, 1, 0])
-    expect(sliceSize(40, 25)).toBe(25)
-    expect(sliceSize(24, 25)).toBe(0)
+    expect([1000, 64, 40, 9, 7, 1, 0].map((left) => alone(left))).toEqual([16, 16, 10, 2, 1, 1, 0])
+    expect(alone(40, 25)).toBe(25)
+    expect(alone(24, 25)).toBe(0)
   })
 
   it("are not returned by a report above the slice or below an earlier report", () => {

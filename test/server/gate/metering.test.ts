@@ -142,7 +142,7 @@ describe("metering", () => {
 
   it("does not wait for the units of a crashed gate", async () => {
     const id = await sell(2)
-    await store.takeUnits({ grantId: id, holder: "crashed", cost: 2, reports: [], now: time })
+    await store.takeUnits({ grantId: id, holder: "crashed", cost: 2, wanted: 2, reports: [], now: time })
     time += sliceSeconds * 2
     const began = performance.now()
     expect(await call(open("a"), id)).toBe("exhausted")

@@ -200,6 +200,7 @@ const landed = [
   "720b1fe1f3266beb",
   "94bbb30adeb3069c",
   "968183c3e2035195",
+  "a9c23d05e905d60e",
 ]
 
 /** The same of the texts for PostgreSQL. */
@@ -212,4 +213,5 @@ const landedOnPostgres = [
   "10932be640955fa8",
   "82c9aee32a70107c",
   "9bab885f2635b3f7",
+  "3953551141adc735",
 ]

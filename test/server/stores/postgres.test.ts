@@ -312,6 +312,7 @@ describe("a store", () => {
           grantId: order.grant.id,
           holder: `gate-${index % 2}`,
           cost: 1,
+          wanted: 1,
           reports: [],
           now: start,
         }),
