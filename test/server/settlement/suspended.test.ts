@@ -82,6 +82,7 @@ describe("a refusal for a moment", () => {
     for (let second = 0; second < 9; second++) {
       await rig.settleAll(by)
       rig.advanceClock(1)
+      expect(await states(sales)).toEqual(["accepted"])
     }
     expect(await ends(sales)).toEqual([null])
     await rig.switchAsset("unpause")
@@ -172,7 +173,8 @@ describe("a suspended payment", () => {
     for (let block = 0; block < 8; block++) await nextBlock(by)
     expect(await states(refused)).toEqual(["suspended"])
     const [sale] = await rig.sell(1)
-    await rig.settleAll(by)
+    rig.advanceClock(20)
+    await by.advance(rig.fence)
     expect((await rig.row(sale!)).state).toBe("sent")
   })
 
@@ -185,6 +187,7 @@ describe("a suspended payment", () => {
     await rig.settleAll(by)
     await nextBlock(by)
     expect(await rig.row(sale)).toMatchObject({ state: "suspended", dueAt: null })
+    expect(rig.logged).not.toContain("a settlement step failed")
     expect(await lossesOf()).toEqual([price])
     await node.request("evm_revert", [before])
     await node.request("anvil_dropAllTransactions", [])
