@@ -22,7 +22,7 @@ export type StreamStart = {
 }
 
 /** Shorter than the patience of proxies, and than the bound on the end of a token. */
-export const heartbeatMilliseconds = 10_000
+const heartbeatMilliseconds = 10_000
 const pageSize = 500
 const reconnectMilliseconds = 1000
 

@@ -1,6 +1,6 @@
 /** The public names of this room. */
 
-export { type AdminTokenFile, openAdminTokens, rotateAdminToken } from "./admin-tokens.ts"
+export { openAdminTokens, rotateAdminToken } from "./admin-tokens.ts"
 export type { Signer } from "./external-signer.ts"
 export { KeyFileError } from "./files.ts"
 export { verifyProof } from "./proofs.ts"

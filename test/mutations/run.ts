@@ -1,10 +1,9 @@
 /** Removes one defence at a time in a copy of the repository and runs the tests that guard it. */
-import { spawn } from "node:child_process"
-import { once } from "node:events"
 import { cp, mkdtemp, readFile, realpath, rm, symlink, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { runGroup } from "./group.ts"
 import type { GuardedMutation, Mutation } from "./mutation.ts"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
@@ -23,10 +22,15 @@ const sources = [
 ]
 const longestSeconds = 120
 
+/**
+ * `no verdict`: no test of that name ran, or its file could not be loaded. `timeout`: nothing but time limits ended the
+ * tests, which a busy machine does as well.
+ */
+type Verdict = "killed" | "survived" | "timeout" | "no verdict"
+
 export type Outcome = {
   readonly mutation: GuardedMutation
-  /** `no verdict`: no test of that name ran, or its file could not be loaded. */
-  readonly verdict: "killed" | "survived" | "no verdict"
+  readonly verdict: Verdict
   readonly seconds: number
 }
 
@@ -82,25 +86,43 @@ async function removeDefence(tree: string, mutation: GuardedMutation): Promise<O
   }
 }
 
-type Report = { numFailedTests: number; numPassedTests: number }
+/** The parts of vitest's JSON report that a verdict needs. */
+export type Report = {
+  readonly numPassedTests: number
+  readonly testResults: readonly {
+    readonly assertionResults: readonly {
+      readonly status: string
+      readonly failureMessages: readonly string[]
+    }[]
+  }[]
+}
 
-async function runTests(tree: string, { test, name }: GuardedMutation): Promise<Outcome["verdict"]> {
+async function runTests(tree: string, { test, name }: GuardedMutation): Promise<Verdict> {
   const output = join(tree, "report.json")
   await rm(output, { force: true })
   const vitest = join(tree, "node_modules/vitest/vitest.mjs")
   const pattern = name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")
   const flags = ["--reporter=json", `--outputFile=${output}`, "--bail=1", "--testTimeout=20000"]
-  const child = spawn(process.execPath, [vitest, "run", test, "-t", pattern, ...flags], {
+  const end = await runGroup([vitest, "run", test, "-t", pattern, ...flags], {
     cwd: tree,
-    stdio: "ignore",
-    timeout: longestSeconds * 1000,
+    seconds: longestSeconds,
   })
-  await once(child, "close")
+  if (end === "time limit") return "timeout"
   const report = await readFile(output, "utf8").then(
     (text) => JSON.parse(text) as Report,
     () => undefined,
   )
+  return verdictOf(report)
+}
+
+/** A failed test kills a mutation unless each of its failures is one of vitest's time limits. */
+export function verdictOf(report: Report | undefined): Verdict {
   if (!report) return "no verdict"
-  if (report.numFailedTests > 0) return "killed"
+  const failures = report.testResults
+    .flatMap(({ assertionResults }) => assertionResults)
+    .filter(({ status }) => status === "failed")
+  const isLate = (message: string) => /^(?:Error: )?(?:Test|Hook) timed out in \d+ms/.test(message)
+  if (failures.some(({ failureMessages }) => !failureMessages.every(isLate))) return "killed"
+  if (failures.length > 0) return "timeout"
   return report.numPassedTests > 0 ? "survived" : "no verdict"
 }
