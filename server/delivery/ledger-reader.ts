@@ -4,7 +4,7 @@ import type { LedgerFilter } from "../core/ledger-filter.ts"
 import type { Store } from "../ports/store.ts"
 
 /** Sequences that the store looks through at once. */
-const rangeSize = 4096
+export const rangeSize = 4096
 
 export type LedgerStore = Pick<Store, "newest" | "firstSince" | "ledger">
 
