@@ -147,6 +147,16 @@ program
     process.exitCode = await revoke(options, terminal)
   })
 
+program
+  .command("backup")
+  .description("copy the books to a new file while the service runs")
+  .argument("<file>", "name of the copy; must not exist")
+  .requiredOption("-c, --config <file>", "configuration, a JSON file")
+  .action(async (file: string, options: { config: string }) => {
+    const { backup } = await import("../server/commands/backup.ts")
+    process.exitCode = await backup({ ...options, file }, terminal)
+  })
+
 const keys = program.command("keys").description("list, rotate or remove the keys of the service")
 type KeyFlags = { readonly config: string; readonly kid?: string; readonly folder?: string }
 const onKeys = (task: "list" | "rotate" | "remove" | "rewrap" | "import") => async (options: KeyFlags) => {

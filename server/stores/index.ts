@@ -7,6 +7,7 @@ import { openSqliteStore } from "./sqlite/store.ts"
 
 export { MissingPackage } from "./missing-package.ts"
 export { placeOf } from "./postgres/address.ts"
+export { backupSqlite } from "./sqlite/backup.ts"
 
 export type StoreOptions = {
   /** File that holds the password of a PostgreSQL database. */
