@@ -92,6 +92,10 @@ const importsOf = (entries: readonly string[]): string =>
   entries.map((name, at) => `import * as entry${at} from "ticket402${name.slice(1)}"\n`).join("") +
   entries.map((_, at) => `console.log(entry${at})\n`).join("")
 
+/** As a CommonJS file loads ES modules where `import` becomes `require`. */
+const dynamicImportsOf = (entries: readonly string[]): string =>
+  entries.map((name) => `void import("ticket402${name.slice(1)}").then(console.log)\n`).join("")
+
 const bin = "node_modules/ticket402/dist/scripts/ticket402.js"
 
 describe("the npm package", () => {
@@ -171,15 +175,16 @@ describe("the npm package", () => {
   })
 
   it.each([
-    ["a CommonJS project", { module: ts.ModuleKind.NodeNext }],
-    ["an older CommonJS project", { module: ts.ModuleKind.CommonJS, ...olderResolution }],
+    ["a CommonJS project", { module: ts.ModuleKind.NodeNext }, importsOf],
+    ["a CommonJS project of node16", { module: ts.ModuleKind.Node16 }, dynamicImportsOf],
+    ["an older CommonJS project", { module: ts.ModuleKind.CommonJS, ...olderResolution }, importsOf],
   ] as const)(
     "type-checks in %s without the types of a browser",
-    async (name, options) => {
+    async (name, options, codeOf) => {
       const app = await install(name, "express", "better-sqlite3", "axios", "undici", "@types")
       await writeFile(join(app, "package.json"), "{}")
       const main = join(app, "main.ts")
-      await writeFile(main, importsOf(await entriesOf(app)))
+      await writeFile(main, codeOf(await entriesOf(app)))
       const program = ts.createProgram([main], {
         ...{ ...options, strict: true, noEmit: true, types: ["node"], lib: ["lib.es2023.d.ts"] },
         target: ts.ScriptTarget.ES2023,

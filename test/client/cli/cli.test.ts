@@ -435,8 +435,9 @@ describe("ticket402 in a terminal", () => {
 
   it("CLI-02: a no pays nothing, also on a terminal of unknown width", async () => {
     const seller = await origin(clock)
-    seller.offers = [{ ...hour, amount: "50000" }]
-    const { home } = await agentHome(folder)
+    const day = { ...hour, ref: "day@2b81cc04", durationSeconds: 86_400, amount: "60000" }
+    seller.offers = [{ ...hour, amount: "50000" }, day]
+    const { home } = await agentHome(folder, { payPerCall: true })
     const bin = [
       process.execPath,
       bundled("scripts/ticket402.ts"),
@@ -445,8 +446,12 @@ describe("ticket402 in a terminal", () => {
       "--home",
       home,
     ]
-    const { code, screen } = await onTerminal(0, bin, [[/Pay 0\.05 USDC/, "n\r"]])
+    const { code, screen } = await onTerminal(0, bin, [[/Pay 0\.05 USDC/, "n\ry\r"]])
     expect(code).toBe(77)
+    expect(
+      screen.match(/\? (?:Yes|No)\b/g),
+      "neither the other offer nor the typed yes is a second answer",
+    ).toEqual(["? No"])
     expect(screen).toContain("Nothing was paid.")
     expect(seller.transfers).toHaveLength(0)
   })

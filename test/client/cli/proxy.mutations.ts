@@ -7,7 +7,13 @@ export const mutations: readonly Mutation[] = [
       "requests use the proxy of the environment",
       "{ ...init, dispatcher }",
       "{ ...init }",
-      "requests go through HTTP_PROXY",
+      "requests use the proxy of the environment",
+    ],
+    [
+      "plain http is forwarded by the proxy",
+      "proxyTunnel: false",
+      "proxyTunnel: true",
+      "requests use the proxy of the environment",
     ],
   ]),
 ]

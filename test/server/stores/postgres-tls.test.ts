@@ -1,10 +1,10 @@
-import { execFileSync } from "node:child_process"
-import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { StoreFileError } from "../../../server/ports/store.ts"
 import { openPostgresStore } from "../../../server/stores/postgres/store.ts"
+import { makeCertificate } from "../../support/certificate.ts"
 import { createDatabase } from "../../support/postgres/run.ts"
 import { type PostgresServer, startPostgres } from "../../support/postgres/server.ts"
 
@@ -12,36 +12,10 @@ let folder: string
 let server: PostgresServer
 const fileOf = (name: string) => join(folder, name)
 
-/** A certificate that signs itself, for the host alone. */
-function makeCertificate(name: string, host: string): { cert: string; key: string } {
-  execFileSync(
-    "openssl",
-    [
-      "req",
-      "-x509",
-      "-newkey",
-      "ec",
-      "-pkeyopt",
-      "ec_paramgen_curve:prime256v1",
-      "-nodes",
-      "-days",
-      "2",
-    ].concat(
-      ["-subj", "/CN=test", "-addext", `subjectAltName=${host}`],
-      ["-keyout", fileOf(`${name}.key`), "-out", fileOf(`${name}.pem`)],
-    ),
-    { stdio: "pipe" },
-  )
-  return {
-    cert: readFileSync(fileOf(`${name}.pem`), "utf8"),
-    key: readFileSync(fileOf(`${name}.key`), "utf8"),
-  }
-}
-
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "tls-"))
-  makeCertificate("stranger", "IP:127.0.0.1")
-  server = await startPostgres({ certificate: makeCertificate("server", "IP:127.0.0.1") })
+  makeCertificate(folder, "stranger", "IP:127.0.0.1")
+  server = await startPostgres({ certificate: makeCertificate(folder, "server", "IP:127.0.0.1") })
 })
 afterAll(async () => {
   await server?.stop()
