@@ -45,7 +45,7 @@ test("the purchase sends its nonce's opening and never the secret", async () => 
   const [purchase] = seller.requestsTo("POST /token")
   expect(purchase?.headers["ticket402-commitment"]).toMatch(/^[0-9a-f]{64}$/)
   expect(purchase?.headers["ticket402-secret"]).toBeUndefined()
-  expect(purchase?.body).toBe("")
+  expect([...new URLSearchParams(purchase?.body)]).toEqual([["resource", seller.url]])
 })
 
 test("a challenge in the body only is read", async () => {
