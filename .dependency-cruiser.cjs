@@ -33,6 +33,11 @@ module.exports = {
       only(`${edge}-know-ports`, `^${server(edge)}`, `^(shared/|${server(...inner, edge)})`),
     ),
     only("http-knows-use-cases", "^server/http/", `^(shared/|${server(...inner, "http")}|${useCases})`),
+    only(
+      "metrics-know-use-cases",
+      "^server/metrics/",
+      `^(shared/|${server(...inner, "metrics")}|${useCases})`,
+    ),
     only("admin-knows-http", "^server/admin/", `^(shared/|${server(...inner, "http", "admin")}|${useCases})`),
     only("config-knows-core", "^server/config/", `^(shared/|${server("core", "config")})`),
     only(
@@ -101,6 +106,7 @@ module.exports = {
     home("csv-stringify", "^server/admin/"),
     home("express", "^server/(adapters|commands)/"),
     home("pino", "^server/app/"),
+    home("prom-client", "^server/metrics/"),
     home("axios", "^client/adapters/axios\\.ts$"),
     home("undici", "^client/(adapters/undici|cli/proxy)\\.ts$"),
     home("jose", "^(server/keys/|client/)"),

@@ -6,6 +6,7 @@ import { exits } from "../client/cli/failures.ts"
 import { settingsSchema } from "../client/cli/settings.ts"
 import { adminRefusals } from "../server/admin/refusals.ts"
 import { configSchema } from "../server/config/schema.ts"
+import { metrics } from "../server/core/metrics.ts"
 import { gateRefusals, type RefusalRow, refusals } from "../shared/refusals.ts"
 import { clientTable } from "./client-options.ts"
 
@@ -19,6 +20,7 @@ const parts: Readonly<Record<string, Readonly<Record<string, () => string>>>> = 
     settings: () => configTable(settingsSchema),
     exits: exitTable,
   },
+  "docs/metrics.md": { metrics: metricTable },
   "docs/operating.md": { config: () => configTable(configSchema) },
   "docs/wire.md": { errors: errorTable, gate: gateTable },
 }
@@ -71,6 +73,14 @@ function adminTable(): string {
     ([error, { status, description }]) => `| \`${error}\` | ${status} | ${description} |`,
   )
   return ["| `error` | Status | Meaning |", "|---|---|---|", ...lines].join("\n")
+}
+
+function metricTable(): string {
+  const lines = Object.entries(metrics).map(([name, { type, labels, help }]) => {
+    const shown = labels.length === 0 ? "–" : labels.map((label) => `\`${label}\``).join(", ")
+    return `| \`${name}\` | ${type} | ${shown} | ${help} |`
+  })
+  return ["| Metric | Type | Labels | Meaning |", "|---|---|---|---|", ...lines].join("\n")
 }
 
 function errorTable(): string {

@@ -4,6 +4,7 @@ import { type ActionDeps, actionRoutes } from "../admin/actions.ts"
 import { eventRoutes } from "../admin/events-api.ts"
 import { type AdminHandler, createAdminHandler } from "../admin/handler.ts"
 import { ledgerRoutes } from "../admin/ledger-api.ts"
+import { metricsRoutes } from "../admin/metrics-api.ts"
 import { type OverviewDeps, overviewRoutes } from "../admin/overview.ts"
 import { paymentRoutes } from "../admin/payments-api.ts"
 import { type Config, ConfigError } from "../config/config.ts"
@@ -12,6 +13,7 @@ import { createFeed } from "../feeds/feed.ts"
 import { requireIssuer } from "../gate/gate-options.ts"
 import { createRate } from "../http/rate.ts"
 import { openAdminTokens } from "../keys/index.ts"
+import type { Metrics } from "../ports/metrics.ts"
 import type { Store } from "../ports/store.ts"
 import type { Runtime } from "./runtime.ts"
 
@@ -22,7 +24,10 @@ const failedRequests = 100
 /** Undefined without `admin.tokens`. Throws KeyFileError for a token file that cannot be trusted. */
 export async function createAdmin(
   { admin, limits }: Config,
-  deps: { readonly store: Store; readonly tail: LedgerTail } & Pick<ActionDeps, "onEnded" | "onRetried"> &
+  deps: { readonly store: Store; readonly tail: LedgerTail; readonly metrics: Pick<Metrics, "text"> } & Pick<
+    ActionDeps,
+    "onEnded" | "onRetried"
+  > &
     Pick<OverviewDeps, "networks">,
   { now, log, own }: Runtime,
 ): Promise<AdminHandler | undefined> {
@@ -41,6 +46,7 @@ export async function createAdmin(
     ...ledgerRoutes(deps.store),
     ...eventRoutes({ ...deps, tokens }),
     ...accountRoutes({ ...deps, now }),
+    ...metricsRoutes(deps.metrics),
     ...paymentRoutes(deps.store),
     ...actionRoutes({ ...deps, now }),
   ])

@@ -1,6 +1,7 @@
 /** A connection to every network of the configuration, for the service and for commands. */
 import { networks } from "../../shared/networks/index.ts"
 import { createEvmChain } from "../chains/evm.ts"
+import type { OnCall } from "../chains/node.ts"
 import { createRequestBudget, type RequestBudget } from "../chains/request-budget.ts"
 import type { Config } from "../config/config.ts"
 import type { Chain } from "../ports/chain.ts"
@@ -14,7 +15,11 @@ type Connections = {
 }
 
 /** A connection to every network of the configuration. */
-export function connect(config: Config, log: Logger): Connections {
+export function connect(
+  config: Config,
+  log: Logger,
+  onCall: (network: string, ...call: Parameters<OnCall>) => void = () => {},
+): Connections {
   const chains = new Map<string, ReturnType<typeof createEvmChain>>()
   const budgets = new Map<string, RequestBudget>()
   for (const [id, { rpcUrls, requestsPerSecond, logBlocks }] of Object.entries(config.networks)) {
@@ -27,7 +32,11 @@ export function connect(config: Config, log: Logger): Connections {
     const { agreementAbove } = config.limits
     chains.set(
       id,
-      createEvmChain({ network, rpcUrls, assets, agreementAbove, logBlocks, spend: budget.spend, log }),
+      createEvmChain({
+        ...{ network, rpcUrls, assets, agreementAbove, logBlocks, log },
+        spend: budget.spend,
+        onCall: (...call) => onCall(id, ...call),
+      }),
     )
     budgets.set(id, budget)
   }

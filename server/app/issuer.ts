@@ -13,6 +13,10 @@ import { createProofCheck } from "../gate/proof-check.ts"
 import { endpointsOf } from "../http/metadata.ts"
 import type { Router } from "../http/router.ts"
 import { openRelayerKeys, verifyProof } from "../keys/index.ts"
+import { createFigures } from "../metrics/figures.ts"
+import { observedKeys } from "../metrics/observed-keys.ts"
+import { observedSales } from "../metrics/observed-sales.ts"
+import { observedStore } from "../metrics/observed-store.ts"
 import type { Logger } from "../ports/runtime.ts"
 import { createAdmin } from "./admin.ts"
 import { createBookkeeping, openBooks, openServiceStore, startBooks } from "./books.ts"
@@ -24,6 +28,7 @@ import { type IssuerOptions, requireKnownOptions } from "./issuer-options.ts"
 import { openServiceKeys } from "./keys.ts"
 import { createLifecycle } from "./lifecycle.ts"
 import { createLogger } from "./log.ts"
+import { createServiceMetrics } from "./metrics.ts"
 import { createRoutes } from "./routes.ts"
 import { createRuntime, type Runtime } from "./runtime.ts"
 import { createSales, createShops } from "./sales.ts"
@@ -52,6 +57,8 @@ export type Issuer = {
   readonly admin: AdminHandler | undefined
   /** Hands new entries of the ledger to a function, each at least once and in order. */
   readonly subscribe: Subscribe
+  /** The metrics of this process in the text format of Prometheus. Rejects while the store does not answer. */
+  metrics(): Promise<string>
   /** Adapters report their failures here. */
   readonly log: Logger
   /** Asks callers to stay away: not ready any more, and new requests for tokens are refused with 503. */
@@ -98,14 +105,16 @@ async function compose(
   const endpoints = endpointsOf(config.issuer, config.resource)
   const holder = Buffer.from(random(16)).toString("hex")
 
-  const { store, tail, subscribe } = createDelivery(await openServiceStore(config, runtime), runtime)
-  const keys = await openServiceKeys(config, store, options, runtime)
+  const metrics = createServiceMetrics(config)
+  const measured = observedStore(await openServiceStore(config, runtime), metrics)
+  const { store, tail, subscribe } = createDelivery(measured, runtime)
+  const keys = observedKeys(await openServiceKeys(config, store, options, runtime), metrics)
   const relayerKeys = await openRelayerKeys(config.relayer.privateKeyFile, {
     environment: options.environment,
     log,
   })
   const relayers = createRelayers(relayerKeys)
-  const connections = connect(config, log)
+  const connections = connect(config, log, metrics.onCall)
   own(connections, { stop: connections.close })
   const { budgets } = connections
   const clock = createClockWatch({ now, log })
@@ -122,20 +131,24 @@ async function compose(
     runtime,
   )
   const { board, assets, keyFeed, prices, revocations, whitelist, noteEnded } = feeds
-  const onMined = (network: string, gas: bigint, payments: number) =>
+  const onMined = (network: string, gas: bigint, payments: number) => {
+    metrics.onMined(network, gas, payments)
     shops.get(network)?.funding.noteMined(gas, payments)
-  const settling = { store, chains, relayers, holder, onEnded: noteEnded, onMined }
+  }
+  const { onOutcome } = metrics
+  const settling = { store, chains, relayers, holder, onEnded: noteEnded, onMined, onOutcome }
   const { worker, waits } = createSettling(config, settling, options, runtime)
   const bookkeeper = createBookkeeping(config, books, { chains, relayers, holding: worker.holding }, runtime)
   const shops = createShops(config, chains, { relayers, checkBooks: bookkeeper.check, keys, assets }, runtime)
   const funding = new Map([...shops].map(([id, shop]) => [id, shop.funding]))
+  metrics.gauges(createFigures({ store, limits: config.limits, funding, now }))
   await warnOfPrices(config, funding, log)
 
   const checkProof = createProofCheck(
     { verify: verifyProof, keys, store, now },
     { nonces: config.dpopNonces },
   )
-  const endpoint = createSales(
+  const sales = createSales(
     config,
     {
       ...{ store, keys, board, assets, whitelist, waits, shops, budgets, checkProof },
@@ -147,8 +160,9 @@ async function compose(
     { endpoints, onStep: options.onStep, beforeSale: options.beforeSale },
     runtime,
   )
+  const endpoint = observedSales(sales, metrics)
   const heartbeat = createHeartbeat({ store, now, log }, holder)
-  const gateDeps = { store, keys, feeds, checkProof, holder, endpoints }
+  const gateDeps = { store, keys, feeds, checkProof, holder, endpoints, metrics }
   const gateParts = createGateParts(config, gateDeps, runtime)
   let draining = false
   const router = createRoutes(
@@ -160,7 +174,7 @@ async function compose(
 
   const admin = await createAdmin(
     config,
-    { store, tail, networks: shops, onEnded: noteEnded, onRetried: worker.wake },
+    { store, tail, metrics, networks: shops, onEnded: noteEnded, onRetried: worker.wake },
     runtime,
   )
 
@@ -191,6 +205,7 @@ async function compose(
     router,
     admin,
     subscribe,
+    metrics: metrics.text,
     log,
     drain() {
       draining = true

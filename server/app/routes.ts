@@ -38,7 +38,7 @@ export function createRoutes(
 ): Router {
   const { store, keys, feeds, shops, endpoint, draining, gateParts, clockSkew } = deps
   const { keyFeed, revocations, whitelist, prices, noteEnded } = feeds
-  const { gate, challenges } = gateParts
+  const { gate, challenges, tally } = gateParts
   const { issuer, resource, resources } = config
   const names = { issuer, resources }
   const find = createGrantLookup({ store, keys, now }, names)
@@ -66,7 +66,7 @@ export function createRoutes(
       peers: createRate(config.limits.requestsPerPeer),
       x402v1: config.x402v1,
       gate: {
-        handleGate: createHandleGate({ gate, challenges, log }),
+        handleGate: createHandleGate({ gate, challenges, tally, log }),
         challenges,
         resources,
         scopes: new Set(scopesOf([...config.offers, ...config.whitelist])),

@@ -3,6 +3,7 @@ import type { Config } from "../config/config.ts"
 import { createWaits, type WaitOptions, type Waits } from "../grants/settlement-waits.ts"
 import type { Chain, Relayer } from "../ports/chain.ts"
 import type { Store } from "../ports/store.ts"
+import type { SettlementOutcome } from "../settlement/deps.ts"
 import { createSettlement } from "../settlement/settlement.ts"
 import { createWorker, type Worker, type WorkerOptions } from "../settlement/worker.ts"
 import type { Runtime } from "./runtime.ts"
@@ -17,6 +18,7 @@ export function createSettling(
     readonly holder: string
     readonly onEnded: () => void
     readonly onMined: (network: string, gas: bigint, payments: number) => void
+    readonly onOutcome: (network: string, outcome: SettlementOutcome, seconds: number) => void
   },
   options: {
     readonly worker?: WorkerOptions
@@ -25,7 +27,7 @@ export function createSettling(
   },
   { now, log }: Runtime,
 ): { readonly worker: Worker; readonly waits: Waits } {
-  const { store, relayers, holder, onEnded, onMined } = deps
+  const { store, relayers, holder, onEnded, onMined, onOutcome } = deps
   const waits = createWaits({ store }, options.waits)
   const settlements = [...deps.chains.values()].map((chain) =>
     createSettlement({
@@ -40,6 +42,7 @@ export function createSettling(
       onStep: options.onStep ?? ((step) => log.debug({ step, network: chain.network.id }, "settlement step")),
       onEnded,
       onMined: (gas, payments) => onMined(chain.network.id, gas, payments),
+      onOutcome: (outcome, seconds) => onOutcome(chain.network.id, outcome, seconds),
       onConcluded: waits.wake,
     }),
   )

@@ -8,7 +8,7 @@ import { createAgreement } from "./agreement.ts"
 import { readAsset } from "./asset-question.ts"
 import { createHeads, type HeadOptions } from "./heads.ts"
 import { createLogReader, type LogPage } from "./log-reader.ts"
-import { createNode } from "./node.ts"
+import { createNode, type OnCall } from "./node.ts"
 import { createNodes } from "./nodes.ts"
 import * as ask from "./questions.ts"
 import { hasMethod, type SettlementMethod, settlementMethods } from "./settlement-methods.ts"
@@ -34,6 +34,8 @@ export type EvmChainOptions = {
   /** In [0, 1). */
   readonly chance?: () => number
   readonly log?: Logger
+  /** Called after each request to a node. */
+  readonly onCall?: OnCall
 }
 
 export function createEvmChain(options: EvmChainOptions): Chain & { close(): void } {
@@ -44,9 +46,9 @@ export function createEvmChain(options: EvmChainOptions): Chain & { close(): voi
     clock = () => performance.now(),
     chance = Math.random,
   } = options
-  const { log = silent } = options
+  const { log = silent, onCall } = options
   const each = rpcUrls.map((url, index) =>
-    createNode({ url, place: index + 1, network, timeoutMs, spend, clock, chance, log }),
+    createNode({ url, place: index + 1, network, timeoutMs, spend, clock, chance, log, onCall }),
   )
   const nodes = createNodes({
     network: network.id,

@@ -21,7 +21,14 @@ export type NodeOptions = {
   /** In [0, 1). */
   readonly chance: () => number
   readonly log: Logger
+  /** Called after each request. */
+  readonly onCall?: OnCall | undefined
 }
+
+/** `refused`: the node answered this request with an error. `failed`: it gave no answer that any request could use. */
+export type CallOutcome = "answered" | "refused" | "failed"
+/** `place` names the node; `ms` includes the wait for room in the budget. */
+export type OnCall = (place: number, method: string, outcome: CallOutcome, ms: number) => void
 
 export type Node = {
   readonly place: number
@@ -48,7 +55,7 @@ const longestRestMs = 30_000
 export function createNode(options: NodeOptions): Node {
   const { place, network, timeoutMs, clock, chance, log } = options
   const connection = openConnection({ address: options.url, timeoutMs })
-  const client = createRpcClient(connection.post, options.spend)
+  const client = observed(createRpcClient(connection.post, options.spend), options)
   let provenUntil = Number.NEGATIVE_INFINITY
   let greeting: Promise<void> | undefined
   let trouble: { since: number; restUntil: number; slow: boolean; error: unknown } | undefined
@@ -115,5 +122,22 @@ export function createNode(options: NodeOptions): Node {
     mayBeKnockedAt: () => trouble !== undefined && (!trouble.slow || clock() >= trouble.restUntil),
     lastTrouble: () => trouble?.error,
     close: connection.close,
+  }
+}
+
+function observed(client: RpcClient, { place, clock, onCall }: NodeOptions): RpcClient {
+  if (!onCall) return client
+  return {
+    async request(method, params) {
+      const startedAt = clock()
+      try {
+        const result = await client.request(method, params)
+        onCall(place, method, "answered", clock() - startedAt)
+        return result
+      } catch (error) {
+        onCall(place, method, isTrouble(error) ? "failed" : "refused", clock() - startedAt)
+        throw error
+      }
+    },
   }
 }

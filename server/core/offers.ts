@@ -46,6 +46,9 @@ export type Offer = OfferContent & {
   readonly ref: string
 }
 
+/** The id in the reference of an offer. */
+export const idOf = (ref: string): string => ref.slice(0, Math.max(0, ref.lastIndexOf("@")))
+
 /** An offer as the store remembers it. */
 export type OfferRecord = {
   readonly offer: Offer

@@ -53,12 +53,22 @@ export type HandleGateParts = {
   readonly cors?: Cors
   /** Absent where payments are taken at the token endpoint only. */
   readonly payAtRoutes?: PayAtRoutes | undefined
+  readonly tally?: CallTally
+}
+
+/** Counts the calls of gated routes. It runs at every call, so it adds numbers and waits for nothing. */
+export type CallTally = {
+  passed(claims: Claims): void
+  /** The gate answered with this status. */
+  answered(status: number): void
 }
 
 /** RFC 9110 §15.5.6. A TRACE reaches a gate only on routes that take every method. */
 const gatedMethods = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
 
-export function createHandleGate({ gate, challenges, log, cors, payAtRoutes }: HandleGateParts): HandleGate {
+export function createHandleGate(parts: HandleGateParts): HandleGate {
+  const { gate, challenges, log, cors, payAtRoutes, tally } = parts
+
   /** Redeems a payment at the route. A token that is shown decides alone. */
   function enter(facts: GateFacts, request: GateRequest): Promise<Entry> | undefined {
     const { authorization, payment, queryToken, scope, cost } = request
@@ -106,11 +116,18 @@ export function createHandleGate({ gate, challenges, log, cors, payAtRoutes }: H
     const headers = { ...cors?.headersFor(facts.method, facts.rawHeaders) }
     try {
       const outcome = await decide(facts, headers)
-      return "kind" in outcome ? outcome : answer(outcome, headers)
+      if ("kind" in outcome) {
+        tally?.passed(outcome.claims)
+        return outcome
+      }
+      tally?.answered(outcome.status)
+      return answer(outcome, headers)
     } catch (error) {
       log.error({ err: error }, "the gate failed")
       const { scope, tokenHeader } = facts
-      return answer(challenges("gate_unavailable", { scope, pattern: "", tokenHeader }), headers)
+      const closed = challenges("gate_unavailable", { scope, pattern: "", tokenHeader })
+      tally?.answered(closed.status)
+      return answer(closed, headers)
     }
   }
 }

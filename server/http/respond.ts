@@ -2,10 +2,8 @@
 import { dpopNonceHeader } from "../../shared/oauth/dpop.ts"
 import { type ErrorBody, errorBody, type Reason, Refusal, refusals } from "../../shared/refusals.ts"
 import { NonceWanted } from "../gate/proof-check.ts"
-import { ChainMismatch, ChainUnavailable, Unwitnessed } from "../ports/chain.ts"
-import { SignerUnavailable } from "../ports/keys.ts"
-import { type Logger, Overloaded } from "../ports/runtime.ts"
-import { StoreUnavailable } from "../ports/store.ts"
+import { reasonOf } from "../ports/failure-reasons.ts"
+import type { Logger } from "../ports/runtime.ts"
 
 export const noStore = { "cache-control": "no-store", "x-content-type-options": "nosniff" } as const
 
@@ -41,26 +39,19 @@ export function refusalResponse(error: unknown, log: Logger, allow: readonly str
 }
 
 function reasonFor(error: unknown, log: Logger): { reason: Reason; found?: string | undefined } {
+  const reason = reasonOf(error)
   if (error instanceof Refusal) {
-    log.info({ reason: error.reason, ...(error.detail !== undefined && { err: error.detail }) }, "refused")
-    return { reason: error.reason, found: error.found }
+    log.info({ reason, ...(error.detail !== undefined && { err: error.detail }) }, "refused")
+    return { reason, found: error.found }
   }
-  if (error instanceof Overloaded) {
-    log.warn({ err: error }, "refused for want of room")
-    return { reason: "verification_busy" }
-  }
-  if (error instanceof StoreUnavailable) {
-    log.error({ err: error }, "the store is away")
-    return { reason: "store_unavailable" }
-  }
-  if (error instanceof SignerUnavailable) {
-    log.error({ err: error }, "nothing can be signed")
-    return { reason: "signer_unavailable" }
-  }
-  if (error instanceof ChainUnavailable || error instanceof ChainMismatch || error instanceof Unwitnessed) {
-    log.error({ err: error }, "the chain is away")
-    return { reason: "chain_unavailable" }
-  }
-  log.error({ err: error }, "a request failed")
-  return { reason: "internal" }
+  if (reason === "verification_busy") log.warn({ err: error }, "refused for want of room")
+  else log.error({ err: error }, absences[reason] ?? "a request failed")
+  return { reason }
+}
+
+/** Lines of the log for a dependency that does not answer. */
+const absences: Partial<Record<Reason, string>> = {
+  store_unavailable: "the store is away",
+  signer_unavailable: "nothing can be signed",
+  chain_unavailable: "the chain is away",
 }

@@ -210,3 +210,18 @@ export type SaleSum = {
 }
 
 export type InFlight = { readonly transaction: RelayTransaction; readonly redemptions: readonly Redemption[] }
+
+/** Payments of one asset in one state, sold by one policy, with the sum of their values in atomic units. */
+export type PaymentSum = Pick<Redemption, "network" | "asset" | "state" | "policy"> & {
+  readonly payments: number
+  readonly value: bigint
+}
+
+/** Grants that have begun and not ended, without derived ones; and payers with a settled payment. */
+export type Population = {
+  readonly paidGrants: number
+  readonly freeGrants: number
+  readonly payers: number
+  /** Of all payers together. */
+  readonly settledPayments: number
+}

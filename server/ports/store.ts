@@ -26,6 +26,8 @@ import type {
   InFlight,
   NumberedRevocation,
   PaidBlock,
+  PaymentSum,
+  Population,
   Progress,
   Redeemed,
   RedeemOrder,
@@ -338,6 +340,15 @@ export type Store = {
   doubles(): Promise<Doubles>
   /** The running totals alone, without a look at the payments, and who caused the losses. */
   standing(): Promise<Standing>
+  /**
+   * Sums a range of all payments, so that other verbs wait for a bounded time. `next`: where the next range begins; null
+   * after the newest.
+   */
+  paymentSums(input: {
+    after: number
+    limit: number
+  }): Promise<{ sums: readonly PaymentSum[]; next: number | null }>
+  population(input: { now: number }): Promise<Population>
   progress(input: { network: string }): Promise<Progress>
   /** Those of the transfers that pay for nothing in the books. */
   unbooked(input: { network: string; transfers: readonly TransferId[] }): Promise<readonly TransferId[]>

@@ -1,21 +1,30 @@
 /** Writes the results of settlement to the store, then logs them and wakes those who wait for them. */
-import type { Move } from "../core/redemption.ts"
-import type { SettlementDeps } from "./deps.ts"
+import type { Move, Redemption } from "../core/redemption.ts"
+import type { SettlementDeps, SettlementOutcome } from "./deps.ts"
 import { createFailureAlarm } from "./failures.ts"
 import type { Hints } from "./hints.ts"
 
 /** `gas`: the cost of a try that did not pay. */
-export type KeyedMove = { readonly key: string; readonly move: Move; readonly gas?: bigint }
+export type KeyedMove = Pick<Redemption, "key" | "acceptedAt"> & {
+  readonly move: Move
+  readonly gas?: bigint
+}
+
+export const moveTo = ({ key, acceptedAt }: Redemption, move: Move): KeyedMove => ({ key, acceptedAt, move })
 
 /** Moves that end the wait of a buyer. */
 const outcomes: ReadonlySet<Move["to"]> = new Set(["paid", "suspended", "failed"])
 
+const isOutcome = (to: Move["to"]): to is SettlementOutcome => outcomes.has(to) || to === "dead"
+
 export function createConclude(deps: SettlementDeps, hints: Hints) {
-  const { store, failedGasBudget, now, log, onStep, onEnded, onConcluded } = deps
+  const { store, failedGasBudget, now, log, onStep, onEnded, onConcluded, onOutcome } = deps
   const network = deps.chain.network.id
   const noteOutcome = createFailureAlarm(network, log)
 
-  function report({ key, move }: KeyedMove): void {
+  function report({ key, acceptedAt, move }: KeyedMove): void {
+    if (isOutcome(move.to) && !(move.to === "suspended" && hints.suspended.has(key)))
+      onOutcome?.(move.to, now() - acceptedAt)
     switch (move.to) {
       case "suspended":
         if (!hints.suspended.has(key))

@@ -4,7 +4,7 @@ import type { Redemption } from "../core/redemption.ts"
 import { depthOf } from "../core/verdict.ts"
 import type { Receipt } from "../ports/chain.ts"
 import type { InFlight, RelayTransaction } from "../ports/records.ts"
-import type { KeyedMove } from "./conclude.ts"
+import { type KeyedMove, moveTo } from "./conclude.ts"
 import { ridersOf, type SettlementContext } from "./context.ts"
 import type { Examiner } from "./examine.ts"
 
@@ -36,9 +36,9 @@ export function createConfirmer(context: SettlementContext, { examine, paidBy, w
         const evidence = paidBy(receipt, row)
         if (evidence) {
           const counts = deep && (await witness(row, evidence)) === "confirmed"
-          if (counts) moves.push({ key: row.key, move: { to: "paid", evidence } })
+          if (counts) moves.push(moveTo(row, { to: "paid", evidence }))
           // A suspended payment rides on until it counts: what a reorg could take back resumes no grant.
-          else if (row.state !== "suspended") moves.push({ key: row.key, move: { to: "mined", evidence } })
+          else if (row.state !== "suspended") moves.push(moveTo(row, { to: "mined", evidence }))
         }
         // Until the block is deep, a reorg may still let the transaction pay in another one.
         else if (deep) moves.push(await judgeTry(row, receipt, riding.length))
@@ -90,7 +90,7 @@ export function createConfirmer(context: SettlementContext, { examine, paidBy, w
       const verdict = await examine(row)
       // A node that lags may still see it valid, and a payment in a transaction must not be sent again.
       if (verdict.kind === "move" && verdict.move.to !== "suspended")
-        await conclude(fence, [{ key: row.key, move: verdict.move }])
+        await conclude(fence, [moveTo(row, verdict.move)])
     }
   }
 

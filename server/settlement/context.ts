@@ -7,7 +7,7 @@ import { retryDelay } from "../core/retry.ts"
 import { moveOf, type Verdict } from "../core/verdict.ts"
 import type { Relayer } from "../ports/chain.ts"
 import type { InFlight, RelayTransaction, SignedBytes } from "../ports/records.ts"
-import { createConclude, type KeyedMove } from "./conclude.ts"
+import { createConclude, type KeyedMove, moveTo } from "./conclude.ts"
 import type { SettlementDeps } from "./deps.ts"
 import { createHints } from "./hints.ts"
 import { type SettlementLimits, settlementLimits } from "./limits.ts"
@@ -29,16 +29,17 @@ export function createContext(deps: SettlementDeps, overrides: Partial<Settlemen
   const noticed = createHints()
   const conclude = createConclude(deps, noticed)
 
-  const moveFor = (row: Redemption, verdict: Verdict, error?: string): KeyedMove => ({
-    key: row.key,
-    move: moveOf(verdict, {
-      redemption: row,
-      now: now(),
-      chance: chance(),
-      maxAttempts: limits.maxAttempts,
-      error,
-    }),
-  })
+  const moveFor = (row: Redemption, verdict: Verdict, error?: string): KeyedMove =>
+    moveTo(
+      row,
+      moveOf(verdict, {
+        redemption: row,
+        now: now(),
+        chance: chance(),
+        maxAttempts: limits.maxAttempts,
+        error,
+      }),
+    )
 
   /** Postpones payments whose work fails, so that they do not block the others. */
   async function orPostpone<T>(

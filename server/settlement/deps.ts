@@ -15,6 +15,9 @@ export const settlementSteps = [
 ] as const
 export type SettlementStep = (typeof settlementSteps)[number]
 
+/** States in which a payment waits for nothing, or for its payer or an operator only. */
+export type SettlementOutcome = "paid" | "suspended" | "failed" | "dead"
+
 export type SettlementDeps = {
   readonly store: Store
   readonly chain: Chain
@@ -33,6 +36,8 @@ export type SettlementDeps = {
   readonly onEnded?: () => void
   /** A transaction with so many payments of plain payers is mined and took this gas. */
   readonly onMined?: (gas: bigint, payments: number) => void
+  /** A payment came so far, so many seconds after its sale. */
+  readonly onOutcome?: (outcome: SettlementOutcome, seconds: number) => void
   /** These are paid, suspended or failed. */
   readonly onConcluded?: (keys: readonly string[]) => void
 }

@@ -4,6 +4,7 @@ import { isSettled, type Redemption } from "../core/redemption.ts"
 import { depthOf } from "../core/verdict.ts"
 import { ChainUnavailable, type Receipt } from "../ports/chain.ts"
 import type { PaidBlock } from "../ports/records.ts"
+import { moveTo } from "./conclude.ts"
 import type { SettlementContext } from "./context.ts"
 import type { Examiner } from "./examine.ts"
 import { createHoles } from "./holes.ts"
@@ -45,7 +46,7 @@ export function createFinality(context: SettlementContext, examiner: Examiner) {
       const testimony = await witness(row, evidence)
       // One node claimed the payment and two deny it: it never was there.
       if (testimony === "denied") gone.push(row)
-      if (testimony === "confirmed") await conclude(fence, [{ key: row.key, move: { to: "paid", evidence } }])
+      if (testimony === "confirmed") await conclude(fence, [moveTo(row, { to: "paid", evidence })])
     })
     await takeBack(fence, gone)
     await each(lost, async (row) => {
@@ -87,7 +88,7 @@ export function createFinality(context: SettlementContext, examiner: Examiner) {
     const rows = await store.paidIn({ fence, network, ...block })
     if (!stays) return takeBack(fence, rows)
     const final = canonical === null ? await provenOf(rows, block) : rows
-    const moves = final.map(({ key }) => ({ key, move: { to: "final" } as const }))
+    const moves = final.map((row) => moveTo(row, { to: "final" }))
     if (moves.length > 0) await conclude(fence, moves)
   }
 
@@ -113,14 +114,15 @@ export function createFinality(context: SettlementContext, examiner: Examiner) {
       const fields = { network, key, transaction: before.transactionHash }
       if (isSettled(row.state)) log.error(fields, "a reorg took a settled payment back")
       else log.warn(fields, "a reorg took a payment back")
-      if (evidence) return conclude(fence, [{ key, move: { to: "mined", evidence } }])
+      if (evidence) return conclude(fence, [moveTo(row, { to: "mined", evidence })])
       await sendAgain(fence, row)
     })
   }
 
-  async function sendAgain(fence: number, { key, transactionId }: Redemption): Promise<void> {
-    if (transactionId === null) return conclude(fence, [{ key, move: { to: "accepted", dueAt: now() } }])
-    await conclude(fence, [{ key, move: { to: "sent" } }], { reopened: transactionId })
+  async function sendAgain(fence: number, row: Redemption): Promise<void> {
+    const { transactionId } = row
+    if (transactionId === null) return conclude(fence, [moveTo(row, { to: "accepted", dueAt: now() })])
+    await conclude(fence, [moveTo(row, { to: "sent" })], { reopened: transactionId })
     // Forces the next step to send it again.
     noticed.triedAt.set(transactionId, 0)
   }

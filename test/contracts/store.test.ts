@@ -7,6 +7,7 @@ import { type OpenedStore, storeContract } from "./store.ts"
 import { booksContract } from "./store-books.ts"
 import { claimContract } from "./store-claims.ts"
 import { derivedContract } from "./store-derived.ts"
+import { figuresContract } from "./store-figures.ts"
 import { ledgerContract } from "./store-ledger.ts"
 import { revocationContract } from "./store-revocations.ts"
 import { suspendedContract } from "./store-suspended.ts"
@@ -66,6 +67,7 @@ for (const contract of [
   claimContract,
   ledgerContract,
   suspendedContract,
+  figuresContract,
 ]) {
   contract("memory", openMemory)
   contract("SQLite", openSqlite)

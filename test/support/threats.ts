@@ -248,6 +248,9 @@ export const sections: readonly Section[] = [
       "ADM-11":
         "A reader of the live stream reconnects at any moment, also over a restart: it gets every entry once.",
       "ADM-12": "A token is rotated while its owner reads the live stream: the stream ends within 30 s.",
+      "MET-01":
+        "Callers make up routes, offers or reasons: the number of series in the metrics stays bounded.",
+      "MET-02": "Many scrapes come at once: they share one reading of the books.",
     },
   },
   {

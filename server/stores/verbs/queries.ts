@@ -12,6 +12,7 @@ import { admissionQueries } from "./admission.ts"
 import { bookQueries } from "./books.ts"
 import { catchUpQueries } from "./catch-up.ts"
 import { claimQueries } from "./claim.ts"
+import { figureQueries } from "./figures.ts"
 import { grantVerbQueries } from "./grants.ts"
 import { identityQueries } from "./identity.ts"
 import { instanceQueries } from "./instances.ts"
@@ -44,6 +45,7 @@ export const queries: readonly string[] = [
   bookQueries,
   catchUpQueries,
   claimQueries,
+  figureQueries,
   grantVerbQueries,
   identityQueries,
   instanceQueries,

@@ -4,6 +4,7 @@ import type { Rows } from "../records/rows.ts"
 import { books, doubles, exposure, standing } from "./books.ts"
 import { catchUp, progress, unbooked } from "./catch-up.ts"
 import { claim } from "./claim.ts"
+import { paymentSums, population } from "./figures.ts"
 import { derive, findGrant, issue, rotate } from "./grants.ts"
 import { generation, identify, identity } from "./identity.ts"
 import { beat, leave } from "./instances.ts"
@@ -64,6 +65,8 @@ const readingVerbs = {
   exposure,
   doubles,
   standing,
+  paymentSums,
+  population,
   progress,
   unbooked,
   generation,
