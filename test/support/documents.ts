@@ -32,6 +32,15 @@ const readFences = (text: string): readonly Fence[] =>
     }),
   )
 
+/** The code blocks of all documents with the reason, of `<!-- not run: reason -->` above, for which no test runs one. */
+export const blocks = [...documents].flatMap(([path, text]) =>
+  readFences(text).map((fence) => ({
+    path,
+    reason: /<!-- not run: (.+) -->/.exec(fence.lead)?.[1],
+    ...fence,
+  })),
+)
+
 /** The bodies of the code blocks of a language, in order. */
 export const fences = (language: string): string[] =>
   readFences(prose)
