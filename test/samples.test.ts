@@ -3,6 +3,7 @@ import { parser } from "@prometheus-io/lezer-promql"
 import { describe, expect, it } from "vitest"
 import { parse } from "yaml"
 import { metrics } from "../server/core/metrics.ts"
+import { example } from "./support/documents.ts"
 
 const sample = (name: string) => readFile(new URL(`../docs/samples/${name}`, import.meta.url), "utf8")
 
@@ -70,6 +71,13 @@ describe("the samples for Prometheus and Grafana", () => {
     )
     const unused = Object.entries(metrics).filter((row) => !seriesOf(row).some((name) => used.has(name)))
     expect(unused.map(([name]) => name)).toEqual([])
+  })
+
+  it("are loaded by a job that scrapes the address which docs/admin.md opens", async () => {
+    const job = parse(example("scrape_configs", "yaml"))
+    const address = /"listen": "([^"]+)"/.exec(example('"admin": {', "json"))?.[1]
+    expect(job.scrape_configs[0].static_configs).toEqual([{ targets: [address] }])
+    for (const file of job.rule_files) expect(await sample(file)).toContain("groups:")
   })
 
   it("explain each alert in a sentence, under a name of its own", () => {
