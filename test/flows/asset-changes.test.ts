@@ -9,6 +9,7 @@ import {
   openService,
   postToken,
   preparePurchase,
+  retryHeaders,
   type TestService,
   watch,
 } from "../support/service.ts"
@@ -152,6 +153,11 @@ describe("an asset on sale", () => {
   it("keeps existing tokens working while it is closed", async () => {
     const purchase = await preparePurchase(service, await service.customer())
     const { body } = await postToken(service.url, purchase.headers)
+    // A payment under way would be suspended, and with it the token.
+    await eventually(
+      () => postToken(service.url, retryHeaders(purchase)),
+      (answer) => answer.body.grant?.settlement.state === "settled",
+    )
     await call("pause")
     await seen(alarms, /is paused/)
     expect((await watch(service.url, body.access_token)).status).toBe(200)
