@@ -11,8 +11,8 @@ export const mutations: readonly Mutation[] = [
     ],
     [
       "routes of the application come first",
-      "path !== arrived && hasOwnRoute(req, arrived)",
-      "false",
+      "return hasOwnRoute(req, arrived) ? undefined : path",
+      "return path",
       "leave the application's own routes alone",
     ],
   ]),

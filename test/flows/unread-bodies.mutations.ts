@@ -8,8 +8,8 @@ export const mutations: readonly Mutation[] = [
   ...at("server/adapters/web-request.ts", [
     [
       "the endpoints read a body late",
-      "{ highWaterMark: 0 }",
-      "{ highWaterMark: 1 }",
+      "req.iterator(",
+      "req.resume().iterator(",
       "is not asked for while checks",
     ],
   ]),
@@ -17,7 +17,12 @@ export const mutations: readonly Mutation[] = [
     ["a long body ends the connection", "length > mostDiscardedBytes", "false", "is left where it is long"],
   ]),
   ...at("server/adapters/express/answer.ts", [
-    ["the gate leaves a long body", "  leaveBody(res.req, res)\n", "", "is left where it is long"],
+    [
+      "the gate leaves a long body",
+      "setHeaders(res, headers)\n  leaveBody(res.req, res)\n",
+      "setHeaders(res, headers)\n",
+      "is left where it is long",
+    ],
   ]),
   ...at("server/http/hang-ups.ts", [
     ["one line a minute", "if (now() < loggedAt + quietSeconds) return", "", "make one line"],

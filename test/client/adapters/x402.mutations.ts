@@ -15,7 +15,7 @@ export const mutations: readonly Mutation[] = [
       "if (!info) return undefined",
       "CLI-12",
     ],
-    ["the hook's payment follows no redirect", 'redirect: "error"', 'redirect: "follow"', "CLI-13"],
+    ["the hook's payment follows no redirect", 'redirect: "manual"', 'redirect: "follow"', "CLI-13"],
     [
       "the hook does not rebuy a token that cannot open the call",
       "if (!isGood(heldToken, cost))",

@@ -5,8 +5,8 @@ export const mutations: readonly Mutation[] = [
   ...at("server/app/books.ts", [
     [
       "a failed start closes the store",
-      "own(opened, { stop: opened.close })",
-      "opened",
+      "own(store, { stop: store.close })",
+      "store",
       "leaves nothing open after",
     ],
     [

@@ -6,7 +6,7 @@ export const mutations: readonly Mutation[] = at("server/stores/postgres/address
     "no plain text to another machine unless it is said",
     '(isLocal(host) ? "disable" : "verify-full")',
     '"disable"',
-    "encrypts to db.example",
+    "encrypts to",
   ],
   ["no fallback to plain text", "&& !checked.includes(mode)", '&& mode === ""', "sslmode=prefer"],
   ["no password in a message", 'login.replace(/:.*@$/s, "@")', "login", "is in no message"],

@@ -15,13 +15,13 @@ export const mutations: readonly Mutation[] = [
       "a COMMIT that was carried out is found",
       "!(await hasCommitted(writer))",
       "(await hasCommitted(writer)) !== undefined",
-      "MI-02: after the server",
+      "the server has it loses and doubles nothing",
     ],
     [
       "a COMMIT that never arrived is not guessed",
       "!(await hasCommitted(writer))",
       "(await hasCommitted(writer)) === undefined",
-      "MI-02: before the server",
+      "the server has it loses and doubles nothing",
     ],
     [
       "a COMMIT is believed by its command tag",
@@ -42,7 +42,7 @@ export const mutations: readonly Mutation[] = [
       "orders with one hash do not share a batch",
       "names.some((name) => touched.has(name))",
       "names.length > 99",
-      "that share a hash",
+      "are decided one after the other",
     ],
   ]),
   ...at("server/stores/postgres/schema.ts", [

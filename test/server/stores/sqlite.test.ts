@@ -309,8 +309,9 @@ describe("the statements", () => {
     const db = openDatabase(Sqlite, file)
     const ofBooks: readonly string[] = Object.values(bookQueries)
     const others = queries.filter((sql) => !ofBooks.includes(sql))
+    // An index of suspended payments holds few rows, which end soon.
     const growing =
-      /^SCAN (grants|redemptions|entries|transactions|versions|rides|slices|revocations|used_keys)\b/
+      /^SCAN (grants|redemptions|entries|transactions|versions|rides|slices|revocations|used_keys)\b(?!.*redemptions_suspended)/
     const scanning = others.filter((sql) => {
       const named = Object.fromEntries([...sql.matchAll(/:(\w+)/g)].map(([, name]) => [name, null]))
       const plan = db.prepare<unknown[], { detail: string }>(`EXPLAIN QUERY PLAN ${sql}`)
