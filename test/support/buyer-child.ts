@@ -37,8 +37,8 @@ const client: Client = createClient({
   now: () => Date.now() / 1000 + (order.aheadSeconds ?? 0),
   async fetch(input, init) {
     const response = await fetch(input, init)
-    if (init?.body instanceof URLSearchParams) killSelfAt("refreshed")
-    else if (new Headers(init?.headers).has("payment-signature")) killSelfAt("sent")
+    if (new Headers(init?.headers).has("payment-signature")) killSelfAt("sent")
+    else if (init?.body instanceof URLSearchParams) killSelfAt("refreshed")
     return response
   },
 })
