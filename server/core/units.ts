@@ -36,6 +36,8 @@ export const mostUnits = 1_000_000_000_000
 export const largestSlice = 16
 /** Slices shrink to the rest divided by this, so that few of the last units lie idle at a gate without requests. */
 const sharesOfRest = 4
+/** Of a large grant a slice is a hundredth of the rest, up to this: each slice costs a call of the store. */
+const largestOfMany = 1000
 
 export const openMeter = (units: number | null): Meter | null =>
   units === null ? null : { given: units, left: units, held: 0, spent: 0 }
@@ -62,7 +64,8 @@ export type Demand = { readonly cost: number; readonly wanted: number }
 export function sliceSize(left: number, { cost, wanted }: Demand, isAlone: boolean): number {
   if (left < cost) return 0
   if (!isAlone) return Math.max(cost, 1, Math.min(wanted, left))
-  return Math.max(cost, 1, Math.min(largestSlice, Math.floor(left / sharesOfRest)))
+  const fewOfMany = Math.min(largestOfMany, Math.floor(left / 100))
+  return Math.max(cost, 1, Math.min(largestSlice, Math.floor(left / sharesOfRest)), fewOfMany)
 }
 
 /** A meter that a call draws on; a derived grant draws on its parent, too. */

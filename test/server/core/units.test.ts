@@ -90,6 +90,10 @@ describe("units", () => {
   })
 
   const alone = (left: number, cost = 1) => sliceSize(left, { cost, wanted: cost }, true)
+  it("are lent in slices of a hundredth, up to 1000, where there are many", () => {
+    expect([10_000_000, 50_000, 5000, 1699].map((left) => alone(left))).toEqual([1000, 500, 50, 16])
+  })
+
   it("are lent in slices of at most 16, and fewer as the meter runs low", () => {
     expect([1000, 64, 40, 9, 7, 1, 0].map((left) => alone(left))).toEqual([16, 16, 10, 2, 1, 1, 0])
     expect(alone(40, 25)).toBe(25)
