@@ -45,6 +45,11 @@ module.exports = {
       "^server/adapters/",
       `^(shared/|${server(...inner, "http", "gate", "app", "adapters")})`,
     ),
+    only(
+      "proxy-knows-the-gate",
+      "^server/proxy/",
+      `^(shared/|${server(...inner, "config", "http", "gate", "app", "adapters", "proxy")})`,
+    ),
     {
       name: "nobody-knows-commands",
       severity: "error",
@@ -108,7 +113,9 @@ module.exports = {
     home("pino", "^server/app/"),
     home("prom-client", "^server/metrics/"),
     home("axios", "^client/adapters/axios\\.ts$"),
-    home("undici", "^client/(adapters/undici|cli/proxy)\\.ts$"),
+    home("undici", "^(client/(adapters/undici|cli/proxy)\\.ts$|server/proxy/)"),
+    home("find-my-way", "^server/proxy/"),
+    home("ipaddr.js", "^server/proxy/"),
     home("jose", "^(server/keys/|client/)"),
     home("ox", "^client/cli/"),
     home("ora", "^client/cli/"),

@@ -15,3 +15,11 @@ export type {
 } from "./delivery/subscriptions.ts"
 export { KeyFileError, type Signer } from "./keys/index.ts"
 export type { Logger } from "./ports/runtime.ts"
+export type {
+  ProxyContext,
+  ProxyHooks,
+  ProxyOptions,
+  UpstreamAnswer,
+  UpstreamRequest,
+} from "./proxy/options.ts"
+export { createProxy, type ProxyListener } from "./proxy/proxy.ts"

@@ -68,6 +68,7 @@ export function createRouteGate(
     tally,
     log,
     cors: createCors({ cors, corsLists }),
-    payAtRoutes: payAtRoutes ? createPayAtRoutes({ ...router, tokenEndpoint, x402v1 }) : undefined,
+    payAtRoutes: createPayAtRoutes({ ...router, tokenEndpoint, x402v1 }),
+    paysEverywhere: payAtRoutes,
   })
 }

@@ -1,12 +1,13 @@
 /** `serve`: reads the configuration, starts the service, and drains it on SIGTERM or SIGINT. */
 import { createServer, type Server } from "node:http"
 import { setTimeout as sleep } from "node:timers/promises"
-import type { ErrorRequestHandler } from "express"
+import type { ErrorRequestHandler, RequestHandler } from "express"
 import { authorizationServer, hardenServer, hardServerOptions } from "../adapters/express.ts"
 import { createIssuer } from "../app/issuer.ts"
 import { createLogger } from "../app/log.ts"
 import { ConfigError } from "../config/config.ts"
 import type { Logger } from "../ports/runtime.ts"
+import { createProxy, type ProxyListener } from "../proxy/proxy.ts"
 import { openAdminServer } from "./admin-server.ts"
 import { codeOf, configExit, mendableProblems, readConfig } from "./config-file.ts"
 import { mountExample } from "./example.ts"
@@ -38,11 +39,16 @@ async function run(options: ServeOptions): Promise<number> {
   const issuer = await createIssuer(input, { environment: process.env })
   const log = createLogger(issuer.config.logLevel)
   endOnBug(log)
+  let proxy: ProxyListener | undefined
   try {
     const app = express()
     app.disable("x-powered-by")
     app.use(authorizationServer(issuer))
     if (options.example) mountExample(app, issuer)
+    if (issuer.config.services.length > 0) {
+      proxy = await createProxy(issuer, { environment: process.env })
+      app.use(withoutNext(proxy))
+    }
     app.use(plainErrors(log))
     const server = hardenServer(createServer(hardServerOptions, app), {
       maxConnections: issuer.config.limits.connections,
@@ -58,10 +64,17 @@ async function run(options: ServeOptions): Promise<number> {
     issuer.drain()
     await Promise.all([drain(server), admin.close()])
   } finally {
+    await proxy?.close()
     await issuer.close()
   }
   return 0
 }
+
+/** The last handler: what belongs to no service is answered by the proxy. */
+const withoutNext =
+  (proxy: ProxyListener): RequestHandler =>
+  (req, res) =>
+    proxy(req, res)
 
 async function loadExpress() {
   try {

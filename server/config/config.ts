@@ -3,11 +3,13 @@ import type { z } from "zod"
 import { AmountError, parseAmount } from "../../shared/values/amount.ts"
 import { type Address, zeroAddress } from "../../shared/values/evm.ts"
 import type { Offer } from "../core/offers.ts"
+import type { ProxiedService } from "../core/proxied-services.ts"
 import { requireAdmin } from "./admin.ts"
 import { explain } from "./explain.ts"
 import { type NetworkConfig, readNetworks } from "./networks.ts"
-import { readOffer } from "./offers.ts"
+import { readGeneratedOffer, readOffer } from "./offers.ts"
 import { configSchema } from "./schema.ts"
+import { readService, unsoldScopes } from "./services.ts"
 import { show } from "./show.ts"
 import { readUnits } from "./units.ts"
 import { requireBlock, requireIdentifier, requireOrigin, requirePayTo, WrongValue } from "./values.ts"
@@ -23,14 +25,16 @@ export type ConfigInput = z.input<typeof configSchema>
 /** The configuration in its canonical, complete and checked form. */
 export type Config = Omit<
   z.output<typeof configSchema>,
-  "offers" | "costs" | "unitValue" | "limits" | "payTo" | "resource" | "networks"
+  "offers" | "services" | "costs" | "unitValue" | "limits" | "payTo" | "resource" | "networks"
 > & {
   readonly networks: Readonly<Record<string, NetworkConfig>>
   readonly resource: string
   /** Every audience for which tokens are sold, `resource` first. */
   readonly resources: readonly string[]
   readonly payTo: Address
+  /** Those of proxied routes included. */
   readonly offers: readonly Offer[]
+  readonly services: readonly ProxiedService[]
   /** Units by route, such as `POST /movies`. */
   readonly costs: Readonly<Record<string, number>>
   /** In millionths of the currency. */
@@ -109,23 +113,32 @@ function complete(raw: z.output<typeof configSchema>): Config {
       return [name, check(`limits.${name}`, () => parseAmount(text, 6)) ?? 0n]
     }),
   ) as Record<MoneyLimit, bigint>
-  const offers = raw.offers.map((offer, index) =>
-    check(`offers.${index}`, () =>
-      readOffer(offer, {
-        ...raw,
-        networks: connected.networks,
-        payTo: payTo ?? zeroAddress,
-        perPayment: money.perPayment,
-        units: units.sold[index] ?? null,
-      }),
-    ),
+  const terms = {
+    ...raw,
+    networks: connected.networks,
+    payTo: payTo ?? zeroAddress,
+    perPayment: money.perPayment,
+  }
+  const listed = raw.offers.map((offer, index) =>
+    check(`offers.${index}`, () => readOffer(offer, { ...terms, units: units.sold[index] ?? null })),
   )
+  const proxied = Object.entries(raw.services).map(([name, service]) =>
+    check(`services.${name}`, () => {
+      const read = readService(name, service)
+      return { ...read, offers: read.offers.map((offer) => readGeneratedOffer(offer, terms)) }
+    }),
+  )
+  const services = proxied.flatMap((each) => (each ? [each.service] : []))
+  const generated = proxied.flatMap((each) => each?.offers ?? [])
+  const offers = [...listed, ...generated]
+  if (offers.length === 0) problems.push("offers: found none, wanted at least one, or a service that sells")
+  problems.push(...unsoldScopes(services, [...raw.whitelist, ...raw.offers, ...generated]))
   if (raw.keyEncryptionKeyFile !== undefined && raw.keys !== "database")
     problems.push(`keyEncryptionKeyFile: found one beside a folder of keys, wanted "keys": "database"`)
   check("admin", () => requireAdmin(raw.admin, raw.allowInsecureHttp))
   for (const origin of raw.cors) check("cors", () => requireOrigin(origin))
   for (const block of raw.trustProxy) check("trustProxy", () => requireBlock(block))
-  const ids = raw.offers.map((offer) => offer.id)
+  const ids = offers.flatMap((offer) => (offer ? [offer.id] : []))
   const twice = ids.find((id, index) => ids.indexOf(id) !== index)
   if (twice !== undefined) problems.push(`offers: found the id ${show(twice)} twice, wanted each once`)
   if (problems.length > 0) throw new ConfigError(problems)
@@ -136,6 +149,7 @@ function complete(raw: z.output<typeof configSchema>): Config {
     resource: resource ?? "",
     resources: [...new Set([resource ?? "", ...raw.resources])],
     payTo: payTo ?? zeroAddress,
+    services,
     costs: units.costs,
     offers: offers.filter((offer) => offer !== undefined),
     limits: { ...raw.limits, ...money },

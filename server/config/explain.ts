@@ -4,6 +4,7 @@ import { suggestName } from "../../shared/values/option-names.ts"
 import { adminTokenSchema } from "./admin.ts"
 import { networkShape } from "./networks.ts"
 import { configSchema, offerSchema, priceSchema } from "./schema.ts"
+import { routeShapes, serviceSchema } from "./services-schema.ts"
 import { show } from "./show.ts"
 import { memberShape } from "./whitelist.ts"
 
@@ -18,11 +19,13 @@ export function explain(issue: z.core.$ZodIssue, input: unknown): string[] {
     (value, key) => (typeof value === "object" && value !== null ? Reflect.get(value, key) : undefined),
     input,
   )
-  // A secret in place of its hash, or the key in the URL of a node, must not reach the log.
-  const isSecret = issue.path.some((key) => key === "secretSha256" || key === "rpcUrls")
+  // A secret in place of its hash or its file, or the key in the URL of a node, must not reach the log.
+  const isSecret = issue.path.some((key) => secretKeys.has(String(key)))
   const shown = isSecret ? hide(found) : show(found)
   return [`${path}: found ${shown}, ${issue.message.replace(/^Invalid input: expected/, "wanted")}`]
 }
+
+const secretKeys: ReadonlySet<string> = new Set(["secretSha256", "rpcUrls", "bearer", "headers", "baseUrl"])
 
 const knownKeys = [
   configSchema,
@@ -34,6 +37,8 @@ const knownKeys = [
   priceSchema,
   networkShape,
   memberShape,
+  serviceSchema,
+  ...Object.values(routeShapes),
 ].flatMap((schema) => Object.keys(schema.shape))
 
 function hide(value: unknown): string {

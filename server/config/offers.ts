@@ -7,6 +7,7 @@ import { type Address, sha256, stringToBytes } from "../../shared/values/evm.ts"
 import { canonicalContent, type Offer, type OfferContent, type Price } from "../core/offers.ts"
 import { settleOf, shortestQuoteSeconds } from "../core/pricing.ts"
 import type { offerSchema, priceSchema } from "./schema.ts"
+import type { GeneratedOffer } from "./services.ts"
 import { show } from "./show.ts"
 import { requireAddress, WrongValue } from "./values.ts"
 
@@ -17,6 +18,17 @@ type OfferContext = {
   perPayment: bigint
   units: number | null
   quoteSeconds: number
+}
+
+/** On every network, in its first asset. */
+export function readGeneratedOffer(offer: GeneratedOffer, context: Omit<OfferContext, "units">): Offer {
+  const { id, scope, durationSeconds, units, value, amount } = offer
+  const prices = Object.keys(context.networks).flatMap((network) => {
+    const [asset] = findNetwork(network)?.assets ?? []
+    return asset ? [{ network, asset: asset.symbol, amount }] : []
+  })
+  const raw = { id, scope, durationSeconds, value, prices, calls: undefined }
+  return readOffer({ ...raw, settle: "background", dpop: "optional" }, { ...context, units })
 }
 
 export function readOffer(raw: z.output<typeof offerSchema>, context: OfferContext): Offer {

@@ -7,6 +7,7 @@ import { longestGrantSeconds } from "../core/grant.ts"
 import { longestQuoteSeconds } from "../core/pricing.ts"
 import { adminHostSchema, adminTokenSchema } from "./admin.ts"
 import { networksSchema } from "./networks.ts"
+import { servicesSchema } from "./services-schema.ts"
 import { callsSchema, costsSchema, unitValueSchema, valueSchema } from "./units.ts"
 import { clientSchema, whitelistSchema } from "./whitelist.ts"
 
@@ -113,10 +114,14 @@ export const configSchema = z.strictObject({
   ),
   offers: z
     .array(offerSchema)
-    .min(1)
     .max(64)
     .describe(
       "`id`, `scope`, `durationSeconds`, `prices`, optionally `calls` or `value`; `settle`: `background` (token at once) or `first` (token after the payment is confirmed); `dpop`: `required` binds the tokens to a key of the buyer",
+    ),
+  services: servicesSchema
+    .default({})
+    .describe(
+      "upstreams that `serve` and `createProxy` sell access to, by name: `baseUrl`, `routes`, credentials; see [proxy](proxy.md)",
     ),
   unitValue: unitValueSchema.describe(
     'value of a unit in the currency, e.g. `"0.001"`; needed where an offer sells `value` or a route costs money',

@@ -28,6 +28,8 @@ export type GateFacts = {
   readonly isSold?: () => boolean
   /** Asked for when a payment is taken at the route. */
   readonly payer?: () => Payer
+  /** The route takes payments, whatever the configuration says of the others. */
+  readonly takesPayments?: boolean
 }
 
 type Headers = Readonly<Record<string, string>>
@@ -51,8 +53,10 @@ export type HandleGateParts = {
   readonly log: Logger
   /** Absent for a proxy that asks before it passes any method on: a service behind it may answer OPTIONS. */
   readonly cors?: Cors
-  /** Absent where payments are taken at the token endpoint only. */
+  /** Absent where no route ever takes a payment. */
   readonly payAtRoutes?: PayAtRoutes | undefined
+  /** Every route takes payments; otherwise those whose facts say so. */
+  readonly paysEverywhere?: boolean
   readonly tally?: CallTally
 }
 
@@ -67,11 +71,15 @@ export type CallTally = {
 const gatedMethods = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
 
 export function createHandleGate(parts: HandleGateParts): HandleGate {
-  const { gate, challenges, log, cors, payAtRoutes, tally } = parts
+  const { gate, challenges, log, cors, tally, paysEverywhere = false } = parts
+
+  const salesAt = ({ takesPayments = false }: GateFacts): PayAtRoutes | undefined =>
+    paysEverywhere || takesPayments ? parts.payAtRoutes : undefined
 
   /** Redeems a payment at the route. A token that is shown decides alone. */
   function enter(facts: GateFacts, request: GateRequest): Promise<Entry> | undefined {
     const { authorization, payment, queryToken, scope, cost } = request
+    const payAtRoutes = salesAt(facts)
     if (!payAtRoutes || !facts.payer || !payment || authorization.length > 0 || queryToken) return undefined
     return payAtRoutes.enter({
       rawHeaders: facts.rawHeaders,
@@ -104,6 +112,7 @@ export function createHandleGate(parts: HandleGateParts): HandleGate {
     if (verdict.kind === "pass")
       return { kind: "pass", claims: verdict.claims, headers, charge: verdict.charge }
     const { reason } = verdict
+    const payAtRoutes = salesAt(facts)
     const paid = entry && (await payAtRoutes?.refuse(reason))
     const pattern = facts.pattern?.() ?? ""
     if (!paid && needsPrice(reason) && facts.isSold?.() === false)
@@ -145,23 +154,24 @@ function splitTarget(target: string): readonly [path: string, query: string] {
 
 const hasToken = (query: string): boolean => query !== "" && new URLSearchParams(query).has("access_token")
 
-const isFailed = (status: number): boolean => status >= 500
+/** `returned`: the call costs nothing. */
+export type CallOutcome = "kept" | "returned"
+
+/** A call that the service failed to answer costs nothing. `status` is undefined when nothing was sent. */
+export const outcomeOf = (status: number | undefined): CallOutcome =>
+  status !== undefined && status >= 500 ? "returned" : "kept"
 
 /**
  * The headers that replace a handler's own once its status is known: no shared cache may keep a paid answer (HTP-20), and
  * a caller sees the rest of its grant (draft-ietf-httpapi-ratelimit-headers-10).
  */
-export const finalHeaders = ({ charge }: Pick<GatePass, "charge">, status: number): Headers =>
-  charge ? { ...paidHeaders, ...rateLimitHeaders(charge, status) } : paidHeaders
+export const finalHeaders = ({ charge }: Pick<GatePass, "charge">, outcome: CallOutcome): Headers =>
+  charge ? { ...paidHeaders, ...rateLimitHeaders(charge, outcome) } : paidHeaders
 
 const paidHeaders: Headers = { "cache-control": "private, no-store" }
 
 /** There is no window, so no reset: a grant that is used up is bought anew. */
-export const rateLimitHeaders = ({ quota, remaining, cost }: Charge, status: number): Headers => ({
+export const rateLimitHeaders = ({ quota, remaining, cost }: Charge, outcome: CallOutcome): Headers => ({
   "ratelimit-policy": `"grant";q=${quota}`,
-  ratelimit: `"grant";r=${remaining + (isFailed(status) ? cost : 0)}`,
+  ratelimit: `"grant";r=${remaining + (outcome === "returned" ? cost : 0)}`,
 })
-
-/** Ends a call: one that the service failed to answer costs nothing. `status` is undefined when nothing was sent. */
-export const settleCall = ({ charge }: Pick<GatePass, "charge">, status: number | undefined): void =>
-  charge?.settle(status !== undefined && isFailed(status) ? "returned" : "kept")

@@ -3,7 +3,7 @@ import type { PlainAnswer } from "../../shared/oauth/gate-answer.ts"
 import { Refusal } from "../../shared/refusals.ts"
 import { type TokenHeader, tokenHeader } from "../../shared/token-header.ts"
 import type { Challenges } from "../gate/challenges.ts"
-import { type HandleGate, rateLimitHeaders, settleCall } from "../gate/handle-gate.ts"
+import { type HandleGate, rateLimitHeaders } from "../gate/handle-gate.ts"
 import { json, noStore } from "./respond.ts"
 import type { Handler, Route } from "./router.ts"
 
@@ -76,7 +76,7 @@ function handlerOf(prefix: string, form: Form, parts: Parts): Handler {
     if (outcome.kind === "answer") return refused(outcome, form)
     const { claims, charge, headers } = outcome
     // The answer of the service behind the proxy is not seen here, so every call that passes is charged.
-    settleCall(outcome, form === "refusal" ? 503 : 200)
+    charge?.settle(form === "refusal" ? "returned" : "kept")
     // The verdict has turned since nginx asked: nothing that looks like a success may reach the client.
     if (form === "refusal")
       return refused(challenges("gate_unavailable", { scope: wanted.scope, pattern: "", tokenHeader }), form)
@@ -89,7 +89,7 @@ function handlerOf(prefix: string, form: Form, parts: Parts): Handler {
         "ticket402-grant": grant,
         "ticket402-scope": scope,
         "ticket402-paid": String(paid),
-        ...(charge && rateLimitHeaders(charge, 200)),
+        ...(charge && rateLimitHeaders(charge, "kept")),
       },
     })
   }

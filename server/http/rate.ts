@@ -15,8 +15,8 @@ const rateWindowSeconds = refusals.rate_limited.retryAfterSeconds
  */
 const buckets = 2 ** 16
 
-export function createRate(requests: number): Rate {
-  const limiter = new RateLimiterMemory({ points: requests, duration: rateWindowSeconds })
+export function createRate(requests: number, windowSeconds: number = rateWindowSeconds): Rate {
+  const limiter = new RateLimiterMemory({ points: requests, duration: windowSeconds })
   const salt = randomBytes(16)
   const bucketOf = (key: string): string =>
     String(createHmac("sha256", salt).update(key).digest().readUInt32BE() % buckets)

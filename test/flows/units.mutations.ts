@@ -3,7 +3,7 @@ import { at, type Mutation } from "../mutations/mutation.ts"
 
 export const mutations: readonly Mutation[] = [
   ...at("server/gate/handle-gate.ts", [
-    ["an answer of 5xx costs nothing", "status !== undefined && isFailed(status)", "false", "TOK-33"],
+    ["an answer of 5xx costs nothing", "status !== undefined && status >= 500", "false", "TOK-33"],
   ]),
   ...at("client/wire/read-challenge.ts", [
     [

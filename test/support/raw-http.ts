@@ -2,10 +2,15 @@
 import { connect } from "node:net"
 
 /**
- * Sends the bytes, ends the sending side, and returns all bytes of the answer. Rejects when the answer does
- * not end within `seconds`.
+ * Sends the bytes, ends the sending side unless `staysOpen`, and returns all bytes of the answer. Rejects when the answer
+ * does not end within `seconds`.
  */
-export function sendRaw(port: number, bytes: string | Uint8Array, seconds = 15): Promise<string> {
+export function sendRaw(
+  port: number,
+  bytes: string | Uint8Array,
+  seconds = 15,
+  staysOpen = false,
+): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, "127.0.0.1")
     let answer = ""
@@ -22,7 +27,8 @@ export function sendRaw(port: number, bytes: string | Uint8Array, seconds = 15):
       clearTimeout(timer)
       resolve(answer)
     })
-    socket.end(bytes)
+    if (staysOpen) socket.write(bytes)
+    else socket.end(bytes)
   })
 }
 

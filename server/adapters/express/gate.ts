@@ -4,7 +4,7 @@ import onHeaders from "on-headers"
 import type { Claims } from "../../../shared/oauth/access-token.ts"
 import type { Issuer } from "../../app/issuer.ts"
 import { type GateOptions, requireGateOptions, requireIssuer } from "../../gate/gate-options.ts"
-import { finalHeaders, settleCall } from "../../gate/handle-gate.ts"
+import { finalHeaders, outcomeOf } from "../../gate/handle-gate.ts"
 import { rawHeadersOf } from "../../gate/raw-headers.ts"
 import { costOf } from "../../gate/route-costs.ts"
 import { keepExposed, sendAnswer, setHeaders } from "./answer.ts"
@@ -63,11 +63,12 @@ export function gate(issuer: Issuer, scope: string, options: GateOptions = {}): 
     setHeaders(res, outcome.headers)
     res.locals.token = outcome.claims satisfies TokenClaims
     onHeaders(res, () => {
-      setHeaders(res, finalHeaders(outcome, res.statusCode))
+      setHeaders(res, finalHeaders(outcome, outcomeOf(res.statusCode)))
       keepExposed(res, outcome.headers)
     })
-    if (outcome.charge)
-      res.once("close", () => settleCall(outcome, res.headersSent ? res.statusCode : undefined))
+    const { charge } = outcome
+    if (charge)
+      res.once("close", () => charge.settle(outcomeOf(res.headersSent ? res.statusCode : undefined)))
     next()
   })
 

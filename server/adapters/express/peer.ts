@@ -1,18 +1,20 @@
 /** Finds the address that a request came from, as far as trusted proxies report it. */
+import type { IncomingMessage } from "node:http"
 import { isIP } from "node:net"
-import type { Request } from "express"
 import proxyAddr from "proxy-addr"
 
 const forwardedFor = "x-forwarded-for"
 
-export function createPeerOf(trustProxy: readonly string[]): (req: Request) => string {
+export function createPeerOf(
+  trustProxy: readonly string[],
+): (req: Pick<IncomingMessage, "socket" | "headers">) => string {
   const trusted = proxyAddr.compile([...trustProxy])
   return ({ socket, headers }) => {
     const remoteAddress = socket?.remoteAddress
     if (remoteAddress === undefined) return ""
     const addresses = addressesIn(String(headers[forwardedFor] ?? ""))
     const shown = { socket: { remoteAddress }, headers: { [forwardedFor]: addresses.join(", ") } }
-    return proxyAddr(shown as unknown as Request, trusted)
+    return proxyAddr(shown as unknown as IncomingMessage, trusted)
   }
 }
 

@@ -17,6 +17,6 @@ export const mutations: readonly Mutation[] = [
     ],
   ]),
   ...at("server/config/explain.ts", [
-    ["no URL of a node in an error", ' || key === "rpcUrls"', "", "and never the key in a URL"],
+    ["no URL of a node in an error", '"rpcUrls", ', "", "and never the key in a URL"],
   ]),
 ]
