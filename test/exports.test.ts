@@ -79,6 +79,7 @@ describe("the public exports", () => {
         "KeyFileError",
         "adminHandler",
         "createIssuer",
+        "createProxy",
         "type AdminHandler",
         "type BeforeSale",
         "type ConfigInput",
@@ -90,12 +91,18 @@ describe("the public exports", () => {
         "type PriceFunction",
         "type PriceFunctions",
         "type PriceQuestion",
+        "type ProxyContext",
+        "type ProxyHooks",
+        "type ProxyListener",
+        "type ProxyOptions",
         "type Sale",
         "type SaleDecision",
         "type Signer",
         "type Subscribe",
         "type SubscribeOptions",
         "type Subscription",
+        "type UpstreamAnswer",
+        "type UpstreamRequest",
       ]
     `)
   })

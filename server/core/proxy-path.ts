@@ -1,6 +1,6 @@
 /** Brings the path of a proxied request into the one spelling that is matched and forwarded. */
 
-/** What a URL's path may contain unencoded (RFC 3986 §3.3), without `;`, which some servers cut paths at. */
+/** The characters of a URL's path (RFC 3986 §3.3), without `;`: some servers cut paths there. */
 const plainPath = /^(?:\/[A-Za-z0-9._~!$&'()*+,=:@%-]*)+$/
 /** An encoded slash, backslash, semicolon or control character, and a percent sign that a second decoding would use. */
 const hiddenPart = /%(?:2F|5C|3B|[01][0-9A-F]|7F|25[0-9A-F]{2})/i

@@ -1,4 +1,4 @@
-/** Reads the head of an upstream's answer: refuses what would mislead a buyer, and removes what is the issuer's. */
+/** Reads the head of an upstream's answer: refuses misleading ones, and removes headers that only the issuer sets. */
 import type { ProxiedService } from "../core/proxied-services.ts"
 import type { Credentials } from "./credentials.ts"
 import { hopByHop, isIssuersOwn } from "./header-names.ts"

@@ -11,7 +11,7 @@ export type ProxyContext = {
   readonly grant: string | undefined
 }
 
-/** A request as the upstream will get it. Method and URL are fixed: they are what was priced. */
+/** A request as the upstream will get it. Method and URL are fixed, because the price was theirs. */
 export type UpstreamRequest = {
   readonly method: string
   readonly url: URL

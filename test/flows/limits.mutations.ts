@@ -38,7 +38,7 @@ export const mutations: readonly Mutation[] = [
   ...at("server/adapters/express/peer.ts", [
     [
       "only trusted proxies name the peer",
-      "proxyAddr(shown as unknown as Request, trusted)",
+      "proxyAddr(shown as unknown as IncomingMessage, trusted)",
       "proxyAddr(shown as unknown as Request, () => true)",
       "N-9700-5, WL-04",
     ],

@@ -85,7 +85,7 @@ describe("services of a configuration", () => {
     for (const baseUrl of ["ftp://a", "https://u:p@a", "https://a?b", "https://a/%41", "https://a//b"])
       expect(problems({ weather: { ...service, baseUrl } }).length, baseUrl).toBe(1)
     expect(problems({ weather: { ...service, routes: { "GET /a": { scope: "movies:raed" } } } })).toEqual([
-      'services.weather.routes.GET /a: found the scope "movies:raed", wanted one that an offer or the whitelist names (did you mean "movies:read"?)',
+      'services.weather.routes.GET /a: found the scope "movies:raed", wanted one that an offer or the whitelist names, did you mean "movies:read"?',
     ])
     expect(problems({}, { offers: [] })[0]).toMatch(/^offers: found none/)
   })

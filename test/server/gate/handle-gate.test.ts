@@ -108,7 +108,9 @@ describe("handleGate", () => {
     }
     const broken: Gate = () => Promise.reject(new Error("the gate is broken"))
     const payer = () => ({ peer: "", signal: new AbortController().signal })
-    const answer = await open({ gate: broken, payAtRoutes })(gateFacts({ payment: true, payer }))
+    const answer = await open({ gate: broken, payAtRoutes, paysEverywhere: true })(
+      gateFacts({ payment: true, payer }),
+    )
     if (answer.kind !== "answer") throw new Error("passed")
     expect([answer.status, reasonIn(answer)]).toEqual([503, "gate_unavailable"])
     expect(answer.headers).toMatchObject({ "ticket402-token": "bought", "retry-after": "1" })
