@@ -234,6 +234,9 @@ describe("the headers of a proxied call", () => {
     expect(sent?.headers).toContain("x-own\nkept")
     expect(sent?.headers).toContain(`x-api-key\n${secret}`)
     expect(sent?.headers).toContain("x-forwarded-for\n127.0.0.1")
+    // A service without credentials replaces none.
+    expect((await ask("/small/a", { headers })).status).toBe(200)
+    expect(arrived[1]?.headers.replaceAll(/x[-_]api[-_]key\nbuyers-key/g, "")).not.toMatch(/buyers/i)
   })
 
   it("HTP-09: keeps the credentials that the client's Connection names, and drops its other names", async () => {
