@@ -13,7 +13,7 @@ const wrongIn = (rows: readonly Row[]) => rows.flatMap(({ wrong }) => wrong)
 
 describe("the chaos harness on a sample", () => {
   it("SET-16, SET-28, SET-30: ends in agreement after any node fault at any call", async () => {
-    const rows = await everyCall({ lanes: 4, every: 197 })
+    const rows = await everyCall({ lanes: 4, every: 297 })
     expect(wrongIn(rows)).toEqual([])
     expect(rows.length).toBeGreaterThan(8)
   }, 300_000)
