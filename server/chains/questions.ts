@@ -2,12 +2,13 @@
 import { decodeAbiParameters, encodeDeployData, numberToHex, zeroHash } from "viem"
 import { pausedSelector } from "../../shared/schemes/erc20.ts"
 import type { Address, Hex } from "../../shared/values/evm.ts"
+import { most } from "../core/fees.ts"
 import type { TransferReading } from "../core/verdict.ts"
 import type { Fees, Receipt, SendResult, SimulatedCall, TransferQuery } from "../ports/chain.ts"
 import { blockOf, hexOf, memberOf, quantityOf, receiptOf } from "./answers.ts"
 import { intakeReadAbi, intakeReadCode, intakeReadResult } from "./contracts/intake-read.ts"
 import { MalformedAnswer, type RpcClient } from "./json-rpc.ts"
-import { isRefusal, isRevert, sendResultOf } from "./node-errors.ts"
+import { isRefusal, isRevert, isTrouble, sendResultOf } from "./node-errors.ts"
 import type { Question, Reading } from "./nodes.ts"
 import { isDevelopmentClient } from "./well-known.ts"
 
@@ -117,13 +118,25 @@ export const gasBalance =
 
 /** Leaves room for the base fee to double, which takes at least six full blocks (EIP-1559). */
 export const fees: Question<Fees> = async (client) => {
-  const [{ baseFee }, maxPriorityFeePerGas] = await Promise.all([
-    newestBlock(client),
-    client.request("eth_maxPriorityFeePerGas").then(quantityOf),
-  ])
+  const [{ baseFee }, suggestion] = await Promise.all([newestBlock(client), suggestedTip(client)])
   if (baseFee === null) throw new MalformedAnswer("a block with a base fee")
+  const maxPriorityFeePerGas = suggestion ?? (await tipOfGasPrice(client, baseFee))
   return { value: { maxFeePerGas: baseFee * 2n + maxPriorityFeePerGas, maxPriorityFeePerGas } }
 }
+
+/** Null from a node that refuses `eth_maxPriorityFeePerGas`, which no standard asks for. */
+async function suggestedTip(client: RpcClient): Promise<bigint | null> {
+  try {
+    return quantityOf(await client.request("eth_maxPriorityFeePerGas"))
+  } catch (error) {
+    if (isTrouble(error)) throw error
+    return null
+  }
+}
+
+/** The gas price that a node suggests has the base fee in it. */
+const tipOfGasPrice = async (client: RpcClient, baseFee: bigint): Promise<bigint> =>
+  most(quantityOf(await client.request("eth_gasPrice")) - baseFee, 0n)
 
 export const estimateGas =
   (transaction: { from: Address; to: Address; data: Hex }): Question<bigint | null> =>

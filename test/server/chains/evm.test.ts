@@ -325,6 +325,30 @@ describe("gas", () => {
     expect(maxFeePerGas - maxPriorityFeePerGas).toBe(2_000_000_000n)
   })
 
+  it("fees follow the gas price of a node that suggests no tip", async () => {
+    const proxy = await startRpcProxy(node.rpcUrl)
+    const plain = createEvmChain({ network: sepolia, assets: sepolia.assets, rpcUrls: [proxy.url] })
+    try {
+      proxy.intercept = async ({ asked }, forward) => {
+        const [call] = asked
+        if (call?.method !== "eth_maxPriorityFeePerGas") return forward()
+        const error = { code: -32601, message: "" }
+        return { status: 200, body: JSON.stringify({ jsonrpc: "2.0", id: call.id, error }) }
+      }
+      const [{ maxFeePerGas, maxPriorityFeePerGas }, price] = await Promise.all([
+        plain.fees(),
+        node.request("eth_gasPrice"),
+      ])
+      expect(maxPriorityFeePerGas).toBeGreaterThan(0n)
+      // The base fee is in both: once in the price, and twice in the limit.
+      const baseFee = BigInt(price as string) - maxPriorityFeePerGas
+      expect(maxFeePerGas).toBe(2n * baseFee + maxPriorityFeePerGas)
+    } finally {
+      plain.close()
+      await proxy.close()
+    }
+  })
+
   it("the relayer's balance and confirmed nonce are read from the chain", async () => {
     const { relayer, raw } = await signedCall("0x", 0)
     expect(await chain.gasBalance(relayer.address)).toBe(100n * 10n ** 18n)
