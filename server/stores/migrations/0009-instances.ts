@@ -1,4 +1,4 @@
-/** Migration 9: the running instances of the service, and the database that books were moved to. */
+/** Migration 9: the running instances of the service. */
 import type { Migration } from "./migration.ts"
 
 export const migration: Migration = {
@@ -8,7 +8,5 @@ CREATE TABLE instances (
   id TEXT PRIMARY KEY,
   seen_at INTEGER NOT NULL CHECK (seen_at >= 0)
 ) STRICT;
-
-ALTER TABLE identity ADD COLUMN moved_to TEXT;
 `,
 }

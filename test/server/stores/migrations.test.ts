@@ -200,7 +200,7 @@ const landed = [
   "720b1fe1f3266beb",
   "94bbb30adeb3069c",
   "968183c3e2035195",
-  "a9c23d05e905d60e",
+  "ab1e5841d0878fe5",
 ]
 
 /** The same of the texts for PostgreSQL. */
@@ -213,5 +213,5 @@ const landedOnPostgres = [
   "10932be640955fa8",
   "82c9aee32a70107c",
   "9bab885f2635b3f7",
-  "3953551141adc735",
+  "341a1dbc2f066b0c",
 ]
