@@ -1,6 +1,7 @@
 /** Posts JSON to one address over connections that stay open, and reads the answer within a time limit. */
 import * as http from "node:http"
 import * as https from "node:https"
+import { urlToHttpOptions } from "node:url"
 
 /** No answer that can be used. The message does not name the address, which may hold a secret. */
 export class HttpFailed extends Error {
@@ -38,11 +39,12 @@ export function openConnection({ address, timeoutMs }: ConnectionOptions): Conne
   const url = new URL(address)
   const { Agent, request } = url.protocol === "https:" ? https : http
   const agent = new Agent({ keepAlive: true })
+  const target = { ...urlToHttpOptions(url), method: "POST", agent }
 
   const post: Post = (body) =>
     new Promise((resolve, reject) => {
       const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(body) }
-      const sent = request(url, { method: "POST", agent, headers }, (response) => {
+      const sent = request({ ...target, headers }, (response) => {
         const parts: Buffer[] = []
         let length = 0
         response.on("data", (part: Buffer) => {

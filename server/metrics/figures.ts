@@ -24,15 +24,26 @@ const restFactor = 20
 const gasMilliseconds = 1000
 
 export function createFigures({ store, limits, funding, now }: FigureDeps): ReadSamples {
-  const readMoney = restingRead(async () => moneySamples(await readSums(store)))
+  const readBooks = restingRead(async () => [
+    ...moneySamples(await readSums(store)),
+    ...(await readPopulation()),
+  ])
+
+  async function readPopulation(): Promise<readonly Sample[]> {
+    const { paidGrants, freeGrants, payers, settledPayments } = await store.population({ now: now() })
+    return [
+      { name: "ticket402_active_grants", labels: { paid: "true" }, value: paidGrants },
+      { name: "ticket402_active_grants", labels: { paid: "false" }, value: freeGrants },
+      { name: "ticket402_payers", labels: {}, value: payers },
+      { name: "ticket402_renewals", labels: {}, value: settledPayments - payers },
+    ]
+  }
 
   async function readRisk(): Promise<readonly Sample[]> {
-    const [{ unsettled, lost, queued }, failedGas, population] = await Promise.all([
+    const [{ unsettled, lost, queued }, failedGas] = await Promise.all([
       store.standing(),
       store.failedGas({ now: now() }),
-      store.population({ now: now() }),
     ])
-    const { paidGrants, freeGrants, payers, settledPayments } = population
     return [
       { name: "ticket402_queue_payments", labels: {}, value: queued },
       { name: "ticket402_queue_limit_payments", labels: {}, value: limits.queue },
@@ -46,16 +57,12 @@ export function createFigures({ store, limits, funding, now }: FigureDeps): Read
       },
       { name: "ticket402_failed_gas", labels: {}, value: failedGas },
       { name: "ticket402_failed_gas_limit", labels: {}, value: limits.failedGas },
-      { name: "ticket402_active_grants", labels: { paid: "true" }, value: paidGrants },
-      { name: "ticket402_active_grants", labels: { paid: "false" }, value: freeGrants },
-      { name: "ticket402_payers", labels: {}, value: payers },
-      { name: "ticket402_renewals", labels: {}, value: settledPayments - payers },
     ]
   }
 
   return async () => {
     const gas = [...funding].map(([network, { forecast }]) => readGas(network, forecast))
-    return (await Promise.all([readMoney(), readRisk(), ...gas])).flat()
+    return (await Promise.all([readBooks(), readRisk(), ...gas])).flat()
   }
 }
 

@@ -63,8 +63,7 @@ const isSendable = (value: string, { secrets }: Credentials): boolean =>
 function localAddress(value: string, { service, url, mount }: AnswerPlace): string | undefined {
   if (!URL.canParse(value, url)) return undefined
   const target = new URL(value, url)
-  const base = new URL(service.baseUrl)
-  const path = base.pathname.replace(/\/$/, "")
-  if (target.origin !== base.origin || !`${target.pathname}/`.startsWith(`${path}/`)) return undefined
+  const path = service.baseUrl.slice(url.origin.length)
+  if (target.origin !== url.origin || !`${target.pathname}/`.startsWith(`${path}/`)) return undefined
   return `${mount}${target.pathname.slice(path.length) || "/"}${target.search}${target.hash}`
 }

@@ -90,7 +90,8 @@ async function send(
     const body = openBody(req, service.maxBodyBytes)
     const forwarded = { host: url.host, peer, publicUrl }
     const method = req.method ?? "GET"
-    const path = `${new URL(service.baseUrl).pathname.replace(/\/$/, "")}${call.path}${call.query}`
+    // As it was matched: `URL` may spell it in another way.
+    const path = `${service.baseUrl.slice(url.origin.length)}${call.path}${call.query}`
     const raw = requestHeaders(rawHeadersOf(req), credentials, forwarded)
     if (!hooks.rewriteRequest) return { method, path, headers: raw, body }
     let whole: Promise<Uint8Array> | undefined

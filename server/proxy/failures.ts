@@ -24,7 +24,7 @@ export const failureAnswer = (failure: Failure): PlainAnswer => ({
   body: JSON.stringify({ error: failure }),
 })
 
-/** The buyer's request reached no limit of its own: the call costs nothing. */
+/** The service or the upstream failed, so the call costs nothing. */
 export const isOurFault = (failure: Failure): boolean => statuses[failure] >= 500
 
 export class BodyTooLarge extends Error {}

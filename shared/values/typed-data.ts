@@ -30,8 +30,10 @@ const mostSeparators = 100
 
 function separatorOf(domain: Domain): Hex {
   const key = JSON.stringify([domain.name, domain.version, domain.chainId, domain.verifyingContract])
-  const separator = separators.get(key) ?? domainSeparator(domain)
+  const known = separators.get(key)
+  if (known) return known
   if (separators.size >= mostSeparators) separators.clear()
+  const separator = domainSeparator(domain)
   separators.set(key, separator)
   return separator
 }
