@@ -3,11 +3,14 @@ import type { IncomingMessage, ServerResponse } from "node:http"
 import { createRequest } from "@remix-run/node-fetch-server"
 import { bytesOf, hasBody } from "./body-bytes.ts"
 
-/** Where the service is, whatever a `Host` header says. */
+/** Where the service is. */
 export type Place = { readonly protocol: string; readonly host: string }
 
-/** Undefined for requests that the web's `Request` cannot hold: TRACE, and targets in absolute form. */
-export function webRequest(req: IncomingMessage, res: ServerResponse, place: Place): Request | undefined {
+/**
+ * Without a place, `Host` names it. Undefined for requests that the web's `Request` cannot hold: TRACE, and targets in
+ * absolute form.
+ */
+export function webRequest(req: IncomingMessage, res: ServerResponse, place?: Place): Request | undefined {
   try {
     if (req.method === "GET" || req.method === "HEAD") return createRequest(req, res, place)
     const { method = "POST", url, headers, socket } = req

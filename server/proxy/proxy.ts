@@ -1,7 +1,8 @@
 /** Sells access to upstreams: finds the service and route of a request, asks the gate, and forwards. */
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { Refusal } from "../../shared/refusals.ts"
-import { createPeerOf } from "../adapters/express/peer.ts"
+import { closeSignal } from "../adapters/close-signal.ts"
+import { createPeerOf } from "../adapters/peer.ts"
 import type { Issuer } from "../app/issuer.ts"
 import type { ProxiedRoute } from "../core/proxied-services.ts"
 import { canonicalPath, isQuery } from "../core/proxy-path.ts"
@@ -140,10 +141,4 @@ async function isCrowded({ freeCalls }: OpenService, peer: string): Promise<bool
     if (error instanceof Refusal) return true
     throw error
   }
-}
-
-function closeSignal(res: ServerResponse): AbortSignal {
-  const gone = new AbortController()
-  res.once("close", () => gone.abort())
-  return gone.signal
 }

@@ -35,7 +35,7 @@ export const mutations: readonly Mutation[] = [
   ...at("server/grants/token-endpoint.ts", [
     ["DPoP: the proofs of one key are limited", "await deps.proofs.take(thumbprint)", "", "DOS-09"],
   ]),
-  ...at("server/adapters/express/peer.ts", [
+  ...at("server/adapters/peer.ts", [
     [
       "only trusted proxies name the peer",
       "proxyAddr(shown as unknown as IncomingMessage, trusted)",

@@ -1,9 +1,10 @@
 /** Serves the admin API in an express application, or as an HTTP server of its own. */
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http"
-import { createRequest, sendResponse } from "@remix-run/node-fetch-server"
 import type { RequestHandler } from "express"
 import { adminHandler } from "../../app/admin.ts"
 import type { Issuer } from "../../app/issuer.ts"
+import { sendWebAnswer } from "../web-answer.ts"
+import { webRequest } from "../web-request.ts"
 import { passErrors } from "./errors.ts"
 
 /** A reader that takes nothing for so long is dropped; open streams send something more often. */
@@ -40,14 +41,5 @@ async function answer(
     res.writeHead(400, { "content-length": "0" }).end()
     return
   }
-  await sendResponse(res, await handle(request))
-}
-
-/** Undefined for requests that the web's `Request` cannot hold, such as TRACE. */
-function webRequest(req: IncomingMessage, res: ServerResponse): Request | undefined {
-  try {
-    return createRequest(req, res)
-  } catch {
-    return undefined
-  }
+  await sendWebAnswer(res, await handle(request))
 }

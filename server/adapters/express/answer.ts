@@ -1,12 +1,9 @@
 /** Writes headers and whole answers to an express response. */
-import { sendResponse } from "@remix-run/node-fetch-server"
 import type { Response } from "express"
 import type { PlainAnswer } from "../../../shared/oauth/gate-answer.ts"
-import { TextResponse } from "../../http/respond.ts"
 import { leaveBody } from "../unread-body.ts"
 
 type Headers = PlainAnswer["headers"]
-type WebResponse = globalThis.Response
 
 const exposed = "access-control-expose-headers"
 
@@ -28,14 +25,6 @@ export function sendAnswer(res: Response, { status, headers, body }: PlainAnswer
   setHeaders(res, headers)
   leaveBody(res.req, res)
   res.writeHead(status).end(body)
-}
-
-/** Sends the answer of an endpoint. */
-export async function sendWebAnswer(res: Response, answer: WebResponse): Promise<void> {
-  leaveBody(res.req, res)
-  if (!(answer instanceof TextResponse)) return sendResponse(res, answer)
-  res.status(answer.status).setHeaders(answer.headers)
-  res.end(answer.content)
 }
 
 /** Both lists, each name once in the first of its spellings. */

@@ -1,5 +1,5 @@
 /** Puts the gate before express routes: translates requests to facts, and outcomes to answers. */
-import type { Request, RequestHandler, Response } from "express"
+import type { Request, RequestHandler } from "express"
 import onHeaders from "on-headers"
 import type { Claims } from "../../../shared/oauth/access-token.ts"
 import type { Issuer } from "../../app/issuer.ts"
@@ -7,10 +7,11 @@ import { type GateOptions, requireGateOptions, requireIssuer } from "../../gate/
 import { finalHeaders, outcomeOf } from "../../gate/handle-gate.ts"
 import { rawHeadersOf } from "../../gate/raw-headers.ts"
 import { costOf } from "../../gate/route-costs.ts"
+import { closeSignal } from "../close-signal.ts"
+import { createPeerOf } from "../peer.ts"
 import { keepExposed, sendAnswer, setHeaders } from "./answer.ts"
 import { passErrors } from "./errors.ts"
 import { noteGate, requireUsedCosts, warnUnserved } from "./mounted.ts"
-import { createPeerOf } from "./peer.ts"
 import { isServed } from "./place.ts"
 import { findRoute } from "./routes.ts"
 
@@ -74,10 +75,4 @@ export function gate(issuer: Issuer, scope: string, options: GateOptions = {}): 
 
   noteGate(issuer, checkToken)
   return checkToken
-}
-
-function closeSignal(res: Response): AbortSignal {
-  const gone = new AbortController()
-  res.once("close", () => gone.abort())
-  return gone.signal
 }
